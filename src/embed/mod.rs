@@ -1,0 +1,50 @@
+//! Text to vectors. No candle type leaves this room, and nothing in it knows of scenarios.
+
+/// Which side of a search a text is on: models may want another prefix for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Query,
+    Passage,
+}
+
+/// Row-major vectors, `len` rows of `dim` numbers, each row of length one (or all zero for a text
+/// without a known token).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Vectors {
+    pub dim: usize,
+    pub data: Vec<f32>,
+}
+
+impl Vectors {
+    pub fn len(&self) -> usize {
+        self.data.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.data[i * self.dim..(i + 1) * self.dim]
+    }
+}
+
+/// A model that turns texts into vectors.
+///
+/// A text's vector does not depend on the other texts of the call, nor on the number of threads.
+pub trait Embedder: Send + Sync {
+    /// Changes whenever any vector could: a hash over weights, tokenizer, pooling, prefixes and
+    /// precision. Part of the cache key.
+    fn fingerprint(&self) -> &str;
+
+    /// Numbers in a vector.
+    fn dim(&self) -> usize;
+
+    /// Embeds `texts`; `done(n)` is told of every `n` further texts finished, from any thread.
+    fn embed(
+        &self,
+        role: Role,
+        texts: &[&str],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vectors>;
+}

@@ -1,0 +1,331 @@
+//! Typed values: what facts state, what steps put out, what expressions compute.
+//!
+//! A [`Value`] is compared and interned by [`Value::key`], so two ways of writing the same date or
+//! the same period are one value.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{Datelike, Days, Months, NaiveDate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The type of a [`Value`], as written in scenario files.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Type {
+    Text,
+    Number,
+    YesNo,
+    /// A calendar day, `2024-01-31`.
+    Date,
+    /// A calendar period, `60 days`, `3 months`, `1 year 15 days`.
+    Duration,
+    /// An amount with its currency, `USD 1200.50`.
+    Money,
+    /// Percent points: `8.5` is 8.5%.
+    Percent,
+}
+
+impl Type {
+    pub const ALL: [Type; 7] = [
+        Type::Text,
+        Type::Number,
+        Type::YesNo,
+        Type::Date,
+        Type::Duration,
+        Type::Money,
+        Type::Percent,
+    ];
+
+    /// The name used in scenario files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Text => "text",
+            Type::Number => "number",
+            Type::YesNo => "yes_no",
+            Type::Date => "date",
+            Type::Duration => "duration",
+            Type::Money => "money",
+            Type::Percent => "percent",
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One typed value. In JSON it is tagged by its type: `{"date": "2024-01-31"}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    Text(String),
+    Number(f64),
+    YesNo(bool),
+    Date(NaiveDate),
+    Duration(Period),
+    Money(Money),
+    Percent(f64),
+}
+
+impl Value {
+    pub fn type_of(&self) -> Type {
+        match self {
+            Value::Text(_) => Type::Text,
+            Value::Number(_) => Type::Number,
+            Value::YesNo(_) => Type::YesNo,
+            Value::Date(_) => Type::Date,
+            Value::Duration(_) => Type::Duration,
+            Value::Money(_) => Type::Money,
+            Value::Percent(_) => Type::Percent,
+        }
+    }
+
+    /// A canonical text: equal values, and only those, have equal keys.
+    pub fn key(&self) -> String {
+        format!("{}:{self}", self.type_of())
+    }
+
+    /// Reads a value of type `ty` from plain text, as it stands in a CSV cell.
+    ///
+    /// The error says what was found and what is allowed.
+    pub fn parse(ty: Type, text: &str) -> Result<Value, ValueError> {
+        let text = text.trim();
+        let bad = |allowed| ValueError { found: text.to_owned(), wanted: ty, allowed };
+        let number = || text.parse::<f64>().ok().filter(|n| n.is_finite());
+        Ok(match ty {
+            Type::Text => Value::Text(text.to_owned()),
+            Type::Number => Value::Number(number().ok_or_else(|| bad("a number such as 12.5"))?),
+            Type::YesNo => match text.to_ascii_lowercase().as_str() {
+                "yes" | "true" => Value::YesNo(true),
+                "no" | "false" => Value::YesNo(false),
+                _ => return Err(bad("yes, no, true or false")),
+            },
+            Type::Date => Value::Date(
+                NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                    .map_err(|_| bad("a day that exists, as YYYY-MM-DD"))?,
+            ),
+            Type::Duration => Value::Duration(text.parse().map_err(|()| {
+                bad("counts of days, weeks, months or years, such as '60 days' or '1 year 6 months'")
+            })?),
+            Type::Money => Value::Money(text.parse().map_err(|()| {
+                bad("a three-letter currency and an amount, such as 'USD 1200.50'")
+            })?),
+            Type::Percent => Value::Percent(
+                text.strip_suffix('%')
+                    .unwrap_or(text)
+                    .trim()
+                    .parse::<f64>()
+                    .ok()
+                    .filter(|n| n.is_finite())
+                    .ok_or_else(|| bad("percent points such as 8.5 or 8.5%"))?,
+            ),
+        })
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            // `+ 0.0` turns a negative zero into zero, which prints without its sign.
+            Value::Number(n) => write!(f, "{}", n + 0.0),
+            Value::YesNo(true) => f.write_str("yes"),
+            Value::YesNo(false) => f.write_str("no"),
+            Value::Date(date) => write!(f, "{}", date.format("%Y-%m-%d")),
+            Value::Duration(period) => period.fmt(f),
+            Value::Money(money) => money.fmt(f),
+            Value::Percent(p) => write!(f, "{}%", p + 0.0),
+        }
+    }
+}
+
+/// A text that is no value of the wanted type.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("'{found}' is not a {wanted}; allowed: {allowed}")]
+pub struct ValueError {
+    pub found: String,
+    pub wanted: Type,
+    pub allowed: &'static str,
+}
+
+/// A calendar period: months and days stay apart, because a month has no fixed number of days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Period {
+    pub months: u32,
+    pub days: u32,
+}
+
+impl Period {
+    pub fn days(days: u32) -> Period {
+        Period { months: 0, days }
+    }
+
+    pub fn months(months: u32) -> Period {
+        Period { months, days: 0 }
+    }
+
+    /// `date` plus this period: months first (the day is cut to the month's last), then days.
+    /// `None` past the calendar's end.
+    pub fn after(self, date: NaiveDate) -> Option<NaiveDate> {
+        date.checked_add_months(Months::new(self.months))?
+            .checked_add_days(Days::new(self.days.into()))
+            .filter(|d| (1..=9999).contains(&d.year()))
+    }
+
+    /// `date` minus this period: months first, then days.
+    pub fn before(self, date: NaiveDate) -> Option<NaiveDate> {
+        date.checked_sub_months(Months::new(self.months))?
+            .checked_sub_days(Days::new(self.days.into()))
+            .filter(|d| (1..=9999).contains(&d.year()))
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        let mut part = |n: u32, unit: &str| {
+            if n > 0 {
+                parts.push(format!("{n} {unit}{}", if n == 1 { "" } else { "s" }));
+            }
+        };
+        part(self.months / 12, "year");
+        part(self.months % 12, "month");
+        part(self.days, "day");
+        if parts.is_empty() {
+            return f.write_str("0 days");
+        }
+        f.write_str(&parts.join(" "))
+    }
+}
+
+impl FromStr for Period {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Period, ()> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if words.is_empty() || words.len() % 2 != 0 {
+            return Err(());
+        }
+        let mut period = Period::default();
+        for pair in words.chunks(2) {
+            let n: u32 = pair[0].parse().map_err(|_| ())?;
+            let (field, times) = match pair[1] {
+                "day" | "days" => (&mut period.days, 1),
+                "week" | "weeks" => (&mut period.days, 7),
+                "month" | "months" => (&mut period.months, 1),
+                "year" | "years" => (&mut period.months, 12),
+                _ => return Err(()),
+            };
+            *field = n.checked_mul(times).and_then(|n| field.checked_add(n)).ok_or(())?;
+        }
+        Ok(period)
+    }
+}
+
+impl Serialize for Period {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|()| {
+            serde::de::Error::custom(format!(
+                "'{text}' is not a duration; allowed: counts of days, weeks, months or years, such as '60 days'"
+            ))
+        })
+    }
+}
+
+/// An amount of money in one currency (ISO 4217 code, upper case).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Money {
+    pub currency: String,
+    pub amount: f64,
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:.2}", self.currency, self.amount + 0.0)
+    }
+}
+
+impl FromStr for Money {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Money, ()> {
+        let (currency, amount) = text.trim().split_once(' ').ok_or(())?;
+        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(());
+        }
+        let amount: f64 = amount.trim().parse().map_err(|_| ())?;
+        if !amount.is_finite() {
+            return Err(());
+        }
+        Ok(Money { currency: currency.to_owned(), amount })
+    }
+}
+
+impl Serialize for Money {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|()| {
+            serde::de::Error::custom(format!("'{text}' is not money; allowed: 'USD 1200.50'"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_keep_months_and_days_apart() {
+        let period: Period = "1 year 6 months 2 weeks".parse().unwrap();
+        assert_eq!(period, Period { months: 18, days: 14 });
+        assert_eq!(period.to_string(), "1 year 6 months 14 days");
+        assert_eq!("12 months".parse::<Period>(), "1 year".parse());
+        assert_ne!("180 days".parse::<Period>(), "6 months".parse());
+    }
+
+    #[test]
+    fn a_month_before_the_31st_is_cut_to_the_months_last_day() {
+        let end_of_march = NaiveDate::from_ymd_opt(2023, 3, 31).unwrap();
+        let before = Period::months(1).before(end_of_march).unwrap();
+        assert_eq!(before, NaiveDate::from_ymd_opt(2023, 2, 28).unwrap());
+    }
+
+    #[test]
+    fn a_value_survives_its_own_text_and_json() {
+        for (ty, text) in [
+            (Type::Date, "2024-02-29"),
+            (Type::Duration, "60 days"),
+            (Type::Money, "USD 1200.50"),
+            (Type::Percent, "8.5%"),
+            (Type::YesNo, "yes"),
+            (Type::Number, "-3.25"),
+            (Type::Text, "New York"),
+        ] {
+            let value = Value::parse(ty, text).unwrap();
+            assert_eq!(value.to_string(), text);
+            let json = serde_json::to_string(&value).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
+        }
+        assert!(Value::parse(Type::Date, "2023-02-30").is_err());
+        assert!(Value::parse(Type::Duration, "60 dais").is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! The world a pipeline acts in: passages to retrieve, tasks to replay, tables to look up.
+//!
+//! Everything here is data at rest. Nothing in this room embeds, searches or draws random numbers
+//! (the generators in `synth` take a seed and write files).
+
+mod passage;
+mod table;
+mod task;
+
+pub mod import;
+pub mod synth;
+
+pub use passage::{Corpus, Passage, Variant};
+pub use table::Table;
+pub use task::{Task, TaskSet};

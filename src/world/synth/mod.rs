@@ -1,0 +1,1 @@
+//! Generators: portfolios of records whose every passage is labelled with what it is.
