@@ -3,5 +3,7 @@
 //! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
 
 pub mod embed;
+pub mod expr;
+pub mod scenario;
 pub mod value;
 pub mod world;
