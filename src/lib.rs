@@ -2,7 +2,12 @@
 //!
 //! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
 
+pub mod compile;
 pub mod embed;
+pub mod expr;
 pub mod kernel;
+pub mod retrieve;
+pub mod scenario;
+pub mod step;
 pub mod value;
 pub mod world;

@@ -11,7 +11,6 @@
 
 use std::collections::HashMap;
 
-
 pub mod exact;
 pub mod monte_carlo;
 pub mod rng;
@@ -51,7 +50,10 @@ pub struct Kernel {
 #[derive(Clone, Debug)]
 enum RowIndex {
     /// `rows[sum(token * stride)]`.
-    Dense { strides: Vec<u32>, rows: Vec<u32> },
+    Dense {
+        strides: Vec<u32>,
+        rows: Vec<u32>,
+    },
     Sparse(HashMap<Box<[u32]>, u32>),
 }
 
@@ -179,13 +181,7 @@ impl KernelBuilder {
                 cuts.push((sum * 2f64.powi(64)) as u64);
             }
         }
-        Kernel {
-            parents: self.parents,
-            index,
-            starts: self.starts,
-            branches: self.branches,
-            cuts,
-        }
+        Kernel { parents: self.parents, index, starts: self.starts, branches: self.branches, cuts }
     }
 }
 
