@@ -21,7 +21,7 @@ pub type Found = HashMap<Ask, Ranking>;
 pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
 
 /// Told of a batch of searches: its label and size, and then of progress.
-pub trait Watch {
+pub trait Watch: Sync {
     fn searching(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
 }
 

@@ -74,6 +74,17 @@ impl Kernel {
         self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize
     }
 
+    /// The row for an input of one token a parent; `None` for one that is not reachable.
+    pub fn row_of(&self, inputs: &[u32]) -> Option<u32> {
+        match &self.index {
+            RowIndex::Dense { strides, rows } => {
+                let at: u32 = inputs.iter().zip(strides).map(|(t, s)| t * s).sum();
+                rows.get(at as usize).copied().filter(|&row| row != u32::MAX)
+            }
+            RowIndex::Sparse(rows) => rows.get(inputs).copied(),
+        }
+    }
+
     /// The row for the given output tokens of all steps.
     #[inline]
     fn row(&self, tokens: &[u32]) -> u32 {
