@@ -3,5 +3,6 @@
 //! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
 
 pub mod embed;
+pub mod retrieve;
 pub mod value;
 pub mod world;
