@@ -232,3 +232,10 @@ pub struct Diagnostics {
 pub fn load(_path: &std::path::Path) -> Result<Scenario, Diagnostics> {
     todo!("comes with the checker")
 }
+
+/// The known name nearest to `name`, as help, where one is near enough to be meant.
+pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let near = known.into_iter().map(|k| (strsim::damerau_levenshtein(name, k), k)).min()?;
+    let far = name.chars().count().max(3) / 3;
+    (near.0 <= far && near.0 > 0).then(|| format!("did you mean `{}`?", near.1))
+}

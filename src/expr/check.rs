@@ -1,0 +1,508 @@
+//! The type check: every name known, every operator and function given what it takes.
+//!
+//! All faults of an expression are collected. A part whose type cannot be told, because it is wrong
+//! itself or names a step that is, has no type, and nothing is said about what it is used in.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
+
+use super::functions::{SIGNATURES, Signature};
+use super::parse::{Fault, Parsed};
+use crate::scenario::suggest;
+use crate::value::{Type, Value};
+
+/// The fields of `passage`, all of them text that may be null.
+pub const PASSAGE_FIELDS: [&str; 6] = ["id", "text", "entity", "attribute", "of", "variant"];
+
+/// What an expression may name.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The declared task fields; `None` where the declaration itself is wrong.
+    pub task: Option<&'a BTreeMap<String, Type>>,
+    /// Whether there is a `passage`.
+    pub passage: bool,
+    pub steps: &'a BTreeMap<String, Name>,
+}
+
+/// What the id of a step stands for in an expression.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Name {
+    /// An output, with its type where that is known.
+    Output { step: usize, ty: Option<Type> },
+    /// The step puts out passages.
+    Passages,
+    /// The step puts out an action.
+    Action,
+    /// The step was not understood.
+    Unknown,
+}
+
+/// The type of a part of an expression.
+#[derive(Clone, Debug, PartialEq)]
+enum Ty {
+    Is(Type),
+    Null,
+    List(Option<Box<Ty>>),
+}
+
+impl Ty {
+    /// Types that compare with each other and compute the same way have the same class.
+    fn class(&self) -> Ty {
+        match self {
+            Ty::Is(Type::Money | Type::Percent) => Ty::Is(Type::Number),
+            other => other.clone(),
+        }
+    }
+
+    fn is(&self, ty: Type) -> bool {
+        self.class() == Ty::Is(ty)
+    }
+}
+
+impl fmt::Display for Ty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ty::Is(ty) => ty.fmt(f),
+            Ty::Null => f.write_str("null"),
+            Ty::List(_) => f.write_str("list"),
+        }
+    }
+}
+
+/// The type of the whole; `Ok(None)` where a step it names has no known type. Faults in source order.
+pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Option<Type>, Vec<Fault>> {
+    let mut checker = Checker { parsed, scope, faults: Vec::new() };
+    let ty = checker.infer(&parsed.tree);
+    if let Some(ty @ (Ty::List(_) | Ty::Null)) = &ty {
+        let message = format!("the expression gives a {ty}");
+        checker.fault("type-error", &parsed.tree, message, "a single value is needed".into(), None);
+    }
+    if checker.faults.is_empty() {
+        return Ok(match ty {
+            Some(Ty::Is(ty)) => Some(ty),
+            _ => None,
+        });
+    }
+    checker.faults.sort_by_key(|f| (f.span.start, f.span.end));
+    Err(checker.faults)
+}
+
+struct Checker<'a> {
+    parsed: &'a Parsed,
+    scope: &'a Scope<'a>,
+    faults: Vec<Fault>,
+}
+
+impl Checker<'_> {
+    fn fault(
+        &mut self,
+        code: &'static str,
+        node: &IdedExpr,
+        message: String,
+        label: String,
+        help: Option<String>,
+    ) {
+        self.faults.push(Fault { code, message, label, help, span: self.parsed.span(node) });
+    }
+
+    fn text(&self, node: &IdedExpr) -> &str {
+        &self.parsed.source[self.parsed.span(node)]
+    }
+
+    fn infer(&mut self, node: &IdedExpr) -> Option<Ty> {
+        match &node.expr {
+            Node::Literal(literal) => match literal {
+                LiteralValue::Boolean(_) => Some(Ty::Is(Type::YesNo)),
+                LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_) => {
+                    Some(Ty::Is(Type::Number))
+                }
+                LiteralValue::String(_) => Some(Ty::Is(Type::Text)),
+                LiteralValue::Null => Some(Ty::Null),
+                LiteralValue::Bytes(_) => self.unsupported(node, "bytes"),
+            },
+            Node::Ident(name) => self.name(node, name),
+            Node::Select(select) => self.select(node, &select.operand, &select.field),
+            Node::List(list) => {
+                let mut element: Option<Ty> = None;
+                for (index, item) in list.elements.iter().enumerate() {
+                    let ty = self.infer(item)?;
+                    match &element {
+                        None => element = Some(ty),
+                        Some(first) if first.class() != ty.class() => {
+                            let message =
+                                format!("a list of {first} holds a {ty} at place {}", index + 1);
+                            self.fault(
+                                "type-error",
+                                item,
+                                message,
+                                "elements have one type".into(),
+                                None,
+                            );
+                            return None;
+                        }
+                        Some(_) => {}
+                    }
+                }
+                Some(Ty::List(element.map(Box::new)))
+            }
+            Node::Call(call) => self.call(node, call),
+            Node::Map(_) => self.unsupported(node, "a map"),
+            Node::Struct(_) => self.unsupported(node, "a message"),
+            Node::Comprehension(_) => {
+                self.unsupported(node, "a macro over a list (all, exists, map, filter)")
+            }
+            Node::Unspecified => self.unsupported(node, "this"),
+        }
+    }
+
+    fn unsupported(&mut self, node: &IdedExpr, what: &str) -> Option<Ty> {
+        let message = format!("{what} has no place in an expression here");
+        let label = "allowed: values, operators, `in [...]`, `c ? a : b` and functions".to_owned();
+        self.fault("expression-unsupported", node, message, label, None);
+        None
+    }
+
+    fn name(&mut self, node: &IdedExpr, name: &str) -> Option<Ty> {
+        if name == "task" || (name == "passage" && self.scope.passage) {
+            let message = format!("`{name}` is no value by itself");
+            let label = format!(
+                "name a field: `{name}.{}`",
+                if name == "task" { "FIELD" } else { "entity" }
+            );
+            self.fault("type-error", node, message, label, None);
+            return None;
+        }
+        if name == "passage" {
+            let message = "there is no `passage` here".to_owned();
+            let label = "only the `gold` of a retrieve step sees passages".to_owned();
+            self.fault("unknown-name", node, message, label, None);
+            return None;
+        }
+        let (code, message, label, help) = match self.scope.steps.get(name) {
+            Some(Name::Output { ty, .. }) => return ty.map(Ty::Is),
+            Some(Name::Unknown) => return None,
+            Some(Name::Passages) => (
+                "no-value",
+                format!("`{name}` is a retrieve step: it finds passages and has no value"),
+                "use the `read` step that reads from it".to_owned(),
+                None,
+            ),
+            Some(Name::Action) => (
+                "no-value",
+                format!("`{name}` is an act step: it ends the run and has no value"),
+                "use what the action was decided from".to_owned(),
+                None,
+            ),
+            None => {
+                let steps = self.scope.steps.iter();
+                let outputs =
+                    steps.filter(|(_, n)| matches!(n, Name::Output { .. } | Name::Unknown));
+                let known: Vec<&str> = outputs.map(|(id, _)| id.as_str()).collect();
+                let field = self.scope.task.is_some_and(|fields| fields.contains_key(name));
+                let help = if field {
+                    Some(format!("a field of the task is written `task.{name}`"))
+                } else {
+                    suggest(name, known.iter().copied().chain(["task"]))
+                };
+                let label = match known.as_slice() {
+                    [] => "`task.FIELD` can be named here".to_owned(),
+                    known => format!("known here: task, {}", known.join(", ")),
+                };
+                ("unknown-name", format!("nothing is called `{name}`"), label, help)
+            }
+        };
+        self.fault(code, node, message, label, help);
+        None
+    }
+
+    fn select(&mut self, node: &IdedExpr, operand: &IdedExpr, field: &str) -> Option<Ty> {
+        let (owner, known): (&str, Vec<&str>) = match &operand.expr {
+            Node::Ident(name) if name == "task" => {
+                let fields = self.scope.task?;
+                if let Some(ty) = fields.get(field) {
+                    return Some(Ty::Is(*ty));
+                }
+                ("a task", fields.keys().map(String::as_str).collect())
+            }
+            Node::Ident(name) if name == "passage" && self.scope.passage => {
+                if PASSAGE_FIELDS.contains(&field) {
+                    return Some(Ty::Is(Type::Text));
+                }
+                ("a passage", PASSAGE_FIELDS.to_vec())
+            }
+            _ => {
+                let ty = self.infer(operand)?;
+                let message = format!("`{}` is a {ty} and has no fields", self.text(operand));
+                let label = "only `task` and `passage` have fields".to_owned();
+                self.fault("type-error", node, message, label, None);
+                return None;
+            }
+        };
+        let label = match known.as_slice() {
+            [] => format!("{owner} has no declared fields: list them under tasks.fields"),
+            known => format!("{owner} has {}", known.join(", ")),
+        };
+        let message = format!("{owner} has no field `{field}`");
+        let help = suggest(field, known);
+        self.fault("unknown-field", node, message, label, help);
+        None
+    }
+
+    fn call(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Ty> {
+        let name = call.func_name.as_str();
+        if let (None, [a, b, c]) = (&call.target, call.args.as_slice())
+            && name == operators::CONDITIONAL
+        {
+            return self.conditional(node, a, b, c);
+        }
+        if let (None, [a, b]) = (&call.target, call.args.as_slice())
+            && let Some(operator) = operator(name)
+        {
+            return self.binary(node, operator, a, b);
+        }
+        if let (None, [a]) = (&call.target, call.args.as_slice()) {
+            let (operator, takes) = match name {
+                operators::LOGICAL_NOT => ("!", Type::YesNo),
+                operators::NEGATE => ("-", Type::Number),
+                _ => return self.function(node, call),
+            };
+            let ty = self.infer(a)?;
+            if ty.is(takes) {
+                return Some(Ty::Is(takes));
+            }
+            let message = format!("`{operator}` takes {takes}; here it finds {ty}");
+            self.fault("type-error", node, message, format!("`{}` is {ty}", self.text(a)), None);
+            return None;
+        }
+        if name == operators::INDEX {
+            return self.unsupported(node, "an index");
+        }
+        self.function(node, call)
+    }
+
+    fn conditional(
+        &mut self,
+        node: &IdedExpr,
+        condition: &IdedExpr,
+        yes: &IdedExpr,
+        no: &IdedExpr,
+    ) -> Option<Ty> {
+        let (test, yes_ty, no_ty) = (self.infer(condition), self.infer(yes), self.infer(no));
+        if let Some(ty) = test.filter(|ty| !ty.is(Type::YesNo)) {
+            let message = format!("the condition before `?` is yes_no; here it is {ty}");
+            self.fault("type-error", condition, message, format!("this is {ty}"), None);
+        }
+        match (yes_ty?, no_ty?) {
+            (Ty::Null, other) | (other, Ty::Null) => Some(other),
+            (a, b) if a.class() == b.class() => Some(a.class()),
+            (a, b) => {
+                let message =
+                    format!("the two sides of `:` have one type; here they are {a} and {b}");
+                self.fault("type-error", node, message, "one of these would come out".into(), None);
+                None
+            }
+        }
+    }
+
+    fn binary(
+        &mut self,
+        node: &IdedExpr,
+        operator: &str,
+        a: &IdedExpr,
+        b: &IdedExpr,
+    ) -> Option<Ty> {
+        let (left, right) = (self.infer(a), self.infer(b));
+        let (left, right) = (left?, right?);
+        let (x, y) = (left.class(), right.class());
+        let number = Ty::Is(Type::Number);
+        let yes_no = Ty::Is(Type::YesNo);
+        let text = Ty::Is(Type::Text);
+        let date = Ty::Is(Type::Date);
+        let (fine, takes, gives) = match operator {
+            "&&" | "||" => (x == yes_no && y == yes_no, "yes_no and yes_no", Type::YesNo),
+            "+" if x == text && y == text => return Some(text),
+            "+" => (x == number && y == number, "two numbers or two texts", Type::Number),
+            "-" | "*" | "/" => (x == number && y == number, "number and number", Type::Number),
+            "==" | "!=" => {
+                let list = matches!(x, Ty::List(_)) || matches!(y, Ty::List(_));
+                let fine = !list && (x == y || x == Ty::Null || y == Ty::Null);
+                (fine, "two values of one type", Type::YesNo)
+            }
+            "<" | "<=" | ">" | ">=" => {
+                let fine = x == y && [number, text, date].contains(&x);
+                (fine, "two numbers, two dates or two texts", Type::YesNo)
+            }
+            "in" => {
+                let fine = match &y {
+                    Ty::List(None) => true,
+                    Ty::List(Some(element)) => element.class() == x || x == Ty::Null,
+                    _ => false,
+                };
+                (fine, "a value and a list of its type", Type::YesNo)
+            }
+            _ => return self.unsupported(node, &format!("`{operator}`")),
+        };
+        if fine {
+            return Some(Ty::Is(gives));
+        }
+        let found = match &right {
+            Ty::List(Some(element)) => format!("{left} and a list of {element}"),
+            _ => format!("{left} and {right}"),
+        };
+        let (p, q) = (self.text(a), self.text(b));
+        let is = |ty: &Ty, wanted| *ty == Ty::Is(wanted);
+        let help = match operator {
+            "+" if is(&x, Type::Date) && is(&y, Type::Duration) => {
+                Some(format!("use {p}.plus({q})"))
+            }
+            "+" if is(&x, Type::Duration) && is(&y, Type::Date) => {
+                Some(format!("use {q}.plus({p})"))
+            }
+            "-" if is(&x, Type::Date) && is(&y, Type::Duration) => {
+                Some(format!("use {p}.minus({q})"))
+            }
+            "-" if is(&x, Type::Date) && is(&y, Type::Date) => {
+                Some(format!("use days_between({q}, {p}) for the days from {q} to {p}"))
+            }
+            "==" | "!=" | "<" | "<=" | ">" | ">=" => quoted_literal_help(&x, a, &y, b),
+            _ => None,
+        };
+        let help = help.or_else(|| {
+            let ordered = !matches!(operator, "==" | "!=" | "in" | "&&" | "||");
+            (ordered && is(&x, Type::Duration) && is(&y, Type::Duration)).then(|| {
+                "a month has no fixed number of days: add both to a date and compare the dates"
+                    .to_owned()
+            })
+        });
+        let message = format!("`{operator}` takes {takes}; here it finds {found}");
+        self.fault("type-error", node, message, format!("{found} do not go together"), help);
+        None
+    }
+
+    fn function(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Ty> {
+        let name = call.func_name.as_str();
+        let target = match &call.target {
+            None => None,
+            Some(target) => Some(self.infer(target)),
+        };
+        let args: Vec<Option<Ty>> = call.args.iter().map(|arg| self.infer(arg)).collect();
+        let named: Vec<&Signature> = SIGNATURES
+            .iter()
+            .filter(|s| s.name == name && s.on.is_some() == target.is_some())
+            .collect();
+        if named.is_empty() {
+            let other = SIGNATURES.iter().find(|s| s.name == name);
+            let names = SIGNATURES.iter().filter(|s| s.on.is_some() == target.is_some());
+            let mut names: Vec<&str> = names.map(|s| s.name).collect();
+            names.dedup();
+            let help = match other {
+                Some(s) => Some(format!("it is written {}", written(s))),
+                None => suggest(name, names.iter().copied()),
+            };
+            let message = format!("there is no function `{name}`");
+            self.fault(
+                "unknown-function",
+                node,
+                message,
+                format!("there are {}", names.join(", ")),
+                help,
+            );
+            return None;
+        }
+        let target = match target {
+            Some(ty) => Some(ty?),
+            None => None,
+        };
+        let args: Vec<Ty> = args.into_iter().collect::<Option<_>>()?;
+        let fitting = named.iter().find(|s| {
+            s.on.is_none_or(|on| target.as_ref().is_some_and(|ty| ty.is(on)))
+                && s.takes.len() == args.len()
+                && s.takes.iter().zip(&args).all(|(takes, ty)| ty.is(*takes))
+        });
+        let Some(signature) = fitting else {
+            let ways: Vec<String> = named.iter().map(|s| written(s)).collect();
+            let found: Vec<String> = args.iter().map(Ty::to_string).collect();
+            let found = match &target {
+                Some(ty) => format!("{ty}.{name}({})", found.join(", ")),
+                None => format!("{name}({})", found.join(", ")),
+            };
+            let message = format!("`{name}` is written {}; here it is {found}", ways.join(" or "));
+            self.fault("type-error", node, message, format!("this is {found}"), None);
+            return None;
+        };
+        self.literal(call, signature);
+        Some(Ty::Is(signature.gives))
+    }
+
+    /// A date or a duration written down is read now, so that a wrong one is found now.
+    fn literal(&mut self, call: &CallExpr, signature: &Signature) {
+        let (Some(arg), "date" | "duration") = (call.args.first(), signature.name) else {
+            return;
+        };
+        let Node::Literal(LiteralValue::String(text)) = &arg.expr else {
+            return;
+        };
+        if let Err(error) = Value::parse(signature.gives, text.inner()) {
+            let code = if signature.name == "date" { "bad-date" } else { "bad-duration" };
+            let message = format!("`{}` is not a {}", error.found, error.wanted);
+            let unit = error.found.split_whitespace().find_map(|word| {
+                suggest(word, ["day", "days", "week", "weeks", "month", "months", "year", "years"])
+            });
+            let help = unit.filter(|_| signature.name == "duration");
+            self.fault(code, arg, message, format!("allowed: {}", error.allowed), help);
+        }
+    }
+}
+
+/// `task.day == "2024-01-31"` lacks its `date(...)`.
+fn quoted_literal_help(x: &Ty, a: &IdedExpr, y: &Ty, b: &IdedExpr) -> Option<String> {
+    let (other, node) = match (x, y) {
+        (other, Ty::Is(Type::Text)) => (other, b),
+        (Ty::Is(Type::Text), other) => (other, a),
+        _ => return None,
+    };
+    let Node::Literal(LiteralValue::String(text)) = &node.expr else {
+        return None;
+    };
+    let text = text.inner();
+    match other {
+        Ty::Is(Type::Date) => Some(format!("a date is written date(\"{text}\")")),
+        Ty::Is(Type::Duration) => Some(format!("a duration is written duration(\"{text}\")")),
+        Ty::Is(Type::Number) => {
+            text.parse::<f64>().ok().map(|n| format!("a number stands without quotes: {n}"))
+        }
+        Ty::Is(Type::YesNo) => Some("yes_no is written true or false, without quotes".to_owned()),
+        _ => None,
+    }
+}
+
+/// A signature as it is shown: `date.plus(duration)`.
+fn written(signature: &Signature) -> String {
+    let takes: Vec<&str> = signature.takes.iter().map(|ty| ty.name()).collect();
+    let on = signature.on.map(|ty| format!("{ty}.")).unwrap_or_default();
+    format!("{on}{}({})", signature.name, takes.join(", "))
+}
+
+/// A binary operator as it is written, from its name in the tree.
+fn operator(name: &str) -> Option<&'static str> {
+    Some(match name {
+        operators::LOGICAL_AND => "&&",
+        operators::LOGICAL_OR => "||",
+        operators::ADD => "+",
+        operators::SUBSTRACT => "-",
+        operators::MULTIPLY => "*",
+        operators::DIVIDE => "/",
+        operators::MODULO => "%",
+        operators::EQUALS => "==",
+        operators::NOT_EQUALS => "!=",
+        operators::LESS => "<",
+        operators::LESS_EQUALS => "<=",
+        operators::GREATER => ">",
+        operators::GREATER_EQUALS => ">=",
+        operators::IN => "in",
+        _ => return None,
+    })
+}

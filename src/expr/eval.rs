@@ -1,0 +1,254 @@
+//! Running an expression.
+
+use cel::IdedExpr;
+use cel::common::ast::Expr as Node;
+use cel::common::types::{CelBool, CelDouble, CelNull, CelString, CelTimestamp};
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+
+use super::check::{Name, PASSAGE_FIELDS, Scope, check};
+use super::functions::{CelPeriod, ENV, midnight};
+use super::lower::lower;
+use super::parse::{Fault, Parsed, children};
+use crate::value::{Type, Value};
+use crate::world::{Passage, Task, Variant};
+
+/// One CEL expression, parsed and type-checked once.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    source: String,
+    tree: IdedExpr,
+    /// Where the expression only names something, it is not run at all.
+    plain: Option<Reference>,
+    /// The steps it names with their indices, in order of the index.
+    names: Vec<(usize, String)>,
+    ty: Option<Type>,
+}
+
+#[derive(Clone, Debug)]
+enum Reference {
+    Step(usize),
+    TaskField(String),
+}
+
+/// What an expression may see.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Env<'a> {
+    pub task: Option<&'a Task>,
+    pub passage: Option<&'a Passage>,
+    /// By step index; `None` is null or not available.
+    pub steps: &'a [Option<&'a Value>],
+}
+
+/// An expression that has no value for this input.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("`{expression}`: {reason}")]
+pub struct EvalError {
+    pub expression: String,
+    pub reason: String,
+}
+
+impl Parsed {
+    /// Checks names and types; all faults at once, in source order.
+    pub fn check(self, scope: &Scope) -> Result<Expr, Vec<Fault>> {
+        let ty = check(&self, scope)?;
+        let mut names = Vec::new();
+        for name in self.names() {
+            if let Some(Name::Output { step, .. }) = scope.steps.get(name) {
+                names.push((*step, name.to_owned()));
+            }
+        }
+        names.sort();
+        Ok(Expr::new(self.source, self.tree, names, ty))
+    }
+}
+
+impl Expr {
+    fn new(
+        source: String,
+        mut tree: IdedExpr,
+        names: Vec<(usize, String)>,
+        ty: Option<Type>,
+    ) -> Expr {
+        let plain = match &tree.expr {
+            Node::Ident(name) => {
+                names.iter().find(|(_, n)| n == name).map(|(step, _)| Reference::Step(*step))
+            }
+            Node::Select(select) if !select.test => match &select.operand.expr {
+                Node::Ident(name) if name == "task" => {
+                    Some(Reference::TaskField(select.field.clone()))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        // What is computed from money or percent is a number; what only names it stays it.
+        let ty = match ty {
+            Some(Type::Money | Type::Percent) if plain.is_none() => Some(Type::Number),
+            ty => ty,
+        };
+        lower(&mut tree);
+        Expr { source, tree, plain, names, ty }
+    }
+
+    /// The part of this expression under `tree`, which is not lowered again.
+    pub(super) fn part(&self, tree: &IdedExpr) -> Expr {
+        Expr { tree: tree.clone(), plain: None, ..self.clone() }
+    }
+
+    pub(super) fn tree(&self) -> &IdedExpr {
+        &self.tree
+    }
+
+    /// As written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The type of its values; `None` where a step that it names had none.
+    pub fn ty(&self) -> Option<Type> {
+        self.ty
+    }
+
+    /// The steps it names, ascending.
+    pub fn steps(&self) -> impl Iterator<Item = usize> {
+        self.names.iter().map(|(step, _)| *step)
+    }
+
+    /// Whether its value depends on nothing at all.
+    pub fn is_constant(&self) -> bool {
+        let mut pending = vec![&self.tree];
+        while let Some(node) = pending.pop() {
+            if matches!(node.expr, Node::Ident(_)) {
+                return false;
+            }
+            children(node, &mut |child| pending.push(child));
+        }
+        true
+    }
+
+    /// The value; `None` is null.
+    ///
+    /// An operation on null, and a date past the calendar's end, are errors.
+    pub fn eval(&self, env: &Env) -> Result<Option<Value>, EvalError> {
+        match &self.plain {
+            Some(Reference::Step(step)) => {
+                return Ok(env.steps.get(*step).copied().flatten().cloned());
+            }
+            Some(Reference::TaskField(field)) => {
+                return Ok(env.task.and_then(|t| t.fields.get(field)).cloned());
+            }
+            None => {}
+        }
+        let variables = Variables { env, names: &self.names };
+        let mut context = cel::Context::with_env(ENV.clone());
+        context.set_variable_resolver(&variables);
+        let result = cel::Value::resolve_val(&self.tree, &context)
+            .map_err(|error| self.error(in_our_words(&error)))?;
+        if result.downcast_ref::<CelNull>().is_some() {
+            return Ok(None);
+        }
+        let value = if let Some(b) = result.downcast_ref::<CelBool>() {
+            Value::YesNo(*b.inner())
+        } else if let Some(n) = result.downcast_ref::<CelDouble>() {
+            if !n.inner().is_finite() {
+                return Err(self.error("the result is no finite number".to_owned()));
+            }
+            Value::Number(*n.inner())
+        } else if let Some(s) = result.downcast_ref::<CelString>() {
+            Value::Text(s.inner().to_owned())
+        } else if let Some(t) = result.downcast_ref::<CelTimestamp>() {
+            Value::Date(t.inner().date_naive())
+        } else if let Some(period) = result.downcast_ref::<CelPeriod>() {
+            Value::Duration(period.0)
+        } else {
+            let found = result.get_type().name();
+            return Err(self.error(format!("the result is a {found}, which is no value here")));
+        };
+        Ok(Some(value))
+    }
+
+    fn error(&self, reason: String) -> EvalError {
+        EvalError { expression: self.source.clone(), reason }
+    }
+}
+
+/// The interpreter's reason in terms of our types.
+fn in_our_words(error: &cel::ExecutionError) -> String {
+    use cel::ExecutionError as E;
+    let operands = match error {
+        E::NoSuchOverload(overload) => overload.argument_types().to_vec(),
+        E::UnsupportedBinaryOperator(_, a, b) | E::ValuesNotComparable(a, b) => {
+            vec![a.type_of().to_string(), b.type_of().to_string()]
+        }
+        E::UnexpectedType { got, .. } => vec![got.clone()],
+        E::FunctionError { message, .. } => return message.clone(),
+        other => return other.to_string(),
+    };
+    if operands.iter().any(|ty| ty.starts_with("null")) {
+        return "a value that it needs is null".to_owned();
+    }
+    error.to_string()
+}
+
+/// Hands the interpreter a value when it asks for the name.
+struct Variables<'a> {
+    env: &'a Env<'a>,
+    names: &'a [(usize, String)],
+}
+
+impl VariableResolver for Variables<'_> {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        // The interpreter asks for the longest name first: `task.title`, before `task`.
+        if let Some(field) = variable.strip_prefix("task.") {
+            let task = self.env.task?;
+            return Some(cel_value(task.fields.get(field)));
+        }
+        if let Some(field) = variable.strip_prefix("passage.") {
+            let passage = self.env.passage?;
+            return PASSAGE_FIELDS
+                .contains(&field)
+                .then(|| cel_text(passage_field(passage, field)));
+        }
+        let (step, _) = self.names.iter().find(|(_, name)| name == variable)?;
+        Some(cel_value(self.env.steps.get(*step).copied().flatten()))
+    }
+}
+
+/// The text in a field of a passage; `None` is null.
+pub(super) fn passage_field<'a>(passage: &'a Passage, field: &str) -> Option<&'a str> {
+    match field {
+        "id" => Some(&passage.id),
+        "text" => Some(&passage.text),
+        "entity" => passage.entity.as_deref(),
+        "attribute" => passage.attribute.as_deref(),
+        "of" => passage.of.as_deref(),
+        "variant" => passage.variant.map(|variant| match variant {
+            Variant::Negation => "negation",
+            Variant::RoleSwap => "role_swap",
+            Variant::Number => "number",
+            Variant::Version => "version",
+            Variant::Binding => "binding",
+        }),
+        _ => None,
+    }
+}
+
+fn cel_text(text: Option<&str>) -> CowVal<'_, '_> {
+    match text {
+        Some(text) => CowVal::owned(CelString::from(text)),
+        None => CowVal::owned(CelNull),
+    }
+}
+
+fn cel_value(value: Option<&Value>) -> CowVal<'_, '_> {
+    match value {
+        None => CowVal::owned(CelNull),
+        Some(Value::Text(text)) => cel_text(Some(text)),
+        Some(Value::Number(n) | Value::Percent(n)) => CowVal::owned(CelDouble::from(*n)),
+        Some(Value::Money(money)) => CowVal::owned(CelDouble::from(money.amount)),
+        Some(Value::YesNo(b)) => CowVal::owned(CelBool::from(*b)),
+        Some(Value::Date(date)) => CowVal::owned(CelTimestamp::from(midnight(*date))),
+        Some(Value::Duration(period)) => CowVal::owned(CelPeriod(*period)),
+    }
+}

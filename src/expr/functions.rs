@@ -1,0 +1,172 @@
+//! The functions of an expression: which there are, what they take, and those that CEL lacks.
+//!
+//! A date is CEL's timestamp at midnight UTC. A calendar period has no counterpart in CEL, whose
+//! durations are counts of seconds: it is a value type of its own.
+
+use std::any::Any;
+use std::sync::{Arc, LazyLock};
+
+use cel::common::types::{
+    CelDouble, CelString, CelTimestamp, STRING_TYPE, TIMESTAMP_TYPE, Type as CelType,
+};
+use cel::common::value::{CowVal, StaticVal, Val};
+use cel::{DeclarationError, Env, ExecutionError};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime};
+
+use crate::value::{Period, Type, Value};
+
+/// The name under which `duration(...)` is known to the interpreter, whose own `duration` counts
+/// seconds.
+pub(super) const PERIOD: &str = "period_of";
+
+/// The environment all expressions are compiled and run in.
+pub(super) static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    declare(&mut env).expect("each function is declared once");
+    Arc::new(env)
+});
+
+/// One way to call a function.
+pub(super) struct Signature {
+    pub name: &'static str,
+    /// Called as `x.name(...)`, with the type of `x`.
+    pub on: Option<Type>,
+    pub takes: &'static [Type],
+    pub gives: Type,
+    /// CEL computes a whole number where we have only `number`.
+    pub whole: bool,
+}
+
+const fn on(target: Type, name: &'static str, takes: &'static [Type], gives: Type) -> Signature {
+    Signature { name, on: Some(target), takes, gives, whole: matches!(gives, Type::Number) }
+}
+
+const fn free(name: &'static str, takes: &'static [Type], gives: Type, whole: bool) -> Signature {
+    Signature { name, on: None, takes, gives, whole }
+}
+
+/// Every function that an expression may call.
+pub(super) const SIGNATURES: &[Signature] = &[
+    free("date", &[Type::Text], Type::Date, false),
+    free("duration", &[Type::Text], Type::Duration, false),
+    free("days_between", &[Type::Date, Type::Date], Type::Number, false),
+    free("size", &[Type::Text], Type::Number, true),
+    on(Type::Date, "plus", &[Type::Duration], Type::Date),
+    on(Type::Date, "minus", &[Type::Duration], Type::Date),
+    on(Type::Date, "getFullYear", &[], Type::Number),
+    on(Type::Date, "getMonth", &[], Type::Number),
+    on(Type::Date, "getDate", &[], Type::Number),
+    on(Type::Date, "getDayOfWeek", &[], Type::Number),
+    on(Type::Date, "getDayOfYear", &[], Type::Number),
+    on(Type::Text, "size", &[], Type::Number),
+    on(Type::Text, "contains", &[Type::Text], Type::YesNo),
+    on(Type::Text, "startsWith", &[Type::Text], Type::YesNo),
+    on(Type::Text, "endsWith", &[Type::Text], Type::YesNo),
+    on(Type::Text, "matches", &[Type::Text], Type::YesNo),
+    on(Type::Text, "lowerAscii", &[], Type::Text),
+    on(Type::Text, "upperAscii", &[], Type::Text),
+    on(Type::Text, "trim", &[], Type::Text),
+];
+
+/// A calendar period inside the interpreter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CelPeriod(pub Period);
+
+static PERIOD_TYPE: CelType = CelType::new_unspecified_type("period");
+
+impl Val for CelPeriod {
+    fn get_type(&self) -> &CelType {
+        &PERIOD_TYPE
+    }
+
+    fn cel_type() -> &'static CelType {
+        &PERIOD_TYPE
+    }
+
+    fn equals(&self, other: &dyn Val) -> bool {
+        other.downcast_ref::<CelPeriod>().is_some_and(|other| self.0 == other.0)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(*self)
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for CelPeriod {}
+
+fn declare(env: &mut Env) -> Result<(), DeclarationError> {
+    cel::extensions::strings(env)?;
+    env.add_type(PERIOD_TYPE.to_owned())?;
+    env.add_overload("date", "date(string)", vec![STRING_TYPE], |args| {
+        match Value::parse(Type::Date, text(&args, 0)?) {
+            Ok(Value::Date(date)) => Ok(CowVal::owned(CelTimestamp::from(midnight(date)))),
+            Ok(_) => Err(wrong_argument("date")),
+            Err(error) => Err(ExecutionError::function_error("date", error)),
+        }
+    })?;
+    env.add_overload(PERIOD, "period_of(string)", vec![STRING_TYPE], |args| {
+        match Value::parse(Type::Duration, text(&args, 0)?) {
+            Ok(Value::Duration(period)) => Ok(CowVal::owned(CelPeriod(period))),
+            Ok(_) => Err(wrong_argument("duration")),
+            Err(error) => Err(ExecutionError::function_error("duration", error)),
+        }
+    })?;
+    let two_dates = vec![TIMESTAMP_TYPE, TIMESTAMP_TYPE];
+    env.add_overload("days_between", "days_between(date,date)", two_dates, |args| {
+        let days = (date(&args, 1)? - date(&args, 0)?).num_days();
+        Ok(CowVal::owned(CelDouble::from(days as f64)))
+    })?;
+    let period = || vec![PERIOD_TYPE.to_owned()];
+    env.add_member_overload("plus", "date.plus(period)", TIMESTAMP_TYPE, period(), |args| {
+        shifted("plus", date(&args, 0)?, argument::<CelPeriod>(&args, 1)?.0, Period::after)
+    })?;
+    env.add_member_overload("minus", "date.minus(period)", TIMESTAMP_TYPE, period(), |args| {
+        shifted("minus", date(&args, 0)?, argument::<CelPeriod>(&args, 1)?.0, Period::before)
+    })
+}
+
+/// `date` as the interpreter has it.
+pub(super) fn midnight(date: NaiveDate) -> DateTime<FixedOffset> {
+    date.and_time(NaiveTime::MIN).and_utc().fixed_offset()
+}
+
+fn shifted<'b, 'v>(
+    name: &str,
+    date: NaiveDate,
+    period: Period,
+    shift: fn(Period, NaiveDate) -> Option<NaiveDate>,
+) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let shifted = shift(period, date).ok_or_else(|| {
+        ExecutionError::function_error(name, format!("{date} and {period} leave the calendar"))
+    })?;
+    Ok(CowVal::owned(CelTimestamp::from(midnight(shifted))))
+}
+
+fn argument<'b, T: StaticVal>(
+    args: &'b [CowVal<'b, '_>],
+    index: usize,
+) -> Result<&'b T, ExecutionError> {
+    args.get(index).and_then(|v| v.downcast_ref::<T>()).ok_or_else(|| wrong_argument("function"))
+}
+
+fn text<'b>(args: &'b [CowVal<'b, '_>], index: usize) -> Result<&'b str, ExecutionError> {
+    args.get(index)
+        .and_then(|v| v.downcast_ref::<CelString>())
+        .map(|s| s.inner())
+        .ok_or_else(|| wrong_argument("function"))
+}
+
+fn date(args: &[CowVal<'_, '_>], index: usize) -> Result<NaiveDate, ExecutionError> {
+    args.get(index)
+        .and_then(|v| v.downcast_ref::<CelTimestamp>())
+        .map(|t| t.inner().date_naive())
+        .ok_or_else(|| wrong_argument("function"))
+}
+
+fn wrong_argument(name: &str) -> ExecutionError {
+    ExecutionError::function_error(name, "an argument has the wrong type")
+}
