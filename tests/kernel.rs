@@ -37,13 +37,14 @@ fn branch(token: u32, outcome: u8, p: f64) -> Branch {
 /// stops (.4); acting is right on a right value, and on a wrong one right by luck (.1).
 #[test]
 fn a_three_step_chain_computed_by_hand() {
-    let model = model(vec![vec![], vec![0], vec![1]], &[2, 2, 2], |step, inputs| match (step, inputs) {
-        (0, _) => vec![branch(0, 0, 0.8), branch(1, 0, 0.2)],
-        (1, [0]) => vec![branch(0, 0, 0.95), branch(1, 0, 0.05)],
-        (1, _) => vec![branch(1, 0, 0.6), branch(STOP, 1, 0.4)],
-        (_, [0]) => vec![branch(0, 0, 1.0)],
-        _ => vec![branch(0, 0, 0.1), branch(1, 4, 0.9)],
-    });
+    let model =
+        model(vec![vec![], vec![0], vec![1]], &[2, 2, 2], |step, inputs| match (step, inputs) {
+            (0, _) => vec![branch(0, 0, 0.8), branch(1, 0, 0.2)],
+            (1, [0]) => vec![branch(0, 0, 0.95), branch(1, 0, 0.05)],
+            (1, _) => vec![branch(1, 0, 0.6), branch(STOP, 1, 0.4)],
+            (_, [0]) => vec![branch(0, 0, 1.0)],
+            _ => vec![branch(0, 0, 0.1), branch(1, 4, 0.9)],
+        });
     let masses = exact::infer(&model).unwrap();
     let wrong_value = 0.8 * 0.05 + 0.2 * 0.6;
     let stopped = 0.2 * 0.4;
@@ -61,9 +62,8 @@ fn a_three_step_chain_computed_by_hand() {
 fn random_model(seed: u64) -> Model {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let steps = rng.random_range(2..=6usize);
-    let parents: Vec<Vec<usize>> = (0..steps)
-        .map(|s| (0..s).filter(|_| rng.random_bool(0.4)).take(2).collect())
-        .collect();
+    let parents: Vec<Vec<usize>> =
+        (0..steps).map(|s| (0..s).filter(|_| rng.random_bool(0.4)).take(2).collect()).collect();
     let tokens: Vec<u32> = (0..steps).map(|_| rng.random_range(2..=4)).collect();
     let counts = tokens.clone();
     model(parents, &counts, |step, _| {

@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::record::{Actions, Quality, TaskRecord};
 use super::{QUALITY_DEPTH, Solved};
 use crate::kernel::OUTCOMES;
-use crate::retrieve::metrics;
+use crate::retrieve::metrics::Judgements;
 use crate::scenario::{Scenario, StepKind};
 use crate::step::{Event, MissKind, Output};
 
@@ -93,15 +93,14 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         if compiled.quality[at].is_empty() {
             continue;
         }
-        let gold: Vec<u32> = compiled.oracle.gold[at].iter().copied().collect();
+        let gold = Judgements::binary(compiled.oracle.gold[at].iter().copied());
         tally.judged_tasks += 1;
         tally.judged_weight += task.weight;
         for phrasing in &compiled.quality[at] {
             let weight = task.weight * phrasing.weight;
-            let ranked: Vec<u32> = phrasing.ranking.iter().map(|hit| hit.passage).collect();
-            sums.recall_at_k += weight * metrics::recall_at(&ranked, &gold, top_k);
-            sums.ndcg_at_10 += weight * metrics::ndcg_at(&ranked, &gold, QUALITY_DEPTH);
-            sums.mrr_at_10 += weight * metrics::reciprocal_rank_at(&ranked, &gold, QUALITY_DEPTH);
+            sums.recall_at_k += weight * gold.recall(&phrasing.ranking, top_k);
+            sums.ndcg_at_10 += weight * gold.ndcg(&phrasing.ranking, QUALITY_DEPTH);
+            sums.mrr_at_10 += weight * gold.reciprocal_rank_at(&phrasing.ranking, QUALITY_DEPTH);
         }
     }
     if tally.judged_weight > 0.0 {
