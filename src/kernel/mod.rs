@@ -85,19 +85,19 @@ impl Kernel {
         }
     }
 
-    /// The row for the given output tokens of all steps.
+    /// The row for an input that the kernel was compiled for; `token` gives a parent's output.
     #[inline]
-    fn row(&self, tokens: &[u32]) -> u32 {
+    fn row(&self, token: impl Fn(usize) -> u32) -> u32 {
         match &self.index {
             RowIndex::Dense { strides, rows } => {
                 let mut at = 0;
                 for (&parent, &stride) in self.parents.iter().zip(strides) {
-                    at += tokens[parent] * stride;
+                    at += token(parent) * stride;
                 }
                 rows[at as usize]
             }
             RowIndex::Sparse(rows) => {
-                let inputs: Vec<u32> = self.parents.iter().map(|&p| tokens[p]).collect();
+                let inputs: Vec<u32> = self.parents.iter().map(|&p| token(p)).collect();
                 rows[inputs.as_slice()]
             }
         }

@@ -5,55 +5,65 @@
 
 use super::{Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP, rng};
 
+/// Trials that take a step together.
+const LANES: usize = 16;
+
+/// In place of a branch, for a step after a stop.
+const NOT_REACHED: usize = usize::MAX;
+
 /// Samples `trials` runs; `keys[step]` is the key of the step's draws.
 pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
-    let counts = count(&model.kernels, keys, trials);
-    let share = 1.0 / f64::from(trials.max(1));
-    let mut outcomes = [0.0; OUTCOMES];
-    let steps: Vec<Vec<[f64; OUTCOMES]>> = counts
-        .branches
-        .iter()
-        .map(|step| step.iter().map(|b| b.map(|n| f64::from(n) * share)).collect())
-        .collect();
-    for (outcome, n) in counts.outcomes.iter().enumerate() {
-        outcomes[outcome] = f64::from(*n) * share;
+    let kernels = &model.kernels;
+    // All branches of all steps in one row of counters: a step's begin at its base.
+    let mut bases = Vec::with_capacity(kernels.len());
+    let mut branches = 0;
+    for kernel in kernels {
+        bases.push(branches);
+        branches += kernel.branches.len();
     }
-    Masses { steps, outcomes }
-}
-
-struct Counts {
-    branches: Vec<Vec<[u32; OUTCOMES]>>,
-    outcomes: [u32; OUTCOMES],
-}
-
-fn count(kernels: &[Kernel], keys: &[u64], trials: u32) -> Counts {
-    let mut counts = Counts {
-        branches: kernels.iter().map(|k| vec![[0; OUTCOMES]; k.branches().len()]).collect(),
-        outcomes: [0; OUTCOMES],
-    };
-    let mut tokens = vec![0; kernels.len()];
-    let mut taken = vec![0; kernels.len()];
-    for trial in 0..u64::from(trials) {
-        let mut outcome = 0;
-        let mut reached = 0;
-        for (step, kernel) in kernels.iter().enumerate() {
-            let branch = kernel.pick(kernel.row(&tokens), rng::draw(keys[step], trial));
-            let chosen = &kernel.branches[branch];
-            taken[step] = branch;
-            reached = step + 1;
-            outcome = outcome.max(chosen.outcome);
-            if chosen.token == STOP {
-                break;
+    let mut counts = vec![[0u32; OUTCOMES]; branches];
+    let mut ends = [0u32; OUTCOMES];
+    // A block of trials takes each step together: the lanes do not wait for one another, so the
+    // processor overlaps their look-ups.
+    let mut tokens = vec![[0u32; LANES]; kernels.len()];
+    let mut taken = vec![[NOT_REACHED; LANES]; kernels.len()];
+    for first in (0..trials).step_by(LANES) {
+        let lanes = LANES.min((trials - first) as usize);
+        let mut outcomes = [0u8; LANES];
+        let mut stopped = [false; LANES];
+        for (step, (kernel, &key)) in kernels.iter().zip(keys).enumerate() {
+            let (done, here) = tokens.split_at_mut(step);
+            for lane in 0..lanes {
+                if stopped[lane] {
+                    taken[step][lane] = NOT_REACHED;
+                    continue;
+                }
+                let row = kernel.row(|parent| done[parent][lane]);
+                let branch = kernel.pick(row, rng::draw(key, u64::from(first) + lane as u64));
+                let chosen = &kernel.branches[branch];
+                taken[step][lane] = bases[step] + branch;
+                outcomes[lane] = outcomes[lane].max(chosen.outcome);
+                stopped[lane] = chosen.token == STOP;
+                here[0][lane] = chosen.token;
             }
-            tokens[step] = chosen.token;
         }
-        let outcome = usize::from(outcome);
-        counts.outcomes[outcome] += 1;
-        for (step, &branch) in taken[..reached].iter().enumerate() {
-            counts.branches[step][branch][outcome] += 1;
+        for lane in 0..lanes {
+            ends[usize::from(outcomes[lane])] += 1;
+        }
+        for step in &taken {
+            for lane in 0..lanes {
+                if step[lane] != NOT_REACHED {
+                    counts[step[lane]][usize::from(outcomes[lane])] += 1;
+                }
+            }
         }
     }
-    counts
+    let share = 1.0 / f64::from(trials.max(1));
+    let mass = |counts: &[u32; OUTCOMES]| counts.map(|n| f64::from(n) * share);
+    let step = |(kernel, &base): (&Kernel, &usize)| {
+        counts[base..base + kernel.branches.len()].iter().map(mass).collect()
+    };
+    Masses { steps: kernels.iter().zip(&bases).map(step).collect(), outcomes: mass(&ends) }
 }
 
 /// Trials carried forward step by step while compiling, so that a task past the cap gets exactly
