@@ -4,5 +4,6 @@
 
 pub mod embed;
 pub mod retrieve;
+pub mod stats;
 pub mod value;
 pub mod world;
