@@ -1,7 +1,7 @@
 //! The CSV files: tidy, one row a thing. Their columns are explained in `reports/README.md`.
 
-use crate::run::record::{ArmRecord, Quality, Record};
 use crate::run::Ran;
+use crate::run::record::{ArmRecord, Quality, Record};
 use crate::step::Outcome;
 
 /// The file names with their contents.
@@ -56,11 +56,33 @@ fn outcomes(shares: &[f64; Outcome::ALL.len()]) -> impl Iterator<Item = String> 
 
 fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
-        "arm", "baseline", "tasks", "units", "tasks_exact", "failure_rate", "failure_low",
-        "failure_high", "difference", "difference_low", "difference_high", "p_value", "p_holm",
-        "p_correct", "p_stopped", "p_omission", "p_commission", "p_wrong_action",
-        "p_silent_failure", "silent_share", "recall_at_k", "ndcg_at_10", "mrr_at_10", "worst_step",
-        "p_failure_with_miss_there", "commonest_miss", "p_failure_with_that_miss",
+        "arm",
+        "baseline",
+        "tasks",
+        "units",
+        "tasks_exact",
+        "failure_rate",
+        "failure_low",
+        "failure_high",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "p_value",
+        "p_holm",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+        "p_silent_failure",
+        "silent_share",
+        "recall_at_k",
+        "ndcg_at_10",
+        "mrr_at_10",
+        "worst_step",
+        "p_failure_with_miss_there",
+        "commonest_miss",
+        "p_failure_with_that_miss",
     ];
     let row = |(at, arm): (usize, &ArmRecord)| {
         let s = &arm.summary;
@@ -96,11 +118,34 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
 
 fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
-        "arm", "step", "kind", "embedder", "top_k", "entity_filter", "p_reached", "p_correct",
-        "p_wrong", "p_missing", "p_hit", "p_own_miss", "p_induced_miss", "p_no_gold",
-        "p_distracted", "p_misread", "p_fabricated", "p_abstained", "p_failed", "p_stopped",
-        "p_skipped", "p_fail_given_hit", "p_fail_given_miss", "p_absorbed_given_wrong",
-        "recall_at_k", "ndcg_at_10", "mrr_at_10", "judged_tasks",
+        "arm",
+        "step",
+        "kind",
+        "embedder",
+        "top_k",
+        "entity_filter",
+        "p_reached",
+        "p_correct",
+        "p_wrong",
+        "p_missing",
+        "p_hit",
+        "p_own_miss",
+        "p_induced_miss",
+        "p_no_gold",
+        "p_distracted",
+        "p_misread",
+        "p_fabricated",
+        "p_abstained",
+        "p_failed",
+        "p_stopped",
+        "p_skipped",
+        "p_fail_given_hit",
+        "p_fail_given_miss",
+        "p_absorbed_given_wrong",
+        "recall_at_k",
+        "ndcg_at_10",
+        "mrr_at_10",
+        "judged_tasks",
     ];
     let mut rows = Vec::new();
     for arm in &record.arms {
@@ -111,13 +156,31 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
                 }
                 None => Default::default(),
             };
-            let mut row =
-                vec![text(&arm.id), text(&s.step), s.kind.to_owned(), embedder, top_k, filter.to_owned()];
+            let mut row = vec![
+                text(&arm.id),
+                text(&s.step),
+                s.kind.to_owned(),
+                embedder,
+                top_k,
+                filter.to_owned(),
+            ];
             row.extend(
                 [
-                    s.p_reached, s.p_correct, s.p_wrong, s.p_missing, s.p_hit, s.p_own_miss,
-                    s.p_induced_miss, s.p_no_gold, s.p_distracted, s.p_misread, s.p_fabricated,
-                    s.p_abstained, s.p_failed, s.p_stopped, s.p_skipped,
+                    s.p_reached,
+                    s.p_correct,
+                    s.p_wrong,
+                    s.p_missing,
+                    s.p_hit,
+                    s.p_own_miss,
+                    s.p_induced_miss,
+                    s.p_no_gold,
+                    s.p_distracted,
+                    s.p_misread,
+                    s.p_fabricated,
+                    s.p_abstained,
+                    s.p_failed,
+                    s.p_stopped,
+                    s.p_skipped,
                 ]
                 .map(p),
             );
@@ -134,8 +197,18 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
 
 fn misses(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
-        "arm", "step", "miss_kind", "cause", "p_miss", "p_correct", "p_stopped", "p_omission",
-        "p_commission", "p_wrong_action", "p_fail_given_miss", "share_of_failures",
+        "arm",
+        "step",
+        "miss_kind",
+        "cause",
+        "p_miss",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+        "p_fail_given_miss",
+        "share_of_failures",
     ];
     let mut rows = Vec::new();
     for arm in &record.arms {
@@ -158,9 +231,23 @@ fn misses(record: &Record) -> anyhow::Result<Vec<u8>> {
 
 fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
-        "arm", "task", "unit", "weight", "method", "right_action", "p_failure", "p_correct",
-        "p_stopped", "p_omission", "p_commission", "p_wrong_action", "likeliest_wrong_action",
-        "p_likeliest_wrong_action", "main_miss_step", "main_miss_kind", "p_failure_with_main_miss",
+        "arm",
+        "task",
+        "unit",
+        "weight",
+        "method",
+        "right_action",
+        "p_failure",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+        "likeliest_wrong_action",
+        "p_likeliest_wrong_action",
+        "main_miss_step",
+        "main_miss_kind",
+        "p_failure_with_main_miss",
     ];
     let mut rows = Vec::new();
     for arm in &record.arms {

@@ -15,11 +15,27 @@ pub fn table(record: &Record, colour: bool) -> String {
     let failure = |at: usize| record.arms[at].summary.failure.estimate;
     arms.sort_by(|&a, &b| failure(a).total_cmp(&failure(b)).then(a.cmp(&b)));
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_content_arrangement(ContentArrangement::Disabled);
+    if colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
     table.set_header([
-        "arm", "failure rate", "95% interval", "vs baseline", "wrong", "omitted", "commission",
-        "stopped", "silent", "recall@k", "nDCG@10", "worst step", "commonest miss",
+        "arm",
+        "failure rate",
+        "95% interval",
+        "vs baseline",
+        "wrong",
+        "omitted",
+        "commission",
+        "stopped",
+        "silent",
+        "recall@k",
+        "nDCG@10",
+        "worst step",
+        "commonest miss",
     ]);
     for &at in &arms {
         let arm = &record.arms[at];

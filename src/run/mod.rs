@@ -81,8 +81,7 @@ pub fn run(
     let mut searches = Searches::new(open, as_search_watch(watch), depth);
     let mut tallies = Vec::new();
     for &at in arms {
-        let solved =
-            solve(scenario, at, &indices, &mut searches, Forced::Nothing, watch)?;
+        let solved = solve(scenario, at, &indices, &mut searches, Forced::Nothing, watch)?;
         tallies.push(tally::tally(scenario, at, &solved));
     }
     tally::same_oracle(scenario, &tallies)?;
@@ -105,8 +104,7 @@ pub fn solve(
     let tasks = &scenario.tasks.tasks;
     let arm = &scenario.arms[arm];
     watch.arm(&arm.id, tasks.len(), scenario.steps.len());
-    let compiled =
-        compile(scenario, arm, indices, searches, forced, &|| watch.step_compiled())?;
+    let compiled = compile(scenario, arm, indices, searches, forced, &|| watch.step_compiled())?;
     watch.solving(tasks.len());
     let simulation = &scenario.simulation;
     let solve = |(task, compiled): (usize, Compiled)| {

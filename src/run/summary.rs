@@ -2,28 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use super::Ran;
 use super::record::{
     ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, TaskRecord,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
-use super::Ran;
 use crate::kernel::OUTCOMES;
 use crate::scenario::{Scenario, StepKind};
 use crate::stats;
 use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
+/// Confidence level of all intervals.
+const LEVEL: f64 = 0.95;
+
 pub fn record(scenario: &Scenario, tallies: Vec<Tally>) -> anyhow::Result<Record> {
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = clusters(tallies.first().map_or(&[], |t| &t.tasks));
-    let mut differences = differences(scenario, &tallies, baseline, &clusters);
+    let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
     let mut arms = Vec::new();
     for (at, tally) in tallies.into_iter().enumerate() {
         let arm = &scenario.arms[tally.arm];
         arms.push(ArmRecord {
             id: arm.id.clone(),
             reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
-            summary: summary(scenario, &tally, differences[at].take(), &clusters),
+            summary: summary(scenario, &tally, differences[at].take(), &clusters)?,
             steps: (0..scenario.steps.len()).map(|s| step(scenario, &tally, s)).collect(),
             misses: misses(scenario, &tally),
             tasks: tally.tasks,
@@ -33,18 +36,18 @@ pub fn record(scenario: &Scenario, tallies: Vec<Tally>) -> anyhow::Result<Record
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
         unit: scenario.unit.clone(),
-        units: clusters.iter().max().map_or(0, |&c| c as usize + 1),
+        units: clusters.iter().max().map_or(0, |last| last + 1),
         baseline,
         arms,
     })
 }
 
 /// Numbers the sampling units in order of first appearance.
-fn clusters(tasks: &[TaskRecord]) -> Vec<u32> {
-    let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
-    let number = |task| {
-        let next = numbers.len() as u32;
-        *numbers.entry(task).or_insert(next)
+fn clusters(tasks: &[TaskRecord]) -> Vec<usize> {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let number = |unit| {
+        let next = numbers.len();
+        *numbers.entry(unit).or_insert(next)
     };
     tasks.iter().map(|t| t.unit.as_str()).map(number).collect()
 }
@@ -53,34 +56,31 @@ fn differences(
     scenario: &Scenario,
     tallies: &[Tally],
     baseline: Option<usize>,
-    clusters: &[u32],
-) -> Vec<Option<Difference>> {
-    let failures = |t: &Tally| -> Vec<f64> { t.tasks.iter().map(TaskRecord::failure).collect() };
+    clusters: &[usize],
+) -> anyhow::Result<Vec<Option<Difference>>> {
     let mut found: Vec<Option<Difference>> = tallies.iter().map(|_| None).collect();
     let Some(base) = baseline else {
-        return found;
+        return Ok(found);
     };
-    let base_failures = failures(&tallies[base]);
-    let weights: Vec<f64> = tallies[base].tasks.iter().map(|t| t.weight).collect();
     for (at, tally) in tallies.iter().enumerate().filter(|(at, _)| *at != base) {
-        let paired = stats::paired_difference(
-            &failures(tally),
-            &base_failures,
-            &weights,
-            clusters,
-            scenario.simulation.seed,
-        );
-        found[at] = Some(Difference {
-            interval: paired.interval,
-            p_value: paired.p_value,
-            p_holm: paired.p_value,
-        });
+        let tasks = tallies[base].tasks.iter().zip(&tally.tasks).zip(clusters);
+        let pairs: Vec<stats::Pair> = tasks
+            .map(|((baseline, arm), &cluster)| stats::Pair {
+                baseline: baseline.failure(),
+                arm: arm.failure(),
+                weight: arm.weight,
+                cluster,
+            })
+            .collect();
+        let paired = stats::difference(&pairs, LEVEL, scenario.simulation.seed)?;
+        found[at] =
+            Some(Difference { interval: paired.interval, p_value: paired.p, p_holm: paired.p });
     }
     let p_values: Vec<f64> = found.iter().flatten().map(|d| d.p_value).collect();
     for (difference, holm) in found.iter_mut().flatten().zip(stats::holm(&p_values)) {
         difference.p_holm = holm;
     }
-    found
+    Ok(found)
 }
 
 fn failing(mass: &Mass) -> f64 {
@@ -111,18 +111,26 @@ fn summary(
     scenario: &Scenario,
     tally: &Tally,
     difference: Option<Difference>,
-    clusters: &[u32],
-) -> Summary {
-    let failures: Vec<f64> = tally.tasks.iter().map(TaskRecord::failure).collect();
-    let weights: Vec<f64> = tally.tasks.iter().map(|t| t.weight).collect();
-    let total: f64 = weights.iter().sum();
+    clusters: &[usize],
+) -> anyhow::Result<Summary> {
+    let observations: Vec<stats::Observation> = tally
+        .tasks
+        .iter()
+        .zip(clusters)
+        .map(|(task, &cluster)| stats::Observation {
+            value: task.failure(),
+            weight: task.weight,
+            cluster,
+        })
+        .collect();
+    let total: f64 = tally.tasks.iter().map(|t| t.weight).sum();
     let mut outcomes = [0.0; OUTCOMES];
     for task in &tally.tasks {
         for (sum, p) in outcomes.iter_mut().zip(task.outcomes) {
             *sum += p * task.weight / total;
         }
     }
-    let failure = stats::clustered_rate(&failures, &weights, clusters);
+    let failure = stats::rate(&observations, LEVEL)?;
     let silent = outcomes[1..].iter().sum::<f64>() - outcomes[Outcome::Stopped as usize];
     let mut worst = BTreeMap::new();
     let mut kinds: BTreeMap<MissKind, f64> = BTreeMap::new();
@@ -134,7 +142,7 @@ fn summary(
             }
         }
     }
-    Summary {
+    Ok(Summary {
         silent: silent.max(0.0),
         silent_share: ratio(silent.max(0.0), outcomes[1..].iter().sum()),
         failure,
@@ -145,7 +153,7 @@ fn summary(
         commonest_miss: largest(kinds),
         tasks: tally.tasks.len(),
         exact_tasks: tally.tasks.iter().filter(|t| matches!(t.ran, Ran::Exact { .. })).count(),
-    }
+    })
 }
 
 fn mean_quality(steps: &[StepTally]) -> Option<Quality> {
@@ -169,9 +177,8 @@ fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
     let own = |kind: &MissKind| p(Event::OwnMiss(*kind));
     let induced = |kind: &MissKind| p(Event::InducedMiss(*kind));
     let miss = missed(step);
-    let retrieval = scenario.arms[tally.arm].retrieval[at].map(|r| {
-        (scenario.embedders[r.embedder].name.clone(), r.top_k, r.entity_filter)
-    });
+    let retrieval = scenario.arms[tally.arm].retrieval[at]
+        .map(|r| (scenario.embedders[r.embedder].name.clone(), r.top_k, r.entity_filter));
     StepRecord {
         step: of.id.clone(),
         kind: match of.kind {

@@ -126,7 +126,9 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
         if let (StepKind::Act { .. }, Some(Output::Action(label))) = (&step.kind, right_output) {
             right.push(label.clone());
         }
-        for (branch, mass) in compiled.model.kernels[s].branches().iter().zip(&solved.masses.steps[s]) {
+        for (branch, mass) in
+            compiled.model.kernels[s].branches().iter().zip(&solved.masses.steps[s])
+        {
             let failing: f64 = mass[1..].iter().sum();
             if let Some(kind) = events[usize::from(branch.event)].miss() {
                 *misses.entry((s, kind)).or_default() += failing;
