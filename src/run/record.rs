@@ -3,8 +3,6 @@
 //! Probabilities and rates are weighted by task weight over the tasks of the scenario unless a field
 //! says otherwise. `None` is "cannot be told", such as a rate over no cases.
 
-use std::collections::BTreeMap;
-
 use crate::run::Ran;
 use crate::step::reader::Reader;
 use crate::step::{MissKind, Outcome};
@@ -151,6 +149,3 @@ impl TaskRecord {
         self.outcomes[1..].iter().sum()
     }
 }
-
-/// Labels by probability; a convenience of the tally.
-pub(crate) type Actions = BTreeMap<String, f64>;

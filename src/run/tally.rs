@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 
-use super::record::{Actions, Quality, TaskRecord};
+use super::record::{Quality, TaskRecord};
 use super::{QUALITY_DEPTH, Solved};
 use crate::kernel::OUTCOMES;
 use crate::retrieve::metrics::Judgements;
@@ -119,7 +119,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
     let compiled = &solved.compiled;
     let events = Event::all();
     let mut misses: BTreeMap<(usize, MissKind), f64> = BTreeMap::new();
-    let mut wrong = Actions::new();
+    let mut wrong: BTreeMap<String, f64> = BTreeMap::new();
     let mut right = Vec::new();
     for (s, step) in scenario.steps.iter().enumerate() {
         let right_output = compiled.oracle.outputs[s].as_ref();

@@ -129,7 +129,7 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
     // with the same chance: 1 - (five / one)^(1/4).
     let (distracted, tag, source) = match (one, five) {
         (Some(one), Some(five)) => (
-            1.0 - (five / one as f64).powf(0.25),
+            1.0 - (five / one).powf(0.25),
             Tag::Indicative,
             format!(
                 "{CLASHEVAL_6}: {one} with 1 passage to {five} with 5, spread over 4 distractors"
@@ -208,7 +208,7 @@ fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
             a.total_cmp(b)
         }
         (Value::Money(a), Value::Money(b)) => {
-            (&a.currency).cmp(&b.currency).then(a.amount.total_cmp(&b.amount))
+            a.currency.cmp(&b.currency).then(a.amount.total_cmp(&b.amount))
         }
         (Value::Duration(a), Value::Duration(b)) => (a.months, a.days).cmp(&(b.months, b.days)),
         _ => a.key().cmp(&b.key()),
