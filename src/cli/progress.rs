@@ -23,7 +23,8 @@ impl Bars {
     /// A further bar; the caller ends it.
     pub fn bar(&self, label: &str, total: usize) -> ProgressBar {
         let bar = self.multi.add(ProgressBar::new(total as u64));
-        if let Ok(style) = ProgressStyle::with_template("{msg:36} {wide_bar} {pos}/{len} {eta:>4}") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:36} {wide_bar} {pos}/{len} {eta:>4}")
+        {
             bar.set_style(style);
         }
         bar.set_message(label.to_owned());
