@@ -69,6 +69,7 @@ impl DenseIndex {
             return Ok(vec![Vec::new(); queries.len()]);
         }
         let slack = self.slack(longest);
+        let depth = depth.min(self.len());
         let blocks: Vec<Vec<Ranking>> = queries
             .data
             .par_chunks(QUERIES * queries.dim)
