@@ -128,14 +128,14 @@ fn each_task_has_one_current_clause_and_each_action_its_share() {
 fn the_committed_data_is_what_the_command_writes() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk");
     let fresh = tempfile::tempdir().unwrap();
-    synth::contracts(40, 1, Difficulty::MEDIUM).unwrap().write(fresh.path()).unwrap();
+    synth::contracts(40, 1, "0.3".parse().unwrap()).unwrap().write(fresh.path()).unwrap();
     let mut size = 0;
     for file in ["passages.jsonl", "renewal_tasks.csv"] {
         let wanted = std::fs::read(fresh.path().join(file)).unwrap();
         size += wanted.len();
         assert!(
             std::fs::read(committed.join(file)).unwrap() == wanted,
-            "{file} is stale: run knockon synth contracts --contracts 40 --seed 1 --difficulty medium --out scenarios/renewal_desk"
+            "{file} is stale: run knockon synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk"
         );
     }
     assert!(size <= 400_000);

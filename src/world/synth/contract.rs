@@ -74,7 +74,7 @@ impl Contract {
         if place == 0 {
             *leader = Some(Leader { name, number });
         }
-        let mut rng = stream(seed, index, Site::Header);
+        let mut rng = stream(seed, index, Site::Optional);
         let optional = std::array::from_fn(|_| rng.random_bool(0.6));
         Contract { id: format!("c{:03}", index + 1), terms, style, optional }
     }

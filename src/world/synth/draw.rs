@@ -13,6 +13,7 @@ pub(super) enum Site {
     Terms,
     Header,
     Tasks,
+    Optional,
     Twin(u64),
 }
 
@@ -28,6 +29,7 @@ pub(super) fn stream(seed: u64, index: usize, site: Site) -> ChaCha8Rng {
         Site::Terms => 3,
         Site::Header => 4,
         Site::Tasks => 5,
+        Site::Optional => 6,
         Site::Twin(n) => 8 + n,
     };
     debug_assert!(site < SITES);

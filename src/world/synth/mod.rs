@@ -91,12 +91,12 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
     let style = &contract.style;
     let mut headers = stream(seed, index, Site::Header);
     let mut draws = || -> [f64; Clause::ALL.len()] { std::array::from_fn(|_| headers.random()) };
-    // The first draws decide which optional clauses there are.
-    let (_, current_headers, twin_headers) = (draws(), draws(), draws());
-    // A chunk of a contract repeats title and parties only if the chunker adds them.
-    let named = 0.95 - 0.7 * difficulty;
+    let (current_headers, twin_headers) = (draws(), draws());
+    // Title and parties head every page of some contracts and none of others; now and then a page
+    // break swallows them.
+    let named = headers.random::<f64>() >= 0.1 + 0.7 * difficulty;
     let header = |terms: &Terms, clause: Clause, draw: f64| {
-        if clause == Clause::Parties || draw >= named {
+        if clause == Clause::Parties || !named || draw < 0.05 {
             return String::new();
         }
         format!("{} {}, {}\n", style.title(), terms.reference, terms.party)

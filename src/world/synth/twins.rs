@@ -102,8 +102,9 @@ pub(super) fn draw(seed: u64, index: usize, contract: &Contract, difficulty: f64
     let prior = prior_terms(&mut shared, terms);
     let affiliate = names::affiliate(&mut shared);
     let amendment = format!(
-        "Amendment No. {}, dated {}.",
+        "Amendment No. {} to {}, dated {}.",
         shared.random_range(1..4),
+        terms.reference,
         prose::date(day_within(&mut shared, terms), style.american)
     );
 
