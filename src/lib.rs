@@ -2,8 +2,10 @@
 //!
 //! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
 
+pub mod cli;
 pub mod embed;
 pub mod expr;
+pub mod graph;
 pub mod scenario;
 pub mod value;
 pub mod world;

@@ -208,6 +208,9 @@ impl Checker<'_> {
                     suggest(name, known.iter().copied().chain(["task"]))
                 };
                 let label = match known.as_slice() {
+                    _ if self.scope.passage => {
+                        "`passage.FIELD` and `task.FIELD` can be named here".to_owned()
+                    }
                     [] => "`task.FIELD` can be named here".to_owned(),
                     known => format!("known here: task, {}", known.join(", ")),
                 };
