@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
@@ -222,7 +222,7 @@ impl Resolver<'_> {
 
     /// A data file: where it is, once its content is noted among the inputs.
     fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
-        let path = self.dir.join(&name.value);
+        let path = tidy(&self.dir.join(&name.value));
         let problem = match std::fs::read(&path) {
             Ok(bytes) => {
                 let known = self.inputs.iter().any(|i| i.path == name.value);
@@ -396,4 +396,18 @@ impl Resolver<'_> {
 /// The distinct texts of a list of names.
 pub(super) fn texts(names: &[At<String>]) -> BTreeSet<String> {
     names.iter().map(|name| name.value.clone()).collect()
+}
+
+/// `a/../b` as `b`, for messages; not where a link makes it another file.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match (part, tidy.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                tidy.pop();
+            }
+            _ => tidy.push(part),
+        }
+    }
+    if path.exists() && !tidy.exists() { path.to_owned() } else { tidy }
 }

@@ -112,8 +112,7 @@ impl Resolver<'_> {
         for (new, old) in order.sorted.iter().enumerate() {
             new_index[*old] = new;
         }
-        let mut names: BTreeMap<String, Name> =
-            self.ids("steps").into_iter().map(|id| (id, Name::Unknown)).collect();
+        let mut names = self.names_of_steps();
         let mut drafts: Vec<Draft> = Vec::new();
         for &old in &order.sorted {
             let At { value: entry, span } = &entries[old];
@@ -142,6 +141,22 @@ impl Resolver<'_> {
             });
         }
         drafts
+    }
+
+    /// What each id stands for as far as its keys tell, also for steps that were taken out.
+    fn names_of_steps(&self) -> BTreeMap<String, Name> {
+        let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
+        let named = steps.iter().filter_map(|step| {
+            let name = if step.get("retrieve").is_some() {
+                Name::Passages
+            } else if step.get("act").is_some() {
+                Name::Action
+            } else {
+                Name::Unknown
+            };
+            Some((step.get("id")?.text()?.to_owned(), name))
+        });
+        named.collect()
     }
 
     /// A run must be able to end in an action.
