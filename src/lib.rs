@@ -6,6 +6,7 @@ pub mod cli;
 pub mod compile;
 pub mod embed;
 pub mod expr;
+pub mod graph;
 pub mod kernel;
 pub mod report;
 pub mod retrieve;

@@ -124,7 +124,10 @@ impl Checker<'_> {
                 LiteralValue::Bytes(_) => self.unsupported(node, "bytes"),
             },
             Node::Ident(name) => self.name(node, name),
-            Node::Select(select) => self.select(node, &select.operand, &select.field),
+            Node::Select(select) => {
+                let ty = self.select(node, &select.operand, &select.field)?;
+                Some(if select.test { Ty::Is(Type::YesNo) } else { ty })
+            }
             Node::List(list) => {
                 let mut element: Option<Ty> = None;
                 for (index, item) in list.elements.iter().enumerate() {
@@ -208,6 +211,9 @@ impl Checker<'_> {
                     suggest(name, known.iter().copied().chain(["task"]))
                 };
                 let label = match known.as_slice() {
+                    _ if self.scope.passage => {
+                        "`passage.FIELD` and `task.FIELD` can be named here".to_owned()
+                    }
                     [] => "`task.FIELD` can be named here".to_owned(),
                     known => format!("known here: task, {}", known.join(", ")),
                 };
@@ -315,17 +321,26 @@ impl Checker<'_> {
         b: &IdedExpr,
     ) -> Option<Ty> {
         let (left, right) = (self.infer(a), self.infer(b));
+        if let "&&" | "||" = operator {
+            // Each side stands for itself: a fault on one says nothing about the other.
+            for (side, ty) in [(a, left), (b, right)] {
+                if let Some(ty) = ty.filter(|ty| !ty.is(Type::YesNo)) {
+                    let message =
+                        format!("`{operator}` takes yes_no on both sides; here it finds {ty}");
+                    self.fault("type-error", side, message, format!("this is {ty}"), None);
+                }
+            }
+            return Some(Ty::Is(Type::YesNo));
+        }
         let (left, right) = (left?, right?);
         let (x, y) = (left.class(), right.class());
         let number = Ty::Is(Type::Number);
-        let yes_no = Ty::Is(Type::YesNo);
         let text = Ty::Is(Type::Text);
         let date = Ty::Is(Type::Date);
         let (fine, takes, gives) = match operator {
-            "&&" | "||" => (x == yes_no && y == yes_no, "yes_no and yes_no", Type::YesNo),
             "+" if x == text && y == text => return Some(text),
             "+" => (x == number && y == number, "two numbers or two texts", Type::Number),
-            "-" | "*" | "/" => (x == number && y == number, "number and number", Type::Number),
+            "-" | "*" | "/" => (x == number && y == number, "two numbers", Type::Number),
             "==" | "!=" => {
                 let list = matches!(x, Ty::List(_)) || matches!(y, Ty::List(_));
                 let fine = !list && (x == y || x == Ty::Null || y == Ty::Null);
@@ -371,7 +386,7 @@ impl Checker<'_> {
             _ => None,
         };
         let help = help.or_else(|| {
-            let ordered = !matches!(operator, "==" | "!=" | "in" | "&&" | "||");
+            let ordered = !matches!(operator, "==" | "!=" | "in");
             (ordered && is(&x, Type::Duration) && is(&y, Type::Duration)).then(|| {
                 "a month has no fixed number of days: add both to a date and compare the dates"
                     .to_owned()

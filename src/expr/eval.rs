@@ -1,5 +1,7 @@
 //! Running an expression.
 
+use std::fmt;
+
 use cel::IdedExpr;
 use cel::common::ast::Expr as Node;
 use cel::common::types::{CelBool, CelDouble, CelNull, CelString, CelTimestamp};
@@ -14,7 +16,7 @@ use crate::value::{Type, Value};
 use crate::world::{Passage, Task, Variant};
 
 /// One CEL expression, parsed and type-checked once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Expr {
     source: String,
     tree: IdedExpr,
@@ -25,7 +27,13 @@ pub struct Expr {
     ty: Option<Type>,
 }
 
-#[derive(Clone, Debug)]
+impl fmt::Debug for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expr").field(&self.source).finish()
+    }
+}
+
+#[derive(Clone)]
 enum Reference {
     Step(usize),
     TaskField(String),

@@ -24,3 +24,212 @@ pub use eval::{Env, EvalError, Expr};
 pub use gold::{CorpusIndex, GoldRule};
 pub use parse::{Fault, Parsed};
 pub use template::{ParsedTemplate, Template};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::value::{Type, Value};
+    use crate::world::{Corpus, Task};
+
+    fn fields() -> BTreeMap<String, Type> {
+        let fields = [
+            ("n", Type::Number),
+            ("title", Type::Text),
+            ("day", Type::Date),
+            ("period", Type::Duration),
+            ("fee", Type::Money),
+            ("rate", Type::Percent),
+            ("open", Type::YesNo),
+            ("absent", Type::Text),
+        ];
+        fields.map(|(name, ty)| (name.to_owned(), ty)).into()
+    }
+
+    fn task() -> Task {
+        let values = [
+            ("n", "3.5"),
+            ("title", "Café Acme"),
+            ("day", "2024-03-31"),
+            ("period", "1 month"),
+            ("fee", "USD 1200.50"),
+            ("rate", "8.5%"),
+            ("open", "yes"),
+        ];
+        let values = values
+            .map(|(name, text)| (name.to_owned(), Value::parse(fields()[name], text).unwrap()));
+        Task { id: "t".into(), weight: 1.0, fields: values.into(), gold: BTreeMap::new() }
+    }
+
+    /// The value as it prints, or `null`, with its type.
+    fn run(source: &str) -> Result<String, EvalError> {
+        let (fields, steps) = (fields(), BTreeMap::new());
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
+        let value = expr.eval(&Env { task: Some(&task()), ..Env::default() })?;
+        Ok(value.map_or("null".to_owned(), |value| {
+            assert_eq!(Some(value.type_of()), expr.ty(), "{source}");
+            value.key()
+        }))
+    }
+
+    fn fault(source: &str) -> Fault {
+        let (fields, steps) = (fields(), BTreeMap::new());
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        Parsed::new(source)
+            .and_then(|parsed| parsed.check(&scope).map_err(|mut faults| faults.remove(0)))
+            .expect_err(source)
+    }
+
+    #[test]
+    fn values_of_every_type_are_computed_with() {
+        for (source, value) in [
+            ("task.n > 3", "yes_no:yes"),
+            ("task.n == 3.5 && 3 == 3.0", "yes_no:yes"),
+            ("2 * task.n + 1", "number:8"),
+            ("7 / 2", "number:3.5"),
+            ("-task.n", "number:-3.5"),
+            ("task.fee * task.rate / 100", "number:102.0425"),
+            ("task.fee", "money:USD 1200.50"),
+            ("task.fee > 1000", "yes_no:yes"),
+            ("task.rate", "percent:8.5%"),
+            ("task.day.minus(task.period)", "date:2024-02-29"),
+            ("task.day.plus(duration('2 weeks'))", "date:2024-04-14"),
+            ("task.day > date(\"2024-01-31\")", "yes_no:yes"),
+            ("days_between(date('2024-01-31'), task.day)", "number:60"),
+            ("task.period == duration('1 month')", "yes_no:yes"),
+            ("task.period", "duration:1 month"),
+            ("task.day.getFullYear() + 1", "number:2025"),
+            ("size(task.title) + 1", "number:10"),
+            ("task.title.contains('Acme') ? 'a' : 'b'", "text:a"),
+            ("task.title.upperAscii() + '!'", "text:CAFé ACME!"),
+            ("task.title in ['x', \"Café Acme\"]", "yes_no:yes"),
+            ("2 in [1, 2.0, 3]", "yes_no:yes"),
+            ("task.absent", "null"),
+            ("task.absent == null && has(task.title) && !has(task.absent)", "yes_no:yes"),
+            ("task.open ? task.absent : null", "null"),
+            ("task.open || task.absent.contains('x')", "yes_no:yes"),
+        ] {
+            assert_eq!(run(source).as_deref(), Ok(value), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_value_is_an_error_and_no_panic() {
+        for (source, reason) in [
+            ("task.absent + 'x'", "null"),
+            ("task.absent.contains('x')", "null"),
+            ("1 / 0", "finite"),
+            ("task.day.plus(duration('9000 years'))", "calendar"),
+            ("date(task.title)", "is not a date"),
+            ("task.title.matches('(')", "regex"),
+        ] {
+            let error = run(source).unwrap_err();
+            assert!(error.reason.contains(reason), "{source}: {}", error.reason);
+        }
+    }
+
+    #[test]
+    fn a_type_error_names_both_sides_and_the_way_out() {
+        let cases = [
+            ("task.day - task.period", "date and duration", "use task.day.minus(task.period)"),
+            ("task.day - task.day", "date and date", "use days_between"),
+            ("task.period < task.period", "duration and duration", "a month has no fixed"),
+            ("task.day < 5", "date and number", ""),
+            ("task.title == 3", "text and number", ""),
+            ("task.n == '3'", "number and text", "without quotes: 3"),
+            ("task.open + 1", "yes_no and number", ""),
+            ("task.n in ['a']", "number and a list of text", ""),
+            ("null + 1", "null and number", ""),
+            ("task.day.plus(3)", "date.plus(number)", ""),
+            ("plus(task.day)", "no function `plus`", "date.plus(duration)"),
+            ("task.n % 2", "`%`", ""),
+            ("[1, 2].exists(x, x > 1)", "macro", ""),
+            ("{'a': 1}", "a map", ""),
+            ("[1]", "list", ""),
+            ("task", "no value by itself", ""),
+            ("passage.id", "no `passage` here", ""),
+            ("task.title.length", "has no fields", ""),
+            ("!has(task.titel) && 1", "no field `titel`", "title"),
+            ("has(task.title) + 1", "yes_no and number", ""),
+            ("title", "nothing is called `title`", "task.title"),
+        ];
+        for (source, message, help) in cases {
+            let fault = fault(source);
+            assert!(fault.message.contains(message), "{source}: {}", fault.message);
+            assert!(fault.help.unwrap_or_default().contains(help), "{source}");
+        }
+        let fault = fault("task.open && 'é' == tsk.n");
+        assert_eq!(&"task.open && 'é' == tsk.n"[fault.span], "tsk");
+    }
+
+    #[test]
+    fn a_gold_rule_finds_by_index_what_it_says() {
+        let corpus = Corpus::parse(
+            "c",
+            r#"{"id": "a", "text": "x", "entity": "acme", "attribute": "expiry"}
+               {"id": "b", "text": "y", "entity": "acme", "attribute": "notice"}
+               {"id": "c", "text": "z", "entity": "acme", "attribute": "notice", "of": "b", "variant": "negation"}
+               {"id": "d", "text": "w"}"#,
+        );
+        let corpus = corpus.unwrap();
+        let index = CorpusIndex::new(&corpus);
+        let (fields, steps) = (fields(), BTreeMap::new());
+        let scope = Scope { task: Some(&fields), passage: true, steps: &steps };
+        for (source, gold) in [
+            (
+                "passage.entity == task.title.lowerAscii() && passage.attribute == 'notice'",
+                vec![1, 2],
+            ),
+            ("'notice' == passage.attribute && passage.variant == null", vec![1]),
+            ("passage.entity == null", vec![3]),
+            ("passage.entity == task.absent", vec![3]),
+            ("passage.attribute != 'expiry'", vec![1, 2, 3]),
+            ("passage.entity == 'acme' || passage.id == 'd'", vec![0, 1, 2, 3]),
+            // `&&` forgives an error on one side where the other is false.
+            ("passage.variant.contains('neg') && passage.variant != null", vec![2]),
+            ("passage.id == 'nobody'", vec![]),
+        ] {
+            let rule = GoldRule::new(&Parsed::new(source).unwrap().check(&scope).unwrap());
+            let mut task = task();
+            task.fields.insert("title".into(), Value::Text("ACME".into()));
+            assert_eq!(rule.gold(&corpus, &index, &task), Ok(gold), "{source}");
+        }
+    }
+
+    #[test]
+    fn long_and_deep_expressions_are_refused_or_run() {
+        let (fields, steps) = (fields(), BTreeMap::new());
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let deepest = [
+            vec!["1"; 1000].join("+"),
+            vec!["true"; 330].join("||"),
+            vec!["true"; 330].join("?1:"),
+            "!".repeat(1990) + "true",
+            "-".repeat(1990) + "1",
+            "(".repeat(1990),
+            "[".repeat(900) + &"]".repeat(900),
+            "task".to_owned() + &".n".repeat(990),
+            "task.title".to_owned() + &".trim()".repeat(280),
+            "size(".repeat(330) + &")".repeat(330),
+            "1+".repeat(5000),
+        ];
+        for source in deepest {
+            if let Ok(expr) =
+                Parsed::new(&source).map_err(|f| vec![f]).and_then(|p| p.check(&scope))
+            {
+                let _ = expr.eval(&Env { task: Some(&task()), ..Env::default() });
+            }
+        }
+    }
+
+    #[test]
+    fn expressions_cross_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Expr>();
+        shared::<Template>();
+        shared::<GoldRule>();
+        shared::<crate::scenario::Scenario>();
+    }
+}

@@ -103,10 +103,14 @@ impl Parsed {
                     Node::Call(call) if self.source[token.start..].starts_with('(') => {
                         token.start.saturating_sub(call.func_name.len())
                     }
+                    Node::Select(select) if select.test => token.start.saturating_sub("has".len()),
                     _ => token.start,
                 };
                 let end = match &node.expr {
-                    Node::Select(select) => token.end + select.field.len(),
+                    Node::Select(select) if !select.test => token.end + select.field.len(),
+                    Node::Select(_) => {
+                        self.source[token.end..].find(')').map_or(token.end, |i| token.end + i + 1)
+                    }
                     _ => token.end,
                 };
                 span = Some(match span {
@@ -198,6 +202,10 @@ fn spot(source: &str, (line, column): (isize, isize)) -> Range<usize> {
 fn in_plain_words(message: &str) -> (String, &'static str) {
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message);
     let quoted = message.split('\'').nth(1).unwrap_or_default();
+    if let Some(rest) = message.strip_prefix("missing '") {
+        let token = rest.split('\'').next().unwrap_or_default();
+        return (format!("a `{token}` is missing"), "it belongs here");
+    }
     if message.contains("'<EOF>' expecting") {
         return ("the expression stops too early".to_owned(), "something is missing here");
     }

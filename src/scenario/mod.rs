@@ -10,12 +10,27 @@
 //!
 //! Nothing downstream looks at YAML, and nothing here embeds, searches or draws random numbers.
 
+mod arms;
+mod de;
+mod diagnostics;
+mod node;
+mod places;
+mod resolve;
+mod shape;
+mod steps;
+mod written;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use crate::expr::{Expr, GoldRule, Template};
 use crate::value::Type;
 use crate::world::{Corpus, Table, TaskSet};
+
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use shape::schema;
 
 /// The names of the reader presets.
 pub const PRESETS: [&str; 5] = ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "perfect"];
@@ -222,15 +237,76 @@ pub struct InputFile {
     pub blake3: String,
 }
 
-/// Everything that is wrong with a file, in file order.
-#[derive(Debug, Default)]
-pub struct Diagnostics {
-    pub list: Vec<String>,
+/// Reads and checks a scenario with all its data files. The error holds every mistake.
+pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
+    let shown = path.display().to_string();
+    let mut diagnostics = Diagnostics {
+        path: shown.clone(),
+        source: String::new(),
+        list: Vec::new(),
+        unreadable: None,
+    };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            diagnostics.unreadable = Some(format!("cannot read {shown}: {error}"));
+            return Err(diagnostics);
+        }
+    };
+    let input = InputFile { path: shown, blake3: blake3::hash(&bytes).to_hex().to_string() };
+    let resolved = match String::from_utf8(bytes) {
+        Ok(text) => {
+            diagnostics.source = text;
+            read(&diagnostics.source, path, input)
+        }
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            diagnostics.source = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let message = format!("the file is not UTF-8 text: byte {} is wrong", good + 1);
+            let mistake = Diagnostic::new("not-utf8", good..good + 1, message);
+            Err(vec![mistake.label("save the file as UTF-8")])
+        }
+    };
+    resolved.map_err(|mut found| {
+        found.sort_by_key(|d| (d.span.start, d.span.end));
+        found.dedup();
+        diagnostics.list = found;
+        diagnostics
+    })
 }
 
-/// Reads and checks a scenario with all its data files.
-pub fn load(_path: &std::path::Path) -> Result<Scenario, Diagnostics> {
-    todo!("comes with the checker")
+/// Everything after the file is text.
+fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let raw = match node::parse(text, &mut found) {
+        Ok(raw) => raw,
+        Err(mistake) => {
+            found.push(mistake);
+            return Err(found);
+        }
+    };
+    let Some(sound) = shape::check(&raw, &mut found) else {
+        return Err(found);
+    };
+    let file = match written::File::deserialize(&sound) {
+        Ok(file) => file,
+        Err(mismatch) => {
+            let message = format!("the file cannot be understood: {mismatch}");
+            found.push(Diagnostic::new("wrong-shape", raw.head(), message));
+            return Err(found);
+        }
+    };
+    let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+    let mut resolver = resolve::Resolver { file: text, raw: &raw, dir, found, inputs: vec![input] };
+    let scenario = resolver.file(&file, path);
+    match scenario {
+        Some(scenario) => Ok(scenario),
+        None if resolver.found.is_empty() => {
+            let message = "the file cannot be understood, and no check says why";
+            Err(vec![Diagnostic::new("wrong-shape", raw.head(), message)])
+        }
+        None => Err(resolver.found),
+    }
 }
 
 /// The known name nearest to `name`, as help, where one is near enough to be meant.

@@ -1,0 +1,62 @@
+//! `knockon check`: reads scenarios with their data and says what is wrong, without running anything.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::scenario;
+
+/// Checks scenario files and the data they name; runs nothing.
+///
+/// Exit code: 0 all fine, 1 mistakes were found, 2 a file cannot be opened.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The scenario files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Runs the command; mistakes go to stderr.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let stderr = std::io::stderr();
+    let unset = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let (text, code) = report(args, stderr.is_terminal() && unset);
+    stderr.lock().write_all(text.as_bytes())?;
+    Ok(ExitCode::from(code))
+}
+
+/// What is said about the files, and the exit code.
+pub fn report(args: &Args, colour: bool) -> (String, u8) {
+    let (mut text, mut mistakes, mut wrong, mut unreadable) = (String::new(), 0, 0, 0);
+    for path in &args.files {
+        if let Err(diagnostics) = scenario::load(path) {
+            text.push_str(&diagnostics.render(colour));
+            text.push_str("\n\n");
+            mistakes += diagnostics.list.len();
+            match diagnostics.unreadable {
+                Some(_) => unreadable += 1,
+                None => wrong += 1,
+            }
+        }
+    }
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let fine = args.files.len() - wrong - unreadable;
+    let mut parts = Vec::new();
+    if wrong > 0 {
+        parts.push(format!("{} in {}", count(mistakes, "mistake"), count(wrong, "file")));
+    }
+    if unreadable > 0 {
+        parts.push(format!("{} cannot be read", count(unreadable, "file")));
+    }
+    if fine > 0 {
+        parts.push(format!("{} fine", count(fine, "file")));
+    }
+    text.push_str(&parts.join(", "));
+    text.push('\n');
+    let code = match (unreadable, wrong) {
+        (0, 0) => 0,
+        (0, _) => 1,
+        _ => 2,
+    };
+    (text, code)
+}

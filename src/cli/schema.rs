@@ -1,0 +1,17 @@
+//! `knockon schema`: prints the JSON Schema of scenario files, for editors.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::scenario;
+
+/// Runs the command.
+pub fn run() -> anyhow::Result<ExitCode> {
+    std::io::stdout().lock().write_all(text()?.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The schema as it is committed in scenarios/scenario.schema.json.
+pub fn text() -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(scenario::schema())? + "\n")
+}

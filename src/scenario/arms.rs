@@ -1,0 +1,267 @@
+//! Embedders, reader settings and arms.
+
+use std::collections::BTreeMap;
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::resolve::{Resolver, World};
+use super::steps::Draft;
+use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
+use super::{
+    Arm, EmbedderDecl, EmbedderKind, Family, ModelSettings, Pooling, Precision, ReaderSettings,
+    Retrieval,
+};
+
+const DEFAULT_PRESET: &str = "gpt-4o";
+const DEFAULT_TOP_K: u32 = 5;
+/// Robertson and Zaragoza (2009) give 1.2 to 2 as usual for `k1`, 0.5 to 0.8 for `b`.
+const DEFAULT_BM25: (f64, f64) = (1.2, 0.75);
+
+impl Resolver<'_> {
+    /// In the order of the file; `None` where an entry is wrong.
+    pub fn embedders(&mut self, file: &File) -> Vec<Option<EmbedderDecl>> {
+        let names = self.keys("embedders");
+        let mut embedders: Vec<Option<EmbedderDecl>> = names.iter().map(|_| None).collect();
+        for (name, entry) in file.embedders.iter().flat_map(|named| &named.0) {
+            let kind = self.embedder(name, entry);
+            if let Some(i) = names.iter().position(|n| *n == name.value) {
+                embedders[i] = kind.map(|kind| EmbedderDecl { name: name.value.clone(), kind });
+            }
+        }
+        self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
+        embedders
+    }
+
+    fn embedder(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<EmbedderKind> {
+        let kind = match entry.kind {
+            Kind::Bm25 => "bm25",
+            Kind::Static => "static",
+            Kind::Bert => "bert",
+        };
+        let model = entry.kind != Kind::Bm25;
+        let bert = entry.kind == Kind::Bert;
+        // A setting, where it stands, and whether this kind has it.
+        let settings = [
+            ("model", entry.model.as_ref().map(|at| &at.span), model),
+            ("precision", entry.precision.as_ref().map(|at| &at.span), model),
+            ("pooling", entry.pooling.as_ref().map(|at| &at.span), bert),
+            ("query_prefix", entry.query_prefix.as_ref().map(|at| &at.span), model),
+            ("passage_prefix", entry.passage_prefix.as_ref().map(|at| &at.span), model),
+            ("max_tokens", entry.max_tokens.as_ref().map(|at| &at.span), model),
+            ("k1", entry.k1.as_ref().map(|at| &at.span), !model),
+            ("b", entry.b.as_ref().map(|at| &at.span), !model),
+        ];
+        for (setting, span, has) in settings {
+            if let (Some(span), false) = (span, has) {
+                let allowed: Vec<&str> = settings
+                    .iter()
+                    .filter(|(_, _, has)| *has)
+                    .map(|(setting, ..)| *setting)
+                    .collect();
+                let message = format!("an embedder of kind {kind} has no `{setting}`");
+                self.found.push(
+                    Diagnostic::new("setting-unused", span.clone(), message)
+                        .label(format!("{kind} takes {}", allowed.join(", "))),
+                );
+            }
+        }
+        if let Some(k1) = &entry.k1 {
+            self.within("k1", k1, 0.0, f64::INFINITY);
+        }
+        if let Some(b) = &entry.b {
+            self.within("b", b, 0.0, 1.0);
+        }
+        if let Some(max_tokens) = &entry.max_tokens {
+            self.at_least_one("max_tokens", max_tokens);
+        }
+        if !model {
+            let number = |at: &Option<At<f64>>, default| at.as_ref().map_or(default, |at| at.value);
+            let (k1, b) = DEFAULT_BM25;
+            return Some(EmbedderKind::Bm25 { k1: number(&entry.k1, k1), b: number(&entry.b, b) });
+        }
+        let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
+            let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
+            let message = format!("the embedder `{}` names no model", name.value);
+            self.found
+                .push(Diagnostic::new("missing-key", span, message).label(format!(
+                    "kind {kind} needs `model`: a name in models/, or a directory"
+                )));
+            return None;
+        };
+        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+        Some(EmbedderKind::Model(ModelSettings {
+            family: if bert { Family::Bert } else { Family::Static },
+            model: model.value.clone(),
+            precision: match entry.precision.as_ref().map(|at| at.value) {
+                None | Some(written::Precision::Int8) => Precision::Int8,
+                Some(written::Precision::F32) => Precision::F32,
+            },
+            pooling: entry.pooling.as_ref().map(|at| match at.value {
+                written::Pooling::Mean => Pooling::Mean,
+                written::Pooling::Cls => Pooling::Cls,
+            }),
+            query_prefix: text(&entry.query_prefix),
+            passage_prefix: text(&entry.passage_prefix),
+            max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
+        }))
+    }
+
+    /// What `entry` makes of `base`. A preset replaces it whole, parameters alone only themselves.
+    fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
+        let mut settings = match &entry.preset {
+            None => base.clone(),
+            Some(preset) => ReaderSettings {
+                preset: preset.value.name().to_owned(),
+                overrides: BTreeMap::new(),
+            },
+        };
+        let parameters = [
+            &entry.misread,
+            &entry.distracted_above,
+            &entry.distracted_below,
+            &entry.follow,
+            &entry.fabricate,
+            &entry.fabricate_empty,
+        ];
+        for (name, value) in super::PARAMETERS.into_iter().zip(parameters) {
+            if let Some(value) = value {
+                self.within(name, value, 0.0, 1.0);
+                settings.overrides.insert(name.to_owned(), value.value);
+            }
+        }
+        settings
+    }
+
+    /// All arms; the steps that no arm finds an embedder for are reported once.
+    pub fn arms(&mut self, file: &File, world: &World, steps: &[Draft]) -> Vec<Arm> {
+        let default =
+            ReaderSettings { preset: DEFAULT_PRESET.to_owned(), overrides: BTreeMap::new() };
+        let reader = match &file.reader {
+            Some(entry) => self.reader(entry, &default),
+            None => default,
+        };
+        let embedders = self.keys("embedders");
+        if let Some(embedder) = &file.embedder {
+            self.refer("embedder", "unknown-embedder", embedder, &embedders);
+        }
+        for draft in steps {
+            if let Some(embedder) = draft.retrieve().and_then(|r| r.embedder.as_ref()) {
+                self.refer("embedder", "unknown-embedder", embedder, &embedders);
+            }
+        }
+        let entries = file.arms.as_deref().unwrap_or_default();
+        self.not_empty("arms", "arm", file.arms.as_ref().map(Vec::is_empty));
+        self.distinct("arm", entries.iter().map(|entry| &entry.value.id));
+        let mut arms = Vec::new();
+        let mut bare = vec![false; steps.len()];
+        for entry in entries {
+            let entry = &entry.value;
+            let corpora = self.swaps(entry, world);
+            self.arm_settings(entry, steps, &embedders);
+            let retrieval = steps.iter().enumerate().map(|(i, draft)| {
+                let retrieve = draft.retrieve()?;
+                let own = entry.steps.0.iter().find(|(id, _)| id.value == draft.id.value);
+                let own = own.map(|(_, settings)| settings);
+                let embedder = own
+                    .and_then(|own| own.embedder.as_ref())
+                    .or(entry.embedder.as_ref())
+                    .or(retrieve.embedder.as_ref())
+                    .or(file.embedder.as_ref());
+                bare[i] |= embedder.is_none();
+                let embedder = embedder
+                    .and_then(|embedder| embedders.iter().position(|n| *n == embedder.value));
+                let top_k = own
+                    .and_then(|own| own.top_k.as_ref())
+                    .or(entry.top_k.as_ref())
+                    .or(retrieve.top_k.as_ref());
+                let filter = own
+                    .and_then(|own| own.entity_filter.as_ref())
+                    .or(entry.entity_filter.as_ref())
+                    .or(retrieve.entity_filter.as_ref());
+                Some(Retrieval {
+                    embedder: embedder?,
+                    top_k: top_k.map_or(DEFAULT_TOP_K, |at| at.value) as usize,
+                    entity_filter: retrieve.entity.is_some() && filter.is_none_or(|at| at.value),
+                })
+            });
+            let retrieval = retrieval.collect();
+            let reader = self.reader(&entry.reader, &reader);
+            arms.push(Arm { id: entry.id.value.clone(), reader, corpora, retrieval });
+        }
+        for (draft, _) in steps.iter().zip(bare).filter(|(_, bare)| *bare) {
+            // Where the default was misspelt, that is said already.
+            if self.raw.get("embedder").is_some() || self.spoilt(&draft.span) {
+                continue;
+            }
+            let message = format!("the step `{}` has no embedder in some arm", draft.id.value);
+            let names = embedders.join(", ");
+            self.found.push(
+                Diagnostic::new("no-embedder", draft.id.span.clone(), message)
+                    .label(format!("declared: {names}"))
+                    .help(Some(
+                        "give the file an `embedder`, the default for all steps".to_owned(),
+                    )),
+            );
+        }
+        arms
+    }
+
+    fn swaps(&mut self, entry: &ArmEntry, world: &World) -> Vec<usize> {
+        let mut corpora: Vec<usize> = (0..world.corpus_names.len()).collect();
+        for (from, to) in &entry.corpora.0 {
+            let from = self.refer("corpus", "unknown-corpus", from, &world.corpus_names);
+            let to = self.refer("corpus", "unknown-corpus", to, &world.corpus_names);
+            if let (Some(from), Some(to)) = (from, to) {
+                corpora[from] = to;
+            }
+        }
+        corpora
+    }
+
+    fn arm_settings(&mut self, entry: &ArmEntry, steps: &[Draft], embedders: &[String]) {
+        if let Some(embedder) = &entry.embedder {
+            self.refer("embedder", "unknown-embedder", embedder, embedders);
+        }
+        if let Some(top_k) = &entry.top_k {
+            self.at_least_one("top_k", top_k);
+        }
+        let filters = steps.iter().any(|d| d.entity());
+        if let Some(filter) = entry.entity_filter.as_ref().filter(|f| f.value && !filters) {
+            let message = "no step has an `entity` to filter by";
+            self.found.push(
+                Diagnostic::new("setting-unused", filter.span.clone(), message)
+                    .label("give a retrieve step an `entity`, or leave this out"),
+            );
+        }
+        let ids = self.ids("steps");
+        for (id, settings) in &entry.steps.0 {
+            if self.refer("step", "unknown-step", id, &ids).is_none() {
+                continue;
+            }
+            let draft = steps.iter().find(|d| d.id.value == id.value);
+            if let Some(draft) = draft.filter(|d| d.is_other_than_retrieve()) {
+                let message = format!("`{}` is no retrieve step", id.value);
+                self.found.push(
+                    Diagnostic::new("not-retrieve", id.span.clone(), message)
+                        .label("an arm changes settings of retrieve steps only")
+                        .also(draft.id.span.clone(), "declared here"),
+                );
+                continue;
+            }
+            if let Some(embedder) = &settings.embedder {
+                self.refer("embedder", "unknown-embedder", embedder, embedders);
+            }
+            if let Some(top_k) = &settings.top_k {
+                self.at_least_one("top_k", top_k);
+            }
+            let no_entity = draft.is_some_and(|d| d.retrieve().is_some() && !d.entity());
+            if let Some(filter) = settings.entity_filter.as_ref().filter(|f| f.value && no_entity) {
+                let message = format!("the step `{}` has no `entity` to filter by", id.value);
+                self.found.push(
+                    Diagnostic::new("setting-unused", filter.span.clone(), message)
+                        .label("give the step an `entity`, or leave this out"),
+                );
+            }
+        }
+    }
+}

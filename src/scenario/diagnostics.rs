@@ -1,0 +1,125 @@
+//! Mistakes, and how they are shown: code, place, snippet, what is allowed, the nearest right name.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostic {
+    /// A stable name for the kind of mistake, such as `unknown-key`.
+    pub code: &'static str,
+    /// What was found.
+    pub message: String,
+    /// Bytes of the file.
+    pub span: Range<usize>,
+    /// What is allowed, said beside the spot.
+    pub label: String,
+    /// Other spots that belong to it.
+    pub also: Vec<(Range<usize>, String)>,
+    /// Where the cause lies outside the file: what the reader of that file said.
+    pub notes: Vec<String>,
+    /// A way out, where there is an obvious one.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    pub(super) fn new(
+        code: &'static str,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Diagnostic {
+        let message = message.into();
+        let label = String::new();
+        Diagnostic { code, message, span, label, also: Vec::new(), notes: Vec::new(), help: None }
+    }
+
+    pub(super) fn label(mut self, label: impl Into<String>) -> Diagnostic {
+        self.label = label.into();
+        self
+    }
+
+    pub(super) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Diagnostic {
+        self.also.push((span, label.into()));
+        self
+    }
+
+    pub(super) fn note(mut self, note: impl Into<String>) -> Diagnostic {
+        self.notes.push(note.into());
+        self
+    }
+
+    pub(super) fn help(mut self, help: Option<String>) -> Diagnostic {
+        self.help = help;
+        self
+    }
+}
+
+/// Everything that is wrong with a file, in file order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostics {
+    /// The file as given to [`super::load`].
+    pub path: String,
+    pub source: String,
+    pub list: Vec<Diagnostic>,
+    /// The file itself could not be read: there is no source to show, only the reason.
+    pub unreadable: Option<String>,
+}
+
+impl Diagnostics {
+    /// The line and column, both from 1, the column in characters.
+    pub fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
+        let start = self.source.floor_char_boundary(diagnostic.span.start.min(self.source.len()));
+        let before = &self.source[..start];
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// All of them as text, with terminal colours or without.
+    pub fn render(&self, colour: bool) -> String {
+        if let Some(reason) = &self.unreadable {
+            return format!("error[unreadable]: {reason}");
+        }
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let shown: Vec<String> = self.list.iter().map(|d| self.show(d, &renderer)).collect();
+        shown.join("\n\n")
+    }
+
+    fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+        let cut = |span: &Range<usize>| {
+            let end = self.source.ceil_char_boundary(span.end.min(self.source.len()));
+            let start = self.source.floor_char_boundary(span.start.min(end));
+            // A caret under the first line says where; the rest of a long value would only push it apart.
+            let line = self.source[start..end].split('\n').next().unwrap_or("");
+            start..start + line.trim_end().len()
+        };
+        let mut snippet =
+            Snippet::source(self.source.as_str()).path(self.path.as_str()).annotation(
+                AnnotationKind::Primary
+                    .span(cut(&diagnostic.span))
+                    .label(diagnostic.label.as_str()),
+            );
+        for (span, label) in &diagnostic.also {
+            let annotation = AnnotationKind::Context.span(cut(span)).label(label.as_str());
+            snippet = snippet.annotation(annotation);
+        }
+        let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
+        let mut group: Group = title.element(snippet);
+        for note in &diagnostic.notes {
+            group = group.element(Level::NOTE.message(note.as_str()));
+        }
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

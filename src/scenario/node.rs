@@ -1,0 +1,274 @@
+//! YAML text to a tree of nodes that know where they stand.
+//!
+//! Built from the parser's events without recursion, with a limit on depth and size, so that neither
+//! nesting nor aliases can exhaust the machine.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_yaml::granit_parser::{Event, Parser, ScalarStyle};
+
+use super::diagnostics::Diagnostic;
+
+const MAX_DEPTH: usize = 32;
+const MAX_NODES: usize = 100_000;
+
+/// A value with the bytes of the file it stands on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node {
+    pub span: Range<usize>,
+    pub value: Tree,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Tree {
+    Null,
+    Bool(bool),
+    Whole(i128),
+    Number(f64),
+    Text(String),
+    List(Vec<Node>),
+    /// In file order, with distinct keys.
+    Map(Vec<(Key, Node)>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Key {
+    pub name: String,
+    pub span: Range<usize>,
+}
+
+impl Node {
+    /// The entry of a map.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        match &self.value {
+            Tree::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+
+    pub fn entries(&self) -> &[(Key, Node)] {
+        match &self.value {
+            Tree::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Tree::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            Tree::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What to underline for the node as a whole: of a map the first key, of a list its start.
+    pub fn head(&self) -> Range<usize> {
+        match &self.value {
+            Tree::Map(entries) => {
+                entries.first().map_or(self.span.clone(), |(k, _)| k.span.clone())
+            }
+            Tree::List(items) => items.first().map_or(self.span.clone(), Node::head),
+            _ => self.span.clone(),
+        }
+    }
+
+    /// What was found, in words.
+    pub fn describe(&self) -> String {
+        match &self.value {
+            Tree::Null => "nothing".to_owned(),
+            Tree::Bool(b) => format!("`{b}`"),
+            Tree::Whole(n) => format!("the number {n}"),
+            Tree::Number(n) => format!("the number {n}"),
+            Tree::Text(text) if text.chars().count() > 40 => "a text".to_owned(),
+            Tree::Text(text) => format!("the text `{}`", text.escape_debug()),
+            Tree::List(_) => "a list".to_owned(),
+            Tree::Map(_) => "a map".to_owned(),
+        }
+    }
+}
+
+/// A list or map that is still being read.
+struct Open {
+    start: usize,
+    anchor: usize,
+    items: Vec<Node>,
+    /// Of a map: keys with the value to come, or complete.
+    map: bool,
+}
+
+/// Reads the one document in `text`. Duplicate keys are reported to `found`, and the first is kept.
+/// The error is a mistake past which nothing can be read.
+pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Diagnostic> {
+    let broken = |span: Range<usize>, message: String, label: &str| {
+        Diagnostic::new("yaml-syntax", span, message).label(label)
+    };
+    let mut anchors: BTreeMap<usize, Node> = BTreeMap::new();
+    let mut open: Vec<Open> = Vec::new();
+    let mut root: Option<Node> = None;
+    let mut documents = 0;
+    let mut nodes = 0;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
+            let at = text.floor_char_boundary(at);
+            let message =
+                format!("this is not YAML: {}", error.info().lines().next().unwrap_or(""));
+            broken(at..next_char(text, at), message, "the reader stopped here")
+        })?;
+        let byte = |offset: Option<usize>| {
+            text.floor_char_boundary(offset.unwrap_or(text.len()).min(text.len()))
+        };
+        let start = byte(span.start.byte_offset());
+        let span = start..byte(span.end.byte_offset()).max(start);
+        let (node, anchor) = match event {
+            Event::DocumentStart(..) => {
+                documents += 1;
+                if documents > 1 {
+                    let message = "a second document starts here".to_owned();
+                    return Err(broken(span, message, "a scenario is one document"));
+                }
+                continue;
+            }
+            Event::Scalar(value, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let tree = if plain { scalar(&value) } else { Tree::Text(value.into_owned()) };
+                (Node { span: trimmed(text, span), value: tree }, anchor)
+            }
+            Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _) => {
+                if open.len() >= MAX_DEPTH {
+                    let message = format!("lists and maps are nested more than {MAX_DEPTH} deep");
+                    return Err(broken(start..next_char(text, start), message, "too deep"));
+                }
+                let map = matches!(event, Event::MappingStart(..));
+                open.push(Open { start, anchor, items: Vec::new(), map });
+                continue;
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let Some(done) = open.pop() else {
+                    continue;
+                };
+                // A block ends where its last entry does; the parser's end is the next token.
+                let flow = matches!(text.as_bytes().get(done.start), Some(b'{' | b'['));
+                let end = match done.items.last() {
+                    Some(last) if !flow => last.span.end,
+                    _ => span.end,
+                };
+                let value = if done.map { map(done.items, found)? } else { Tree::List(done.items) };
+                (Node { span: done.start..end.max(done.start), value }, done.anchor)
+            }
+            Event::Alias(id) => match anchors.get(&id) {
+                Some(node) => {
+                    nodes += size(node);
+                    (node.clone(), 0)
+                }
+                None => {
+                    let message = "an alias inside its own anchor".to_owned();
+                    return Err(broken(span, message, "this would never end"));
+                }
+            },
+            _ => continue,
+        };
+        nodes += 1;
+        if nodes > MAX_NODES {
+            let message = format!("the file holds more than {MAX_NODES} values");
+            return Err(broken(
+                node.span,
+                message,
+                "here, with aliases written out, it is too large",
+            ));
+        }
+        if anchor > 0 {
+            anchors.insert(anchor, node.clone());
+        }
+        match open.last_mut() {
+            Some(parent) => parent.items.push(node),
+            None => root = Some(node),
+        }
+    }
+    match root {
+        Some(node) if node.value != Tree::Null => Ok(node),
+        _ => {
+            Err(broken(0..0, "the file is empty".to_owned(), "a scenario starts with `version: 1`"))
+        }
+    }
+}
+
+fn next_char(text: &str, at: usize) -> usize {
+    at + text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8)
+}
+
+fn size(node: &Node) -> usize {
+    let mut count = 0;
+    let mut pending = vec![node];
+    while let Some(node) = pending.pop() {
+        count += 1;
+        pending.extend(node.items());
+        pending.extend(node.entries().iter().map(|(_, v)| v));
+    }
+    count
+}
+
+/// A span without the white space at its end.
+fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
+    span.start..span.start + text[span.clone()].trim_end().len()
+}
+
+fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Diagnostic> {
+    let mut entries: Vec<(Key, Node)> = Vec::new();
+    let mut items = items.into_iter();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        let name = match key.value {
+            Tree::Text(name) => name,
+            Tree::Bool(b) => b.to_string(),
+            Tree::Whole(n) => n.to_string(),
+            Tree::Number(n) => n.to_string(),
+            Tree::Null => "null".to_owned(),
+            Tree::List(_) | Tree::Map(_) => {
+                let message = "a list or map stands where a key is expected".to_owned();
+                let label = "a key is a text; a text that starts with `{` or `[` needs quotes";
+                return Err(Diagnostic::new("yaml-syntax", key.span, message).label(label));
+            }
+        };
+        if let Some((first, _)) = entries.iter().find(|(k, _)| k.name == name) {
+            let message = format!("the key `{name}` is there twice");
+            found.push(
+                Diagnostic::new("duplicate-key", key.span, message)
+                    .label("a key stands once in a map")
+                    .also(first.span.clone(), "first here"),
+            );
+            continue;
+        }
+        entries.push((Key { name, span: key.span }, value));
+    }
+    Ok(Tree::Map(entries))
+}
+
+/// A plain scalar by the core schema of YAML 1.2.
+fn scalar(text: &str) -> Tree {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Tree::Null,
+        "true" | "True" | "TRUE" => return Tree::Bool(true),
+        "false" | "False" | "FALSE" => return Tree::Bool(false),
+        _ => {}
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+        if let Ok(n) = text.parse::<i128>() {
+            return Tree::Whole(n);
+        }
+    }
+    let numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && digits.bytes().any(|b| b.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));
+    match text.parse::<f64>() {
+        Ok(n) if numeric && n.is_finite() => Tree::Number(n),
+        _ => Tree::Text(text.to_owned()),
+    }
+}

@@ -1,0 +1,62 @@
+//! From a place inside a YAML text value to the place in the file.
+
+use std::ops::Range;
+
+/// Where the bytes `part` of `value` stand in `file`, when the value was read from `whole`.
+///
+/// YAML drops quotes and indentation and folds lines, but keeps the order of everything else: the
+/// n-th character that is no white space is the same on both sides. Where it is not, because of escapes
+/// inside quotes, the whole value is the answer.
+pub(super) fn place(
+    file: &str,
+    whole: &Range<usize>,
+    value: &str,
+    part: &Range<usize>,
+) -> Range<usize> {
+    let Some(raw) = file.get(whole.clone()) else {
+        return whole.clone();
+    };
+    let quoted = raw.starts_with(['"', '\'']) && raw.len() >= 2;
+    let (content, offset) = if quoted { (&raw[1..raw.len() - 1], 1) } else { (raw, 0) };
+    let dense = |text: &str| {
+        let kept = text.char_indices().filter(|(_, c)| !c.is_whitespace());
+        kept.map(|(i, c)| (i, c)).collect::<Vec<(usize, char)>>()
+    };
+    let (inside, outside) = (dense(value), dense(content));
+    // A block starts with its `|` or `>` and perhaps a comment: align at the end.
+    let Some(skip) = outside.len().checked_sub(inside.len()) else {
+        return whole.clone();
+    };
+    if (quoted && skip > 0) || !inside.iter().zip(&outside[skip..]).all(|((_, a), (_, b))| a == b) {
+        return whole.clone();
+    }
+    let before = inside.iter().take_while(|(i, _)| *i < part.start).count();
+    let upto = inside.iter().take_while(|(i, _)| *i < part.end).count();
+    let at = |n: usize| outside.get(skip + n).map(|(i, _)| whole.start + offset + i);
+    let end_of_content = whole.start + offset + content.trim_end().len();
+    let start = at(before).unwrap_or(end_of_content);
+    let end = match upto.checked_sub(1).and_then(|last| outside.get(skip + last)) {
+        Some((i, c)) if upto > before => whole.start + offset + i + c.len_utf8(),
+        _ => start,
+    };
+    start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn folded_and_quoted_values_are_traced_back() {
+        let file = "a: >-\n  x == 1\n  && yy > 2\nb: \"p + q\"";
+        let value = "x == 1 && yy > 2";
+        let part = value.find("yy").unwrap();
+        let found = place(file, &(3..27), value, &(part..part + 2));
+        assert_eq!(&file[found], "yy");
+        let start = file.find('"').unwrap();
+        assert_eq!(&file[place(file, &(start..file.len()), "p + q", &(4..5))], "q");
+        // With an escape inside, the whole value is shown.
+        let file = r#"c: "p\tq""#;
+        assert_eq!(place(file, &(3..9), "p\tq", &(2..3)), 3..9);
+    }
+}

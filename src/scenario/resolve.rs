@@ -1,0 +1,413 @@
+//! The written form to the resolved one: names, data files, numbers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+
+use super::de::{At, Named};
+use super::diagnostics::Diagnostic;
+use super::node::Node;
+use super::written::{self, File};
+use super::{InputFile, Method, Scenario, Simulation, suggest};
+use crate::value::Type;
+use crate::world::{Corpus, Table, TaskSet};
+
+/// The version of the format that is read.
+const VERSION: u64 = 1;
+
+/// Everything that the checks share.
+pub(super) struct Resolver<'a> {
+    pub file: &'a str,
+    /// The tree as written, with the parts that were taken out of `File`.
+    pub raw: &'a Node,
+    /// The scenario's directory.
+    pub dir: PathBuf,
+    pub found: Vec<Diagnostic>,
+    pub inputs: Vec<InputFile>,
+}
+
+/// The data that the steps work on. A part that could not be read is `None`, and nothing is said about
+/// what refers to it.
+pub(super) struct World {
+    /// In the order of the names in `corpus_names`.
+    pub corpora: Vec<Option<Corpus>>,
+    pub corpus_names: Vec<String>,
+    pub tables: Vec<Option<Table>>,
+    pub table_names: Vec<String>,
+    pub tasks: Option<TaskSet>,
+    /// `None` where the declaration is wrong.
+    pub fields: Option<BTreeMap<String, Type>>,
+    pub unit: Option<String>,
+}
+
+impl Resolver<'_> {
+    /// Resolves what is left of the file; the result counts only if nothing was found.
+    pub fn file(&mut self, file: &File, path: &Path) -> Option<Scenario> {
+        if let Some(version) = &file.version
+            && version.value != VERSION
+        {
+            let message = format!("version {} of the format is not known", version.value);
+            self.found.push(
+                Diagnostic::new("unknown-version", version.span.clone(), message)
+                    .label(format!("this knockon reads version {VERSION}")),
+            );
+        }
+        if let Some(name) = &file.name {
+            let allowed =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+            if name.value.is_empty() || !name.value.chars().all(allowed) {
+                let lower: String = name.value.to_lowercase();
+                let lower: String =
+                    lower.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
+                let message = format!("the name `{}` cannot be the name of a folder", name.value);
+                let help = (!lower.is_empty()).then(|| format!("write `{lower}`"));
+                self.found.push(
+                    Diagnostic::new("bad-name", name.span.clone(), message)
+                        .label("allowed: lower-case letters, digits, `_` and `-`")
+                        .help(help),
+                );
+            }
+        }
+        let world = self.world(file);
+        let embedders = self.embedders(file);
+        let steps = self.steps(file, &world);
+        let arms = self.arms(file, &world, &steps);
+        let baseline = self.baseline(file);
+        let simulation = self.simulation(&file.simulation);
+        if !self.found.is_empty() {
+            return None;
+        }
+        Some(Scenario {
+            name: file.name.as_ref()?.value.clone(),
+            description: file.description.clone(),
+            path: path.to_owned(),
+            corpora: world.corpora.into_iter().collect::<Option<_>>()?,
+            tables: world.tables.into_iter().collect::<Option<_>>()?,
+            tasks: world.tasks?,
+            unit: world.unit,
+            fields: world.fields?,
+            embedders: embedders.into_iter().collect::<Option<_>>()?,
+            steps: steps.into_iter().map(|draft| draft.resolved).collect::<Option<_>>()?,
+            arms,
+            baseline,
+            simulation,
+            inputs: std::mem::take(&mut self.inputs),
+        })
+    }
+
+    /// Whether a mistake was found inside `span` already: what seems to be missing there may have been
+    /// taken out.
+    pub fn spoilt(&self, span: &Range<usize>) -> bool {
+        self.found.iter().any(|d| span.start <= d.span.start && d.span.start < span.end.max(1))
+    }
+
+    /// The names of a section, also those whose entries were taken out.
+    pub fn keys(&self, section: &str) -> Vec<String> {
+        let entries = self.raw.get(section).map_or(&[][..], Node::entries);
+        entries.iter().map(|(key, _)| key.name.clone()).collect()
+    }
+
+    /// The ids of a list, also of entries that were taken out.
+    pub fn ids(&self, section: &str) -> Vec<String> {
+        let items = self.raw.get(section).map_or(&[][..], Node::items);
+        items.iter().filter_map(|item| item.get("id")?.text().map(str::to_owned)).collect()
+    }
+
+    /// The index of a name in `known`; otherwise says what there is.
+    pub fn refer(
+        &mut self,
+        kind: &str,
+        code: &'static str,
+        name: &At<String>,
+        known: &[String],
+    ) -> Option<usize> {
+        let index = known.iter().position(|k| *k == name.value);
+        if index.is_none() {
+            let label = match known {
+                [] => format!("no {kind} is declared"),
+                known => format!("declared: {}", known.join(", ")),
+            };
+            let help = suggest(&name.value, known.iter().map(String::as_str));
+            let message = format!("there is no {kind} `{}`", name.value);
+            self.found
+                .push(Diagnostic::new(code, name.span.clone(), message).label(label).help(help));
+        }
+        index
+    }
+
+    /// Reports the names that stand twice in a list.
+    pub fn distinct<'i>(&mut self, kind: &str, ids: impl Iterator<Item = &'i At<String>>) {
+        let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
+        for id in ids {
+            if let Some(first) = seen.get(id.value.as_str()) {
+                let message = format!("two {kind}s are called `{}`", id.value);
+                self.found.push(
+                    Diagnostic::new("duplicate-id", id.span.clone(), message)
+                        .label("each needs a name of its own")
+                        .also(first.clone(), "first here"),
+                );
+            } else {
+                seen.insert(&id.value, id.span.clone());
+            }
+        }
+    }
+
+    /// A name that expressions can use.
+    pub fn identifier(&mut self, kind: &str, name: &At<String>) {
+        const RESERVED: [&str; 21] = [
+            "as",
+            "break",
+            "const",
+            "continue",
+            "else",
+            "false",
+            "for",
+            "function",
+            "if",
+            "import",
+            "in",
+            "let",
+            "loop",
+            "namespace",
+            "null",
+            "package",
+            "return",
+            "true",
+            "var",
+            "void",
+            "while",
+        ];
+        let text = name.value.as_str();
+        let letters = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let reserved =
+            RESERVED.contains(&text) || (kind == "step" && ["task", "passage"].contains(&text));
+        let (message, label) = if reserved {
+            (format!("`{text}` has a meaning in expressions"), "choose another name".to_owned())
+        } else if !letters {
+            (
+                format!("expressions cannot use `{text}` as the name of a {kind}"),
+                "allowed: letters, digits and `_`, no digit first".to_owned(),
+            )
+        } else {
+            return;
+        };
+        self.found.push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
+    }
+
+    /// A number in a range, both ends included.
+    pub fn within(&mut self, what: &str, number: &At<f64>, low: f64, high: f64) {
+        if (low..=high).contains(&number.value) {
+            return;
+        }
+        let allowed =
+            if high.is_finite() { format!("{low} to {high}") } else { format!("{low} or more") };
+        let message = format!("`{what}` cannot be {}", number.value);
+        self.found.push(
+            Diagnostic::new("out-of-range", number.span.clone(), message)
+                .label(format!("allowed: {allowed}")),
+        );
+    }
+
+    /// A count of at least one.
+    pub fn at_least_one(&mut self, what: &str, count: &At<u32>) {
+        if count.value == 0 {
+            let message = format!("`{what}` cannot be 0");
+            self.found.push(
+                Diagnostic::new("out-of-range", count.span.clone(), message)
+                    .label("allowed: 1 or more"),
+            );
+        }
+    }
+
+    /// A data file: where it is, once its content is noted among the inputs.
+    fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
+        let path = tidy(&self.dir.join(&name.value));
+        let problem = match std::fs::read(&path) {
+            Ok(bytes) => {
+                let known = self.inputs.iter().any(|i| i.path == name.value);
+                if !known {
+                    let blake3 = blake3::hash(&bytes).to_hex().to_string();
+                    self.inputs.push(InputFile { path: name.value.clone(), blake3 });
+                }
+                return Some(path);
+            }
+            Err(_) if path.is_dir() => format!("`{}` is a folder", name.value),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                format!("there is no file `{}`", name.value)
+            }
+            Err(error) => format!("`{}` cannot be read: {error}", name.value),
+        };
+        let neighbours = path.parent().and_then(|dir| std::fs::read_dir(dir).ok());
+        let neighbours = neighbours.into_iter().flatten().flatten();
+        let mut files: Vec<String> =
+            neighbours.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        files.sort();
+        let wanted = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let help = suggest(wanted, files.iter().map(String::as_str));
+        self.found.push(
+            Diagnostic::new("missing-file", name.span.clone(), problem)
+                .label(format!("looked for {}", path.display()))
+                .help(help),
+        );
+        None
+    }
+
+    /// Reports what the reader of a data file said.
+    fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
+        result
+            .map_err(|error| {
+                let message = format!("`{}` cannot be used", name.value);
+                self.found.push(
+                    Diagnostic::new("bad-data", name.span.clone(), message)
+                        .label("the mistake is inside this file")
+                        .note(format!("{error:#}")),
+                );
+            })
+            .ok()
+    }
+
+    fn world(&mut self, file: &File) -> World {
+        let corpus_names = self.keys("corpora");
+        let mut corpora: Vec<Option<Corpus>> = corpus_names.iter().map(|_| None).collect();
+        let entries = file.corpora.iter().flat_map(|named| &named.0);
+        for (name, entry) in entries {
+            let Some(path) = self.data(&entry.passages) else {
+                continue;
+            };
+            let corpus = self.read(&entry.passages, Corpus::read(&name.value, &path));
+            if let Some(i) = corpus_names.iter().position(|n| *n == name.value) {
+                corpora[i] = corpus;
+            }
+        }
+        self.not_empty("corpora", "corpus", file.corpora.as_ref().map(|n| n.0.is_empty()));
+        let table_names = self.keys("tables");
+        let mut tables: Vec<Option<Table>> = table_names.iter().map(|_| None).collect();
+        for (name, entry) in &file.tables.0 {
+            let columns = self.types("columns", &entry.columns, false);
+            let (Some(path), Some(columns)) = (self.data(&entry.file), columns) else {
+                continue;
+            };
+            let table = Table::read(&name.value, &path, &entry.key.value, &columns);
+            let table = self.read(&entry.file, table);
+            if let Some(i) = table_names.iter().position(|n| *n == name.value) {
+                tables[i] = table;
+            }
+        }
+        let mut world = World {
+            corpora,
+            corpus_names,
+            tables,
+            table_names,
+            tasks: None,
+            fields: None,
+            unit: None,
+        };
+        let Some(entry) = &file.tasks else {
+            return world;
+        };
+        // A field whose type is wrong was taken out: then nobody knows what there is.
+        let spoilt = self.raw.get("tasks").is_some_and(|tasks| self.spoilt(&tasks.span));
+        let fields = self.types("tasks.fields", &entry.fields, true);
+        let path = self.data(&entry.file);
+        if let (Some(path), Some(fields), false) = (path, &fields, spoilt) {
+            world.tasks = self.read(&entry.file, TaskSet::read(&path, fields));
+        }
+        if let (Some(unit), Some(fields), false) = (&entry.unit, &fields, spoilt) {
+            let names: Vec<String> = fields.keys().cloned().collect();
+            self.refer("task field", "unknown-field", unit, &names);
+            world.unit = Some(unit.value.clone());
+        }
+        world.fields = fields.filter(|_| !spoilt);
+        world
+    }
+
+    /// A section that is there must hold something.
+    pub fn not_empty(&mut self, section: &str, kind: &str, empty: Option<bool>) {
+        let Some(node) = self.raw.get(section) else {
+            return;
+        };
+        if empty == Some(true) && node.entries().is_empty() && node.items().is_empty() {
+            let span = node.head();
+            self.found.push(
+                Diagnostic::new("empty-value", span, format!("`{section}` is empty"))
+                    .label(format!("at least one {kind} goes here")),
+            );
+        }
+    }
+
+    fn types(
+        &mut self,
+        what: &str,
+        types: &Named<Type>,
+        in_expressions: bool,
+    ) -> Option<BTreeMap<String, Type>> {
+        let before = self.found.len();
+        for (name, _) in &types.0 {
+            if in_expressions {
+                self.identifier("field", name);
+            }
+            if in_expressions && ["id", "weight", "gold"].contains(&name.value.as_str()) {
+                let message = format!("`{}` cannot be among {what}", name.value);
+                let label = "the columns id, weight and gold.STEP have their own meaning";
+                self.found
+                    .push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
+            }
+        }
+        (self.found.len() == before)
+            .then(|| types.0.iter().map(|(name, ty)| (name.value.clone(), *ty)).collect())
+    }
+
+    fn baseline(&mut self, file: &File) -> usize {
+        let ids = self.ids("arms");
+        match &file.baseline {
+            Some(baseline) => self.refer("arm", "unknown-arm", baseline, &ids).unwrap_or(0),
+            None => 0,
+        }
+    }
+
+    fn simulation(&mut self, entry: &written::SimulationEntry) -> Simulation {
+        if let Some(trials) = &entry.trials {
+            self.at_least_one("trials", trials);
+        }
+        if let Some(cap) = entry.max_states.as_ref().filter(|cap| cap.value == 0) {
+            let message = "`max_states` cannot be 0";
+            self.found.push(
+                Diagnostic::new("out-of-range", cap.span.clone(), message)
+                    .label("allowed: 1 or more"),
+            );
+        }
+        Simulation {
+            method: match entry.method {
+                None | Some(written::Method::Auto) => Method::Auto,
+                Some(written::Method::Exact) => Method::Exact,
+                Some(written::Method::MonteCarlo) => Method::MonteCarlo,
+            },
+            seed: entry.seed.unwrap_or(1),
+            trials: entry.trials.as_ref().map_or(10_000, |t| t.value),
+            max_states: entry
+                .max_states
+                .as_ref()
+                .map_or(20_000, |m| usize::try_from(m.value).unwrap_or(usize::MAX)),
+        }
+    }
+}
+
+/// The distinct texts of a list of names.
+pub(super) fn texts(names: &[At<String>]) -> BTreeSet<String> {
+    names.iter().map(|name| name.value.clone()).collect()
+}
+
+/// `a/../b` as `b`, for messages; not where a link makes it another file.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match (part, tidy.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                tidy.pop();
+            }
+            _ => tidy.push(part),
+        }
+    }
+    if path.exists() && !tidy.exists() { path.to_owned() } else { tidy }
+}

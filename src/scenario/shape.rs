@@ -1,0 +1,300 @@
+//! The tree against the JSON Schema: every key, type, range and allowed word.
+//!
+//! The schema is the one that editors use, generated from the written form, so there is one source of
+//! truth. Only the part of JSON Schema that the generator emits is understood. What is wrong is
+//! reported and taken out; what comes back has the shape that the written form expects.
+
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+
+use super::diagnostics::Diagnostic;
+use super::node::{Node, Tree};
+use super::suggest;
+use super::written::File;
+
+/// The JSON Schema of a scenario file.
+pub fn schema() -> &'static Json {
+    static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+        let mut schema = schemars::schema_for!(File).to_value();
+        without_null(&mut schema);
+        schema
+    });
+    &SCHEMA
+}
+
+/// Checks the whole file. A part that is not there can be told from one that was taken out by the
+/// diagnostics alone.
+pub(super) fn check(root: &Node, found: &mut Vec<Diagnostic>) -> Option<Node> {
+    Shape { found, whole: true }.value(root, schema(), "the file")
+}
+
+struct Shape<'a> {
+    found: &'a mut Vec<Diagnostic>,
+    /// At the top: a missing key does not spoil the rest.
+    whole: bool,
+}
+
+impl Shape<'_> {
+    fn value(&mut self, node: &Node, schema: &Json, what: &str) -> Option<Node> {
+        let schema = resolved(schema);
+        let words = words(schema);
+        if !words.is_empty() {
+            return self.word(node, &words, what);
+        }
+        let Some(ty) = schema.get("type").and_then(Json::as_str) else {
+            return Some(node.clone());
+        };
+        match (&node.value, ty) {
+            (Tree::Map(_), "object") => self.object(node, schema, what),
+            (Tree::List(items), "array") => {
+                let element = schema.get("items").unwrap_or(&Json::Null);
+                let what = format!("an entry of {what}");
+                let items = items.iter().filter_map(|item| self.value(item, element, &what));
+                Some(Node { span: node.span.clone(), value: Tree::List(items.collect()) })
+            }
+            (Tree::Text(_), "string") | (Tree::Bool(_), "boolean") => Some(node.clone()),
+            (Tree::Whole(n), ty @ ("integer" | "number")) => {
+                self.range(node, *n as f64, schema, ty == "integer", what)
+            }
+            (Tree::Number(n), "number") => self.range(node, *n, schema, false, what),
+            (_, ty) => {
+                let wanted = in_words(ty, schema);
+                let message = format!("{what} is {wanted}; here it is {}", node.describe());
+                let help = match (&node.value, ty) {
+                    (Tree::Bool(_) | Tree::Whole(_) | Tree::Number(_), "string") => {
+                        Some("put it in quotes".to_owned())
+                    }
+                    (Tree::Text(text), "boolean") => match text.to_ascii_lowercase().as_str() {
+                        "yes" | "on" => Some("write true".to_owned()),
+                        "no" | "off" => Some("write false".to_owned()),
+                        _ => None,
+                    },
+                    (Tree::Text(text), "integer" | "number") if text.parse::<f64>().is_ok() => {
+                        Some("write it without quotes".to_owned())
+                    }
+                    (Tree::Map(_), "string") if is_hole(node) => {
+                        Some("a text that starts with `{` needs quotes".to_owned())
+                    }
+                    _ => None,
+                };
+                let span = node.head();
+                self.found.push(
+                    Diagnostic::new("wrong-type", span, message)
+                        .label(format!("{wanted} goes here"))
+                        .help(help),
+                );
+                None
+            }
+        }
+    }
+
+    fn word(&mut self, node: &Node, words: &[&str], what: &str) -> Option<Node> {
+        if let Some(text) = node.text()
+            && words.contains(&text)
+        {
+            return Some(node.clone());
+        }
+        let help = node.text().and_then(|text| suggest(text, words.iter().copied()));
+        let message = format!("{what} cannot be {}", node.describe());
+        self.found.push(
+            Diagnostic::new("not-allowed", node.head(), message)
+                .label(format!("allowed: {}", words.join(", ")))
+                .help(help),
+        );
+        None
+    }
+
+    fn range(
+        &mut self,
+        node: &Node,
+        n: f64,
+        schema: &Json,
+        whole: bool,
+        what: &str,
+    ) -> Option<Node> {
+        let bound = |key: &str| schema.get(key).and_then(Json::as_f64);
+        let format_max = match schema.get("format").and_then(Json::as_str) {
+            Some("uint32") => Some(u32::MAX as f64),
+            Some("uint64") => Some(u64::MAX as f64),
+            _ => None,
+        };
+        let (low, high) = (bound("minimum"), bound("maximum").or(format_max));
+        // The largest u64 rounds up to 2^64 as a double: compare such a number as what it is.
+        let too_big = matches!(node.value, Tree::Whole(n) if n > i128::from(u64::MAX));
+        if low.is_none_or(|low| n >= low)
+            && high.is_none_or(|high| n <= high)
+            && !(whole && too_big)
+        {
+            return Some(node.clone());
+        }
+        let kind = if whole { "a whole number" } else { "a number" };
+        let allowed = match (low, bound("maximum")) {
+            (Some(low), Some(high)) => format!("{kind} from {low} to {high}"),
+            (Some(low), None) if n < low => format!("{kind} from {low} on"),
+            _ => format!("{kind} up to {}", high.unwrap_or(f64::MAX)),
+        };
+        let message = format!("{what} cannot be {n}");
+        self.found.push(
+            Diagnostic::new("out-of-range", node.head(), message)
+                .label(format!("allowed: {allowed}")),
+        );
+        None
+    }
+
+    fn object(&mut self, node: &Node, schema: &Json, what: &str) -> Option<Node> {
+        let whole = std::mem::replace(&mut self.whole, false);
+        let no_properties = serde_json::Map::new();
+        let properties =
+            schema.get("properties").and_then(Json::as_object).unwrap_or(&no_properties);
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Json::as_array)
+            .map(|list| list.iter().filter_map(Json::as_str).collect())
+            .unwrap_or_default();
+        let other = schema.get("additionalProperties").filter(|s| s.is_object());
+        let mut entries = Vec::new();
+        let mut sound = true;
+        for (key, value) in node.entries() {
+            let name = key.name.as_str();
+            let what = format!("`{name}`");
+            let checked = match (properties.get(name), other) {
+                // `key:` with nothing after it.
+                (Some(_), _) if value.value == Tree::Null => {
+                    let label = "give it a value, or leave the key out";
+                    let message = format!("{what} has no value");
+                    self.found.push(
+                        Diagnostic::new("empty-value", key.span.clone(), message).label(label),
+                    );
+                    None
+                }
+                (Some(schema), _) | (None, Some(schema)) => self.value(value, schema, &what),
+                (None, None) => {
+                    let names = properties.keys().map(String::as_str);
+                    let allowed: Vec<&str> = names.clone().collect();
+                    let missing = names.filter(|n| node.get(n).is_none());
+                    self.found.push(
+                        Diagnostic::new(
+                            "unknown-key",
+                            key.span.clone(),
+                            format!("unknown key {what}"),
+                        )
+                        .label(format!("allowed here: {}", allowed.join(", ")))
+                        .help(suggest(name, missing)),
+                    );
+                    continue;
+                }
+            };
+            match checked {
+                Some(value) => entries.push((key.clone(), value)),
+                None => sound &= !required.contains(&name),
+            }
+        }
+        // A misspelt key explains why the right one is missing.
+        let misspelt = node.entries().iter().filter(|(key, _)| !properties.contains_key(&key.name));
+        let misspelt: Vec<&str> = misspelt.map(|(key, _)| key.name.as_str()).collect();
+        for name in required.iter().filter(|name| node.get(name).is_none()) {
+            sound = false;
+            if misspelt.iter().any(|m| suggest(m, [*name]).is_some()) {
+                continue;
+            }
+            let about = properties.get(*name).map(resolved).and_then(|s| s.get("description"));
+            let about = about.or_else(|| properties.get(*name)?.get("description"));
+            let about = about.and_then(Json::as_str).and_then(|text| text.lines().next());
+            let message = format!("{what} needs the key `{name}`");
+            let span = if whole { 0..0 } else { node.head() };
+            let note = about.map(|about| format!("{name}: {about}"));
+            let mut diagnostic =
+                Diagnostic::new("missing-key", span, message).label(format!("`{name}` is missing"));
+            diagnostic.notes.extend(note);
+            self.found.push(diagnostic);
+        }
+        let node = Node { span: node.span.clone(), value: Tree::Map(entries) };
+        (sound || whole).then_some(node)
+    }
+}
+
+/// `{{ x }}` without quotes, which YAML reads as a map in a map.
+fn is_hole(node: &Node) -> bool {
+    node.entries().is_empty() || node.entries().iter().any(|(_, v)| v.value == Tree::Null)
+}
+
+/// What a `$ref` points at.
+fn resolved(schema: &Json) -> &Json {
+    match schema.get("$ref").and_then(Json::as_str) {
+        Some(reference) => reference
+            .strip_prefix('#')
+            .and_then(|pointer| self::schema().pointer(pointer))
+            .unwrap_or(schema),
+        None => schema,
+    }
+}
+
+/// Optional parts are left out, not written as null: the generator's null goes.
+fn without_null(schema: &mut Json) {
+    match schema {
+        Json::Object(map) => {
+            if let Some(Json::Array(types)) = map.get_mut("type") {
+                types.retain(|ty| ty != "null");
+                if let [ty] = types.as_slice() {
+                    let ty = ty.clone();
+                    map.insert("type".to_owned(), ty);
+                }
+            }
+            if let Some(Json::Array(words)) = map.get_mut("enum") {
+                words.retain(|word| !word.is_null());
+            }
+            if let Some(Json::Array(choices)) = map.remove("anyOf") {
+                let null = serde_json::json!({"type": "null"});
+                let mut choices: Vec<Json> = choices.into_iter().filter(|c| *c != null).collect();
+                match (choices.pop(), choices.is_empty()) {
+                    (Some(Json::Object(only)), true) => {
+                        for (key, value) in only {
+                            map.entry(key).or_insert(value);
+                        }
+                    }
+                    (last, _) => {
+                        choices.extend(last);
+                        map.insert("anyOf".to_owned(), Json::Array(choices));
+                    }
+                }
+            }
+            map.values_mut().for_each(without_null);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// The allowed words of an enumeration.
+fn words(schema: &Json) -> Vec<&str> {
+    if let Some(words) = schema.get("enum").and_then(Json::as_array) {
+        return words.iter().filter_map(Json::as_str).collect();
+    }
+    let one_of = schema.get("oneOf").and_then(Json::as_array);
+    let choices = one_of.into_iter().flatten();
+    choices
+        .flat_map(|choice| match choice.get("const").and_then(Json::as_str) {
+            Some(word) => vec![word],
+            None => words(choice),
+        })
+        .collect()
+}
+
+fn in_words(ty: &str, schema: &Json) -> String {
+    match ty {
+        "object" => match schema.get("properties").and_then(Json::as_object) {
+            Some(properties) => {
+                let keys: Vec<&str> = properties.keys().take(4).map(String::as_str).collect();
+                format!("a map with keys such as {}", keys.join(", "))
+            }
+            None => "a map of names".to_owned(),
+        },
+        "array" => "a list".to_owned(),
+        "string" => "a text".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        "integer" => "a whole number".to_owned(),
+        "number" => "a number".to_owned(),
+        other => other.to_owned(),
+    }
+}
