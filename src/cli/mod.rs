@@ -6,8 +6,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub mod check;
 mod import;
 mod progress;
+mod run;
+pub mod schema;
+mod synth;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -36,7 +40,14 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    /// Turn a public data set, as its authors publish it, into passages and tasks
     Import(import::ImportArgs),
+    /// Write generated data: contracts with labelled near-misses
+    Synth(synth::Args),
     /// Print a completion script for your shell
     #[command(
         after_help = "Example:\n  knockon completions bash > ~/.local/share/bash-completion/completions/knockon"
@@ -50,7 +61,11 @@ enum Command {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),
+        Command::Synth(args) => synth::run(args).map(fine),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "knockon", &mut std::io::stdout());
             Ok(fine(()))

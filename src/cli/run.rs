@@ -8,12 +8,12 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, check, colour, report_folder};
-use crate::embed::{self, Embedder, Role};
+use super::{FINDING, FINE, WRONG_USE, colour, report_folder};
+use crate::embed::{self, CachedEmbedder, Embedder, Role};
 use crate::report;
 use crate::retrieve::{Bm25Params, Bm25Retriever, DenseRetriever, Retriever};
 use crate::run;
-use crate::scenario::{EmbedderKind, Scenario};
+use crate::scenario::{self, EmbedderKind, Scenario};
 
 /// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
 #[derive(clap::Args)]
@@ -41,16 +41,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
-    let scenario = match check::load(&args.file) {
+    let scenario = match scenario::load(&args.file) {
         Ok(scenario) => scenario,
-        Err(code) => return Ok(code),
+        Err(mistakes) => {
+            eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
+            let code = if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING };
+            return Ok(ExitCode::from(code));
+        }
     };
     let Some(arms) = pick_arms(&scenario, &args.arms) else {
         return Ok(ExitCode::from(WRONG_USE));
     };
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars);
-    let result = run::run(&scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &bars);
+    let result =
+        run::run(&scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &bars);
     bars.clear();
     let record = match result {
         Ok(record) => record,
@@ -117,9 +122,10 @@ impl<'a> Models<'a> {
         let model = match slot {
             Some(model) => model,
             None => {
-                let model: Arc<dyn Embedder> = embed::open_cached(settings)
-                    .with_context(|| format!("embedder '{}'", declared.name))?
-                    .into();
+                let model: Arc<dyn Embedder> = embed::open(settings)
+                    .and_then(|model| CachedEmbedder::new(model, None))
+                    .map(Arc::new)
+                    .with_context(|| format!("embedder '{}'", declared.name))?;
                 self.loaded.borrow_mut()[embedder] = Some(model.clone());
                 model
             }

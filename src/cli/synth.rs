@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
+use crate::world::Variant;
+use crate::world::synth::{self, Difficulty};
 use clap::Subcommand;
-use knockon::world::Variant;
-use knockon::world::synth::{self, Difficulty};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -5,8 +5,9 @@
 use serde_json::{Value as Json, json};
 
 use super::csv::method;
+use crate::embed::{ModelKind, Precision};
 use crate::run::Record;
-use crate::scenario::{EmbedderKind, Family, Method, Precision, Scenario};
+use crate::scenario::{EmbedderKind, Method, Scenario};
 use crate::step::reader;
 
 /// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
@@ -23,7 +24,7 @@ pub fn manifest(
         EmbedderKind::Bm25 { k1, b } => json!({"name": e.name, "kind": "bm25", "k1": k1, "b": b}),
         EmbedderKind::Model(model) => json!({
             "name": e.name,
-            "kind": match model.family { Family::Static => "static", Family::Bert => "bert" },
+            "kind": match model.kind { ModelKind::Static => "static", ModelKind::Bert => "bert" },
             "model": model.model,
             "precision": match model.precision { Precision::Int8 => "int8", Precision::F32 => "f32" },
             "fingerprint": fingerprint,
