@@ -47,7 +47,8 @@ pub struct Contract {
     pub file: String,
     /// The document's name, such as `RESELLER AGREEMENT`.
     pub title: String,
-    /// The names of those who signed it, without their roles.
+    /// The names of those who signed it, without their roles; where the table has none, the company
+    /// that the file is named after.
     pub parties: Vec<String>,
     /// The text with its white space folded.
     pub text: String,
@@ -200,10 +201,14 @@ fn contract(
         let at = types.iter().position(|ty| ty.name == name)?;
         Some(row.cells[at].1.as_str())
     };
+    let mut parties = parties::names(answer("Parties").unwrap_or(""));
+    if parties.is_empty() {
+        parties.push(parties::company(&file).to_owned());
+    }
     let contract = Contract {
         entity: entity(&file),
         title: parties::title(answer("Document Name").unwrap_or(""), &file),
-        parties: parties::names(answer("Parties").unwrap_or("")),
+        parties,
         file,
         text: folded.flat,
         chunks,
@@ -214,7 +219,7 @@ fn contract(
 
 /// The company at the start of the file name, and six digits of a hash over the whole.
 fn entity(file: &str) -> String {
-    let company = file.split(['_', '-']).next().unwrap_or(file);
+    let company = parties::company(file);
     let mut slug: String =
         company.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
     slug.make_ascii_lowercase();
@@ -291,6 +296,6 @@ mod tests {
             entity("Antares Pharma, Inc. - Manufacturing Agreement.txt")
                 .starts_with("antarespharmainc-")
         );
-        assert!(entity("漢.txt").starts_with("txt-"), "{}", entity("漢.txt"));
+        assert!(entity("漢.txt").starts_with("contract-"));
     }
 }

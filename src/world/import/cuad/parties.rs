@@ -16,9 +16,18 @@ pub fn title(answer: &str, file: &str) -> String {
     fold::flat(stem.rsplit(['_', '-']).next().unwrap_or(stem))
 }
 
-/// A parenthesis with at most one inside: `("Hydraspin", collectively (with Water Now) ...)`.
-static ASIDE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\s*\((?:[^()]|\([^()]*\))*\)?").expect("the pattern is valid"));
+/// A parenthesis with at most one inside, `("Hydraspin", collectively (with Water Now) ...)`, or a
+/// role in quotes that lost its parenthesis.
+static ASIDE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\s*\((?:[^()]|\([^()]*\))*\)?|\s*["“][^"”]*["”]\)?"#)
+        .expect("the pattern is valid")
+});
+
+/// What the authors add to a name without it being part of it.
+static TAIL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r",? (?:including (?:its|his|her|their) |on behalf of |and (?:its|their) ).*$")
+        .expect("the pattern is valid")
+});
 
 /// The names in an answer such as `Acme, Inc. ("Acme"); Beta LLC ("Distributor")`.
 ///
@@ -30,17 +39,26 @@ pub fn names(answer: &str) -> Vec<String> {
     let mut before = String::new();
     for entry in answer.split(';') {
         let name = ASIDE.replace_all(entry, "");
-        let name = name.trim().trim_start_matches("and ").trim_matches([' ', ',', '"']);
+        let name = TAIL.replace(name.trim(), "");
+        let name = name.trim().trim_start_matches("and ").trim_matches([' ', ',', '"', ')', '”']);
         let gathers = name.contains(" and ")
             && entry.contains("Part")
             && name.split(" and ").all(|part| before.contains(part.trim()));
-        if !name.is_empty() && !gathers && !names.iter().any(|n| n == name) {
+        let only_a_role = entry.trim_start().starts_with(['"', '“', '(']);
+        if !name.is_empty() && !gathers && !only_a_role && !names.iter().any(|n| n == name) {
             names.push(name.to_owned());
         }
         before.push_str(entry);
         before.push(' ');
     }
     names
+}
+
+/// The company at the start of a file's name, such as `AcmeInc` of `AcmeInc_2019_EX-10.1_...`.
+pub fn company(file: &str) -> &str {
+    let stem = file.strip_suffix(".txt").unwrap_or(file);
+    let end = stem.find('_').or_else(|| stem.find(" - ")).unwrap_or(stem.len());
+    stem[..end].trim()
 }
 
 /// Up to three names and how many more there are; empty where there is none.
@@ -72,12 +90,20 @@ mod tests {
             ),
             ["Xencor, Inc.", "Aimmune, Inc."]
         );
+        assert_eq!(
+            names(
+                "IMPCO Inc. including its successors (\"IMPCO\"); DATEC LIMITED) (\"D\"); “Affiliate” and with NCM, \"Party\"; Zebra LLC on behalf of itself and others"
+            ),
+            ["IMPCO Inc.", "DATEC LIMITED", "Zebra LLC"]
+        );
         assert_eq!(names("(“you” or the “Franchisee\")"), Vec::<String>::new());
     }
 
     #[test]
-    fn a_title_falls_back_on_the_file_name() {
+    fn title_and_company_fall_back_on_the_file_name() {
         assert_eq!(title("  Strategic  Alliance ", "x.txt"), "Strategic Alliance");
+        assert_eq!(company("AcmeInc_2019_EX-10.1_License Agreement.txt"), "AcmeInc");
+        assert_eq!(company("Antares Pharma, Inc. - Supply.txt"), "Antares Pharma, Inc.");
         assert_eq!(title("", "AcmeInc_2019_EX-10.1_License Agreement.txt"), "License Agreement");
     }
 }
