@@ -139,6 +139,9 @@ fn the_committed_data_is_what_the_command_writes() {
         );
     }
     assert!(size <= 400_000);
+    let scenario = std::fs::read_to_string(committed.with_extension("yaml")).unwrap();
+    let window = format!("deadline.minus(duration(\"{} days\"))", synth::WINDOW_DAYS);
+    assert!(scenario.contains(&window), "the tasks were drawn for a window of another length");
 
     let corpus = Corpus::read("contracts", &committed.join("passages.jsonl")).unwrap();
     assert_eq!(corpus.fields()["expiration_date"], Type::Date);

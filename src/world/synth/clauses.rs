@@ -325,8 +325,8 @@ fn wordings(clause: Clause, terms: &Terms) -> &'static [&'static str] {
             "{S} is bound to consider a proposal of {c} for a further period only where it has been received {notice} or more ahead of the close of the period then running.",
         ],
         Clause::Convenience => &[
-            "{C} may terminate this Agreement for convenience at any time by giving {s} not less than {convenience} prior written notice.",
-            "{C} may terminate this Agreement at any time, without cause and without liability, upon at least {convenience} written notice to {s}.",
+            "{C} may terminate this Agreement for convenience at any time by giving {s} not less than {convenience}' prior written notice.",
+            "{C} may terminate this Agreement at any time, without cause and without liability, upon at least {convenience}' written notice to {s}.",
             "Irrespective of any breach, {c} is at liberty to bring this Agreement to an end before its natural close, provided that {s} is told of it in writing {convenience} beforehand.",
         ],
         Clause::Payment => &[
@@ -335,8 +335,8 @@ fn wordings(clause: Clause, terms: &Terms) -> &'static [&'static str] {
             "{S} may render its account monthly in arrears, and {c} shall discharge it not later than {payment} after delivery, failing which interest accrues at {interest} per annum.",
         ],
         Clause::PriceAdjustment => &[
-            "{S} may increase the charges once in each contract year, by no more than {price}, on {price notice} written notice to {c}.",
-            "Any increase of the charges is limited to {price} a year and takes effect only after {s} has given {c} at least {price notice} notice in writing.",
+            "{S} may increase the charges once in each contract year, by no more than {price}, on {price notice}' written notice to {c}.",
+            "Any increase of the charges is limited to {price} a year and takes effect only after {s} has given {c} at least {price notice}' notice in writing.",
             "The rates set out in the schedules may be revised upwards not more than once in any year, within a ceiling of {price}, provided that {c} has been advised {price notice} in advance.",
         ],
         Clause::Confidentiality => &[
