@@ -3,9 +3,16 @@
 //! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
 
 pub mod cli;
+pub mod compile;
 pub mod embed;
 pub mod expr;
 pub mod graph;
+pub mod kernel;
+pub mod report;
+pub mod retrieve;
+pub mod run;
 pub mod scenario;
+pub mod stats;
+pub mod step;
 pub mod value;
 pub mod world;

@@ -209,7 +209,7 @@ impl FromStr for Period {
 
     fn from_str(text: &str) -> Result<Period, ()> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        if words.is_empty() || words.len() % 2 != 0 {
+        if words.is_empty() || !words.len().is_multiple_of(2) {
             return Err(());
         }
         let mut period = Period::default();

@@ -1,6 +1,6 @@
 //! `knockon check`: reads scenarios with their data and says what is wrong, without running anything.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,8 +19,7 @@ pub struct Args {
 /// Runs the command; mistakes go to stderr.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stderr = std::io::stderr();
-    let unset = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let (text, code) = report(args, stderr.is_terminal() && unset);
+    let (text, code) = report(args, super::colour(&stderr));
     stderr.lock().write_all(text.as_bytes())?;
     Ok(ExitCode::from(code))
 }

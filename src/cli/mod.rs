@@ -1,4 +1,99 @@
-//! The command line: one file a command.
+//! The command line: one file a command. Only this room touches the terminal and the environment.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub mod check;
+mod import;
+mod progress;
+mod run;
 pub mod schema;
+mod synth;
+
+/// Exit codes, the same for all commands.
+pub const FINE: u8 = 0;
+/// A finding: a scenario with mistakes, a run that could not be finished.
+pub const FINDING: u8 = 1;
+/// Wrong use: an unknown option, a file that is not there.
+pub const WRONG_USE: u8 = 2;
+
+#[derive(Parser)]
+#[command(
+    name = "knockon",
+    version,
+    about = "Follow a retrieval miss through an agent pipeline to the wrong action it causes",
+    after_help = "Examples:
+  knockon run scenarios/renewal_desk.yaml
+  knockon check scenarios/*.yaml
+  knockon import cuad path/to/CUAD_v1 --out scenarios/cuad
+  knockon models pull all-MiniLM-L6-v2
+
+Exit codes: 0 fine, 1 a finding, 2 wrong use."
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    /// Turn a public data set, as its authors publish it, into passages and tasks
+    Import(import::ImportArgs),
+    /// Write generated data: contracts with labelled near-misses
+    Synth(synth::Args),
+    /// Print a completion script for your shell
+    #[command(
+        after_help = "Example:\n  knockon completions bash > ~/.local/share/bash-completion/completions/knockon"
+    )]
+    Completions {
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Parses the arguments, runs the command, prints its error.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match args.command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema => schema::run(),
+        Command::Import(args) => import::run(args).map(fine),
+        Command::Synth(args) => synth::run(args).map(fine),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "knockon", &mut std::io::stdout());
+            Ok(fine(()))
+        }
+    };
+    result.unwrap_or_else(|error| {
+        // A reader that closed our output (`| head`) wants no message.
+        let broken_pipe = error.chain().any(|cause| {
+            let io = cause.downcast_ref::<std::io::Error>();
+            io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+        });
+        if !broken_pipe {
+            eprintln!("error: {error:#}");
+        }
+        ExitCode::from(FINDING)
+    })
+}
+
+fn fine(_: ()) -> ExitCode {
+    ExitCode::from(FINE)
+}
+
+/// Whether to colour what goes to `stream`; see <https://no-color.org>.
+fn colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Where a scenario's reports go unless the user says otherwise.
+fn report_folder(scenario: &str) -> PathBuf {
+    PathBuf::from("reports").join(scenario)
+}

@@ -1,5 +1,20 @@
 //! Text to vectors. No candle type leaves this room, and nothing in it knows of scenarios.
 
+pub mod bert;
+pub mod cache;
+mod files;
+pub mod locate;
+pub mod pull;
+pub mod quantize;
+pub mod registry;
+mod spec;
+pub mod static_table;
+mod tokens;
+mod weights;
+
+pub use cache::CachedEmbedder;
+pub use spec::{ModelKind, ModelSpec, Pooling, Precision, open};
+
 /// Which side of a search a text is on: models may want another prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {

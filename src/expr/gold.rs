@@ -36,6 +36,16 @@ impl CorpusIndex {
         index
     }
 
+    /// The passage with this id.
+    pub fn id(&self, id: &str) -> Option<u32> {
+        self.get(0, &Some(id.to_owned())).first().copied()
+    }
+
+    /// The passages of this entity, ascending; none for an entity that the corpus does not know.
+    pub fn entity(&self, entity: &str) -> &[u32] {
+        self.get(1, &Some(entity.to_owned()))
+    }
+
     fn get(&self, key: usize, value: &Option<String>) -> &[u32] {
         self.by[key].get(value).map_or(&[], Vec::as_slice)
     }

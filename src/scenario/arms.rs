@@ -7,10 +7,8 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
 use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
-use super::{
-    Arm, EmbedderDecl, EmbedderKind, Family, ModelSettings, Pooling, Precision, ReaderSettings,
-    Retrieval,
-};
+use super::{Arm, EmbedderDecl, EmbedderKind, ReaderSettings, Retrieval};
+use crate::embed::{ModelKind, ModelSpec, Pooling, Precision};
 
 const DEFAULT_PRESET: &str = "gpt-4o";
 const DEFAULT_TOP_K: u32 = 5;
@@ -89,8 +87,8 @@ impl Resolver<'_> {
             return None;
         };
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
-        Some(EmbedderKind::Model(ModelSettings {
-            family: if bert { Family::Bert } else { Family::Static },
+        Some(EmbedderKind::Model(ModelSpec {
+            kind: if bert { ModelKind::Bert } else { ModelKind::Static },
             model: model.value.clone(),
             precision: match entry.precision.as_ref().map(|at| at.value) {
                 None | Some(written::Precision::Int8) => Precision::Int8,

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::embed::ModelSpec;
 use crate::expr::{Expr, GoldRule, Template};
 use crate::value::Type;
 use crate::world::{Corpus, Table, TaskSet};
@@ -74,38 +75,7 @@ pub struct EmbedderDecl {
 #[derive(Clone, Debug, PartialEq)]
 pub enum EmbedderKind {
     Bm25 { k1: f64, b: f64 },
-    Model(ModelSettings),
-}
-
-/// A model in `models/` or in a directory, and how to use it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ModelSettings {
-    pub family: Family,
-    pub model: String,
-    pub precision: Precision,
-    /// `None`: as the model's own configuration says.
-    pub pooling: Option<Pooling>,
-    pub query_prefix: Option<String>,
-    pub passage_prefix: Option<String>,
-    pub max_tokens: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    Static,
-    Bert,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
-    Int8,
-    F32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    Mean,
-    Cls,
+    Model(ModelSpec),
 }
 
 /// A node of the DAG.

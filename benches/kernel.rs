@@ -1,0 +1,55 @@
+//! One Monte Carlo trial and exact inference, on a six-step DAG with five outputs a step.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use knockon::kernel::trellis::{Frontier, Shape};
+use knockon::kernel::{Branch, KernelBuilder, Model, exact, monte_carlo, rng};
+
+/// Six steps in two strands that meet, five outputs each, every row full.
+fn six_steps() -> Model {
+    let parents = vec![vec![], vec![0], vec![], vec![2], vec![1, 3], vec![4]];
+    let shape = Shape::new(parents.clone());
+    let mut frontier = Frontier::default();
+    let mut kernels = Vec::new();
+    for (step, of) in parents.into_iter().enumerate() {
+        let mut kernel = KernelBuilder::new(of);
+        for inputs in frontier.inputs(&shape) {
+            let skew: u32 = inputs.iter().sum();
+            let branch = |token: u32| Branch {
+                token,
+                outcome: if step == 5 && token > 0 { token as u8 } else { 0 },
+                event: 0,
+                p: 1.0 / f64::from(1 + (token + skew) % 5),
+            };
+            kernel.push(&inputs, (0..5).map(branch));
+        }
+        frontier.advance(&shape, &kernel, usize::MAX);
+        kernels.push(kernel);
+    }
+    let trellis = Some(frontier.finish());
+    Model { kernels: kernels.into_iter().map(|k| k.finish(&[5; 6])).collect(), trellis }
+}
+
+fn benches(c: &mut Criterion) {
+    let model = six_steps();
+    let keys: Vec<u64> = (0..6).map(|s| rng::key(1, "task", &s.to_string())).collect();
+    let mut group = c.benchmark_group("kernel");
+
+    let trials = 100_000;
+    group.throughput(Throughput::Elements(u64::from(trials)));
+    group.bench_function("monte_carlo_trial", |b| {
+        b.iter(|| monte_carlo::sample(black_box(&model), &keys, trials));
+    });
+
+    // 1,000 tasks x 3 arms, each with arrays of its own, as after compiling.
+    let models: Vec<Model> = (0..3000).map(|_| model.clone()).collect();
+    group.throughput(Throughput::Elements(3000));
+    group.bench_function("exact_1000_tasks_3_arms", |b| {
+        b.iter(|| models.iter().filter_map(exact::infer).map(|m| m.failure()).sum::<f64>());
+    });
+    group.finish();
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);

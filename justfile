@@ -1,0 +1,31 @@
+# Recipes for people who work on knockon; `just` lists them.
+
+default:
+    @just --list
+
+# The default scenario: three embedders at a contract renewal desk
+run scenario="scenarios/renewal_desk.yaml":
+    cargo run --release -- run {{scenario}}
+
+# Everything that CI runs
+ci:
+    .ci/run
+
+test:
+    cargo test
+
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets -- -D warnings
+
+bench name="kernel":
+    cargo bench --bench {{name}}
+
+# Renew what is generated and committed
+generate:
+    cargo run --release -- schema > scenarios/scenario.schema.json
+    cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
+
+# Licences and advisories of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check

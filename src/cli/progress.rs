@@ -1,0 +1,100 @@
+//! Progress bars on stderr, and none where stderr is no terminal.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::compile::search;
+use crate::run::Watch;
+
+/// One bar for the arm at hand, and below it one for the batch that is embedded or searched.
+#[derive(Default)]
+pub struct Bars {
+    multi: MultiProgress,
+    arm: Mutex<(String, Option<ProgressBar>)>,
+}
+
+impl Bars {
+    pub fn new() -> Bars {
+        Bars::default()
+    }
+
+    /// A further bar; the caller ends it.
+    pub fn bar(&self, label: &str, total: usize) -> ProgressBar {
+        let bar = self.multi.add(ProgressBar::new(total as u64));
+        if let Ok(style) = ProgressStyle::with_template("{msg:36} {wide_bar} {pos}/{len} {eta:>4}")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message(label.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
+    fn replace(&self, id: Option<&str>, doing: &str, total: usize) {
+        if let Ok(mut arm) = self.arm.lock() {
+            if let Some(id) = id {
+                arm.0 = id.to_owned();
+            }
+            if let Some(old) = arm.1.take() {
+                old.finish_and_clear();
+            }
+            arm.1 = Some(self.bar(&format!("{}: {doing}", arm.0), total));
+        }
+    }
+
+    fn step(&self) {
+        if let Ok(arm) = self.arm.lock()
+            && let Some(bar) = &arm.1
+        {
+            bar.inc(1);
+        }
+    }
+
+    /// Takes all bars off the screen.
+    pub fn clear(&self) {
+        if let Ok(mut arm) = self.arm.lock()
+            && let Some(bar) = arm.1.take()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Clears its bar when the batch is over.
+struct Batch(ProgressBar);
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl search::Watch for Bars {
+    fn searching(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_> {
+        let batch = Batch(self.bar(label, total));
+        Box::new(move |n| {
+            let Batch(bar) = &batch;
+            bar.inc(n as u64);
+        })
+    }
+}
+
+impl Watch for Bars {
+    fn arm(&self, id: &str, _tasks: usize, steps: usize) {
+        self.replace(Some(id), "compiling steps", steps);
+    }
+
+    fn step_compiled(&self) {
+        self.step();
+    }
+
+    fn solving(&self, tasks: usize) {
+        self.replace(None, "solving tasks", tasks);
+    }
+
+    fn task_solved(&self) {
+        self.step();
+    }
+}

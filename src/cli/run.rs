@@ -1,0 +1,145 @@
+//! `knockon run`: a scenario in, the table and the CSVs out.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::progress::Bars;
+use super::{FINDING, FINE, WRONG_USE, colour, report_folder};
+use crate::embed::{self, CachedEmbedder, Embedder, Role};
+use crate::report;
+use crate::retrieve::{Bm25Params, Bm25Retriever, DenseRetriever, Retriever};
+use crate::run;
+use crate::scenario::{self, EmbedderKind, Scenario};
+
+/// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon run scenarios/renewal_desk.yaml
+  knockon run scenarios/cuad_renewal.yaml --arms bm25,minilm --out /tmp/renewal
+
+Writes summary.csv, steps.csv, misses.csv, tasks.csv and manifest.json; reports/README.md explains
+every column.")]
+pub struct Args {
+    /// Scenario file (YAML)
+    file: PathBuf,
+    /// Folder for the reports [default: reports/<scenario name>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Only these arms, apart by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    arms: Vec<String>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
+    }
+    let scenario = match scenario::load(&args.file) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => {
+            eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
+            let code = if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING };
+            return Ok(ExitCode::from(code));
+        }
+    };
+    let Some(arms) = pick_arms(&scenario, &args.arms) else {
+        return Ok(ExitCode::from(WRONG_USE));
+    };
+    let bars = Bars::new();
+    let models = Models::new(&scenario, &bars);
+    let result =
+        run::run(&scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &bars);
+    bars.clear();
+    let record = match result {
+        Ok(record) => record,
+        Err(error) => {
+            eprintln!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(FINDING));
+        }
+    };
+    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    let mut files = report::csv::files(&record)?;
+    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints())?;
+    files.push(("manifest.json", manifest));
+    report::write_all(&out, &files)?;
+    println!("{}", report::terminal::table(&record, colour(&std::io::stdout())));
+    println!("{}", report::terminal::legend(&record));
+    println!("Reports: {}", out.display());
+    Ok(ExitCode::from(FINE))
+}
+
+/// The indices of the arms asked for; all when none is.
+fn pick_arms(scenario: &Scenario, asked: &[String]) -> Option<Vec<usize>> {
+    if asked.is_empty() {
+        return Some((0..scenario.arms.len()).collect());
+    }
+    let mut picked = Vec::new();
+    for id in asked {
+        match scenario.arms.iter().position(|arm| arm.id == *id) {
+            Some(at) if picked.contains(&at) => {}
+            Some(at) => picked.push(at),
+            None => {
+                let all: Vec<&str> = scenario.arms.iter().map(|a| a.id.as_str()).collect();
+                eprintln!("error: --arms: no arm '{id}'; there are {}", all.join(", "));
+                return None;
+            }
+        }
+    }
+    Some(picked)
+}
+
+/// The scenario's models, each loaded once, when an arm first asks for it.
+struct Models<'a> {
+    scenario: &'a Scenario,
+    bars: &'a Bars,
+    loaded: RefCell<Vec<Option<Arc<dyn Embedder>>>>,
+}
+
+impl<'a> Models<'a> {
+    fn new(scenario: &'a Scenario, bars: &'a Bars) -> Models<'a> {
+        let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
+        Models { scenario, bars, loaded }
+    }
+
+    fn open(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
+        let corpus = &self.scenario.corpora[corpus];
+        let texts: Vec<&str> = corpus.passages.iter().map(|p| p.text.as_str()).collect();
+        let declared = &self.scenario.embedders[embedder];
+        let settings = match &declared.kind {
+            EmbedderKind::Bm25 { k1, b } => {
+                return Ok(Box::new(Bm25Retriever::new(&texts, Bm25Params { k1: *k1, b: *b })?));
+            }
+            EmbedderKind::Model(settings) => settings,
+        };
+        let slot = self.loaded.borrow()[embedder].clone();
+        let model = match slot {
+            Some(model) => model,
+            None => {
+                let model: Arc<dyn Embedder> = embed::open(settings)
+                    .and_then(|model| CachedEmbedder::new(model, None))
+                    .map(Arc::new)
+                    .with_context(|| format!("embedder '{}'", declared.name))?;
+                self.loaded.borrow_mut()[embedder] = Some(model.clone());
+                model
+            }
+        };
+        let label = format!("{}: embedding {}", declared.name, corpus.name);
+        let bar = self.bars.bar(&label, texts.len());
+        let passages = model.embed(Role::Passage, &texts, &|n| bar.inc(n as u64))?;
+        bar.finish_and_clear();
+        Ok(Box::new(DenseRetriever::new(model, passages)?))
+    }
+
+    /// Of the models that were loaded.
+    fn fingerprints(&self) -> Vec<Option<String>> {
+        let loaded = self.loaded.borrow();
+        loaded.iter().map(|m| m.as_ref().map(|m| m.fingerprint().to_owned())).collect()
+    }
+}

@@ -1,0 +1,81 @@
+//! Every distinct search once: queries are gathered over all tasks, inputs and arms.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::expr::CorpusIndex;
+use crate::retrieve::{Ranking, Request, Retriever};
+use crate::scenario::Scenario;
+
+/// A query, and whose passages it is put to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ask {
+    pub query: String,
+    /// Only passages of this entity; `None`: all.
+    pub entity: Option<String>,
+}
+
+/// What was asked of one retriever, with its answers.
+pub type Found = HashMap<Ask, Ranking>;
+
+/// Makes the retriever for an embedder and a corpus, by their indices in the scenario.
+pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
+
+/// Told of a batch of searches: its label and size, and then of progress.
+pub trait Watch: Sync {
+    fn searching(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
+}
+
+/// Retrievers by (embedder, corpus), opened when first asked, and all answers so far.
+pub struct Searches<'a> {
+    open: &'a Open<'a>,
+    watch: &'a dyn Watch,
+    depth: usize,
+    shelves: HashMap<(usize, usize), Shelf>,
+}
+
+struct Shelf {
+    retriever: Box<dyn Retriever>,
+    found: Found,
+}
+
+impl<'a> Searches<'a> {
+    /// `depth`: how many passages each search brings; the largest cut that anybody makes.
+    pub fn new(open: &'a Open<'a>, watch: &'a dyn Watch, depth: usize) -> Searches<'a> {
+        Searches { open, watch, depth, shelves: HashMap::new() }
+    }
+
+    /// Searches those of `asks` that are new, in their order; returns all answers of the retriever.
+    pub fn find<'b>(
+        &mut self,
+        scenario: &Scenario,
+        indices: &[CorpusIndex],
+        embedder: usize,
+        corpus: usize,
+        asks: impl Iterator<Item = &'b Ask>,
+    ) -> anyhow::Result<&Found> {
+        let shelf = match self.shelves.entry((embedder, corpus)) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let retriever = (self.open)(embedder, corpus)?;
+                entry.insert(Shelf { retriever, found: HashMap::new() })
+            }
+        };
+        let mut seen = HashSet::new();
+        let new: Vec<&Ask> =
+            asks.filter(|ask| !shelf.found.contains_key(ask) && seen.insert(*ask)).collect();
+        let requests: Vec<Request> = new
+            .iter()
+            .map(|ask| Request {
+                query: &ask.query,
+                candidates: ask.entity.as_ref().map(|e| indices[corpus].entity(e)),
+            })
+            .collect();
+        if !requests.is_empty() {
+            let name = &scenario.embedders[embedder].name;
+            let done = self.watch.searching(&format!("searching with {name}"), requests.len());
+            let rankings = shelf.retriever.search(&requests, self.depth, &*done)?;
+            shelf.found.extend(new.into_iter().cloned().zip(rankings));
+        }
+        Ok(&shelf.found)
+    }
+}

@@ -1,0 +1,267 @@
+//! Int8 linear layers: int8 weights with one scale an output channel, activations rounded row by
+//! row to 0..=255 about a zero point.
+//!
+//! `y[o] = step * scale[o] * (sum_k a[k] w[o][k] - zero * sum_k w[o][k]) + bias[o]`, where the
+//! activation is `x[k] = step * (a[k] - zero)`. The sums are whole numbers, so AVX-512 VNNI and the
+//! portable loop give the same vector to the last bit.
+
+use super::math::{ROUND, range, wide};
+
+/// Output channels that lie side by side in the packed weights: the 32-bit lanes of 512 bits.
+const LANES: usize = 16;
+/// Consecutive inputs that one VNNI lane multiplies and adds.
+const QUAD: usize = 4;
+/// Rows of activations a call of the kernel takes; one accumulator a row and panel stays in a
+/// register.
+const ROWS: usize = 8;
+/// Panels of `LANES` channels a call of the kernel takes: 24 accumulators, 3 weights, of 32.
+const PANELS: usize = 3;
+
+pub struct Int8Linear {
+    inputs: usize,
+    /// Inputs in whole quads.
+    quads: usize,
+    outputs: usize,
+    /// `[panel][quad][lane][4]`, channels padded to a whole panel and inputs to a whole quad with 0.
+    packed: Vec<i8>,
+    /// By channel, padded to whole panels.
+    scale: Vec<f32>,
+    bias: Vec<f32>,
+    sums: Vec<i32>,
+}
+
+/// How a row of activations was rounded.
+#[derive(Clone, Copy, Default)]
+struct Rounding {
+    step: f32,
+    zero: i32,
+}
+
+impl Int8Linear {
+    /// `rows` is (outputs, inputs).
+    pub fn new(rows: &[i8], inputs: usize, scale: &[f32], bias: &[f32]) -> Self {
+        let outputs = scale.len();
+        let quads = inputs.div_ceil(QUAD);
+        let panels = outputs.div_ceil(LANES);
+        let mut packed = vec![0_i8; panels * quads * LANES * QUAD];
+        let mut sums = vec![0; panels * LANES];
+        for (o, row) in rows.chunks_exact(inputs).enumerate() {
+            for (k, &w) in row.iter().enumerate() {
+                let quad = (o / LANES) * quads + k / QUAD;
+                packed[(quad * LANES + o % LANES) * QUAD + k % QUAD] = w;
+                sums[o] += i32::from(w);
+            }
+        }
+        let padded = |v: &[f32]| {
+            let mut v = v.to_vec();
+            v.resize(panels * LANES, 0.0);
+            v
+        };
+        Self { inputs, quads, outputs, packed, scale: padded(scale), bias: padded(bias), sums }
+    }
+
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// See [`super::linear::Linear::forward`].
+    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, bytes: &mut Vec<u8>) {
+        self.forward_on(x, out, rows, bytes, has_vnni());
+    }
+
+    fn forward_on(&self, x: &[f32], out: &mut [f32], rows: usize, bytes: &mut Vec<u8>, vnni: bool) {
+        assert!(x.len() >= rows * self.inputs && out.len() >= rows * self.outputs);
+        let stride = self.quads * QUAD;
+        bytes.clear();
+        bytes.resize(rows.next_multiple_of(ROWS) * stride, 0);
+        let mut rounding = vec![Rounding::default(); rows.next_multiple_of(ROWS)];
+        round_rows(&x[..rows * self.inputs], self.inputs, bytes, stride, &mut rounding);
+        let panels = self.scale.len() / LANES;
+        let mut sums = [[[0_i32; LANES]; PANELS]; ROWS];
+        for panel in (0..panels).step_by(PANELS) {
+            let count = PANELS.min(panels - panel);
+            let weights = &self.packed[panel * stride * LANES..(panel + count) * stride * LANES];
+            for row in (0..rows).step_by(ROWS) {
+                let a = &bytes[row * stride..(row + ROWS) * stride];
+                #[cfg(target_arch = "x86_64")]
+                if vnni {
+                    // SAFETY: `vnni` is only true where the processor was found to have it.
+                    unsafe { vnni::tile(a, weights, self.quads, count, &mut sums) };
+                }
+                if !vnni {
+                    tile(a, weights, self.quads, count, &mut sums);
+                }
+                for r in 0..ROWS.min(rows - row) {
+                    let to = &mut out[(row + r) * self.outputs..(row + r + 1) * self.outputs];
+                    self.write(&sums[r][..count], panel, rounding[row + r], to);
+                }
+            }
+        }
+    }
+
+    fn write(&self, sums: &[[i32; LANES]], panel: usize, rounding: Rounding, out: &mut [f32]) {
+        let from = panel * LANES;
+        let to = (from + sums.len() * LANES).min(self.outputs);
+        for (i, o) in (from..to).enumerate() {
+            let exact = sums[i / LANES][i % LANES] - rounding.zero * self.sums[o];
+            out[o] = exact as f32 * (rounding.step * self.scale[o]) + self.bias[o];
+        }
+    }
+}
+
+/// Whether the kernel with `vpdpbusd` runs here.
+pub fn has_vnni() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
+    }
+}
+
+wide! {
+    /// Rounds each row of `cols` numbers to 0..=255; the range always holds 0, so that 0 is exact.
+    fn round_rows(x: &[f32], cols: usize, out: &mut [u8], stride: usize, how: &mut [Rounding]) {
+        let rows = x.chunks_exact(cols).zip(out.chunks_exact_mut(stride)).zip(how);
+        for ((row, out), how) in rows {
+            let (low, high) = range(row);
+            let (low, high) = (low.min(0.0), high.max(0.0));
+            let step = (high - low) / 255.0;
+            if step > 0.0 && step.is_finite() {
+                let inverse = 1.0 / step;
+                let zero = (-low * inverse + ROUND) - ROUND;
+                for (o, &v) in out.iter_mut().zip(row) {
+                    let a = v * inverse + zero;
+                    let a = if a < 0.0 { 0.0 } else { a };
+                    let a = if a > 255.0 { 255.0 } else { a };
+                    *o = (a + ROUND).to_bits() as u8;
+                }
+                *how = Rounding { step, zero: zero as i32 };
+            }
+        }
+    }
+}
+
+type Sums = [[[i32; LANES]; PANELS]; ROWS];
+
+wide! {
+    /// `sums[row][panel][lane] = sum_k a[row][k] w[panel][lane][k]`, portable.
+    fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
+        let stride = quads * QUAD;
+        for (row, sums) in a.chunks_exact(stride).zip(sums) {
+            for (weights, sums) in weights.chunks_exact(stride * LANES).zip(&mut sums[..panels]) {
+                *sums = [0; LANES];
+                for (a, w) in row.chunks_exact(QUAD).zip(weights.chunks_exact(LANES * QUAD)) {
+                    for (sum, w) in sums.iter_mut().zip(w.chunks_exact(QUAD)) {
+                        *sum += i32::from(a[0]) * i32::from(w[0])
+                            + i32::from(a[1]) * i32::from(w[1])
+                            + i32::from(a[2]) * i32::from(w[2])
+                            + i32::from(a[3]) * i32::from(w[3]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod vnni {
+    use std::arch::x86_64::*;
+
+    use super::{LANES, PANELS, QUAD, ROWS, Sums};
+
+    /// As [`super::tile`], with `vpdpbusd`: 64 products an instruction, none saturating.
+    ///
+    /// # Safety
+    /// The processor has AVX-512 F and VNNI; `a` holds `ROWS` rows of `quads` quads and `weights`
+    /// `panels` (at most `PANELS`) panels of as many.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    pub unsafe fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
+        assert!(a.len() >= ROWS * quads * QUAD);
+        assert!(weights.len() >= panels * quads * QUAD * LANES);
+        match panels {
+            // SAFETY: the lengths were checked above.
+            3 => unsafe { run::<3>(a, weights, quads, sums) },
+            2 => unsafe { run::<2>(a, weights, quads, sums) },
+            1 => unsafe { run::<1>(a, weights, quads, sums) },
+            n => unreachable!("{n} panels of {PANELS}"),
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    #[inline]
+    unsafe fn run<const N: usize>(a: &[u8], weights: &[i8], quads: usize, sums: &mut Sums) {
+        let mut acc = [[_mm512_setzero_si512(); N]; ROWS];
+        let (a, w) = (a.as_ptr(), weights.as_ptr());
+        for quad in 0..quads {
+            let mut panel = [_mm512_setzero_si512(); N];
+            for (n, p) in panel.iter_mut().enumerate() {
+                // SAFETY: within `weights`, by the caller's check.
+                *p = unsafe { _mm512_loadu_si512(w.add((n * quads + quad) * LANES * QUAD).cast()) };
+            }
+            for (r, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: within `a`, by the caller's check; the read need not be aligned.
+                let four =
+                    unsafe { a.add((r * quads + quad) * QUAD).cast::<i32>().read_unaligned() };
+                let four = _mm512_set1_epi32(four);
+                for (acc, p) in acc.iter_mut().zip(&panel) {
+                    *acc = _mm512_dpbusd_epi32(*acc, four, *p);
+                }
+            }
+        }
+        for (acc, sums) in acc.iter().zip(sums) {
+            for (acc, sums) in acc.iter().zip(sums.iter_mut()) {
+                // SAFETY: `sums` is 16 32-bit numbers, as many as the register holds.
+                unsafe { _mm512_storeu_si512(sums.as_mut_ptr().cast(), *acc) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers in [-1, 1) without pattern.
+    fn noise(n: usize, mut seed: u32) -> Vec<f32> {
+        (0..n)
+            .map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (seed >> 8) as f32 / 8_388_608.0 - 1.0
+            })
+            .collect()
+    }
+
+    #[test]
+    fn vnni_portable_and_exact_agree() {
+        // Neither the inputs nor the outputs nor the rows fill their tiles.
+        let (rows, inputs, outputs) = (11, 37, 70);
+        let x = noise(rows * inputs, 1);
+        let w: Vec<i8> = noise(outputs * inputs, 2).iter().map(|v| (v * 127.0) as i8).collect();
+        let (scale, bias) = (noise(outputs, 3), noise(outputs, 4));
+        let layer = Int8Linear::new(&w, inputs, &scale, &bias);
+        let mut bytes = Vec::new();
+        let mut portable = vec![0.0; rows * outputs];
+        layer.forward_on(&x, &mut portable, rows, &mut bytes, false);
+        if has_vnni() {
+            let mut fast = vec![0.0; rows * outputs];
+            layer.forward_on(&x, &mut fast, rows, &mut bytes, true);
+            assert_eq!(portable, fast);
+        } else {
+            println!("skipped: this processor has no AVX-512 VNNI to compare with");
+        }
+        for r in 0..rows {
+            for o in 0..outputs {
+                let exact: f32 = (0..inputs)
+                    .map(|k| x[r * inputs + k] * scale[o] * f32::from(w[o * inputs + k]))
+                    .sum::<f32>()
+                    + bias[o];
+                let got = portable[r * outputs + o];
+                // Rounding to 1/255 of a range of 2, over 37 products of at most 127.
+                assert!((got - exact).abs() < 0.5 * 2.0 / 255.0 * 37.0 * 127.0, "{got} {exact}");
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A linear layer over all tokens of a group, in f32 or int8.
+
+use super::int8::Int8Linear;
+use super::layers::Dense;
+use crate::embed::Precision;
+use crate::embed::weights::Rows;
+
+/// `y = x W + b`, laid out for speed.
+pub enum Linear {
+    F32(F32Linear),
+    Int8(Int8Linear),
+}
+
+impl Linear {
+    /// Puts the `parts`, which share their input, side by side into one layer.
+    pub fn new(parts: Vec<Dense>, precision: Precision) -> Self {
+        let inputs = parts[0].weight.cols();
+        let mut bias = Vec::new();
+        match precision {
+            Precision::F32 => {
+                let mut rows = Vec::new();
+                for part in parts {
+                    bias.extend(part.bias);
+                    rows.extend(part.weight.into_f32());
+                }
+                Linear::F32(F32Linear::new(&rows, inputs, bias))
+            }
+            Precision::Int8 => {
+                let (mut rows, mut scales) = (Vec::new(), Vec::new());
+                for part in parts {
+                    bias.extend(part.bias);
+                    if let Rows::Int8 { data, scale, .. } = part.weight.into_int8() {
+                        rows.extend(data);
+                        scales.extend(scale);
+                    }
+                }
+                Linear::Int8(Int8Linear::new(&rows, inputs, &scales, &bias))
+            }
+        }
+    }
+
+    pub fn outputs(&self) -> usize {
+        match self {
+            Linear::F32(l) => l.bias.len(),
+            Linear::Int8(l) => l.outputs(),
+        }
+    }
+
+    /// `x` is (rows, inputs), `out` (rows, outputs). `bytes` is scratch for rounded activations.
+    ///
+    /// A row's result does not depend on the other rows.
+    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, bytes: &mut Vec<u8>) {
+        match self {
+            Linear::F32(l) => l.forward(x, out, rows),
+            Linear::Int8(l) => l.forward(x, out, rows, bytes),
+        }
+    }
+}
+
+pub struct F32Linear {
+    /// (inputs, outputs): then `gemm` reads it as it lies.
+    weight: Vec<f32>,
+    inputs: usize,
+    bias: Vec<f32>,
+}
+
+/// `gemm` splits sums longer than this by the shape of the call; we split them ourselves, so that
+/// the order of a sum, and with it the last bit, is the same for any number of rows.
+const DEPTH: usize = 512;
+
+/// Below this many rows `gemm` takes other paths, with another order of summation.
+pub const LEAST_ROWS: usize = 8;
+
+impl F32Linear {
+    fn new(rows: &[f32], inputs: usize, bias: Vec<f32>) -> Self {
+        let outputs = bias.len();
+        let mut weight = vec![0.0; rows.len()];
+        for (o, row) in rows.chunks_exact(inputs).enumerate() {
+            for (i, w) in row.iter().enumerate() {
+                weight[i * outputs + o] = *w;
+            }
+        }
+        Self { weight, inputs, bias }
+    }
+
+    fn forward(&self, x: &[f32], out: &mut [f32], rows: usize) {
+        let outputs = self.bias.len();
+        assert!(rows >= LEAST_ROWS && x.len() >= rows * self.inputs);
+        for row in out[..rows * outputs].chunks_exact_mut(outputs) {
+            row.copy_from_slice(&self.bias);
+        }
+        for start in (0..self.inputs).step_by(DEPTH) {
+            let depth = DEPTH.min(self.inputs - start);
+            // SAFETY: the strides span `rows` x `outputs` of `out`, `rows` x `inputs` of `x` and
+            // `inputs` x `outputs` of `weight`, all checked above or by construction.
+            unsafe {
+                gemm::gemm(
+                    rows,
+                    outputs,
+                    depth,
+                    out.as_mut_ptr(),
+                    1,
+                    outputs as isize,
+                    true,
+                    x.as_ptr().add(start),
+                    1,
+                    self.inputs as isize,
+                    self.weight.as_ptr().add(start * outputs),
+                    1,
+                    outputs as isize,
+                    1.0,
+                    1.0,
+                    false,
+                    false,
+                    false,
+                    gemm::Parallelism::None,
+                );
+            }
+        }
+    }
+}

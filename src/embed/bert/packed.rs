@@ -1,0 +1,211 @@
+//! The forward for the CPU: no padding. A group of texts lies token behind token; linear layers run
+//! over all its tokens at once, attention text by text and head by head.
+
+use super::config::{Activation, Config};
+use super::layers::{Dense, Encoder, Norm};
+use super::linear::{LEAST_ROWS, Linear};
+use super::math;
+use crate::embed::Precision;
+use crate::embed::weights::Rows;
+
+/// Tokens in a group: enough to keep the matrix kernels busy, few enough to stay in the L2 cache.
+pub const GROUP_TOKENS: usize = 256;
+
+pub struct Packed {
+    config: Config,
+    words: Rows,
+    /// Position and token type 0, added up: (positions, hidden).
+    places: Vec<f32>,
+    norm: Norm,
+    layers: Vec<PackedLayer>,
+}
+
+struct PackedLayer {
+    /// Query, key and value side by side.
+    qkv: Linear,
+    attended: Linear,
+    attended_norm: Norm,
+    wide: Linear,
+    narrow: Linear,
+    narrow_norm: Norm,
+}
+
+/// Buffers a thread keeps from group to group.
+#[derive(Default)]
+pub struct Scratch {
+    x: Vec<f32>,
+    y: Vec<f32>,
+    qkv: Vec<f32>,
+    wide: Vec<f32>,
+    scores: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl Packed {
+    pub fn new(config: Config, encoder: Encoder, precision: Precision) -> Self {
+        let h = config.hidden;
+        let mut places = encoder.positions.into_f32();
+        for place in places.chunks_exact_mut(h) {
+            encoder.types.add_row(0, place);
+        }
+        let words = match precision {
+            Precision::F32 => Rows::F32 { data: encoder.words.into_f32(), cols: h },
+            Precision::Int8 => encoder.words.into_int8(),
+        };
+        let linear = |parts: Vec<Dense>| Linear::new(parts, precision);
+        let layers = encoder
+            .layers
+            .into_iter()
+            .map(|l| PackedLayer {
+                qkv: linear(vec![l.query, l.key, l.value]),
+                attended: linear(vec![l.attended]),
+                attended_norm: l.attended_norm,
+                wide: linear(vec![l.wide]),
+                narrow: linear(vec![l.narrow]),
+                narrow_norm: l.narrow_norm,
+            })
+            .collect();
+        Self { config, words, places, norm: encoder.norm, layers }
+    }
+
+    /// The last layer's token vectors of the texts of one group, (tokens, hidden), text after text.
+    ///
+    /// Every id is below the vocabulary and no text longer than [`Config::longest`].
+    pub fn forward<'s>(&self, group: &[Vec<u32>], s: &'s mut Scratch) -> &'s [f32] {
+        let h = self.config.hidden;
+        let tokens: usize = group.iter().map(Vec::len).sum();
+        let rows = tokens.max(LEAST_ROWS);
+        let eps = self.config.norm_eps;
+
+        s.x.clear();
+        s.x.resize(rows * h, 0.0);
+        let places = group.iter().flat_map(|ids| ids.iter().enumerate());
+        for (row, (i, &id)) in s.x.chunks_exact_mut(h).zip(places) {
+            let place = self.config.first_position + i;
+            row.copy_from_slice(&self.places[place * h..(place + 1) * h]);
+            self.words.add_row(id as usize, row);
+        }
+        math::norm_rows(&mut s.x, &self.norm.scale, &self.norm.shift, eps);
+
+        s.y.resize(rows * h, 0.0);
+        s.qkv.resize(rows * 3 * h, 0.0);
+        s.wide.resize(rows * self.config.intermediate, 0.0);
+        for layer in &self.layers {
+            layer.qkv.forward(&s.x, &mut s.qkv, rows, &mut s.bytes);
+            let mut start = 0;
+            for ids in group {
+                let (from, to) = (start, start + ids.len());
+                let qkv = &s.qkv[from * 3 * h..to * 3 * h];
+                attend(
+                    qkv,
+                    ids.len(),
+                    h,
+                    self.config.heads,
+                    &mut s.y[from * h..to * h],
+                    &mut s.scores,
+                );
+                start = to;
+            }
+            s.y[tokens * h..].fill(0.0);
+            // The query, key and value are spent: their buffer takes the projection.
+            let out = &mut s.qkv[..rows * h];
+            layer.attended.forward(&s.y, out, rows, &mut s.bytes);
+            let norm = &layer.attended_norm;
+            math::add_norm_rows(&mut s.x, out, &norm.scale, &norm.shift, eps);
+
+            let wide = &mut s.wide[..rows * layer.wide.outputs()];
+            layer.wide.forward(&s.x, wide, rows, &mut s.bytes);
+            match self.config.activation {
+                Activation::Gelu => math::gelu(wide),
+                Activation::Relu => math::relu(wide),
+            }
+            layer.narrow.forward(wide, &mut s.y, rows, &mut s.bytes);
+            let norm = &layer.narrow_norm;
+            math::add_norm_rows(&mut s.x, &s.y, &norm.scale, &norm.shift, eps);
+        }
+        &s.x[..tokens * h]
+    }
+}
+
+/// Attention within one text of `n` tokens: `qkv` is (n, 3 hidden), `out` (n, hidden).
+fn attend(
+    qkv: &[f32],
+    n: usize,
+    hidden: usize,
+    heads: usize,
+    out: &mut [f32],
+    scores: &mut Vec<f32>,
+) {
+    let size = hidden / heads;
+    let stride = 3 * hidden as isize;
+    scores.clear();
+    scores.resize(n * n, 0.0);
+    let scale = 1.0 / (size as f32).sqrt();
+    for head in 0..heads {
+        let at = head * size;
+        // SAFETY: head `head` of query, key and value lies at `at`, `hidden + at` and
+        // `2 hidden + at` of each of the `n` rows of `qkv`; `scores` is n x n, `out` n x hidden.
+        unsafe {
+            let query = qkv.as_ptr().add(at);
+            let key = qkv.as_ptr().add(hidden + at);
+            let value = qkv.as_ptr().add(2 * hidden + at);
+            multiply(
+                (n, n, size),
+                scores.as_mut_ptr(),
+                n as isize,
+                (query, stride, 1),
+                (key, 1, stride),
+                scale,
+            );
+            math::softmax_rows(scores, n);
+            let out = out.as_mut_ptr().add(at);
+            multiply(
+                (n, size, n),
+                out,
+                hidden as isize,
+                (scores.as_ptr(), n as isize, 1),
+                (value, stride, 1),
+                1.0,
+            );
+        }
+    }
+}
+
+/// `out = scale * a b` with (rows, columns, depth) and, for `a` and `b`, (start, row stride, column
+/// stride).
+///
+/// # Safety
+/// The strides stay within the buffers.
+unsafe fn multiply(
+    (m, n, k): (usize, usize, usize),
+    out: *mut f32,
+    out_stride: isize,
+    (a, a_row, a_col): (*const f32, isize, isize),
+    (b, b_row, b_col): (*const f32, isize, isize),
+    scale: f32,
+) {
+    // SAFETY: by the caller.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out,
+            1,
+            out_stride,
+            false,
+            a,
+            a_col,
+            a_row,
+            b,
+            b_col,
+            b_row,
+            0.0,
+            scale,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! The forward in plain tensor operations: slow, easy to check against the paper, differentiable,
+//! and at home on any device candle knows.
+
+use candle_core::{D, Device, Module, Result, Tensor};
+
+use super::config::{Activation, Config};
+use super::layers::{Dense, Encoder, Norm};
+use crate::embed::weights::Rows;
+
+/// The encoder's weights as tensors. Fields are public so that training may replace them by
+/// variables.
+pub struct Reference {
+    pub config: Config,
+    pub words: Tensor,
+    pub positions: Tensor,
+    pub types: Tensor,
+    pub norm: TensorNorm,
+    pub layers: Vec<TensorLayer>,
+}
+
+pub struct TensorNorm {
+    pub scale: Tensor,
+    pub shift: Tensor,
+}
+
+/// `weight` is (outputs, inputs).
+pub struct TensorDense {
+    pub weight: Tensor,
+    pub bias: Tensor,
+}
+
+pub struct TensorLayer {
+    pub query: TensorDense,
+    pub key: TensorDense,
+    pub value: TensorDense,
+    pub attended: TensorDense,
+    pub attended_norm: TensorNorm,
+    pub wide: TensorDense,
+    pub narrow: TensorDense,
+    pub narrow_norm: TensorNorm,
+}
+
+impl Reference {
+    /// Moves the weights to `device`, int8 ones as the f32 they stand for.
+    pub fn new(config: Config, encoder: Encoder, device: &Device) -> Result<Self> {
+        let matrix = |rows: Rows| {
+            let shape = (rows.len(), rows.cols());
+            Tensor::from_vec(rows.into_f32(), shape, device)
+        };
+        let vector = |v: Vec<f32>| {
+            let n = v.len();
+            Tensor::from_vec(v, n, device)
+        };
+        let norm = |n: Norm| -> Result<TensorNorm> {
+            Ok(TensorNorm { scale: vector(n.scale)?, shift: vector(n.shift)? })
+        };
+        let dense = |d: Dense| -> Result<TensorDense> {
+            Ok(TensorDense { weight: matrix(d.weight)?, bias: vector(d.bias)? })
+        };
+        let layers = encoder
+            .layers
+            .into_iter()
+            .map(|l| {
+                Ok(TensorLayer {
+                    query: dense(l.query)?,
+                    key: dense(l.key)?,
+                    value: dense(l.value)?,
+                    attended: dense(l.attended)?,
+                    attended_norm: norm(l.attended_norm)?,
+                    wide: dense(l.wide)?,
+                    narrow: dense(l.narrow)?,
+                    narrow_norm: norm(l.narrow_norm)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            words: matrix(encoder.words)?,
+            positions: matrix(encoder.positions)?,
+            types: matrix(encoder.types)?,
+            norm: norm(encoder.norm)?,
+            layers,
+            config,
+        })
+    }
+
+    /// The last layer's token vectors, (texts, tokens, hidden).
+    ///
+    /// `ids` is u32 (texts, tokens); `mask`, of the same shape in f32, is 1 on tokens and 0 on
+    /// padding. Rows of padding hold numbers without meaning.
+    pub fn forward(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let (texts, tokens) = ids.dims2()?;
+        let (h, eps) = (self.config.hidden, f64::from(self.config.norm_eps));
+        let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((texts, tokens, h))?;
+        let positions = self.positions.narrow(0, self.config.first_position, tokens)?;
+        let x = words.broadcast_add(&positions)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?;
+        let mut x = self.norm.forward(&x, eps)?;
+        // 0 where attention may go, a large negative number where it may not.
+        let closed = ((mask - 1.0)? * 1e9)?.reshape((texts, 1, 1, tokens))?;
+        for layer in &self.layers {
+            let attended = layer.attend(&x, &closed, self.config.heads)?;
+            x = layer.attended_norm.forward(&(x + layer.attended.forward(&attended)?)?, eps)?;
+            let wide = layer.wide.forward(&x)?;
+            let wide = match self.config.activation {
+                Activation::Gelu => wide.gelu_erf()?,
+                Activation::Relu => wide.relu()?,
+            };
+            x = layer.narrow_norm.forward(&(x + layer.narrow.forward(&wide)?)?, eps)?;
+        }
+        Ok(x)
+    }
+
+    /// [`Self::forward`], then the mean over the tokens of each text at length one: (texts, hidden).
+    pub fn mean_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        let sum = self.forward(ids, mask)?.broadcast_mul(&mask.unsqueeze(D::Minus1)?)?.sum(1)?;
+        unit(&sum)
+    }
+
+    /// [`Self::forward`], then the first token's vector at length one: (texts, hidden).
+    pub fn cls_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
+        unit(&self.forward(ids, mask)?.narrow(1, 0, 1)?.squeeze(1)?)
+    }
+}
+
+fn unit(x: &Tensor) -> Result<Tensor> {
+    x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
+}
+
+impl TensorNorm {
+    fn forward(&self, x: &Tensor, eps: f64) -> Result<Tensor> {
+        let x = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let deviation = (x.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
+        x.broadcast_div(&deviation)?.broadcast_mul(&self.scale)?.broadcast_add(&self.shift)
+    }
+}
+
+impl Module for TensorDense {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.broadcast_matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+    }
+}
+
+impl TensorLayer {
+    fn attend(&self, x: &Tensor, closed: &Tensor, heads: usize) -> Result<Tensor> {
+        let (texts, tokens, hidden) = x.dims3()?;
+        let size = hidden / heads;
+        let split =
+            |t: Tensor| t.reshape((texts, tokens, heads, size))?.transpose(1, 2)?.contiguous();
+        let query = split(self.query.forward(x)?)?;
+        let key = split(self.key.forward(x)?)?;
+        let value = split(self.value.forward(x)?)?;
+        let scores = (query.matmul(&key.t()?.contiguous()?)? / (size as f64).sqrt())?;
+        let scores = scores.broadcast_add(closed)?;
+        let scores = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
+        let weights = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
+        weights.matmul(&value)?.transpose(1, 2)?.reshape((texts, tokens, hidden))
+    }
+}

@@ -1,0 +1,98 @@
+//! The files of one model directory, as they lie on disk: nothing is interpreted yet but JSON.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::{Pooling, Role};
+
+/// A model directory: `config.json`, `tokenizer.json`, `model.safetensors` and, where there, the
+/// settings of sentence-transformers.
+pub struct ModelFiles {
+    pub dir: PathBuf,
+    pub config: Value,
+    pub tokenizer: Vec<u8>,
+    pub weights: Vec<u8>,
+    pooling: Option<Value>,
+    sentence_bert: Option<Value>,
+    sentence_transformers: Option<Value>,
+}
+
+impl ModelFiles {
+    /// Reads the directory.
+    ///
+    /// # Errors
+    /// A file missing or unreadable, or one that is not JSON where it should be.
+    pub fn read(dir: &Path) -> anyhow::Result<Self> {
+        let json = |name: &str| -> anyhow::Result<Option<Value>> {
+            let path = dir.join(name);
+            match std::fs::read(&path) {
+                Ok(bytes) => serde_json::from_slice(&bytes)
+                    .map(Some)
+                    .with_context(|| format!("{} is not valid JSON", path.display())),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(e).with_context(|| format!("cannot read {}", path.display())),
+            }
+        };
+        let bytes = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let Some(config) = json("config.json")? else {
+            bail!("{} is missing", dir.join("config.json").display());
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            config,
+            tokenizer: bytes("tokenizer.json")?,
+            weights: bytes("model.safetensors")?,
+            pooling: json("1_Pooling/config.json")?,
+            sentence_bert: json("sentence_bert_config.json")?,
+            sentence_transformers: json("config_sentence_transformers.json")?,
+        })
+    }
+
+    /// Pooling as `1_Pooling/config.json` says; `None` where that file is absent.
+    ///
+    /// # Errors
+    /// A pooling other than mean or CLS.
+    pub fn pooling(&self) -> anyhow::Result<Option<Pooling>> {
+        let Some(file) = &self.pooling else { return Ok(None) };
+        let on = |key: &str| file.get(key).and_then(Value::as_bool).unwrap_or(false);
+        if on("pooling_mode_mean_tokens") {
+            Ok(Some(Pooling::Mean))
+        } else if on("pooling_mode_cls_token") {
+            Ok(Some(Pooling::Cls))
+        } else {
+            bail!("1_Pooling/config.json asks for neither mean nor CLS pooling; set `pooling`")
+        }
+    }
+
+    /// `max_seq_length` of `sentence_bert_config.json`.
+    pub fn max_tokens(&self) -> Option<usize> {
+        let n = self.sentence_bert.as_ref()?.get("max_seq_length")?.as_u64()?;
+        usize::try_from(n).ok()
+    }
+
+    /// The prompt for this role in `config_sentence_transformers.json`; empty where there is none.
+    pub fn prefix(&self, role: Role) -> &str {
+        let names: &[&str] = match role {
+            Role::Query => &["query"],
+            Role::Passage => &["passage", "document"],
+        };
+        let prompts = self.sentence_transformers.as_ref().and_then(|f| f.get("prompts"));
+        names.iter().find_map(|n| prompts?.get(n)?.as_str()).unwrap_or("")
+    }
+
+    /// A hash over weights, tokenizer, configuration and whatever else `settings` names, in hex.
+    pub fn fingerprint(&self, settings: &str) -> String {
+        let mut hash = blake3::Hasher::new();
+        let config = self.config.to_string();
+        for part in [settings.as_bytes(), config.as_bytes(), &self.tokenizer, &self.weights] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().to_hex().to_string()
+    }
+}

@@ -1,0 +1,145 @@
+//! `knockon models quantize`: original weights to the int8 form that is bundled.
+//!
+//! Linear layers become int8 with one scale an output channel, tables int8 with one scale a row.
+//! Vectors (biases, layer norms) and the two-row table of token types stay f32. The pooler and other
+//! heads are left out: no pooling here reads them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use sha2::{Digest, Sha256};
+
+use super::files::ModelFiles;
+use super::weights::{Rows, Weights};
+
+/// What a quantisation did.
+#[derive(Clone, Debug)]
+pub struct Quantized {
+    pub dir: PathBuf,
+    /// Of `model.safetensors`, before and after, in hex.
+    pub source_sha256: String,
+    pub sha256: String,
+    /// Bytes of `model.safetensors`, before and after.
+    pub source_size: u64,
+    pub size: u64,
+}
+
+/// Files copied beside the weights where they are there.
+const SETTINGS: &[&str] =
+    &["1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"];
+
+/// Writes the int8 form of the model in `source` to `out`. The same source gives the same bytes.
+///
+/// # Errors
+/// A source that is damaged or already int8, or a directory that cannot be written.
+pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
+    let files = ModelFiles::read(source)?;
+    let weights = Weights::parse(&files.weights)?;
+    if weights.is_int8() {
+        bail!("{} is int8 already", source.display());
+    }
+    let source_sha256 = sha256(&files.weights);
+
+    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    let floats = |v: &[f32]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    for name in weights.names() {
+        if !is_used(&name) {
+            continue;
+        }
+        let shape = weights.shape(&name)?;
+        if shape.len() == 2 && shape[0] > 2 {
+            let Rows::Int8 { data, scale, .. } = weights.rows(&name, 0, 0)?.into_int8() else {
+                continue;
+            };
+            let bytes = data.iter().map(|&q| q as u8).collect();
+            tensors.push((format!("{name}.scale"), Dtype::F32, vec![scale.len()], floats(&scale)));
+            tensors.push((name, Dtype::I8, shape, bytes));
+        } else if shape.len() == 2 {
+            let rows = weights.rows(&name, 0, 0)?.into_f32();
+            tensors.push((name, Dtype::F32, shape, floats(&rows)));
+        } else {
+            let vector = weights.vector(&name, shape.iter().product())?;
+            tensors.push((name, Dtype::F32, shape, floats(&vector)));
+        }
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    // One entry only: the writer would put several in no fixed order.
+    let note = format!("int8 rows with f32 scales, from weights of sha256 {source_sha256}");
+    let metadata = HashMap::from([("knockon".to_owned(), note)]);
+    let bytes =
+        safetensors::serialize(views, Some(metadata)).context("cannot lay out the tensors")?;
+
+    let result = Quantized {
+        dir: out.to_owned(),
+        sha256: sha256(&bytes),
+        source_size: files.weights.len() as u64,
+        size: bytes.len() as u64,
+        source_sha256,
+    };
+    let pretty = serde_json::to_vec_pretty(&files.config)?;
+    write(&out.join("config.json"), &pretty)?;
+    write(&out.join("tokenizer.json"), &minified_tokenizer(&files.tokenizer)?)?;
+    for name in SETTINGS {
+        if let Ok(bytes) = std::fs::read(source.join(name)) {
+            write(&out.join(name), &bytes)?;
+        }
+    }
+    // Last, since a directory counts as a model once it has weights.
+    write(&out.join("model.safetensors"), &bytes)?;
+    Ok(result)
+}
+
+/// Tensors that some forward reads.
+fn is_used(name: &str) -> bool {
+    let kept = ["embeddings", "encoder."].iter().any(|p| name.starts_with(p));
+    kept && !name.ends_with("position_ids") && !name.ends_with("token_type_ids")
+}
+
+/// The same tokenizer without white space, padding and truncation, which are set on loading.
+fn minified_tokenizer(json: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut value: serde_json::Value =
+        serde_json::from_slice(json).context("tokenizer.json is not valid JSON")?;
+    value["padding"] = serde_json::Value::Null;
+    value["truncation"] = serde_json::Value::Null;
+    Ok(serde_json::to_vec(&value)?)
+}
+
+/// Of `bytes`, in hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Writes the file whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let save = || -> anyhow::Result<()> {
+        let dir = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(dir)?;
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        make_readable(file.as_file())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    save().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Temporary files are private to their maker; models are not.
+#[cfg(unix)]
+fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}

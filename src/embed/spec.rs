@@ -1,0 +1,88 @@
+//! What a user may ask of a model, and the way from there to an [`Embedder`].
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::{Embedder, bert, files, locate, static_table};
+
+/// The architecture of a model directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// A table with one row a token (model2vec).
+    Static,
+    /// A transformer of the BERT family.
+    Bert,
+}
+
+/// The arithmetic of the linear layers and tables.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    #[default]
+    Int8,
+    F32,
+}
+
+/// How token vectors become one text vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// The mean over all tokens, the special ones included.
+    Mean,
+    /// The vector of the first token.
+    Cls,
+}
+
+/// One model with its settings; `None` means: as the model's own files say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSpec {
+    pub kind: ModelKind,
+    /// A name known to `knockon models list`, or a directory.
+    pub model: String,
+    pub precision: Precision,
+    pub pooling: Option<Pooling>,
+    pub query_prefix: Option<String>,
+    pub passage_prefix: Option<String>,
+    /// Longer texts are cut, special tokens counted.
+    pub max_tokens: Option<usize>,
+}
+
+impl ModelSpec {
+    /// `model` in the default precision with the settings of its own files.
+    pub fn new(kind: ModelKind, model: impl Into<String>) -> Self {
+        Self {
+            kind,
+            model: model.into(),
+            precision: Precision::default(),
+            pooling: None,
+            query_prefix: None,
+            passage_prefix: None,
+            max_tokens: None,
+        }
+    }
+
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+}
+
+/// Finds the model's directory and loads it.
+///
+/// # Errors
+/// A model that is not on disk (the message names the command that fetches it), a directory whose
+/// files are missing, damaged or of another architecture, settings the model cannot meet.
+pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
+    let dir = locate::model_dir(&spec.model, spec.precision)?;
+    let load = || -> anyhow::Result<Box<dyn Embedder>> {
+        let files = files::ModelFiles::read(&dir)?;
+        Ok(match spec.kind {
+            ModelKind::Static => Box::new(static_table::StaticTable::load(&files, spec)?),
+            ModelKind::Bert => Box::new(bert::Bert::load(&files, spec)?),
+        })
+    };
+    load().with_context(|| format!("cannot load the model {} from {}", spec.model, dir.display()))
+}

@@ -1,0 +1,186 @@
+//! Tensors of a safetensors file, and the int8 form that `knockon models quantize` writes.
+//!
+//! In a quantised file the tensor `NAME` is I8 and `NAME.scale` holds one f32 a row:
+//! `w[r][c] = scale[r] * q[r][c]`. Rows are output channels of a linear layer or rows of a table.
+
+use anyhow::{Context, bail};
+use safetensors::{Dtype, SafeTensors};
+
+/// The tensors of one file, found by name under any of the prefixes that exporters put in front.
+pub struct Weights<'a> {
+    tensors: SafeTensors<'a>,
+    prefix: &'static str,
+}
+
+/// A matrix, row-major, in the precision of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rows {
+    F32 { data: Vec<f32>, cols: usize },
+    Int8 { data: Vec<i8>, scale: Vec<f32>, cols: usize },
+}
+
+impl Rows {
+    pub fn len(&self) -> usize {
+        match self {
+            Rows::F32 { data, cols } => data.len().checked_div(*cols).unwrap_or(0),
+            Rows::Int8 { scale, .. } => scale.len(),
+        }
+    }
+
+    pub fn cols(&self) -> usize {
+        match self {
+            Rows::F32 { cols, .. } | Rows::Int8 { cols, .. } => *cols,
+        }
+    }
+
+    /// Adds row `r` to `out`.
+    pub fn add_row(&self, r: usize, out: &mut [f32]) {
+        match self {
+            Rows::F32 { data, cols } => {
+                for (o, w) in out.iter_mut().zip(&data[r * cols..(r + 1) * cols]) {
+                    *o += w;
+                }
+            }
+            Rows::Int8 { data, scale, cols } => {
+                let s = scale[r];
+                for (o, &q) in out.iter_mut().zip(&data[r * cols..(r + 1) * cols]) {
+                    *o += s * f32::from(q);
+                }
+            }
+        }
+    }
+
+    pub fn into_f32(self) -> Vec<f32> {
+        match self {
+            Rows::F32 { data, .. } => data,
+            Rows::Int8 { data, scale, cols } => data
+                .chunks_exact(cols)
+                .zip(scale)
+                .flat_map(|(row, s)| row.iter().map(move |&q| s * f32::from(q)))
+                .collect(),
+        }
+    }
+
+    /// Rounds to int8; what is int8 already stays as it is.
+    pub fn into_int8(self) -> Rows {
+        match self {
+            Rows::Int8 { .. } => self,
+            Rows::F32 { data, cols } => {
+                let mut q = Vec::with_capacity(data.len());
+                let scale = data.chunks_exact(cols).map(|row| quantize_row(row, &mut q)).collect();
+                Rows::Int8 { data: q, scale, cols }
+            }
+        }
+    }
+}
+
+/// Appends `row / scale`, rounded, to `out` and returns the scale, symmetric about zero: the
+/// largest magnitude becomes 127.
+fn quantize_row(row: &[f32], out: &mut Vec<i8>) -> f32 {
+    let largest = row.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+    if largest == 0.0 {
+        out.extend(row.iter().map(|_| 0_i8));
+        return 0.0;
+    }
+    let scale = largest / 127.0;
+    out.extend(row.iter().map(|x| (x / scale).round_ties_even().clamp(-127.0, 127.0) as i8));
+    scale
+}
+
+impl<'a> Weights<'a> {
+    /// # Errors
+    /// A damaged file.
+    pub fn parse(bytes: &'a [u8]) -> anyhow::Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes)
+            .context("model.safetensors is damaged or not a safetensors file")?;
+        let prefix = ["bert.", "roberta.", "model."]
+            .into_iter()
+            .find(|p| tensors.names().iter().any(|n| n.starts_with(p)))
+            .unwrap_or("");
+        Ok(Self { tensors, prefix })
+    }
+
+    /// Whether any tensor is stored as int8.
+    pub fn is_int8(&self) -> bool {
+        self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
+    }
+
+    /// Names without their prefix, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .tensors
+            .names()
+            .into_iter()
+            .map(|n| n.strip_prefix(self.prefix).unwrap_or(n).to_owned())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn view(&self, name: &str) -> anyhow::Result<safetensors::tensor::TensorView<'a>> {
+        let full = format!("{}{name}", self.prefix);
+        self.tensors
+            .tensor(&full)
+            .with_context(|| format!("model.safetensors has no tensor `{full}`"))
+    }
+
+    /// Shape of a tensor.
+    pub fn shape(&self, name: &str) -> anyhow::Result<Vec<usize>> {
+        Ok(self.view(name)?.shape().to_vec())
+    }
+
+    /// A vector of `len` numbers.
+    pub fn vector(&self, name: &str, len: usize) -> anyhow::Result<Vec<f32>> {
+        let view = self.view(name)?;
+        let data = floats(name, &view)?;
+        if data.len() != len {
+            bail!("tensor `{name}` has the shape {:?}, not [{len}]", view.shape());
+        }
+        Ok(data)
+    }
+
+    /// A matrix of `rows` x `cols`; 0 takes what is there.
+    pub fn rows(&self, name: &str, rows: usize, cols: usize) -> anyhow::Result<Rows> {
+        let view = self.view(name)?;
+        let &[r, c] = view.shape() else {
+            bail!("tensor `{name}` has the shape {:?}, not that of a matrix", view.shape());
+        };
+        if (rows != 0 && r != rows) || (cols != 0 && c != cols) || r == 0 || c == 0 {
+            bail!("tensor `{name}` is {r} x {c}, not {rows} x {cols} as config.json says");
+        }
+        if view.dtype() == Dtype::I8 {
+            let scale = self.vector(&format!("{name}.scale"), r)?;
+            let data = view.data().iter().map(|&b| b as i8).collect();
+            Ok(Rows::Int8 { data, scale, cols: c })
+        } else {
+            Ok(Rows::F32 { data: floats(name, &view)?, cols: c })
+        }
+    }
+}
+
+fn floats(name: &str, view: &safetensors::tensor::TensorView) -> anyhow::Result<Vec<f32>> {
+    let bytes = view.data();
+    let half = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
+    Ok(match view.dtype() {
+        Dtype::F32 => {
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+        }
+        Dtype::BF16 => {
+            bytes.chunks_exact(2).map(|b| f32::from_bits(u32::from(half(b)) << 16)).collect()
+        }
+        Dtype::F16 => bytes.chunks_exact(2).map(|b| f16_to_f32(half(b))).collect(),
+        other => bail!("tensor `{name}` is {other}; F32, F16, BF16 or I8 with a scale can be read"),
+    })
+}
+
+/// IEEE 754 binary16 to binary32, exact.
+fn f16_to_f32(h: u16) -> f32 {
+    let sign = if h >> 15 == 1 { -1.0 } else { 1.0 };
+    let fraction = f32::from(h & 0x3ff);
+    match (h >> 10) & 0x1f {
+        0 => sign * fraction * 2.0_f32.powi(-24),
+        31 if fraction == 0.0 => sign * f32::INFINITY,
+        31 => f32::NAN,
+        e => sign * (1.0 + fraction / 1024.0) * 2.0_f32.powi(i32::from(e) - 15),
+    }
+}

@@ -1,0 +1,287 @@
+//! The CSV files: tidy, one row a thing. Their columns are explained in `reports/README.md`.
+
+use crate::run::Ran;
+use crate::run::record::{ArmRecord, Quality, Record};
+use crate::step::Outcome;
+
+/// The file names with their contents.
+pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
+    Ok(vec![
+        ("summary.csv", summary(record)?),
+        ("steps.csv", steps(record)?),
+        ("misses.csv", misses(record)?),
+        ("tasks.csv", tasks(record)?),
+    ])
+}
+
+/// A cell: empty for what cannot be told.
+fn number(value: Option<f64>) -> String {
+    // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero.
+    value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
+}
+
+fn p(value: f64) -> String {
+    number(Some(value))
+}
+
+/// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
+/// formula is quoted (OWASP, "CSV injection").
+fn text(value: &str) -> String {
+    match value.chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{value}"),
+        _ => value.to_owned(),
+    }
+}
+
+fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(header)?;
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+fn quality(quality: Option<Quality>) -> [String; 3] {
+    [
+        number(quality.map(|q| q.recall_at_k)),
+        number(quality.map(|q| q.ndcg_at_10)),
+        number(quality.map(|q| q.mrr_at_10)),
+    ]
+}
+
+fn outcomes(shares: &[f64; Outcome::ALL.len()]) -> impl Iterator<Item = String> {
+    shares.iter().map(|&share| p(share))
+}
+
+fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "baseline",
+        "tasks",
+        "units",
+        "tasks_exact",
+        "failure_rate",
+        "failure_low",
+        "failure_high",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "p_value",
+        "p_holm",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+        "p_silent_failure",
+        "silent_share",
+        "recall_at_k",
+        "ndcg_at_10",
+        "mrr_at_10",
+        "worst_step",
+        "p_failure_with_miss_there",
+        "commonest_miss",
+        "p_failure_with_that_miss",
+    ];
+    let row = |(at, arm): (usize, &ArmRecord)| {
+        let s = &arm.summary;
+        let d = s.difference.as_ref();
+        let mut row = vec![
+            text(&arm.id),
+            if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
+            s.tasks.to_string(),
+            record.units.to_string(),
+            s.exact_tasks.to_string(),
+            p(s.failure.estimate),
+            p(s.failure.low),
+            p(s.failure.high),
+            number(d.map(|d| d.interval.estimate)),
+            number(d.map(|d| d.interval.low)),
+            number(d.map(|d| d.interval.high)),
+            number(d.map(|d| d.p_value)),
+            number(d.map(|d| d.p_holm)),
+        ];
+        row.extend(outcomes(&s.outcomes));
+        row.extend([p(s.silent), number(s.silent_share)]);
+        row.extend(quality(s.quality));
+        row.extend([
+            s.worst_step.as_ref().map_or_else(String::new, |(step, _)| text(step)),
+            number(s.worst_step.as_ref().map(|(_, p)| *p)),
+            s.commonest_miss.map_or_else(String::new, |(kind, _)| kind.name().to_owned()),
+            number(s.commonest_miss.map(|(_, p)| p)),
+        ]);
+        row
+    };
+    table(&header, record.arms.iter().enumerate().map(row).collect())
+}
+
+fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "step",
+        "kind",
+        "embedder",
+        "top_k",
+        "entity_filter",
+        "p_reached",
+        "p_correct",
+        "p_wrong",
+        "p_missing",
+        "p_hit",
+        "p_own_miss",
+        "p_induced_miss",
+        "p_no_gold",
+        "p_distracted",
+        "p_misread",
+        "p_fabricated",
+        "p_abstained",
+        "p_failed",
+        "p_stopped",
+        "p_skipped",
+        "p_fail_given_hit",
+        "p_fail_given_miss",
+        "p_absorbed_given_wrong",
+        "recall_at_k",
+        "ndcg_at_10",
+        "mrr_at_10",
+        "judged_tasks",
+    ];
+    let mut rows = Vec::new();
+    for arm in &record.arms {
+        for s in &arm.steps {
+            let (embedder, top_k, filter) = match &s.retrieval {
+                Some((embedder, k, filter)) => {
+                    (text(embedder), k.to_string(), if *filter { "yes" } else { "no" })
+                }
+                None => Default::default(),
+            };
+            let mut row = vec![
+                text(&arm.id),
+                text(&s.step),
+                s.kind.to_owned(),
+                embedder,
+                top_k,
+                filter.to_owned(),
+            ];
+            row.extend(
+                [
+                    s.p_reached,
+                    s.p_correct,
+                    s.p_wrong,
+                    s.p_missing,
+                    s.p_hit,
+                    s.p_own_miss,
+                    s.p_induced_miss,
+                    s.p_no_gold,
+                    s.p_distracted,
+                    s.p_misread,
+                    s.p_fabricated,
+                    s.p_abstained,
+                    s.p_failed,
+                    s.p_stopped,
+                    s.p_skipped,
+                ]
+                .map(p),
+            );
+            row.extend(
+                [s.p_fail_given_hit, s.p_fail_given_miss, s.p_absorbed_given_wrong].map(number),
+            );
+            row.extend(quality(s.quality));
+            row.push(s.judged_tasks.to_string());
+            rows.push(row);
+        }
+    }
+    table(&header, rows)
+}
+
+fn misses(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "step",
+        "miss_kind",
+        "cause",
+        "p_miss",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+        "p_fail_given_miss",
+        "share_of_failures",
+    ];
+    let mut rows = Vec::new();
+    for arm in &record.arms {
+        for miss in &arm.misses {
+            let cause = if miss.induced { "induced" } else { "own" };
+            let mut row = vec![
+                text(&arm.id),
+                text(&miss.step),
+                miss.kind.name().to_owned(),
+                cause.to_owned(),
+                p(miss.p),
+            ];
+            row.extend(outcomes(&miss.outcomes));
+            row.extend([p(miss.p_fail_given), number(miss.share_of_failures)]);
+            rows.push(row);
+        }
+    }
+    table(&header, rows)
+}
+
+fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "task",
+        "unit",
+        "weight",
+        "method",
+        "right_action",
+        "p_failure",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+        "likeliest_wrong_action",
+        "p_likeliest_wrong_action",
+        "main_miss_step",
+        "main_miss_kind",
+        "p_failure_with_main_miss",
+    ];
+    let mut rows = Vec::new();
+    for arm in &record.arms {
+        for task in &arm.tasks {
+            let mut row = vec![
+                text(&arm.id),
+                text(&task.id),
+                text(&task.unit),
+                p(task.weight),
+                method(task.ran).to_owned(),
+                text(&task.right_action),
+                p(task.failure()),
+            ];
+            row.extend(outcomes(&task.outcomes));
+            let wrong = task.wrong_action.as_ref();
+            let miss = task.main_miss.as_ref();
+            row.extend([
+                wrong.map_or_else(String::new, |(label, _)| text(label)),
+                number(wrong.map(|(_, p)| *p)),
+                miss.map_or_else(String::new, |(step, ..)| text(step)),
+                miss.map_or_else(String::new, |(_, kind, _)| kind.name().to_owned()),
+                number(miss.map(|(.., p)| *p)),
+            ]);
+            rows.push(row);
+        }
+    }
+    table(&header, rows)
+}
+
+/// How a task was solved, in a word.
+pub fn method(ran: Ran) -> &'static str {
+    match ran {
+        Ran::Exact { .. } => "exact",
+        Ran::Sampled => "monte_carlo",
+        Ran::SampledPastCap => "monte_carlo_past_cap",
+    }
+}

@@ -1,0 +1,71 @@
+//! `manifest.json`: what a run was made from, and every assumption with its source.
+//!
+//! It holds no date and no path of the machine, so that the same inputs give the same bytes.
+
+use serde_json::{Value as Json, json};
+
+use super::csv::method;
+use crate::embed::{ModelKind, Precision};
+use crate::run::Record;
+use crate::scenario::{EmbedderKind, Method, Scenario};
+use crate::step::reader;
+
+/// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
+/// no arm of this run used (or that is no model).
+pub fn manifest(
+    scenario: &Scenario,
+    record: &Record,
+    fingerprints: &[Option<String>],
+) -> anyhow::Result<Vec<u8>> {
+    let simulation = &scenario.simulation;
+    let inputs: Vec<Json> =
+        scenario.inputs.iter().map(|i| json!({"path": i.path, "blake3": i.blake3})).collect();
+    let embedders = scenario.embedders.iter().zip(fingerprints).map(|(e, fingerprint)| match &e.kind {
+        EmbedderKind::Bm25 { k1, b } => json!({"name": e.name, "kind": "bm25", "k1": k1, "b": b}),
+        EmbedderKind::Model(model) => json!({
+            "name": e.name,
+            "kind": match model.kind { ModelKind::Static => "static", ModelKind::Bert => "bert" },
+            "model": model.model,
+            "precision": match model.precision { Precision::Int8 => "int8", Precision::F32 => "f32" },
+            "fingerprint": fingerprint,
+        }),
+    });
+    let embedders: Vec<Json> = embedders.collect();
+    let arms: Vec<Json> = record
+        .arms
+        .iter()
+        .map(|arm| {
+            let mut solved = std::collections::BTreeMap::new();
+            for task in &arm.tasks {
+                *solved.entry(method(task.ran)).or_insert(0) += 1;
+            }
+            json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved})
+        })
+        .collect();
+    let manifest = json!({
+        "knockon": env!("CARGO_PKG_VERSION"),
+        "scenario": scenario.name,
+        "inputs": inputs,
+        "method": match simulation.method {
+            Method::Auto => "auto",
+            Method::Exact => "exact",
+            Method::MonteCarlo => "monte_carlo",
+        },
+        "seed": simulation.seed,
+        "trials": simulation.trials,
+        "max_states": simulation.max_states,
+        "embedders": embedders,
+        "baseline": record.baseline.map(|b| &record.arms[b].id),
+        "sampling_unit": record.unit,
+        "assumptions": [{
+            "name": "reader.pool",
+            "value": reader::POOL,
+            "tag": "assumed",
+            "source": "values from which a reader makes one up: at most this many, at even steps of the field's values in the corpus",
+        }],
+        "arms": arms,
+    });
+    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

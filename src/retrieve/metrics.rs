@@ -1,0 +1,86 @@
+//! How good one ranking is, given which passages are relevant. A set of queries scores the mean.
+//!
+//! Definitions are trec_eval's (`recall`, `ndcg_cut`, `recip_rank`, `success`), with one difference
+//! in what goes in: trec_eval sorts a run anew and breaks ties by document name, descending; here
+//! the order of the ranking counts as it is (equal scores by passage index, ascending). As in
+//! trec_eval, every metric is 0 for a query without any relevant passage:
+//! [`Judgements::is_empty`] tells such queries, to leave them out of a mean. A ranking holds no
+//! passage twice.
+
+use std::collections::BTreeMap;
+
+use super::Hit;
+
+/// The relevant passages of one query, with their gains.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgements {
+    gains: BTreeMap<u32, f64>,
+    /// The gains again, greatest first.
+    ideal: Vec<f64>,
+}
+
+impl Judgements {
+    /// These passages are relevant, all alike.
+    pub fn binary(relevant: impl IntoIterator<Item = u32>) -> Judgements {
+        Judgements::graded(relevant.into_iter().map(|passage| (passage, 1.0)))
+    }
+
+    /// Passages with gains. Those whose gain is not above zero are not relevant, and of a passage
+    /// given twice the last gain counts.
+    pub fn graded(gains: impl IntoIterator<Item = (u32, f64)>) -> Judgements {
+        let mut gains: BTreeMap<u32, f64> = gains.into_iter().collect();
+        gains.retain(|_, gain| *gain > 0.0);
+        let mut ideal: Vec<f64> = gains.values().copied().collect();
+        ideal.sort_unstable_by(|a, b| b.total_cmp(a));
+        Judgements { gains, ideal }
+    }
+
+    /// Whether no passage is relevant.
+    pub fn is_empty(&self) -> bool {
+        self.gains.is_empty()
+    }
+
+    /// Whether this passage is relevant.
+    pub fn is_relevant(&self, passage: u32) -> bool {
+        self.gains.contains_key(&passage)
+    }
+
+    /// hit@k: 1 if any of the first `k` is relevant, else 0.
+    pub fn hit(&self, ranking: &[Hit], k: usize) -> f64 {
+        f64::from(u8::from(self.first(ranking, k).is_some()))
+    }
+
+    /// recall@k: the share of the relevant passages that is among the first `k`.
+    pub fn recall(&self, ranking: &[Hit], k: usize) -> f64 {
+        let found = ranking.iter().take(k).filter(|hit| self.is_relevant(hit.passage)).count();
+        found as f64 / self.gains.len().max(1) as f64
+    }
+
+    /// The reciprocal rank: 1 / the rank, from 1, of the first relevant passage; 0 without one.
+    pub fn reciprocal_rank(&self, ranking: &[Hit]) -> f64 {
+        self.reciprocal_rank_at(ranking, ranking.len())
+    }
+
+    /// The reciprocal rank if the first relevant passage is among the first `k`, else 0.
+    pub fn reciprocal_rank_at(&self, ranking: &[Hit], k: usize) -> f64 {
+        self.first(ranking, k).map_or(0.0, |place| 1.0 / (place + 1) as f64)
+    }
+
+    /// nDCG@k: DCG over the DCG of the best possible ranking, where DCG is the sum over ranks
+    /// r = 1..k of gain / log2(r + 1). The gain is linear, as in Järvelin and Kekäläinen,
+    /// "Cumulated Gain-Based Evaluation of IR Techniques", TOIS 2002, not 2^gain - 1.
+    pub fn ndcg(&self, ranking: &[Hit], k: usize) -> f64 {
+        let gains = ranking.iter().map(|hit| self.gains.get(&hit.passage).copied().unwrap_or(0.0));
+        let ideal = dcg(self.ideal.iter().copied().take(k));
+        if ideal > 0.0 { dcg(gains.take(k)) / ideal } else { 0.0 }
+    }
+
+    /// The place, from 0, of the first relevant passage among the first `k`.
+    fn first(&self, ranking: &[Hit], k: usize) -> Option<usize> {
+        ranking.iter().take(k).position(|hit| self.is_relevant(hit.passage))
+    }
+}
+
+fn dcg(gains: impl Iterator<Item = f64>) -> f64 {
+    (2u32..).zip(gains).map(|(discount, gain)| gain / f64::from(discount).log2()).sum()
+}

@@ -1,0 +1,71 @@
+//! Choosing the best few of a stream of scored passages.
+
+use std::cmp::Ordering;
+
+use super::{Hit, Ranking};
+
+/// The one order of rankings: score descending, then passage index ascending.
+fn by_rank(a: &Hit, b: &Hit) -> Ordering {
+    b.score.total_cmp(&a.score).then(a.passage.cmp(&b.passage))
+}
+
+/// The best `depth` of `hits`, in rank order.
+pub(super) fn best(mut hits: Vec<Hit>, depth: usize) -> Ranking {
+    if depth == 0 {
+        return Vec::new();
+    }
+    if hits.len() > depth {
+        hits.select_nth_unstable_by(depth - 1, by_rank);
+        hits.truncate(depth);
+    }
+    hits.sort_unstable_by(by_rank);
+    hits
+}
+
+/// Keeps every hit that scores within `slack` of the `depth`-th best seen, and so, where scores
+/// are off by up to half of `slack` each, every hit that can truly be among the best `depth`.
+pub(super) struct Shortlist {
+    depth: usize,
+    slack: f32,
+    hits: Vec<Hit>,
+    /// Below this score a hit cannot matter any more.
+    floor: f32,
+    /// Number of hits at which the list is pruned next.
+    prune_at: usize,
+}
+
+impl Shortlist {
+    pub(super) fn new(depth: usize, slack: f32) -> Shortlist {
+        let prune_at = 2 * depth + 64;
+        Shortlist { depth, slack, hits: Vec::new(), floor: f32::NEG_INFINITY, prune_at }
+    }
+
+    pub(super) fn push(&mut self, hit: Hit) {
+        if hit.score < self.floor {
+            return;
+        }
+        self.hits.push(hit);
+        if self.hits.len() >= self.prune_at {
+            self.prune();
+            // Doubling keeps the work linear even where all scores are alike and nothing goes.
+            self.prune_at = 2 * self.hits.len() + 64;
+        }
+    }
+
+    /// What is left after pruning, in no particular order.
+    pub(super) fn into_hits(mut self) -> Vec<Hit> {
+        self.prune();
+        self.hits
+    }
+
+    fn prune(&mut self) {
+        if self.depth == 0 {
+            self.hits.clear();
+        } else if self.hits.len() > self.depth {
+            let (_, worst, _) = self.hits.select_nth_unstable_by(self.depth - 1, by_rank);
+            self.floor = self.floor.max(worst.score - self.slack);
+            let floor = self.floor;
+            self.hits.retain(|hit| hit.score >= floor);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The result of a run: every number that a report prints.
+//!
+//! Probabilities and rates are weighted by task weight over the tasks of the scenario unless a field
+//! says otherwise. `None` is "cannot be told", such as a rate over no cases.
+
+use crate::run::Ran;
+use crate::step::reader::Reader;
+use crate::step::{MissKind, Outcome};
+
+/// An estimate with its 95% interval, clustered on the sampling unit.
+pub use crate::stats::Interval;
+
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub scenario: String,
+    pub description: String,
+    /// The field that is the sampling unit; `None`: the task itself.
+    pub unit: Option<String>,
+    pub units: usize,
+    /// Index of the baseline in `arms`; `None` when it was not run.
+    pub baseline: Option<usize>,
+    /// In the order in which they were run.
+    pub arms: Vec<ArmRecord>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ArmRecord {
+    pub id: String,
+    pub reader: Reader,
+    pub summary: Summary,
+    pub steps: Vec<StepRecord>,
+    pub misses: Vec<MissRecord>,
+    pub tasks: Vec<TaskRecord>,
+}
+
+/// One arm in one line.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// P(outcome is not correct).
+    pub failure: Interval,
+    /// Failure minus the baseline's on the same tasks; `None` for the baseline itself.
+    pub difference: Option<Difference>,
+    /// By [`Outcome::ALL`]; sums to one.
+    pub outcomes: [f64; Outcome::ALL.len()],
+    /// P(failure that nothing flagged); stopping is a flag.
+    pub silent: f64,
+    pub silent_share: Option<f64>,
+    /// Means over the retrieve steps of all judged (task, step) pairs, on the right query.
+    pub quality: Option<Quality>,
+    /// The retrieve step with the highest P(failure and a miss there).
+    pub worst_step: Option<(String, f64)>,
+    /// The kind with the highest sum over steps of P(failure and such a miss).
+    pub commonest_miss: Option<(MissKind, f64)>,
+    pub tasks: usize,
+    pub exact_tasks: usize,
+}
+
+/// A paired difference between two arms.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    pub interval: Interval,
+    /// Two-sided, by sign flips of whole units.
+    pub p_value: f64,
+    /// After Holm's correction over the arms compared.
+    pub p_holm: f64,
+}
+
+/// Retrieval quality on the right query; each measure lies in [0, 1].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quality {
+    /// Share of gold passages among those handed on.
+    pub recall_at_k: f64,
+    pub ndcg_at_10: f64,
+    /// Reciprocal rank, zero past rank 10.
+    pub mrr_at_10: f64,
+}
+
+/// One step under one arm. All `p_` fields are probabilities per run.
+#[derive(Clone, Debug)]
+pub struct StepRecord {
+    pub step: String,
+    pub kind: &'static str,
+    /// For retrieve steps: embedder, passages handed on, entity filter.
+    pub retrieval: Option<(String, usize, bool)>,
+    pub p_reached: f64,
+    /// Output equal to the oracle's.
+    pub p_correct: f64,
+    pub p_wrong: f64,
+    /// Missing or skipped where the oracle has a value, and runs that stop here.
+    pub p_missing: f64,
+    /// Retrieve steps: P(hit), P(own miss), P(induced miss), P(nothing is gold).
+    pub p_hit: f64,
+    pub p_own_miss: f64,
+    pub p_induced_miss: f64,
+    pub p_no_gold: f64,
+    /// Read steps.
+    pub p_distracted: f64,
+    pub p_misread: f64,
+    pub p_fabricated: f64,
+    pub p_abstained: f64,
+    /// Expressions that failed, runs that stopped here, and skips.
+    pub p_failed: f64,
+    pub p_stopped: f64,
+    pub p_skipped: f64,
+    pub p_fail_given_hit: Option<f64>,
+    pub p_fail_given_miss: Option<f64>,
+    /// P(end correct | this output wrong): how much of its error is absorbed downstream.
+    pub p_absorbed_given_wrong: Option<f64>,
+    pub quality: Option<Quality>,
+    /// Tasks in which the step has gold and the oracle asks.
+    pub judged_tasks: usize,
+}
+
+/// One kind of miss at one step, own or induced.
+#[derive(Clone, Debug)]
+pub struct MissRecord {
+    pub step: String,
+    pub kind: MissKind,
+    pub induced: bool,
+    /// P(this miss).
+    pub p: f64,
+    /// P(this miss, and the run ends so), by [`Outcome::ALL`].
+    pub outcomes: [f64; Outcome::ALL.len()],
+    /// P(failure | this miss).
+    pub p_fail_given: f64,
+    /// P(this miss | failure): shares of different steps overlap.
+    pub share_of_failures: Option<f64>,
+}
+
+/// One task under one arm.
+#[derive(Clone, Debug)]
+pub struct TaskRecord {
+    pub id: String,
+    pub unit: String,
+    pub weight: f64,
+    pub ran: Ran,
+    pub outcomes: [f64; Outcome::ALL.len()],
+    /// What the oracle does: the labels of its terminal steps, apart by `+`; `stopped` where it
+    /// stops.
+    pub right_action: String,
+    /// The likeliest wrong label of a terminal step, with its probability.
+    pub wrong_action: Option<(String, f64)>,
+    /// The retrieve step and kind of miss with the highest P(failure and this miss).
+    pub main_miss: Option<(String, MissKind, f64)>,
+}
+
+impl TaskRecord {
+    pub fn failure(&self) -> f64 {
+        self.outcomes[1..].iter().sum()
+    }
+}

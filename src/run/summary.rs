@@ -1,0 +1,237 @@
+//! From tallies to the record: rates, intervals and comparisons.
+
+use std::collections::BTreeMap;
+
+use super::Ran;
+use super::record::{
+    ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, TaskRecord,
+};
+use super::tally::{Mass, StepTally, Tally, largest};
+use crate::kernel::OUTCOMES;
+use crate::scenario::{Scenario, StepKind};
+use crate::stats;
+use crate::step::reader::Reader;
+use crate::step::{Event, MissKind, Outcome};
+
+/// Confidence level of all intervals.
+const LEVEL: f64 = 0.95;
+
+pub fn record(scenario: &Scenario, tallies: Vec<Tally>) -> anyhow::Result<Record> {
+    let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
+    let clusters = clusters(tallies.first().map_or(&[], |t| &t.tasks));
+    let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
+    let mut arms = Vec::new();
+    for (at, tally) in tallies.into_iter().enumerate() {
+        let arm = &scenario.arms[tally.arm];
+        arms.push(ArmRecord {
+            id: arm.id.clone(),
+            reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
+            summary: summary(scenario, &tally, differences[at].take(), &clusters)?,
+            steps: (0..scenario.steps.len()).map(|s| step(scenario, &tally, s)).collect(),
+            misses: misses(scenario, &tally),
+            tasks: tally.tasks,
+        });
+    }
+    Ok(Record {
+        scenario: scenario.name.clone(),
+        description: scenario.description.clone(),
+        unit: scenario.unit.clone(),
+        units: clusters.iter().max().map_or(0, |last| last + 1),
+        baseline,
+        arms,
+    })
+}
+
+/// Numbers the sampling units in order of first appearance.
+fn clusters(tasks: &[TaskRecord]) -> Vec<usize> {
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    let number = |unit| {
+        let next = numbers.len();
+        *numbers.entry(unit).or_insert(next)
+    };
+    tasks.iter().map(|t| t.unit.as_str()).map(number).collect()
+}
+
+fn differences(
+    scenario: &Scenario,
+    tallies: &[Tally],
+    baseline: Option<usize>,
+    clusters: &[usize],
+) -> anyhow::Result<Vec<Option<Difference>>> {
+    let mut found: Vec<Option<Difference>> = tallies.iter().map(|_| None).collect();
+    let Some(base) = baseline else {
+        return Ok(found);
+    };
+    for (at, tally) in tallies.iter().enumerate().filter(|(at, _)| *at != base) {
+        let tasks = tallies[base].tasks.iter().zip(&tally.tasks).zip(clusters);
+        let pairs: Vec<stats::Pair> = tasks
+            .map(|((baseline, arm), &cluster)| stats::Pair {
+                baseline: baseline.failure(),
+                arm: arm.failure(),
+                weight: arm.weight,
+                cluster,
+            })
+            .collect();
+        let paired = stats::difference(&pairs, LEVEL, scenario.simulation.seed)?;
+        found[at] =
+            Some(Difference { interval: paired.interval, p_value: paired.p, p_holm: paired.p });
+    }
+    let p_values: Vec<f64> = found.iter().flatten().map(|d| d.p_value).collect();
+    for (difference, holm) in found.iter_mut().flatten().zip(stats::holm(&p_values)) {
+        difference.p_holm = holm;
+    }
+    Ok(found)
+}
+
+fn failing(mass: &Mass) -> f64 {
+    mass[1..].iter().sum()
+}
+
+fn whole(mass: &Mass) -> f64 {
+    mass.iter().sum()
+}
+
+fn ratio(part: f64, of: f64) -> Option<f64> {
+    (of > 0.0).then(|| part / of)
+}
+
+fn sum<'a>(masses: impl Iterator<Item = &'a Mass>) -> Mass {
+    masses.fold([0.0; OUTCOMES], |mut sum, mass| {
+        sum.iter_mut().zip(mass).for_each(|(s, m)| *s += m);
+        sum
+    })
+}
+
+fn missed(step: &StepTally) -> Mass {
+    let missed = Event::all().into_iter().filter(|e| e.miss().is_some());
+    sum(missed.map(|e| &step.events[usize::from(e.code())]))
+}
+
+fn summary(
+    scenario: &Scenario,
+    tally: &Tally,
+    difference: Option<Difference>,
+    clusters: &[usize],
+) -> anyhow::Result<Summary> {
+    let observations: Vec<stats::Observation> = tally
+        .tasks
+        .iter()
+        .zip(clusters)
+        .map(|(task, &cluster)| stats::Observation {
+            value: task.failure(),
+            weight: task.weight,
+            cluster,
+        })
+        .collect();
+    let total: f64 = tally.tasks.iter().map(|t| t.weight).sum();
+    let mut outcomes = [0.0; OUTCOMES];
+    for task in &tally.tasks {
+        for (sum, p) in outcomes.iter_mut().zip(task.outcomes) {
+            *sum += p * task.weight / total;
+        }
+    }
+    let failure = stats::rate(&observations, LEVEL)?;
+    let silent = outcomes[1..].iter().sum::<f64>() - outcomes[Outcome::Stopped as usize];
+    let mut worst = BTreeMap::new();
+    let mut kinds: BTreeMap<MissKind, f64> = BTreeMap::new();
+    for (s, step) in tally.steps.iter().enumerate() {
+        worst.insert(s, failing(&missed(step)));
+        for event in Event::all() {
+            if let Some(kind) = event.miss() {
+                *kinds.entry(kind).or_default() += failing(&step.events[usize::from(event.code())]);
+            }
+        }
+    }
+    Ok(Summary {
+        silent: silent.max(0.0),
+        silent_share: ratio(silent.max(0.0), outcomes[1..].iter().sum()),
+        failure,
+        difference,
+        outcomes,
+        quality: mean_quality(&tally.steps),
+        worst_step: largest(worst).map(|(s, p)| (scenario.steps[s].id.clone(), p)),
+        commonest_miss: largest(kinds),
+        tasks: tally.tasks.len(),
+        exact_tasks: tally.tasks.iter().filter(|t| matches!(t.ran, Ran::Exact { .. })).count(),
+    })
+}
+
+fn mean_quality(steps: &[StepTally]) -> Option<Quality> {
+    let weight: f64 = steps.iter().map(|s| s.judged_weight).sum();
+    let mean = |of: fn(&Quality) -> f64| -> f64 {
+        let judged = steps.iter().filter_map(|s| Some(s.judged_weight * of(s.quality.as_ref()?)));
+        judged.sum::<f64>() / weight
+    };
+    (weight > 0.0).then(|| Quality {
+        recall_at_k: mean(|q| q.recall_at_k),
+        ndcg_at_10: mean(|q| q.ndcg_at_10),
+        mrr_at_10: mean(|q| q.mrr_at_10),
+    })
+}
+
+fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
+    let of = &scenario.steps[at];
+    let step = &tally.steps[at];
+    let event = |event: Event| &step.events[usize::from(event.code())];
+    let p = |e: Event| whole(event(e));
+    let own = |kind: &MissKind| p(Event::OwnMiss(*kind));
+    let induced = |kind: &MissKind| p(Event::InducedMiss(*kind));
+    let miss = missed(step);
+    let retrieval = scenario.arms[tally.arm].retrieval[at]
+        .map(|r| (scenario.embedders[r.embedder].name.clone(), r.top_k, r.entity_filter));
+    StepRecord {
+        step: of.id.clone(),
+        kind: match of.kind {
+            StepKind::Retrieve(_) => "retrieve",
+            StepKind::Read { .. } => "read",
+            StepKind::Lookup { .. } => "lookup",
+            StepKind::Compute(_) => "compute",
+            StepKind::Act { .. } => "act",
+        },
+        retrieval,
+        p_reached: whole(&sum(step.events.iter())),
+        p_correct: whole(&step.correct),
+        p_wrong: whole(&step.wrong),
+        p_missing: whole(&step.missing),
+        p_hit: p(Event::Hit),
+        p_own_miss: MissKind::ALL.iter().map(own).sum(),
+        p_induced_miss: MissKind::ALL.iter().map(induced).sum(),
+        p_no_gold: p(Event::NoGold),
+        p_distracted: p(Event::Distracted),
+        p_misread: p(Event::Misread),
+        p_fabricated: p(Event::Fabricated),
+        p_abstained: p(Event::Abstained),
+        p_failed: p(Event::Failed),
+        p_stopped: p(Event::Stopped),
+        p_skipped: p(Event::Skipped),
+        p_fail_given_hit: ratio(failing(event(Event::Hit)), p(Event::Hit)),
+        p_fail_given_miss: ratio(failing(&miss), whole(&miss)),
+        p_absorbed_given_wrong: ratio(step.wrong[Outcome::Correct as usize], whole(&step.wrong)),
+        quality: step.quality,
+        judged_tasks: step.judged_tasks,
+    }
+}
+
+fn misses(scenario: &Scenario, tally: &Tally) -> Vec<MissRecord> {
+    let all: f64 = tally.tasks.iter().map(|t| t.weight).sum();
+    let failure: f64 = tally.tasks.iter().map(|t| t.weight * t.failure()).sum::<f64>() / all;
+    let mut rows = Vec::new();
+    for (of, step) in scenario.steps.iter().zip(&tally.steps) {
+        for event in Event::all() {
+            let mass = &step.events[usize::from(event.code())];
+            let Some(kind) = event.miss().filter(|_| whole(mass) > 0.0) else {
+                continue;
+            };
+            rows.push(MissRecord {
+                step: of.id.clone(),
+                kind,
+                induced: matches!(event, Event::InducedMiss(_)),
+                p: whole(mass),
+                outcomes: *mass,
+                p_fail_given: failing(mass) / whole(mass),
+                share_of_failures: ratio(failing(mass), failure),
+            });
+        }
+    }
+    rows
+}

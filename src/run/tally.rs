@@ -1,0 +1,187 @@
+//! From masses to events: what the tokens of solved tasks mean, summed over tasks.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+
+use super::record::{Quality, TaskRecord};
+use super::{QUALITY_DEPTH, Solved};
+use crate::kernel::OUTCOMES;
+use crate::retrieve::metrics::Judgements;
+use crate::scenario::{Scenario, StepKind};
+use crate::step::{Event, MissKind, Output};
+
+/// By outcome.
+pub type Mass = [f64; OUTCOMES];
+
+/// One arm, tallied.
+pub struct Tally {
+    /// Index into the scenario's arms.
+    pub arm: usize,
+    pub tasks: Vec<TaskRecord>,
+    pub steps: Vec<StepTally>,
+}
+
+/// One step over all tasks, weighted by task weight and scaled to sum to one.
+pub struct StepTally {
+    /// By [`Event::code`].
+    pub events: Vec<Mass>,
+    pub correct: Mass,
+    pub wrong: Mass,
+    pub missing: Mass,
+    /// Weighted mean over judged tasks.
+    pub quality: Option<Quality>,
+    pub judged_tasks: usize,
+    /// Weight behind `quality`.
+    pub judged_weight: f64,
+}
+
+pub fn tally(scenario: &Scenario, arm: usize, solved: &[Solved]) -> Tally {
+    let total: f64 = scenario.tasks.tasks.iter().map(|t| t.weight).sum();
+    let steps = (0..scenario.steps.len()).map(|s| step(scenario, arm, solved, s, total)).collect();
+    let tasks = solved.iter().enumerate().map(|(t, s)| task(scenario, t, s)).collect();
+    Tally { arm, tasks, steps }
+}
+
+fn add(to: &mut Mass, mass: &Mass, weight: f64) {
+    for (sum, m) in to.iter_mut().zip(mass) {
+        *sum += weight * m;
+    }
+}
+
+fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f64) -> StepTally {
+    let zero = [0.0; OUTCOMES];
+    let mut tally = StepTally {
+        events: vec![zero; Event::all().len()],
+        correct: zero,
+        wrong: zero,
+        missing: zero,
+        quality: None,
+        judged_tasks: 0,
+        judged_weight: 0.0,
+    };
+    let misses: Vec<bool> = Event::all().iter().map(|e| e.miss().is_some()).collect();
+    let retrieves = matches!(scenario.steps[at].kind, StepKind::Retrieve(_));
+    let top_k = scenario.arms[arm].retrieval[at].map_or(0, |r| r.top_k);
+    let mut sums = Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
+    for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
+        let compiled = &solved.compiled;
+        let right = compiled.oracle.outputs[at].as_ref();
+        let branches = compiled.model.kernels[at].branches();
+        for (branch, mass) in branches.iter().zip(&solved.masses.steps[at]) {
+            let weight = task.weight / total;
+            add(&mut tally.events[usize::from(branch.event)], mass, weight);
+            let output = compiled.outputs[at].get(branch.token as usize);
+            let as_oracle = output == right && output.is_some();
+            let state = match output {
+                // A context is as good as what it holds, not as its order.
+                Some(Output::Context(_)) if retrieves => {
+                    if misses[usize::from(branch.event)] {
+                        &mut tally.wrong
+                    } else {
+                        &mut tally.correct
+                    }
+                }
+                _ if as_oracle => &mut tally.correct,
+                Some(Output::Value(_) | Output::Action(_) | Output::Context(_)) => &mut tally.wrong,
+                // A stop where the oracle stops too is what it does.
+                None if right.is_none() => &mut tally.correct,
+                Some(Output::Missing | Output::Skipped) | None => &mut tally.missing,
+            };
+            add(state, mass, weight);
+        }
+        if compiled.quality[at].is_empty() {
+            continue;
+        }
+        let gold = Judgements::binary(compiled.oracle.gold[at].iter().copied());
+        tally.judged_tasks += 1;
+        tally.judged_weight += task.weight;
+        for phrasing in &compiled.quality[at] {
+            let weight = task.weight * phrasing.weight;
+            sums.recall_at_k += weight * gold.recall(&phrasing.ranking, top_k);
+            sums.ndcg_at_10 += weight * gold.ndcg(&phrasing.ranking, QUALITY_DEPTH);
+            sums.mrr_at_10 += weight * gold.reciprocal_rank_at(&phrasing.ranking, QUALITY_DEPTH);
+        }
+    }
+    if tally.judged_weight > 0.0 {
+        let mean = |sum: f64| sum / tally.judged_weight;
+        tally.quality = Some(Quality {
+            recall_at_k: mean(sums.recall_at_k),
+            ndcg_at_10: mean(sums.ndcg_at_10),
+            mrr_at_10: mean(sums.mrr_at_10),
+        });
+    }
+    tally
+}
+
+fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
+    let task = &scenario.tasks.tasks[at];
+    let compiled = &solved.compiled;
+    let events = Event::all();
+    let mut misses: BTreeMap<(usize, MissKind), f64> = BTreeMap::new();
+    let mut wrong: BTreeMap<String, f64> = BTreeMap::new();
+    let mut right = Vec::new();
+    for (s, step) in scenario.steps.iter().enumerate() {
+        let right_output = compiled.oracle.outputs[s].as_ref();
+        if let (StepKind::Act { .. }, Some(Output::Action(label))) = (&step.kind, right_output) {
+            right.push(label.clone());
+        }
+        for (branch, mass) in
+            compiled.model.kernels[s].branches().iter().zip(&solved.masses.steps[s])
+        {
+            let failing: f64 = mass[1..].iter().sum();
+            if let Some(kind) = events[usize::from(branch.event)].miss() {
+                *misses.entry((s, kind)).or_default() += failing;
+            }
+            let output = compiled.outputs[s].get(branch.token as usize);
+            if let Some(Output::Action(label)) = output
+                && output != right_output
+            {
+                *wrong.entry(label.clone()).or_default() += mass.iter().sum::<f64>();
+            }
+        }
+    }
+    if compiled.oracle.outputs.iter().any(Option::is_none) {
+        right.push("stopped".to_owned());
+    }
+    let unit = scenario.unit.as_ref().and_then(|unit| task.fields.get(unit));
+    TaskRecord {
+        id: task.id.clone(),
+        unit: unit.map_or_else(|| task.id.clone(), ToString::to_string),
+        weight: task.weight,
+        ran: solved.ran,
+        outcomes: solved.masses.outcomes,
+        right_action: right.join("+"),
+        wrong_action: largest(wrong),
+        main_miss: largest(misses).map(|((s, kind), p)| (scenario.steps[s].id.clone(), kind, p)),
+    }
+}
+
+/// The entry of the highest positive probability; of equal ones the first.
+pub fn largest<K: Ord>(entries: BTreeMap<K, f64>) -> Option<(K, f64)> {
+    let positive = entries.into_iter().filter(|(_, p)| *p > 0.0);
+    positive.reduce(|best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// Arms may swap texts, not what is right: the oracle must act alike under all of them.
+pub fn same_oracle(scenario: &Scenario, tallies: &[Tally]) -> anyhow::Result<()> {
+    let Some((first, rest)) = tallies.split_first() else {
+        return Ok(());
+    };
+    for tally in rest {
+        for (a, b) in first.tasks.iter().zip(&tally.tasks) {
+            if a.right_action != b.right_action {
+                bail!(
+                    "task '{}': the right action is '{}' under arm '{}' and '{}' under arm '{}'; \
+                     corpora that arms swap must agree in ids, labels and facts",
+                    a.id,
+                    a.right_action,
+                    scenario.arms[first.arm].id,
+                    b.right_action,
+                    scenario.arms[tally.arm].id
+                );
+            }
+        }
+    }
+    Ok(())
+}

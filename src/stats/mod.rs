@@ -1,0 +1,31 @@
+//! Intervals and tests for numbers that come in clusters. No domain types: what is measured, and
+//! what makes a cluster, is the caller's business. Nothing here reads a clock or draws at random
+//! other than from a given seed.
+
+mod cluster;
+mod paired;
+
+pub use cluster::{Observation, rate};
+pub use paired::{Difference, Pair, difference, holm};
+
+use anyhow::ensure;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+/// An estimate and the interval around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    pub estimate: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// The two-sided quantile of Student's t: |t| stays below it with probability `level`.
+fn t_quantile(level: f64, freedom: usize) -> anyhow::Result<f64> {
+    let t = StudentsT::new(0.0, 1.0, freedom as f64)?;
+    Ok(t.inverse_cdf(0.5 + level / 2.0))
+}
+
+fn check_level(level: f64) -> anyhow::Result<()> {
+    ensure!(level > 0.0 && level < 1.0, "the level of an interval is {level}, not between 0 and 1");
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! What one step does on one input: the branches it can take, what each puts out and what went
+//! wrong in it.
+//!
+//! Nothing here knows probabilities of whole runs, searches, or draws: rankings come in, rows of
+//! [`Outcome`]s go out.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::value::Value;
+use crate::world::Variant;
+
+pub mod oracle;
+pub mod reader;
+pub mod retrieve;
+pub mod settle;
+
+/// What a step puts out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Tried, and got nothing.
+    Missing,
+    /// Its `when` was not true.
+    Skipped,
+    /// Passages handed to readers, best first, as indices into the arm's corpus.
+    Context(Vec<u32>),
+    Value(Value),
+    /// The label that an `act` step chose.
+    Action(String),
+}
+
+impl Output {
+    /// What expressions see: a value, or null.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Output::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A text that equal outputs, and only those, share.
+    pub fn key(&self) -> String {
+        match self {
+            Output::Missing => "missing".to_owned(),
+            Output::Skipped => "skipped".to_owned(),
+            Output::Context(passages) => format!("context:{passages:?}"),
+            Output::Value(value) => format!("value:{}", value.key()),
+            Output::Action(label) => format!("action:{label}"),
+        }
+    }
+}
+
+/// Why the best-ranked passage is not gold, in the order in which the kinds are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissKind {
+    Negation,
+    RoleSwap,
+    Number,
+    Version,
+    Binding,
+    Attribute,
+    Topic,
+    Empty,
+}
+
+impl MissKind {
+    pub const ALL: [MissKind; 8] = [
+        MissKind::Negation,
+        MissKind::RoleSwap,
+        MissKind::Number,
+        MissKind::Version,
+        MissKind::Binding,
+        MissKind::Attribute,
+        MissKind::Topic,
+        MissKind::Empty,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            MissKind::Negation => "negation",
+            MissKind::RoleSwap => "role_swap",
+            MissKind::Number => "number",
+            MissKind::Version => "version",
+            MissKind::Binding => "binding",
+            MissKind::Attribute => "attribute",
+            MissKind::Topic => "topic",
+            MissKind::Empty => "empty",
+        }
+    }
+}
+
+impl From<Variant> for MissKind {
+    fn from(variant: Variant) -> MissKind {
+        match variant {
+            Variant::Negation => MissKind::Negation,
+            Variant::RoleSwap => MissKind::RoleSwap,
+            Variant::Number => MissKind::Number,
+            Variant::Version => MissKind::Version,
+            Variant::Binding => MissKind::Binding,
+        }
+    }
+}
+
+/// What happened at one step in one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Event {
+    /// Nothing went wrong here (whatever came in).
+    Clean,
+    /// `when` was not true.
+    Skipped,
+    /// An input was missing: the run stopped here.
+    Stopped,
+    /// An expression failed on its input; the output is missing.
+    Failed,
+    /// A gold passage is handed on.
+    Hit,
+    /// The task has no gold passage for this step: nothing to hit or miss.
+    NoGold,
+    /// It would also miss with a right query.
+    OwnMiss(MissKind),
+    /// It misses because an upstream error made the query wrong.
+    InducedMiss(MissKind),
+    /// The reader took a value that a wrong passage states.
+    Distracted,
+    /// The reader read a passage wrongly.
+    Misread,
+    /// The reader made a value up.
+    Fabricated,
+    /// The reader said that the evidence is not there.
+    Abstained,
+}
+
+impl Event {
+    /// Every event, in the order of their codes.
+    pub fn all() -> Vec<Event> {
+        use Event::*;
+        let plain = [Clean, Skipped, Stopped, Failed, Hit, NoGold];
+        let misses = MissKind::ALL.into_iter().map(OwnMiss);
+        let induced = MissKind::ALL.into_iter().map(InducedMiss);
+        let reading = [Distracted, Misread, Fabricated, Abstained];
+        plain.into_iter().chain(misses).chain(induced).chain(reading).collect()
+    }
+
+    /// A dense code, the event's index in [`Event::all`].
+    pub fn code(self) -> u8 {
+        let kinds = MissKind::ALL.len() as u8;
+        match self {
+            Event::Clean => 0,
+            Event::Skipped => 1,
+            Event::Stopped => 2,
+            Event::Failed => 3,
+            Event::Hit => 4,
+            Event::NoGold => 5,
+            Event::OwnMiss(kind) => 6 + kind as u8,
+            Event::InducedMiss(kind) => 6 + kinds + kind as u8,
+            Event::Distracted => 6 + 2 * kinds,
+            Event::Misread => 7 + 2 * kinds,
+            Event::Fabricated => 8 + 2 * kinds,
+            Event::Abstained => 9 + 2 * kinds,
+        }
+    }
+
+    pub fn miss(self) -> Option<MissKind> {
+        match self {
+            Event::OwnMiss(kind) | Event::InducedMiss(kind) => Some(kind),
+            _ => None,
+        }
+    }
+}
+
+/// How a run ended, relative to the oracle's; a later one takes precedence when several terminal
+/// steps disagree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Correct,
+    /// Safe stop: the run noticed that it had nothing to go on.
+    Stopped,
+    /// Held where the oracle acts.
+    Omission,
+    /// Acted where the oracle holds.
+    Commission,
+    WrongAction,
+}
+
+impl Outcome {
+    pub const ALL: [Outcome; crate::kernel::OUTCOMES] = [
+        Outcome::Correct,
+        Outcome::Stopped,
+        Outcome::Omission,
+        Outcome::Commission,
+        Outcome::WrongAction,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Correct => "correct",
+            Outcome::Stopped => "stopped",
+            Outcome::Omission => "omission",
+            Outcome::Commission => "commission",
+            Outcome::WrongAction => "wrong_action",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One branch of a step on one input, before tokens are given out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branching {
+    /// `None` stops the run.
+    pub output: Option<Output>,
+    pub event: Event,
+    pub p: f64,
+}
+
+impl Branching {
+    /// The only branch of a step that leaves nothing to chance.
+    pub fn certain(output: Output, event: Event) -> Vec<Branching> {
+        vec![Branching { output: Some(output), event, p: 1.0 }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_codes_are_their_places_in_the_list() {
+        for (place, event) in Event::all().into_iter().enumerate() {
+            assert_eq!(usize::from(event.code()), place, "{event:?}");
+        }
+    }
+}

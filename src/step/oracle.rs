@@ -1,0 +1,122 @@
+//! The oracle: the same DAG with perfect retrieval and perfect reading. It defines what is right.
+
+use std::collections::BTreeSet;
+
+use super::settle::{self, Gate};
+use super::{Branching, Output};
+use crate::expr::{CorpusIndex, Env, EvalError};
+use crate::scenario::{Arm, Gold, Scenario, StepKind};
+use crate::world::Task;
+
+/// One task as it should go.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    /// By step; `None` from the step on at which the oracle stops for want of an input.
+    pub outputs: Vec<Option<Output>>,
+    /// Gold passages by step, as indices into the arm's corpus; empty for other steps.
+    pub gold: Vec<BTreeSet<u32>>,
+}
+
+/// A task whose oracle cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum OracleError {
+    #[error("task '{task}', step '{step}': the gold rule failed: {source}")]
+    Gold { task: String, step: String, source: EvalError },
+    #[error(
+        "task '{task}', step '{step}': the corpus '{corpus}' has no passage '{id}', which the task lists as gold"
+    )]
+    NoSuchPassage { task: String, step: String, corpus: String, id: String },
+}
+
+/// Runs the oracle; `indices[c]` belongs to `scenario.corpora[c]`.
+pub fn run(
+    scenario: &Scenario,
+    arm: &Arm,
+    indices: &[CorpusIndex],
+    task: &Task,
+) -> Result<Oracle, OracleError> {
+    let mut oracle = Oracle::default();
+    let mut stopped = false;
+    for step in &scenario.steps {
+        let gold = gold(scenario, arm, indices, task, step)?;
+        let seen: Vec<Option<&Output>> = (0..scenario.steps.len())
+            .map(|i| oracle.outputs.get(i).and_then(Option::as_ref))
+            .collect();
+        let output = match settle::gate(step, task, &seen) {
+            _ if stopped => None,
+            Gate::Stop => {
+                stopped = true;
+                None
+            }
+            Gate::Skip => Some(Output::Skipped),
+            Gate::Run => {
+                let values = settle::values(&seen);
+                let env = Env { task: Some(task), passage: None, steps: &values };
+                let row = match &step.kind {
+                    StepKind::Retrieve(_) => Some(Output::Context(gold.iter().copied().collect())),
+                    StepKind::Read { from, field } => {
+                        Some(read(scenario, arm, &oracle, *from, field))
+                    }
+                    StepKind::Lookup { table, key, column } => {
+                        only(settle::lookup(&scenario.tables[*table], key, column, &env))
+                    }
+                    StepKind::Compute(expr) => only(settle::compute(expr, &env)),
+                    StepKind::Act { rules, .. } => only(settle::act(rules, &env)),
+                };
+                Some(row.unwrap_or(Output::Missing))
+            }
+        };
+        oracle.outputs.push(output);
+        oracle.gold.push(gold);
+    }
+    Ok(oracle)
+}
+
+fn only(row: Vec<Branching>) -> Option<Output> {
+    row.into_iter().next().and_then(|branch| branch.output)
+}
+
+/// The value that the first gold passage stating the field states.
+fn read(scenario: &Scenario, arm: &Arm, oracle: &Oracle, from: usize, field: &str) -> Output {
+    let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else {
+        return Output::Missing;
+    };
+    let corpus = &scenario.corpora[arm.corpora[retrieve.corpus]];
+    let stated =
+        oracle.gold[from].iter().find_map(|&p| corpus.passages[p as usize].facts.get(field));
+    stated.cloned().map_or(Output::Missing, Output::Value)
+}
+
+fn gold(
+    scenario: &Scenario,
+    arm: &Arm,
+    indices: &[CorpusIndex],
+    task: &Task,
+    step: &crate::scenario::Step,
+) -> Result<BTreeSet<u32>, OracleError> {
+    let StepKind::Retrieve(retrieve) = &step.kind else {
+        return Ok(BTreeSet::new());
+    };
+    let at = arm.corpora[retrieve.corpus];
+    let corpus = &scenario.corpora[at];
+    let failed =
+        |source| OracleError::Gold { task: task.id.clone(), step: step.id.clone(), source };
+    match &retrieve.gold {
+        Gold::Rule(rule) => {
+            Ok(rule.gold(corpus, &indices[at], task).map_err(failed)?.into_iter().collect())
+        }
+        Gold::Listed => {
+            let listed = task.gold.get(&step.id).into_iter().flatten();
+            listed
+                .map(|id| {
+                    indices[at].id(id).ok_or_else(|| OracleError::NoSuchPassage {
+                        task: task.id.clone(),
+                        step: step.id.clone(),
+                        corpus: corpus.name.clone(),
+                        id: id.clone(),
+                    })
+                })
+                .collect()
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Answers as lawyers wrote them -> typed values, or the reason why there is none.
+//!
+//! Nothing is guessed: where an answer names several alternatives, the first is not taken. The
+//! answer counts even where the clause does not spell it out: "two years after the Effective Date"
+//! states the day that the lawyers worked out from it.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use regex::Regex;
+
+use super::clause_type::Form;
+use crate::value::{Period, Value};
+
+/// What became of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The cell is empty: the authors gave no answer.
+    Absent,
+    Value(Value),
+    /// No single value; with the reason in a few words.
+    Unclear(&'static str),
+}
+
+const BLANK: Answer = Answer::Unclear("it has a blank ([]) in it");
+const SEVERAL: Answer = Answer::Unclear("it names several alternatives");
+const PERPETUAL: Answer = Answer::Unclear("perpetual is no date or duration");
+
+/// Reads one answer cell.
+pub fn normalise(form: Form, text: &str) -> Answer {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() {
+        return Answer::Absent;
+    }
+    match form {
+        Form::Name => Answer::Value(Value::Text(text)),
+        Form::Date => date(&text),
+        Form::Duration => duration(&text),
+        Form::Law => law(&text),
+        Form::YesNo => match text.to_ascii_lowercase().as_str() {
+            "yes" => Answer::Value(Value::YesNo(true)),
+            "no" => Answer::Value(Value::YesNo(false)),
+            _ => Answer::Unclear("it is neither Yes nor No"),
+        },
+    }
+}
+
+fn is_perpetual(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("perpetual")
+}
+
+/// `m/d/yy` or `m/d/yyyy`; a two-digit year below 60 is of this century.
+fn date(text: &str) -> Answer {
+    if text.contains("[]") {
+        return BLANK;
+    }
+    if text.contains(';') {
+        return SEVERAL;
+    }
+    if is_perpetual(text) {
+        return PERPETUAL;
+    }
+    let unclear = Answer::Unclear("it is no day written m/d/yy or m/d/yyyy");
+    let parts: Option<Vec<u32>> = text
+        .split('/')
+        .map(|part| part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok()).flatten())
+        .collect();
+    let Some(&[month, day, year]) = parts.as_deref() else {
+        return unclear;
+    };
+    let year = match text.rsplit('/').next().map_or(0, str::len) {
+        2 if year < 60 => 2000 + year,
+        2 => 1900 + year,
+        4 => year,
+        _ => return unclear,
+    };
+    match NaiveDate::from_ymd_opt(year as i32, month, day) {
+        Some(day) => Answer::Value(Value::Date(day)),
+        None => unclear,
+    }
+}
+
+/// `[times] [successive] n unit`, where the count may be spelled out before it: `three (3) years`.
+/// The value is the length of one term, however often it may follow.
+static DURATION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?:\d+ )?(?:succ?ess?ive )?(?:[a-z-]+ (?:\())?\(?(?<n>\d+(?:\.\d+)?)\)? (?<unit>day|week|month|year)s?\.?$",
+    )
+    .expect("the pattern is valid")
+});
+
+fn duration(text: &str) -> Answer {
+    let text = text.to_ascii_lowercase();
+    if text.contains("[]") {
+        return BLANK;
+    }
+    if is_perpetual(&text) {
+        return PERPETUAL;
+    }
+    if [";", "/", ",", " or "].iter().any(|mark| text.contains(mark)) {
+        return SEVERAL;
+    }
+    let unclear = Answer::Unclear("it is no count of days, weeks, months or years");
+    let Some(found) = DURATION.captures(&text) else {
+        return unclear;
+    };
+    let Ok(n) = found["n"].parse::<f64>() else {
+        return unclear;
+    };
+    let (n, months) = match &found["unit"] {
+        "day" => (n, false),
+        "week" => (n * 7.0, false),
+        "month" => (n, true),
+        _ => (n * 12.0, true),
+    };
+    // Half a year is six months; a third of one is no whole number of months.
+    if n.fract() != 0.0 || !(1.0..=100_000.0).contains(&n) {
+        return unclear;
+    }
+    let n = n as u32;
+    Answer::Value(Value::Duration(if months { Period::months(n) } else { Period::days(n) }))
+}
+
+/// One jurisdiction, in one spelling. England and Wales have one law between them.
+fn law(text: &str) -> Answer {
+    if text.contains('[') {
+        return BLANK;
+    }
+    let places: BTreeSet<String> =
+        text.split(';').map(str::trim).filter(|p| !p.is_empty()).map(place).collect();
+    let mut places = places.into_iter();
+    let (Some(place), None) = (places.next(), places.next()) else {
+        return SEVERAL;
+    };
+    let parts: Vec<&str> = place.split(", ").collect();
+    if parts.len() > 1 && parts.iter().all(|part| US_STATES.contains(part)) {
+        return SEVERAL;
+    }
+    Answer::Value(Value::Text(place))
+}
+
+fn place(text: &str) -> String {
+    let mut place = text;
+    for prefix in ["Province of ", "State of ", "Commonwealth of ", "Federal Republic of ", "the "]
+    {
+        place = place.strip_prefix(prefix).unwrap_or(place);
+    }
+    match place.strip_suffix(", United Kingdom").unwrap_or(place) {
+        "England" | "Wales" | "England and Wales" | "England & Wales" => {
+            "England and Wales".to_owned()
+        }
+        other => other.to_owned(),
+    }
+}
+
+/// The states whose names stand together in an answer only where two laws are meant.
+const US_STATES: [&str; 51] = [
+    "Alabama",
+    "Alaska",
+    "Arizona",
+    "Arkansas",
+    "California",
+    "Colorado",
+    "Connecticut",
+    "Delaware",
+    "District of Columbia",
+    "Florida",
+    "Georgia",
+    "Hawaii",
+    "Idaho",
+    "Illinois",
+    "Indiana",
+    "Iowa",
+    "Kansas",
+    "Kentucky",
+    "Louisiana",
+    "Maine",
+    "Maryland",
+    "Massachusetts",
+    "Michigan",
+    "Minnesota",
+    "Mississippi",
+    "Missouri",
+    "Montana",
+    "Nebraska",
+    "Nevada",
+    "New Hampshire",
+    "New Jersey",
+    "New Mexico",
+    "New York",
+    "North Carolina",
+    "North Dakota",
+    "Ohio",
+    "Oklahoma",
+    "Oregon",
+    "Pennsylvania",
+    "Rhode Island",
+    "South Carolina",
+    "South Dakota",
+    "Tennessee",
+    "Texas",
+    "Utah",
+    "Vermont",
+    "Virginia",
+    "Washington",
+    "West Virginia",
+    "Wisconsin",
+    "Wyoming",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Type;
+
+    fn value(ty: Type, text: &str) -> Answer {
+        Answer::Value(Value::parse(ty, text).unwrap())
+    }
+
+    #[test]
+    fn years_of_two_digits_turn_at_sixty() {
+        for (text, day) in [
+            ("5/8/14", "2014-05-08"),
+            ("12/31/59", "2059-12-31"),
+            ("1/1/60", "1960-01-01"),
+            ("12/10/94", "1994-12-10"),
+            ("09/05/2019", "2019-09-05"),
+        ] {
+            assert_eq!(normalise(Form::Date, text), value(Type::Date, day), "{text}");
+        }
+        assert_eq!(normalise(Form::Date, "03/[]/1999"), BLANK);
+        assert_eq!(normalise(Form::Date, "09/01/2006; 8/31/2007"), SEVERAL);
+        assert_eq!(normalise(Form::Date, "Perpetual"), PERPETUAL);
+        for text in ["2/30/14", "14", "1/2/3", "-1/2/14", "+1/2/14", "//"] {
+            assert!(matches!(normalise(Form::Date, text), Answer::Unclear(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_the_length_of_one_term() {
+        for (text, period) in [
+            ("60 days", "60 days"),
+            ("(6) months", "6 months"),
+            ("3 Months", "3 months"),
+            ("6 weeks", "42 days"),
+            ("succesive 1 year", "1 year"),
+            ("successive 5 year", "5 years"),
+            ("three (3) years", "3 years"),
+            ("0.5 year", "6 months"),
+            ("10 successive 1 year", "1 year"),
+            ("2 successive 10 years", "10 years"),
+            ("10 1 years", "1 year"),
+            ("10 years", "10 years"),
+        ] {
+            assert_eq!(normalise(Form::Duration, text), value(Type::Duration, period), "{text}");
+        }
+        for (text, reason) in [
+            ("6 months; 12 months", SEVERAL),
+            ("180 days / 6 months", SEVERAL),
+            ("4 years, 6 months", SEVERAL),
+            ("successive []", BLANK),
+            ("perpetual, 11/15/2014", PERPETUAL),
+        ] {
+            assert_eq!(normalise(Form::Duration, text), reason, "{text}");
+        }
+        for text in ["0.3 year", "days", "1 fortnight", "99999999999999999999 days"] {
+            assert!(matches!(normalise(Form::Duration, text), Answer::Unclear(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_law_has_one_spelling_and_two_laws_are_none() {
+        for (text, law) in [
+            ("New York", "New York"),
+            ("Province of Ontario, Canada", "Ontario, Canada"),
+            ("England, United Kingdom; Wales, United Kingdom", "England and Wales"),
+            ("England", "England and Wales"),
+            ("Federal Republic of Germany", "Germany"),
+        ] {
+            assert_eq!(normalise(Form::Law, text), value(Type::Text, law), "{text}");
+        }
+        for text in ["Illinois; New York", "Delaware, Illinois", "California; Hong Kong"] {
+            assert_eq!(normalise(Form::Law, text), SEVERAL, "{text}");
+        }
+        assert_eq!(normalise(Form::Law, "[]"), BLANK);
+        assert_eq!(normalise(Form::Law, "  "), Answer::Absent);
+    }
+}

@@ -1,0 +1,158 @@
+//! A contract's text -> chunks, cut at paragraph and sentence borders.
+
+use std::ops::Range;
+
+/// The sizes that [`chunk`] takes, in characters.
+pub const SIZES: std::ops::RangeInclusive<usize> = 100..=20_000;
+
+/// How good a place is to cut, before the character there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Border {
+    None,
+    Word,
+    Sentence,
+    Paragraph,
+}
+
+/// Byte ranges that cover `text` without gap or overlap, in order.
+///
+/// `text` has its white space folded, with `\n` at paragraph borders. A chunk has at most `size`
+/// characters; the last one takes up to a quarter more rather than leave a scrap. A cut is made at
+/// the last paragraph border in the second half of the room, else at the last sentence border in
+/// its last three quarters, else between words, else at `size`. A heading stays with what follows.
+pub fn chunk(text: &str, size: usize) -> Vec<Range<usize>> {
+    let chars: Vec<(usize, char)> = text.char_indices().collect();
+    let borders = borders(&chars);
+    let byte = |at: usize| chars.get(at).map_or(text.len(), |&(byte, _)| byte);
+    let mut chunks = Vec::new();
+    let mut start = 0;
+    while start < chars.len() {
+        let end = if chars.len() - start <= size + size / 4 {
+            chars.len()
+        } else {
+            cut(&borders, start, size)
+        };
+        chunks.push(byte(start)..byte(end));
+        start = end;
+    }
+    chunks
+}
+
+fn cut(borders: &[Border], start: usize, size: usize) -> usize {
+    let limit = start + size;
+    let last =
+        |from: usize, least: Border| (from + 1..=limit).rev().find(|&at| borders[at] >= least);
+    last(start + size / 2, Border::Paragraph)
+        .or_else(|| last(start + size / 4, Border::Sentence))
+        .or_else(|| last(start + size / 4, Border::Word))
+        .unwrap_or(limit)
+}
+
+/// A line without a full stop and no longer than this is a heading (or a page number).
+const HEADING: usize = 80;
+
+/// The border before each character.
+fn borders(chars: &[(usize, char)]) -> Vec<Border> {
+    let mut borders = vec![Border::None; chars.len()];
+    let mut paragraph = 0;
+    for at in 1..chars.len() {
+        borders[at] = match chars[at - 1].1 {
+            '\n' => {
+                let heading = at - paragraph <= HEADING
+                    && !matches!(chars[at.saturating_sub(2)].1, '.' | ';' | ':' | '!' | '?');
+                paragraph = at;
+                if heading { Border::Word } else { Border::Paragraph }
+            }
+            ' ' if ends_sentence(chars, at - 1) => Border::Sentence,
+            ' ' => Border::Word,
+            _ => Border::None,
+        };
+    }
+    borders
+}
+
+/// Words that end in a full stop inside a sentence. Single letters and bare numbers do too.
+const ABBREVIATIONS: [&str; 24] = [
+    "Inc", "Co", "Corp", "Ltd", "No", "Nos", "Sec", "Art", "Mr", "Mrs", "Ms", "Dr", "St", "vs",
+    "etc", "e.g", "i.e", "U.S", "U.S.A", "L.P", "N.A", "S.A", "Jr", "al",
+];
+
+/// Whether a sentence ends before the space at `space`.
+fn ends_sentence(chars: &[(usize, char)], space: usize) -> bool {
+    let before = |at: usize| at.checked_sub(1).map(|at| chars[at].1);
+    let mut end = space;
+    while before(end).is_some_and(|c| matches!(c, '"' | '\'' | ')' | ']' | '”' | '’')) {
+        end -= 1;
+    }
+    match before(end) {
+        Some(';' | '!' | '?') => return true,
+        Some('.') => {}
+        _ => return false,
+    }
+    let next = chars.get(space + 1).map(|&(_, c)| c);
+    if !next.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit() || "\"'([“‘".contains(c)) {
+        return false;
+    }
+    let mut word: Vec<char> = Vec::new();
+    let mut at = end - 1;
+    while before(at).is_some_and(|c| !c.is_whitespace() && c != '(') && word.len() <= 8 {
+        at -= 1;
+        word.push(chars[at].1);
+    }
+    word.reverse();
+    let numbering = word.iter().all(|c| c.is_ascii_digit() || *c == '.');
+    let word: String = word.into_iter().collect();
+    !(numbering || word.chars().count() == 1 || ABBREVIATIONS.contains(&word.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::fold::Folded;
+    use super::*;
+
+    fn texts(text: &str, size: usize) -> Vec<&str> {
+        chunk(text, size).into_iter().map(|range| &text[range]).collect()
+    }
+
+    #[test]
+    fn cuts_at_paragraphs_then_sentences_and_keeps_headings() {
+        let first =
+            "The term is two years. It renews by itself for one year at a time, unless ended.";
+        let text =
+            format!("{first}\n15. GOVERNING LAW\nThe laws of New York govern. {first} {first}");
+        let chunks = texts(&text, 120);
+        assert_eq!(chunks[0], format!("{first}\n"));
+        assert!(chunks[1].starts_with("15. GOVERNING LAW\nThe laws"), "{chunks:?}");
+        assert!(chunks[1].ends_with(". "), "{chunks:?}");
+    }
+
+    #[test]
+    fn abbreviations_and_numbering_do_not_end_a_sentence() {
+        let ends = |text: &str| -> Vec<usize> {
+            let chars: Vec<_> = text.char_indices().collect();
+            (0..chars.len()).filter(|&at| chars[at].1 == ' ' && ends_sentence(&chars, at)).collect()
+        };
+        assert_eq!(ends("Acme Inc. Delaware, see Sec. 4 and 4.1. Term of J. Doe").len(), 0);
+        assert_eq!(ends("It ends. (b) Next; and \"so.\" Then"), [8, 18, 28]);
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_cover_the_text_within_bounds(
+            text in "([a-zA-Zé“漢 .;\n0-9]{0,40}[ \n]?[.\n]{0,2}){0,60}", size in 100usize..300,
+        ) {
+            let text = Folded::of_contract(&text).marked;
+            let chunks = texts(&text, size);
+            prop_assert_eq!(chunks.concat(), text.clone());
+            for (i, chunk) in chunks.iter().enumerate() {
+                let length = chunk.chars().count();
+                let last = i + 1 == chunks.len();
+                let (least, most) = if last { (1, size + size / 4) } else { (size / 4, size) };
+                prop_assert!((least..=most).contains(&length), "{} characters", length);
+            }
+            prop_assert_eq!(chunk(&text, size), chunk(&text, size));
+        }
+    }
+}

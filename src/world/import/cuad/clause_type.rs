@@ -1,0 +1,80 @@
+//! The clause types of CUAD: a column with texts, a column with the answer, a field for the fact.
+
+use crate::value::Type;
+
+/// How the answers of a clause type are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A name as it stands.
+    Name,
+    Date,
+    Duration,
+    /// The law of one jurisdiction.
+    Law,
+    YesNo,
+}
+
+impl Form {
+    /// The type of the facts.
+    pub fn value_type(self) -> Type {
+        match self {
+            Form::Name | Form::Law => Type::Text,
+            Form::Date => Type::Date,
+            Form::Duration => Type::Duration,
+            Form::YesNo => Type::YesNo,
+        }
+    }
+}
+
+/// One of the authors' categories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClauseType {
+    /// The name of the column with the texts, such as `Expiration Date`.
+    pub name: String,
+    /// The field of the facts, such as `expiration_date`.
+    pub field: String,
+    pub form: Form,
+}
+
+/// The field under which every passage of a renewal clause says that the contract renews.
+///
+/// The answer to `Renewal Term` is a length and is missing where the authors could not state one;
+/// that there is such a clause is known all the same.
+pub const RENEWS: &str = "renews";
+
+impl ClauseType {
+    /// The type of the column `name`: eight carry a value, the rest are yes or no.
+    pub fn of_column(name: &str) -> ClauseType {
+        let form = match name {
+            "Document Name" | "Parties" => Form::Name,
+            "Agreement Date" | "Effective Date" | "Expiration Date" => Form::Date,
+            "Renewal Term" | "Notice Period To Terminate Renewal" => Form::Duration,
+            "Governing Law" => Form::Law,
+            _ => Form::YesNo,
+        };
+        let field = match name {
+            "Notice Period To Terminate Renewal" => "notice_period".to_owned(),
+            _ => field_name(name),
+        };
+        ClauseType { name: name.to_owned(), field, form }
+    }
+}
+
+/// Lower case, with one `_` for every run of other characters.
+fn field_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_give_plain_field_names() {
+        assert_eq!(ClauseType::of_column("Rofr/Rofo/Rofn").field, "rofr_rofo_rofn");
+        assert_eq!(ClauseType::of_column("Anti-Assignment").form, Form::YesNo);
+        let notice = ClauseType::of_column("Notice Period To Terminate Renewal");
+        assert_eq!((notice.field.as_str(), notice.form), ("notice_period", Form::Duration));
+    }
+}

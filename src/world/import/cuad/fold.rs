@@ -1,0 +1,68 @@
+//! Text with its white space folded, so that a clause is found however its lines were broken.
+
+/// A contract's text: every run of white space is one character.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Folded {
+    /// A paragraph border is `\n`, other white space one space.
+    pub marked: String,
+    /// The same bytes with a space for each paragraph border: what clause texts are sought in.
+    pub flat: String,
+}
+
+impl Folded {
+    /// Folds a contract; two line ends or a page end in a run of white space border a paragraph.
+    pub fn of_contract(text: &str) -> Folded {
+        let marked = fold(text, '\n');
+        let flat = marked.replace('\n', " ");
+        Folded { marked, flat }
+    }
+}
+
+/// Folds a text that has no paragraphs of interest.
+pub fn flat(text: &str) -> String {
+    fold(text, ' ')
+}
+
+/// Characters without a width, which may stand inside words: soft hyphen, zero-width space, mark of
+/// byte order.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}' | '\u{feff}')
+}
+
+fn fold(text: &str, border: char) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut gap = false;
+    let mut line_ends = 0;
+    for c in text.chars().filter(|&c| !is_invisible(c)) {
+        if c.is_whitespace() {
+            gap = true;
+            match c {
+                '\n' => line_ends += 1,
+                '\u{c}' | '\u{2029}' => line_ends += 2,
+                _ => {}
+            }
+            continue;
+        }
+        if gap && !out.is_empty() {
+            out.push(if line_ends >= 2 { border } else { ' ' });
+        }
+        gap = false;
+        line_ends = 0;
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_white_space_and_keeps_paragraphs() {
+        let folded =
+            Folded::of_contract("\u{feff}\n  A\tb\r\n c \n \n\nD on\u{ad}going\u{3000}e \n");
+        assert_eq!(folded.marked, "A b c\nD ongoing e");
+        assert_eq!(folded.flat, "A b c D ongoing e");
+        assert_eq!(flat(" two\n\n parts "), "two parts");
+    }
+}

@@ -1,0 +1,108 @@
+//! Where a clause text stands in its contract.
+
+use std::ops::Range;
+
+use super::fold;
+
+/// The mark at which the authors left words out of a clause text.
+const OMITTED: &str = "<omitted>";
+
+/// A part of at least this many bytes marks a clause wherever it stands; a shorter one (a name, a
+/// date) only where it stands first, because it recurs without being the clause.
+const LONG: usize = 40;
+
+/// The byte ranges of one clause text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Located {
+    pub ranges: Vec<Range<usize>>,
+    /// Parts that are not in the contract. The text counts as located when there is none.
+    pub missing: Vec<String>,
+}
+
+/// Seeks the parts of `text` in `flat`, a contract with its white space folded to spaces.
+pub fn locate(flat: &str, text: &str) -> Located {
+    let mut located = Located::default();
+    let mut from = 0;
+    for part in text.split(OMITTED) {
+        let part = fold::flat(part);
+        if part.is_empty() {
+            continue;
+        }
+        if part.len() >= LONG {
+            let before = located.ranges.len();
+            located.ranges.extend(flat.match_indices(&part).map(|(at, _)| at..at + part.len()));
+            match located.ranges.get(before) {
+                Some(first) => from = first.end,
+                None => located.missing.push(part),
+            }
+            continue;
+        }
+        // Parts follow one another, so a short one is sought behind the one before it first.
+        let found = whole_word(&flat[from..], &part).map(|at| at + from);
+        match found.or_else(|| whole_word(flat, &part)).or_else(|| flat.find(&part)) {
+            Some(at) => {
+                from = at + part.len();
+                located.ranges.push(at..from);
+            }
+            None => located.missing.push(part),
+        }
+    }
+    located
+}
+
+/// The first place where `part` neither starts nor ends inside a word.
+fn whole_word(text: &str, part: &str) -> Option<usize> {
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let starts = letter(part.chars().next());
+    let ends = letter(part.chars().next_back());
+    text.match_indices(part).map(|(at, _)| at).find(|&at| {
+        let inside_before = starts && letter(text[..at].chars().next_back());
+        let inside_after = ends && letter(text[at + part.len()..].chars().next());
+        !inside_before && !inside_after
+    })
+}
+
+/// The chunks (in order, without gaps) that hold enough of `range` to state the clause: 40 bytes or
+/// all of it, and always the chunk that holds most of it. With the bytes each holds.
+pub fn chunks_of(chunks: &[Range<usize>], range: &Range<usize>) -> Vec<(usize, usize)> {
+    let first = chunks.partition_point(|chunk| chunk.end <= range.start);
+    let overlaps: Vec<(usize, usize)> = (first..chunks.len())
+        .take_while(|&i| chunks[i].start < range.end)
+        .map(|i| (i, chunks[i].end.min(range.end) - chunks[i].start.max(range.start)))
+        .collect();
+    let most = overlaps.iter().map(|&(_, bytes)| bytes).max().unwrap_or(0);
+    let enough = most.min(LONG);
+    overlaps.into_iter().filter(|&(_, bytes)| bytes >= enough).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_parts_in_order_and_names_what_is_missing() {
+        let flat = "MAX and MA agree. The term is MA two years. MA signs.";
+        assert_eq!(locate(flat, "MA").ranges, [8..10]);
+        let located = locate(flat, "The term\n\n is<omitted>MA<omitted>  <omitted>never said");
+        assert_eq!(located.ranges, [18..29, 30..32]);
+        assert_eq!(located.missing, ["never said"]);
+        // Only inside a word: better there than nowhere.
+        assert_eq!(locate("MAX", "MA").ranges, [0..2]);
+    }
+
+    #[test]
+    fn a_long_text_is_marked_wherever_it_stands() {
+        let clause = "This Agreement is governed by the laws of the State of Nevada.";
+        let flat = format!("{clause} Exhibit. {clause}");
+        assert_eq!(locate(&flat, clause).ranges.len(), 2);
+    }
+
+    #[test]
+    fn a_scrap_of_a_clause_does_not_state_it() {
+        let chunks = [0..100, 100..200, 200..300];
+        assert_eq!(chunks_of(&chunks, &(95..180)), [(1, 80)]);
+        assert_eq!(chunks_of(&chunks, &(50..250)), [(0, 50), (1, 100), (2, 50)]);
+        assert_eq!(chunks_of(&chunks, &(90..103)), [(0, 10)]);
+        assert_eq!(chunks_of(&chunks, &(90..110)), [(0, 10), (1, 10)]);
+    }
+}

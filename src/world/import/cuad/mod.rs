@@ -1,0 +1,296 @@
+//! CUAD v1: 510 commercial contracts with clauses of 41 types labelled by lawyers.
+//!
+//! In: `master_clauses.csv` and `full_contract_txt/`, as the authors publish them. Out: passages
+//! with facts, tasks for three desks, and a report of what was located and read and what was not.
+//!
+//! 1. [`layout`]: rows of the table, each with its text file.
+//! 2. [`fold`], [`chunk`]: the text with its white space folded, cut into chunks.
+//! 3. [`list_literal`], [`locate`]: clause texts, and the chunks that hold them.
+//! 4. [`answer`]: the lawyers' answers as typed values.
+//! 5. [`passages`], [`tasks`], [`report`]: what is written.
+//!
+//! Every passage that holds enough of a clause states the clause's answer as a fact. A passage has
+//! one attribute, the clause type that fills most of it; its facts are all that it states. Gold is
+//! therefore listed passage by passage in the tasks and does not depend on the attribute.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use rayon::prelude::*;
+
+pub mod answer;
+pub mod chunk;
+pub mod clause_type;
+pub mod fold;
+pub mod layout;
+pub mod list_literal;
+pub mod locate;
+pub mod parties;
+pub mod passages;
+pub mod report;
+pub mod tasks;
+
+use answer::Answer;
+use clause_type::ClauseType;
+use report::{Finding, Kind};
+
+use super::whole_file;
+
+/// A contract with its clauses located.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    /// A short id that depends on the file name only, such as `ipassinc-3f09a1`.
+    pub entity: String,
+    /// The name of the text file.
+    pub file: String,
+    /// The document's name, such as `RESELLER AGREEMENT`.
+    pub title: String,
+    /// The names of those who signed it, without their roles.
+    pub parties: Vec<String>,
+    /// The text with its white space folded.
+    pub text: String,
+    /// Byte ranges of `text`, in order, without gaps.
+    pub chunks: Vec<Range<usize>>,
+    /// By clause type, in the order of the table's columns.
+    pub clauses: Vec<Clause>,
+}
+
+/// What a contract says on one clause type.
+#[derive(Clone, Debug)]
+pub struct Clause {
+    /// Clause texts in the table, and those of which every part was found.
+    pub texts: usize,
+    pub located: usize,
+    pub answer: Answer,
+    /// Chunk -> bytes of the clause that it holds.
+    pub chunks: BTreeMap<usize, usize>,
+}
+
+/// A read folder.
+#[derive(Clone, Debug)]
+pub struct Import {
+    pub types: Vec<ClauseType>,
+    /// In the order of the table; those without a text on disk are left out and found wanting in
+    /// `findings`.
+    pub contracts: Vec<Contract>,
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the folder `dir` and cuts its contracts into chunks of `size` characters.
+///
+/// Fails on a folder that is not laid out as the authors do it. A contract without its text, a list
+/// or an answer that cannot be read is a finding, not a failure.
+pub fn read(dir: &Path, size: usize) -> anyhow::Result<Import> {
+    if !chunk::SIZES.contains(&size) {
+        let (least, most) = (chunk::SIZES.start(), chunk::SIZES.end());
+        bail!("the chunk size is {size}; allowed: {least} to {most} characters");
+    }
+    let layout = layout::read(dir)?;
+    let types = layout.types;
+    let read: Vec<(Option<Contract>, Vec<Finding>)> = layout
+        .rows
+        .par_iter()
+        .map(|row| contract(&types, row, size))
+        .collect::<anyhow::Result<_>>()?;
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut contracts: Vec<Contract> = Vec::new();
+    for (contract, found) in read {
+        contracts.extend(contract);
+        findings.extend(found);
+    }
+    findings.extend(layout.unlisted.iter().map(|file| Finding {
+        kind: Kind::TextNotListed,
+        file: file.clone(),
+        clause_type: String::new(),
+        found: String::new(),
+        why: "no row of the table names it".to_owned(),
+    }));
+    if contracts.is_empty() {
+        bail!("{}: no row of the table has its text in full_contract_txt", dir.display());
+    }
+    let mut entities = BTreeMap::new();
+    for contract in &contracts {
+        if let Some(other) = entities.insert(&contract.entity, &contract.file) {
+            bail!("'{other}' and '{}' have the same short id", contract.file);
+        }
+    }
+    Ok(Import { types, contracts, findings })
+}
+
+fn contract(
+    types: &[ClauseType],
+    row: &layout::Row,
+    size: usize,
+) -> anyhow::Result<(Option<Contract>, Vec<Finding>)> {
+    let mut findings = Vec::new();
+    let mut find = |kind, clause_type: &str, found: &str, why: String| {
+        let file = row.filename.clone();
+        findings.push(Finding {
+            kind,
+            file,
+            clause_type: clause_type.to_owned(),
+            found: found.to_owned(),
+            why,
+        });
+    };
+    let Some(path) = &row.path else {
+        find(Kind::FileMissing, "", "", "full_contract_txt has no text of this name".to_owned());
+        return Ok((None, findings));
+    };
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    if matches!(text, std::borrow::Cow::Owned(_)) {
+        find(Kind::NotUtf8, "", "", "bytes that are not UTF-8 were replaced".to_owned());
+    }
+    let folded = fold::Folded::of_contract(&text);
+    let chunks = chunk::chunk(&folded.marked, size);
+    let mut clauses = Vec::new();
+    for (ty, (texts, answer)) in types.iter().zip(&row.cells) {
+        let texts = list_literal::parse(texts).unwrap_or_else(|why| {
+            find(Kind::ListUnreadable, &ty.name, texts, why);
+            Vec::new()
+        });
+        let mut clause = Clause {
+            texts: texts.len(),
+            located: 0,
+            answer: answer::normalise(ty.form, answer),
+            chunks: BTreeMap::new(),
+        };
+        for text in &texts {
+            let located = locate::locate(&folded.flat, text);
+            for range in &located.ranges {
+                for (chunk, bytes) in locate::chunks_of(&chunks, range) {
+                    *clause.chunks.entry(chunk).or_default() += bytes;
+                }
+            }
+            if located.missing.is_empty() {
+                clause.located += 1;
+            } else {
+                let missing = located.missing.join(" ... ");
+                find(Kind::TextNotLocated, &ty.name, &missing, "not in the contract".to_owned());
+            }
+        }
+        let says_no = clause.answer == Answer::Value(crate::value::Value::YesNo(false));
+        match &clause.answer {
+            Answer::Unclear(why) => {
+                find(Kind::AnswerUnclear, &ty.name, answer, (*why).to_owned());
+            }
+            Answer::Absent if !texts.is_empty() => {
+                find(Kind::AnswerAbsent, &ty.name, "", "a clause without an answer".to_owned());
+            }
+            Answer::Value(_) if texts.is_empty() && !says_no => {
+                find(Kind::TextAbsent, &ty.name, answer, "an answer without a clause".to_owned());
+            }
+            Answer::Value(_) if !texts.is_empty() && says_no => {
+                find(
+                    Kind::AnswerDenies,
+                    &ty.name,
+                    answer,
+                    "a clause, and the answer No".to_owned(),
+                );
+            }
+            _ => {}
+        }
+        clauses.push(clause);
+    }
+    let file = path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
+    let answer = |name: &str| {
+        let at = types.iter().position(|ty| ty.name == name)?;
+        Some(row.cells[at].1.as_str())
+    };
+    let contract = Contract {
+        entity: entity(&file),
+        title: parties::title(answer("Document Name").unwrap_or(""), &file),
+        parties: parties::names(answer("Parties").unwrap_or("")),
+        file,
+        text: folded.flat,
+        chunks,
+        clauses,
+    };
+    Ok((Some(contract), findings))
+}
+
+/// The company at the start of the file name, and six digits of a hash over the whole.
+fn entity(file: &str) -> String {
+    let company = file.split(['_', '-']).next().unwrap_or(file);
+    let mut slug: String =
+        company.chars().filter(char::is_ascii_alphanumeric).take(24).collect::<String>();
+    slug.make_ascii_lowercase();
+    if slug.is_empty() {
+        slug.push_str("contract");
+    }
+    let hash = blake3::hash(layout::folded_name(file).as_bytes()).to_hex();
+    format!("{slug}-{}", &hash[..6])
+}
+
+/// Which passages get their contract's title and parties in front of the text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefix {
+    /// All: `passages_title.jsonl`.
+    Title,
+    /// None: `passages_plain.jsonl`.
+    None,
+    /// Both files, with the same ids and labels.
+    #[default]
+    Both,
+}
+
+impl Import {
+    /// The clause of `contract` in the column `name`, where the table has that column.
+    pub fn clause<'a>(&self, contract: &'a Contract, name: &str) -> Option<&'a Clause> {
+        let at = self.types.iter().position(|ty| ty.name == name)?;
+        contract.clauses.get(at)
+    }
+
+    /// Writes passages, tasks, `import_report.csv` and `import_findings.csv` to `out`.
+    ///
+    /// Returns the names of the files with what each holds.
+    pub fn write(&self, out: &Path, prefix: Prefix) -> anyhow::Result<Vec<(String, String)>> {
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("cannot create the folder {}", out.display()))?;
+        let mut written = Vec::new();
+        let mut write = |name: &str, bytes: Vec<u8>, count: usize, what: &str| {
+            written.push((name.to_owned(), format!("{count} {what}")));
+            whole_file::write(&out.join(name), &bytes)
+        };
+        for (name, titled) in [("passages_title.jsonl", true), ("passages_plain.jsonl", false)] {
+            let wanted = match prefix {
+                Prefix::Title => titled,
+                Prefix::None => !titled,
+                Prefix::Both => true,
+            };
+            if wanted {
+                let (bytes, count) = passages::jsonl(self, titled)?;
+                write(name, bytes, count, "passages")?;
+            }
+        }
+        for table in [tasks::renewal(self), tasks::governing_law(self), tasks::consent(self)] {
+            write(table.name, table.csv()?, table.rows.len(), "tasks")?;
+        }
+        let rows = report::rows(self);
+        write("import_report.csv", report::csv(&rows)?, rows.len(), "rows")?;
+        let findings = report::findings_csv(&self.findings)?;
+        write("import_findings.csv", findings, self.findings.len(), "findings")?;
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entity_is_readable_and_depends_on_the_name_only() {
+        let one = entity("BellringBrandsInc_20190920_S-1_EX-10.12_Manufacturing Agreement1.txt");
+        let two = entity("BellringBrandsInc_20190920_S-1_EX-10.12_Manufacturing Agreement2.txt");
+        assert!(one.starts_with("bellringbrandsinc-"), "{one}");
+        assert_ne!(one, two);
+        assert!(
+            entity("Antares Pharma, Inc. - Manufacturing Agreement.txt")
+                .starts_with("antarespharmainc-")
+        );
+        assert!(entity("漢.txt").starts_with("txt-"), "{}", entity("漢.txt"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Tasks over the contracts: a renewal desk, a governing-law router, a consent desk.
+//!
+//! Gold is listed: the passages of the contract that hold the located clause. A contract without
+//! the clause has no gold, and the right answer of the step is null. A contract is left out of a
+//! desk where its right answer is not known: a clause without a readable answer, or an answer
+//! without a located clause.
+
+use chrono::{Days, NaiveDate};
+
+use super::answer::Answer;
+use super::{Clause, Contract, Import, parties, passages};
+use crate::value::{Period, Value};
+
+/// One file of tasks.
+#[derive(Clone, Debug)]
+pub struct TaskTable {
+    pub name: &'static str,
+    pub header: Vec<&'static str>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl TaskTable {
+    /// The table as CSV text.
+    pub fn csv(&self) -> anyhow::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.header)?;
+        for row in &self.rows {
+            writer.write_record(row)?;
+        }
+        writer.into_inner().map_err(|error| anyhow::anyhow!("{error}"))
+    }
+}
+
+/// What a step that reads one clause should find.
+enum Known<'a> {
+    /// There is a located clause, and its answer.
+    Stated(&'a Value),
+    /// The contract has no such clause.
+    Nothing,
+    /// A clause without a readable answer or an answer without a located clause.
+    Unknown,
+}
+
+fn known(clause: &Clause) -> Known<'_> {
+    let nothing = matches!(clause.answer, Answer::Absent | Answer::Value(Value::YesNo(false)));
+    match &clause.answer {
+        Answer::Value(value) if !nothing && !clause.chunks.is_empty() => Known::Stated(value),
+        _ if nothing && clause.texts == 0 => Known::Nothing,
+        _ => Known::Unknown,
+    }
+}
+
+fn gold(contract: &Contract, clause: &Clause) -> String {
+    let ids: Vec<String> = clause.chunks.keys().map(|&c| passages::id(contract, c)).collect();
+    ids.join(";")
+}
+
+/// A contract with an expiry date and a notice period that are both located.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewal<'a> {
+    pub contract: &'a Contract,
+    pub expiry: NaiveDate,
+    pub notice: Period,
+    /// The last day to give notice: the expiry minus the notice period.
+    pub deadline: NaiveDate,
+    expiry_clause: &'a Clause,
+    notice_clause: &'a Clause,
+    renewal_clause: &'a Clause,
+}
+
+/// The contracts of the renewal desk, in the order of the table.
+pub fn renewals(import: &Import) -> Vec<Renewal<'_>> {
+    let renewal = |contract| {
+        let expiry_clause = import.clause(contract, "Expiration Date")?;
+        let notice_clause = import.clause(contract, "Notice Period To Terminate Renewal")?;
+        let renewal_clause = import.clause(contract, "Renewal Term")?;
+        let Known::Stated(&Value::Date(expiry)) = known(expiry_clause) else {
+            return None;
+        };
+        let Known::Stated(&Value::Duration(notice)) = known(notice_clause) else {
+            return None;
+        };
+        // Whether it renews is known from the clause alone, whatever its length is.
+        let silent = renewal_clause.texts == 0 && renewal_clause.answer == Answer::Absent;
+        if renewal_clause.chunks.is_empty() && !silent {
+            return None;
+        }
+        let deadline = notice.before(expiry)?;
+        Some(Renewal {
+            contract,
+            expiry,
+            notice,
+            deadline,
+            expiry_clause,
+            notice_clause,
+            renewal_clause,
+        })
+    };
+    import.contracts.iter().filter_map(renewal).collect()
+}
+
+/// The days on which the desk looks at a contract, named by where they stand: well before the
+/// window of 90 days in which notice is due, just before it, early and late in it, after the
+/// deadline and after the expiry. The distances differ from contract to contract.
+fn looks(renewal: &Renewal, contract: u64) -> Vec<(&'static str, NaiveDate)> {
+    let &Renewal { deadline, expiry, .. } = renewal;
+    let before = |date: NaiveDate, days| date.checked_sub_days(Days::new(days));
+    let left = (expiry - deadline).num_days().max(0) as u64;
+    let looks = [
+        ("early", before(deadline, 150 + contract * 37 % 180)),
+        ("before_window", before(deadline, 91 + contract * 11 % 30)),
+        ("window_opens", before(deadline, 90 - contract * 7 % 30)),
+        ("last_days", before(deadline, contract * 3 % 15)),
+        // At least a day after the deadline and at most on the day of the expiry.
+        ("too_late", before(expiry, left / 2).filter(|&day| day > deadline)),
+        ("expired", expiry.checked_add_days(Days::new(1 + contract * 17 % 120))),
+    ];
+    looks.into_iter().filter_map(|(name, day)| Some((name, day?))).collect()
+}
+
+/// The renewal desk: expiry and notice period to a deadline, and what to do on a given day.
+pub fn renewal(import: &Import) -> TaskTable {
+    let mut rows = Vec::new();
+    for (i, renewal) in renewals(import).iter().enumerate() {
+        let contract = renewal.contract;
+        for (moment, today) in looks(renewal, i as u64) {
+            let mut row = first_cells(contract, moment);
+            row.extend([
+                moment.to_owned(),
+                today.to_string(),
+                gold(contract, renewal.expiry_clause),
+                gold(contract, renewal.notice_clause),
+                gold(contract, renewal.renewal_clause),
+            ]);
+            rows.push(row);
+        }
+    }
+    let steps = ["moment", "today", "gold.find_term", "gold.find_notice", "gold.find_renewal"];
+    TaskTable { name: "renewal_tasks.csv", header: header(&steps), rows }
+}
+
+/// The governing-law router: every contract whose law is known, or that has no such clause.
+pub fn governing_law(import: &Import) -> TaskTable {
+    let mut rows = Vec::new();
+    for contract in &import.contracts {
+        let Some(clause) = import.clause(contract, "Governing Law") else {
+            continue;
+        };
+        if matches!(known(clause), Known::Unknown) {
+            continue;
+        }
+        let mut row = first_cells(contract, "law");
+        row.push(gold(contract, clause));
+        rows.push(row);
+    }
+    TaskTable { name: "governing_law_tasks.csv", header: header(&["gold.find_law"]), rows }
+}
+
+/// The consent desk: every contract for which both change of control and assignment are known.
+pub fn consent(import: &Import) -> TaskTable {
+    let mut rows = Vec::new();
+    for contract in &import.contracts {
+        let Some(control) = import.clause(contract, "Change Of Control") else {
+            continue;
+        };
+        let Some(assignment) = import.clause(contract, "Anti-Assignment") else {
+            continue;
+        };
+        if [control, assignment].iter().any(|clause| matches!(known(clause), Known::Unknown)) {
+            continue;
+        }
+        let mut row = first_cells(contract, "consent");
+        row.extend([gold(contract, control), gold(contract, assignment)]);
+        rows.push(row);
+    }
+    let steps = ["gold.find_control", "gold.find_assignment"];
+    TaskTable { name: "consent_tasks.csv", header: header(&steps), rows }
+}
+
+fn header(rest: &[&'static str]) -> Vec<&'static str> {
+    [&["id", "weight", "contract", "title", "party"], rest].concat()
+}
+
+fn first_cells(contract: &Contract, suffix: &str) -> Vec<String> {
+    vec![
+        format!("{}.{suffix}", contract.entity),
+        "1".to_owned(),
+        contract.entity.clone(),
+        contract.title.clone(),
+        parties::listed(&contract.parties),
+    ]
+}

@@ -1,0 +1,157 @@
+//! One contract: its parties, its template and its terms.
+
+use chrono::{Datelike, Days, NaiveDate};
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, LogNormal};
+
+use super::clauses::{Clause, LAWS, Style, Terms};
+use super::draw::{Site, stream};
+use super::names::{Name, Register, TITLES};
+use crate::value::{Money, Period};
+
+/// Contracts that may share a template and have look-alike names.
+const FAMILY: usize = 4;
+
+/// Non-renewal notice periods in use: months and days side by side, as in real portfolios.
+pub(super) const NOTICES: [Period; 7] = [
+    Period { months: 0, days: 30 },
+    Period { months: 0, days: 45 },
+    Period { months: 0, days: 60 },
+    Period { months: 0, days: 90 },
+    Period { months: 0, days: 120 },
+    Period { months: 3, days: 0 },
+    Period { months: 6, days: 0 },
+];
+pub(super) const PAYMENTS: [u32; 5] = [14, 30, 45, 60, 90];
+
+/// A contract before it is written down.
+pub(super) struct Contract {
+    /// `c007`, the passages' `entity`.
+    pub id: String,
+    pub terms: Terms,
+    pub style: Style,
+    /// The optional clause families that it has.
+    pub optional: [bool; Clause::ALL.len()],
+}
+
+/// The name and number that the look-alikes of a family resemble.
+pub(super) struct Leader {
+    name: Name,
+    number: u32,
+}
+
+impl Contract {
+    /// Draws contract `index`. `leader` is carried from contract to contract, in order.
+    pub fn draw(
+        seed: u64,
+        index: usize,
+        difficulty: f64,
+        register: &mut Register,
+        leader: &mut Option<Leader>,
+    ) -> Contract {
+        let place = index % FAMILY;
+        let mut rng = stream(seed, index, Site::Name);
+        let alike = place > 0 && rng.random_bool(0.1 + 0.8 * difficulty);
+        let like = leader.as_ref().filter(|_| alike);
+        let name = register.name(&mut rng, like.map(|l| &l.name));
+        let near = like.map(|l| l.number);
+
+        let mut style_rng = stream(seed, index, Site::Style);
+        let shared = style_rng.random_bool(0.3 + 0.6 * difficulty);
+        let style = if shared {
+            draw_style(&mut stream(seed, index / FAMILY, Site::FamilyStyle))
+        } else {
+            draw_style(&mut style_rng)
+        };
+
+        let mut terms = draw_terms(&mut stream(seed, index, Site::Terms), &style);
+        let (reference, number) = register.reference(&mut rng, terms.start.year(), near);
+        terms.reference = reference;
+        terms.party = name.full();
+        terms.short = name.short();
+        if place == 0 {
+            *leader = Some(Leader { name, number });
+        }
+        let mut rng = stream(seed, index, Site::Optional);
+        let optional = std::array::from_fn(|_| rng.random_bool(0.6));
+        Contract { id: format!("c{:03}", index + 1), terms, style, optional }
+    }
+
+    /// Whether the clause stands in this contract.
+    pub fn has(&self, clause: Clause) -> bool {
+        clause.always() || self.optional[clause as usize]
+    }
+}
+
+fn draw_style(rng: &mut ChaCha8Rng) -> Style {
+    Style {
+        title: rng.random_range(0..TITLES.len()),
+        wording: std::array::from_fn(|_| rng.random()),
+        by_name: rng.random_bool(0.4),
+        american: rng.random_bool(0.4),
+        headings: rng.random_bool(0.5),
+        first_section: rng.random_range(1..5),
+    }
+}
+
+fn draw_terms(rng: &mut ChaCha8Rng, style: &Style) -> Terms {
+    // Everything ends between autumn 2025 and spring 2028, at the end of a month or somewhere in it.
+    let month = rng.random_range(0..32u32);
+    let first = NaiveDate::from_ymd_opt(2025, 9, 1).unwrap_or_default();
+    let first = Period::months(month).after(first).unwrap_or(first);
+    let day = if rng.random_bool(0.6) { 0 } else { rng.random_range(1..27u64) };
+    let after_expiry = first.checked_add_days(Days::new(day)).unwrap_or(first);
+    let term_months = 12 * pick(rng, &[2, 2, 3, 3, 4, 5]);
+    let law = if style.american { rng.random_range(0..4) } else { rng.random_range(4..LAWS.len()) };
+    let currency = match law {
+        0..4 => "USD",
+        4 => "GBP",
+        5..8 => "EUR",
+        8 => "SGD",
+        _ => "CAD",
+    };
+    // Caps: median one million, nine in ten between 0.27 and 3.7 million.
+    let cap = match LogNormal::new(1e6_f64.ln(), 0.8) {
+        Ok(distribution) => distribution.sample(rng),
+        Err(_) => 1e6,
+    };
+    let days = Period::days;
+    Terms {
+        reference: String::new(),
+        party: String::new(),
+        short: String::new(),
+        start: Period::months(term_months).before(after_expiry).unwrap_or(after_expiry),
+        term_months,
+        auto_renews: rng.random_bool(0.85),
+        renewal_months: pick(rng, &[6, 12, 12, 12, 24, 36]),
+        notice: pick(rng, &NOTICES),
+        convenience: days(pick(rng, &[30, 60, 90, 180, 270])),
+        payment: days(pick(rng, &PAYMENTS)),
+        interest: f64::from(rng.random_range(8..25u32)) / 2.0,
+        price_cap: f64::from(rng.random_range(4..17u32)) / 2.0,
+        price_notice: days(pick(rng, &[30, 60, 90, 150])),
+        confidentiality: Period::months(12 * rng.random_range(2..8)),
+        cap: Money { currency: currency.to_owned(), amount: rounded(cap) },
+        assignment_consent: rng.random_bool(0.7),
+        control_consent: rng.random_bool(0.6),
+        law,
+    }
+}
+
+/// To the next 50,000, as negotiated amounts are.
+pub(super) fn rounded(amount: f64) -> f64 {
+    (amount / 50_000.0).round().max(1.0) * 50_000.0
+}
+
+/// One of `choices`, which is not empty.
+pub(super) fn pick<T: Clone>(rng: &mut ChaCha8Rng, choices: &[T]) -> T {
+    choices.choose(rng).unwrap_or(&choices[0]).clone()
+}
+
+/// One of `choices` that is not `current`.
+pub(super) fn other<T: Clone + PartialEq>(rng: &mut ChaCha8Rng, choices: &[T], current: &T) -> T {
+    let rest: Vec<T> = choices.iter().filter(|c| *c != current).cloned().collect();
+    pick(rng, &rest)
+}

@@ -1,0 +1,154 @@
+//! Names of counterparties: distinct, and at will confusingly alike.
+
+use std::collections::BTreeSet;
+
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+const HEADS: [&str; 24] = [
+    "Ash", "Bright", "Cald", "Dun", "East", "Fair", "Glen", "Hart", "Ives", "Kest", "Lang",
+    "March", "North", "Oak", "Pem", "Quarr", "Raven", "Stan", "Thorn", "Up", "Vale", "West",
+    "Wind", "York",
+];
+const TAILS: [&str; 14] = [
+    "bridge", "brook", "bury", "dale", "field", "ford", "gate", "ham", "ley", "mere", "mont",
+    "ridge", "water", "wick",
+];
+const SECTORS: [&str; 12] = [
+    "Systems",
+    "Solutions",
+    "Software",
+    "Networks",
+    "Logistics",
+    "Data Services",
+    "Technologies",
+    "Analytics",
+    "Consulting",
+    "Facilities",
+    "Security",
+    "Communications",
+];
+const FORMS: [&str; 6] = ["Inc.", "LLC", "Limited", "GmbH", "B.V.", "plc"];
+
+/// A company, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    head: usize,
+    tail: usize,
+    sector: usize,
+    form: usize,
+}
+
+impl Name {
+    /// `Brightwater Systems, Inc.`
+    pub fn full(&self) -> String {
+        let form = FORMS[self.form];
+        let comma = if matches!(form, "Inc." | "LLC") { "," } else { "" };
+        format!("{} {}{comma} {form}", self.short(), SECTORS[self.sector])
+    }
+
+    /// `Brightwater`
+    pub fn short(&self) -> String {
+        format!("{}{}", HEADS[self.head], TAILS[self.tail])
+    }
+
+    fn random(rng: &mut ChaCha8Rng) -> Name {
+        Name {
+            head: rng.random_range(0..HEADS.len()),
+            tail: rng.random_range(0..TAILS.len()),
+            sector: rng.random_range(0..SECTORS.len()),
+            form: rng.random_range(0..FORMS.len()),
+        }
+    }
+
+    /// This name with one or two of its parts changed: another line of business, another legal form,
+    /// or another ending of the first word.
+    fn alike(&self, rng: &mut ChaCha8Rng) -> Name {
+        let other = Name::random(rng);
+        let mut name = self.clone();
+        match rng.random_range(0..4) {
+            0 => name.form = other.form,
+            1 => name.sector = other.sector,
+            2 => (name.sector, name.form) = (other.sector, other.form),
+            _ => name.tail = other.tail,
+        }
+        name
+    }
+}
+
+/// The names and the reference numbers given out so far. Asked in contract order, so that a contract's
+/// name depends on the earlier ones only.
+#[derive(Default)]
+pub(super) struct Register {
+    names: BTreeSet<Name>,
+    references: BTreeSet<String>,
+}
+
+impl Register {
+    /// A name that nobody has yet; near `like` if given.
+    pub fn name(&mut self, rng: &mut ChaCha8Rng, like: Option<&Name>) -> Name {
+        // All neighbours of one name may be taken: fall back to a fresh one after some tries.
+        for attempt in 0.. {
+            let name = match like {
+                Some(like) if attempt < 32 => like.alike(rng),
+                _ => Name::random(rng),
+            };
+            if self.names.insert(name.clone()) {
+                return name;
+            }
+        }
+        unreachable!("MAX_CONTRACTS is below the number of names")
+    }
+
+    /// A reference number that nobody has yet, such as `HG-2021-0417`; look-alikes get the next free
+    /// number after `near`.
+    pub fn reference(
+        &mut self,
+        rng: &mut ChaCha8Rng,
+        year: i32,
+        near: Option<u32>,
+    ) -> (String, u32) {
+        let mut number = near.map_or_else(|| rng.random_range(1000..9000), |n| n + 1);
+        loop {
+            let reference = format!("HG-{year}-{number:04}");
+            if self.references.insert(reference.clone()) {
+                return (reference, number);
+            }
+            number += 1;
+        }
+    }
+}
+
+/// The most contracts a portfolio may have: well below the 24,192 names there are.
+pub(super) const MAX_CONTRACTS: usize = 10_000;
+
+/// Kinds of contract: title, the counterparty's role, what it provides.
+pub(super) const TITLES: [(&str, &str, &str); 14] = [
+    ("Cloud Hosting Agreement", "Provider", "hosted computing capacity"),
+    ("Software Licence Agreement", "Licensor", "licences of enterprise software"),
+    ("Master Services Agreement", "Supplier", "consulting and integration services"),
+    ("Maintenance and Support Agreement", "Supplier", "maintenance of installed systems"),
+    ("Warehousing Agreement", "Operator", "storage and handling of goods"),
+    ("Distribution Agreement", "Distributor", "distribution of branded goods"),
+    ("Facilities Management Agreement", "Contractor", "building services"),
+    ("Data Processing Services Agreement", "Processor", "processing of customer records"),
+    ("Equipment Lease Agreement", "Lessor", "leased plant and equipment"),
+    ("Transport Services Agreement", "Carrier", "carriage of goods by road"),
+    ("Telecommunications Services Agreement", "Operator", "voice and data connections"),
+    ("Security Services Agreement", "Contractor", "guarding and monitoring"),
+    ("Marketing Services Agreement", "Agency", "advertising and campaign services"),
+    ("Staffing Agreement", "Agency", "temporary personnel"),
+];
+
+/// Companies of the customer's own group, which sign agreements of their own with the same supplier.
+pub(super) fn affiliate(rng: &mut ChaCha8Rng) -> &'static str {
+    const AFFILIATES: [&str; 5] = [
+        "Halden Logistics B.V.",
+        "Halden Retail GmbH",
+        "Halden Energy Limited",
+        "Halden Pharma, Inc.",
+        "Halden Iberia S.A.",
+    ];
+    AFFILIATES.choose(rng).copied().unwrap_or(AFFILIATES[0])
+}

@@ -1,0 +1,119 @@
+//! How a contract writes numbers, dates, periods and amounts. Text only: nothing is drawn here.
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::value::{Money, Period};
+
+const ONES: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 10] =
+    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
+/// A whole number in words; from 1,000 on in digits.
+pub(super) fn words(n: u32) -> String {
+    let small = n as usize;
+    match n {
+        0..20 => ONES[small].to_owned(),
+        20..100 if n.is_multiple_of(10) => TENS[small / 10].to_owned(),
+        20..100 => format!("{}-{}", TENS[small / 10], ONES[small % 10]),
+        100..1000 if n.is_multiple_of(100) => format!("{} hundred", ONES[small / 100]),
+        100..1000 => format!("{} hundred {}", ONES[small / 100], words(n % 100)),
+        _ => n.to_string(),
+    }
+}
+
+/// `ninety (90) days`, `one (1) year`. A period is whole years, whole months or days.
+pub(super) fn period(period: Period) -> String {
+    let (n, unit) = count(period);
+    format!("{} ({n}) {unit}{}", words(n), if n == 1 { "" } else { "s" })
+}
+
+/// The period as an attribute: `ninety (90) day`, `one (1) year`.
+pub(super) fn period_adjective(period: Period) -> String {
+    let (n, unit) = count(period);
+    format!("{} ({n}) {unit}", words(n))
+}
+
+fn count(period: Period) -> (u32, &'static str) {
+    match (period.months, period.days) {
+        (0, days) => (days, "day"),
+        (months, _) if months.is_multiple_of(12) => (months / 12, "year"),
+        (months, _) => (months, "month"),
+    }
+}
+
+/// `March 31, 2026` or `31 March 2026`.
+pub(super) fn date(date: NaiveDate, american: bool) -> String {
+    let month = date.format("%B");
+    if american {
+        format!("{month} {}, {}", date.day(), date.year())
+    } else {
+        format!("{} {month} {}", date.day(), date.year())
+    }
+}
+
+/// `USD 1,250,000`: whole units, with thousands separated.
+pub(super) fn money(money: &Money) -> String {
+    let digits = format!("{:.0}", money.amount);
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{} {text}", money.currency)
+}
+
+/// Replaces each `{key}` by its value, in one pass.
+///
+/// A key without a value is a mistake in a wording; debug builds stop at it.
+pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut text = String::with_capacity(template.len() * 2);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        let (key, tail) = after.split_once('}').unwrap_or((after, ""));
+        let value = values.iter().find(|(k, _)| *k == key);
+        debug_assert!(value.is_some(), "no value for {{{key}}} in: {template}");
+        text.push_str(value.map_or("", |(_, v)| v));
+        rest = tail;
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_contracts_write_them() {
+        assert_eq!(period(Period::days(180)), "one hundred eighty (180) days");
+        assert_eq!(period(Period::months(12)), "one (1) year");
+        assert_eq!(period_adjective(Period::months(42)), "forty-two (42) month");
+        let cap = Money { currency: "EUR".into(), amount: 1_250_000.0 };
+        assert_eq!(money(&cap), "EUR 1,250,000");
+        assert_eq!(fill("{a} and {b}", &[("a", "{b}"), ("b", "c")]), "{b} and c");
+    }
+}

@@ -1,0 +1,285 @@
+//! The embedders against the models' own libraries, against each other, and through the cache.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use knockon::embed::bert::ReferenceBert;
+use knockon::embed::{
+    CachedEmbedder, Embedder, ModelKind, ModelSpec, Precision, Role, Vectors, locate, open,
+};
+
+const MINILM: &str = "all-MiniLM-L6-v2";
+const POTION: &str = "potion-base-8M";
+
+#[derive(serde::Deserialize)]
+struct Stored {
+    texts: Vec<String>,
+    vectors: Vec<Vec<f32>>,
+}
+
+/// Vectors made once by `tests/data/embed/make_reference.py`.
+fn stored(name: &str) -> Stored {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn texts(stored: &Stored) -> Vec<&str> {
+    stored.texts.iter().map(String::as_str).collect()
+}
+
+/// The pulled f32 weights, or a line saying that the test does not run.
+fn original(name: &str) -> Option<PathBuf> {
+    let found = locate::pulled(name);
+    if found.is_none() {
+        println!("skipped: no f32 weights of {name}; fetch them with: knockon models pull {name}");
+    }
+    found
+}
+
+fn minilm(precision: Precision) -> ModelSpec {
+    ModelSpec::new(ModelKind::Bert, MINILM).with_precision(precision)
+}
+
+fn embed(embedder: &dyn Embedder, texts: &[&str]) -> Vectors {
+    let told = AtomicUsize::new(0);
+    let vectors = embedder
+        .embed(Role::Passage, texts, &|n| {
+            told.fetch_add(n, Ordering::Relaxed);
+        })
+        .unwrap();
+    assert_eq!(told.into_inner(), texts.len(), "progress adds up to the texts");
+    assert_eq!(vectors.len(), texts.len());
+    vectors
+}
+
+/// Mean and least cosine of our vectors to the stored ones. Rows of zeros must be zeros in both.
+fn cosines(ours: &Vectors, stored: &Stored) -> (f64, f64) {
+    let (mut sum, mut least, mut n) = (0.0, f64::INFINITY, 0);
+    for (i, theirs) in stored.vectors.iter().enumerate() {
+        if theirs.iter().all(|x| *x == 0.0) {
+            assert!(ours.row(i).iter().all(|x| *x == 0.0), "text {i} has no known token");
+            continue;
+        }
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
+        };
+        let (a, b) = (ours.row(i), theirs.as_slice());
+        assert!((dot(a, a) - 1.0).abs() < 1e-5, "length of {:?}", stored.texts[i]);
+        let cosine = dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+        sum += cosine;
+        least = least.min(cosine);
+        n += 1;
+    }
+    (sum / f64::from(n), least)
+}
+
+#[test]
+fn bundled_minilm_is_close_to_sentence_transformers() {
+    let stored = stored("minilm.json");
+    let embedder = open(&minilm(Precision::Int8)).unwrap();
+    let (mean, least) = cosines(&embed(&*embedder, &texts(&stored)), &stored);
+    println!("all-MiniLM-L6-v2 int8: cosine mean {mean:.5}, least {least:.5}");
+    assert!(least >= 0.995, "least cosine {least}");
+}
+
+#[test]
+fn minilm_in_f32_is_sentence_transformers() {
+    if original(MINILM).is_none() {
+        return;
+    }
+    let stored = stored("minilm.json");
+    let embedder = open(&minilm(Precision::F32)).unwrap();
+    let (mean, least) = cosines(&embed(&*embedder, &texts(&stored)), &stored);
+    println!("all-MiniLM-L6-v2 f32: cosine mean {mean:.7}, least {least:.7}");
+    assert!(least >= 0.9999, "least cosine {least}");
+}
+
+#[test]
+fn potion_is_close_to_model2vec() {
+    let stored = stored("potion.json");
+    let spec = ModelSpec::new(ModelKind::Static, POTION);
+    let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
+    println!("potion-base-8M int8: cosine mean {mean:.5}, least {least:.5}");
+    assert!(least >= 0.995, "least cosine {least}");
+
+    if original(POTION).is_some() {
+        let spec = spec.with_precision(Precision::F32);
+        let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
+        println!("potion-base-8M f32: cosine mean {mean:.7}, least {least:.7}");
+        assert!(least >= 0.9999, "least cosine {least}");
+    }
+}
+
+#[test]
+fn packed_agrees_with_the_reference_forward() {
+    let Some(dir) = original(MINILM) else { return };
+    let stored = stored("minilm.json");
+    let texts = texts(&stored);
+    let spec = minilm(Precision::F32);
+    for pooling in [None, Some(knockon::embed::Pooling::Cls)] {
+        let spec = ModelSpec { pooling, ..spec.clone() };
+        let reference = ReferenceBert::load(&dir, &spec).unwrap();
+        let theirs = reference.embed(Role::Passage, &texts).unwrap();
+        let ours = embed(&*open(&spec).unwrap(), &texts);
+        let apart =
+            ours.data.iter().zip(&theirs.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        println!("packed and reference, {pooling:?}: at most {apart:e} apart");
+        assert!(apart < 1e-4, "{apart}");
+    }
+}
+
+#[test]
+fn a_vector_depends_on_its_text_alone() {
+    let stored = stored("minilm.json");
+    let all = texts(&stored);
+    let mut precisions = vec![Precision::Int8];
+    if original(MINILM).is_some() {
+        precisions.push(Precision::F32);
+    }
+    for precision in precisions {
+        let embedder = open(&minilm(precision)).unwrap();
+        let together = embed(&*embedder, &all);
+        let backwards: Vec<&str> = all.iter().rev().copied().collect();
+        let reversed = embed(&*embedder, &backwards);
+        let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let alone: Vec<f32> =
+            one_thread.install(|| all.iter().flat_map(|t| embed(&*embedder, &[t]).data).collect());
+        assert_eq!(together.data, alone, "{precision:?}: alone on one thread");
+        for i in 0..all.len() {
+            assert_eq!(together.row(i), reversed.row(all.len() - 1 - i), "{precision:?}: order");
+        }
+    }
+}
+
+#[test]
+fn prefixes_and_length_change_vector_and_fingerprint() {
+    let plain = open(&minilm(Precision::Int8)).unwrap();
+    let spec = ModelSpec {
+        query_prefix: Some("query: ".into()),
+        max_tokens: Some(8),
+        ..minilm(Precision::Int8)
+    };
+    let prefixed = open(&spec).unwrap();
+    assert_ne!(plain.fingerprint(), prefixed.fingerprint());
+    let text = "notice of termination";
+    let query = prefixed.embed(Role::Query, &[text], &|_| {}).unwrap();
+    assert_eq!(query, embed(&*plain, &["query: notice of termination"]));
+    assert_eq!(embed(&*prefixed, &[text]), embed(&*plain, &[text]));
+    // Six words and the two special tokens are what fits.
+    assert_eq!(
+        embed(&*prefixed, &["one two three four five six seven eight"]),
+        embed(&*plain, &["one two three four five six"])
+    );
+}
+
+#[test]
+fn a_missing_model_names_the_command() {
+    let message = |spec: ModelSpec| format!("{:#}", open(&spec).err().unwrap());
+    let unknown = message(ModelSpec::new(ModelKind::Bert, "no-such-model"));
+    assert!(unknown.contains("all-MiniLM-L6-v2"), "{unknown}");
+    let directory = message(ModelSpec::new(ModelKind::Bert, "./no/such/dir"));
+    assert!(directory.contains("config.json"), "{directory}");
+    let kind = message(ModelSpec::new(ModelKind::Bert, POTION));
+    assert!(kind.contains("model_type"), "{kind}");
+}
+
+/// Counts what it embeds: the vector is the text's length and first byte.
+struct Counting(AtomicUsize);
+
+impl Embedder for Counting {
+    fn fingerprint(&self) -> &str {
+        "counting"
+    }
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn embed(
+        &self,
+        _: Role,
+        texts: &[&str],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vectors> {
+        self.0.fetch_add(texts.len(), Ordering::Relaxed);
+        done(texts.len());
+        let row = |t: &&str| [t.len() as f32, f32::from(t.bytes().next().unwrap_or(0))];
+        Ok(Vectors { dim: 2, data: texts.iter().flat_map(row).collect() })
+    }
+}
+
+/// How many of `texts` a fresh cache over `dir` had to embed; checks the vectors on the way.
+fn computed(dir: &Path, texts: &[&str]) -> usize {
+    let counting = std::sync::Arc::new(Counting(AtomicUsize::new(0)));
+    struct Shared(std::sync::Arc<Counting>);
+    impl Embedder for Shared {
+        fn fingerprint(&self) -> &str {
+            self.0.fingerprint()
+        }
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+        fn embed(
+            &self,
+            role: Role,
+            texts: &[&str],
+            done: &(dyn Fn(usize) + Sync),
+        ) -> anyhow::Result<Vectors> {
+            self.0.embed(role, texts, done)
+        }
+    }
+    let cached = CachedEmbedder::new(Box::new(Shared(counting.clone())), Some(dir)).unwrap();
+    let got = embed(&cached, texts);
+    let n = counting.0.load(Ordering::Relaxed);
+    assert_eq!(got, embed(&*counting, texts));
+    n
+}
+
+#[test]
+fn the_cache_recomputes_what_is_damaged_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(computed(dir, &["a", "bb", "a", "ccc", "a"]), 3, "repeats are embedded once");
+    assert_eq!(computed(dir, &["ccc", "bb", "a"]), 0);
+
+    let file = dir.join("counting.vectors");
+    let whole = std::fs::read(&file).unwrap();
+    let record = (whole.len() - 16) / 3;
+
+    // A flipped bit in the second record's vector.
+    let mut damaged = whole.clone();
+    damaged[16 + record + 33] ^= 4;
+    std::fs::write(&file, &damaged).unwrap();
+    assert_eq!(computed(dir, &["a", "bb", "ccc"]), 1);
+    assert_eq!(computed(dir, &["a", "bb", "ccc"]), 0, "and was mended");
+
+    // The last record torn by an interruption.
+    std::fs::write(&file, &whole[..whole.len() - 5]).unwrap();
+    assert_eq!(computed(dir, &["a", "bb", "ccc", "dddd"]), 2);
+    assert_eq!(computed(dir, &["a", "bb", "ccc", "dddd"]), 0);
+
+    // A file of something else.
+    std::fs::write(&file, b"not a cache at all").unwrap();
+    assert_eq!(computed(dir, &["a", "bb"]), 2);
+    assert_eq!(computed(dir, &["a", "bb"]), 0);
+}
+
+#[test]
+fn processes_may_share_a_cache() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts: Vec<String> = (0..200).map(|i| format!("{i} text")).collect();
+    // Each opens the file for itself, as a process would.
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            let (dir, texts) = (dir.path(), &texts);
+            scope.spawn(move || {
+                for chunk in texts[part * 40..part * 40 + 80].chunks(7) {
+                    let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+                    computed(dir, &chunk);
+                }
+            });
+        }
+    });
+    let all: Vec<&str> = texts.iter().map(String::as_str).collect();
+    assert_eq!(computed(dir.path(), &all), 0);
+}

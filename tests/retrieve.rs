@@ -1,0 +1,264 @@
+//! Rankings and metrics against reference implementations and brute force.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use knockon::embed::{Embedder, Role, Vectors};
+use knockon::retrieve::metrics::Judgements;
+use knockon::retrieve::{
+    Bm25Params, Bm25Retriever, DenseIndex, DenseRetriever, Hit, Ranking, Request, Retriever, tokens,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+use serde_json::Value;
+
+fn reference<T: for<'a> Deserialize<'a>>(json: &str) -> T {
+    serde_json::from_str(json).unwrap()
+}
+
+/// A ranking of these passages in this order.
+fn ranking(passages: &[u32]) -> Ranking {
+    passages.iter().map(|&passage| Hit { passage, score: 0.0 }).collect()
+}
+
+fn all<'a>(queries: &[&'a str]) -> Vec<Request<'a>> {
+    queries.iter().map(|query| Request { query, candidates: None }).collect()
+}
+
+#[test]
+fn metrics_agree_with_trec_eval() {
+    #[derive(Deserialize)]
+    struct Case {
+        gains: Vec<(u32, f64)>,
+        ranking: Vec<u32>,
+        recall: Vec<f64>,
+        ndcg: Vec<f64>,
+        hit: Vec<f64>,
+        reciprocal_rank: f64,
+    }
+    #[derive(Deserialize)]
+    struct Reference {
+        cuts: Vec<usize>,
+        cases: Vec<Case>,
+    }
+    let reference: Reference = reference(include_str!("data/retrieve/metrics.json"));
+    for case in &reference.cases {
+        let judged = Judgements::graded(case.gains.iter().copied());
+        let ranking = ranking(&case.ranking);
+        let mut pairs = vec![(judged.reciprocal_rank(&ranking), case.reciprocal_rank)];
+        for (at, &k) in reference.cuts.iter().enumerate() {
+            pairs.push((judged.recall(&ranking, k), case.recall[at]));
+            pairs.push((judged.ndcg(&ranking, k), case.ndcg[at]));
+            pairs.push((judged.hit(&ranking, k), case.hit[at]));
+        }
+        for (ours, theirs) in pairs {
+            assert!((ours - theirs).abs() < 1e-9, "{ours} {theirs}");
+        }
+    }
+}
+
+#[test]
+fn metrics_by_hand() {
+    let judged = Judgements::binary([7, 3]);
+    let found = ranking(&[5, 3, 9, 7]);
+    assert_eq!(judged.recall(&found, 2), 0.5);
+    assert_eq!(judged.reciprocal_rank(&found), 0.5);
+    assert_eq!(judged.reciprocal_rank_at(&found, 1), 0.0);
+    let by_hand = (1.0 / 3f64.log2() + 1.0 / 5f64.log2()) / (1.0 + 1.0 / 3f64.log2());
+    assert!((judged.ndcg(&found, 10) - by_hand).abs() < 1e-15);
+    let nothing = Judgements::graded([(3, 0.0)]);
+    assert!(nothing.is_empty());
+    assert_eq!((nothing.recall(&found, 5), nothing.ndcg(&found, 5)), (0.0, 0.0));
+}
+
+#[test]
+fn words_are_lower_case_runs_of_letters_and_digits() {
+    assert_eq!(
+        tokens("Don't RENEW: Straße_42, ÉTÉ (§7.1)"),
+        ["don", "t", "renew", "straße", "42", "été", "7", "1"]
+    );
+}
+
+#[test]
+fn bm25_ranks_as_bm25s_does() {
+    #[derive(Deserialize)]
+    struct Reference {
+        passages: Vec<String>,
+        queries: Vec<String>,
+        expected: Vec<Vec<(u32, f64)>>,
+    }
+    let reference: Reference = reference(include_str!("data/retrieve/bm25.json"));
+    let texts: Vec<&str> = reference.passages.iter().map(String::as_str).collect();
+    let queries: Vec<&str> = reference.queries.iter().map(String::as_str).collect();
+    let bm25 = Bm25Retriever::new(&texts, Bm25Params::default()).unwrap();
+    let found = bm25.search(&all(&queries), 20, &|_| {}).unwrap();
+    for (found, expected) in found.iter().zip(&reference.expected) {
+        let passages = |hits: &[Hit]| hits.iter().map(|hit| hit.passage).collect::<Vec<_>>();
+        assert_eq!(passages(found), expected.iter().map(|e| e.0).collect::<Vec<_>>());
+        for (hit, (_, score)) in found.iter().zip(expected) {
+            assert!((f64::from(hit.score) - score).abs() < 1e-5);
+        }
+    }
+
+    // With candidates: the full ranking, less the passages that are none.
+    let candidates: Vec<u32> = (0..200).filter(|p| p % 3 == 0).collect();
+    let full = bm25.search(&all(&queries), 200, &|_| {}).unwrap();
+    let requests: Vec<Request> =
+        queries.iter().map(|query| Request { query, candidates: Some(&candidates) }).collect();
+    let filtered = bm25.search(&requests, 20, &|_| {}).unwrap();
+    for (full, filtered) in full.iter().zip(filtered) {
+        let expected: Ranking =
+            full.iter().copied().filter(|hit| hit.passage % 3 == 0).take(20).collect();
+        assert_eq!(filtered, expected);
+    }
+}
+
+#[test]
+fn bad_candidates_and_parameters_are_refused() {
+    let bm25 = Bm25Retriever::new(&["a", "b", "c"], Bm25Params::default()).unwrap();
+    let error = |candidates: &[u32]| {
+        let request = Request { query: "a", candidates: Some(candidates) };
+        bm25.search(&[request], 1, &|_| {}).unwrap_err().to_string()
+    };
+    assert!(error(&[2, 1]).contains("2 is followed by 1"));
+    assert!(error(&[1, 3]).contains("candidate 3 is not in the corpus"));
+    for (k1, b) in [(-1.0, 0.4), (f64::NAN, 0.4), (0.9, 1.1)] {
+        assert!(Bm25Retriever::new(&["a"], Bm25Params { k1, b }).is_err());
+    }
+    assert!(DenseIndex::new(Vectors { dim: 2, data: vec![0.0, f32::NAN] }).is_err());
+    assert!(DenseIndex::new(Vectors { dim: 2, data: vec![0.0; 3] }).is_err());
+}
+
+fn random_vectors(rng: &mut ChaCha8Rng, rows: usize, dim: usize) -> Vectors {
+    let mut data: Vec<f32> = (0..rows * dim).map(|_| rng.random_range(-1.0..1.0)).collect();
+    for row in data.chunks_exact_mut(dim) {
+        let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    Vectors { dim, data }
+}
+
+#[test]
+fn dense_search_equals_brute_force_in_any_batch_and_thread_count() {
+    // More than one shard of passages and one block of queries; a dimension that is no multiple
+    // of any vector register; every passage twice, so that half of all ranks are ties.
+    let (dim, half, queries, depth) = (37, 9_000, 70, 7);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut passages = random_vectors(&mut rng, half, dim);
+    passages.data.extend_from_within(..);
+    let queries = random_vectors(&mut rng, queries, dim);
+    let index = DenseIndex::new(passages.clone()).unwrap();
+    let found = index.search(&queries, depth, &|_| {}).unwrap();
+
+    for (q, found) in found.iter().enumerate() {
+        let exact = |p: usize| -> f64 {
+            let pairs = queries.row(q).iter().zip(passages.row(p));
+            pairs.map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+        };
+        let mut order: Vec<(usize, f64)> = (0..2 * half).map(|p| (p, exact(p))).collect();
+        order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        for (hit, (passage, score)) in found.iter().zip(&order) {
+            assert_eq!(hit.passage as usize, *passage, "query {q}");
+            assert!((f64::from(hit.score) - score).abs() < 1e-6);
+        }
+
+        let alone = Vectors { dim, data: queries.row(q).to_vec() };
+        assert_eq!(index.search(&alone, depth, &|_| {}).unwrap()[0], *found);
+    }
+
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(one.install(|| index.search(&queries, depth, &|_| {})).unwrap(), found);
+    assert!(index.search(&queries, 0, &|_| {}).unwrap().iter().all(Vec::is_empty));
+}
+
+/// Gives the text "n" the n-th row, and notes how many texts it was handed.
+struct Rows(Vectors, AtomicUsize);
+
+impl Embedder for Rows {
+    fn fingerprint(&self) -> &str {
+        "rows"
+    }
+
+    fn dim(&self) -> usize {
+        self.0.dim
+    }
+
+    fn embed(
+        &self,
+        role: Role,
+        texts: &[&str],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vectors> {
+        assert_eq!(role, Role::Query);
+        self.1.fetch_add(texts.len(), Ordering::Relaxed);
+        done(texts.len());
+        let rows = texts.iter().map(|text| self.0.row(text.parse().unwrap()));
+        Ok(Vectors { dim: self.0.dim, data: rows.flatten().copied().collect() })
+    }
+}
+
+#[test]
+fn dense_retriever_embeds_each_query_once_and_filters() {
+    let mut rng = ChaCha8Rng::seed_from_u64(6);
+    let passages = random_vectors(&mut rng, 500, 24);
+    let embedder = Arc::new(Rows(random_vectors(&mut rng, 2, 24), AtomicUsize::new(0)));
+    let dense = DenseRetriever::new(embedder.clone(), passages).unwrap();
+    let odd: Vec<u32> = (0..500).filter(|p| p % 2 == 1).collect();
+    let requests = [
+        Request { query: "1", candidates: Some(&odd) },
+        Request { query: "0", candidates: None },
+        Request { query: "1", candidates: None },
+        Request { query: "1", candidates: Some(&[]) },
+    ];
+    let count = AtomicUsize::new(0);
+    let done = |n| {
+        count.fetch_add(n, Ordering::Relaxed);
+    };
+    let found = dense.search(&requests, usize::MAX, &done).unwrap();
+    assert_eq!(count.into_inner(), 4);
+    assert_eq!(embedder.1.load(Ordering::Relaxed), 2);
+    let expected: Ranking = found[2].iter().copied().filter(|hit| hit.passage % 2 == 1).collect();
+    assert_eq!(found[0], expected);
+    assert_eq!((found[1].len(), found[3].len()), (500, 0));
+}
+
+#[test]
+fn bm25_on_scifact_reaches_the_published_ndcg() {
+    let data = std::env::var_os("KNOCKON_DATA").map_or("../shared/data".into(), PathBuf::from);
+    let folder = data.join("beir/scifact");
+    let Ok(corpus) = std::fs::read_to_string(folder.join("corpus.jsonl")) else {
+        println!("skipped: no SciFact in {}", folder.display());
+        return;
+    };
+    let records = |text: String| -> Vec<(String, String)> {
+        let record = |line: &str| {
+            let json: Value = serde_json::from_str(line).unwrap();
+            let field = |name: &str| json[name].as_str().unwrap_or("").to_owned();
+            (field("_id"), format!("{} {}", field("title"), field("text")))
+        };
+        text.lines().map(record).collect()
+    };
+    let passages = records(corpus);
+    let place = |id: &str| passages.iter().position(|(known, _)| known == id).unwrap() as u32;
+    let qrels = std::fs::read_to_string(folder.join("qrels/test.tsv")).unwrap();
+    let qrels: Vec<Vec<&str>> = qrels.lines().skip(1).map(|l| l.split('\t').collect()).collect();
+
+    let texts: Vec<&str> = passages.iter().map(|(_, text)| text.as_str()).collect();
+    let bm25 = Bm25Retriever::new(&texts, Bm25Params::default()).unwrap();
+    let mut total = 0.0;
+    let mut count = 0;
+    for (id, query) in records(std::fs::read_to_string(folder.join("queries.jsonl")).unwrap()) {
+        let gold = qrels.iter().filter(|row| row[0] == id);
+        let judged = Judgements::graded(gold.map(|row| (place(row[1]), row[2].parse().unwrap())));
+        if !judged.is_empty() {
+            let found = bm25.search(&all(&[&query]), 10, &|_| {}).unwrap();
+            total += judged.ndcg(&found[0], 10);
+            count += 1;
+        }
+    }
+    let ndcg = total / f64::from(count);
+    println!("nDCG@10 of BM25 on SciFact, {count} queries: {ndcg:.4}");
+    assert!(count == 300 && ndcg >= 0.65, "{ndcg}");
+}
