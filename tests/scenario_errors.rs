@@ -157,9 +157,12 @@ fn change(text: &str, kind: u8, a: usize, b: usize, c: usize) -> String {
         "!!binary ",
         "\u{0}",
     ];
-    let border = |n: usize| text.floor_char_boundary(n % (text.len() + 1));
+    let border = |n: usize| {
+        let n = n % (text.len() + 1);
+        (0..=n).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
+    };
     let (start, length) = (border(a), b % 40);
-    let end = text.ceil_char_boundary((start + length).min(text.len()));
+    let end = border((start + length).min(text.len())).max(start);
     let to = border(c);
     let (head, part, tail) = (&text[..start], &text[start..end], &text[end..]);
     match kind % 4 {

@@ -11,7 +11,7 @@ use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
 
 use super::functions::{SIGNATURES, Signature};
 use super::parse::{Fault, Parsed};
-use crate::scenario::suggest;
+use super::text::suggest;
 use crate::value::{Type, Value};
 
 /// The fields of `passage`, all of them text that may be null.
@@ -399,10 +399,7 @@ impl Checker<'_> {
 
     fn function(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Ty> {
         let name = call.func_name.as_str();
-        let target = match &call.target {
-            None => None,
-            Some(target) => Some(self.infer(target)),
-        };
+        let target = call.target.as_ref().map(|target| self.infer(target));
         let args: Vec<Option<Ty>> = call.args.iter().map(|arg| self.infer(arg)).collect();
         let named: Vec<&Signature> = SIGNATURES
             .iter()
@@ -449,7 +446,25 @@ impl Checker<'_> {
             return None;
         };
         self.literal(call, signature);
+        self.pattern(call);
         Some(Ty::Is(signature.gives))
+    }
+
+    /// A pattern written down is compiled now.
+    fn pattern(&mut self, call: &CallExpr) {
+        let ("matches", Some(arg)) = (call.func_name.as_str(), call.args.first()) else {
+            return;
+        };
+        let Node::Literal(LiteralValue::String(text)) = &arg.expr else {
+            return;
+        };
+        if let Err(error) = regex::Regex::new(text.inner()) {
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default();
+            let reason = reason.strip_prefix("error: ").unwrap_or(reason).to_owned();
+            let message = format!("`{}` is no regular expression", text.inner());
+            self.fault("bad-pattern", arg, message, reason, None);
+        }
     }
 
     /// A date or a duration written down is read now, so that a wrong one is found now.

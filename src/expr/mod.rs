@@ -3,7 +3,7 @@
 //! The language is that of the `cel` crate, with our types: an expression is parsed and type-checked
 //! once, and then run by that crate's interpreter. What differs from plain CEL:
 //!
-//! - there is one kind of number; money counts as its amount (the currency is dropped) and percent as
+//! - there is one kind of number, and `7 / 2` is 3.5; money counts as its amount (the currency is dropped) and percent as
 //!   its percent points. An expression that only names a value is that value, with its type;
 //! - `date("2024-01-31")` and `duration("60 days")` write a date and a calendar period;
 //!   `d.plus(p)`, `d.minus(p)` and `days_between(a, b)` compute with them;
@@ -18,12 +18,14 @@ mod gold;
 mod lower;
 mod parse;
 mod template;
+mod text;
 
 pub use check::{Name, PASSAGE_FIELDS, Scope};
 pub use eval::{Env, EvalError, Expr};
 pub use gold::{CorpusIndex, GoldRule};
 pub use parse::{Fault, Parsed};
 pub use template::{ParsedTemplate, Template};
+pub(crate) use text::{floor, suggest, within};
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +125,7 @@ mod tests {
             ("1 / 0", "finite"),
             ("task.day.plus(duration('9000 years'))", "calendar"),
             ("date(task.title)", "is not a date"),
-            ("task.title.matches('(')", "regex"),
+            ("task.title.matches(task.title + '(')", "regex"),
         ] {
             let error = run(source).unwrap_err();
             assert!(error.reason.contains(reason), "{source}: {}", error.reason);
@@ -150,6 +152,7 @@ mod tests {
             ("[1]", "list", ""),
             ("task", "no value by itself", ""),
             ("passage.id", "no `passage` here", ""),
+            ("task.title.matches('(')", "no regular expression", ""),
             ("task.title.length", "has no fields", ""),
             ("!has(task.titel) && 1", "no field `titel`", "title"),
             ("has(task.title) + 1", "yes_no and number", ""),

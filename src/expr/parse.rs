@@ -6,6 +6,8 @@ use std::ops::Range;
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, SourceInfo};
 
+use super::text::within;
+
 /// Longer sources are refused: the parser recurses, and a tree from here on could exhaust the stack.
 const MAX_BYTES: usize = 2000;
 
@@ -177,12 +179,6 @@ pub(super) fn children<'a>(node: &'a IdedExpr, visit: &mut dyn FnMut(&'a IdedExp
                 .for_each(visit);
         }
     }
-}
-
-/// `span` cut to the text and moved outwards to character borders.
-fn within(text: &str, span: Range<usize>) -> Range<usize> {
-    let end = text.ceil_char_boundary(span.end.min(text.len()));
-    text.floor_char_boundary(span.start.min(end))..end
 }
 
 /// The word at a line and column (both from 1), or the text's end.

@@ -154,6 +154,11 @@ impl Resolver<'_> {
         let mut bare = vec![false; steps.len()];
         for entry in entries {
             let entry = &entry.value;
+            if entry.id.value.trim().is_empty() {
+                let mistake =
+                    Diagnostic::new("bad-name", entry.id.span.clone(), "an arm has no name");
+                self.found.push(mistake.label("reports list arms by this"));
+            }
             let corpora = self.swaps(entry, world);
             self.arm_settings(entry, steps, &embedders);
             let retrieval = steps.iter().enumerate().map(|(i, draft)| {

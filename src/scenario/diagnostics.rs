@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::expr::{floor, within};
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
@@ -70,7 +72,7 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// The line and column, both from 1, the column in characters.
     pub fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
-        let start = self.source.floor_char_boundary(diagnostic.span.start.min(self.source.len()));
+        let start = floor(&self.source, diagnostic.span.start);
         let before = &self.source[..start];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
@@ -88,8 +90,7 @@ impl Diagnostics {
 
     fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         let cut = |span: &Range<usize>| {
-            let end = self.source.ceil_char_boundary(span.end.min(self.source.len()));
-            let start = self.source.floor_char_boundary(span.start.min(end));
+            let Range { start, end } = within(&self.source, span.clone());
             // A caret under the first line says where; the rest of a long value would only push it apart.
             let line = self.source[start..end].split('\n').next().unwrap_or("");
             start..start + line.trim_end().len()

@@ -13,6 +13,7 @@
 mod arms;
 mod de;
 mod diagnostics;
+mod kinds;
 mod node;
 mod places;
 mod resolve;
@@ -251,7 +252,7 @@ fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagn
     let raw = match node::parse(text, &mut found) {
         Ok(raw) => raw,
         Err(mistake) => {
-            found.push(mistake);
+            found.push(*mistake);
             return Err(found);
         }
     };
@@ -277,11 +278,4 @@ fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagn
         }
         None => Err(resolver.found),
     }
-}
-
-/// The known name nearest to `name`, as help, where one is near enough to be meant.
-pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let near = known.into_iter().map(|k| (strsim::damerau_levenshtein(name, k), k)).min()?;
-    let far = name.chars().count().max(3) / 3;
-    (near.0 <= far && near.0 > 0).then(|| format!("did you mean `{}`?", near.1))
 }

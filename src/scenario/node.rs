@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle};
 
 use super::diagnostics::Diagnostic;
+use crate::expr::floor;
 
 const MAX_DEPTH: usize = 32;
 const MAX_NODES: usize = 100_000;
@@ -105,9 +106,9 @@ struct Open {
 
 /// Reads the one document in `text`. Duplicate keys are reported to `found`, and the first is kept.
 /// The error is a mistake past which nothing can be read.
-pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Diagnostic> {
+pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box<Diagnostic>> {
     let broken = |span: Range<usize>, message: String, label: &str| {
-        Diagnostic::new("yaml-syntax", span, message).label(label)
+        Box::new(Diagnostic::new("yaml-syntax", span, message).label(label))
     };
     let mut anchors: BTreeMap<usize, Node> = BTreeMap::new();
     let mut open: Vec<Open> = Vec::new();
@@ -117,14 +118,12 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Dia
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-            let at = text.floor_char_boundary(at);
+            let at = floor(text, at);
             let message =
                 format!("this is not YAML: {}", error.info().lines().next().unwrap_or(""));
             broken(at..next_char(text, at), message, "the reader stopped here")
         })?;
-        let byte = |offset: Option<usize>| {
-            text.floor_char_boundary(offset.unwrap_or(text.len()).min(text.len()))
-        };
+        let byte = |offset: Option<usize>| floor(text, offset.unwrap_or(text.len()));
         let start = byte(span.start.byte_offset());
         let span = start..byte(span.end.byte_offset()).max(start);
         let (node, anchor) = match event {
@@ -220,7 +219,7 @@ fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     span.start..span.start + text[span.clone()].trim_end().len()
 }
 
-fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Diagnostic> {
+fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagnostic>> {
     let mut entries: Vec<(Key, Node)> = Vec::new();
     let mut items = items.into_iter();
     while let (Some(key), Some(value)) = (items.next(), items.next()) {
@@ -233,7 +232,9 @@ fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Diagnostic
             Tree::List(_) | Tree::Map(_) => {
                 let message = "a list or map stands where a key is expected".to_owned();
                 let label = "a key is a text; a text that starts with `{` or `[` needs quotes";
-                return Err(Diagnostic::new("yaml-syntax", key.span, message).label(label));
+                return Err(Box::new(
+                    Diagnostic::new("yaml-syntax", key.span, message).label(label),
+                ));
             }
         };
         if let Some((first, _)) = entries.iter().find(|(k, _)| k.name == name) {
@@ -259,10 +260,8 @@ fn scalar(text: &str) -> Tree {
         _ => {}
     }
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        if let Ok(n) = text.parse::<i128>() {
-            return Tree::Whole(n);
-        }
+    if let (true, Ok(n)) = (digits.bytes().all(|b| b.is_ascii_digit()), text.parse::<i128>()) {
+        return Tree::Whole(n);
     }
     let numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && digits.bytes().any(|b| b.is_ascii_digit())

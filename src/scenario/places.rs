@@ -20,7 +20,7 @@ pub(super) fn place(
     let (content, offset) = if quoted { (&raw[1..raw.len() - 1], 1) } else { (raw, 0) };
     let dense = |text: &str| {
         let kept = text.char_indices().filter(|(_, c)| !c.is_whitespace());
-        kept.map(|(i, c)| (i, c)).collect::<Vec<(usize, char)>>()
+        kept.collect::<Vec<(usize, char)>>()
     };
     let (inside, outside) = (dense(value), dense(content));
     // A block starts with its `|` or `>` and perhaps a comment: align at the end.

@@ -8,7 +8,8 @@ use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
 use super::node::Node;
 use super::written::{self, File};
-use super::{InputFile, Method, Scenario, Simulation, suggest};
+use super::{InputFile, Method, Scenario, Simulation};
+use crate::expr::suggest;
 use crate::value::Type;
 use crate::world::{Corpus, Table, TaskSet};
 

@@ -10,8 +10,8 @@ use serde_json::Value as Json;
 
 use super::diagnostics::Diagnostic;
 use super::node::{Node, Tree};
-use super::suggest;
 use super::written::File;
+use crate::expr::suggest;
 
 /// The JSON Schema of a scenario file.
 pub fn schema() -> &'static Json {

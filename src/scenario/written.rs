@@ -335,3 +335,20 @@ pub(super) enum Method {
     Exact,
     MonteCarlo,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde::de::IntoDeserializer;
+    use serde::de::value::Error;
+
+    use super::Preset;
+
+    #[test]
+    fn a_preset_is_called_what_is_written() {
+        for name in crate::scenario::PRESETS {
+            let deserializer: serde::de::value::StrDeserializer<Error> = name.into_deserializer();
+            assert_eq!(Preset::deserialize(deserializer).unwrap().name(), name);
+        }
+    }
+}

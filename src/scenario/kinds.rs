@@ -1,0 +1,383 @@
+//! What each kind of step demands: its references, its expressions, the type it puts out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::places::place;
+use super::resolve::{Resolver, World, texts};
+use super::steps::{Draft, phrasings};
+use super::written::{LookupEntry, ReadEntry, RetrieveEntry, RuleEntry};
+use super::{Gold, Query, Retrieve, Rule, StepKind};
+use crate::expr::{
+    Env, Expr, Fault, GoldRule, Name, Parsed, ParsedTemplate, Scope, Template, suggest,
+};
+use crate::value::{Type, Value};
+
+impl Resolver<'_> {
+    pub fn retrieve(
+        &mut self,
+        entry: &RetrieveEntry,
+        id: &At<String>,
+        world: &World,
+        scope: &Scope,
+    ) -> Option<Retrieve> {
+        let corpus = self.refer("corpus", "unknown-corpus", &entry.corpus, &world.corpus_names);
+        match (&entry.query, &entry.queries) {
+            (Some(_), Some(queries)) => {
+                let message = format!("the step `{}` has both `query` and `queries`", id.value);
+                self.found.push(
+                    Diagnostic::new("query-or-queries", queries.span.clone(), message)
+                        .label("give one query, or a list of phrasings"),
+                );
+            }
+            (None, None) if !self.spoilt(&(id.span.start..entry.gold.span.end)) => {
+                let message = format!("the step `{}` has no query", id.value);
+                self.found.push(
+                    Diagnostic::new("query-or-queries", id.span.clone(), message)
+                        .label("give it `query: TEXT`, or `queries` with several phrasings"),
+                );
+            }
+            (None, Some(queries)) if queries.value.is_empty() && !self.spoilt(&queries.span) => {
+                self.found.push(
+                    Diagnostic::new("empty-value", queries.span.clone(), "`queries` is empty")
+                        .label("at least one phrasing goes here"),
+                );
+            }
+            _ => {}
+        }
+        let mut queries = Vec::new();
+        for (text, weight) in phrasings(entry) {
+            let template = self.template(text, scope);
+            let number = weight.map_or(1.0, |at| at.value);
+            if let Some(weight) = weight.filter(|_| number <= 0.0) {
+                let message = format!("the weight of a query cannot be {number}");
+                self.found.push(
+                    Diagnostic::new("bad-weight", weight.span.clone(), message)
+                        .label("allowed: a number above zero")
+                        .help(
+                            (number == 0.0)
+                                .then(|| "leave the phrasing out to never use it".to_owned()),
+                        ),
+                );
+            }
+            queries.extend(template.map(|template| Query { template, weight: number }));
+        }
+        let total: f64 = queries.iter().map(|query| query.weight).sum();
+        queries.iter_mut().for_each(|query| query.weight /= total);
+        let entity = entry
+            .entity
+            .as_ref()
+            .map(|entity| self.expr(entity, scope, Some(("entity", Type::Text))));
+        if let Some(top_k) = &entry.top_k {
+            self.at_least_one("top_k", top_k);
+        }
+        let filter = entry.entity_filter.as_ref().filter(|filter| filter.value);
+        if let (Some(filter), None) = (filter, &entry.entity) {
+            let message = format!("the step `{}` has no `entity` to filter by", id.value);
+            self.found.push(
+                Diagnostic::new("setting-unused", filter.span.clone(), message)
+                    .label("give it an `entity`, or leave this out"),
+            );
+        }
+        let gold = if entry.gold.value == "listed" {
+            self.listed(id, entry, world);
+            Some(Gold::Listed)
+        } else {
+            let none = BTreeMap::new();
+            let scope = Scope { task: world.fields.as_ref(), passage: true, steps: &none };
+            let expr = self.expr(&entry.gold, &scope, Some(("gold", Type::YesNo)));
+            expr.map(|expr| Gold::Rule(GoldRule::new(&expr)))
+        };
+        let entity = match entity {
+            None => None,
+            Some(entity) => Some(entity?),
+        };
+        Some(Retrieve { corpus: corpus?, queries, gold: gold?, entity })
+    }
+
+    /// The task file lists gold passages for the step, and the corpora that it searches have them.
+    fn listed(&mut self, id: &At<String>, entry: &RetrieveEntry, world: &World) {
+        let (Some(tasks), gold) = (&world.tasks, &entry.gold) else {
+            return;
+        };
+        if !tasks.tasks.iter().any(|task| task.gold.contains_key(&id.value)) {
+            let message = format!("no task lists gold passages for the step `{}`", id.value);
+            self.found.push(
+                Diagnostic::new("no-gold", gold.span.clone(), message).label(format!(
+                    "`listed` needs the column `gold.{}` in the task file",
+                    id.value
+                )),
+            );
+        }
+        let base = entry.corpus.value.clone();
+        let swapped = self.swapped(&base).into_iter().map(|(_, to)| to);
+        let searched: Vec<String> = std::iter::once(base).chain(swapped).collect();
+        for corpus in searched {
+            let index = world.corpus_names.iter().position(|name| *name == corpus);
+            let Some(corpus_read) = index.and_then(|i| world.corpora[i].as_ref()) else {
+                continue;
+            };
+            let ids: BTreeSet<&str> = corpus_read.passages.iter().map(|p| p.id.as_str()).collect();
+            let listed = tasks.tasks.iter().flat_map(|task| {
+                task.gold.get(&id.value).into_iter().flatten().map(move |gold| (task, gold))
+            });
+            let absent: Vec<_> = listed.filter(|(_, gold)| !ids.contains(gold.as_str())).collect();
+            if let Some((task, passage)) = absent.first() {
+                let message = format!(
+                    "the task `{}` lists the passage `{passage}` for the step `{}`, which `{corpus}` does not have",
+                    task.id, id.value
+                );
+                let more = match absent.len() {
+                    1 => "the only such id".to_owned(),
+                    n => format!("one of {n} such ids"),
+                };
+                let help = suggest(passage, ids.iter().copied());
+                self.found.push(
+                    Diagnostic::new("no-gold", gold.span.clone(), message).label(more).help(help),
+                );
+            }
+        }
+    }
+
+    pub fn read_step(
+        &mut self,
+        entry: &ReadEntry,
+        world: &World,
+        names: &BTreeMap<String, Name>,
+        earlier: &[Draft],
+    ) -> Option<(StepKind, Type)> {
+        let ids: Vec<String> = self.ids("steps");
+        let passages = names.iter().filter(|(_, name)| **name == Name::Passages);
+        let passages: Vec<&str> = passages.map(|(id, _)| id.as_str()).collect();
+        if !ids.contains(&entry.from.value) {
+            let message = format!("there is no step `{}`", entry.from.value);
+            self.found.push(
+                Diagnostic::new("unknown-step", entry.from.span.clone(), message)
+                    .label(format!("retrieve steps: {}", passages.join(", ")))
+                    .help(suggest(&entry.from.value, passages.iter().copied())),
+            );
+            return None;
+        }
+        let from = earlier.iter().position(|draft| draft.id.value == entry.from.value)?;
+        if earlier[from].is_other_than_retrieve() {
+            let message = format!("`{}` finds no passages to read from", entry.from.value);
+            let label = format!("a retrieve step goes here: {}", passages.join(", "));
+            self.found.push(
+                Diagnostic::new("not-retrieve", entry.from.span.clone(), message)
+                    .label(label)
+                    .also(earlier[from].id.span.clone(), "declared here"),
+            );
+            return None;
+        }
+        let base = earlier[from].retrieve()?.corpus.value.clone();
+        let ty = self.stated(entry, &base, None, world);
+        for (arm, to) in self.swapped(&base) {
+            let other = self.stated(entry, &to, Some(&arm), world);
+            if let (Some(ty), Some(other)) = (ty, other)
+                && ty != other
+            {
+                let message = format!(
+                    "`{}` is a {ty} in `{base}` and a {other} in `{to}`",
+                    entry.field.value
+                );
+                self.found.push(
+                    Diagnostic::new("type-error", entry.field.span.clone(), message)
+                        .label("a step has one type")
+                        .note(format!("the arm `{arm}` puts `{to}` in the place of `{base}`")),
+                );
+            }
+        }
+        Some((StepKind::Read { from, field: entry.field.value.clone() }, ty?))
+    }
+
+    /// The corpora that arms put in the place of `base`, with the first arm that does.
+    fn swapped(&self, base: &str) -> Vec<(String, String)> {
+        let mut swaps: Vec<(String, String)> = Vec::new();
+        for arm in self.raw.get("arms").map_or(&[][..], |arms| arms.items()) {
+            let to = arm.get("corpora").and_then(|c| c.get(base)).and_then(|c| c.text());
+            let id = arm.get("id").and_then(|id| id.text());
+            if let (Some(to), Some(id)) = (to, id)
+                && to != base
+                && !swaps.iter().any(|(_, t)| t == to)
+            {
+                swaps.push((id.to_owned(), to.to_owned()));
+            }
+        }
+        swaps
+    }
+
+    /// The type of the field in a corpus; nothing is said of a corpus that could not be read.
+    fn stated(
+        &mut self,
+        entry: &ReadEntry,
+        corpus: &str,
+        arm: Option<&str>,
+        world: &World,
+    ) -> Option<Type> {
+        let index = world.corpus_names.iter().position(|name| name == corpus)?;
+        let fields = world.corpora[index].as_ref()?.fields();
+        if let Some(ty) = fields.get(entry.field.value.as_str()) {
+            return Some(*ty);
+        }
+        let known: Vec<&str> = fields.keys().copied().collect();
+        let message = format!("no passage of `{corpus}` states the field `{}`", entry.field.value);
+        let label = match known.as_slice() {
+            [] => "its passages state no facts at all".to_owned(),
+            known => format!("stated there: {}", known.join(", ")),
+        };
+        let mut diagnostic = Diagnostic::new("unknown-field", entry.field.span.clone(), message)
+            .label(label)
+            .help(suggest(&entry.field.value, known));
+        if let Some(arm) = arm {
+            diagnostic = diagnostic.note(format!("the arm `{arm}` searches `{corpus}`"));
+        }
+        self.found.push(diagnostic);
+        None
+    }
+
+    pub fn lookup(
+        &mut self,
+        entry: &LookupEntry,
+        world: &World,
+        scope: &Scope,
+    ) -> Option<(StepKind, Type)> {
+        let key = self.expr(&entry.key, scope, None);
+        let table = self.refer("table", "unknown-table", &entry.table, &world.table_names)?;
+        let columns = &world.tables[table].as_ref()?.columns;
+        let names: Vec<String> = columns.keys().cloned().collect();
+        self.refer("column", "unknown-column", &entry.column, &names)?;
+        let column = entry.column.value.clone();
+        let ty = columns[&column];
+        Some((StepKind::Lookup { table, key: key?, column }, ty))
+    }
+
+    pub fn act(
+        &mut self,
+        id: &At<String>,
+        rules: &At<Vec<At<RuleEntry>>>,
+        hold: Option<&At<Vec<At<String>>>>,
+        scope: &Scope,
+    ) -> Option<StepKind> {
+        let spoilt = self.spoilt(&rules.span);
+        if rules.value.is_empty() && !spoilt {
+            let message = format!("the step `{}` has no rule", id.value);
+            self.found.push(
+                Diagnostic::new("no-reachable-rule", rules.span.clone(), message)
+                    .label("write `- {if: CEL, do: ACTION}`, and last `- {do: ACTION}`"),
+            );
+        }
+        let mut resolved = Vec::new();
+        let mut always: Option<Range<usize>> = None;
+        let mut dead = Vec::new();
+        for rule in &rules.value {
+            let condition = rule.value.condition.as_ref();
+            let expr = condition.map(|c| self.expr(c, scope, Some(("if", Type::YesNo))));
+            // A condition that names nothing is the same for every run.
+            let constant = expr.iter().flatten().find(|e| e.is_constant());
+            let constant = constant.and_then(|e| e.eval(&Env::default()).ok().flatten());
+            let here = condition.map_or(rule.value.action.span.clone(), |c| c.span.clone());
+            if let Some(first) = &always {
+                let message = format!("no run ever reaches `{}`", rule.value.action.value);
+                dead.push(
+                    Diagnostic::new("unreachable-rule", here, message)
+                        .label("the rules after one that always applies are never tried")
+                        .also(first.clone(), "this always applies"),
+                );
+            } else if constant == Some(Value::YesNo(false)) {
+                let message = format!("no run ever reaches `{}`", rule.value.action.value);
+                let label = "this condition is never true";
+                dead.push(Diagnostic::new("unreachable-rule", here, message).label(label));
+            } else if condition.is_none() || constant == Some(Value::YesNo(true)) {
+                always = Some(here);
+            }
+            let label = rule.value.action.value.clone();
+            match expr {
+                None => resolved.push(Rule { condition: None, label }),
+                Some(expr) => {
+                    resolved.extend(expr.map(|e| Rule { condition: Some(e), label }));
+                }
+            }
+        }
+        if !dead.is_empty() && dead.len() == rules.value.len() {
+            let message = format!("no rule of the step `{}` can ever apply", id.value);
+            self.found.push(
+                Diagnostic::new("no-reachable-rule", id.span.clone(), message)
+                    .label("every condition below is always false"),
+            );
+        } else {
+            self.found.extend(dead);
+        }
+        let labels: BTreeSet<String> =
+            rules.value.iter().map(|rule| rule.value.action.value.clone()).collect();
+        let hold = hold.map_or(&[][..], |hold| &hold.value);
+        for label in hold.iter().filter(|label| !labels.contains(&label.value) && !spoilt) {
+            let known: Vec<&str> = labels.iter().map(String::as_str).collect();
+            let message = format!("no rule leads to `{}`", label.value);
+            self.found.push(
+                Diagnostic::new("unknown-action", label.span.clone(), message)
+                    .label(format!("the rules lead to {}", known.join(", ")))
+                    .help(suggest(&label.value, known)),
+            );
+        }
+        Some(StepKind::Act { rules: resolved, hold: texts(hold) })
+    }
+
+    /// A checked expression; `wants` names its role and the type that goes there.
+    pub fn expr(
+        &mut self,
+        at: &At<String>,
+        scope: &Scope,
+        wants: Option<(&str, Type)>,
+    ) -> Option<Expr> {
+        let checked = match Parsed::new(&at.value) {
+            Ok(parsed) => parsed.check(scope),
+            Err(fault) => Err(vec![fault]),
+        };
+        let expr = match checked {
+            Ok(expr) => expr,
+            Err(faults) => {
+                self.faults(at, faults);
+                return None;
+            }
+        };
+        if let (Some((role, wanted)), Some(found)) = (wants, expr.ty())
+            && wanted != found
+        {
+            let message = format!("`{role}` is a {wanted}; this expression gives a {found}");
+            self.found.push(
+                Diagnostic::new("type-error", at.span.clone(), message)
+                    .label(format!("a {wanted} goes here")),
+            );
+            return None;
+        }
+        if expr.is_constant()
+            && let Err(error) = expr.eval(&Env::default())
+        {
+            let message = format!("this expression never has a value: {}", error.reason);
+            self.found.push(
+                Diagnostic::new("never-a-value", at.span.clone(), message)
+                    .label("it names nothing that could change"),
+            );
+            return None;
+        }
+        Some(expr)
+    }
+
+    fn template(&mut self, at: &At<String>, scope: &Scope) -> Option<Template> {
+        let checked = ParsedTemplate::new(&at.value).and_then(|parsed| parsed.check(scope));
+        checked.map_err(|faults| self.faults(at, faults)).ok()
+    }
+
+    fn faults(&mut self, at: &At<String>, faults: Vec<Fault>) {
+        for fault in faults {
+            let span = place(self.file, &at.span, &at.value, &fault.span);
+            self.found.push(
+                Diagnostic::new(fault.code, span, fault.message)
+                    .label(fault.label)
+                    .help(fault.help),
+            );
+        }
+    }
+}
