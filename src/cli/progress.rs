@@ -72,7 +72,7 @@ impl Drop for Batch {
 }
 
 impl search::Watch for Bars {
-    fn searching(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_> {
+    fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_> {
         let batch = Batch(self.bar(label, total));
         Box::new(move |n| {
             let Batch(bar) = &batch;

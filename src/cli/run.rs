@@ -1,19 +1,13 @@
 //! `knockon run`: a scenario in, the table and the CSVs out.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use anyhow::Context;
 
 use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, colour, report_folder};
-use crate::embed::{self, CachedEmbedder, Embedder, Role};
 use crate::report;
-use crate::retrieve::{Bm25Params, Bm25Retriever, DenseRetriever, Retriever};
 use crate::run;
-use crate::scenario::{self, EmbedderKind, Scenario};
+use crate::scenario::{self, Scenario};
 
 /// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
 #[derive(clap::Args)]
@@ -53,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(WRONG_USE));
     };
     let bars = Bars::new();
-    let models = Models::new(&scenario, &bars);
+    let models = run::Models::new(&scenario, &bars, None);
     let result =
         run::run(&scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &bars);
     bars.clear();
@@ -93,53 +87,4 @@ fn pick_arms(scenario: &Scenario, asked: &[String]) -> Option<Vec<usize>> {
         }
     }
     Some(picked)
-}
-
-/// The scenario's models, each loaded once, when an arm first asks for it.
-struct Models<'a> {
-    scenario: &'a Scenario,
-    bars: &'a Bars,
-    loaded: RefCell<Vec<Option<Arc<dyn Embedder>>>>,
-}
-
-impl<'a> Models<'a> {
-    fn new(scenario: &'a Scenario, bars: &'a Bars) -> Models<'a> {
-        let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
-        Models { scenario, bars, loaded }
-    }
-
-    fn open(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        let corpus = &self.scenario.corpora[corpus];
-        let texts: Vec<&str> = corpus.passages.iter().map(|p| p.text.as_str()).collect();
-        let declared = &self.scenario.embedders[embedder];
-        let settings = match &declared.kind {
-            EmbedderKind::Bm25 { k1, b } => {
-                return Ok(Box::new(Bm25Retriever::new(&texts, Bm25Params { k1: *k1, b: *b })?));
-            }
-            EmbedderKind::Model(settings) => settings,
-        };
-        let slot = self.loaded.borrow()[embedder].clone();
-        let model = match slot {
-            Some(model) => model,
-            None => {
-                let model: Arc<dyn Embedder> = embed::open(settings)
-                    .and_then(|model| CachedEmbedder::new(model, None))
-                    .map(Arc::new)
-                    .with_context(|| format!("embedder '{}'", declared.name))?;
-                self.loaded.borrow_mut()[embedder] = Some(model.clone());
-                model
-            }
-        };
-        let label = format!("{}: embedding {}", declared.name, corpus.name);
-        let bar = self.bars.bar(&label, texts.len());
-        let passages = model.embed(Role::Passage, &texts, &|n| bar.inc(n as u64))?;
-        bar.finish_and_clear();
-        Ok(Box::new(DenseRetriever::new(model, passages)?))
-    }
-
-    /// Of the models that were loaded.
-    fn fingerprints(&self) -> Vec<Option<String>> {
-        let loaded = self.loaded.borrow();
-        loaded.iter().map(|m| m.as_ref().map(|m| m.fingerprint().to_owned())).collect()
-    }
 }

@@ -20,9 +20,10 @@ pub type Found = HashMap<Ask, Ranking>;
 /// Makes the retriever for an embedder and a corpus, by their indices in the scenario.
 pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
 
-/// Told of a batch of searches: its label and size, and then of progress.
+/// Told of a batch of work: its label and size, and then of what is done. The batch is over when
+/// what is returned is dropped.
 pub trait Watch: Sync {
-    fn searching(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
+    fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
 }
 
 /// Retrievers by (embedder, corpus), opened when first asked, and all answers so far.
@@ -72,7 +73,7 @@ impl<'a> Searches<'a> {
             .collect();
         if !requests.is_empty() {
             let name = &scenario.embedders[embedder].name;
-            let done = self.watch.searching(&format!("searching with {name}"), requests.len());
+            let done = self.watch.batch(&format!("searching with {name}"), requests.len());
             let rankings = shelf.retriever.search(&requests, self.depth, &*done)?;
             shelf.found.extend(new.into_iter().cloned().zip(rankings));
         }

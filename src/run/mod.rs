@@ -11,10 +11,12 @@ use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
 use crate::scenario::{Method, Scenario};
 
+mod models;
 pub mod record;
 mod summary;
 mod tally;
 
+pub use models::Models;
 pub use record::Record;
 
 /// Told how a run goes on; every call may come before a long wait.
@@ -31,7 +33,7 @@ pub trait Watch: crate::compile::search::Watch {
 pub struct Quiet;
 
 impl crate::compile::search::Watch for Quiet {
-    fn searching(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
+    fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
         Box::new(|_| {})
     }
 }
@@ -78,7 +80,7 @@ pub fn run(
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let deepest = scenario.arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
     let depth = deepest.max().unwrap_or(0).max(QUALITY_DEPTH);
-    let mut searches = Searches::new(open, as_search_watch(watch), depth);
+    let mut searches = Searches::new(open, watch, depth);
     let mut tallies = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, Forced::Nothing, watch)?;
@@ -86,10 +88,6 @@ pub fn run(
     }
     tally::same_oracle(scenario, &tallies)?;
     summary::record(scenario, tallies)
-}
-
-fn as_search_watch(watch: &dyn Watch) -> &dyn crate::compile::search::Watch {
-    watch
 }
 
 /// Compiles and solves every task under one arm.

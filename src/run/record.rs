@@ -145,7 +145,9 @@ pub struct TaskRecord {
 }
 
 impl TaskRecord {
+    /// P(outcome is not correct).
     pub fn failure(&self) -> f64 {
-        self.outcomes[1..].iter().sum()
+        // The parts are rounded each: their sum may pass one by a bit.
+        self.outcomes[1..].iter().sum::<f64>().min(1.0)
     }
 }

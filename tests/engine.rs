@@ -1,0 +1,139 @@
+//! The engine on the shipped scenarios: the oracle agrees with itself, exact agrees with sampling,
+//! and nothing depends on threads.
+
+use std::path::{Path, PathBuf};
+
+use knockon::compile::Forced;
+use knockon::compile::search::Searches;
+use knockon::expr::CorpusIndex;
+use knockon::report;
+use knockon::run::{self, Models, Quiet, Ran};
+use knockon::scenario::{self, Method, Scenario};
+use knockon::world::import::cuad;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Vectors of the tests' models, kept between the runs of the tests.
+fn cache() -> PathBuf {
+    root().join("target/tmp/vectors")
+}
+
+fn load(path: &Path) -> Scenario {
+    scenario::load(path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+}
+
+/// The default scenario and, where the data is there, those on CUAD.
+fn shipped() -> Vec<Scenario> {
+    let scenarios = root().join("scenarios");
+    let mut all = vec![load(&scenarios.join("renewal_desk.yaml"))];
+    let data = std::env::var_os("KNOCKON_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    if data.join("cuad").is_dir() {
+        let dir = tempfile::tempdir().unwrap();
+        cuad::read(&data.join("cuad"), 800)
+            .and_then(|import| import.write(&dir.path().join("cuad"), cuad::Prefix::Both))
+            .unwrap();
+        for name in ["cuad_renewal.yaml", "cuad_governing_law.yaml", "cuad_consent.yaml"] {
+            std::fs::copy(scenarios.join(name), dir.path().join(name)).unwrap();
+            all.push(load(&dir.path().join(name)));
+        }
+    } else {
+        println!("skipped: the CUAD scenarios (no data in {})", data.display());
+    }
+    all
+}
+
+/// The arms whose retrievers need no transformer: quick without optimisation, too.
+fn quick_arms(scenario: &Scenario) -> Vec<usize> {
+    let quick = ["bm25", "potion"];
+    (0..scenario.arms.len()).filter(|&a| quick.contains(&scenario.arms[a].id.as_str())).collect()
+}
+
+fn csvs(scenario: &Scenario, arms: &[usize]) -> Vec<(&'static str, String)> {
+    let cache = cache();
+    let models = Models::new(scenario, &Quiet, Some(&cache));
+    let record = run::run(scenario, arms, &|e, c| models.open(e, c), &Quiet).unwrap();
+    let files = report::csv::files(&record).unwrap();
+    files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).unwrap())).collect()
+}
+
+#[test]
+fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
+    for mut scenario in shipped() {
+        let arm = scenario.baseline;
+        scenario.arms[arm].reader.preset = "perfect".to_owned();
+        scenario.arms[arm].reader.overrides.clear();
+        let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+        let open = |_, _| anyhow::bail!("nothing is searched");
+        let mut searches = Searches::new(&open, &Quiet, 10);
+        let solved =
+            run::solve(&scenario, arm, &indices, &mut searches, Forced::Gold, &Quiet).unwrap();
+        for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
+            let failure = solved.masses.failure();
+            assert!(failure < 1e-12, "{}, task {}: {failure}", scenario.name, task.id);
+        }
+    }
+}
+
+#[test]
+fn exact_and_sampled_failure_rates_agree() {
+    for mut scenario in shipped() {
+        let arms = quick_arms(&scenario);
+        let cache = cache();
+        let mut runs = Vec::new();
+        for method in [Method::Exact, Method::MonteCarlo] {
+            scenario.simulation.method = method;
+            scenario.simulation.trials = 4000;
+            let models = Models::new(&scenario, &Quiet, Some(&cache));
+            runs.push(run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap());
+        }
+        let tasks = runs[0].arms.iter().zip(&runs[1].arms);
+        for (exact, sampled) in tasks.flat_map(|(a, b)| a.tasks.iter().zip(&b.tasks)) {
+            assert!(matches!(exact.ran, Ran::Exact { .. }) && sampled.ran == Ran::Sampled);
+            for (p, sampled) in exact.outcomes.iter().zip(sampled.outcomes) {
+                // Over some thousands of comparisons, five standard errors are hardly ever passed.
+                let error = (p * (1.0 - p) / 4000.0).max(0.0).sqrt();
+                let off = (p - sampled).abs();
+                assert!(off <= 5.0 * error + 1e-3, "{}, {}: {p} against {sampled}", scenario.name, exact.id);
+            }
+        }
+    }
+}
+
+#[test]
+fn past_the_cap_tasks_are_sampled_and_agree_with_exact() {
+    let mut scenario = load(&root().join("scenarios/renewal_desk.yaml"));
+    let arms = quick_arms(&scenario);
+    let cache = cache();
+    let mut run = |max_states| {
+        scenario.simulation.max_states = max_states;
+        let models = Models::new(&scenario, &Quiet, Some(&cache));
+        run::run(&scenario, &arms[..1], &|e, c| models.open(e, c), &Quiet).unwrap()
+    };
+    let (exact, capped) = (run(20_000), run(2));
+    let past = capped.arms[0].tasks.iter().filter(|t| t.ran == Ran::SampledPastCap).count();
+    assert!(past > 0, "no task has more than 2 joint states");
+    for (exact, capped) in exact.arms[0].tasks.iter().zip(&capped.arms[0].tasks) {
+        let p = exact.failure();
+        let error = (p * (1.0 - p) / f64::from(10_000)).sqrt();
+        assert!((p - capped.failure()).abs() <= 5.0 * error + 1e-3, "{}", exact.id);
+    }
+}
+
+#[test]
+fn reports_are_the_same_bytes_on_any_number_of_threads() {
+    let mut scenario = load(&root().join("scenarios/renewal_desk.yaml"));
+    for method in [Method::Auto, Method::MonteCarlo] {
+        scenario.simulation.method = method;
+        scenario.simulation.trials = 500;
+        let arms = quick_arms(&scenario);
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| csvs(&scenario, &arms))
+        };
+        let one = on(1);
+        assert_eq!(one, on(2));
+        assert_eq!(one, on(5));
+    }
+}
