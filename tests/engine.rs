@@ -28,7 +28,8 @@ fn load(path: &Path) -> Scenario {
 fn shipped() -> Vec<Scenario> {
     let scenarios = root().join("scenarios");
     let mut all = vec![load(&scenarios.join("renewal_desk.yaml"))];
-    let data = std::env::var_os("KNOCKON_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let data = std::env::var_os("KNOCKON_DATA")
+        .map_or_else(|| root().join("../shared/data"), PathBuf::from);
     if data.join("cuad").is_dir() {
         let dir = tempfile::tempdir().unwrap();
         cuad::read(&data.join("cuad"), 800)
@@ -95,7 +96,12 @@ fn exact_and_sampled_failure_rates_agree() {
                 // Over some thousands of comparisons, five standard errors are hardly ever passed.
                 let error = (p * (1.0 - p) / 4000.0).max(0.0).sqrt();
                 let off = (p - sampled).abs();
-                assert!(off <= 5.0 * error + 1e-3, "{}, {}: {p} against {sampled}", scenario.name, exact.id);
+                assert!(
+                    off <= 5.0 * error + 1e-3,
+                    "{}, {}: {p} against {sampled}",
+                    scenario.name,
+                    exact.id
+                );
             }
         }
     }

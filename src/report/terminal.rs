@@ -15,7 +15,7 @@ pub fn table(record: &Record, colour: bool) -> String {
     let failure = |at: usize| record.arms[at].summary.failure.estimate;
     arms.sort_by(|&a, &b| failure(a).total_cmp(&failure(b)).then(a.cmp(&b)));
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Disabled);
     if colour {
         table.enforce_styling();
@@ -24,12 +24,12 @@ pub fn table(record: &Record, colour: bool) -> String {
     }
     table.set_header([
         "arm",
-        "failure rate",
+        "failure",
         "95% interval",
         "vs baseline",
         "wrong",
         "omitted",
-        "commission",
+        "unasked",
         "stopped",
         "silent",
         "recall@k",
@@ -63,7 +63,7 @@ pub fn table(record: &Record, colour: bool) -> String {
         table.add_row(vec![
             Cell::new(&arm.id),
             rate,
-            Cell::new(format!("{} to {}", percent(s.failure.low), percent(s.failure.high))),
+            Cell::new(format!("{:.1}-{:.1}%", 100.0 * s.failure.low, 100.0 * s.failure.high)),
             Cell::new(against),
             Cell::new(share(Outcome::WrongAction)),
             Cell::new(share(Outcome::Omission)),
@@ -95,8 +95,15 @@ pub fn legend(record: &Record) -> String {
     };
     let exact = record.arms.iter().map(|a| a.summary.exact_tasks).sum::<usize>();
     let all = record.arms.iter().map(|a| a.summary.tasks).sum::<usize>();
+    let solved = if exact == all {
+        "all solved exactly".to_owned()
+    } else {
+        format!("{exact} of {all} task runs solved exactly, the rest sampled")
+    };
     format!(
-        "{} tasks an arm; intervals clustered on {units}; {exact} of {all} task runs exact, the rest sampled.\n\
+        "{} tasks an arm; intervals clustered on {units}; {solved}.\n\
+         wrong: acted otherwise than the oracle. omitted: held where it acts. unasked: acted where it holds\n\
+         (commission). stopped: for want of an input. They add up to the failure rate.\n\
          silent: share of failures that nothing flagged. worst step: where most failures had a miss.\n\
          *: differs from the baseline (p < .05 after Holm's correction).",
         first.summary.tasks
