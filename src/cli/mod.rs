@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub mod check;
 mod import;
+mod models;
 mod progress;
 mod run;
 pub mod schema;
@@ -48,6 +49,9 @@ enum Command {
     Import(import::ImportArgs),
     /// Write generated data: contracts with labelled near-misses
     Synth(synth::Args),
+    /// List, fetch and prepare embedding models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Print a completion script for your shell
     #[command(
         after_help = "Example:\n  knockon completions bash > ~/.local/share/bash-completion/completions/knockon"
@@ -66,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
+        Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "knockon", &mut std::io::stdout());
             Ok(fine(()))

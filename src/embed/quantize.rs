@@ -1,6 +1,7 @@
 //! `knockon models quantize`: original weights to the int8 form that is bundled.
 //!
-//! Linear layers become int8 with one scale an output channel, tables int8 with one scale a row.
+//! Linear layers become int8 with one scale an output channel, those behind a layer norm smoothed
+//! beforehand; tables become int8 with one scale a row.
 //! Vectors (biases, layer norms) and the two-row table of token types stay f32. The pooler and other
 //! heads are left out: no pooling here reads them.
 
@@ -12,6 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
+use super::bert::{Config, Encoder};
 use super::files::ModelFiles;
 use super::weights::{Rows, Weights};
 
@@ -43,29 +45,22 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
     }
     let source_sha256 = sha256(&files.weights);
 
-    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
-    let floats = |v: &[f32]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
-    for name in weights.names() {
-        if !is_used(&name) {
-            continue;
+    let mut tensors = Tensors::default();
+    if files.config.get("model_type").and_then(|t| t.as_str()) == Some("model2vec") {
+        tensors.rows("embeddings".to_owned(), &weights.rows("embeddings", 0, 0)?.into_int8());
+    } else {
+        let config = Config::parse(&files.config)?;
+        let encoder = Encoder::load(&weights, &config)?.into_int8();
+        let (matrices, vectors) = encoder.parts();
+        for (name, rows) in matrices {
+            tensors.rows(name, rows);
         }
-        let shape = weights.shape(&name)?;
-        if shape.len() == 2 && shape[0] > 2 {
-            let Rows::Int8 { data, scale, .. } = weights.rows(&name, 0, 0)?.into_int8() else {
-                continue;
-            };
-            let bytes = data.iter().map(|&q| q as u8).collect();
-            tensors.push((format!("{name}.scale"), Dtype::F32, vec![scale.len()], floats(&scale)));
-            tensors.push((name, Dtype::I8, shape, bytes));
-        } else if shape.len() == 2 {
-            let rows = weights.rows(&name, 0, 0)?.into_f32();
-            tensors.push((name, Dtype::F32, shape, floats(&rows)));
-        } else {
-            let vector = weights.vector(&name, shape.iter().product())?;
-            tensors.push((name, Dtype::F32, shape, floats(&vector)));
+        for (name, vector) in vectors {
+            tensors.floats(name, vec![vector.len()], vector);
         }
     }
     let views = tensors
+        .0
         .iter()
         .map(|(name, dtype, shape, bytes)| {
             Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
@@ -97,10 +92,29 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
     Ok(result)
 }
 
-/// Tensors that some forward reads.
-fn is_used(name: &str) -> bool {
-    let kept = ["embeddings", "encoder."].iter().any(|p| name.starts_with(p));
-    kept && !name.ends_with("position_ids") && !name.ends_with("token_type_ids")
+/// Name, type, shape and bytes of each tensor of the new file.
+#[derive(Default)]
+struct Tensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
+
+impl Tensors {
+    fn floats(&mut self, name: String, shape: Vec<usize>, values: &[f32]) {
+        let bytes = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        self.0.push((name, Dtype::F32, shape, bytes));
+    }
+
+    fn rows(&mut self, name: String, rows: &Rows) {
+        let shape = vec![rows.len(), rows.cols()];
+        match rows {
+            Rows::F32 { data, .. } => self.floats(name, shape, data),
+            Rows::Int8 { data, scale, smooth, .. } => {
+                self.floats(format!("{name}.scale"), vec![scale.len()], scale);
+                if !smooth.is_empty() {
+                    self.floats(format!("{name}.smooth"), vec![smooth.len()], smooth);
+                }
+                self.0.push((name, Dtype::I8, shape, data.iter().map(|&q| q as u8).collect()));
+            }
+        }
+    }
 }
 
 /// The same tokenizer without white space, padding and truncation, which are set on loading.

@@ -2,6 +2,7 @@
 //!
 //! In a quantised file the tensor `NAME` is I8 and `NAME.scale` holds one f32 a row:
 //! `w[r][c] = scale[r] * q[r][c]`. Rows are output channels of a linear layer or rows of a table.
+//! Where `NAME.smooth` is there, one f32 a column, the right side is divided by `smooth[c]`.
 
 use anyhow::{Context, bail};
 use safetensors::{Dtype, SafeTensors};
@@ -15,8 +16,17 @@ pub struct Weights<'a> {
 /// A matrix, row-major, in the precision of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
-    F32 { data: Vec<f32>, cols: usize },
-    Int8 { data: Vec<i8>, scale: Vec<f32>, cols: usize },
+    F32 {
+        data: Vec<f32>,
+        cols: usize,
+    },
+    Int8 {
+        data: Vec<i8>,
+        scale: Vec<f32>,
+        /// One a column, or empty.
+        smooth: Vec<f32>,
+        cols: usize,
+    },
 }
 
 impl Rows {
@@ -33,7 +43,7 @@ impl Rows {
         }
     }
 
-    /// Adds row `r` to `out`.
+    /// Adds row `r` of a table, which is never smoothed, to `out`.
     pub fn add_row(&self, r: usize, out: &mut [f32]) {
         match self {
             Rows::F32 { data, cols } => {
@@ -41,7 +51,7 @@ impl Rows {
                     *o += w;
                 }
             }
-            Rows::Int8 { data, scale, cols } => {
+            Rows::Int8 { data, scale, cols, .. } => {
                 let s = scale[r];
                 for (o, &q) in out.iter_mut().zip(&data[r * cols..(r + 1) * cols]) {
                     *o += s * f32::from(q);
@@ -50,25 +60,56 @@ impl Rows {
         }
     }
 
+    /// The divisors of the columns; empty where there are none.
+    pub fn smooth(&self) -> &[f32] {
+        match self {
+            Rows::F32 { .. } => &[],
+            Rows::Int8 { smooth, .. } => smooth,
+        }
+    }
+
     pub fn into_f32(self) -> Vec<f32> {
         match self {
             Rows::F32 { data, .. } => data,
-            Rows::Int8 { data, scale, cols } => data
-                .chunks_exact(cols)
-                .zip(scale)
-                .flat_map(|(row, s)| row.iter().map(move |&q| s * f32::from(q)))
-                .collect(),
+            Rows::Int8 { data, scale, smooth, cols } => {
+                let mut out: Vec<f32> = data
+                    .chunks_exact(cols)
+                    .zip(scale)
+                    .flat_map(|(row, s)| row.iter().map(move |&q| s * f32::from(q)))
+                    .collect();
+                if !smooth.is_empty() {
+                    for row in out.chunks_exact_mut(cols) {
+                        for (w, s) in row.iter_mut().zip(&smooth) {
+                            *w /= s;
+                        }
+                    }
+                }
+                out
+            }
         }
     }
 
     /// Rounds to int8; what is int8 already stays as it is.
     pub fn into_int8(self) -> Rows {
+        self.into_smooth_int8(&[])
+    }
+
+    /// Multiplies the columns by `smooth`, unless that is empty, and rounds to int8; what is int8
+    /// already stays as it is.
+    pub fn into_smooth_int8(self, smooth: &[f32]) -> Rows {
         match self {
             Rows::Int8 { .. } => self,
-            Rows::F32 { data, cols } => {
+            Rows::F32 { mut data, cols } => {
+                if !smooth.is_empty() {
+                    for row in data.chunks_exact_mut(cols) {
+                        for (w, s) in row.iter_mut().zip(smooth) {
+                            *w *= s;
+                        }
+                    }
+                }
                 let mut q = Vec::with_capacity(data.len());
                 let scale = data.chunks_exact(cols).map(|row| quantize_row(row, &mut q)).collect();
-                Rows::Int8 { data: q, scale, cols }
+                Rows::Int8 { data: q, scale, smooth: smooth.to_vec(), cols }
             }
         }
     }
@@ -105,28 +146,11 @@ impl<'a> Weights<'a> {
         self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
     }
 
-    /// Names without their prefix, sorted.
-    pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .tensors
-            .names()
-            .into_iter()
-            .map(|n| n.strip_prefix(self.prefix).unwrap_or(n).to_owned())
-            .collect();
-        names.sort_unstable();
-        names
-    }
-
     fn view(&self, name: &str) -> anyhow::Result<safetensors::tensor::TensorView<'a>> {
         let full = format!("{}{name}", self.prefix);
         self.tensors
             .tensor(&full)
             .with_context(|| format!("model.safetensors has no tensor `{full}`"))
-    }
-
-    /// Shape of a tensor.
-    pub fn shape(&self, name: &str) -> anyhow::Result<Vec<usize>> {
-        Ok(self.view(name)?.shape().to_vec())
     }
 
     /// A vector of `len` numbers.
@@ -151,7 +175,12 @@ impl<'a> Weights<'a> {
         if view.dtype() == Dtype::I8 {
             let scale = self.vector(&format!("{name}.scale"), r)?;
             let data = view.data().iter().map(|&b| b as i8).collect();
-            Ok(Rows::Int8 { data, scale, cols: c })
+            let smooth = format!("{name}.smooth");
+            let smooth = match self.tensors.tensor(&format!("{}{smooth}", self.prefix)) {
+                Ok(_) => self.vector(&smooth, c)?,
+                Err(_) => Vec::new(),
+            };
+            Ok(Rows::Int8 { data, scale, smooth, cols: c })
         } else {
             Ok(Rows::F32 { data: floats(name, &view)?, cols: c })
         }

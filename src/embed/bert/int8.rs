@@ -2,7 +2,7 @@
 //! row to 0..=255 about a zero point.
 //!
 //! `y[o] = step * scale[o] * (sum_k a[k] w[o][k] - zero * sum_k w[o][k]) + bias[o]`, where the
-//! activation is `x[k] = step * (a[k] - zero)`. The sums are whole numbers, so AVX-512 VNNI and the
+//! activation is `x[k] / smooth[k] = step * (a[k] - zero)`. The sums are whole numbers, so AVX-512 VNNI and the
 //! portable loop give the same vector to the last bit.
 
 use super::math::{ROUND, range, wide};
@@ -24,6 +24,8 @@ pub struct Int8Linear {
     outputs: usize,
     /// `[panel][quad][lane][4]`, channels padded to a whole panel and inputs to a whole quad with 0.
     packed: Vec<i8>,
+    /// 1 / smooth by input, or empty.
+    unsmooth: Vec<f32>,
     /// By channel, padded to whole panels.
     scale: Vec<f32>,
     bias: Vec<f32>,
@@ -38,8 +40,8 @@ struct Rounding {
 }
 
 impl Int8Linear {
-    /// `rows` is (outputs, inputs).
-    pub fn new(rows: &[i8], inputs: usize, scale: &[f32], bias: &[f32]) -> Self {
+    /// `rows` is (outputs, inputs), `smooth` one divisor an input, or empty.
+    pub fn new(rows: &[i8], inputs: usize, scale: &[f32], smooth: &[f32], bias: &[f32]) -> Self {
         let outputs = scale.len();
         let quads = inputs.div_ceil(QUAD);
         let panels = outputs.div_ceil(LANES);
@@ -57,7 +59,16 @@ impl Int8Linear {
             v.resize(panels * LANES, 0.0);
             v
         };
-        Self { inputs, quads, outputs, packed, scale: padded(scale), bias: padded(bias), sums }
+        Self {
+            inputs,
+            quads,
+            outputs,
+            packed,
+            unsmooth: smooth.iter().map(|s| 1.0 / s).collect(),
+            scale: padded(scale),
+            bias: padded(bias),
+            sums,
+        }
     }
 
     pub fn outputs(&self) -> usize {
@@ -75,7 +86,17 @@ impl Int8Linear {
         bytes.clear();
         bytes.resize(rows.next_multiple_of(ROWS) * stride, 0);
         let mut rounding = vec![Rounding::default(); rows.next_multiple_of(ROWS)];
-        round_rows(&x[..rows * self.inputs], self.inputs, bytes, stride, &mut rounding);
+        let x = &x[..rows * self.inputs];
+        if self.unsmooth.is_empty() {
+            round_rows(x, self.inputs, bytes, stride, &mut rounding);
+        } else {
+            let mut row = vec![0.0; self.inputs];
+            let each = x.chunks_exact(self.inputs).zip(bytes.chunks_exact_mut(stride));
+            for ((x, bytes), how) in each.zip(&mut rounding) {
+                multiply(&mut row, x, &self.unsmooth);
+                round_rows(&row, self.inputs, bytes, stride, std::slice::from_mut(how));
+            }
+        }
         let panels = self.scale.len() / LANES;
         let mut sums = [[[0_i32; LANES]; PANELS]; ROWS];
         for panel in (0..panels).step_by(PANELS) {
@@ -91,20 +112,48 @@ impl Int8Linear {
                 if !vnni {
                     tile(a, weights, self.quads, count, &mut sums);
                 }
-                for r in 0..ROWS.min(rows - row) {
-                    let to = &mut out[(row + r) * self.outputs..(row + r + 1) * self.outputs];
-                    self.write(&sums[r][..count], panel, rounding[row + r], to);
-                }
+                let from = panel * LANES;
+                let to = (from + count * LANES).min(self.outputs);
+                let columns = Columns {
+                    scale: &self.scale[from..to],
+                    bias: &self.bias[from..to],
+                    sums: &self.sums[from..to],
+                };
+                let end = (row + ROWS).min(rows);
+                let out = &mut out[row * self.outputs..end * self.outputs];
+                write(&sums, &rounding[row..end], columns, out, self.outputs, from);
             }
         }
     }
+}
 
-    fn write(&self, sums: &[[i32; LANES]], panel: usize, rounding: Rounding, out: &mut [f32]) {
-        let from = panel * LANES;
-        let to = (from + sums.len() * LANES).min(self.outputs);
-        for (i, o) in (from..to).enumerate() {
-            let exact = sums[i / LANES][i % LANES] - rounding.zero * self.sums[o];
-            out[o] = exact as f32 * (rounding.step * self.scale[o]) + self.bias[o];
+/// What is known of the output channels of some panels.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    scale: &'a [f32],
+    bias: &'a [f32],
+    sums: &'a [i32],
+}
+
+wide! {
+    /// Whole sums to numbers, for the channels from `from` of each row of `out`.
+    fn write(
+        sums: &Sums,
+        rounding: &[Rounding],
+        columns: Columns,
+        out: &mut [f32],
+        outputs: usize,
+        from: usize,
+    ) {
+        let Columns { scale, bias, sums: weight_sums } = columns;
+        for ((out, sums), how) in out.chunks_exact_mut(outputs).zip(sums).zip(rounding) {
+            let out = &mut out[from..from + scale.len()];
+            let columns = scale.iter().zip(bias).zip(weight_sums);
+            for ((o, s), ((scale, bias), weights)) in
+                out.iter_mut().zip(sums.as_flattened()).zip(columns)
+            {
+                *o = (s - how.zero * weights) as f32 * (how.step * scale) + bias;
+            }
         }
     }
 }
@@ -118,6 +167,14 @@ pub fn has_vnni() -> bool {
     #[cfg(not(target_arch = "x86_64"))]
     {
         false
+    }
+}
+
+wide! {
+    fn multiply(out: &mut [f32], a: &[f32], b: &[f32]) {
+        for ((o, a), b) in out.iter_mut().zip(a).zip(b) {
+            *o = a * b;
+        }
     }
 }
 
@@ -241,7 +298,8 @@ mod tests {
         let x = noise(rows * inputs, 1);
         let w: Vec<i8> = noise(outputs * inputs, 2).iter().map(|v| (v * 127.0) as i8).collect();
         let (scale, bias) = (noise(outputs, 3), noise(outputs, 4));
-        let layer = Int8Linear::new(&w, inputs, &scale, &bias);
+        let smooth: Vec<f32> = noise(inputs, 5).iter().map(|v| 1.0 + v.abs()).collect();
+        let layer = Int8Linear::new(&w, inputs, &scale, &smooth, &bias);
         let mut bytes = Vec::new();
         let mut portable = vec![0.0; rows * outputs];
         layer.forward_on(&x, &mut portable, rows, &mut bytes, false);
@@ -255,7 +313,9 @@ mod tests {
         for r in 0..rows {
             for o in 0..outputs {
                 let exact: f32 = (0..inputs)
-                    .map(|k| x[r * inputs + k] * scale[o] * f32::from(w[o * inputs + k]))
+                    .map(|k| {
+                        x[r * inputs + k] / smooth[k] * scale[o] * f32::from(w[o * inputs + k])
+                    })
                     .sum::<f32>()
                     + bias[o];
                 let got = portable[r * outputs + o];

@@ -1,6 +1,6 @@
 //! The weights of a BERT encoder, by their part in it, before they are laid out for either forward.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::config::Config;
 use crate::embed::weights::{Rows, Weights};
@@ -60,7 +60,7 @@ impl Encoder {
         let layers = (0..config.layers)
             .map(|i| -> anyhow::Result<Layer> {
                 let at = format!("encoder.layer.{i}");
-                Ok(Layer {
+                let layer = Layer {
                     query: dense(format!("{at}.attention.self.query"), h, h)?,
                     key: dense(format!("{at}.attention.self.key"), h, h)?,
                     value: dense(format!("{at}.attention.self.value"), h, h)?,
@@ -69,7 +69,13 @@ impl Encoder {
                     wide: dense(format!("{at}.intermediate.dense"), config.intermediate, h)?,
                     narrow: dense(format!("{at}.output.dense"), h, config.intermediate)?,
                     narrow_norm: norm(&format!("{at}.output.LayerNorm"))?,
-                })
+                };
+                let smooth = layer.query.weight.smooth();
+                ensure!(
+                    smooth == layer.key.weight.smooth() && smooth == layer.value.weight.smooth(),
+                    "layer {i}: query, key and value read one input, but are smoothed differently"
+                );
+                Ok(layer)
             })
             .collect::<anyhow::Result<_>>()
             .context("the layers")?;
@@ -81,4 +87,93 @@ impl Encoder {
             layers,
         })
     }
+
+    /// Rounds tables and linear layers to int8.
+    ///
+    /// Some channels of a layer norm's output are many times larger than the rest and would take
+    /// the whole range of a rounded row. So the linear layers behind a layer norm get their input
+    /// divided, and their weights multiplied, channel by channel (SmoothQuant, arXiv 2211.10438, with
+    /// strength 1/2). What a channel spans is read off the layer norm, so no texts are needed.
+    pub fn into_int8(mut self) -> Self {
+        self.words = self.words.into_int8();
+        self.positions = self.positions.into_int8();
+        let mut before = &self.norm;
+        for layer in &mut self.layers {
+            // Errors in the value reach the output straight, those in query and key through a softmax.
+            let smooth = smoothing(before, &layer.value);
+            round(&mut layer.query, &smooth);
+            round(&mut layer.key, &smooth);
+            round(&mut layer.value, &smooth);
+            round(&mut layer.attended, &[]);
+            let smooth = smoothing(&layer.attended_norm, &layer.wide);
+            round(&mut layer.wide, &smooth);
+            round(&mut layer.narrow, &[]);
+            before = &layer.narrow_norm;
+        }
+        self
+    }
+
+    /// All matrices and vectors under their names in a safetensors file.
+    pub fn parts(&self) -> (Vec<(String, &Rows)>, Vec<(String, &[f32])>) {
+        let mut matrices = Vec::new();
+        let mut vectors: Vec<(String, &[f32])> = Vec::new();
+        for (name, rows) in [
+            ("word_embeddings", &self.words),
+            ("position_embeddings", &self.positions),
+            ("token_type_embeddings", &self.types),
+        ] {
+            matrices.push((format!("embeddings.{name}.weight"), rows));
+        }
+        let mut norms = vec![("embeddings.LayerNorm".to_owned(), &self.norm)];
+        for (i, l) in self.layers.iter().enumerate() {
+            let at = format!("encoder.layer.{i}");
+            for (name, dense) in [
+                ("attention.self.query", &l.query),
+                ("attention.self.key", &l.key),
+                ("attention.self.value", &l.value),
+                ("attention.output.dense", &l.attended),
+                ("intermediate.dense", &l.wide),
+                ("output.dense", &l.narrow),
+            ] {
+                matrices.push((format!("{at}.{name}.weight"), &dense.weight));
+                vectors.push((format!("{at}.{name}.bias"), &dense.bias));
+            }
+            norms.push((format!("{at}.attention.output.LayerNorm"), &l.attended_norm));
+            norms.push((format!("{at}.output.LayerNorm"), &l.narrow_norm));
+        }
+        for (name, norm) in norms {
+            vectors.push((format!("{name}.weight"), &norm.scale));
+            vectors.push((format!("{name}.bias"), &norm.shift));
+        }
+        (matrices, vectors)
+    }
+}
+
+fn round(dense: &mut Dense, smooth: &[f32]) {
+    let weight = std::mem::replace(&mut dense.weight, Rows::F32 { data: Vec::new(), cols: 0 });
+    dense.weight = weight.into_smooth_int8(smooth);
+}
+
+/// sqrt(span of the input channel / largest weight on it), with the median at 1.
+fn smoothing(norm: &Norm, reader: &Dense) -> Vec<f32> {
+    let cols = norm.scale.len();
+    let Rows::F32 { data, .. } = &reader.weight else { return Vec::new() };
+    let mut largest = vec![0.0_f32; cols];
+    for row in data.chunks_exact(cols) {
+        for (l, w) in largest.iter_mut().zip(row) {
+            *l = l.max(w.abs());
+        }
+    }
+    let spans = norm.scale.iter().zip(&norm.shift).map(|(g, b)| g.abs() + b.abs());
+    let mut smooth: Vec<f32> = spans
+        .zip(largest)
+        .map(|(span, l)| if span > 0.0 && l > 0.0 { (span / l).sqrt() } else { 1.0 })
+        .collect();
+    let mut sorted = smooth.clone();
+    sorted.sort_by(f32::total_cmp);
+    let median = sorted[cols / 2];
+    for s in &mut smooth {
+        *s /= median;
+    }
+    smooth
 }

@@ -12,7 +12,7 @@ pub enum Linear {
 }
 
 impl Linear {
-    /// Puts the `parts`, which share their input, side by side into one layer.
+    /// Puts the `parts`, which share their input and its smoothing, side by side into one layer.
     pub fn new(parts: Vec<Dense>, precision: Precision) -> Self {
         let inputs = parts[0].weight.cols();
         let mut bias = Vec::new();
@@ -27,6 +27,7 @@ impl Linear {
             }
             Precision::Int8 => {
                 let (mut rows, mut scales) = (Vec::new(), Vec::new());
+                let smooth = parts[0].weight.smooth().to_vec();
                 for part in parts {
                     bias.extend(part.bias);
                     if let Rows::Int8 { data, scale, .. } = part.weight.into_int8() {
@@ -34,7 +35,7 @@ impl Linear {
                         scales.extend(scale);
                     }
                 }
-                Linear::Int8(Int8Linear::new(&rows, inputs, &scales, &bias))
+                Linear::Int8(Int8Linear::new(&rows, inputs, &scales, &smooth, &bias))
             }
         }
     }

@@ -18,8 +18,8 @@ use super::files::ModelFiles;
 use super::tokens::Tokens;
 use super::weights::Weights;
 use super::{Embedder, ModelSpec, Pooling, Precision, Role, Vectors};
-use config::Config;
-use layers::Encoder;
+pub use config::Config;
+pub(super) use layers::Encoder;
 use packed::{GROUP_TOKENS, Packed, Scratch};
 use reference::Reference;
 

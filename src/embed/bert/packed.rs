@@ -44,13 +44,17 @@ pub struct Scratch {
 impl Packed {
     pub fn new(config: Config, encoder: Encoder, precision: Precision) -> Self {
         let h = config.hidden;
+        let encoder = match precision {
+            Precision::F32 => encoder,
+            Precision::Int8 => encoder.into_int8(),
+        };
         let mut places = encoder.positions.into_f32();
         for place in places.chunks_exact_mut(h) {
             encoder.types.add_row(0, place);
         }
         let words = match precision {
             Precision::F32 => Rows::F32 { data: encoder.words.into_f32(), cols: h },
-            Precision::Int8 => encoder.words.into_int8(),
+            Precision::Int8 => encoder.words,
         };
         let linear = |parts: Vec<Dense>| Linear::new(parts, precision);
         let layers = encoder
