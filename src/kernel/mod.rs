@@ -9,7 +9,7 @@
 //! (seed, task, trial, step), so any run can be computed again from its inputs. Tokens are plain
 //! numbers here: what they stand for is known to `compile` alone.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 pub mod exact;
 pub mod monte_carlo;
@@ -54,7 +54,7 @@ enum RowIndex {
         strides: Vec<u32>,
         rows: Vec<u32>,
     },
-    Sparse(HashMap<Box<[u32]>, u32>),
+    Sparse(FxHashMap<Box<[u32]>, u32>),
 }
 
 /// Past this many input combinations a table by mixed radix gives way to a hash map.
@@ -122,14 +122,14 @@ impl Kernel {
 #[derive(Clone, Debug)]
 pub struct KernelBuilder {
     parents: Vec<usize>,
-    rows: HashMap<Box<[u32]>, u32>,
+    rows: FxHashMap<Box<[u32]>, u32>,
     starts: Vec<u32>,
     branches: Vec<Branch>,
 }
 
 impl KernelBuilder {
     pub fn new(parents: Vec<usize>) -> KernelBuilder {
-        KernelBuilder { parents, rows: HashMap::new(), starts: vec![0], branches: Vec::new() }
+        KernelBuilder { parents, rows: FxHashMap::default(), starts: vec![0], branches: Vec::new() }
     }
 
     pub fn parents(&self) -> &[usize] {

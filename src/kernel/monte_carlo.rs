@@ -87,7 +87,7 @@ impl Walk {
 
     /// The distinct inputs of `step` over the trials still alive, in order of first appearance.
     pub fn inputs(&self, step: usize, parents: &[usize]) -> Vec<Box<[u32]>> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = rustc_hash::FxHashSet::default();
         let mut distinct = Vec::new();
         for (trial, tokens) in self.tokens.chunks_exact(self.steps).enumerate() {
             if self.alive(trial, step) {

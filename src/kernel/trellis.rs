@@ -4,7 +4,7 @@
 //! state is the tuple of live tokens together with the outcome reached so far. Runs that have
 //! stopped share one state an outcome, in which no later step does anything.
 
-use std::collections::HashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{KernelBuilder, STOP};
 
@@ -53,22 +53,35 @@ pub struct Trellis {
 pub struct Frontier {
     /// Steps whose outputs are live, ascending.
     live: Vec<usize>,
-    states: Vec<State>,
+    states: States,
     layers: Vec<Layer>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct State {
-    /// One token a live step; empty once stopped.
-    tokens: Box<[u32]>,
-    outcome: u8,
-    stopped: bool,
+/// States in order of first appearance: rows of `width` tokens, the live steps' in their order.
+#[derive(Clone, Debug, Default)]
+struct States {
+    width: usize,
+    /// A stopped state has zeros for its tokens.
+    tokens: Vec<u32>,
+    outcomes: Vec<u8>,
+    stopped: Vec<bool>,
+}
+
+impl States {
+    fn len(&self) -> usize {
+        self.outcomes.len()
+    }
+
+    fn tokens(&self, state: usize) -> &[u32] {
+        &self.tokens[state * self.width..(state + 1) * self.width]
+    }
 }
 
 impl Default for Frontier {
     fn default() -> Frontier {
-        let start = State { tokens: Box::new([]), outcome: 0, stopped: false };
-        Frontier { live: Vec::new(), states: vec![start], layers: Vec::new() }
+        let start =
+            States { width: 0, tokens: Vec::new(), outcomes: vec![0], stopped: vec![false] };
+        Frontier { live: Vec::new(), states: start, layers: Vec::new() }
     }
 }
 
@@ -80,11 +93,13 @@ impl Frontier {
     /// The distinct inputs of the next step, in order of first appearance.
     pub fn inputs(&self, shape: &Shape) -> Vec<Box<[u32]>> {
         let places = self.places(shape);
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = FxHashSet::default();
         let mut distinct = Vec::new();
-        for state in self.states.iter().filter(|s| !s.stopped) {
-            let inputs: Box<[u32]> = places.iter().map(|&p| state.tokens[p]).collect();
-            if seen.insert(inputs.clone()) {
+        for state in (0..self.states.len()).filter(|&s| !self.states.stopped[s]) {
+            let tokens = self.states.tokens(state);
+            let inputs: Box<[u32]> = places.iter().map(|&p| tokens[p]).collect();
+            if !seen.contains(&inputs) {
+                seen.insert(inputs.clone());
                 distinct.push(inputs);
             }
         }
@@ -100,7 +115,8 @@ impl Frontier {
 
     /// Takes the next step, whose rows for all of [`Frontier::inputs`] stand in `kernel`.
     ///
-    /// Returns false, and leaves the frontier useless, when there would be more than `cap` states.
+    /// Returns false, and leaves the frontier useless, when there would be more than `cap` states
+    /// (or more combinations of live tokens than 128 bits can number).
     pub fn advance(&mut self, shape: &Shape, kernel: &KernelBuilder, cap: usize) -> bool {
         let step = self.layers.len();
         let places = self.places(shape);
@@ -109,41 +125,50 @@ impl Frontier {
             .filter(|&i| shape.last_use[self.live[i]] > step)
             .chain((shape.last_use[step] > step).then_some(self.live.len()))
             .collect();
-        let mut index: HashMap<State, u32> = HashMap::new();
-        let mut states: Vec<State> = Vec::new();
+        let Some(strides) = self.strides(kernel, &kept) else {
+            return false;
+        };
+        let mut index: FxHashMap<(u128, u8, bool), u32> = FxHashMap::default();
+        let mut states = States { width: kept.len(), ..States::default() };
         let mut layer = Layer { rows: Vec::new(), at: Vec::new(), next: Vec::new(), states: 0 };
         let mut inputs = Vec::with_capacity(places.len());
         let mut extended = Vec::with_capacity(self.live.len() + 1);
-        for state in &self.states {
+        let nothing = vec![0; self.live.len() + 1];
+        for state in 0..self.states.len() {
             layer.at.push(layer.next.len() as u32);
-            let mut go = |next: State| {
-                let number = *index.entry(next).or_insert_with_key(|next| {
-                    states.push(next.clone());
-                    (states.len() - 1) as u32
+            let mut go = |extended: &[u32], outcome: u8, stopped: bool| {
+                let number: u128 =
+                    kept.iter().zip(&strides).map(|(&k, &s)| u128::from(extended[k]) * s).sum();
+                let next = *index.entry((number, outcome, stopped)).or_insert_with(|| {
+                    states.tokens.extend(kept.iter().map(|&k| extended[k]));
+                    states.outcomes.push(outcome);
+                    states.stopped.push(stopped);
+                    (states.outcomes.len() - 1) as u32
                 });
-                layer.next.push(number);
+                layer.next.push(next);
             };
-            if state.stopped {
+            if self.states.stopped[state] {
                 layer.rows.push(None);
-                go(state.clone());
+                go(&nothing, self.states.outcomes[state], true);
                 continue;
             }
+            let tokens = self.states.tokens(state);
             inputs.clear();
-            inputs.extend(places.iter().map(|&p| state.tokens[p]));
+            inputs.extend(places.iter().map(|&p| tokens[p]));
             let Some(row) = kernel.row(&inputs) else {
                 unreachable!("the compiler pushes a row for every input of the frontier")
             };
             layer.rows.push(Some(row));
+            extended.clear();
+            extended.extend_from_slice(tokens);
+            extended.push(0);
             for branch in kernel.branches(row) {
-                let outcome = state.outcome.max(branch.outcome);
+                let outcome = self.states.outcomes[state].max(branch.outcome);
                 if branch.token == STOP {
-                    go(State { tokens: Box::new([]), outcome, stopped: true });
+                    go(&nothing, outcome, true);
                 } else {
-                    extended.clear();
-                    extended.extend_from_slice(&state.tokens);
-                    extended.push(branch.token);
-                    let tokens = kept.iter().map(|&k| extended[k]).collect();
-                    go(State { tokens, outcome, stopped: false });
+                    extended[self.live.len()] = branch.token;
+                    go(&extended, outcome, false);
                 }
             }
             if states.len() > cap {
@@ -158,8 +183,28 @@ impl Frontier {
         true
     }
 
+    /// Weights that number the kept tokens without collision; `None` past 128 bits.
+    fn strides(&self, kernel: &KernelBuilder, kept: &[usize]) -> Option<Vec<u128>> {
+        let mut sizes = vec![1u32; self.live.len() + 1];
+        for state in 0..self.states.len() {
+            for (size, &token) in sizes.iter_mut().zip(self.states.tokens(state)) {
+                *size = (*size).max(token + 1);
+            }
+        }
+        let made = kernel.branches.iter().filter(|b| b.token != STOP).map(|b| b.token + 1).max();
+        sizes[self.live.len()] = made.unwrap_or(1);
+        let mut stride = 1u128;
+        kept.iter()
+            .map(|&k| {
+                let this = stride;
+                stride = stride.checked_mul(u128::from(sizes[k]))?;
+                Some(this)
+            })
+            .collect()
+    }
+
     /// The trellis after the last step.
     pub fn finish(self) -> Trellis {
-        Trellis { layers: self.layers, outcomes: self.states.iter().map(|s| s.outcome).collect() }
+        Trellis { layers: self.layers, outcomes: self.states.outcomes }
     }
 }
