@@ -283,3 +283,37 @@ fn processes_may_share_a_cache() {
     let all: Vec<&str> = texts.iter().map(String::as_str).collect();
     assert_eq!(computed(dir.path(), &all), 0);
 }
+
+#[test]
+fn twenty_thousand_cached_texts_load_quickly() {
+    let dir = tempfile::tempdir().unwrap();
+    struct Wide;
+    impl Embedder for Wide {
+        fn fingerprint(&self) -> &str {
+            "wide"
+        }
+        fn dim(&self) -> usize {
+            384
+        }
+        fn embed(
+            &self,
+            _: Role,
+            texts: &[&str],
+            done: &(dyn Fn(usize) + Sync),
+        ) -> anyhow::Result<Vectors> {
+            done(texts.len());
+            Ok(Vectors { dim: 384, data: vec![0.5; texts.len() * 384] })
+        }
+    }
+    let texts: Vec<String> = (0..20_000).map(|i| format!("passage {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let run = || embed(&CachedEmbedder::new(Box::new(Wide), Some(dir.path())).unwrap(), &texts);
+    let first = run();
+    let start = std::time::Instant::now();
+    let second = run();
+    let took = start.elapsed();
+    println!("20,000 cached vectors of 384 numbers: {took:?}");
+    assert_eq!(first, second);
+    // Generous, for an unoptimised build on a busy machine.
+    assert!(took.as_secs_f64() < 5.0, "{took:?}");
+}
