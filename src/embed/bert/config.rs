@@ -74,7 +74,7 @@ impl Config {
             first_position,
         };
         ensure!(
-            config.hidden % config.heads == 0,
+            config.hidden.is_multiple_of(config.heads),
             "config.json: hidden_size {} is not a multiple of num_attention_heads {}",
             config.hidden,
             config.heads
