@@ -317,3 +317,19 @@ fn twenty_thousand_cached_texts_load_quickly() {
     // Generous, for an unoptimised build on a busy machine.
     assert!(took.as_secs_f64() < 5.0, "{took:?}");
 }
+
+#[test]
+fn the_bundled_models_are_what_quantize_makes() {
+    for name in [MINILM, POTION] {
+        let Some(source) = original(name) else { continue };
+        let out = tempfile::tempdir().unwrap();
+        knockon::embed::quantize::quantize(&source, out.path()).unwrap();
+        let bundled = locate::bundled(name).unwrap();
+        for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+            let bytes = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
+            assert!(bytes(out.path()) == bytes(&bundled), "{name}/{file} differs");
+        }
+        let again = knockon::embed::quantize::quantize(out.path(), &out.path().join("x"));
+        assert!(again.unwrap_err().to_string().contains("int8 already"));
+    }
+}
