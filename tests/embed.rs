@@ -333,3 +333,29 @@ fn the_bundled_models_are_what_quantize_makes() {
         assert!(again.unwrap_err().to_string().contains("int8 already"));
     }
 }
+
+#[test]
+fn the_reference_forward_has_gradients_through_every_layer() {
+    use candle_core::{DType, Device, Tensor, Var};
+    let dir = locate::bundled(MINILM).unwrap();
+    let mut reference = ReferenceBert::load(&dir, &minilm(Precision::Int8)).unwrap();
+    let first = Var::from_tensor(&reference.model.layers[0].query.weight).unwrap();
+    reference.model.layers[0].query.weight = first.as_tensor().clone();
+    let ids =
+        Tensor::new(&[[101_u32, 2773, 102, 0], [101, 2773, 2773, 102]], &Device::Cpu).unwrap();
+    let mask = Tensor::new(&[[1_f32, 1.0, 1.0, 0.0], [1.0; 4]], &Device::Cpu).unwrap();
+    let vectors = reference.model.mean_pooled(&ids, &mask).unwrap();
+
+    // Padding behind the mask changes nothing.
+    let alone = ids.narrow(0, 0, 1).unwrap().narrow(1, 0, 3).unwrap();
+    let ones = Tensor::ones((1, 3), DType::F32, &Device::Cpu).unwrap();
+    let alone = reference.model.mean_pooled(&alone, &ones).unwrap();
+    let apart = (vectors.get(0).unwrap() - alone.get(0).unwrap()).unwrap().abs().unwrap();
+    assert!(apart.max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-5);
+
+    let loss = (vectors.get(0).unwrap() * vectors.get(1).unwrap()).unwrap().sum_all().unwrap();
+    let gradients = loss.backward().unwrap();
+    let gradient = gradients.get(&first).expect("a gradient for the first layer's weight");
+    let size = gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(size.is_finite() && size > 0.0, "{size}");
+}
