@@ -283,3 +283,79 @@ fn processes_may_share_a_cache() {
     let all: Vec<&str> = texts.iter().map(String::as_str).collect();
     assert_eq!(computed(dir.path(), &all), 0);
 }
+
+#[test]
+fn twenty_thousand_cached_texts_load_quickly() {
+    let dir = tempfile::tempdir().unwrap();
+    struct Wide;
+    impl Embedder for Wide {
+        fn fingerprint(&self) -> &str {
+            "wide"
+        }
+        fn dim(&self) -> usize {
+            384
+        }
+        fn embed(
+            &self,
+            _: Role,
+            texts: &[&str],
+            done: &(dyn Fn(usize) + Sync),
+        ) -> anyhow::Result<Vectors> {
+            done(texts.len());
+            Ok(Vectors { dim: 384, data: vec![0.5; texts.len() * 384] })
+        }
+    }
+    let texts: Vec<String> = (0..20_000).map(|i| format!("passage {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let run = || embed(&CachedEmbedder::new(Box::new(Wide), Some(dir.path())).unwrap(), &texts);
+    let first = run();
+    let start = std::time::Instant::now();
+    let second = run();
+    let took = start.elapsed();
+    println!("20,000 cached vectors of 384 numbers: {took:?}");
+    assert_eq!(first, second);
+    // Generous, for an unoptimised build on a busy machine.
+    assert!(took.as_secs_f64() < 5.0, "{took:?}");
+}
+
+#[test]
+fn the_bundled_models_are_what_quantize_makes() {
+    for name in [MINILM, POTION] {
+        let Some(source) = original(name) else { continue };
+        let out = tempfile::tempdir().unwrap();
+        knockon::embed::quantize::quantize(&source, out.path()).unwrap();
+        let bundled = locate::bundled(name).unwrap();
+        for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+            let bytes = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
+            assert!(bytes(out.path()) == bytes(&bundled), "{name}/{file} differs");
+        }
+        let again = knockon::embed::quantize::quantize(out.path(), &out.path().join("x"));
+        assert!(again.unwrap_err().to_string().contains("int8 already"));
+    }
+}
+
+#[test]
+fn the_reference_forward_has_gradients_through_every_layer() {
+    use candle_core::{DType, Device, Tensor, Var};
+    let dir = locate::bundled(MINILM).unwrap();
+    let mut reference = ReferenceBert::load(&dir, &minilm(Precision::Int8)).unwrap();
+    let first = Var::from_tensor(&reference.model.layers[0].query.weight).unwrap();
+    reference.model.layers[0].query.weight = first.as_tensor().clone();
+    let ids =
+        Tensor::new(&[[101_u32, 2773, 102, 0], [101, 2773, 2773, 102]], &Device::Cpu).unwrap();
+    let mask = Tensor::new(&[[1_f32, 1.0, 1.0, 0.0], [1.0; 4]], &Device::Cpu).unwrap();
+    let vectors = reference.model.mean_pooled(&ids, &mask).unwrap();
+
+    // Padding behind the mask changes nothing.
+    let alone = ids.narrow(0, 0, 1).unwrap().narrow(1, 0, 3).unwrap();
+    let ones = Tensor::ones((1, 3), DType::F32, &Device::Cpu).unwrap();
+    let alone = reference.model.mean_pooled(&alone, &ones).unwrap();
+    let apart = (vectors.get(0).unwrap() - alone.get(0).unwrap()).unwrap().abs().unwrap();
+    assert!(apart.max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-5);
+
+    let loss = (vectors.get(0).unwrap() * vectors.get(1).unwrap()).unwrap().sum_all().unwrap();
+    let gradients = loss.backward().unwrap();
+    let gradient = gradients.get(&first).expect("a gradient for the first layer's weight");
+    let size = gradient.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(size.is_finite() && size > 0.0, "{size}");
+}

@@ -51,11 +51,11 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
     } else {
         let config = Config::parse(&files.config)?;
         let encoder = Encoder::load(&weights, &config)?.into_int8();
-        let (matrices, vectors) = encoder.parts();
-        for (name, rows) in matrices {
+        let parts = encoder.parts();
+        for (name, rows) in parts.matrices {
             tensors.rows(name, rows);
         }
-        for (name, vector) in vectors {
+        for (name, vector) in parts.vectors {
             tensors.floats(name, vec![vector.len()], vector);
         }
     }

