@@ -6,9 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::csv::method;
 use crate::embed::{ModelKind, Precision};
+use crate::retrieve::Bm25Params;
 use crate::run::Record;
 use crate::scenario::{EmbedderKind, Method, Scenario};
-use crate::step::reader;
+use crate::step::reader::{self, Tag};
 
 /// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
 /// no arm of this run used (or that is no model).
@@ -21,7 +22,16 @@ pub fn manifest(
     let inputs: Vec<Json> =
         scenario.inputs.iter().map(|i| json!({"path": i.path, "blake3": i.blake3})).collect();
     let embedders = scenario.embedders.iter().zip(fingerprints).map(|(e, fingerprint)| match &e.kind {
-        EmbedderKind::Bm25 { k1, b } => json!({"name": e.name, "kind": "bm25", "k1": k1, "b": b}),
+        EmbedderKind::Bm25(params) => {
+            let (tag, source) = if *params == Bm25Params::default() {
+                (Tag::Indicative, "the defaults of Anserini (github.com/castorini/anserini)")
+            } else {
+                (Tag::Scenario, "scenario file")
+            };
+            json!({
+                "name": e.name, "kind": "bm25", "k1": params.k1, "b": params.b, "tag": tag, "source": source,
+            })
+        }
         EmbedderKind::Model(model) => json!({
             "name": e.name,
             "kind": match model.kind { ModelKind::Static => "static", ModelKind::Bert => "bert" },

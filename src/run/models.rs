@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use super::Watch;
 use crate::embed::{self, CachedEmbedder, Embedder, Role};
-use crate::retrieve::{Bm25Params, Bm25Retriever, DenseRetriever, Retriever};
+use crate::retrieve::{Bm25Retriever, DenseRetriever, Retriever};
 use crate::scenario::{EmbedderKind, Scenario};
 
 /// Opens retrievers for [`super::run`].
@@ -39,9 +39,8 @@ impl<'a> Models<'a> {
         let texts: Vec<&str> = corpus.passages.iter().map(|p| p.text.as_str()).collect();
         let declared = &self.scenario.embedders[embedder];
         let settings = match &declared.kind {
-            EmbedderKind::Bm25 { k1, b } => {
-                let params = Bm25Params { k1: *k1, b: *b };
-                return Ok(Box::new(Bm25Retriever::new(&texts, params)?));
+            EmbedderKind::Bm25(params) => {
+                return Ok(Box::new(Bm25Retriever::new(&texts, *params)?));
             }
             EmbedderKind::Model(settings) => settings,
         };

@@ -9,11 +9,10 @@ use super::steps::Draft;
 use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
 use super::{Arm, EmbedderDecl, EmbedderKind, ReaderSettings, Retrieval};
 use crate::embed::{ModelKind, ModelSpec, Pooling, Precision};
+use crate::retrieve::Bm25Params;
 
 const DEFAULT_PRESET: &str = "gpt-4o";
 const DEFAULT_TOP_K: u32 = 5;
-/// Robertson and Zaragoza (2009) give 1.2 to 2 as usual for `k1`, 0.5 to 0.8 for `b`.
-const DEFAULT_BM25: (f64, f64) = (1.2, 0.75);
 
 impl Resolver<'_> {
     /// In the order of the file; `None` where an entry is wrong.
@@ -74,8 +73,11 @@ impl Resolver<'_> {
         }
         if !model {
             let number = |at: &Option<At<f64>>, default| at.as_ref().map_or(default, |at| at.value);
-            let (k1, b) = DEFAULT_BM25;
-            return Some(EmbedderKind::Bm25 { k1: number(&entry.k1, k1), b: number(&entry.b, b) });
+            let default = Bm25Params::default();
+            return Some(EmbedderKind::Bm25(Bm25Params {
+                k1: number(&entry.k1, default.k1),
+                b: number(&entry.b, default.b),
+            }));
         }
         let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
             let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());

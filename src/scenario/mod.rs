@@ -28,6 +28,7 @@ use serde::Deserialize;
 
 use crate::embed::ModelSpec;
 use crate::expr::{Expr, GoldRule, Template};
+use crate::retrieve::Bm25Params;
 use crate::value::Type;
 use crate::world::{Corpus, Table, TaskSet};
 
@@ -74,7 +75,7 @@ pub struct EmbedderDecl {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum EmbedderKind {
-    Bm25 { k1: f64, b: f64 },
+    Bm25(Bm25Params),
     Model(ModelSpec),
 }
 

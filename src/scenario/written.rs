@@ -101,9 +101,9 @@ pub(super) struct EmbedderEntry {
     pub passage_prefix: Option<At<String>>,
     /// Longer texts are cut. Default: as the model's own configuration says.
     pub max_tokens: Option<At<u32>>,
-    /// For bm25: how soon a repeated word stops counting. Default: 1.2.
+    /// For bm25: how slowly repeats of a word stop counting. Default: 0.9.
     pub k1: Option<At<f64>>,
-    /// For bm25: how much long passages are held back, 0 to 1. Default: 0.75.
+    /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
     pub b: Option<At<f64>>,
 }
 

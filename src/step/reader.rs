@@ -159,7 +159,7 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
             other,
             Tag::Cited,
             format!(
-                "{CLASHEVAL_2}: neither the evidence nor the model's own answer; the rest abstains"
+                "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
             ),
         ),
         parameter("fabricate_empty", 1.0 - refuses, Tag::Indicative, RGB.to_owned()),
