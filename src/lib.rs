@@ -15,4 +15,5 @@ pub mod scenario;
 pub mod stats;
 pub mod step;
 pub mod value;
+pub mod whole_file;
 pub mod world;

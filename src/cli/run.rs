@@ -8,6 +8,7 @@ use super::{FINDING, FINE, WRONG_USE, colour, report_folder};
 use crate::report;
 use crate::run;
 use crate::scenario::{self, Scenario};
+use crate::whole_file;
 
 /// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
 #[derive(clap::Args)]
@@ -62,7 +63,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut files = report::csv::files(&record)?;
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints())?;
     files.push(("manifest.json", manifest));
-    report::write_all(&out, &files)?;
+    whole_file::write_all(&out, &files)?;
     println!("{}", report::terminal::table(&record, colour(&std::io::stdout())));
     println!("{}", report::terminal::legend(&record));
     println!("Reports: {}", out.display());

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::bert::{Config, Encoder};
 use super::files::ModelFiles;
 use super::weights::{Rows, Weights};
+use crate::whole_file::write;
 
 /// What a quantisation did.
 #[derive(Clone, Debug)]
@@ -129,31 +130,4 @@ fn minified_tokenizer(json: &[u8]) -> anyhow::Result<Vec<u8>> {
 /// Of `bytes`, in hex.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// Writes the file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let save = || -> anyhow::Result<()> {
-        let dir = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        make_readable(file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    save().with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Temporary files are private to their maker; models are not.
-#[cfg(unix)]
-fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
 }

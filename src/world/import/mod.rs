@@ -3,5 +3,3 @@
 //! An importer reads labels and never guesses them: what cannot be read is counted and named.
 
 pub mod cuad;
-
-mod whole_file;

@@ -17,7 +17,6 @@ mod prose;
 mod tasks;
 mod twins;
 
-use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -173,29 +172,18 @@ impl Portfolio {
 
     /// Writes `passages.jsonl` and `renewal_tasks.csv` into `dir`, which is made if need be.
     pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         let mut lines = Vec::new();
         for passage in &self.passages {
             serde_json::to_writer(&mut lines, passage)?;
             lines.push(b'\n');
         }
-        put(dir, "passages.jsonl", &lines)?;
+
         let mut rows = csv::Writer::from_writer(Vec::new());
         for task in &self.tasks {
             rows.serialize(task)?;
         }
-        put(dir, "renewal_tasks.csv", &rows.into_inner()?)
+        let rows = rows.into_inner()?;
+        let files = [("passages.jsonl", lines.as_slice()), ("renewal_tasks.csv", rows.as_slice())];
+        crate::whole_file::write_all(dir, &files)
     }
-}
-
-/// Writes a file whole or not at all.
-fn put(dir: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    let path = dir.join(name);
-    let write = || -> anyhow::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        file.write_all(bytes)?;
-        file.persist(&path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
 }

@@ -36,8 +36,6 @@ use answer::Answer;
 use clause_type::ClauseType;
 use report::{Finding, Kind};
 
-use super::whole_file;
-
 /// A contract with its clauses located.
 #[derive(Clone, Debug)]
 pub struct Contract {
@@ -258,7 +256,7 @@ impl Import {
         let mut written = Vec::new();
         let mut write = |name: &str, bytes: Vec<u8>, count: usize, what: &str| {
             written.push((name.to_owned(), format!("{count} {what}")));
-            whole_file::write(&out.join(name), &bytes)
+            crate::whole_file::write(&out.join(name), &bytes)
         };
         for (name, titled) in [("passages_title.jsonl", true), ("passages_plain.jsonl", false)] {
             let wanted = match prefix {
