@@ -20,7 +20,7 @@ mod twins;
 use std::path::Path;
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use rand::RngExt;
 
 use self::clauses::{Clause, Terms};
