@@ -259,6 +259,7 @@ pub fn branches(
     } else {
         row.extend(pool.spread(None, Event::Fabricated, reader.get("fabricate_empty")));
     }
+    row.retain(|branch| branch.p > 0.0);
     // Whatever is left says that the evidence is not there.
     let spoken: f64 = row.iter().map(|b| b.p).sum();
     let abstain = (1.0 - spoken).max(0.0);
