@@ -88,7 +88,11 @@ impl Value {
 
     /// A canonical text: equal values, and only those, have equal keys.
     pub fn key(&self) -> String {
-        format!("{}:{self}", self.type_of())
+        match self {
+            // Shown with two decimals, told apart by all of them.
+            Value::Money(money) => format!("money:{} {}", money.currency, money.amount + 0.0),
+            _ => format!("{}:{self}", self.type_of()),
+        }
     }
 
     /// Reads a value of type `ty` from plain text, as it stands in a CSV cell.

@@ -331,15 +331,15 @@ impl Room<'_> {
             let branches: Vec<Branch> = row
                 .into_iter()
                 .map(|branching| {
-                    let right = draft.oracle.outputs[step].as_ref();
                     let output = branching.output.as_ref();
+                    let outcome = settle::outcome(step, of, &draft.oracle.outputs, output);
                     let token = match &branching.output {
                         Some(output) => draft.tokens[step].number(output.clone()),
                         None => STOP,
                     };
                     Branch {
                         token,
-                        outcome: settle::outcome(of, right, token, output) as u8,
+                        outcome: outcome as u8,
                         event: branching.event.code(),
                         p: branching.p,
                     }

@@ -111,11 +111,12 @@ impl Walk {
             }
             inputs.clear();
             inputs.extend(kernel.parents().iter().map(|&p| self.tokens[at + p]));
-            if let Some(row) = kernel.row(&inputs) {
-                let branches = kernel.branches(row);
-                let draw = rng::draw(key, trial as u64);
-                self.tokens[at + step] = branches[pick(branches, draw)].token;
-            }
+            let Some(row) = kernel.row(&inputs) else {
+                unreachable!("the compiler pushes a row for every input of the walk")
+            };
+            let branches = kernel.branches(row);
+            let draw = rng::draw(key, trial as u64);
+            self.tokens[at + step] = branches[pick(branches, draw)].token;
         }
     }
 }

@@ -82,7 +82,7 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         "worst_step",
         "p_failure_with_miss_there",
         "commonest_miss",
-        "p_failure_with_that_miss",
+        "failing_misses_per_run",
     ];
     let row = |(at, arm): (usize, &ArmRecord)| {
         let s = &arm.summary;

@@ -1,6 +1,6 @@
 //! `manifest.json`: what a run was made from, and every assumption with its source.
 //!
-//! It holds no date and no path of the machine, so that the same inputs give the same bytes.
+//! It holds no date and no path but those that the scenario names, so that the same inputs give the same bytes.
 
 use serde_json::{Value as Json, json};
 
@@ -71,7 +71,7 @@ pub fn manifest(
             "name": "reader.pool",
             "value": reader::POOL,
             "tag": "assumed",
-            "source": "values from which a reader makes one up: at most this many, at even steps of the field's values in the corpus",
+            "source": "values from which a reader makes one up: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there",
         }],
         "arms": arms,
     });

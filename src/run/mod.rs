@@ -66,7 +66,8 @@ pub struct Solved {
 /// Ranks to which retrieval quality is judged whatever a step hands on.
 pub const QUALITY_DEPTH: usize = 10;
 
-/// Runs the arms whose indices are in `arms`, in that order. The baseline must be among them.
+/// Runs the arms whose indices are in `arms`, in that order. Without the baseline among them nothing is
+/// compared.
 ///
 /// # Errors
 /// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ

@@ -49,7 +49,8 @@ pub struct Summary {
     pub quality: Option<Quality>,
     /// The retrieve step with the highest P(failure and a miss there).
     pub worst_step: Option<(String, f64)>,
-    /// The kind with the highest sum over steps of P(failure and such a miss).
+    /// The kind with the most misses in failing runs, and how many there are of it per run: a run can
+    /// have one at several steps, so this is no probability.
     pub commonest_miss: Option<(MissKind, f64)>,
     pub tasks: usize,
     pub exact_tasks: usize,
@@ -138,7 +139,7 @@ pub struct TaskRecord {
     /// What the oracle does: the labels of its terminal steps, apart by `+`; `stopped` where it
     /// stops.
     pub right_action: String,
-    /// The likeliest wrong label of a terminal step, with its probability.
+    /// The likeliest label of one terminal step that is not the oracle's, with its probability.
     pub wrong_action: Option<(String, f64)>,
     /// The retrieve step and kind of miss with the highest P(failure and this miss).
     pub main_miss: Option<(String, MissKind, f64)>,

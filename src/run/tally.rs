@@ -119,7 +119,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
     let compiled = &solved.compiled;
     let events = Event::all();
     let mut misses: BTreeMap<(usize, MissKind), f64> = BTreeMap::new();
-    let mut wrong: BTreeMap<String, f64> = BTreeMap::new();
+    let mut wrong: BTreeMap<(usize, String), f64> = BTreeMap::new();
     let mut right = Vec::new();
     for (s, step) in scenario.steps.iter().enumerate() {
         let right_output = compiled.oracle.outputs[s].as_ref();
@@ -137,7 +137,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
             if let Some(Output::Action(label)) = output
                 && output != right_output
             {
-                *wrong.entry(label.clone()).or_default() += mass.iter().sum::<f64>();
+                *wrong.entry((s, label.clone())).or_default() += mass.iter().sum::<f64>();
             }
         }
     }
@@ -152,7 +152,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
         ran: solved.ran,
         outcomes: solved.masses.outcomes,
         right_action: right.join("+"),
-        wrong_action: largest(wrong),
+        wrong_action: largest(wrong).map(|((_, label), p)| (label, p)),
         main_miss: largest(misses).map(|((s, kind), p)| (scenario.steps[s].id.clone(), kind, p)),
     }
 }

@@ -129,6 +129,15 @@ impl Resolver<'_> {
                 settings.overrides.insert(name.to_owned(), value.value);
             }
         }
+        if let (Some(follow), Some(fabricate)) = (&entry.follow, &entry.fabricate)
+            && follow.value + fabricate.value > 1.0
+        {
+            let message = "`follow` and `fabricate` add up to more than 1";
+            self.found.push(
+                Diagnostic::new("out-of-range", fabricate.span.clone(), message)
+                    .label(format!("allowed beside `follow`: 0 to {}", 1.0 - follow.value)),
+            );
+        }
         settings
     }
 

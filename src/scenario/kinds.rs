@@ -51,7 +51,7 @@ impl Resolver<'_> {
         for (text, weight) in phrasings(entry) {
             let template = self.template(text, scope);
             let number = weight.map_or(1.0, |at| at.value);
-            if let Some(weight) = weight.filter(|_| number <= 0.0) {
+            if let Some(weight) = weight.filter(|_| !(1e-9..=1e9).contains(&number)) {
                 let message = format!("the weight of a query cannot be {number}");
                 self.found.push(
                     Diagnostic::new("bad-weight", weight.span.clone(), message)

@@ -204,7 +204,8 @@ pub enum Method {
 /// A file that the result depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFile {
-    /// As written in the scenario (the scenario's own: as given to [`load`]).
+    /// As written in the scenario; the scenario's own without its folder, so that the same files give
+    /// the same manifest wherever they lie.
     pub path: String,
     pub blake3: String,
 }
@@ -225,7 +226,8 @@ pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
             return Err(diagnostics);
         }
     };
-    let input = InputFile { path: shown, blake3: blake3::hash(&bytes).to_hex().to_string() };
+    let name = path.file_name().map_or(shown, |name| name.to_string_lossy().into_owned());
+    let input = InputFile { path: name, blake3: blake3::hash(&bytes).to_hex().to_string() };
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;

@@ -369,7 +369,8 @@ impl Resolver<'_> {
 
     fn simulation(&mut self, entry: &written::SimulationEntry) -> Simulation {
         if let Some(trials) = &entry.trials {
-            self.at_least_one("trials", trials);
+            let count = At { value: f64::from(trials.value), span: trials.span.clone() };
+            self.within("trials", &count, 1.0, 1e6);
         }
         if let Some(cap) = entry.max_states.as_ref().filter(|cap| cap.value == 0) {
             let message = "`max_states` cannot be 0";

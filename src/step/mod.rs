@@ -112,7 +112,7 @@ pub enum Event {
     Skipped,
     /// An input was missing: the run stopped here.
     Stopped,
-    /// An expression failed on its input; the output is missing.
+    /// An expression had no value on its input: the output is missing, or a rule was passed over.
     Failed,
     /// A gold passage is handed on.
     Hit,

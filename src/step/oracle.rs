@@ -26,6 +26,10 @@ pub enum OracleError {
         "task '{task}', step '{step}': the corpus '{corpus}' has no passage '{id}', which the task lists as gold"
     )]
     NoSuchPassage { task: String, step: String, corpus: String, id: String },
+    #[error(
+        "task '{task}', step '{step}': gold passages disagree on '{field}': {first}, {second}; make the gold rule narrower"
+    )]
+    Disagree { task: String, step: String, field: String, first: String, second: String },
 }
 
 /// Runs the oracle; `indices[c]` belongs to `scenario.corpora[c]`.
@@ -49,13 +53,14 @@ pub fn run(
                 None
             }
             Gate::Skip => Some(Output::Skipped),
+            Gate::PassOn => Some(Output::Missing),
             Gate::Run => {
                 let values = settle::values(&seen);
                 let env = Env { task: Some(task), passage: None, steps: &values };
                 let row = match &step.kind {
                     StepKind::Retrieve(_) => Some(Output::Context(gold.iter().copied().collect())),
                     StepKind::Read { from, field } => {
-                        Some(read(scenario, arm, &oracle, *from, field))
+                        Some(read(scenario, arm, &oracle, task, *from, field)?)
                     }
                     StepKind::Lookup { table, key, column } => {
                         only(settle::lookup(&scenario.tables[*table], key, column, &env))
@@ -76,15 +81,34 @@ fn only(row: Vec<Branching>) -> Option<Output> {
     row.into_iter().next().and_then(|branch| branch.output)
 }
 
-/// The value that the first gold passage stating the field states.
-fn read(scenario: &Scenario, arm: &Arm, oracle: &Oracle, from: usize, field: &str) -> Output {
+/// The value that gold passages state; missing when none does.
+fn read(
+    scenario: &Scenario,
+    arm: &Arm,
+    oracle: &Oracle,
+    task: &Task,
+    from: usize,
+    field: &str,
+) -> Result<Output, OracleError> {
     let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else {
-        return Output::Missing;
+        return Ok(Output::Missing);
     };
     let corpus = &scenario.corpora[arm.corpora[retrieve.corpus]];
-    let stated =
-        oracle.gold[from].iter().find_map(|&p| corpus.passages[p as usize].facts.get(field));
-    stated.cloned().map_or(Output::Missing, Output::Value)
+    let gold = oracle.gold[from].iter().map(|&p| &corpus.passages[p as usize]);
+    let mut stating = gold.filter_map(|p| Some((p, p.facts.get(field)?)));
+    let Some((first, value)) = stating.next() else {
+        return Ok(Output::Missing);
+    };
+    match stating.find(|(_, other)| *other != value) {
+        None => Ok(Output::Value(value.clone())),
+        Some((second, other)) => Err(OracleError::Disagree {
+            task: task.id.clone(),
+            step: scenario.steps[from].id.clone(),
+            field: field.to_owned(),
+            first: format!("'{}' states {value}", first.id),
+            second: format!("'{}' states {other}", second.id),
+        }),
+    }
 }
 
 fn gold(

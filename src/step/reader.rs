@@ -62,13 +62,21 @@ impl Reader {
             parameter.tag = Tag::Scenario;
             parameter.source = "scenario file".to_owned();
         }
-        let reader = Reader { preset: preset.to_owned(), parameters };
-        if reader.get("follow") + reader.get("fabricate") > 1.0 {
-            anyhow::bail!(
-                "reader: follow ({}) and fabricate ({}) add up to more than 1; what is left is the chance to abstain",
-                reader.get("follow"),
-                reader.get("fabricate")
-            );
+        let mut reader = Reader { preset: preset.to_owned(), parameters };
+        let over = reader.get("follow") + reader.get("fabricate") - 1.0;
+        if over > 0.0 {
+            // Together they leave no room to abstain: what the file does not set gives way.
+            let given = |name: &str| overrides.contains_key(name);
+            let Some(parameter) = reader
+                .parameters
+                .iter_mut()
+                .find(|p| ["follow", "fabricate"].contains(&p.name) && !given(p.name))
+            else {
+                anyhow::bail!("reader: follow and fabricate add up to more than 1");
+            };
+            parameter.value = (parameter.value - over).max(0.0);
+            parameter.tag = Tag::Scenario;
+            parameter.source = "what the scenario file leaves of 1".to_owned();
         }
         Ok(reader)
     }
@@ -166,11 +174,12 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
     ])
 }
 
-/// The values of a field from which a reader makes one up: at most `POOL` of them, taken at even
-/// steps of the sorted values of the corpus, so that the pool is spread as the field is.
+/// The values of a field from which a reader makes one up: at most [`POOL`] of them, taken at even
+/// steps of the sorted distinct values of the corpus, each as likely as it is frequent there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pool {
-    pub values: Vec<Value>,
+    /// With the number of passages that state it.
+    pub values: Vec<(Value, f64)>,
 }
 
 /// Size of a [`Pool`]; it bounds the state space and is stated in the manifest.
@@ -179,25 +188,30 @@ pub const POOL: usize = 8;
 impl Pool {
     pub fn of(corpus: &Corpus, field: &str) -> Pool {
         let facts = corpus.passages.iter().filter_map(|p| p.facts.get(field));
-        let mut values: Vec<&Value> = facts.collect();
-        values.sort_by(|a, b| order(a, b));
-        let mut picked: Vec<Value> = Vec::new();
-        for i in 0..POOL.min(values.len()) {
-            let value = values[(2 * i + 1) * values.len() / (2 * POOL.min(values.len()))];
-            if !picked.contains(value) {
-                picked.push(value.clone());
+        let mut stated: Vec<&Value> = facts.collect();
+        stated.sort_by(|a, b| order(a, b));
+        let mut distinct: Vec<(Value, f64)> = Vec::new();
+        for value in stated {
+            match distinct.last_mut() {
+                Some((last, count)) if last == value => *count += 1.0,
+                _ => distinct.push((value.clone(), 1.0)),
             }
         }
-        Pool { values: picked }
+        let size = POOL.min(distinct.len());
+        let at = |i: usize| distinct[(2 * i + 1) * distinct.len() / (2 * size)].clone();
+        Pool { values: (0..size).map(at).collect() }
     }
 
     /// Branches over the pool without `not`, of total probability `p`; nothing when nothing is left.
     fn spread(&self, not: Option<&Value>, event: Event, p: f64) -> Vec<Branching> {
-        let values: Vec<&Value> = self.values.iter().filter(|v| Some(*v) != not).collect();
-        let share = p / values.len().max(1) as f64;
-        let branch =
-            |v: &Value| Branching { output: Some(Output::Value(v.clone())), event, p: share };
-        values.into_iter().map(branch).collect()
+        let left = || self.values.iter().filter(|(value, _)| Some(value) != not);
+        let total: f64 = left().map(|(_, count)| count).sum();
+        let branch = |(value, count): &(Value, f64)| Branching {
+            output: Some(Output::Value(value.clone())),
+            event,
+            p: p * count / total,
+        };
+        left().map(branch).collect()
     }
 }
 
@@ -321,6 +335,14 @@ mod tests {
             assert_eq!(*event, expected_event);
             assert!((p - expected).abs() < 1e-12, "{event:?}: {p} against {expected}");
         }
+    }
+
+    #[test]
+    fn a_rare_value_stays_in_the_pool_and_rare() {
+        let mut values = vec![1.0; 24];
+        values.push(2.0);
+        let pool = Pool::of(&corpus(&values), "n");
+        assert_eq!(pool.values, [(Value::Number(1.0), 24.0), (Value::Number(2.0), 1.0)]);
     }
 
     #[test]

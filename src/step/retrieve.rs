@@ -8,7 +8,8 @@ use crate::world::Corpus;
 /// The kind of a miss, from the best-ranked passage against the gold ones.
 ///
 /// Tried in this order: a declared variant of a gold passage; nothing returned; same attribute and
-/// another entity (`binding`); same entity and another attribute (`attribute`); else `topic`.
+/// another entity (`binding`); same entity and another attribute, or none where gold has one
+/// (`attribute`); else `topic`.
 pub fn miss_kind(corpus: &Corpus, gold: &BTreeSet<u32>, best: Option<u32>) -> MissKind {
     let Some(best) = best else {
         return MissKind::Empty;
@@ -24,8 +25,7 @@ pub fn miss_kind(corpus: &Corpus, gold: &BTreeSet<u32>, best: Option<u32>) -> Mi
     let other = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
     if gold().any(|g| same(&g.attribute, &best.attribute) && other(&g.entity, &best.entity)) {
         MissKind::Binding
-    } else if gold().any(|g| same(&g.entity, &best.entity) && !same(&g.attribute, &best.attribute))
-    {
+    } else if gold().any(|g| same(&g.entity, &best.entity) && g.attribute != best.attribute) {
         MissKind::Attribute
     } else {
         MissKind::Topic

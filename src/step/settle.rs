@@ -3,8 +3,7 @@
 
 use super::{Branching, Event, Output};
 use crate::expr::{Env, Expr};
-use crate::kernel::STOP;
-use crate::scenario::{OnMissing, Step, StepKind};
+use crate::scenario::{OnMissing, Rule, Step, StepKind};
 use crate::step::Outcome;
 use crate::value::Value;
 use crate::world::{Table, Task};
@@ -14,6 +13,8 @@ use crate::world::{Table, Task};
 pub enum Gate {
     Run,
     Skip,
+    /// There is nothing to read, and the step passes that on.
+    PassOn,
     /// An input is missing and the step does not go on without it.
     Stop,
 }
@@ -43,8 +44,7 @@ pub fn gate(step: &Step, task: &Task, seen: &Seen) -> Gate {
     if let StepKind::Read { from, .. } = step.kind {
         match seen[from] {
             Some(Output::Skipped) => return Gate::Skip,
-            // With `on_missing: continue`, a read of nothing is a null as well.
-            Some(Output::Missing) => return Gate::Skip,
+            Some(Output::Missing) => return Gate::PassOn,
             _ => {}
         }
     }
@@ -61,6 +61,7 @@ pub fn held(gate: Gate) -> Option<Vec<Branching>> {
     match gate {
         Gate::Run => None,
         Gate::Skip => Some(Branching::certain(Output::Skipped, Event::Skipped)),
+        Gate::PassOn => Some(Branching::certain(Output::Missing, Event::Clean)),
         Gate::Stop => Some(vec![Branching { output: None, event: Event::Stopped, p: 1.0 }]),
     }
 }
@@ -84,26 +85,41 @@ pub fn compute(expr: &Expr, env: &Env) -> Vec<Branching> {
     }
 }
 
-/// The label of the first rule whose condition is true; missing when none is.
-pub fn act(rules: &[crate::scenario::Rule], env: &Env) -> Vec<Branching> {
-    let chosen = rules.iter().find(|r| r.condition.as_ref().is_none_or(|c| is_true(c, env)));
+/// The label of the first rule whose condition is true; missing when none is. A condition without a
+/// value is passed over, and said so by the event.
+pub fn act(rules: &[Rule], env: &Env) -> Vec<Branching> {
+    let mut event = Event::Clean;
+    let chosen = rules.iter().find(|rule| match rule.condition.as_ref().map(|c| c.eval(env)) {
+        None => true,
+        Some(Ok(value)) => value == Some(Value::YesNo(true)),
+        Some(Err(_)) => {
+            event = Event::Failed;
+            false
+        }
+    });
     let output = chosen.map_or(Output::Missing, |rule| Output::Action(rule.label.clone()));
-    Branching::certain(output, Event::Clean)
+    Branching::certain(output, event)
+}
+
+/// Whether stopping at `step` is what the oracle does: it stops as well, there or elsewhere, and from
+/// here on takes no action.
+pub fn stops_alike(oracle: &[Option<Output>], step: usize) -> bool {
+    oracle.iter().any(Option::is_none)
+        && !oracle[step..].iter().any(|output| matches!(output, Some(Output::Action(_))))
 }
 
 /// What a branch means for the outcome of the run: only terminal steps and stops mean anything.
 ///
-/// `right` is the oracle's output at this step, `None` where the oracle stopped before it.
+/// `oracle` holds its outputs by step, `None` where it has stopped; `output` is `None` for a stop.
 pub fn outcome(
+    at: usize,
     step: &Step,
-    right: Option<&Output>,
-    token: u32,
+    oracle: &[Option<Output>],
     output: Option<&Output>,
 ) -> Outcome {
-    if token == STOP {
-        // Stopping where the oracle stops as well is right.
-        return if right.is_none() { Outcome::Correct } else { Outcome::Stopped };
-    }
+    let Some(output) = output else {
+        return if stops_alike(oracle, at) { Outcome::Correct } else { Outcome::Stopped };
+    };
     let StepKind::Act { hold, .. } = &step.kind else {
         return Outcome::Correct;
     };
@@ -111,7 +127,7 @@ pub fn outcome(
         Some(Output::Action(label)) => Some(label.clone()),
         _ => None,
     };
-    let (right, got) = (label(right), label(output));
+    let (right, got) = (label(oracle[at].as_ref()), label(Some(output)));
     let acts = |label: &Option<String>| label.as_ref().is_some_and(|l| !hold.contains(l));
     match (acts(&right), acts(&got)) {
         (true, false) => Outcome::Omission,

@@ -107,8 +107,10 @@ fn from_rows(rows: Vec<Row>, fields: &BTreeMap<String, Type>) -> anyhow::Result<
         let weight = match row.remove("weight").filter(|w| !w.is_empty()) {
             None => 1.0,
             Some(text) => match text.parse::<f64>() {
-                Ok(weight) if weight > 0.0 && weight.is_finite() => weight,
-                _ => bail!("line {line}, field 'weight': '{text}' is not a number above zero"),
+                Ok(weight) if (1e-9..=1e9).contains(&weight) => weight,
+                _ => bail!(
+                    "line {line}, field 'weight': '{text}' is not a number above zero (1e-9 to 1e9)"
+                ),
             },
         };
         let mut task = Task { id, weight, fields: BTreeMap::new(), gold: BTreeMap::new() };
