@@ -60,7 +60,7 @@ fn a_good_file_is_resolved() {
     assert!(potion.reader.preset == "claude-opus" && potion.reader.overrides.is_empty());
     let inputs: Vec<&str> = scenario.inputs.iter().map(|input| input.path.as_str()).collect();
     let data = ["passages.jsonl", "context.jsonl", "vendors.csv", "tasks.csv"];
-    assert_eq!(inputs[0], "tests/data/desk.yaml");
+    assert_eq!(inputs[0], "desk.yaml");
     assert_eq!(inputs[1..], data.map(|file| format!("desk/{file}")));
 }
 

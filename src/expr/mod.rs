@@ -93,7 +93,7 @@ mod tests {
             ("7 / 2", "number:3.5"),
             ("-task.n", "number:-3.5"),
             ("task.fee * task.rate / 100", "number:102.0425"),
-            ("task.fee", "money:USD 1200.50"),
+            ("task.fee", "money:USD 1200.5"),
             ("task.fee > 1000", "yes_no:yes"),
             ("task.rate", "percent:8.5%"),
             ("task.day.minus(task.period)", "date:2024-02-29"),
