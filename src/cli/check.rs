@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use crate::scenario;
 
-/// Checks scenario files and the data they name; runs nothing.
-///
-/// Exit code: 0 all fine, 1 mistakes were found, 2 a file cannot be opened.
+/// Check scenario files and the data they name; run nothing
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example:\n  knockon check scenarios/*.yaml\n\n\
+Exit code: 0 all fine, 1 mistakes were found, 2 a file cannot be opened.")]
 pub struct Args {
     /// The scenario files.
     #[arg(required = true, value_name = "FILE")]

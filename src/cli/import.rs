@@ -1,5 +1,6 @@
 //! `knockon import`: public data sets, in the layout of their authors, to passages and tasks.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -14,7 +15,8 @@ pub struct ImportArgs {
 
 #[derive(Subcommand, Debug)]
 enum Set {
-    /// CUAD v1: commercial contracts with their clauses labelled by lawyers.
+    /// CUAD v1: commercial contracts with their clauses labelled by lawyers
+    #[command(after_help = "Example:\n  knockon import cuad path/to/CUAD_v1 --out scenarios/cuad")]
     Cuad(CuadArgs),
 }
 
@@ -26,7 +28,7 @@ pub struct CuadArgs {
     #[arg(long, value_name = "DIR", default_value = "scenarios/cuad")]
     out: PathBuf,
     /// Characters in a chunk.
-    #[arg(long, value_name = "CHARACTERS", default_value_t = 800)]
+    #[arg(long, value_name = "N", default_value_t = 800, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(100..=100000), allow_negative_numbers = true)]
     size: usize,
     /// Put the contract's title and parties in front of each passage.
     #[arg(long, value_enum, default_value_t)]
@@ -64,12 +66,12 @@ pub fn run(args: ImportArgs) -> anyhow::Result<()> {
 fn import_cuad(args: &CuadArgs) -> anyhow::Result<()> {
     let import = cuad::read(&args.dir, args.size)?;
     let written = import.write(&args.out, args.context.into())?;
-    println!("{}", cuad::report::table(&cuad::report::rows(&import)));
-    println!();
+    writeln!(std::io::stdout(), "{}", cuad::report::table(&cuad::report::rows(&import)))?;
+    writeln!(std::io::stdout())?;
     print!("{}", cuad::report::findings_text(&import.findings));
-    println!();
+    writeln!(std::io::stdout())?;
     for (name, what) in written {
-        println!("{}: {what}", args.out.join(name).display());
+        writeln!(std::io::stdout(), "{}: {what}", args.out.join(name).display())?;
     }
     Ok(())
 }

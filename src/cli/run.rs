@@ -1,5 +1,6 @@
 //! `knockon run`: a scenario in, the table and the CSVs out.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ pub struct Args {
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Only these arms, apart by commas
+    /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
 }
@@ -64,9 +65,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints())?;
     files.push(("manifest.json", manifest));
     whole_file::write_all(&out, &files)?;
-    println!("{}", report::terminal::table(&record, colour(&std::io::stdout())));
-    println!("{}", report::terminal::legend(&record));
-    println!("Reports: {}", out.display());
+    // The width of the terminal; `None` where there is none, and then nothing is cut.
+    let mut stdout = std::io::stdout();
+    let width = comfy_table::Table::new().width().map(usize::from);
+    writeln!(stdout, "{}", report::terminal::table(&record, colour(&stdout), width))?;
+    writeln!(stdout, "{}", report::terminal::legend(&record))?;
+    writeln!(stdout, "Reports: {}", out.display())?;
     Ok(ExitCode::from(FINE))
 }
 
@@ -76,8 +80,8 @@ fn pick_arms(scenario: &Scenario, asked: &[String]) -> Option<Vec<usize>> {
         return Some((0..scenario.arms.len()).collect());
     }
     let mut picked = Vec::new();
-    for id in asked {
-        match scenario.arms.iter().position(|arm| arm.id == *id) {
+    for id in asked.iter().map(|id| id.trim()) {
+        match scenario.arms.iter().position(|arm| arm.id == id) {
             Some(at) if picked.contains(&at) => {}
             Some(at) => picked.push(at),
             None => {

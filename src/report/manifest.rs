@@ -9,6 +9,7 @@ use crate::embed::{ModelKind, Precision};
 use crate::retrieve::Bm25Params;
 use crate::run::Record;
 use crate::scenario::{EmbedderKind, Method, Scenario};
+use crate::stats;
 use crate::step::reader::{self, Tag};
 
 /// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
@@ -67,6 +68,11 @@ pub fn manifest(
         "embedders": embedders,
         "baseline": record.baseline.map(|b| &record.arms[b].id),
         "sampling_unit": record.unit,
+        "intervals": {
+            "level": stats::LEVEL,
+            "rate": "Wilson score with the effective sample size of the clustered variance (Korn and Graubard 1998)",
+            "p_value": format!("sign flips of whole units: all of them up to {} units that differ, else {} draws", stats::EXACT_CLUSTERS, stats::DRAWS),
+        },
         "assumptions": [{
             "name": "reader.pool",
             "value": reader::POOL,

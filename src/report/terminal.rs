@@ -9,8 +9,44 @@ fn percent(p: f64) -> String {
     format!("{:.1}%", 100.0 * p)
 }
 
-/// Arms by failure rate, best first; `colour` marks the best and the worst.
-pub fn table(record: &Record, colour: bool) -> String {
+/// Arms by failure rate, best first; `colour` marks those that differ from the baseline.
+///
+/// Where it is wider than `width` it keeps to outcomes and leaves the rest to `summary.csv`.
+pub fn table(record: &Record, colour: bool, width: Option<usize>) -> String {
+    let whole = columns(record, colour, COLUMNS.len());
+    let fits = |table: &Table| {
+        width.is_none_or(|width| {
+            table.lines().next().is_none_or(|line| line.chars().count() <= width)
+        })
+    };
+    if fits(&whole) {
+        return whole.to_string();
+    }
+    let outcomes = columns(record, colour, OUTCOME_COLUMNS);
+    format!("{outcomes}\nMore columns in a wider terminal, and all of them in summary.csv.")
+}
+
+const COLUMNS: [&str; 13] = [
+    "arm",
+    "failure",
+    "95% interval",
+    "vs baseline",
+    "wrong",
+    "omitted",
+    "unasked",
+    "stopped",
+    "silent",
+    "recall@k",
+    "nDCG@10",
+    "worst step",
+    "commonest miss",
+];
+
+/// How many of [`COLUMNS`] say what happened; the others say how and why.
+const OUTCOME_COLUMNS: usize = 8;
+
+/// The first `count` columns of the table.
+fn columns(record: &Record, colour: bool, count: usize) -> Table {
     let mut arms: Vec<usize> = (0..record.arms.len()).collect();
     let failure = |at: usize| record.arms[at].summary.failure.estimate;
     arms.sort_by(|&a, &b| failure(a).total_cmp(&failure(b)).then(a.cmp(&b)));
@@ -22,32 +58,15 @@ pub fn table(record: &Record, colour: bool) -> String {
     } else {
         table.force_no_tty();
     }
-    table.set_header([
-        "arm",
-        "failure",
-        "95% interval",
-        "vs baseline",
-        "wrong",
-        "omitted",
-        "unasked",
-        "stopped",
-        "silent",
-        "recall@k",
-        "nDCG@10",
-        "worst step",
-        "commonest miss",
-    ]);
+    table.set_header(&COLUMNS[..count]);
     for &at in &arms {
         let arm = &record.arms[at];
         let s = &arm.summary;
         let share = |outcome: Outcome| percent(s.outcomes[outcome as usize]);
         let mut rate = Cell::new(percent(s.failure.estimate));
-        if colour && arms.len() > 1 {
-            if at == arms[0] {
-                rate = rate.fg(Color::Green);
-            } else if Some(&at) == arms.last() {
-                rate = rate.fg(Color::Red);
-            }
+        if let Some(difference) = s.difference.as_ref().filter(|d| colour && d.p_holm < 0.05) {
+            let better = difference.interval.estimate < 0.0;
+            rate = rate.fg(if better { Color::Green } else { Color::Red });
         }
         let against = match (&s.difference, record.baseline) {
             (Some(d), _) => {
@@ -60,7 +79,7 @@ pub fn table(record: &Record, colour: bool) -> String {
         let quality = |of: fn(&crate::run::record::Quality) -> f64| {
             s.quality.as_ref().map_or_else(|| "-".to_owned(), |q| format!("{:.3}", of(q)))
         };
-        table.add_row(vec![
+        let row = vec![
             Cell::new(&arm.id),
             rate,
             Cell::new(format!("{:.1}-{:.1}%", 100.0 * s.failure.low, 100.0 * s.failure.high)),
@@ -74,14 +93,15 @@ pub fn table(record: &Record, colour: bool) -> String {
             Cell::new(quality(|q| q.ndcg_at_10)),
             Cell::new(s.worst_step.as_ref().map_or("-", |(step, _)| step.as_str())),
             Cell::new(s.commonest_miss.map_or("-", |(kind, _)| kind.name())),
-        ]);
+        ];
+        table.add_row(row.into_iter().take(count));
     }
     for column in 1..11 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.to_string()
+    table
 }
 
 /// What the table's columns mean, and on what the figures rest.

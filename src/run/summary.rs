@@ -13,9 +13,6 @@ use crate::stats;
 use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
-/// Confidence level of all intervals.
-const LEVEL: f64 = 0.95;
-
 pub fn record(scenario: &Scenario, tallies: Vec<Tally>) -> anyhow::Result<Record> {
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = clusters(tallies.first().map_or(&[], |t| &t.tasks));
@@ -72,7 +69,7 @@ fn differences(
                 cluster,
             })
             .collect();
-        let paired = stats::difference(&pairs, LEVEL, scenario.simulation.seed)?;
+        let paired = stats::difference(&pairs, stats::LEVEL, scenario.simulation.seed)?;
         found[at] =
             Some(Difference { interval: paired.interval, p_value: paired.p, p_holm: paired.p });
     }
@@ -130,7 +127,7 @@ fn summary(
             *sum += p * task.weight / total;
         }
     }
-    let failure = stats::rate(&observations, LEVEL)?;
+    let failure = stats::rate(&observations, stats::LEVEL)?;
     let silent = outcomes[1..].iter().sum::<f64>() - outcomes[Outcome::Stopped as usize];
     let mut worst = BTreeMap::new();
     let mut kinds: BTreeMap<MissKind, f64> = BTreeMap::new();

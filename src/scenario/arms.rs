@@ -8,7 +8,8 @@ use super::resolve::{Resolver, World};
 use super::steps::Draft;
 use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
 use super::{Arm, EmbedderDecl, EmbedderKind, ReaderSettings, Retrieval};
-use crate::embed::{ModelKind, ModelSpec, Pooling, Precision};
+use crate::embed::{ModelKind, ModelSpec, Pooling, Precision, registry};
+use crate::expr::suggest;
 use crate::retrieve::Bm25Params;
 
 const DEFAULT_PRESET: &str = "gpt-4o";
@@ -88,6 +89,20 @@ impl Resolver<'_> {
                 )));
             return None;
         };
+        // A model that is known but not fetched yet is no mistake of the file; `run` says how to get it.
+        let name = model.value.as_str();
+        if registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
+            let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
+            self.found.push(
+                Diagnostic::new(
+                    "unknown-model",
+                    model.span.clone(),
+                    format!("there is no model `{name}`"),
+                )
+                .label(format!("allowed: {}, or a directory with a model", known.join(", ")))
+                .help(suggest(name, known)),
+            );
+        }
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         Some(EmbedderKind::Model(ModelSpec {
             kind: if bert { ModelKind::Bert } else { ModelKind::Static },

@@ -6,7 +6,10 @@ mod cluster;
 mod paired;
 
 pub use cluster::{Observation, rate};
-pub use paired::{Difference, Pair, difference, holm};
+pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm};
+
+/// Confidence level of all intervals in reports.
+pub const LEVEL: f64 = 0.95;
 
 use anyhow::ensure;
 use statrs::distribution::{ContinuousCDF, StudentsT};

@@ -8,9 +8,9 @@ use super::cluster::{Mean, Observation, wilson};
 use super::{Interval, check_level, t_quantile};
 
 /// Up to this many clusters that differ, every assignment of signs is counted.
-const EXACT_CLUSTERS: usize = 12;
+pub const EXACT_CLUSTERS: usize = 12;
 /// Beyond, this many are drawn. One more makes 10,000, see [`sign_flip`].
-const DRAWS: u32 = 9_999;
+pub const DRAWS: u32 = 9_999;
 /// Sums that differ by less, relative to the sum of all sizes, are equal but for rounding.
 const ROUNDING: f64 = 1e-12;
 

@@ -32,6 +32,7 @@ pub enum Tag {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Parameter {
     pub name: &'static str,
+    #[serde(serialize_with = "six_decimals")]
     pub value: f64,
     pub tag: Tag,
     pub source: String,
@@ -40,6 +41,10 @@ pub struct Parameter {
 const CLASHEVAL_2: &str = "ClashEval, arXiv 2404.10198, table 2";
 const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
 const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence is absent";
+
+fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((value * 1e6).round() / 1e6)
+}
 
 /// A reader: every probability with its source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -165,7 +170,7 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
         parameter(
             "fabricate",
             other,
-            Tag::Cited,
+            Tag::Indicative,
             format!(
                 "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
             ),

@@ -35,7 +35,7 @@ pub struct Layout {
 pub fn read(dir: &Path) -> anyhow::Result<Layout> {
     let master = dir.join(MASTER);
     let bytes = std::fs::read(&master).with_context(|| {
-        format!("cannot read {}; the folder holds {MASTER} and {TEXTS}/", master.display())
+        format!("cannot read {}; the folder must hold {MASTER} and {TEXTS}/", master.display())
     })?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let files = text_files(&dir.join(TEXTS))?;
