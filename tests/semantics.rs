@@ -1,0 +1,153 @@
+//! Small scenarios whose answers can be worked out by hand, from the file to the record.
+
+use knockon::run::record::{ArmRecord, StepRecord};
+use knockon::run::{self, Models, Quiet};
+use knockon::scenario;
+use knockon::step::Outcome;
+
+/// Each passage has a word of its own, so that BM25 finds it and no other.
+const PASSAGES: &str = r#"
+{"id":"k1","text":"alpha","entity":"a","attribute":"key","facts":{"key":{"text":"delta"},"fee":{"number":10}}}
+{"id":"k2","text":"beta","entity":"b","attribute":"key","facts":{"key":{"text":"epsilon"},"fee":{"number":20}}}
+{"id":"k3","text":"gamma","entity":"c","attribute":"key","facts":{"fee":{"number":30}}}
+{"id":"p1","text":"delta","entity":"a","attribute":"price","facts":{"price":{"number":1}}}
+{"id":"p2","text":"epsilon","entity":"b","attribute":"price","facts":{"price":{"number":2}}}
+"#;
+
+/// Runs one arm over one task: `reader` and `steps` in YAML.
+fn run(reader: &str, steps: &str) -> ArmRecord {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
+    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
+    let yaml = format!(
+        "version: 1
+name: small
+corpora: {{c: {{passages: passages.jsonl}}}}
+tasks: {{file: tasks.csv, fields: {{name: text}}}}
+embedders: {{bm25: {{kind: bm25}}}}
+embedder: bm25
+reader: {reader}
+steps:
+{steps}
+arms: [{{id: only}}]
+baseline: only
+simulation: {{method: exact}}
+"
+    );
+    let path = dir.path().join("small.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    let scenario = scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+    let models = Models::new(&scenario, &Quiet, None);
+    let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
+    record.arms.into_iter().next().unwrap()
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+}
+
+fn outcomes(arm: &ArmRecord, expected: [(Outcome, f64); 5]) {
+    for (outcome, p) in expected {
+        near(arm.summary.outcomes[outcome as usize], p);
+    }
+}
+
+fn step<'a>(arm: &'a ArmRecord, id: &str) -> &'a StepRecord {
+    arm.steps.iter().find(|s| s.step == id).unwrap()
+}
+
+const FIND: &str = r#"
+  - id: find
+    retrieve:
+      corpus: c
+      queries: [{text: alpha, weight: 3}, {text: beta, weight: 1}]
+      gold: passage.id == "k1"
+      top_k: 1
+"#;
+
+#[test]
+fn three_steps_by_hand() {
+    let arm = run(
+        "{preset: perfect, misread: 0.1, follow: 0.6, fabricate: 0.2}",
+        &format!(
+            "{FIND}
+  - {{id: fee, read: {{from: find, field: fee}}}}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: wait}}], hold: [wait]}}"
+        ),
+    );
+    // A hit (3/4) is read right (.9). A miss follows 20 (.6), which is misread as 10 in half of a
+    // tenth, or makes up 10 or 30 (.2), or abstains (.2), which stops the run.
+    let luck = 0.6 * 0.1 / 2.0 + 0.2 / 2.0;
+    let (correct, stopped) = (0.75 * 0.9 + 0.25 * luck, 0.25 * 0.2);
+    use Outcome::*;
+    outcomes(
+        &arm,
+        [
+            (Correct, correct),
+            (Stopped, stopped),
+            (Omission, 1.0 - correct - stopped),
+            (Commission, 0.0),
+            (WrongAction, 0.0),
+        ],
+    );
+    near(arm.summary.silent, 1.0 - correct - stopped);
+    near(step(&arm, "find").p_own_miss, 0.25);
+    near(step(&arm, "find").p_fail_given_miss.unwrap(), 1.0 - luck);
+    assert_eq!(arm.misses.len(), 1);
+    assert_eq!((arm.misses[0].kind.name(), arm.misses[0].induced), ("binding", false));
+}
+
+#[test]
+fn a_wrong_key_induces_a_miss_and_a_skip_stops_nobody() {
+    let arm = run(
+        "{preset: perfect, follow: 1}",
+        &format!(
+            "{FIND}
+  - {{id: key, read: {{from: find, field: key}}}}
+  - id: find_price
+    retrieve: {{corpus: c, query: '{{{{ key }}}}', gold: passage.id == \"p1\", top_k: 1}}
+  - {{id: price, read: {{from: find_price, field: price}}}}
+  - {{id: never, compute: price + 1, when: price > 5}}
+  - {{id: act, act: [{{if: never == null && price == 1, do: one}}, {{do: two}}]}}"
+        ),
+    );
+    near(step(&arm, "find_price").p_induced_miss, 0.25);
+    near(step(&arm, "find_price").p_own_miss, 0.0);
+    near(step(&arm, "never").p_skipped, 1.0);
+    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.25);
+}
+
+#[test]
+fn where_the_oracle_stops_stopping_is_right() {
+    let find = FIND.replace("k1", "no such passage");
+    let steps = format!(
+        "{find}
+  - {{id: fee, read: {{from: find, field: fee}}}}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: wait}}], hold: [wait]}}"
+    );
+    let abstains = run("{preset: perfect}", &steps);
+    near(abstains.summary.failure.estimate, 0.0);
+    near(step(&abstains, "find").p_no_gold, 1.0);
+    // One that follows instead pays on 10, which nobody should, and holds on 20, which harms nobody.
+    let follows = run("{preset: perfect, follow: 1}", &steps);
+    near(follows.summary.outcomes[Outcome::Commission as usize], 0.75);
+    near(follows.summary.outcomes[Outcome::Correct as usize], 0.25);
+}
+
+#[test]
+fn a_null_passes_rules_over_and_labels_of_two_steps_do_not_add_up() {
+    let arm = run(
+        "{preset: perfect}",
+        &format!(
+            "{FIND}
+  - {{id: fee, read: {{from: find, field: fee}}}}
+  - {{id: one, act: [{{if: fee > 5, do: pay}}, {{do: refuse}}], on_missing: continue}}
+  - {{id: two, act: [{{if: fee > 5, do: pay}}, {{do: refuse}}], on_missing: continue}}"
+        ),
+    );
+    near(step(&arm, "one").p_failed, 0.25);
+    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.25);
+    let (label, p) = arm.tasks[0].wrong_action.clone().unwrap();
+    assert_eq!(label, "refuse");
+    near(p, 0.25);
+}
