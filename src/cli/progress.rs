@@ -82,7 +82,7 @@ impl search::Watch for Bars {
 }
 
 impl Watch for Bars {
-    fn arm(&self, id: &str, _tasks: usize, steps: usize) {
+    fn arm(&self, id: &str, steps: usize) {
         self.replace(Some(id), "compiling steps", steps);
     }
 

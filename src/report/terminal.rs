@@ -121,7 +121,7 @@ pub fn legend(record: &Record) -> String {
         format!("{exact} of {all} task runs solved exactly, the rest sampled")
     };
     format!(
-        "{} tasks an arm; intervals clustered on {units}; {solved}.\n\
+        "Tasks an arm: {}; intervals clustered on {units}; {solved}.\n\
          wrong: acted otherwise than the oracle. omitted: held where it acts. unasked: acted where it holds\n\
          (commission). stopped: for want of an input. They add up to the failure rate.\n\
          silent: share of failures that nothing flagged. worst step: where most failures had a miss.\n\

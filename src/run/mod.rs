@@ -22,7 +22,7 @@ pub use record::Record;
 /// Told how a run goes on; every call may come before a long wait.
 pub trait Watch: crate::compile::search::Watch {
     /// An arm begins; `steps` are compiled for it.
-    fn arm(&self, id: &str, tasks: usize, steps: usize);
+    fn arm(&self, id: &str, steps: usize);
     fn step_compiled(&self);
     /// An arm's tasks are being solved.
     fn solving(&self, tasks: usize);
@@ -39,7 +39,7 @@ impl crate::compile::search::Watch for Quiet {
 }
 
 impl Watch for Quiet {
-    fn arm(&self, _: &str, _: usize, _: usize) {}
+    fn arm(&self, _: &str, _: usize) {}
     fn step_compiled(&self) {}
     fn solving(&self, _: usize) {}
     fn task_solved(&self) {}
@@ -102,7 +102,7 @@ pub fn solve(
 ) -> anyhow::Result<Vec<Solved>> {
     let tasks = &scenario.tasks.tasks;
     let arm = &scenario.arms[arm];
-    watch.arm(&arm.id, tasks.len(), scenario.steps.len());
+    watch.arm(&arm.id, scenario.steps.len());
     let compiled = compile(scenario, arm, indices, searches, forced, &|| watch.step_compiled())?;
     watch.solving(tasks.len());
     let simulation = &scenario.simulation;

@@ -61,7 +61,6 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         judged_weight: 0.0,
     };
     let misses: Vec<bool> = Event::all().iter().map(|e| e.miss().is_some()).collect();
-    let retrieves = matches!(scenario.steps[at].kind, StepKind::Retrieve(_));
     let top_k = scenario.arms[arm].retrieval[at].map_or(0, |r| r.top_k);
     let mut sums = Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
     for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
@@ -75,7 +74,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
             let as_oracle = output == right && output.is_some();
             let state = match output {
                 // A context is as good as what it holds, not as its order.
-                Some(Output::Context(_)) if retrieves => {
+                Some(Output::Context(_)) => {
                     if misses[usize::from(branch.event)] {
                         &mut tally.wrong
                     } else {
@@ -83,7 +82,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
                     }
                 }
                 _ if as_oracle => &mut tally.correct,
-                Some(Output::Value(_) | Output::Action(_) | Output::Context(_)) => &mut tally.wrong,
+                Some(Output::Value(_) | Output::Action(_)) => &mut tally.wrong,
                 // A stop where the oracle stops too is what it does.
                 None if right.is_none() => &mut tally.correct,
                 Some(Output::Missing | Output::Skipped) | None => &mut tally.missing,
