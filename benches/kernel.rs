@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use knockon::kernel::trellis::{Frontier, Shape};
-use knockon::kernel::{Branch, KernelBuilder, Model, exact, monte_carlo, rng};
+use knockon::kernel::{Branch, Fault, KernelBuilder, Model, exact, monte_carlo, rng};
 
 /// Six steps in two strands that meet, five outputs each, every row full.
 fn six_steps() -> Model {
@@ -14,12 +14,13 @@ fn six_steps() -> Model {
     let mut kernels = Vec::new();
     for (step, of) in parents.into_iter().enumerate() {
         let mut kernel = KernelBuilder::new(of);
-        for inputs in frontier.inputs(&shape) {
+        for (inputs, _) in frontier.inputs(&shape) {
             let skew: u32 = inputs.iter().sum();
             let branch = |token: u32| Branch {
                 token,
                 outcome: if step == 5 && token > 0 { token as u8 } else { 0 },
                 event: 0,
+                fault: Fault::None,
                 p: 1.0 / f64::from(1 + (token + skew) % 5),
             };
             kernel.push(&inputs, (0..5).map(branch));

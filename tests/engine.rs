@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::compile::Forced;
+use knockon::compile::Question;
 use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
 use knockon::report;
@@ -69,7 +69,7 @@ fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
         let open = |_, _| anyhow::bail!("nothing is searched");
         let mut searches = Searches::new(&open, &Quiet, 10);
         let solved =
-            run::solve(&scenario, arm, &indices, &mut searches, Forced::Gold, &Quiet).unwrap();
+            run::solve(&scenario, arm, &indices, &mut searches, &Question::Gold, &Quiet).unwrap();
         for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
             let failure = solved.masses.failure();
             assert!(failure < 1e-12, "{}, task {}: {failure}", scenario.name, task.id);

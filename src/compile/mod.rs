@@ -5,32 +5,35 @@
 //!
 //! 1. the inputs that the step can get, from the states reached so far;
 //! 2. the queries these inputs render to, searched together ([`search`]);
-//! 3. the rows of the kernel, and with them the states after the step.
+//! 3. the rows of the kernel ([`rows`]), and with them the states after the step.
 //!
 //! An upstream error is an input like any other: its query is rendered with the wrong value and
-//! really searched.
+//! really searched. So is what a step would put out under an intervention.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use anyhow::bail;
 use rayon::prelude::*;
 
-use crate::expr::{CorpusIndex, Env};
+use crate::expr::CorpusIndex;
 use crate::kernel::monte_carlo::Walk;
 use crate::kernel::trellis::{Frontier, Shape};
-use crate::kernel::{Branch, KernelBuilder, Model, STOP, rng};
+use crate::kernel::{KernelBuilder, Model, rng};
 use crate::retrieve::Hit;
 use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
+use crate::step::Output;
 use crate::step::oracle::{self, Oracle};
-use crate::step::reader::{self, Pool, Reader};
-use crate::step::retrieve::Phrasing;
-use crate::step::settle::{self, Gate};
-use crate::step::{Branching, Event, Output};
+use crate::step::reader::{Pool, Reader};
 use crate::world::Task;
 
+pub mod lanes;
+mod rows;
 pub mod search;
 
-use search::{Ask, Searches};
+pub use rows::mark;
+
+use rows::Plan;
+use search::Searches;
 
 /// One task under one arm, ready to run, with what its tokens stand for.
 #[derive(Debug)]
@@ -54,13 +57,18 @@ pub struct Quality {
     pub ranking: Vec<Hit>,
 }
 
-/// What retrieval is replaced by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Forced {
+/// What the kernels are to answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Question {
+    /// What happens, and what would happen if one step were right, or wrong.
     #[default]
-    Nothing,
-    /// Every retrieve step hands on the gold passages, and only those.
+    Run,
+    /// What happens where every retrieve step hands on the gold passages, and only those.
     Gold,
+    /// What a miss of each kind at these steps would do.
+    Misses(Vec<usize>),
+    /// One trial, whatever is mended in it.
+    Trial(u32),
 }
 
 /// Compiles all tasks of `scenario` under `arm`. `step_done` is told when a step is finished.
@@ -69,16 +77,18 @@ pub fn compile(
     arm: &Arm,
     indices: &[CorpusIndex],
     searches: &mut Searches,
-    forced: Forced,
+    question: &Question,
     step_done: &dyn Fn(),
 ) -> anyhow::Result<Vec<Compiled>> {
     let room = Room {
         scenario,
         arm,
+        indices,
         reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
         pools: pools(scenario, arm),
+        fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
         shape: Shape::new(scenario.steps.iter().map(|s| s.parents.clone()).collect()),
-        forced,
+        question,
     };
     let tasks = &scenario.tasks.tasks;
     let mut drafts = tasks
@@ -88,17 +98,17 @@ pub fn compile(
     for step in 0..scenario.steps.len() {
         let plans: Vec<Plan> = drafts.par_iter().map(|draft| room.plan(draft, step)).collect();
         let found = match (&scenario.steps[step].kind, arm.retrieval[step]) {
-            (StepKind::Retrieve(retrieve), Some(retrieval)) if forced == Forced::Nothing => {
+            (StepKind::Retrieve(retrieve), Some(retrieval)) if *question != Question::Gold => {
                 let asks = plans.iter().flat_map(Plan::asks);
                 let corpus = arm.corpora[retrieve.corpus];
                 Some(searches.find(scenario, indices, retrieval.embedder, corpus, asks)?)
             }
             _ => None,
         };
-        drafts
-            .par_iter_mut()
-            .zip(plans)
-            .try_for_each(|(draft, plan)| room.advance(draft, step, plan, found))?;
+        drafts.par_iter_mut().zip(plans).try_for_each(|(draft, plan)| {
+            room.rows(draft, step, plan, found);
+            room.extend_support(draft, step)
+        })?;
         step_done();
     }
     Ok(drafts.into_par_iter().map(Draft::finish).collect())
@@ -108,11 +118,22 @@ pub fn compile(
 struct Room<'a> {
     scenario: &'a Scenario,
     arm: &'a Arm,
+    indices: &'a [CorpusIndex],
     reader: Reader,
     /// By step; `Some` for read steps.
     pools: Vec<Option<Pool>>,
+    /// By step: the fields that are read from what it retrieves.
+    fields: Vec<Vec<&'a str>>,
     shape: Shape,
-    forced: Forced,
+    question: &'a Question,
+}
+
+fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
+    let reads = scenario.steps.iter().filter_map(|reader| match &reader.kind {
+        StepKind::Read { from, field } if *from == step => Some(field.as_str()),
+        _ => None,
+    });
+    reads.collect()
 }
 
 fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<Pool>> {
@@ -163,33 +184,6 @@ impl Tokens {
     }
 }
 
-/// What a step needs to be searched before its rows can be laid down.
-struct Plan {
-    /// Inputs without a row so far.
-    inputs: Vec<(Box<[u32]>, Wish)>,
-    /// The queries on the oracle's inputs, a phrasing each.
-    right: Vec<Ask>,
-}
-
-enum Wish {
-    Held(Gate),
-    /// One a phrasing.
-    Search(Vec<Ask>),
-    /// A template or the entity has no value on this input.
-    Unaskable,
-    NoSearch,
-}
-
-impl Plan {
-    fn asks(&self) -> impl Iterator<Item = &Ask> {
-        let wished = self.inputs.iter().flat_map(|(_, wish)| match wish {
-            Wish::Search(asks) => asks.as_slice(),
-            _ => &[],
-        });
-        self.right.iter().chain(wished)
-    }
-}
-
 impl<'a> Draft<'a> {
     fn new(scenario: &Scenario, task: &'a Task, oracle: Oracle) -> Draft<'a> {
         Draft {
@@ -230,164 +224,6 @@ impl<'a> Draft<'a> {
 }
 
 impl Room<'_> {
-    fn plan(&self, draft: &Draft, step: usize) -> Plan {
-        let of = &self.scenario.steps[step];
-        let inputs = match &draft.support {
-            Support::Joint(frontier) => frontier.inputs(&self.shape),
-            Support::Walk(walk) => walk.inputs(step, &of.parents),
-        };
-        let wish = |inputs: Box<[u32]>| {
-            let seen = draft.seen(step, &inputs);
-            let wish = match settle::gate(of, draft.task, &seen) {
-                Gate::Run => self.asks(of, step, draft.task, &seen),
-                held => Wish::Held(held),
-            };
-            (inputs, wish)
-        };
-        let seen: Vec<Option<&Output>> = draft.oracle.outputs.iter().map(Option::as_ref).collect();
-        let right = match (&draft.oracle.outputs[step], self.asks(of, step, draft.task, &seen)) {
-            (Some(Output::Context(_)), Wish::Search(asks)) => asks,
-            _ => Vec::new(),
-        };
-        Plan { inputs: inputs.into_iter().map(wish).collect(), right }
-    }
-
-    /// What the phrasings of a retrieve step ask on what it sees.
-    fn asks(&self, of: &Step, step: usize, task: &Task, seen: &settle::Seen) -> Wish {
-        let (StepKind::Retrieve(retrieve), Some(retrieval)) = (&of.kind, self.arm.retrieval[step])
-        else {
-            return Wish::NoSearch;
-        };
-        if self.forced == Forced::Gold {
-            return Wish::NoSearch;
-        }
-        let values = settle::values(seen);
-        let env = Env { task: Some(task), passage: None, steps: &values };
-        let entity = match retrieve.entity.as_ref().filter(|_| retrieval.entity_filter) {
-            None => None,
-            Some(expr) => match expr.eval(&env) {
-                Ok(Some(entity)) => Some(entity.to_string()),
-                _ => return Wish::Unaskable,
-            },
-        };
-        let ask = |query: &crate::scenario::Query| {
-            Some(Ask { query: query.template.render(&env).ok()?, entity: entity.clone() })
-        };
-        retrieve
-            .queries
-            .iter()
-            .map(ask)
-            .collect::<Option<Vec<Ask>>>()
-            .map_or(Wish::Unaskable, Wish::Search)
-    }
-
-    fn advance(
-        &self,
-        draft: &mut Draft,
-        step: usize,
-        plan: Plan,
-        found: Option<&search::Found>,
-    ) -> anyhow::Result<()> {
-        let of = &self.scenario.steps[step];
-        let top_k = self.arm.retrieval[step].map_or(0, |r| r.top_k);
-        let cut = |ask: &Ask| -> Vec<u32> {
-            let ranking = found.and_then(|found| found.get(ask));
-            ranking.into_iter().flatten().take(top_k).map(|hit| hit.passage).collect()
-        };
-        let right: Vec<Vec<u32>> = plan.right.iter().map(cut).collect();
-        if let StepKind::Retrieve(retrieve) = &of.kind
-            && !draft.oracle.gold[step].is_empty()
-        {
-            let asked = plan.right.iter().zip(&retrieve.queries);
-            draft.quality[step] = asked
-                .map(|(ask, query)| Quality {
-                    weight: query.weight,
-                    ranking: found.and_then(|f| f.get(ask)).cloned().unwrap_or_default(),
-                })
-                .collect();
-        }
-        for (inputs, wish) in plan.inputs {
-            let row = match wish {
-                Wish::Held(gate) => settle::held(gate).unwrap_or_default(),
-                Wish::Unaskable => Branching::certain(Output::Missing, Event::Failed),
-                Wish::Search(asks) => {
-                    let StepKind::Retrieve(retrieve) = &of.kind else {
-                        unreachable!("only retrieve steps search")
-                    };
-                    let phrasings =
-                        asks.iter().zip(&retrieve.queries).enumerate().map(|(i, (ask, query))| {
-                            Phrasing {
-                                weight: query.weight,
-                                ranking: cut(ask),
-                                right: right.get(i).map(Vec::as_slice),
-                            }
-                        });
-                    let corpus = &self.scenario.corpora[self.arm.corpora[retrieve.corpus]];
-                    let gold = &draft.oracle.gold[step];
-                    crate::step::retrieve::branches(corpus, gold, phrasings.collect())
-                }
-                Wish::NoSearch => self.settle(draft, step, &inputs),
-            };
-            let branches: Vec<Branch> = row
-                .into_iter()
-                .map(|branching| {
-                    let output = branching.output.as_ref();
-                    let outcome = settle::outcome(step, of, &draft.oracle.outputs, output);
-                    let token = match &branching.output {
-                        Some(output) => draft.tokens[step].number(output.clone()),
-                        None => STOP,
-                    };
-                    Branch {
-                        token,
-                        outcome: outcome as u8,
-                        event: branching.event.code(),
-                        p: branching.p,
-                    }
-                })
-                .collect();
-            draft.kernels[step].push(&inputs, branches);
-        }
-        self.extend_support(draft, step)
-    }
-
-    /// The row of a step that asks nothing of a search.
-    fn settle(&self, draft: &Draft, step: usize, inputs: &[u32]) -> Vec<Branching> {
-        let seen = draft.seen(step, inputs);
-        let values = settle::values(&seen);
-        let env = Env { task: Some(draft.task), passage: None, steps: &values };
-        match &self.scenario.steps[step].kind {
-            StepKind::Retrieve(_) => {
-                let gold = &draft.oracle.gold[step];
-                let event = if gold.is_empty() { Event::NoGold } else { Event::Hit };
-                Branching::certain(Output::Context(gold.iter().copied().collect()), event)
-            }
-            StepKind::Read { from, field } => self.read(draft, *from, step, field, seen[*from]),
-            StepKind::Lookup { table, key, column } => {
-                settle::lookup(&self.scenario.tables[*table], key, column, &env)
-            }
-            StepKind::Compute(expr) => settle::compute(expr, &env),
-            StepKind::Act { rules, .. } => settle::act(rules, &env),
-        }
-    }
-
-    fn read(
-        &self,
-        draft: &Draft,
-        from: usize,
-        step: usize,
-        field: &str,
-        context: Option<&Output>,
-    ) -> Vec<Branching> {
-        let (StepKind::Retrieve(retrieve), Some(Output::Context(context)), Some(pool)) =
-            (&self.scenario.steps[from].kind, context, &self.pools[step])
-        else {
-            return Branching::certain(Output::Missing, Event::Failed);
-        };
-        let corpus = &self.scenario.corpora[self.arm.corpora[retrieve.corpus]];
-        let gold: &BTreeSet<u32> = &draft.oracle.gold[from];
-        reader::branches(&self.reader, corpus, gold, field, pool, context)
-    }
-
     fn extend_support(&self, draft: &mut Draft, step: usize) -> anyhow::Result<()> {
         let simulation = &self.scenario.simulation;
         let key =
@@ -407,9 +243,17 @@ impl Room<'_> {
                         simulation.max_states
                     );
                 }
-                // Past the cap: from here on, only what the trials visit. The rows so far hold
-                // every input that a trial can have met.
-                let mut walk = Walk::new(simulation.trials, self.scenario.steps.len());
+                // Past the cap: from here on, only what runs visit. The rows so far hold every input
+                // that one of them can have met.
+                let steps = self.scenario.steps.len();
+                let errs: Vec<usize> =
+                    (0..steps).filter(|&s| lanes::can_err(&self.scenario.steps[s])).collect();
+                let seed = lanes::key(simulation.seed, &draft.task.id);
+                let lanes = match self.question {
+                    Question::Trial(trial) => lanes::mended(*trial, steps, &errs),
+                    _ => lanes::what_if(simulation.trials, seed, steps, &errs),
+                };
+                let mut walk = Walk::new(lanes, steps);
                 for done in 0..=step {
                     walk.advance(done, &draft.kernels[done], key(done));
                 }

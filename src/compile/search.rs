@@ -1,17 +1,27 @@
 //! Every distinct search once: queries are gathered over all tasks, inputs and arms.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Ranking, Request, Retriever};
 use crate::scenario::Scenario;
 
-/// A query, and whose passages it is put to.
+/// A query, and the passages it is put to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ask {
     pub query: String,
-    /// Only passages of this entity; `None`: all.
-    pub entity: Option<String>,
+    pub among: Among,
+}
+
+/// Which passages are searched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Among {
+    All,
+    /// Those of this entity.
+    Entity(String),
+    /// These, ascending.
+    These(Arc<[u32]>),
 }
 
 /// What was asked of one retriever, with its answers.
@@ -68,7 +78,11 @@ impl<'a> Searches<'a> {
             .iter()
             .map(|ask| Request {
                 query: &ask.query,
-                candidates: ask.entity.as_ref().map(|e| indices[corpus].entity(e)),
+                candidates: match &ask.among {
+                    Among::All => None,
+                    Among::Entity(entity) => Some(indices[corpus].entity(entity)),
+                    Among::These(these) => Some(these),
+                },
             })
             .collect();
         if !requests.is_empty() {

@@ -2,66 +2,212 @@
 //!
 //! Forward carries the probability of each state, backward the probability of each outcome given
 //! the state; their product at a branch is the joint probability that [`Masses`] holds. The cost
-//! is linear in the number of transitions.
+//! is linear in the number of transitions. Backward values stand for states of probability zero as
+//! well: that is what answers "what if" at one step without a further sweep.
 
-use super::{Kernel, Masses, Model, OUTCOMES, trellis::Trellis};
+use super::trellis::Trellis;
+use super::{Do, Fault, Kernel, Masses, Model, OUTCOMES, REPAIR};
 
 /// The joint probabilities of branches and outcomes; `None` where the model has no trellis.
 pub fn infer(model: &Model) -> Option<Masses> {
-    model.trellis.as_ref().map(|trellis| sweep(&model.kernels, trellis))
+    Some(Flow::plain(model)?.masses())
 }
 
-fn sweep(kernels: &[Kernel], trellis: &Trellis) -> Masses {
-    // Probability of each state before each layer.
-    let mut forward: Vec<Vec<f64>> = Vec::with_capacity(kernels.len());
-    let mut now = vec![1.0];
-    for (kernel, layer) in kernels.iter().zip(&trellis.layers) {
-        let mut next = vec![0.0; layer.states];
-        for (state, &p) in now.iter().enumerate() {
-            let at = layer.at[state] as usize;
-            match layer.rows[state] {
-                None => next[layer.next[at] as usize] += p,
-                Some(row) => {
-                    let branches = &kernel.branches()[kernel.span(row)];
-                    for (branch, &to) in branches.iter().zip(&layer.next[at..]) {
-                        next[to as usize] += p * branch.p;
+/// Both sweeps of one model under one set of interventions.
+pub struct Flow<'a> {
+    pub(super) kernels: &'a [Kernel],
+    pub(super) trellis: &'a Trellis,
+    /// By step: the share of each branch within its row.
+    pub(super) shares: Vec<Vec<f64>>,
+    /// By step: the probability of each state before it; and of each one after the last.
+    pub(super) forward: Vec<Vec<f64>>,
+    /// By step: the probability of each outcome given the state before it; and after the last.
+    pub(super) back: Vec<Vec<[f64; OUTCOMES]>>,
+}
+
+impl<'a> Flow<'a> {
+    /// The model as compiled; `None` where it has no trellis.
+    pub fn plain(model: &'a Model) -> Option<Flow<'a>> {
+        Flow::sweep(model, |_, kernel| kernel.plain_shares())
+    }
+
+    /// With one intervention a step.
+    pub fn under(model: &'a Model, what: &[Do]) -> Option<Flow<'a>> {
+        Flow::sweep(model, |step, kernel| {
+            kernel.shares(|row, out| kernel.rows.weigh(row, what[step], out))
+        })
+    }
+
+    /// Each own error of every step stays with probability `broken`, all of a step's together and
+    /// steps independently; else it is mended.
+    pub fn mixed(model: &'a Model, broken: f64) -> Option<Flow<'a>> {
+        Flow::sweep(model, |_, kernel| kernel.shares(|row, out| kernel.rows.mix(row, broken, out)))
+    }
+
+    fn sweep(model: &'a Model, shares: impl Fn(usize, &'a Kernel) -> Vec<f64>) -> Option<Flow<'a>> {
+        let trellis = model.trellis.as_ref()?;
+        let kernels = &model.kernels;
+        let shares: Vec<Vec<f64>> =
+            kernels.iter().enumerate().map(|(step, kernel)| shares(step, kernel)).collect();
+        let mut flow = Flow { kernels, trellis, shares, forward: Vec::new(), back: Vec::new() };
+        flow.go_forward();
+        flow.go_back();
+        Some(flow)
+    }
+
+    fn go_forward(&mut self) {
+        let mut now = vec![1.0];
+        for ((kernel, layer), shares) in
+            self.kernels.iter().zip(&self.trellis.layers).zip(&self.shares)
+        {
+            let mut next = vec![0.0; layer.states];
+            for (state, &p) in now.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+                let targets = layer.targets(state);
+                match layer.rows[state] {
+                    None => next[targets[0] as usize] += p,
+                    Some(row) => {
+                        let start = kernel.span(row).start;
+                        for (share, &to) in shares[start..].iter().zip(targets) {
+                            next[to as usize] += p * share;
+                        }
                     }
                 }
             }
+            self.forward.push(std::mem::replace(&mut now, next));
         }
-        forward.push(std::mem::replace(&mut now, next));
+        self.forward.push(now);
     }
 
-    let mut outcomes = [0.0; OUTCOMES];
-    let mut back = vec![[0.0; OUTCOMES]; now.len()];
-    for (state, &outcome) in trellis.outcomes.iter().enumerate() {
-        back[state][outcome as usize] = 1.0;
-        outcomes[outcome as usize] += now[state];
+    fn go_back(&mut self) {
+        let end = |&outcome: &u8| {
+            let mut ends = [0.0; OUTCOMES];
+            ends[usize::from(outcome)] = 1.0;
+            ends
+        };
+        let mut after: Vec<[f64; OUTCOMES]> = self.trellis.outcomes.iter().map(end).collect();
+        for ((kernel, layer), shares) in
+            self.kernels.iter().zip(&self.trellis.layers).zip(&self.shares).rev()
+        {
+            let mut before = vec![[0.0; OUTCOMES]; layer.rows.len()];
+            for (state, sum) in before.iter_mut().enumerate() {
+                let targets = layer.targets(state);
+                match layer.rows[state] {
+                    None => *sum = after[targets[0] as usize],
+                    Some(row) => {
+                        let start = kernel.span(row).start;
+                        for (&share, &to) in shares[start..].iter().zip(targets) {
+                            add(sum, &after[to as usize], share);
+                        }
+                    }
+                }
+            }
+            self.back.push(std::mem::replace(&mut after, before));
+        }
+        self.back.push(after);
+        self.back.reverse();
     }
 
-    let mut steps = vec![Vec::new(); kernels.len()];
-    for (i, (kernel, layer)) in kernels.iter().zip(&trellis.layers).enumerate().rev() {
-        let mut masses = vec![[0.0; OUTCOMES]; kernel.branches().len()];
-        let mut before = vec![[0.0; OUTCOMES]; forward[i].len()];
-        for (state, &p) in forward[i].iter().enumerate() {
-            let at = layer.at[state] as usize;
+    /// Probability of each outcome; sums to one.
+    pub fn outcomes(&self) -> [f64; OUTCOMES] {
+        self.back[0][0]
+    }
+
+    /// The joint probabilities of branches and outcomes.
+    pub fn masses(&self) -> Masses {
+        let mut steps = Vec::with_capacity(self.kernels.len());
+        for (step, kernel) in self.kernels.iter().enumerate() {
+            let mut masses = vec![[0.0; OUTCOMES]; kernel.branches().len()];
+            self.each_row(step, |row, p, targets| {
+                let start = kernel.span(row).start;
+                let shares = &self.shares[step][start..];
+                for (j, (&share, &to)) in shares.iter().zip(targets).enumerate() {
+                    if share > 0.0 {
+                        let ends = &self.back[step + 1][to as usize];
+                        add(&mut masses[start + j], ends, p * share);
+                    }
+                }
+            });
+            steps.push(masses);
+        }
+        Masses { steps, outcomes: self.outcomes() }
+    }
+
+    /// Probability of each outcome with `what` at `step` in place of what this flow has there.
+    ///
+    /// [`Do::Wrong`] and [`Do::Detour`] need a flow of the plain model, or of repairs: elsewhere a
+    /// trellis has no room for a further detour.
+    pub fn instead(&self, step: usize, what: Do) -> [f64; OUTCOMES] {
+        let kernel = &self.kernels[step];
+        let shares = kernel.shares(|row, out| kernel.rows.weigh(row, what, out));
+        let layer = &self.trellis.layers[step];
+        let mut sum = [0.0; OUTCOMES];
+        for (state, &p) in self.forward[step].iter().enumerate().filter(|(_, p)| **p > 0.0) {
+            let targets = layer.targets(state);
             match layer.rows[state] {
-                None => before[state] = back[layer.next[at] as usize],
+                None => add(&mut sum, &self.back[step + 1][targets[0] as usize], p),
                 Some(row) => {
-                    for (branch, &to) in kernel.span(row).zip(&layer.next[at..]) {
-                        let share = kernel.branches()[branch].p;
-                        let ends = &back[to as usize];
-                        for o in 0..OUTCOMES {
-                            let given = share * ends[o];
-                            before[state][o] += given;
-                            masses[branch][o] += p * given;
+                    let start = kernel.span(row).start;
+                    for (&share, &to) in shares[start..].iter().zip(targets) {
+                        if share > 0.0 {
+                            add(&mut sum, &self.back[step + 1][to as usize], p * share);
                         }
                     }
                 }
             }
         }
-        steps[i] = masses;
-        back = before;
+        sum
     }
-    Masses { steps, outcomes }
+
+    /// How the outcomes would change with the own errors of `step`, by their event: the derivative of
+    /// each outcome's probability in the share of runs in which the error is not mended. Events in the
+    /// order of first appearance.
+    pub fn slopes(&self, step: usize) -> Vec<(u8, [f64; OUTCOMES])> {
+        let kernel = &self.kernels[step];
+        let mut slopes: Vec<(u8, [f64; OUTCOMES])> = Vec::new();
+        self.each_row(step, |row, p, targets| {
+            let Some(mended) = kernel.detour(row, REPAIR) else {
+                return;
+            };
+            let span = kernel.span(row);
+            let after = |at: usize| &self.back[step + 1][targets[at - span.start] as usize];
+            let mut right = [0.0; OUTCOMES];
+            for at in mended {
+                add(&mut right, after(at), kernel.branches()[at].p);
+            }
+            for at in span.clone() {
+                let branch = &kernel.branches()[at];
+                if branch.fault != Fault::Own {
+                    continue;
+                }
+                let slope = match slopes.iter().position(|(event, _)| *event == branch.event) {
+                    Some(place) => &mut slopes[place].1,
+                    None => {
+                        slopes.push((branch.event, [0.0; OUTCOMES]));
+                        let last = slopes.len() - 1;
+                        &mut slopes[last].1
+                    }
+                };
+                add(slope, after(at), p * branch.p);
+                add(slope, &right, -p * branch.p);
+            }
+        });
+        slopes
+    }
+
+    /// Calls `visit(row, p, targets)` for each state before `step` that a run can be in and has not
+    /// stopped in.
+    fn each_row(&self, step: usize, mut visit: impl FnMut(u32, f64, &[u32])) {
+        let layer = &self.trellis.layers[step];
+        for (state, &p) in self.forward[step].iter().enumerate() {
+            if let (Some(row), true) = (layer.rows[state], p > 0.0) {
+                visit(row, p, layer.targets(state));
+            }
+        }
+    }
+}
+
+fn add(sum: &mut [f64; OUTCOMES], what: &[f64; OUTCOMES], weight: f64) {
+    for (sum, w) in sum.iter_mut().zip(what) {
+        *sum += weight * w;
+    }
 }

@@ -3,7 +3,7 @@
 //! One draw a step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts
 //! are whole numbers, so results do not depend on how trials are shared out.
 
-use super::{Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP, rng};
+use super::{Do, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP, rng};
 
 /// Trials that take a step together.
 const LANES: usize = 16;
@@ -19,7 +19,7 @@ pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
     let mut branches = 0;
     for kernel in kernels {
         bases.push(branches);
-        branches += kernel.branches.len();
+        branches += kernel.branches().len();
     }
     let mut counts = vec![[0u32; OUTCOMES]; branches];
     let mut ends = [0u32; OUTCOMES];
@@ -40,7 +40,7 @@ pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
                 }
                 let row = kernel.row(|parent| done[parent][lane]);
                 let branch = kernel.pick(row, rng::draw(key, u64::from(first) + lane as u64));
-                let chosen = &kernel.branches[branch];
+                let chosen = &kernel.branches()[branch];
                 taken[step][lane] = bases[step] + branch;
                 outcomes[lane] = outcomes[lane].max(chosen.outcome);
                 stopped[lane] = chosen.token == STOP;
@@ -61,36 +61,76 @@ pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
     let share = 1.0 / f64::from(trials.max(1));
     let mass = |counts: &[u32; OUTCOMES]| counts.map(|n| f64::from(n) * share);
     let step = |(kernel, &base): (&Kernel, &usize)| {
-        counts[base..base + kernel.branches.len()].iter().map(mass).collect()
+        counts[base..base + kernel.branches().len()].iter().map(mass).collect()
     };
     Masses { steps: kernels.iter().zip(&bases).map(step).collect(), outcomes: mass(&ends) }
 }
 
-/// Trials carried forward step by step while compiling, so that a task past the cap gets exactly
-/// the kernel rows that its trials visit.
+/// One run, replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// By step: the branch taken, as its place in the kernel; `None` after a stop.
+    pub taken: Vec<Option<usize>>,
+    pub outcome: u8,
+}
+
+/// Plays one trial again, step by step under `what`, with the numbers that [`sample`] draws for it.
+///
+/// `None` where an intervention leads to an input that the kernels hold no row for: only models past
+/// the cap leave any out.
+pub fn replay(model: &Model, keys: &[u64], trial: u32, what: &[Do]) -> Option<Run> {
+    let mut tokens = Vec::with_capacity(model.kernels.len());
+    let mut run = Run { taken: vec![None; model.kernels.len()], outcome: 0 };
+    let mut inputs = Vec::new();
+    for (step, kernel) in model.kernels.iter().enumerate() {
+        inputs.clear();
+        inputs.extend(kernel.parents.iter().map(|&parent: &usize| tokens[parent]));
+        let row = kernel.row_of(&inputs)?;
+        let taken = kernel.rows.choose(row, what[step], rng::draw(keys[step], u64::from(trial)));
+        let branch = &kernel.branches()[taken];
+        run.taken[step] = Some(taken);
+        run.outcome = run.outcome.max(branch.outcome);
+        if branch.token == STOP {
+            break;
+        }
+        tokens.push(branch.token);
+    }
+    Some(run)
+}
+
+/// One run to carry forward: a trial, and what is done to each step (nothing where the list is empty).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub trial: u32,
+    pub what: Box<[Do]>,
+}
+
+/// Runs carried forward step by step while compiling, so that a task past the cap gets exactly the
+/// kernel rows that its runs visit.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// `tokens[trial * steps + step]`; a stopped trial has [`STOP`] from the step it stopped at.
+    lanes: Vec<Lane>,
+    /// `tokens[lane * steps + step]`; a stopped run has [`STOP`] from the step it stopped at.
     tokens: Vec<u32>,
     steps: usize,
 }
 
 impl Walk {
-    /// `trials` runs of a task with `steps` steps, none taken.
-    pub fn new(trials: u32, steps: usize) -> Walk {
-        Walk { tokens: vec![0; trials as usize * steps], steps }
+    /// Runs of a task with `steps` steps, none taken.
+    pub fn new(lanes: Vec<Lane>, steps: usize) -> Walk {
+        Walk { tokens: vec![0; lanes.len() * steps], lanes, steps }
     }
 
-    fn alive(&self, trial: usize, step: usize) -> bool {
-        step == 0 || self.tokens[trial * self.steps + step - 1] != STOP
+    fn alive(&self, lane: usize, step: usize) -> bool {
+        step == 0 || self.tokens[lane * self.steps + step - 1] != STOP
     }
 
-    /// The distinct inputs of `step` over the trials still alive, in order of first appearance.
+    /// The distinct inputs of `step` over the runs still alive, in order of first appearance.
     pub fn inputs(&self, step: usize, parents: &[usize]) -> Vec<Box<[u32]>> {
         let mut seen = rustc_hash::FxHashSet::default();
         let mut distinct = Vec::new();
-        for (trial, tokens) in self.tokens.chunks_exact(self.steps).enumerate() {
-            if self.alive(trial, step) {
+        for (lane, tokens) in self.tokens.chunks_exact(self.steps).enumerate() {
+            if self.alive(lane, step) {
                 let inputs: Box<[u32]> = parents.iter().map(|&p| tokens[p]).collect();
                 if seen.insert(inputs.clone()) {
                     distinct.push(inputs);
@@ -100,12 +140,12 @@ impl Walk {
         distinct
     }
 
-    /// Draws the outputs of `step` with the numbers that [`sample`] will draw again.
+    /// Draws the outputs of `step` with the numbers that [`sample`] and [`replay`] will draw again.
     pub fn advance(&mut self, step: usize, kernel: &KernelBuilder, key: u64) {
         let mut inputs = Vec::new();
-        for trial in 0..self.tokens.len() / self.steps {
-            let at = trial * self.steps;
-            if !self.alive(trial, step) {
+        for (lane, of) in self.lanes.iter().enumerate() {
+            let at = lane * self.steps;
+            if step > 0 && self.tokens[at + step - 1] == STOP {
                 self.tokens[at + step] = STOP;
                 continue;
             }
@@ -114,21 +154,9 @@ impl Walk {
             let Some(row) = kernel.row(&inputs) else {
                 unreachable!("the compiler pushes a row for every input of the walk")
             };
-            let branches = kernel.branches(row);
-            let draw = rng::draw(key, trial as u64);
-            self.tokens[at + step] = branches[pick(branches, draw)].token;
+            let what = of.what.get(step).copied().unwrap_or_default();
+            let taken = kernel.rows.choose(row, what, rng::draw(key, u64::from(of.trial)));
+            self.tokens[at + step] = kernel.rows.branches[taken].token;
         }
     }
-}
-
-/// The branch that [`Kernel::pick`] takes for the same draw, before the cuts are laid down.
-fn pick(branches: &[super::Branch], draw: u64) -> usize {
-    let mut sum = 0.0;
-    for (i, branch) in branches.iter().enumerate() {
-        sum += branch.p;
-        if draw < (sum * 2f64.powi(64)) as u64 {
-            return i;
-        }
-    }
-    branches.len() - 1
 }

@@ -3,10 +3,14 @@
 //! An output is live from its step until the last step that reads it; then it is summed out. A
 //! state is the tuple of live tokens together with the outcome reached so far. Runs that have
 //! stopped share one state an outcome, in which no later step does anything.
+//!
+//! States that only an intervention reaches are here as well, so that every "what if" is answered on
+//! the same trellis. Repairs may be combined in any way; of the other detours a run takes one at most,
+//! which keeps them from multiplying.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::{KernelBuilder, STOP};
+use super::{KernelBuilder, REPAIR, STOP};
 
 /// Who reads whom, for the steps in topological order.
 #[derive(Clone, Debug)]
@@ -34,11 +38,20 @@ impl Shape {
 pub struct Layer {
     /// The kernel row of each state; `None` where the run has stopped.
     pub rows: Vec<Option<u32>>,
-    /// `next[at[i] + j]`: where branch `j` of state `i`'s row leads. A stopped state has one entry.
+    /// `next[at[i] + j]`: where branch `j` of state `i`'s row and its detours leads. A stopped state has
+    /// one entry; one behind a detour that is no repair has none for further ones, which come last.
     pub at: Vec<u32>,
     pub next: Vec<u32>,
     /// Number of states after the step.
     pub states: usize,
+}
+
+impl Layer {
+    /// Where the branches of a state lead, in the order of its row and the row's detours.
+    pub fn targets(&self, state: usize) -> &[u32] {
+        let end = self.at.get(state + 1).map_or(self.next.len(), |&at| at as usize);
+        &self.next[self.at[state] as usize..end]
+    }
 }
 
 /// All layers, and the outcome of each final state.
@@ -65,6 +78,8 @@ struct States {
     tokens: Vec<u32>,
     outcomes: Vec<u8>,
     stopped: Vec<bool>,
+    /// Reached only by a detour that is no repair.
+    detoured: Vec<bool>,
 }
 
 impl States {
@@ -79,8 +94,13 @@ impl States {
 
 impl Default for Frontier {
     fn default() -> Frontier {
-        let start =
-            States { width: 0, tokens: Vec::new(), outcomes: vec![0], stopped: vec![false] };
+        let start = States {
+            width: 0,
+            tokens: Vec::new(),
+            outcomes: vec![0],
+            stopped: vec![false],
+            detoured: vec![false],
+        };
         Frontier { live: Vec::new(), states: start, layers: Vec::new() }
     }
 }
@@ -90,17 +110,22 @@ impl Frontier {
         self.states.len()
     }
 
-    /// The distinct inputs of the next step, in order of first appearance.
-    pub fn inputs(&self, shape: &Shape) -> Vec<Box<[u32]>> {
+    /// The distinct inputs of the next step, in order of first appearance; with each, whether a run
+    /// can bring it that has taken no detour but repairs.
+    pub fn inputs(&self, shape: &Shape) -> Vec<(Box<[u32]>, bool)> {
         let places = self.places(shape);
-        let mut seen = FxHashSet::default();
-        let mut distinct = Vec::new();
+        let mut numbers: FxHashMap<Box<[u32]>, usize> = FxHashMap::default();
+        let mut distinct: Vec<(Box<[u32]>, bool)> = Vec::new();
         for state in (0..self.states.len()).filter(|&s| !self.states.stopped[s]) {
             let tokens = self.states.tokens(state);
             let inputs: Box<[u32]> = places.iter().map(|&p| tokens[p]).collect();
-            if !seen.contains(&inputs) {
-                seen.insert(inputs.clone());
-                distinct.push(inputs);
+            let straight = !self.states.detoured[state];
+            match numbers.get(&inputs) {
+                Some(&at) => distinct[at].1 |= straight,
+                None => {
+                    numbers.insert(inputs.clone(), distinct.len());
+                    distinct.push((inputs, straight));
+                }
             }
         }
         distinct
@@ -136,20 +161,23 @@ impl Frontier {
         let nothing = vec![0; self.live.len() + 1];
         for state in 0..self.states.len() {
             layer.at.push(layer.next.len() as u32);
-            let mut go = |extended: &[u32], outcome: u8, stopped: bool| {
+            let mut go = |extended: &[u32], outcome: u8, stopped: bool, detoured: bool| {
                 let number: u128 =
                     kept.iter().zip(&strides).map(|(&k, &s)| u128::from(extended[k]) * s).sum();
                 let next = *index.entry((number, outcome, stopped)).or_insert_with(|| {
                     states.tokens.extend(kept.iter().map(|&k| extended[k]));
                     states.outcomes.push(outcome);
                     states.stopped.push(stopped);
+                    states.detoured.push(true);
                     (states.outcomes.len() - 1) as u32
                 });
+                states.detoured[next as usize] &= detoured;
                 layer.next.push(next);
             };
+            let detoured = self.states.detoured[state];
             if self.states.stopped[state] {
                 layer.rows.push(None);
-                go(&nothing, self.states.outcomes[state], true);
+                go(&nothing, self.states.outcomes[state], true, detoured);
                 continue;
             }
             let tokens = self.states.tokens(state);
@@ -162,13 +190,23 @@ impl Frontier {
             extended.clear();
             extended.extend_from_slice(tokens);
             extended.push(0);
-            for branch in kernel.branches(row) {
-                let outcome = self.states.outcomes[state].max(branch.outcome);
-                if branch.token == STOP {
-                    go(&nothing, outcome, true);
-                } else {
-                    extended[self.live.len()] = branch.token;
-                    go(&extended, outcome, false);
+            let mut follow = |span: std::ops::Range<usize>, detoured: bool| {
+                for branch in &kernel.rows.branches[span] {
+                    let outcome = self.states.outcomes[state].max(branch.outcome);
+                    if branch.token == STOP {
+                        go(&nothing, outcome, true, detoured);
+                    } else {
+                        extended[self.live.len()] = branch.token;
+                        go(&extended, outcome, false, detoured);
+                    }
+                }
+            };
+            follow(kernel.rows.span(row), detoured);
+            for (mark, span) in kernel.rows.detours(row) {
+                if mark == REPAIR {
+                    follow(span, detoured);
+                } else if !detoured {
+                    follow(span, true);
                 }
             }
             if states.len() > cap {
@@ -191,7 +229,8 @@ impl Frontier {
                 *size = (*size).max(token + 1);
             }
         }
-        let made = kernel.branches.iter().filter(|b| b.token != STOP).map(|b| b.token + 1).max();
+        let made =
+            kernel.rows.branches.iter().filter(|b| b.token != STOP).map(|b| b.token + 1).max();
         sizes[self.live.len()] = made.unwrap_or(1);
         let mut stride = 1u128;
         kept.iter()

@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use crate::compile::search::{Open, Searches};
-use crate::compile::{Compiled, Forced, compile};
+use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
 use crate::scenario::{Method, Scenario};
@@ -80,11 +80,12 @@ pub fn run(
 ) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let deepest = scenario.arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
-    let depth = deepest.max().unwrap_or(0).max(QUALITY_DEPTH);
+    // Twice what is handed on: a miss is asked for as well, in which others take the place of gold.
+    let depth = (2 * deepest.max().unwrap_or(0)).max(QUALITY_DEPTH);
     let mut searches = Searches::new(open, watch, depth);
     let mut tallies = Vec::new();
     for &at in arms {
-        let solved = solve(scenario, at, &indices, &mut searches, Forced::Nothing, watch)?;
+        let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
         tallies.push(tally::tally(scenario, at, &solved));
     }
     tally::same_oracle(scenario, &tallies)?;
@@ -97,13 +98,13 @@ pub fn solve(
     arm: usize,
     indices: &[CorpusIndex],
     searches: &mut Searches,
-    forced: Forced,
+    question: &Question,
     watch: &dyn Watch,
 ) -> anyhow::Result<Vec<Solved>> {
     let tasks = &scenario.tasks.tasks;
     let arm = &scenario.arms[arm];
     watch.arm(&arm.id, scenario.steps.len());
-    let compiled = compile(scenario, arm, indices, searches, forced, &|| watch.step_compiled())?;
+    let compiled = compile(scenario, arm, indices, searches, question, &|| watch.step_compiled())?;
     watch.solving(tasks.len());
     let simulation = &scenario.simulation;
     let solve = |(task, compiled): (usize, Compiled)| {

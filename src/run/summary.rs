@@ -174,6 +174,7 @@ fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
     let own = |kind: &MissKind| p(Event::OwnMiss(*kind));
     let induced = |kind: &MissKind| p(Event::InducedMiss(*kind));
     let miss = missed(step);
+    let hit = sum([Event::Hit, Event::Partial].map(event).into_iter());
     let retrieval = scenario.arms[tally.arm].retrieval[at]
         .map(|r| (scenario.embedders[r.embedder].name.clone(), r.top_k, r.entity_filter));
     StepRecord {
@@ -190,7 +191,7 @@ fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
         p_correct: whole(&step.correct),
         p_wrong: whole(&step.wrong),
         p_missing: whole(&step.missing),
-        p_hit: p(Event::Hit),
+        p_hit: p(Event::Hit) + p(Event::Partial),
         p_own_miss: MissKind::ALL.iter().map(own).sum(),
         p_induced_miss: MissKind::ALL.iter().map(induced).sum(),
         p_no_gold: p(Event::NoGold),
@@ -201,7 +202,7 @@ fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
         p_failed: p(Event::Failed),
         p_stopped: p(Event::Stopped),
         p_skipped: p(Event::Skipped),
-        p_fail_given_hit: ratio(failing(event(Event::Hit)), p(Event::Hit)),
+        p_fail_given_hit: ratio(failing(&hit), whole(&hit)),
         p_fail_given_miss: ratio(failing(&miss), whole(&miss)),
         p_absorbed_given_wrong: ratio(step.wrong[Outcome::Correct as usize], whole(&step.wrong)),
         quality: step.quality,

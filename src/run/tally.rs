@@ -9,7 +9,7 @@ use super::{QUALITY_DEPTH, Solved};
 use crate::kernel::OUTCOMES;
 use crate::retrieve::metrics::Judgements;
 use crate::scenario::{Scenario, StepKind};
-use crate::step::{Event, MissKind, Output};
+use crate::step::{Event, MissKind, Output, State};
 
 /// By outcome.
 pub type Mass = [f64; OUTCOMES];
@@ -60,7 +60,6 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         judged_tasks: 0,
         judged_weight: 0.0,
     };
-    let misses: Vec<bool> = Event::all().iter().map(|e| e.miss().is_some()).collect();
     let top_k = scenario.arms[arm].retrieval[at].map_or(0, |r| r.top_k);
     let mut sums = Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
     for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
@@ -71,21 +70,10 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
             let weight = task.weight / total;
             add(&mut tally.events[usize::from(branch.event)], mass, weight);
             let output = compiled.outputs[at].get(branch.token as usize);
-            let as_oracle = output == right && output.is_some();
-            let state = match output {
-                // A context is as good as what it holds, not as its order.
-                Some(Output::Context(_)) => {
-                    if misses[usize::from(branch.event)] {
-                        &mut tally.wrong
-                    } else {
-                        &mut tally.correct
-                    }
-                }
-                _ if as_oracle => &mut tally.correct,
-                Some(Output::Value(_) | Output::Action(_)) => &mut tally.wrong,
-                // A stop where the oracle stops too is what it does.
-                None if right.is_none() => &mut tally.correct,
-                Some(Output::Missing | Output::Skipped) | None => &mut tally.missing,
+            let state = match State::of(output, right, &compiled.oracle.gold[at]) {
+                State::Correct => &mut tally.correct,
+                State::Wrong => &mut tally.wrong,
+                State::Missing => &mut tally.missing,
             };
             add(state, mass, weight);
         }

@@ -4,10 +4,12 @@
 //! Nothing here knows probabilities of whole runs, searches, or draws: rankings come in, rows of
 //! [`Outcome`]s go out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::kernel::Fault;
 use crate::value::Value;
 use crate::world::Variant;
 
@@ -116,6 +118,8 @@ pub enum Event {
     Failed,
     /// A gold passage is handed on.
     Hit,
+    /// A gold passage is handed on, but none of those that state what is read from it.
+    Partial,
     /// The task has no gold passage for this step: nothing to hit or miss.
     NoGold,
     /// It would also miss with a right query.
@@ -136,7 +140,7 @@ impl Event {
     /// Every event, in the order of their codes.
     pub fn all() -> Vec<Event> {
         use Event::*;
-        let plain = [Clean, Skipped, Stopped, Failed, Hit, NoGold];
+        let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
         let misses = MissKind::ALL.into_iter().map(OwnMiss);
         let induced = MissKind::ALL.into_iter().map(InducedMiss);
         let reading = [Distracted, Misread, Fabricated, Abstained];
@@ -152,13 +156,14 @@ impl Event {
             Event::Stopped => 2,
             Event::Failed => 3,
             Event::Hit => 4,
-            Event::NoGold => 5,
-            Event::OwnMiss(kind) => 6 + kind as u8,
-            Event::InducedMiss(kind) => 6 + kinds + kind as u8,
-            Event::Distracted => 6 + 2 * kinds,
-            Event::Misread => 7 + 2 * kinds,
-            Event::Fabricated => 8 + 2 * kinds,
-            Event::Abstained => 9 + 2 * kinds,
+            Event::Partial => 5,
+            Event::NoGold => 6,
+            Event::OwnMiss(kind) => 7 + kind as u8,
+            Event::InducedMiss(kind) => 7 + kinds + kind as u8,
+            Event::Distracted => 7 + 2 * kinds,
+            Event::Misread => 8 + 2 * kinds,
+            Event::Fabricated => 9 + 2 * kinds,
+            Event::Abstained => 10 + 2 * kinds,
         }
     }
 
@@ -166,6 +171,24 @@ impl Event {
         match self {
             Event::OwnMiss(kind) | Event::InducedMiss(kind) => Some(kind),
             _ => None,
+        }
+    }
+
+    /// In a word; own and induced misses go by their kind.
+    pub fn name(self) -> &'static str {
+        match self {
+            Event::Clean => "clean",
+            Event::Skipped => "skipped",
+            Event::Stopped => "stopped",
+            Event::Failed => "failed",
+            Event::Hit => "hit",
+            Event::Partial => "partial",
+            Event::NoGold => "no_gold",
+            Event::OwnMiss(kind) | Event::InducedMiss(kind) => kind.name(),
+            Event::Distracted => "distracted",
+            Event::Misread => "misread",
+            Event::Fabricated => "fabricated",
+            Event::Abstained => "abstained",
         }
     }
 }
@@ -217,13 +240,62 @@ pub struct Branching {
     /// `None` stops the run.
     pub output: Option<Output>,
     pub event: Event,
+    pub fault: Fault,
     pub p: f64,
 }
 
 impl Branching {
+    /// A branch that is nobody's error.
+    pub fn new(output: Option<Output>, event: Event, p: f64) -> Branching {
+        Branching { output, event, fault: Fault::None, p }
+    }
+
     /// The only branch of a step that leaves nothing to chance.
     pub fn certain(output: Output, event: Event) -> Vec<Branching> {
-        vec![Branching { output: Some(output), event, p: 1.0 }]
+        vec![Branching::new(Some(output), event, 1.0)]
+    }
+}
+
+/// What a step does on one input, and what it would do otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    pub branches: Vec<Branching>,
+    /// What it puts out when it does not err; for rows in which it can.
+    pub repair: Option<Branching>,
+    /// How it would err, for rows in which it does not.
+    pub wrong: Vec<Branching>,
+}
+
+impl From<Vec<Branching>> for Row {
+    fn from(branches: Vec<Branching>) -> Row {
+        Row { branches, ..Row::default() }
+    }
+}
+
+/// An output against the oracle's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    Correct,
+    Wrong,
+    Missing,
+}
+
+impl State {
+    /// Compares `output` (`None`: the run stopped here) with the oracle's. A context is as good as what
+    /// it holds: right with a gold passage in it, or where there is none.
+    pub fn of(output: Option<&Output>, right: Option<&Output>, gold: &BTreeSet<u32>) -> State {
+        match output {
+            Some(Output::Context(passages)) => {
+                if gold.is_empty() || passages.iter().any(|p| gold.contains(p)) {
+                    State::Correct
+                } else {
+                    State::Wrong
+                }
+            }
+            _ if output == right => State::Correct,
+            Some(Output::Value(_) | Output::Action(_)) => State::Wrong,
+            Some(Output::Missing | Output::Skipped) | None => State::Missing,
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Branching, Event, Output};
+use super::{Branching, Event, Output, Row};
+use crate::kernel::Fault;
 use crate::scenario::{PARAMETERS, PRESETS};
 use crate::value::Value;
 use crate::world::Corpus;
@@ -211,10 +212,8 @@ impl Pool {
     fn spread(&self, not: Option<&Value>, event: Event, p: f64) -> Vec<Branching> {
         let left = || self.values.iter().filter(|(value, _)| Some(value) != not);
         let total: f64 = left().map(|(_, count)| count).sum();
-        let branch = |(value, count): &(Value, f64)| Branching {
-            output: Some(Output::Value(value.clone())),
-            event,
-            p: p * count / total,
+        let branch = |(value, count): &(Value, f64)| {
+            Branching::new(Some(Output::Value(value.clone())), event, p * count / total)
         };
         left().map(branch).collect()
     }
@@ -234,8 +233,43 @@ fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     }
 }
 
-/// The branches of reading `field` from `context` (best first).
-pub fn branches(
+/// The row of reading `field` from `context` (best first).
+///
+/// What goes wrong with the evidence in hand, or with none to be had, is the reader's own error. What it
+/// makes of a context from which the evidence is missing is not: that is the miss going on.
+pub fn row(
+    reader: &Reader,
+    corpus: &Corpus,
+    gold: &BTreeSet<u32>,
+    field: &str,
+    pool: &Pool,
+    context: &[u32],
+) -> Row {
+    let mut row = Row::from(branches(reader, corpus, gold, field, pool, context));
+    let stated = |p: &u32| corpus.passages[*p as usize].facts.get(field);
+    let right = context.iter().filter(|p| gold.contains(p)).find_map(stated);
+    if right.is_none() && gold.iter().any(|p| stated(p).is_some()) {
+        return row;
+    }
+    for branch in &mut row.branches {
+        if matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated) {
+            branch.fault = Fault::Own;
+        }
+    }
+    if row.branches.iter().any(|b| b.fault == Fault::Own) {
+        row.repair = Some(match right {
+            Some(value) => Branching::new(Some(Output::Value(value.clone())), Event::Clean, 1.0),
+            None => Branching::new(Some(Output::Missing), Event::Abstained, 1.0),
+        });
+    } else {
+        let event = if right.is_some() { Event::Misread } else { Event::Fabricated };
+        row.wrong = pool.spread(right, event, 1.0);
+        row.wrong.iter_mut().for_each(|branch| branch.fault = Fault::Own);
+    }
+    row
+}
+
+fn branches(
     reader: &Reader,
     corpus: &Corpus,
     gold: &BTreeSet<u32>,
@@ -253,7 +287,7 @@ pub fn branches(
         let mut wrong = pool.spread(Some(value), Event::Misread, p * misread);
         let right = if wrong.is_empty() { p } else { p * (1.0 - misread) };
         let output = Some(Output::Value(value.clone()));
-        wrong.insert(0, Branching { output, event, p: right });
+        wrong.insert(0, Branching::new(output, event, right));
         wrong
     };
     let mut row = Vec::new();
@@ -284,7 +318,7 @@ pub fn branches(
     let abstain = (1.0 - spoken).max(0.0);
     let rounding = 1e-12;
     if abstain > rounding {
-        row.push(Branching { output: Some(Output::Missing), event: Event::Abstained, p: abstain });
+        row.push(Branching::new(Some(Output::Missing), Event::Abstained, abstain));
     }
     row
 }

@@ -2,8 +2,58 @@
 
 use std::collections::BTreeSet;
 
-use super::{Branching, Event, MissKind, Output};
+use super::{Branching, Event, MissKind, Output, Row};
+use crate::kernel::Fault;
 use crate::world::Corpus;
+
+/// What a task has to find at a step.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    pub corpus: &'a Corpus,
+    pub gold: &'a BTreeSet<u32>,
+    /// The fields that are read from what is found.
+    pub fields: &'a [&'a str],
+}
+
+impl Target<'_> {
+    fn hit(&self, context: &[u32]) -> bool {
+        context.iter().any(|p| self.gold.contains(p))
+    }
+
+    /// Whether a context states every field that gold states, in a gold passage.
+    fn complete(&self, context: &[u32]) -> bool {
+        let states = |passage: &u32, field: &str| {
+            self.corpus.passages[*passage as usize].facts.contains_key(field)
+        };
+        self.fields.iter().all(|field| {
+            let here = context.iter().any(|p| self.gold.contains(p) && states(p, field));
+            here || !self.gold.iter().any(|p| states(p, field))
+        })
+    }
+
+    fn miss_kind(&self, context: &[u32]) -> MissKind {
+        miss_kind(self.corpus, self.gold, context.first().copied())
+    }
+
+    /// All gold passages, and nothing else.
+    fn gold_alone(&self) -> Branching {
+        let gold = self.gold.iter().copied().collect();
+        Branching::new(Some(Output::Context(gold)), Event::Hit, 1.0)
+    }
+
+    /// The row of an input for which no query can be written; `own`: nor can it for the right input.
+    pub fn unaskable(&self, own: bool) -> Row {
+        let fault = match (self.gold.is_empty(), own) {
+            (true, _) => Fault::None,
+            (false, true) => Fault::Own,
+            (false, false) => Fault::Induced,
+        };
+        let branch =
+            Branching { output: Some(Output::Missing), event: Event::Failed, fault, p: 1.0 };
+        let repair = (fault != Fault::None).then(|| self.gold_alone());
+        Row { branches: vec![branch], repair, wrong: Vec::new() }
+    }
+}
 
 /// The kind of a miss, from the best-ranked passage against the gold ones.
 ///
@@ -32,37 +82,79 @@ pub fn miss_kind(corpus: &Corpus, gold: &BTreeSet<u32>, best: Option<u32>) -> Mi
     }
 }
 
+/// The passages that are not gold by the kind of miss they make when they rank first, ascending; kinds
+/// without any are left out.
+pub fn of_kind(corpus: &Corpus, gold: &BTreeSet<u32>) -> Vec<(MissKind, Vec<u32>)> {
+    let mut kinds: Vec<(MissKind, Vec<u32>)> = MissKind::ALL.map(|kind| (kind, Vec::new())).into();
+    for passage in (0..corpus.passages.len() as u32).filter(|p| !gold.contains(p)) {
+        let kind = miss_kind(corpus, gold, Some(passage));
+        kinds[kind as usize].1.push(passage);
+    }
+    kinds.retain(|(_, passages)| !passages.is_empty());
+    kinds
+}
+
 /// One phrasing's ranking on the actual input, and whether the right input would have hit.
 pub struct Phrasing<'a> {
     pub weight: f64,
     /// Best first; cut to what the step hands on.
     pub ranking: Vec<u32>,
+    /// The same search had the gold passages not been there; cut as well.
+    pub without_gold: Vec<u32>,
     /// The ranking of the same phrasing on the oracle's inputs; `None` where the oracle never asks.
     pub right: Option<&'a [u32]>,
 }
 
-/// The branches of a retrieve step: one a phrasing, phrasings with the same result merged.
-pub fn branches(corpus: &Corpus, gold: &BTreeSet<u32>, phrasings: Vec<Phrasing>) -> Vec<Branching> {
-    let mut row: Vec<Branching> = Vec::new();
+/// The row of a retrieve step: a branch a phrasing, phrasings with the same result merged.
+///
+/// Where it misses it would be right with the gold passages alone in hand; where it hits it could miss
+/// with the passages that rank next.
+pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
+    let mut row = Row::default();
+    let mut add = |output: &[u32], event, fault, p, broken: bool| {
+        let branches = if broken { &mut row.wrong } else { &mut row.branches };
+        let output = Some(Output::Context(output.to_vec()));
+        let same = |b: &&mut Branching| (&b.output, b.event, b.fault) == (&output, event, fault);
+        match branches.iter_mut().find(same) {
+            Some(branch) => branch.p += p,
+            None => branches.push(Branching { output, event, fault, p }),
+        }
+    };
+    let mut errs = false;
     for phrasing in phrasings {
-        let hits = |ranking: &[u32]| ranking.iter().any(|p| gold.contains(p));
-        let event = if gold.is_empty() {
-            Event::NoGold
-        } else if hits(&phrasing.ranking) {
-            Event::Hit
-        } else {
-            let kind = miss_kind(corpus, gold, phrasing.ranking.first().copied());
-            match phrasing.right {
-                Some(right) if !hits(right) => Event::OwnMiss(kind),
-                _ => Event::InducedMiss(kind),
-            }
+        let ranking = &phrasing.ranking;
+        // An error that the right query has too is the step's own.
+        let fault = |errs_too: &dyn Fn(&[u32]) -> bool| match phrasing.right {
+            Some(right) if errs_too(right) => Fault::Own,
+            _ => Fault::Induced,
         };
-        let output = Some(Output::Context(phrasing.ranking));
-        match row.iter_mut().find(|b| b.output == output && b.event == event) {
-            Some(branch) => branch.p += phrasing.weight,
-            None => row.push(Branching { output, event, p: phrasing.weight }),
+        let (event, fault) = if target.gold.is_empty() {
+            (Event::NoGold, Fault::None)
+        } else if !target.hit(ranking) {
+            let kind = target.miss_kind(ranking);
+            match fault(&|right| !target.hit(right)) {
+                Fault::Own => (Event::OwnMiss(kind), Fault::Own),
+                _ => (Event::InducedMiss(kind), Fault::Induced),
+            }
+        } else if !target.complete(ranking) {
+            (Event::Partial, fault(&|right| !target.complete(right)))
+        } else {
+            (Event::Hit, Fault::None)
+        };
+        errs |= fault != Fault::None;
+        add(ranking, event, fault, phrasing.weight, false);
+    }
+    if target.gold.is_empty() {
+        return row;
+    }
+    if !errs {
+        for phrasing in phrasings {
+            let context = &phrasing.without_gold;
+            let event = Event::OwnMiss(target.miss_kind(context));
+            add(context, event, Fault::Own, phrasing.weight, true);
         }
     }
+    row.repair = errs.then(|| target.gold_alone());
     row
 }
 

@@ -62,7 +62,7 @@ pub fn held(gate: Gate) -> Option<Vec<Branching>> {
         Gate::Run => None,
         Gate::Skip => Some(Branching::certain(Output::Skipped, Event::Skipped)),
         Gate::PassOn => Some(Branching::certain(Output::Missing, Event::Clean)),
-        Gate::Stop => Some(vec![Branching { output: None, event: Event::Stopped, p: 1.0 }]),
+        Gate::Stop => Some(vec![Branching::new(None, Event::Stopped, 1.0)]),
     }
 }
 

@@ -1,0 +1,112 @@
+//! One run as a story: what each step asked, found, read and put out, against what was right.
+
+use crate::kernel::Fault;
+use crate::step::{Event, Outcome, State};
+use crate::world::Variant;
+
+/// One run of one task under one arm.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    pub scenario: String,
+    pub arm: String,
+    pub task: String,
+    /// The task's sampling unit (the entity, as a rule).
+    pub unit: String,
+    /// The task's fields as text, by name.
+    pub fields: Vec<(String, String)>,
+    pub trial: u32,
+    pub outcome: Outcome,
+    /// P(failure) of this task under this arm.
+    pub p_failure: f64,
+    /// Labels of the terminal steps, apart by `+`; `stopped` where the run (the oracle) stops.
+    pub action: String,
+    pub right_action: String,
+    /// In topological order.
+    pub steps: Vec<StepTrace>,
+    /// The but-for causes: each a smallest set of steps (indices into `steps`) such that mending them,
+    /// with the same random numbers, makes the run correct. Smaller sets first, then in DAG order.
+    /// Empty for a run that is correct.
+    pub causes: Vec<Vec<usize>>,
+}
+
+impl Trace {
+    /// The step that one would mend first: the earliest one of the first of [`Trace::causes`].
+    pub fn root_cause(&self) -> Option<usize> {
+        self.causes.first()?.iter().copied().min()
+    }
+}
+
+/// One step of the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepTrace {
+    pub step: String,
+    /// `retrieve`, `read`, `lookup`, `compute` or `act`.
+    pub kind: &'static str,
+    /// Indices into [`Trace::steps`].
+    pub parents: Vec<usize>,
+    /// What happened; `None` for a step after a stop.
+    pub done: Option<Done>,
+    /// What the oracle puts out, as text; `None` where it has stopped.
+    pub right: Option<String>,
+    pub retrieval: Option<RetrievalTrace>,
+    pub reading: Option<ReadingTrace>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    pub event: Event,
+    pub fault: Fault,
+    /// The output as text; `None` where the run stopped here.
+    pub output: Option<String>,
+    pub state: State,
+}
+
+/// What a retrieve step asked and got.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RetrievalTrace {
+    pub embedder: String,
+    pub corpus: String,
+    pub top_k: usize,
+    /// Only this entity's passages were searched.
+    pub entity: Option<String>,
+    pub query: String,
+    /// What the oracle would have asked; `None` where it is the same.
+    pub right_query: Option<String>,
+    /// Handed on, best first.
+    pub documents: Vec<Document>,
+    /// The gold passages that were not handed on, with rank and score where the search brought them.
+    pub missed: Vec<Document>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    pub id: String,
+    /// From 1; `None` for one that the search did not bring.
+    pub rank: Option<usize>,
+    pub score: Option<f32>,
+    pub gold: bool,
+    pub entity: Option<String>,
+    pub attribute: Option<String>,
+    pub variant: Option<Variant>,
+    pub text: String,
+}
+
+/// What a read step took from where.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadingTrace {
+    pub field: String,
+    /// The passage whose value was followed, right or not; `None` where the value is of the reader's own
+    /// making, or there is none.
+    pub from: Option<Evidence>,
+    /// The gold passage that states the field.
+    pub gold: Option<Evidence>,
+}
+
+/// A passage, and the sentence in it that states the value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    pub passage: String,
+    pub entity: Option<String>,
+    pub value: String,
+    pub sentence: String,
+}

@@ -1,0 +1,83 @@
+//! Which runs are carried forward for a task past the cap: its trials, and "what if" for some of them.
+
+use crate::kernel::monte_carlo::Lane;
+use crate::kernel::{Do, rng};
+use crate::scenario::{Step, StepKind};
+
+/// Trials of a task past the cap in which interventions are played as well. More would cost memory: each
+/// brings some thirty runs.
+pub const WHAT_IF_TRIALS: u32 = 1000;
+
+/// Most steps of which every combination is mended.
+const COMBINED: usize = 10;
+
+/// Whether a step can make errors of its own; the others only pass on what they get.
+pub fn can_err(step: &Step) -> bool {
+    matches!(step.kind, StepKind::Retrieve(_) | StepKind::Read { .. })
+}
+
+/// The key of the draws that order a task's steps.
+pub fn key(seed: u64, task: &str) -> u64 {
+    // No step has this name: ids are identifiers.
+    rng::key(seed, task, "(order)")
+}
+
+/// All trials as they are; and for the first [`WHAT_IF_TRIALS`] each of the steps `errs` alone right,
+/// alone wrong, and mended one after another in a random order.
+pub fn what_if(trials: u32, key: u64, steps: usize, errs: &[usize]) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> =
+        (0..trials).map(|trial| Lane { trial, what: Box::default() }).collect();
+    for trial in 0..trials.min(WHAT_IF_TRIALS) {
+        for &step in errs {
+            for what in [Do::Right, Do::Wrong] {
+                lanes.push(Lane { trial, what: only(steps, step, what) });
+            }
+        }
+        let mut what = vec![Do::Nothing; steps];
+        for step in order(key, trial, errs) {
+            what[step] = Do::Repair;
+            lanes.push(Lane { trial, what: what.clone().into() });
+        }
+    }
+    lanes
+}
+
+/// One trial under every combination of repairs; of singles, pairs and all where there are too many.
+pub fn mended(trial: u32, steps: usize, errs: &[usize]) -> Vec<Lane> {
+    let lane = |mended: &dyn Fn(usize) -> bool| {
+        let mut what = vec![Do::Nothing; steps];
+        for (place, &step) in errs.iter().enumerate() {
+            if mended(place) {
+                what[step] = Do::Repair;
+            }
+        }
+        Lane { trial, what: what.into() }
+    };
+    if errs.len() <= COMBINED {
+        return (0..1u32 << errs.len()).map(|set| lane(&|place| set >> place & 1 == 1)).collect();
+    }
+    let mut lanes = vec![lane(&|_| false), lane(&|_| true)];
+    for a in 0..errs.len() {
+        lanes.extend((a..errs.len()).map(|b| lane(&|place| place == a || place == b)));
+    }
+    lanes
+}
+
+/// `what` at one step, nothing elsewhere.
+pub fn only(steps: usize, step: usize, what: Do) -> Box<[Do]> {
+    let mut all = vec![Do::Nothing; steps];
+    all[step] = what;
+    all.into()
+}
+
+/// A random order of the steps `errs`, by Fisher and Yates; a function of the key and the trial.
+pub fn order(key: u64, trial: u32, errs: &[usize]) -> Vec<usize> {
+    let mut order = errs.to_vec();
+    for last in (1..order.len()).rev() {
+        // One draw a swap: the counter holds the trial and the place.
+        let draw = rng::draw(key, u64::from(trial) << 16 | last as u64);
+        let place = (u128::from(draw) * (last as u128 + 1)) >> 64;
+        order.swap(last, place as usize);
+    }
+    order
+}

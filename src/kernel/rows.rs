@@ -1,0 +1,262 @@
+//! The rows of a kernel: how they are laid down, found again and drawn from.
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+
+use super::{Branch, REPAIR};
+
+/// Rows in the order in which they were pushed; the detours of a row follow it at once, so that a row
+/// and its detours are one run of branches.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// First branch of each row, and of what comes after the last.
+    starts: Vec<u32>,
+    /// By row: the mark of a detour; `None` for a row of its own.
+    marks: Vec<Option<u8>>,
+    pub branches: Vec<Branch>,
+}
+
+impl Rows {
+    fn new() -> Rows {
+        Rows { starts: vec![0], marks: Vec::new(), branches: Vec::new() }
+    }
+
+    /// The positions of a row's branches, without its detours.
+    pub fn span(&self, row: u32) -> Range<usize> {
+        self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize
+    }
+
+    /// The positions of the branches of a row and all its detours.
+    pub fn whole(&self, row: u32) -> Range<usize> {
+        let first = row as usize;
+        let detours = self.marks[first + 1..].iter().take_while(|mark| mark.is_some()).count();
+        self.starts[first] as usize..self.starts[first + 1 + detours] as usize
+    }
+
+    /// The branches of a row's detour with this mark.
+    pub fn detour(&self, row: u32, mark: u8) -> Option<Range<usize>> {
+        self.detours(row).find(|(found, _)| *found == mark).map(|(_, span)| span)
+    }
+
+    /// The detours of a row, by mark.
+    pub fn detours(&self, row: u32) -> impl Iterator<Item = (u8, Range<usize>)> {
+        let rest = (row as usize + 1)..self.marks.len();
+        rest.map_while(|row| Some((self.marks[row]?, self.span(row as u32))))
+    }
+
+    /// The rows that are no detours.
+    pub fn own(&self) -> impl Iterator<Item = u32> {
+        (0..self.marks.len()).filter(|&row| self.marks[row].is_none()).map(|row| row as u32)
+    }
+
+    fn push(&mut self, mark: Option<u8>, branches: impl IntoIterator<Item = Branch>) -> u32 {
+        let start = self.branches.len();
+        self.branches.extend(branches.into_iter().filter(|b| b.p > 0.0));
+        let total: f64 = self.branches[start..].iter().map(|b| b.p).sum();
+        assert!(total > 0.0 && total.is_finite(), "a row is a distribution");
+        for branch in &mut self.branches[start..] {
+            branch.p /= total;
+        }
+        self.starts.push(self.branches.len() as u32);
+        self.marks.push(mark);
+        (self.marks.len() - 1) as u32
+    }
+}
+
+/// The distribution of one step's output for each of its reachable inputs.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// Steps whose output tokens are the input, ascending.
+    pub parents: Vec<usize>,
+    pub(super) rows: Rows,
+    index: RowIndex,
+    /// One token a parent for each row that is no detour, in the order of the rows.
+    inputs: Vec<(u32, Box<[u32]>)>,
+    /// Cumulative probabilities in units of 2^-64, one a branch; the last of a row is the maximum.
+    cuts: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum RowIndex {
+    /// `rows[sum(token * stride)]`.
+    Dense {
+        strides: Vec<u32>,
+        rows: Vec<u32>,
+    },
+    Sparse(FxHashMap<Box<[u32]>, u32>),
+}
+
+/// Past this many input combinations a table by mixed radix gives way to a hash map.
+const DENSE_LIMIT: u64 = 1 << 16;
+
+impl Kernel {
+    pub fn branches(&self) -> &[Branch] {
+        &self.rows.branches
+    }
+
+    /// The positions of a row's branches within [`Kernel::branches`], without its detours.
+    pub fn span(&self, row: u32) -> Range<usize> {
+        self.rows.span(row)
+    }
+
+    /// The positions of the branches of a row's detour with this mark.
+    pub fn detour(&self, row: u32, mark: u8) -> Option<Range<usize>> {
+        self.rows.detour(row, mark)
+    }
+
+    /// The share of each branch within its row; none for detours.
+    pub(super) fn plain_shares(&self) -> Vec<f64> {
+        let mut shares = vec![0.0; self.branches().len()];
+        for row in self.rows.own() {
+            for at in self.span(row) {
+                shares[at] = self.rows.branches[at].p;
+            }
+        }
+        shares
+    }
+
+    /// The same as `weigh(row, out)` gives for each row together with its detours.
+    pub(super) fn shares(&self, weigh: impl Fn(u32, &mut [f64])) -> Vec<f64> {
+        let mut shares = vec![0.0; self.branches().len()];
+        for row in self.rows.own() {
+            weigh(row, &mut shares[self.rows.whole(row)]);
+        }
+        shares
+    }
+
+    /// The rows that were laid down for an input, each with that input: one token a parent.
+    pub fn inputs(&self) -> impl Iterator<Item = (u32, &[u32])> {
+        self.inputs.iter().map(|(row, inputs)| (*row, &**inputs))
+    }
+
+    /// The row for an input of one token a parent; `None` for one that is not reachable.
+    pub fn row_of(&self, inputs: &[u32]) -> Option<u32> {
+        match &self.index {
+            RowIndex::Dense { strides, rows } => {
+                let at: u32 = inputs.iter().zip(strides).map(|(t, s)| t * s).sum();
+                rows.get(at as usize).copied().filter(|&row| row != u32::MAX)
+            }
+            RowIndex::Sparse(rows) => rows.get(inputs).copied(),
+        }
+    }
+
+    /// The row for an input that the kernel was compiled for; `token` gives a parent's output.
+    #[inline]
+    pub(super) fn row(&self, token: impl Fn(usize) -> u32) -> u32 {
+        match &self.index {
+            RowIndex::Dense { strides, rows } => {
+                let mut at = 0;
+                for (&parent, &stride) in self.parents.iter().zip(strides) {
+                    at += token(parent) * stride;
+                }
+                rows[at as usize]
+            }
+            RowIndex::Sparse(rows) => {
+                let inputs: Vec<u32> = self.parents.iter().map(|&p| token(p)).collect();
+                rows[inputs.as_slice()]
+            }
+        }
+    }
+
+    /// The branch that a uniform 64-bit draw takes: the first whose cumulative share exceeds it.
+    #[inline]
+    pub(super) fn pick(&self, row: u32, draw: u64) -> usize {
+        let span = self.span(row);
+        let cuts = &self.cuts[span.clone()];
+        // Counting without a jump beats a search on the short rows that nearly all steps have.
+        let taken = if cuts.len() <= 16 {
+            cuts.iter().map(|&cut| usize::from(draw >= cut)).sum()
+        } else {
+            cuts.partition_point(|&cut| draw >= cut)
+        };
+        span.start + taken.min(cuts.len() - 1)
+    }
+}
+
+/// Collects the rows of a [`Kernel`].
+#[derive(Clone, Debug)]
+pub struct KernelBuilder {
+    parents: Vec<usize>,
+    index: FxHashMap<Box<[u32]>, u32>,
+    inputs: Vec<(u32, Box<[u32]>)>,
+    pub(super) rows: Rows,
+}
+
+impl KernelBuilder {
+    pub fn new(parents: Vec<usize>) -> KernelBuilder {
+        KernelBuilder {
+            parents,
+            index: FxHashMap::default(),
+            inputs: Vec::new(),
+            rows: Rows::new(),
+        }
+    }
+
+    pub fn parents(&self) -> &[usize] {
+        &self.parents
+    }
+
+    /// The row of an input that has been pushed already.
+    pub fn row(&self, inputs: &[u32]) -> Option<u32> {
+        self.index.get(inputs).copied()
+    }
+
+    /// Adds the row for `inputs` (one token a parent). Branches of probability zero are dropped and
+    /// the others are scaled to sum to one.
+    ///
+    /// # Panics
+    /// When no branch has a positive probability: a row is a distribution.
+    pub fn push(&mut self, inputs: &[u32], branches: impl IntoIterator<Item = Branch>) -> u32 {
+        let row = self.rows.push(None, branches);
+        self.index.insert(inputs.into(), row);
+        self.inputs.push((row, inputs.into()));
+        row
+    }
+
+    /// Adds a detour to the row that was pushed last; of two with the same mark the first counts.
+    ///
+    /// # Panics
+    /// As [`KernelBuilder::push`]; and where a repair comes after another detour: the trellis leaves
+    /// others out of the end.
+    pub fn push_detour(&mut self, mark: u8, branches: impl IntoIterator<Item = Branch>) {
+        let last = self.rows.marks.last().copied().flatten();
+        assert!(mark != REPAIR || last.is_none(), "a repair comes first");
+        self.rows.push(Some(mark), branches);
+    }
+
+    /// Freezes the rows; `tokens[step]` counts the tokens of every step.
+    pub fn finish(self, tokens: &[u32]) -> Kernel {
+        let mut strides = Vec::new();
+        let mut size = 1u64;
+        for &parent in &self.parents {
+            strides.push(size.min(DENSE_LIMIT) as u32);
+            size = size.saturating_mul(u64::from(tokens[parent].max(1)));
+        }
+        let index = if size <= DENSE_LIMIT {
+            let mut table = vec![u32::MAX; size as usize];
+            for (inputs, &row) in &self.index {
+                let at: u32 = inputs.iter().zip(&strides).map(|(t, s)| t * s).sum();
+                table[at as usize] = row;
+            }
+            RowIndex::Dense { strides, rows: table }
+        } else {
+            RowIndex::Sparse(self.index)
+        };
+        let mut cuts = Vec::with_capacity(self.rows.branches.len());
+        for row in self.rows.starts.windows(2) {
+            let mut sum = 0.0;
+            for branch in &self.rows.branches[row[0] as usize..row[1] as usize] {
+                sum += branch.p;
+                cuts.push(cut(sum));
+            }
+        }
+        Kernel { parents: self.parents, rows: self.rows, index, inputs: self.inputs, cuts }
+    }
+}
+
+/// A cumulative probability in units of 2^-64. `as` saturates, so a sum that rounds to one becomes
+/// the maximum.
+pub(super) fn cut(sum: f64) -> u64 {
+    (sum * 2f64.powi(64)) as u64
+}
