@@ -9,9 +9,8 @@ use crate::kernel::exact::Flow;
 use crate::kernel::{self, Branch, Fault};
 use crate::step::{Event, Outcome, Output, State};
 
-/// Paths less likely than this, for one task, are not told apart. Over tasks, what a path loses by it
-/// stays below the last place that reports print.
-pub const LEAST: f64 = 1e-6;
+/// Paths that a task takes less often than this are not told apart: they are many, and together little.
+pub const LEAST: f64 = 1e-5;
 
 /// One way in which a task fails.
 #[derive(Clone, Debug, PartialEq)]
