@@ -93,6 +93,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_failure_with_miss_there",
         "commonest_miss",
         "failing_misses_per_run",
+        "main_cause_step",
+        "main_cause",
+        "main_cause_share",
     ];
     let row = |(at, arm): (usize, &ArmRecord)| {
         let s = &arm.summary;
@@ -125,6 +128,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
             number(s.worst_step.as_ref().map(|(_, p)| *p)),
             s.commonest_miss.map_or_else(String::new, |(kind, _)| kind.name().to_owned()),
             number(s.commonest_miss.map(|(_, p)| p)),
+            s.main_cause.as_ref().map_or_else(String::new, |(step, ..)| text(step)),
+            s.main_cause.as_ref().map_or_else(String::new, |(_, event, _)| causes::event(*event)),
+            number(s.main_cause.as_ref().map(|(.., share)| *share)),
         ]);
         row
     };
