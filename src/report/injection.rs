@@ -1,0 +1,314 @@
+//! What an injected error does: a table for people, CSV and JSON for machines.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use serde_json::Value as Json;
+
+use super::csv::{self, number, p};
+use crate::cascade::inject::{Effect, InjectionRecord, Record, Why};
+use crate::step::Outcome;
+
+/// One row an error; a single one in detail.
+pub fn text(record: &Record) -> String {
+    let blocks = match record.injections.as_slice() {
+        [single] => detail(record, single),
+        many => overview(record, many),
+    };
+    blocks.join("\n")
+}
+
+fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
+    let mut table = plain(&[
+        "step",
+        "error",
+        "tasks",
+        "failure",
+        "likeliest failure",
+        "absorbed",
+        "depth",
+        "breadth",
+        "stops most",
+        "absorbs most",
+    ]);
+    let mut nowhere = Vec::new();
+    for injection in injections {
+        let Some(effect) = &injection.effect else {
+            let why = reasons(injection);
+            nowhere.push(format!("  {} {}: {why}", injection.step, injection.kind));
+            continue;
+        };
+        table.add_row([
+            injection.step.clone(),
+            injection.kind.to_owned(),
+            injection.tasks.to_string(),
+            percent(effect.failure),
+            named(effect.likeliest_failure),
+            percent(effect.absorbed),
+            format!("{:.2}", effect.depth.mean),
+            format!("{:.2}", effect.breadth.mean),
+            named(effect.flags_most.as_ref().map(|(step, p)| (step.as_str(), *p))),
+            named(effect.absorbs_most.as_ref().map(|(step, p)| (step.as_str(), *p))),
+        ]);
+    }
+    align_right(&mut table, &[2, 3, 5, 6, 7]);
+    let mut blocks = vec![format!(
+        "{}, arm {}: one error in otherwise clean runs of {} tasks",
+        record.scenario, record.arm, record.tasks
+    )];
+    if table.row_count() > 0 {
+        blocks.push(table.to_string());
+        blocks.push(LEGEND.to_owned());
+        blocks.extend(sampled(injections));
+    }
+    if !nowhere.is_empty() {
+        blocks.push("Took effect on no task, so nothing can be said of:".to_owned());
+        blocks.extend(nowhere);
+    }
+    blocks
+}
+
+const LEGEND: &str = "\
+tasks: on how many the error can happen; all else is given that it did. absorbed: the run ends correct.
+depth: longest chain of wrong or missing outputs, in edges. breadth: further outputs wrong or missing, the
+amplification of the error; both on average. stops most, absorbs most: the step at which most runs stop, and
+the one that most often puts out what is right on an input that is not.";
+
+fn detail(record: &Record, injection: &InjectionRecord) -> Vec<String> {
+    let mut blocks = vec![format!(
+        "{}, arm {}: {} at {} in otherwise clean runs",
+        record.scenario, record.arm, injection.kind, injection.step
+    )];
+    let not = reasons(injection);
+    let not = if not.is_empty() { not } else { format!("; not: {not}") };
+    blocks.push(format!(
+        "Took effect on {} of {} tasks ({} of the weight){not}",
+        injection.tasks,
+        record.tasks,
+        percent(injection.share)
+    ));
+    let Some(effect) = &injection.effect else {
+        blocks.push("Nothing can be said of what it would do.".to_owned());
+        return blocks;
+    };
+    blocks.extend(sampled(std::slice::from_ref(injection)));
+    blocks.push(String::new());
+    blocks.push(ends(effect));
+    blocks.push(String::new());
+    blocks.push(steps(effect).to_string());
+    if !effect.edges.is_empty() {
+        blocks.push(String::new());
+        blocks.push(edges(effect).to_string());
+    }
+    if !effect.actions.is_empty() {
+        blocks.push(String::new());
+        blocks.push(actions(effect).to_string());
+    }
+    blocks.push(String::new());
+    blocks.push(DETAIL_LEGEND.to_owned());
+    blocks
+}
+
+const DETAIL_LEGEND: &str = "\
+All of it given that the error took effect. absorbs: right although an input is wrong or missing. passes on: the
+output is wrong or missing, given that only this input is. of those due: among runs that should end in that.";
+
+/// How the runs end, and how far the error goes.
+fn ends(effect: &Effect) -> String {
+    let failures = effect.outcomes[1..].iter().filter(|(_, p)| *p > 0.0);
+    let failures: Vec<String> = failures.map(|o| named(Some(*o))).collect();
+    let of = if failures.is_empty() { String::new() } else { format!(": {}", failures.join(", ")) };
+    let mut text = format!(
+        "failure {}{of}\nabsorbed {}\ndepth {:.2} on average, {} at most; breadth (amplification) {:.2} on average, {} at most",
+        percent(effect.failure),
+        percent(effect.absorbed),
+        effect.depth.mean,
+        effect.depth.max,
+        effect.breadth.mean,
+        effect.breadth.max
+    );
+    if effect.right_there > 0.0 {
+        let right = percent(effect.right_there);
+        text.push_str(&format!("\nright there all the same, by luck: {right}"));
+    }
+    text
+}
+
+fn steps(effect: &Effect) -> Table {
+    let mut table =
+        plain(&["step", "wrong", "missing", "right", "not reached", "absorbs", "what happens"]);
+    for step in &effect.steps {
+        let events: Vec<String> = step.events.iter().map(|(e, p)| named(Some((*e, *p)))).collect();
+        table.add_row([
+            step.step.clone(),
+            percent(step.wrong),
+            percent(step.missing),
+            percent(step.right),
+            percent(step.not_reached),
+            percent(step.absorbs),
+            if events.is_empty() { "-".to_owned() } else { events.join(", ") },
+        ]);
+    }
+    align_right(&mut table, &[1, 2, 3, 4, 5]);
+    table
+}
+
+fn edges(effect: &Effect) -> Table {
+    let mut table = plain(&["from", "to", "only input off", "passes on"]);
+    for edge in &effect.edges {
+        table.add_row([
+            edge.parent.clone(),
+            edge.child.clone(),
+            percent(edge.alone),
+            edge.propagation.map_or_else(|| "-".to_owned(), percent),
+        ]);
+    }
+    align_right(&mut table, &[2, 3]);
+    table
+}
+
+/// Wrong labels that a table shows; JSON has all.
+const ACTIONS: usize = 8;
+
+fn actions(effect: &Effect) -> Table {
+    let mut table = plain(&["act", "due", "done instead", "share", "of those due"]);
+    for action in effect.actions.iter().take(ACTIONS) {
+        table.add_row([
+            action.step.clone(),
+            action.right.clone(),
+            action.instead.clone(),
+            percent(action.p),
+            percent(action.p_given_right),
+        ]);
+    }
+    align_right(&mut table, &[3, 4]);
+    table
+}
+
+/// Why an error took no effect, and on how many tasks.
+fn reasons(injection: &InjectionRecord) -> String {
+    let reason = |not: &crate::cascade::inject::NotRecord| match not.tasks {
+        0 => format!("{} on part of what its runs bring", not.why.name()),
+        tasks => format!("{} {tasks}", not.why.name()),
+    };
+    injection.not.iter().map(reason).collect::<Vec<_>>().join(", ")
+}
+
+fn sampled(injections: &[InjectionRecord]) -> Option<String> {
+    let sampled = injections.iter().map(|i| i.sampled).max().filter(|n| *n > 0)?;
+    Some(format!("Sampled on up to {sampled} tasks, exact on the others."))
+}
+
+fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    table.set_header(header.iter().map(Cell::new));
+    table
+}
+
+fn align_right(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn percent(p: f64) -> String {
+    format!("{:.1}%", 100.0 * p)
+}
+
+fn named(entry: Option<(&str, f64)>) -> String {
+    entry.map_or_else(|| "-".to_owned(), |(name, p)| format!("{name} {}", percent(p)))
+}
+
+/// One row an error.
+pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut header: Vec<String> =
+        ["arm", "step", "error", "tasks", "tasks_affected", "tasks_sampled", "share_affected"]
+            .map(str::to_owned)
+            .into();
+    header.extend(Why::ALL.map(|why| format!("tasks_{}", why.name())));
+    header.push("p_failure".to_owned());
+    header.extend(Outcome::ALL.map(|outcome| format!("p_{}", outcome.name())));
+    header.extend(
+        [
+            "p_right_there",
+            "depth_mean",
+            "depth_max",
+            "breadth_mean",
+            "breadth_max",
+            "stops_most",
+            "p_stops_most",
+            "absorbs_most",
+            "p_absorbs_most",
+            "right_action",
+            "likeliest_wrong_action",
+            "p_likeliest_wrong_action",
+        ]
+        .map(str::to_owned),
+    );
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows = record.injections.iter().map(|injection| {
+        let not = |why| injection.not.iter().find(|n| n.why == why).map_or(0, |n| n.tasks);
+        let effect = injection.effect.as_ref();
+        let step = |of: fn(&Effect) -> &Option<(String, f64)>| {
+            let found = effect.and_then(|e| of(e).as_ref());
+            let name = found.map_or_else(String::new, |(step, _)| csv::text(step));
+            [name, number(found.map(|(_, p)| *p))]
+        };
+        let mut row = vec![
+            csv::text(&record.arm),
+            csv::text(&injection.step),
+            injection.kind.to_owned(),
+            record.tasks.to_string(),
+            injection.tasks.to_string(),
+            injection.sampled.to_string(),
+            p(injection.share),
+        ];
+        row.extend(Why::ALL.map(|why| not(why).to_string()));
+        row.push(number(effect.map(|e| e.failure)));
+        row.extend(Outcome::ALL.map(|o| number(effect.map(|e| e.outcomes[o as usize].1))));
+        row.push(number(effect.map(|e| e.right_there)));
+        let whole = |n: Option<usize>| n.map_or_else(String::new, |n| n.to_string());
+        row.extend([
+            number(effect.map(|e| e.depth.mean)),
+            whole(effect.map(|e| e.depth.max)),
+            number(effect.map(|e| e.breadth.mean)),
+            whole(effect.map(|e| e.breadth.max)),
+        ]);
+        row.extend(step(|e| &e.flags_most));
+        row.extend(step(|e| &e.absorbs_most));
+        let action = effect.and_then(|e| e.actions.first());
+        row.extend([
+            action.map_or_else(String::new, |a| csv::text(&a.right)),
+            action.map_or_else(String::new, |a| csv::text(&a.instead)),
+            number(action.map(|a| a.p)),
+        ]);
+        row
+    });
+    csv::table(&header, rows.collect())
+}
+
+/// Everything.
+pub fn json(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_value(record)?;
+    round(&mut json);
+    let mut bytes = serde_json::to_vec_pretty(&json)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Six decimals, as in the CSV.
+fn round(json: &mut Json) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(round),
+        Json::Object(fields) => fields.values_mut().for_each(round),
+        Json::Number(number) if number.is_f64() => {
+            if let Some(value) = number.as_f64() {
+                *json = Json::from((value * 1e6).round() / 1e6 + 0.0);
+            }
+        }
+        _ => {}
+    }
+}
