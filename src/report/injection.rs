@@ -4,7 +4,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde_json::Value as Json;
 
 use super::csv::{self, number, p};
-use crate::cascade::inject::{Effect, InjectionRecord, Record, Why};
+use crate::cascade::inject::{Effect, InjectionRecord, Most, NotRecord, Record, Why};
 use crate::step::Outcome;
 
 /// One row an error; a single one in detail.
@@ -19,7 +19,7 @@ pub fn text(record: &Record) -> String {
 fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
     let mut table = plain(&[
         "step",
-        "error",
+        "kind",
         "tasks",
         "failure",
         "likeliest failure",
@@ -41,12 +41,12 @@ fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
             injection.kind.to_owned(),
             injection.tasks.to_string(),
             percent(effect.failure),
-            named(effect.likeliest_failure),
+            most(&effect.likeliest_failure),
             percent(effect.absorbed),
             format!("{:.2}", effect.depth.mean),
             format!("{:.2}", effect.breadth.mean),
-            named(effect.flags_most.as_ref().map(|(step, p)| (step.as_str(), *p))),
-            named(effect.absorbs_most.as_ref().map(|(step, p)| (step.as_str(), *p))),
+            most(&effect.flags_most),
+            most(&effect.absorbs_most),
         ]);
     }
     align_right(&mut table, &[2, 3, 5, 6, 7]);
@@ -113,8 +113,8 @@ output is wrong or missing, given that only this input is. of those due: among r
 
 /// How the runs end, and how far the error goes.
 fn ends(effect: &Effect) -> String {
-    let failures = effect.outcomes[1..].iter().filter(|(_, p)| *p > 0.0);
-    let failures: Vec<String> = failures.map(|o| named(Some(*o))).collect();
+    let failures = Outcome::ALL.iter().zip(effect.outcomes).skip(1).filter(|(_, p)| *p > 0.0);
+    let failures: Vec<String> = failures.map(|(o, p)| named(o.name(), p)).collect();
     let of = if failures.is_empty() { String::new() } else { format!(": {}", failures.join(", ")) };
     let mut text = format!(
         "failure {}{of}\nabsorbed {}\ndepth {:.2} on average, {} at most; breadth (amplification) {:.2} on average, {} at most",
@@ -136,7 +136,7 @@ fn steps(effect: &Effect) -> Table {
     let mut table =
         plain(&["step", "wrong", "missing", "right", "not reached", "absorbs", "what happens"]);
     for step in &effect.steps {
-        let events: Vec<String> = step.events.iter().map(|(e, p)| named(Some((*e, *p)))).collect();
+        let events: Vec<String> = step.events.iter().map(|(e, p)| named(e, *p)).collect();
         table.add_row([
             step.step.clone(),
             percent(step.wrong),
@@ -185,7 +185,7 @@ fn actions(effect: &Effect) -> Table {
 
 /// Why an error took no effect, and on how many tasks.
 fn reasons(injection: &InjectionRecord) -> String {
-    let reason = |not: &crate::cascade::inject::NotRecord| match not.tasks {
+    let reason = |not: &NotRecord| match not.tasks {
         0 => format!("{} on part of what its runs bring", not.why.name()),
         tasks => format!("{} {tasks}", not.why.name()),
     };
@@ -218,14 +218,18 @@ fn percent(p: f64) -> String {
     format!("{:.1}%", 100.0 * p)
 }
 
-fn named(entry: Option<(&str, f64)>) -> String {
-    entry.map_or_else(|| "-".to_owned(), |(name, p)| format!("{name} {}", percent(p)))
+fn named(name: &str, p: f64) -> String {
+    format!("{name} {}", percent(p))
+}
+
+fn most(entry: &Option<Most>) -> String {
+    entry.as_ref().map_or_else(|| "-".to_owned(), |most| named(&most.name, most.p))
 }
 
 /// One row an error.
 pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut header: Vec<String> =
-        ["arm", "step", "error", "tasks", "tasks_affected", "tasks_sampled", "share_affected"]
+        ["arm", "step", "kind", "tasks", "tasks_affected", "tasks_sampled", "share_affected"]
             .map(str::to_owned)
             .into();
     header.extend(Why::ALL.map(|why| format!("tasks_{}", why.name())));
@@ -252,10 +256,10 @@ pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
     let rows = record.injections.iter().map(|injection| {
         let not = |why| injection.not.iter().find(|n| n.why == why).map_or(0, |n| n.tasks);
         let effect = injection.effect.as_ref();
-        let step = |of: fn(&Effect) -> &Option<(String, f64)>| {
+        let step = |of: fn(&Effect) -> &Option<Most>| {
             let found = effect.and_then(|e| of(e).as_ref());
-            let name = found.map_or_else(String::new, |(step, _)| csv::text(step));
-            [name, number(found.map(|(_, p)| *p))]
+            let name = found.map_or_else(String::new, |most| csv::text(&most.name));
+            [name, number(found.map(|most| most.p))]
         };
         let mut row = vec![
             csv::text(&record.arm),
@@ -268,7 +272,7 @@ pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
         ];
         row.extend(Why::ALL.map(|why| not(why).to_string()));
         row.push(number(effect.map(|e| e.failure)));
-        row.extend(Outcome::ALL.map(|o| number(effect.map(|e| e.outcomes[o as usize].1))));
+        row.extend(Outcome::ALL.map(|o| number(effect.map(|e| e.outcomes[o as usize]))));
         row.push(number(effect.map(|e| e.right_there)));
         let whole = |n: Option<usize>| n.map_or_else(String::new, |n| n.to_string());
         row.extend([

@@ -31,7 +31,8 @@ use crate::step::Output;
 
 pub use ask::{AskError, ask, errors};
 pub use record::{
-    ActionRecord, EdgeRecord, Effect, InjectionRecord, NotRecord, Record, Spread, StepRecord, flags,
+    ActionRecord, EdgeRecord, Effect, InjectionRecord, Most, NotRecord, Record, Spread, StepRecord,
+    flags,
 };
 
 use fallout::{Fallout, Memory, Sight, Watcher};

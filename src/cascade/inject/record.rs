@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::fallout::{Fallout, StepFallout};
 use super::{Source, Why};
+use crate::kernel::{OUTCOMES, failing};
 use crate::scenario::Scenario;
 use crate::step::{Event, Outcome};
 
@@ -51,13 +52,14 @@ pub struct NotRecord {
 /// What an error does where it takes effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Effect {
-    /// By name, in the order of [`Outcome::ALL`]; they add up to one.
-    pub outcomes: Vec<(&'static str, f64)>,
+    /// In the order of [`Outcome::ALL`]; they add up to one.
+    #[serde(serialize_with = "by_name")]
+    pub outcomes: [f64; OUTCOMES],
     /// P(any outcome but correct).
     pub failure: f64,
     /// P(correct): the error is absorbed on the way.
     pub absorbed: f64,
-    pub likeliest_failure: Option<(&'static str, f64)>,
+    pub likeliest_failure: Option<Most>,
     /// P(the step that erred puts out what is right all the same).
     pub right_there: f64,
     /// Labels that are not the oracle's, likeliest first.
@@ -68,12 +70,19 @@ pub struct Effect {
     pub breadth: Spread,
     /// The step at which most runs are flagged, and the one that most often is right on an input that is
     /// not; with the probability.
-    pub flags_most: Option<(String, f64)>,
-    pub absorbs_most: Option<(String, f64)>,
+    pub flags_most: Option<Most>,
+    pub absorbs_most: Option<Most>,
     /// The steps downstream, in the order of the DAG.
     pub steps: Vec<StepRecord>,
     /// The edges downstream.
     pub edges: Vec<EdgeRecord>,
+}
+
+/// The likeliest of several.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Most {
+    pub name: String,
+    pub p: f64,
 }
 
 /// A wrong label in place of a right one.
@@ -152,19 +161,19 @@ pub fn effect(scenario: &Scenario, source: Source, fallout: &Fallout) -> Option<
         .filter(|&at| downstream[at])
         .map(|at| step(&scenario.steps[at].id, &fallout.steps[at], whole))
         .collect();
-    let outcomes = Outcome::ALL.map(|o| (o.name(), fallout.outcomes[o as usize] / whole));
-    let failure = outcomes[1..].iter().map(|(_, p)| p).sum();
+    let outcomes = fallout.outcomes.map(|p| p / whole);
+    let failures = Outcome::ALL.iter().zip(outcomes).skip(1);
     Some(Effect {
-        outcomes: outcomes.into(),
-        failure,
-        absorbed: outcomes[0].1,
-        likeliest_failure: highest(outcomes[1..].iter().copied()),
+        outcomes,
+        failure: failing(&outcomes),
+        absorbed: outcomes[Outcome::Correct as usize],
+        likeliest_failure: highest(failures.map(|(outcome, p)| (outcome.name(), p))),
         right_there: fallout.right_there / whole,
         actions: actions(scenario, fallout),
         depth: spread(&fallout.depths, whole),
         breadth: spread(&fallout.breadths, whole),
-        flags_most: highest(steps.iter().map(|s| (s.step.clone(), s.flags))),
-        absorbs_most: highest(steps.iter().map(|s| (s.step.clone(), s.absorbs))),
+        flags_most: highest(steps.iter().map(|s| (s.step.as_str(), s.flags))),
+        absorbs_most: highest(steps.iter().map(|s| (s.step.as_str(), s.absorbs))),
         edges: edges(scenario, source.step, &downstream, fallout),
         steps,
     })
@@ -246,7 +255,12 @@ fn spread(sums: &[f64], whole: f64) -> Spread {
 }
 
 /// The entry of the highest positive probability; of equal ones the first.
-fn highest<K>(entries: impl Iterator<Item = (K, f64)>) -> Option<(K, f64)> {
+fn highest<'a>(entries: impl Iterator<Item = (&'a str, f64)>) -> Option<Most> {
     let positive = entries.filter(|(_, p)| *p > 0.0);
-    positive.reduce(|best, next| if next.1 > best.1 { next } else { best })
+    let (name, p) = positive.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+    Some(Most { name: name.to_owned(), p })
+}
+
+fn by_name<S: Serializer>(outcomes: &[f64; OUTCOMES], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Outcome::ALL.iter().map(|o| (o.name(), outcomes[*o as usize])))
 }
