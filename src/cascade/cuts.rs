@@ -6,8 +6,7 @@
 //! certainty; in a pipeline that leaves nothing to chance the two are the same.
 
 use super::{Source, sources};
-use crate::kernel::exact::Flow;
-use crate::kernel::{Do, Model, OUTCOMES, failing};
+use crate::kernel::{Do, Fault, Model, OUTCOMES, exact, failing};
 
 /// Largest cut sets looked for. Larger ones need four errors at once.
 pub const ORDER: usize = 3;
@@ -22,6 +21,8 @@ pub struct Cut {
     pub errors: Vec<Source>,
     /// P(outcome), the errors forced and the run otherwise clean.
     pub forced: [f64; OUTCOMES],
+    /// P(failure, and all of these errors in the run).
+    pub with_failure: f64,
 }
 
 /// The minimal cut sets of up to [`ORDER`] errors, small ones first. Empty where the model has no
@@ -45,8 +46,9 @@ pub fn minimal(model: &Model) -> Vec<Cut> {
                     continue;
                 }
                 match forced(model, &errors) {
-                    Some(outcomes) if failing(&outcomes) > LEAST => {
-                        cuts.push(Cut { errors, forced: outcomes });
+                    Some(forced) if failing(&forced) > LEAST => {
+                        let with_failure = with_failure(model, &errors);
+                        cuts.push(Cut { errors, forced, with_failure });
                     }
                     Some(_) => larger.push(set),
                     None => return Vec::new(),
@@ -64,5 +66,13 @@ pub fn forced(model: &Model, errors: &[Source]) -> Option<[f64; OUTCOMES]> {
     for error in errors {
         what[error.step] = Do::Only(error.event.code());
     }
-    Some(Flow::under(model, &what)?.outcomes())
+    exact::outcomes(model, &what)
+}
+
+fn with_failure(model: &Model, errors: &[Source]) -> f64 {
+    let joint = exact::joint(model, |step, branch| {
+        let error = errors.iter().find(|error| error.step == step);
+        error.is_none_or(|e| branch.fault == Fault::Own && branch.event == e.event.code())
+    });
+    joint.map_or(0.0, |outcomes| failing(&outcomes))
 }

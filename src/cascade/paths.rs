@@ -9,8 +9,8 @@ use crate::kernel::exact::Flow;
 use crate::kernel::{self, Branch, Fault};
 use crate::step::{Event, Outcome, Output, State};
 
-/// Paths less likely than this, for one task, are not told apart.
-pub const LEAST: f64 = 1e-7;
+/// Paths that a task takes less often than this are not told apart: they are many, and together little.
+pub const LEAST: f64 = 1e-5;
 
 /// One way in which a task fails.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,13 +23,6 @@ pub struct Path {
     pub actions: Vec<(usize, String)>,
     pub outcome: Outcome,
     pub p: f64,
-}
-
-impl Path {
-    /// The own errors of the run.
-    pub fn roots(&self) -> impl Iterator<Item = Source> {
-        self.own.iter().map(|&place| self.events[place])
-    }
 }
 
 /// What of a branch is worth telling apart.
@@ -123,9 +116,8 @@ pub fn sampled(compiled: &Compiled, replays: &Replays) -> Vec<Path> {
         });
         *counts.entry((noted.collect(), run.outcome)).or_default() += 1;
     }
-    let share = |count| f64::from(count) / f64::from(played.max(1));
-    let path = |((noted, outcome), count): (&(Vec<(usize, Note)>, u8), &u32)| {
-        notes.path(noted, *outcome, share(*count))
-    };
-    counts.iter().map(path).collect()
+    let paths = counts.iter().map(|((noted, outcome), count)| {
+        notes.path(noted, *outcome, f64::from(*count) / f64::from(played.max(1)))
+    });
+    paths.collect()
 }

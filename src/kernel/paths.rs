@@ -1,5 +1,4 @@
-//! Runs told apart by what is worth remembering of them: [`failures`] keeps every note of the runs that
-//! fail, [`carry`] lets all runs remember, and forget, as they go.
+//! Failure paths: the ways in which a run fails, told apart by what is worth noting at each step.
 
 use std::hash::Hash;
 
@@ -18,65 +17,6 @@ pub struct Path<L> {
     pub p: f64,
 }
 
-/// Takes all runs through one step: each memory in each state with its probability, by each branch.
-/// Equal ones are merged, in order of first appearance. `next` makes the memory after a branch (its place
-/// in the kernel) that a run takes with this joint probability; `None` drops such runs.
-fn through<M: Clone + Eq + Hash>(
-    flow: &Flow,
-    step: usize,
-    now: Vec<(M, u32, f64)>,
-    mut next: impl FnMut(&M, usize, f64) -> Option<M>,
-) -> Vec<(M, u32, f64)> {
-    let (kernel, layer) = (&flow.kernels[step], &flow.trellis.layers[step]);
-    let mut after: Vec<(M, u32, f64)> = Vec::new();
-    let mut places: FxHashMap<(M, u32), usize> = FxHashMap::default();
-    let mut go = |memory: M, to: u32, p: f64| {
-        let place = *places.entry((memory.clone(), to)).or_insert_with(|| {
-            after.push((memory, to, 0.0));
-            after.len() - 1
-        });
-        after[place].2 += p;
-    };
-    for (memory, state, p) in now {
-        let targets = layer.targets(state as usize);
-        let Some(row) = layer.rows[state as usize] else {
-            go(memory, targets[0], p);
-            continue;
-        };
-        let start = kernel.span(row).start;
-        for (j, &to) in targets.iter().enumerate() {
-            let share = flow.shares[step][start + j];
-            if share > 0.0
-                && let Some(memory) = next(&memory, start + j, p * share)
-            {
-                go(memory, to, p * share);
-            }
-        }
-    }
-    after
-}
-
-/// All runs, each with a memory: `next(step, memory, branch, p)` makes the memory after a step from the
-/// one before it and the branch taken (its place in the kernel), where `p` is the probability of both;
-/// `None` drops those runs. Returns each memory with the outcome and the probability of ending so, in
-/// order of first appearance.
-///
-/// What a memory forgets is not told apart: the cost is linear in the number of distinct pairs of
-/// memory and state.
-pub fn carry<M: Clone + Eq + Hash>(
-    flow: &Flow,
-    start: M,
-    mut next: impl FnMut(usize, &M, usize, f64) -> Option<M>,
-) -> Vec<(M, u8, f64)> {
-    let mut now = vec![(start, 0, 1.0)];
-    for step in 0..flow.kernels.len() {
-        now = through(flow, step, now, |memory, branch, p| next(step, memory, branch, p));
-    }
-    let end =
-        |(memory, state, p): (M, u32, f64)| (memory, flow.trellis.outcomes[state as usize], p);
-    now.into_iter().map(end).collect()
-}
-
 /// All ways to fail of probability `least` or more, each with its exact probability, in order of first
 /// appearance. `note` says what of a branch is worth telling apart.
 ///
@@ -87,48 +27,121 @@ pub fn failures<L: Clone + Eq + Hash>(
     least: f64,
     note: impl Fn(usize, &Branch) -> Option<L>,
 ) -> Vec<Path<L>> {
-    // Beginnings form a tree: each is another one with one further note.
-    let mut nodes: Vec<Option<(usize, usize, L)>> = vec![None];
-    let mut children: FxHashMap<(usize, usize, L), usize> = FxHashMap::default();
+    let notes = Notes::new(flow, note);
+    let mut tree = Tree::default();
     // (beginning, state) -> probability, in order of first appearance.
-    let mut now: Vec<(usize, u32, f64)> = vec![(0, 0, 1.0)];
-    for (step, kernel) in flow.kernels.iter().enumerate() {
-        let mut next = through(flow, step, now, |&node, branch, _| {
-            Some(match note(step, &kernel.branches()[branch]) {
-                None => node,
-                Some(note) => *children.entry((node, step, note.clone())).or_insert_with(|| {
-                    nodes.push(Some((node, step, note)));
-                    nodes.len() - 1
-                }),
-            })
-        });
+    let mut now: Vec<(u32, u32, f64)> = vec![(0, 0, 1.0)];
+    for (step, (kernel, layer)) in flow.kernels.iter().zip(&flow.trellis.layers).enumerate() {
         let after = &flow.back[step + 1];
-        let mut failures = vec![0.0; nodes.len()];
-        for &(node, state, p) in &next {
-            failures[node] += p * failing(&after[state as usize]);
+        let mut next: Vec<(u32, u32, f64)> = Vec::new();
+        let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut go = |node: u32, to: u32, p: f64| {
+            let place = *places.entry((node, to)).or_insert_with(|| {
+                next.push((node, to, 0.0));
+                (next.len() - 1) as u32
+            });
+            next[place as usize].2 += p;
+        };
+        for (node, state, p) in now {
+            let targets = layer.targets(state as usize);
+            let Some(row) = layer.rows[state as usize] else {
+                go(node, targets[0], p);
+                continue;
+            };
+            let start = kernel.span(row).start;
+            for (at, &to) in (start..).zip(targets) {
+                let share = flow.shares[step][at];
+                // What cannot fail any more is no beginning of a failure.
+                if share > 0.0 && failing(&after[to as usize]) > 0.0 {
+                    go(tree.child(node, notes.ids[step][at]), to, p * share);
+                }
+            }
         }
-        next.retain(|&(node, state, _)| {
-            failures[node] >= least && failing(&after[state as usize]) > 0.0
-        });
+        let mut failures = vec![0.0; tree.nodes.len()];
+        for &(node, state, p) in &next {
+            failures[node as usize] += p * failing(&after[state as usize]);
+        }
+        next.retain(|&(node, ..)| failures[node as usize] >= least);
         now = next;
     }
     let mut found: Vec<Path<L>> = Vec::new();
-    let mut places: FxHashMap<(usize, u8), usize> = FxHashMap::default();
+    let mut places: FxHashMap<(u32, u8), usize> = FxHashMap::default();
     for (node, state, p) in now {
         let outcome = flow.trellis.outcomes[state as usize];
         let place = *places.entry((node, outcome)).or_insert_with(|| {
-            let mut notes = Vec::new();
-            let mut at = node;
-            while let Some((before, step, note)) = &nodes[at] {
-                notes.push((*step, note.clone()));
-                at = *before;
-            }
-            notes.reverse();
-            found.push(Path { notes, outcome, p: 0.0 });
+            let noted = tree.notes(node).map(|id| notes.list[id as usize].clone()).collect();
+            found.push(Path { notes: noted, outcome, p: 0.0 });
             found.len() - 1
         });
         found[place].p += p;
     }
     found.retain(|path| path.p >= least);
     found
+}
+
+/// In place of a note's number.
+const NO_NOTE: u32 = u32::MAX;
+
+/// The notes of all branches, numbered.
+struct Notes<L> {
+    /// Each with its step.
+    list: Vec<(usize, L)>,
+    /// By step and branch; [`NO_NOTE`] for one without.
+    ids: Vec<Vec<u32>>,
+}
+
+impl<L: Clone + Eq + Hash> Notes<L> {
+    fn new(flow: &Flow, note: impl Fn(usize, &Branch) -> Option<L>) -> Notes<L> {
+        let mut list: Vec<(usize, L)> = Vec::new();
+        let mut numbers: FxHashMap<(usize, L), u32> = FxHashMap::default();
+        let mut id = |step: usize, branch: &Branch| {
+            let Some(noted) = note(step, branch) else {
+                return NO_NOTE;
+            };
+            *numbers.entry((step, noted)).or_insert_with_key(|noted| {
+                list.push(noted.clone());
+                (list.len() - 1) as u32
+            })
+        };
+        let mut ids = Vec::with_capacity(flow.kernels.len());
+        for (step, kernel) in flow.kernels.iter().enumerate() {
+            ids.push(kernel.branches().iter().map(|branch| id(step, branch)).collect());
+        }
+        Notes { list, ids }
+    }
+}
+
+/// Beginnings of runs, as (the one before, the number of the further note); the first is empty.
+struct Tree {
+    nodes: Vec<(u32, u32)>,
+    children: FxHashMap<(u32, u32), u32>,
+}
+
+impl Default for Tree {
+    fn default() -> Tree {
+        Tree { nodes: vec![(0, NO_NOTE)], children: FxHashMap::default() }
+    }
+}
+
+impl Tree {
+    fn child(&mut self, node: u32, note: u32) -> u32 {
+        if note == NO_NOTE {
+            return node;
+        }
+        *self.children.entry((node, note)).or_insert_with(|| {
+            self.nodes.push((node, note));
+            (self.nodes.len() - 1) as u32
+        })
+    }
+
+    /// The numbers of a beginning's notes, in order.
+    fn notes(&self, mut node: u32) -> impl Iterator<Item = u32> + use<> {
+        let mut notes = Vec::new();
+        while node != 0 {
+            let (before, note) = self.nodes[node as usize];
+            notes.push(note);
+            node = before;
+        }
+        notes.into_iter().rev()
+    }
 }

@@ -14,7 +14,7 @@ use crate::cascade::paths::{self, Path};
 use crate::cascade::replays::Replays;
 use crate::cascade::shapley::{self, Share};
 use crate::kernel::exact::Flow;
-use crate::kernel::{Fault, OUTCOMES, failing};
+use crate::kernel::{Fault, OUTCOMES, exact, failing};
 use crate::scenario::Scenario;
 use crate::stats;
 use crate::step::{Event, Outcome};
@@ -30,6 +30,9 @@ struct Why {
     cuts: Vec<Cut>,
     /// By step: P(it errs, by itself or because of its input).
     errs: Vec<f64>,
+    /// P(failure, and an own miss in the run), and the same for an induced one.
+    with_own_miss: f64,
+    with_induced_miss: f64,
 }
 
 /// One arm's answers.
@@ -59,21 +62,40 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
         Ran::Exact { .. } => Flow::plain(model).zip(shapley::exact(model)),
         Ran::Sampled | Ran::SampledPastCap => None,
     };
+    let own = |e: Event| matches!(e, Event::OwnMiss(_));
+    let induced = |e: Event| matches!(e, Event::InducedMiss(_));
     let cuts = cuts::minimal(model);
     match exactly {
-        Some((flow, shares)) => Why {
-            effects: effect::exact(scenario, &flow),
-            shares,
-            paths: paths::exact(compiled, &flow),
-            cuts,
-            errs,
-        },
+        Some((flow, shares)) => {
+            let events = Event::all();
+            let failure = solved.masses.failure();
+            let with = |counts: fn(Event) -> bool| {
+                let without = exact::joint(model, |_, b| !counts(events[usize::from(b.event)]));
+                without.map_or(0.0, |outcomes| (failure - failing(&outcomes)).max(0.0))
+            };
+            Why {
+                effects: effect::exact(scenario, &flow),
+                shares,
+                paths: paths::exact(compiled, &flow),
+                cuts,
+                errs,
+                with_own_miss: with(own),
+                with_induced_miss: with(induced),
+            }
+        }
         None => {
             let replays = Replays::new(scenario, compiled, &scenario.tasks.tasks[task].id);
+            let paths = paths::sampled(compiled, &replays);
+            let with = |counts: fn(Event) -> bool| {
+                let has = |path: &&Path| path.events.iter().any(|e| counts(e.event));
+                paths.iter().filter(has).map(|path| path.p).sum()
+            };
             Why {
                 effects: effect::sampled(scenario, &replays),
                 shares: shapley::sampled(model, &replays, &solved.masses.outcomes),
-                paths: paths::sampled(compiled, &replays),
+                with_own_miss: with(own),
+                with_induced_miss: with(induced),
+                paths,
                 cuts,
                 errs,
             }
@@ -95,17 +117,8 @@ pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers
     for (solved, &weight) in solved.iter().zip(&weights) {
         propagation.add(&solved.compiled, &solved.masses, weight);
     }
-    let missed = |own: bool| {
-        let counts = |event: &Source| match event.event {
-            Event::OwnMiss(_) => own,
-            Event::InducedMiss(_) => !own,
-            _ => false,
-        };
-        let all = whys.iter().zip(&weights);
-        let paths = all.flat_map(|(why, &weight)| why.paths.iter().map(move |p| (p, weight)));
-        let with = paths.filter(|(path, _)| path.events.iter().any(counts));
-        with.map(|(path, weight)| path.p * weight).sum()
-    };
+    let with_miss =
+        |of: fn(&Why) -> f64| whys.iter().zip(&weights).map(|(why, weight)| of(why) * weight).sum();
     Ok(Answers {
         importance: (0..scenario.steps.len())
             .map(|step| importance(&whys, &weights, failure, step))
@@ -115,8 +128,8 @@ pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers
         cuts: cut_records(scenario, solved, &whys),
         edges: edge_records(scenario, &propagation),
         independent_success: propagation.independent_success(),
-        failure_with_own_miss: missed(true),
-        failure_with_induced_miss: missed(false),
+        failure_with_own_miss: with_miss(|why| why.with_own_miss),
+        failure_with_induced_miss: with_miss(|why| why.with_induced_miss),
     })
 }
 
@@ -260,11 +273,6 @@ fn cut_records(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutR
     for (task, why) in whys.iter().enumerate() {
         let failure = solved[task].masses.failure();
         for cut in &why.cuts {
-            let holds = |path: &&Path| {
-                let roots: Vec<Source> = path.roots().collect();
-                cut.errors.iter().all(|error| roots.contains(error))
-            };
-            let p: f64 = why.paths.iter().filter(holds).map(|path| path.p).sum();
             let event = |error: &Source| PathEvent {
                 step: scenario.steps[error.step].id.clone(),
                 event: error.event,
@@ -274,8 +282,8 @@ fn cut_records(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutR
                 task: scenario.tasks.tasks[task].id.clone(),
                 errors: cut.errors.iter().map(event).collect(),
                 forced: cut.forced,
-                p,
-                share: if failure > ROUNDING { p / failure } else { 0.0 },
+                p: cut.with_failure,
+                share: if failure > ROUNDING { cut.with_failure / failure } else { 0.0 },
             });
         }
     }

@@ -24,7 +24,7 @@ use crate::compile::search::{Open, Searches};
 use crate::compile::{Compiled, Question, compile, lanes, mark};
 use crate::expr::CorpusIndex;
 use crate::kernel::exact::Flow;
-use crate::kernel::{BREAK, Do, monte_carlo, paths, rng};
+use crate::kernel::{BREAK, Do, carry, monte_carlo, rng};
 use crate::run::{QUALITY_DEPTH, Watch};
 use crate::scenario::{Method, Scenario, StepKind};
 use crate::step::Output;
@@ -49,7 +49,7 @@ pub enum Why {
     NoGold,
     /// The right query cannot be written.
     NoQuery,
-    /// Among the passages that may be searched none makes a miss of this kind.
+    /// Among the passages that may be searched and that the search brings none makes a miss of this kind.
     NoPassage,
     /// The reader cannot err so on what it is given.
     ReaderCannot,
@@ -210,7 +210,7 @@ impl<'a> Task<'a> {
         let exactly = self.scenario.simulation.method != Method::MonteCarlo;
         if let Some(flow) = exactly.then(|| Flow::under(model, what)).flatten() {
             let next = |at, memory: &Memory, taken, p| watcher.next(at, memory, taken, p);
-            for (memory, outcome, p) in paths::carry(&flow, start, next) {
+            for (memory, outcome, p) in carry(&flow, start, next) {
                 watcher.end(&memory, outcome, p);
             }
             return Some((watcher.fallout, false));
