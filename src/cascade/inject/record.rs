@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::fallout::{Fallout, StepFallout};
-use super::{Source, Why};
-use crate::kernel::{OUTCOMES, failing};
-use crate::scenario::Scenario;
-use crate::step::{Event, Outcome};
+use super::Why;
+use crate::kernel::OUTCOMES;
+use crate::step::Outcome;
 
 /// All errors asked for, under one arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -119,7 +117,7 @@ pub struct StepRecord {
     pub not_reached: f64,
     /// Right although an input is wrong or missing.
     pub absorbs: f64,
-    /// The error is noticed here: see [`flags`].
+    /// The error is noticed here: see [`super::flags`].
     pub flags: f64,
     /// What happens, other than that nothing does; induced misses of all kinds together.
     pub events: BTreeMap<&'static str, f64>,
@@ -133,132 +131,6 @@ pub struct EdgeRecord {
     pub alone: f64,
     /// P(the child's output is not right, given that).
     pub propagation: Option<f64>,
-}
-
-/// Whether an event tells somebody that something is wrong.
-pub fn flags(event: Event) -> bool {
-    event == Event::Stopped
-}
-
-/// The name of an event worth a line; `None` for those in which nothing happens.
-fn noted(event: Event) -> Option<&'static str> {
-    match event {
-        Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => None,
-        Event::InducedMiss(_) => Some("induced_miss"),
-        Event::OwnMiss(_) => Some("own_miss"),
-        other => Some(other.name()),
-    }
-}
-
-/// What `fallout`, summed over tasks, says of an error.
-pub fn effect(scenario: &Scenario, source: Source, fallout: &Fallout) -> Option<Effect> {
-    let whole = fallout.p;
-    if whole <= 0.0 {
-        return None;
-    }
-    let downstream = downstream(scenario, source.step);
-    let steps: Vec<StepRecord> = (0..scenario.steps.len())
-        .filter(|&at| downstream[at])
-        .map(|at| step(&scenario.steps[at].id, &fallout.steps[at], whole))
-        .collect();
-    let outcomes = fallout.outcomes.map(|p| p / whole);
-    let failures = Outcome::ALL.iter().zip(outcomes).skip(1);
-    Some(Effect {
-        outcomes,
-        failure: failing(&outcomes),
-        absorbed: outcomes[Outcome::Correct as usize],
-        likeliest_failure: highest(failures.map(|(outcome, p)| (outcome.name(), p))),
-        right_there: fallout.right_there / whole,
-        actions: actions(scenario, fallout),
-        depth: spread(&fallout.depths, whole),
-        breadth: spread(&fallout.breadths, whole),
-        flags_most: highest(steps.iter().map(|s| (s.step.as_str(), s.flags))),
-        absorbs_most: highest(steps.iter().map(|s| (s.step.as_str(), s.absorbs))),
-        edges: edges(scenario, source.step, &downstream, fallout),
-        steps,
-    })
-}
-
-/// By step: whether an error at `root` can reach it.
-fn downstream(scenario: &Scenario, root: usize) -> Vec<bool> {
-    let mut reached = vec![false; scenario.steps.len()];
-    for (at, step) in scenario.steps.iter().enumerate() {
-        reached[at] = step.parents.iter().any(|&parent| parent == root || reached[parent]);
-    }
-    reached
-}
-
-fn step(id: &str, of: &StepFallout, whole: f64) -> StepRecord {
-    let mut events = BTreeMap::new();
-    let mut flagged = 0.0;
-    for (event, &p) in Event::all().into_iter().zip(&of.events).filter(|(_, p)| **p > 0.0) {
-        if flags(event) {
-            flagged += p / whole;
-        }
-        if let Some(name) = noted(event) {
-            *events.entry(name).or_default() += p / whole;
-        }
-    }
-    StepRecord {
-        step: id.to_owned(),
-        wrong: of.wrong / whole,
-        missing: of.missing / whole,
-        // Sums of many parts: what is left may fall below zero by a bit.
-        right: ((of.reached - of.wrong - of.missing) / whole).max(0.0),
-        not_reached: (1.0 - of.reached / whole).max(0.0),
-        absorbs: of.absorbs / whole,
-        flags: flagged,
-        events,
-    }
-}
-
-fn edges(
-    scenario: &Scenario,
-    root: usize,
-    downstream: &[bool],
-    fallout: &Fallout,
-) -> Vec<EdgeRecord> {
-    let edges = fallout.edges.iter().filter(|e| e.parent == root || downstream[e.parent]);
-    let edge = |edge: &super::fallout::EdgeFallout| EdgeRecord {
-        parent: scenario.steps[edge.parent].id.clone(),
-        child: scenario.steps[edge.child].id.clone(),
-        alone: edge.alone / fallout.p,
-        propagation: (edge.alone > 0.0).then(|| edge.passed_on / edge.alone),
-    };
-    edges.map(edge).collect()
-}
-
-fn actions(scenario: &Scenario, fallout: &Fallout) -> Vec<ActionRecord> {
-    let action = |((step, right, instead), p): (&(usize, String, String), &f64)| {
-        let due = fallout.due.get(&(*step, right.clone())).copied().unwrap_or(fallout.p);
-        ActionRecord {
-            step: scenario.steps[*step].id.clone(),
-            right: right.clone(),
-            instead: instead.clone(),
-            p: p / fallout.p,
-            p_given_right: p / due,
-        }
-    };
-    let mut actions: Vec<ActionRecord> = fallout.labels.iter().map(action).collect();
-    // Stable: of equal ones the first by step and name.
-    actions.sort_by(|a, b| b.p.total_cmp(&a.p));
-    actions
-}
-
-fn spread(sums: &[f64], whole: f64) -> Spread {
-    let shares: Vec<f64> = sums.iter().map(|p| p / whole).collect();
-    Spread {
-        mean: shares.iter().enumerate().map(|(n, p)| n as f64 * p).sum(),
-        max: shares.iter().rposition(|p| *p > 0.0).unwrap_or(0),
-        shares,
-    }
-}
-
-/// The entry of the highest positive probability; of equal ones the first.
-fn highest<'a>(entries: impl Iterator<Item = (&'a str, f64)>) -> Option<Most> {
-    let positive = entries.filter(|(_, p)| *p > 0.0);
-    let (name, p) = positive.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-    Some(Most { name: name.to_owned(), p })
 }
 
 fn by_name<S: Serializer>(outcomes: &[f64; OUTCOMES], serializer: S) -> Result<S::Ok, S::Error> {
