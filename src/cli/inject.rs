@@ -20,9 +20,10 @@ use crate::whole_file;
   knockon inject scenarios/renewal_desk.yaml --step find_contract --kind binding
   knockon inject scenarios/renewal_desk.yaml --kind misread,distracted --arm minilm --format csv
 
-Kinds for retrieve steps: negation, role_swap, number, version, binding, attribute, topic, empty; the
-step hands on the best passage of that kind first. For read steps: misread, distracted, fabricated.
-All other steps make no error of their own; what follows from the injected one comes as it would.")]
+Kinds for retrieve steps: negation, role_swap, number, version, binding, attribute, topic,
+empty; the step hands on the best passage of that kind first. For read steps: misread,
+distracted, fabricated. All other steps make no error of their own; what follows from the
+injected one comes as it would.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -71,8 +72,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let asked = pick_arm(&scenario, args.arm.as_deref()).and_then(|arm| {
-        keep_tasks(&mut scenario, &args.tasks)?;
-        let sources = inject::ask(&scenario, &args.step, &args.kind).map_err(|e| e.to_string())?;
+        keep_tasks(&mut scenario, &trimmed(&args.tasks))?;
+        let (steps, kinds) = (trimmed(&args.step), trimmed(&args.kind));
+        let sources = inject::ask(&scenario, &steps, &kinds).map_err(|e| e.to_string())?;
         Ok((arm, sources))
     });
     let (arm, sources) = match asked {
@@ -104,6 +106,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         None => std::io::stdout().write_all(&bytes)?,
     }
     Ok(ExitCode::from(FINE))
+}
+
+/// `a, b` is as good as `a,b`.
+fn trimmed(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| name.trim().to_owned()).collect()
 }
 
 /// The index of the arm asked for.
