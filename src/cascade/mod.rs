@@ -13,6 +13,7 @@
 pub mod cuts;
 pub mod edges;
 pub mod effect;
+pub mod inject;
 pub mod paths;
 pub mod replays;
 pub mod shapley;

@@ -3,5 +3,6 @@
 //! Nothing here computes a statistic.
 
 pub mod csv;
+pub mod injection;
 pub mod manifest;
 pub mod terminal;
