@@ -26,8 +26,8 @@ use super::Source;
 use crate::compile::search::{Open, Searches};
 use crate::compile::{Question, compile};
 use crate::expr::CorpusIndex;
-use crate::run::{QUALITY_DEPTH, Watch};
 use crate::scenario::Scenario;
+use crate::solve::{Watch, depth};
 
 pub use ask::{AskError, ask, errors};
 pub use record::{
@@ -87,7 +87,7 @@ impl Why {
 /// its first [`crate::compile::lanes::INJECTED_TRIALS`] trials.
 ///
 /// # Errors
-/// As [`crate::run::run`].
+/// As [`crate::solve::solve`].
 pub fn inject(
     scenario: &Scenario,
     arm: usize,
@@ -97,9 +97,7 @@ pub fn inject(
 ) -> anyhow::Result<Record> {
     let arm = &scenario.arms[arm];
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let deepest = arm.retrieval.iter().flatten().map(|r| r.top_k).max().unwrap_or(0);
-    // Twice what is handed on: in a miss others take the place of gold.
-    let mut searches = Searches::new(open, watch, (2 * deepest).max(QUALITY_DEPTH));
+    let mut searches = Searches::new(open, watch, depth(std::slice::from_ref(arm)));
     let mut misses: Vec<usize> = Vec::new();
     for source in sources.iter().filter(|s| s.event.miss().is_some()) {
         if !misses.contains(&source.step) {
