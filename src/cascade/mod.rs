@@ -11,6 +11,8 @@
 //! - a run is *otherwise clean* when all other own errors are mended.
 
 pub mod causes;
+pub mod choose;
+pub mod runs;
 mod sentence;
 pub mod tell;
 pub mod trace;

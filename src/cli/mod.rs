@@ -13,6 +13,7 @@ mod progress;
 mod run;
 pub mod schema;
 mod synth;
+mod trace;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -42,6 +43,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Trace(trace::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -66,6 +68,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Run(args) => run::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),

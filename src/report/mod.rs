@@ -4,4 +4,5 @@
 
 pub mod csv;
 pub mod manifest;
+pub mod story;
 pub mod terminal;
