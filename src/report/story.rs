@@ -8,7 +8,7 @@ use crate::step::{Event, Outcome, State};
 
 use page::{Page, Paint};
 
-/// Passages shown of those that a step handed on; gold ones below are shown as well.
+/// Passages shown of those that a step handed on; below, those that are gold or were followed.
 const SHOWN: usize = 3;
 
 /// Columns where there is no terminal to ask.
@@ -40,7 +40,10 @@ pub fn text(trace: &Trace, colour: bool, width: Option<usize>) -> String {
         line.extend(happened(step));
         page.line(0, 5, &line);
         if let Some(retrieval) = step.retrieval.as_ref().filter(|_| telling(step)) {
-            asked(&mut page, retrieval);
+            let readers = trace.steps.iter().filter(|reader| reader.parents.contains(&at));
+            let followed = readers.filter_map(|r| r.reading.as_ref()?.from.as_ref());
+            let followed: Vec<&str> = followed.map(|from| from.passage.as_str()).collect();
+            asked(&mut page, retrieval, &followed);
         }
         evidence(&mut page, trace, step);
     }
@@ -138,8 +141,8 @@ fn found(done: &Done, retrieval: &RetrievalTrace) -> (String, Paint) {
     }
 }
 
-/// The query and the passages found.
-fn asked(page: &mut Page, retrieval: &RetrievalTrace) {
+/// The query and the passages found; `followed`: those that a reader took its value from.
+fn asked(page: &mut Page, retrieval: &RetrievalTrace, followed: &[&str]) {
     let within = retrieval.entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
     let how = format!(
         " ({} in {}{within}, {} handed on)",
@@ -156,7 +159,7 @@ fn asked(page: &mut Page, retrieval: &RetrievalTrace) {
         page.line(5, 12, &[(format!("right  \"{right}\""), Paint::Right)]);
     }
     for (at, document) in retrieval.documents.iter().enumerate() {
-        if at < SHOWN || document.gold {
+        if at < SHOWN || document.gold || followed.contains(&document.id.as_str()) {
             passage(page, document, "found ");
         }
     }
