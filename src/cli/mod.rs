@@ -14,6 +14,7 @@ mod progress;
 mod run;
 pub mod schema;
 mod synth;
+mod trace;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -45,6 +46,7 @@ struct Args {
 enum Command {
     Run(run::Args),
     Inject(inject::Args),
+    Trace(trace::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Run(args) => run::run(args),
         Command::Inject(args) => inject::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),

@@ -5,4 +5,5 @@
 pub mod csv;
 pub mod injection;
 pub mod manifest;
+pub mod story;
 pub mod terminal;
