@@ -10,6 +10,7 @@
 //!   state. A run without own errors goes as the oracle's;
 //! - a run is *otherwise clean* when all other own errors are mended.
 
+pub mod sample;
 pub mod trace;
 
 use crate::step::Event;

@@ -4,4 +4,7 @@
 
 pub mod csv;
 pub mod manifest;
+pub mod otlp;
 pub mod terminal;
+pub mod who_and_when;
+mod words;
