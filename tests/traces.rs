@@ -8,11 +8,17 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value as Json;
 
+use knockon::cascade::sample::{self, Pick};
 use knockon::cascade::trace::{
     Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace,
 };
+use knockon::compile::Question;
+use knockon::compile::search::Searches;
+use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
 use knockon::report::{otlp, who_and_when};
+use knockon::run::{self, Models, Quiet};
+use knockon::scenario::{self, Scenario};
 use knockon::step::{Event, MissKind, Outcome, State};
 use knockon::world::Variant;
 
@@ -389,4 +395,65 @@ fn file_names_are_safe_and_distinct() {
         assert!(name.len() < 200 && name.ends_with(".json"));
         assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)), "{name}");
     }
+}
+
+/// Each passage has a word of its own, so that BM25 finds it and no other.
+const PASSAGES: &str = r#"
+{"id":"k1","text":"alpha","entity":"a","facts":{"fee":{"number":10}}}
+{"id":"k2","text":"beta","entity":"b","facts":{"fee":{"number":20}}}
+{"id":"k3","text":"gamma","entity":"c","facts":{"fee":{"number":30}}}
+"#;
+
+/// The query is right for `a` in three of four runs, for `b` in one of four, and for `c` never.
+const SCENARIO: &str = "version: 1
+name: small
+corpora: {c: {passages: passages.jsonl}}
+tasks: {file: tasks.csv, fields: {entity: text}}
+embedders: {bm25: {kind: bm25}}
+embedder: bm25
+reader: {preset: perfect, follow: 1}
+steps:
+  - id: find
+    retrieve:
+      corpus: c
+      queries: [{text: alpha, weight: 3}, {text: beta, weight: 1}]
+      gold: passage.entity == task.entity
+      top_k: 1
+  - {id: fee, read: {from: find, field: fee}}
+  - {id: act, act: [{if: fee == 10, do: pay}, {if: fee == 20, do: wait}, {do: ask}]}
+arms: [{id: only}]
+baseline: only
+";
+
+fn small() -> Scenario {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("passages.jsonl", PASSAGES);
+    write("tasks.csv", "id,entity\nt1,a\nt2,b\nt3,c\n");
+    write("small.yaml", SCENARIO);
+    scenario::load(&dir.path().join("small.yaml")).unwrap_or_else(|m| panic!("{}", m.render(false)))
+}
+
+#[test]
+fn runs_are_taken_as_often_as_they_fail() {
+    let scenario = small();
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let models = Models::new(&scenario, &Quiet, None);
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let mut searches = Searches::new(&open, &Quiet, 10);
+    let solved = run::solve(&scenario, 0, &indices, &mut searches, &Question::Run, &Quiet).unwrap();
+    let many = sample::failing(&scenario, &solved, 2000);
+    assert_eq!(many.len(), 2000);
+    assert!(many.is_sorted_by(|a, b| a < b), "no run twice");
+    let share = |task| many.iter().filter(|p| p.task == task).count() as f64 / 2000.0;
+    // Of a round's failures a quarter run is the first task's, three quarters the second's, one the
+    // third's. Standard error .011 at most.
+    for (task, rate) in [(0, 0.25), (1, 0.75), (2, 1.0)] {
+        assert!((share(task) - rate / 2.0).abs() < 0.04, "task {task}: {}", share(task));
+    }
+    // A smaller sample is part of a larger one.
+    let few = sample::failing(&scenario, &solved, 7);
+    assert_eq!(few.len(), 7);
+    assert!(few.iter().all(|pick| many.contains(pick)));
+    assert!(many.contains(&Pick { task: 2, trial: 0 }));
 }

@@ -96,7 +96,7 @@ fn question(trace: &Trace) -> String {
 fn prompt(step: &StepTrace) -> String {
     match (step.kind, &step.retrieval, &step.reading) {
         (_, Some(retrieval), _) => format!(
-            "Search the corpus '{}' and hand on the {} that fit best.",
+            "Search the corpus '{}' and hand on what fits best: {} at most.",
             retrieval.corpus,
             words::passages(retrieval.top_k)
         ),
@@ -162,10 +162,7 @@ fn search(retrieval: &RetrievalTrace) -> String {
 fn reason(trace: &Trace, blamed: &StepTrace) -> String {
     let told = words::what_went_wrong(blamed)
         .unwrap_or_else(|| "Its output led the run astray.".to_owned());
-    let end = format!(
-        "The run ends with {} where {} is right ({}).",
-        trace.action, trace.right_action, trace.outcome
-    );
+    let end = words::end(trace);
     let shared = match trace.causes.first() {
         Some(set) if set.len() > 1 => format!(
             "No single step explains that: it takes mending {} together; the earliest of them is \

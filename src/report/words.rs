@@ -1,8 +1,26 @@
-//! What happened at one step of a run, in plain words.
+//! What went wrong in a run, in plain words.
 
-use crate::cascade::trace::{Document, Evidence, ReadingTrace, RetrievalTrace, StepTrace};
+use crate::cascade::trace::{Document, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace};
 use crate::kernel::Fault;
-use crate::step::{Event, MissKind, State};
+use crate::step::{Event, MissKind, Outcome, State};
+
+/// How a run ends, in a sentence.
+pub fn end(trace: &Trace) -> String {
+    // What a trace has in place of a label where nothing is done.
+    const STOPPED: &str = "stopped";
+    let action = match trace.action.as_str() {
+        STOPPED => "stops".to_owned(),
+        label => format!("ends with {label}"),
+    };
+    if trace.outcome == Outcome::Correct {
+        return format!("The run {action}, which is right.");
+    }
+    let right = match trace.right_action.as_str() {
+        STOPPED => "stopping",
+        label => label,
+    };
+    format!("The run {action} where {right} is right ({}).", trace.outcome)
+}
 
 /// Whether anything went wrong at a step: it erred itself, or its output is not the oracle's.
 pub fn went_wrong(step: &StepTrace) -> bool {

@@ -23,6 +23,9 @@ use crate::step::Outcome;
 /// The version of OpenTelemetry's conventions that the names are taken from.
 pub const SCHEMA: &str = "https://opentelemetry.io/schemas/1.41.0";
 
+/// What to make of the times, for who looks at a trace alone.
+const CLOCK: &str = "none: runs begin a second apart from 2000-01-01, a step takes a millisecond";
+
 /// `SPAN_KIND_INTERNAL`.
 const INTERNAL: u8 = 1;
 /// `STATUS_CODE_ERROR`.
@@ -94,6 +97,7 @@ fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
     attributes.text("output.value", &trace.action);
     attributes.text("output.mime_type", "text/plain");
     attributes.flag("knockon.simulated", true);
+    attributes.text("knockon.clock", CLOCK);
     attributes.text("knockon.scenario", &trace.scenario);
     attributes.text("knockon.arm", &trace.arm);
     attributes.text("knockon.task", &trace.task);
@@ -135,10 +139,10 @@ fn causes(trace: &Trace) -> Vec<String> {
 }
 
 fn message(trace: &Trace) -> String {
-    let end = format!("{}: {} where {} is right", trace.outcome, trace.action, trace.right_action);
+    let end = words::end(trace);
     let cause = trace.root_cause().and_then(|at| trace.steps.get(at));
     match cause.and_then(|step| Some((step, words::what_went_wrong(step)?))) {
-        Some((step, told)) => format!("{end}. Root cause {}: {told}", step.step),
+        Some((step, told)) => format!("{end} Root cause: {}: {told}", step.step),
         None => end,
     }
 }
