@@ -174,8 +174,8 @@ fn reason(trace: &Trace, blamed: &StepTrace) -> String {
     let others = trace.causes.len().saturating_sub(1);
     let also = match others {
         0 => String::new(),
-        1 => format!(" So would mending {}.", listed(trace, &trace.causes[1])),
-        _ => format!(" {others} other sets of steps would do as well; see knockon.causes."),
+        1 => format!(" Mending {} would do as well.", listed(trace, &trace.causes[1])),
+        _ => format!(" Mending any of {others} other sets of steps would do as well."),
     };
     format!("{told} {end} {shared}{also}")
 }

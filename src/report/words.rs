@@ -113,10 +113,12 @@ fn missed(retrieval: &RetrievalTrace) -> String {
 
 fn misreading(event: Event, output: &str, reading: &ReadingTrace) -> Option<String> {
     let field = &reading.field;
-    let gold = reading.gold.as_ref().map_or_else(
-        || " No right passage states it.".to_owned(),
-        |gold| format!(" Right is {}, from {}.", gold.value, quoted(gold)),
-    );
+    let gold = match (&reading.gold, &reading.from) {
+        (None, _) => " No right passage states it.".to_owned(),
+        // Told already.
+        (Some(gold), Some(from)) if gold.passage == from.passage => String::new(),
+        (Some(gold), _) => format!(" Right is {}, from {}.", gold.value, quoted(gold)),
+    };
     Some(match (event, &reading.from) {
         (Event::Distracted, Some(from)) => {
             format!("It took {field} = {output} from a wrong passage, {}.{gold}", quoted(from))
@@ -138,7 +140,9 @@ fn misreading(event: Event, output: &str, reading: &ReadingTrace) -> Option<Stri
 
 fn quoted(evidence: &Evidence) -> String {
     let of = evidence.entity.as_ref().map_or_else(String::new, |entity| format!(" of {entity}"));
-    format!("{}{of} (\"{}\")", evidence.passage, evidence.sentence)
+    // Texts may run over several lines.
+    let sentence: Vec<&str> = evidence.sentence.split_whitespace().collect();
+    format!("{}{of} (\"{}\")", evidence.passage, sentence.join(" "))
 }
 
 fn named(document: &Document) -> String {

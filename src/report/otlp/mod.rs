@@ -142,7 +142,7 @@ fn message(trace: &Trace) -> String {
     let end = words::end(trace);
     let cause = trace.root_cause().and_then(|at| trace.steps.get(at));
     match cause.and_then(|step| Some((step, words::what_went_wrong(step)?))) {
-        Some((step, told)) => format!("{end} Root cause: {}: {told}", step.step),
+        Some((step, told)) => format!("{end} Root cause {}: {told}", step.step),
         None => end,
     }
 }
