@@ -10,9 +10,16 @@
 //!   state. A run without own errors goes as the oracle's;
 //! - a run is *otherwise clean* when all other own errors are mended.
 
+pub mod cuts;
+pub mod edges;
+pub mod effect;
+pub mod paths;
+pub mod replays;
 pub mod sample;
+pub mod shapley;
 pub mod trace;
 
+use crate::kernel::{Fault, Model};
 use crate::step::Event;
 
 /// An own error: at which step, and what happens there.
@@ -21,4 +28,21 @@ pub struct Source {
     /// Index into the scenario's steps.
     pub step: usize,
     pub event: Event,
+}
+
+/// The own errors that a model can make, in the order of the steps.
+pub fn sources(model: &Model) -> Vec<Source> {
+    let events = Event::all();
+    let mut sources: Vec<Source> = Vec::new();
+    for (step, kernel) in model.kernels.iter().enumerate() {
+        let branches = kernel.inputs().flat_map(|(row, _)| &kernel.branches()[kernel.span(row)]);
+        for branch in branches.filter(|b| b.fault == Fault::Own) {
+            let source = Source { step, event: events[usize::from(branch.event)] };
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+    }
+    sources.sort();
+    sources
 }

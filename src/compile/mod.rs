@@ -21,9 +21,9 @@ use crate::kernel::trellis::{Frontier, Shape};
 use crate::kernel::{KernelBuilder, Model, rng};
 use crate::retrieve::Hit;
 use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
-use crate::step::Output;
 use crate::step::oracle::{self, Oracle};
 use crate::step::reader::{Pool, Reader};
+use crate::step::{Output, State};
 use crate::world::Task;
 
 pub mod lanes;
@@ -47,6 +47,25 @@ pub struct Compiled {
     pub quality: Vec<Vec<Quality>>,
     /// Joint states of the largest layer, where a trellis was built.
     pub states: Option<usize>,
+}
+
+impl Compiled {
+    /// An output of `step` against the oracle's; `None`: the run stops there.
+    pub fn state(&self, step: usize, output: Option<&Output>) -> State {
+        State::of(output, self.oracle.outputs[step].as_ref(), &self.oracle.gold[step])
+    }
+
+    /// What the oracle does: the labels of its terminal steps, apart by `+`; `stopped` with them where
+    /// it stops.
+    pub fn right_action(&self) -> String {
+        let outputs = &self.oracle.outputs;
+        let labels = outputs.iter().filter_map(|output| match output {
+            Some(Output::Action(label)) => Some(label.as_str()),
+            _ => None,
+        });
+        let stopped = outputs.iter().any(Option::is_none).then_some("stopped");
+        labels.chain(stopped).collect::<Vec<_>>().join("+")
+    }
 }
 
 /// One phrasing of the right query, searched.

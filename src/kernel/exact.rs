@@ -5,12 +5,60 @@
 //! is linear in the number of transitions. Backward values stand for states of probability zero as
 //! well: that is what answers "what if" at one step without a further sweep.
 
-use super::trellis::Trellis;
-use super::{Do, Fault, Kernel, Masses, Model, OUTCOMES, REPAIR};
+use super::trellis::{Layer, Trellis};
+use super::{Branch, Do, Fault, Kernel, Masses, Model, OUTCOMES, REPAIR};
 
 /// The joint probabilities of branches and outcomes; `None` where the model has no trellis.
 pub fn infer(model: &Model) -> Option<Masses> {
     Some(Flow::plain(model)?.masses())
+}
+
+/// P(outcome) under one intervention a step: the forward sweep alone. `None` without a trellis.
+pub fn outcomes(model: &Model, what: &[Do]) -> Option<[f64; OUTCOMES]> {
+    forward(model, |step, kernel| kernel.shares(|row, out| kernel.rows.weigh(row, what[step], out)))
+}
+
+/// P(outcome, and every step takes a branch that `counts`). `None` without a trellis.
+pub fn joint(model: &Model, counts: impl Fn(usize, &Branch) -> bool) -> Option<[f64; OUTCOMES]> {
+    forward(model, |step, kernel| {
+        let mut shares = kernel.plain_shares();
+        for (share, branch) in shares.iter_mut().zip(kernel.branches()) {
+            if !counts(step, branch) {
+                *share = 0.0;
+            }
+        }
+        shares
+    })
+}
+
+fn forward(model: &Model, shares: impl Fn(usize, &Kernel) -> Vec<f64>) -> Option<[f64; OUTCOMES]> {
+    let trellis = model.trellis.as_ref()?;
+    let mut now = vec![1.0];
+    for (step, (kernel, layer)) in model.kernels.iter().zip(&trellis.layers).enumerate() {
+        now = advance(kernel, layer, &shares(step, kernel), &now);
+    }
+    let mut outcomes = [0.0; OUTCOMES];
+    for (p, &outcome) in now.iter().zip(&trellis.outcomes) {
+        outcomes[usize::from(outcome)] += p;
+    }
+    Some(outcomes)
+}
+
+/// The probability of each state after a step, from those before it.
+fn advance(kernel: &Kernel, layer: &Layer, shares: &[f64], now: &[f64]) -> Vec<f64> {
+    let mut next = vec![0.0; layer.states];
+    for (state, &p) in now.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+        let targets = layer.targets(state);
+        match layer.rows[state] {
+            None => next[targets[0] as usize] += p,
+            Some(row) => {
+                for (share, &to) in shares[kernel.span(row).start..].iter().zip(targets) {
+                    next[to as usize] += p * share;
+                }
+            }
+        }
+    }
+    next
 }
 
 /// Both sweeps of one model under one set of interventions.
@@ -49,33 +97,15 @@ impl<'a> Flow<'a> {
         let kernels = &model.kernels;
         let shares: Vec<Vec<f64>> =
             kernels.iter().enumerate().map(|(step, kernel)| shares(step, kernel)).collect();
-        let mut flow = Flow { kernels, trellis, shares, forward: Vec::new(), back: Vec::new() };
-        flow.go_forward();
+        let mut forward = Vec::with_capacity(kernels.len() + 1);
+        forward.push(vec![1.0]);
+        for (step, shares) in shares.iter().enumerate() {
+            let next = advance(&kernels[step], &trellis.layers[step], shares, &forward[step]);
+            forward.push(next);
+        }
+        let mut flow = Flow { kernels, trellis, shares, forward, back: Vec::new() };
         flow.go_back();
         Some(flow)
-    }
-
-    fn go_forward(&mut self) {
-        let mut now = vec![1.0];
-        for ((kernel, layer), shares) in
-            self.kernels.iter().zip(&self.trellis.layers).zip(&self.shares)
-        {
-            let mut next = vec![0.0; layer.states];
-            for (state, &p) in now.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-                let targets = layer.targets(state);
-                match layer.rows[state] {
-                    None => next[targets[0] as usize] += p,
-                    Some(row) => {
-                        let start = kernel.span(row).start;
-                        for (share, &to) in shares[start..].iter().zip(targets) {
-                            next[to as usize] += p * share;
-                        }
-                    }
-                }
-            }
-            self.forward.push(std::mem::replace(&mut now, next));
-        }
-        self.forward.push(now);
     }
 
     fn go_back(&mut self) {

@@ -1,5 +1,7 @@
 //! Failure paths: the ways in which a run fails, told apart by what is worth noting at each step.
 
+use std::hash::Hash;
+
 use rustc_hash::FxHashMap;
 
 use super::exact::Flow;
@@ -20,25 +22,25 @@ pub struct Path<L> {
 ///
 /// A beginning of a run is given up as soon as the failures that go through it have together less
 /// than `least`: no path that is left loses by it.
-pub fn failures<L: Clone + Eq + std::hash::Hash>(
+pub fn failures<L: Clone + Eq + Hash>(
     flow: &Flow,
     least: f64,
     note: impl Fn(usize, &Branch) -> Option<L>,
 ) -> Vec<Path<L>> {
-    // Beginnings form a tree: each is another one with one further note.
-    let mut nodes: Vec<Option<(usize, usize, L)>> = vec![None];
-    let mut children: FxHashMap<(usize, usize, L), usize> = FxHashMap::default();
+    let notes = Notes::new(flow, note);
+    let mut tree = Tree::default();
     // (beginning, state) -> probability, in order of first appearance.
-    let mut now: Vec<(usize, u32, f64)> = vec![(0, 0, 1.0)];
+    let mut now: Vec<(u32, u32, f64)> = vec![(0, 0, 1.0)];
     for (step, (kernel, layer)) in flow.kernels.iter().zip(&flow.trellis.layers).enumerate() {
-        let mut next: Vec<(usize, u32, f64)> = Vec::new();
-        let mut places: FxHashMap<(usize, u32), usize> = FxHashMap::default();
-        let mut go = |node: usize, to: u32, p: f64| {
+        let after = &flow.back[step + 1];
+        let mut next: Vec<(u32, u32, f64)> = Vec::new();
+        let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut go = |node: u32, to: u32, p: f64| {
             let place = *places.entry((node, to)).or_insert_with(|| {
                 next.push((node, to, 0.0));
-                next.len() - 1
+                (next.len() - 1) as u32
             });
-            next[place].2 += p;
+            next[place as usize].2 += p;
         };
         for (node, state, p) in now {
             let targets = layer.targets(state as usize);
@@ -47,50 +49,99 @@ pub fn failures<L: Clone + Eq + std::hash::Hash>(
                 continue;
             };
             let start = kernel.span(row).start;
-            for (j, &to) in targets.iter().enumerate() {
-                let share = flow.shares[step][start + j];
-                if share == 0.0 {
-                    continue;
+            for (at, &to) in (start..).zip(targets) {
+                let share = flow.shares[step][at];
+                // What cannot fail any more is no beginning of a failure.
+                if share > 0.0 && failing(&after[to as usize]) > 0.0 {
+                    go(tree.child(node, notes.ids[step][at]), to, p * share);
                 }
-                let node = match note(step, &kernel.branches()[start + j]) {
-                    None => node,
-                    Some(note) => {
-                        *children.entry((node, step, note.clone())).or_insert_with(|| {
-                            nodes.push(Some((node, step, note)));
-                            nodes.len() - 1
-                        })
-                    }
-                };
-                go(node, to, p * share);
             }
         }
-        let after = &flow.back[step + 1];
-        let mut failures = vec![0.0; nodes.len()];
+        let mut failures = vec![0.0; tree.nodes.len()];
         for &(node, state, p) in &next {
-            failures[node] += p * failing(&after[state as usize]);
+            failures[node as usize] += p * failing(&after[state as usize]);
         }
-        next.retain(|&(node, state, _)| {
-            failures[node] >= least && failing(&after[state as usize]) > 0.0
-        });
+        next.retain(|&(node, ..)| failures[node as usize] >= least);
         now = next;
     }
     let mut found: Vec<Path<L>> = Vec::new();
-    let mut places: FxHashMap<(usize, u8), usize> = FxHashMap::default();
+    let mut places: FxHashMap<(u32, u8), usize> = FxHashMap::default();
     for (node, state, p) in now {
         let outcome = flow.trellis.outcomes[state as usize];
         let place = *places.entry((node, outcome)).or_insert_with(|| {
-            let mut notes = Vec::new();
-            let mut at = node;
-            while let Some((before, step, note)) = &nodes[at] {
-                notes.push((*step, note.clone()));
-                at = *before;
-            }
-            notes.reverse();
-            found.push(Path { notes, outcome, p: 0.0 });
+            let noted = tree.notes(node).map(|id| notes.list[id as usize].clone()).collect();
+            found.push(Path { notes: noted, outcome, p: 0.0 });
             found.len() - 1
         });
         found[place].p += p;
     }
     found.retain(|path| path.p >= least);
     found
+}
+
+/// In place of a note's number.
+const NO_NOTE: u32 = u32::MAX;
+
+/// The notes of all branches, numbered.
+struct Notes<L> {
+    /// Each with its step.
+    list: Vec<(usize, L)>,
+    /// By step and branch; [`NO_NOTE`] for one without.
+    ids: Vec<Vec<u32>>,
+}
+
+impl<L: Clone + Eq + Hash> Notes<L> {
+    fn new(flow: &Flow, note: impl Fn(usize, &Branch) -> Option<L>) -> Notes<L> {
+        let mut list: Vec<(usize, L)> = Vec::new();
+        let mut numbers: FxHashMap<(usize, L), u32> = FxHashMap::default();
+        let mut id = |step: usize, branch: &Branch| {
+            let Some(noted) = note(step, branch) else {
+                return NO_NOTE;
+            };
+            *numbers.entry((step, noted)).or_insert_with_key(|noted| {
+                list.push(noted.clone());
+                (list.len() - 1) as u32
+            })
+        };
+        let mut ids = Vec::with_capacity(flow.kernels.len());
+        for (step, kernel) in flow.kernels.iter().enumerate() {
+            ids.push(kernel.branches().iter().map(|branch| id(step, branch)).collect());
+        }
+        Notes { list, ids }
+    }
+}
+
+/// Beginnings of runs, as (the one before, the number of the further note); the first is empty.
+struct Tree {
+    nodes: Vec<(u32, u32)>,
+    children: FxHashMap<(u32, u32), u32>,
+}
+
+impl Default for Tree {
+    fn default() -> Tree {
+        Tree { nodes: vec![(0, NO_NOTE)], children: FxHashMap::default() }
+    }
+}
+
+impl Tree {
+    fn child(&mut self, node: u32, note: u32) -> u32 {
+        if note == NO_NOTE {
+            return node;
+        }
+        *self.children.entry((node, note)).or_insert_with(|| {
+            self.nodes.push((node, note));
+            (self.nodes.len() - 1) as u32
+        })
+    }
+
+    /// The numbers of a beginning's notes, in order.
+    fn notes(&self, mut node: u32) -> impl Iterator<Item = u32> + use<> {
+        let mut notes = Vec::new();
+        while node != 0 {
+            let (before, note) = self.nodes[node as usize];
+            notes.push(note);
+            node = before;
+        }
+        notes.into_iter().rev()
+    }
 }

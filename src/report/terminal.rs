@@ -3,6 +3,7 @@
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use crate::run::Record;
+use crate::run::record::{ArmRecord, ShareRecord};
 use crate::step::Outcome;
 
 fn percent(p: f64) -> String {
@@ -38,8 +39,8 @@ const COLUMNS: [&str; 13] = [
     "silent",
     "recall@k",
     "nDCG@10",
-    "worst step",
-    "commonest miss",
+    "independent",
+    "main cause",
 ];
 
 /// How many of [`COLUMNS`] say what happened; the others say how and why.
@@ -91,17 +92,27 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
             Cell::new(s.silent_share.map_or_else(|| "-".to_owned(), percent)),
             Cell::new(quality(|q| q.recall_at_k)),
             Cell::new(quality(|q| q.ndcg_at_10)),
-            Cell::new(s.worst_step.as_ref().map_or("-", |(step, _)| step.as_str())),
-            Cell::new(s.commonest_miss.map_or("-", |(kind, _)| kind.name())),
+            Cell::new(percent(1.0 - s.independent_success)),
+            Cell::new(main_cause(arm).unwrap_or_else(|| "-".to_owned())),
         ];
         table.add_row(row.into_iter().take(count));
     }
-    for column in 1..11 {
+    for column in 1..12 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table
+}
+
+/// The own error with the largest share of the failures.
+fn main_cause(arm: &ArmRecord) -> Option<String> {
+    let larger = |a: &&ShareRecord, b: &&ShareRecord| {
+        // Of equal ones the first.
+        a.share.total_cmp(&b.share).then(std::cmp::Ordering::Greater)
+    };
+    let cause = arm.causes.iter().filter(|cause| cause.share > 0.0).max_by(larger)?;
+    Some(format!("{} {}, {:.0}%", cause.step, cause.event.name(), 100.0 * cause.share))
 }
 
 /// What the table's columns mean, and on what the figures rest.
@@ -120,11 +131,14 @@ pub fn legend(record: &Record) -> String {
     } else {
         format!("{exact} of {all} task runs solved exactly, the rest sampled")
     };
+    let none = record.arms.iter().all(|arm| arm.summary.failure.estimate <= 0.0);
+    let nothing = if none { "No run fails under any arm.\n" } else { "" };
     format!(
-        "Tasks an arm: {}; intervals clustered on {units}; {solved}.\n\
+        "{nothing}Tasks an arm: {}; intervals clustered on {units}; {solved}.\n\
          wrong: acted otherwise than the oracle. omitted: held where it acts. unasked: acted where it holds\n\
          (commission). stopped: for want of an input. They add up to the failure rate.\n\
-         silent: share of failures that nothing flagged. worst step: where most failures had a miss.\n\
+         silent: share of failures that nothing flagged. independent: the failure rate if steps failed\n\
+         independently. main cause: the error with the largest (Shapley) share of the failures.\n\
          *: differs from the baseline (p < .05 after Holm's correction).",
         first.summary.tasks
     )

@@ -15,6 +15,7 @@ mod models;
 pub mod record;
 mod summary;
 mod tally;
+mod why;
 
 pub use models::Models;
 pub use record::Record;
@@ -86,9 +87,9 @@ pub fn run(
     let mut tallies = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
-        tallies.push(tally::tally(scenario, at, &solved));
+        tallies.push((tally::tally(scenario, at, &solved), why::answers(scenario, &solved)?));
     }
-    tally::same_oracle(scenario, &tallies)?;
+    tally::same_oracle(scenario, tallies.iter().map(|(tally, _)| tally))?;
     summary::record(scenario, tallies)
 }
 

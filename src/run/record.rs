@@ -5,7 +5,7 @@
 
 use crate::run::Ran;
 use crate::step::reader::Reader;
-use crate::step::{MissKind, Outcome};
+use crate::step::{Event, MissKind, Outcome};
 
 /// An estimate with its 95% interval, clustered on the sampling unit.
 pub use crate::stats::Interval;
@@ -30,6 +30,12 @@ pub struct ArmRecord {
     pub summary: Summary,
     pub steps: Vec<StepRecord>,
     pub misses: Vec<MissRecord>,
+    /// By step and event; they add up to the failure rate.
+    pub causes: Vec<ShareRecord>,
+    pub edges: Vec<EdgeRecord>,
+    /// Most probable first; what is not told apart makes the last.
+    pub paths: Vec<PathRecord>,
+    pub cuts: Vec<CutRecord>,
     pub tasks: Vec<TaskRecord>,
 }
 
@@ -52,6 +58,12 @@ pub struct Summary {
     /// The kind with the most misses in failing runs, and how many there are of it per run: a run can
     /// have one at several steps, so this is no probability.
     pub commonest_miss: Option<(MissKind, f64)>,
+    /// P(success) if steps failed independently: the product over steps of P(right output, given right
+    /// inputs).
+    pub independent_success: f64,
+    /// P(failure with an own miss in the run), and the same for an induced miss: a run can have both.
+    pub failure_with_own_miss: f64,
+    pub failure_with_induced_miss: f64,
     pub tasks: usize,
     pub exact_tasks: usize,
 }
@@ -107,9 +119,98 @@ pub struct StepRecord {
     pub p_fail_given_miss: Option<f64>,
     /// P(end correct | this output wrong): how much of its error is absorbed downstream.
     pub p_absorbed_given_wrong: Option<f64>,
+    /// Retrieve and read steps.
+    pub importance: Option<Importance>,
     pub quality: Option<Quality>,
     /// Tasks in which the step has gold and the oracle asks.
     pub judged_tasks: usize,
+}
+
+/// What a step's being right, or wrong, does to failures: by intervention, all else as it comes.
+///
+/// The measures are those of reliability engineering (J. B. Fussell 1975, W. E. Vesely et al.,
+/// NUREG/CR-3385, 1983), with P(F | right) and P(F | wrong) averaged over tasks first.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Importance {
+    /// P(the step errs): a miss, own or induced, or a reading gone wrong with the evidence in hand.
+    pub p_err: f64,
+    pub p_fail_if_right: f64,
+    pub p_fail_if_wrong: f64,
+    /// P(F | wrong) - P(F | right).
+    pub birnbaum: f64,
+    /// 1 - P(F | right) / P(F); 0 where nothing fails.
+    pub fussell_vesely: f64,
+    /// Risk achievement worth, P(F | wrong) / P(F); infinite where only P(F) is 0, 1 where both are.
+    pub raw: f64,
+    /// Risk reduction worth, P(F) / P(F | right); infinite and 1 as above.
+    pub rrw: f64,
+}
+
+/// What an own error answers for: its Shapley share.
+#[derive(Clone, Debug)]
+pub struct ShareRecord {
+    pub step: String,
+    pub event: Event,
+    /// Of the failure rate; the interval is that of sampling, a point where all tasks are exact.
+    pub failure: Interval,
+    /// The same as a share of 1.
+    pub share: f64,
+    /// By [`Outcome::ALL`]: of the probability of each; of the correct one it takes away.
+    pub outcomes: [f64; Outcome::ALL.len()],
+}
+
+/// An edge of the DAG: what a wrong parent makes of its child.
+#[derive(Clone, Debug)]
+pub struct EdgeRecord {
+    pub parent: String,
+    pub child: String,
+    /// P(this parent's output wrong or missing, the child's other parents' right).
+    pub p_parent_off_alone: f64,
+    /// Given that: the child's output wrong, missing, or right all the same. They sum to one.
+    pub p_child_wrong_given: Option<f64>,
+    pub p_child_missing_given: Option<f64>,
+    pub p_absorbed_given: Option<f64>,
+}
+
+/// One thing that goes wrong on a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathEvent {
+    pub step: String,
+    pub event: Event,
+    /// A root, not a consequence.
+    pub own: bool,
+}
+
+/// One way to fail, over all tasks.
+#[derive(Clone, Debug)]
+pub struct PathRecord {
+    /// In the order of the steps.
+    pub events: Vec<PathEvent>,
+    /// Wrong labels of terminal steps, apart by `+`; empty where none is.
+    pub action: String,
+    pub right_action: String,
+    /// `None` in the row of all other paths.
+    pub outcome: Option<Outcome>,
+    /// P(a run goes this way), and as a share of failures.
+    pub p: f64,
+    pub share: f64,
+    /// Tasks that can go this way.
+    pub tasks: usize,
+    /// The one that does so most often.
+    pub example: Option<String>,
+}
+
+/// A minimal cut set of one task.
+#[derive(Clone, Debug)]
+pub struct CutRecord {
+    pub task: String,
+    pub errors: Vec<PathEvent>,
+    /// P(outcome), these errors forced and nothing else going wrong by itself; by [`Outcome::ALL`].
+    pub forced: [f64; Outcome::ALL.len()],
+    /// P(failure of this task with all of these errors in the run), and as a share of its failures. Two
+    /// cut sets can be in one run.
+    pub p: f64,
+    pub share: f64,
 }
 
 /// One kind of miss at one step, own or induced.

@@ -7,25 +7,32 @@ use super::record::{
     ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, TaskRecord,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
+use super::why::Answers;
 use crate::kernel::OUTCOMES;
 use crate::scenario::{Scenario, StepKind};
 use crate::stats;
 use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
-pub fn record(scenario: &Scenario, tallies: Vec<Tally>) -> anyhow::Result<Record> {
+/// The record of arms that were tallied, each with why its runs fail.
+pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Result<Record> {
+    let (tallies, answers): (Vec<Tally>, Vec<Answers>) = tallies.into_iter().unzip();
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = clusters(tallies.first().map_or(&[], |t| &t.tasks));
     let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
     let mut arms = Vec::new();
-    for (at, tally) in tallies.into_iter().enumerate() {
+    for (at, (tally, why)) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
         arms.push(ArmRecord {
             id: arm.id.clone(),
             reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
-            summary: summary(scenario, &tally, differences[at].take(), &clusters)?,
-            steps: (0..scenario.steps.len()).map(|s| step(scenario, &tally, s)).collect(),
+            summary: summary(scenario, &tally, &why, differences[at].take(), &clusters)?,
+            steps: (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect(),
             misses: misses(scenario, &tally),
+            causes: why.shares,
+            edges: why.edges,
+            paths: why.paths,
+            cuts: why.cuts,
             tasks: tally.tasks,
         });
     }
@@ -107,6 +114,7 @@ fn missed(step: &StepTally) -> Mass {
 fn summary(
     scenario: &Scenario,
     tally: &Tally,
+    why: &Answers,
     difference: Option<Difference>,
     clusters: &[usize],
 ) -> anyhow::Result<Summary> {
@@ -148,6 +156,9 @@ fn summary(
         quality: mean_quality(&tally.steps),
         worst_step: largest(worst).map(|(s, p)| (scenario.steps[s].id.clone(), p)),
         commonest_miss: largest(kinds),
+        independent_success: why.independent_success,
+        failure_with_own_miss: why.failure_with_own_miss,
+        failure_with_induced_miss: why.failure_with_induced_miss,
         tasks: tally.tasks.len(),
         exact_tasks: tally.tasks.iter().filter(|t| matches!(t.ran, Ran::Exact { .. })).count(),
     })
@@ -166,7 +177,7 @@ fn mean_quality(steps: &[StepTally]) -> Option<Quality> {
     })
 }
 
-fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
+fn step(scenario: &Scenario, tally: &Tally, why: &Answers, at: usize) -> StepRecord {
     let of = &scenario.steps[at];
     let step = &tally.steps[at];
     let event = |event: Event| &step.events[usize::from(event.code())];
@@ -205,6 +216,7 @@ fn step(scenario: &Scenario, tally: &Tally, at: usize) -> StepRecord {
         p_fail_given_hit: ratio(failing(&hit), whole(&hit)),
         p_fail_given_miss: ratio(failing(&miss), whole(&miss)),
         p_absorbed_given_wrong: ratio(step.wrong[Outcome::Correct as usize], whole(&step.wrong)),
+        importance: why.importance[at],
         quality: step.quality,
         judged_tasks: step.judged_tasks,
     }

@@ -8,7 +8,7 @@ use super::record::{Quality, TaskRecord};
 use super::{QUALITY_DEPTH, Solved};
 use crate::kernel::OUTCOMES;
 use crate::retrieve::metrics::Judgements;
-use crate::scenario::{Scenario, StepKind};
+use crate::scenario::Scenario;
 use crate::step::{Event, MissKind, Output, State};
 
 /// By outcome.
@@ -64,13 +64,12 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
     let mut sums = Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
     for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
         let compiled = &solved.compiled;
-        let right = compiled.oracle.outputs[at].as_ref();
         let branches = compiled.model.kernels[at].branches();
         for (branch, mass) in branches.iter().zip(&solved.masses.steps[at]) {
             let weight = task.weight / total;
             add(&mut tally.events[usize::from(branch.event)], mass, weight);
             let output = compiled.outputs[at].get(branch.token as usize);
-            let state = match State::of(output, right, &compiled.oracle.gold[at]) {
+            let state = match compiled.state(at, output) {
                 State::Correct => &mut tally.correct,
                 State::Wrong => &mut tally.wrong,
                 State::Missing => &mut tally.missing,
@@ -107,12 +106,8 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
     let events = Event::all();
     let mut misses: BTreeMap<(usize, MissKind), f64> = BTreeMap::new();
     let mut wrong: BTreeMap<(usize, String), f64> = BTreeMap::new();
-    let mut right = Vec::new();
-    for (s, step) in scenario.steps.iter().enumerate() {
+    for s in 0..scenario.steps.len() {
         let right_output = compiled.oracle.outputs[s].as_ref();
-        if let (StepKind::Act { .. }, Some(Output::Action(label))) = (&step.kind, right_output) {
-            right.push(label.clone());
-        }
         for (branch, mass) in
             compiled.model.kernels[s].branches().iter().zip(&solved.masses.steps[s])
         {
@@ -128,9 +123,6 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
             }
         }
     }
-    if compiled.oracle.outputs.iter().any(Option::is_none) {
-        right.push("stopped".to_owned());
-    }
     let unit = scenario.unit.as_ref().and_then(|unit| task.fields.get(unit));
     TaskRecord {
         id: task.id.clone(),
@@ -138,7 +130,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
         weight: task.weight,
         ran: solved.ran,
         outcomes: solved.masses.outcomes,
-        right_action: right.join("+"),
+        right_action: compiled.right_action(),
         wrong_action: largest(wrong).map(|((_, label), p)| (label, p)),
         main_miss: largest(misses).map(|((s, kind), p)| (scenario.steps[s].id.clone(), kind, p)),
     }
@@ -151,11 +143,14 @@ pub fn largest<K: Ord>(entries: BTreeMap<K, f64>) -> Option<(K, f64)> {
 }
 
 /// Arms may swap texts, not what is right: the oracle must act alike under all of them.
-pub fn same_oracle(scenario: &Scenario, tallies: &[Tally]) -> anyhow::Result<()> {
-    let Some((first, rest)) = tallies.split_first() else {
+pub fn same_oracle<'a>(
+    scenario: &Scenario,
+    mut tallies: impl Iterator<Item = &'a Tally>,
+) -> anyhow::Result<()> {
+    let Some(first) = tallies.next() else {
         return Ok(());
     };
-    for tally in rest {
+    for tally in tallies {
         for (a, b) in first.tasks.iter().zip(&tally.tasks) {
             if a.right_action != b.right_action {
                 bail!(

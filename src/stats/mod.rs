@@ -12,7 +12,7 @@ pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm};
 pub const LEVEL: f64 = 0.95;
 
 use anyhow::ensure;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// An estimate and the interval around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +20,16 @@ pub struct Interval {
     pub estimate: f64,
     pub low: f64,
     pub high: f64,
+}
+
+/// The normal interval around an unbiased estimate with this variance.
+///
+/// # Errors
+/// A level outside 0 to 1.
+pub fn normal(estimate: f64, variance: f64, level: f64) -> anyhow::Result<Interval> {
+    check_level(level)?;
+    let half = Normal::standard().inverse_cdf(0.5 + level / 2.0) * variance.sqrt();
+    Ok(Interval { estimate, low: estimate - half, high: estimate + half })
 }
 
 /// The two-sided quantile of Student's t: |t| stays below it with probability `level`.

@@ -1,7 +1,9 @@
 //! The CSV files: tidy, one row a thing. Their columns are explained in `reports/README.md`.
 
+mod causes;
+
 use crate::run::Ran;
-use crate::run::record::{ArmRecord, Quality, Record};
+use crate::run::record::{ArmRecord, Importance, Quality, Record};
 use crate::step::Outcome;
 
 /// The file names with their contents.
@@ -10,13 +12,18 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
         ("summary.csv", summary(record)?),
         ("steps.csv", steps(record)?),
         ("misses.csv", misses(record)?),
+        ("causes.csv", causes::causes(record)?),
+        ("edges.csv", causes::edges(record)?),
+        ("paths.csv", causes::paths(record)?),
+        ("cuts.csv", causes::cuts(record)?),
         ("tasks.csv", tasks(record)?),
     ])
 }
 
 /// A cell: empty for what cannot be told.
 fn number(value: Option<f64>) -> String {
-    // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero.
+    // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero. What is
+    // infinite prints as `inf`, which spreadsheets keep as text and data frames read as a number.
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
@@ -76,6 +83,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_wrong_action",
         "p_silent_failure",
         "silent_share",
+        "p_success_if_independent",
+        "p_failure_with_own_miss",
+        "p_failure_with_induced_miss",
         "recall_at_k",
         "ndcg_at_10",
         "mrr_at_10",
@@ -104,6 +114,11 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         ];
         row.extend(outcomes(&s.outcomes));
         row.extend([p(s.silent), number(s.silent_share)]);
+        row.extend([
+            p(s.independent_success),
+            p(s.failure_with_own_miss),
+            p(s.failure_with_induced_miss),
+        ]);
         row.extend(quality(s.quality));
         row.extend([
             s.worst_step.as_ref().map_or_else(String::new, |(step, _)| text(step)),
@@ -142,6 +157,13 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_fail_given_hit",
         "p_fail_given_miss",
         "p_absorbed_given_wrong",
+        "p_err",
+        "p_fail_if_right",
+        "p_fail_if_wrong",
+        "birnbaum",
+        "fussell_vesely",
+        "raw",
+        "rrw",
         "recall_at_k",
         "ndcg_at_10",
         "mrr_at_10",
@@ -187,6 +209,16 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
             row.extend(
                 [s.p_fail_given_hit, s.p_fail_given_miss, s.p_absorbed_given_wrong].map(number),
             );
+            let importance = |of: fn(&Importance) -> f64| number(s.importance.as_ref().map(of));
+            row.extend([
+                importance(|i| i.p_err),
+                importance(|i| i.p_fail_if_right),
+                importance(|i| i.p_fail_if_wrong),
+                importance(|i| i.birnbaum),
+                importance(|i| i.fussell_vesely),
+                importance(|i| i.raw),
+                importance(|i| i.rrw),
+            ]);
             row.extend(quality(s.quality));
             row.push(s.judged_tasks.to_string());
             rows.push(row);

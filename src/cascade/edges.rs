@@ -1,0 +1,93 @@
+//! From parent to child: how often a wrong output makes the next one wrong, and how often a step goes
+//! wrong on right inputs.
+
+use crate::compile::Compiled;
+use crate::kernel::Masses;
+use crate::scenario::Scenario;
+use crate::step::State;
+
+/// One edge of the DAG, over tasks. Probabilities are sums over what was added, by its weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Edge {
+    pub parent: usize,
+    pub child: usize,
+    /// P(this parent's output not right, the child's other parents' right, and the child reached).
+    pub alone: f64,
+    /// Of that: the child's output wrong, or missing.
+    pub wrong: f64,
+    pub missing: f64,
+}
+
+/// One step on right inputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OnRightInputs {
+    /// P(reached with all parents' outputs right).
+    pub reached: f64,
+    /// Of that: its output right.
+    pub correct: f64,
+}
+
+/// Edges and steps of one arm, summed over tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Propagation {
+    /// In the order of child, then parent.
+    pub edges: Vec<Edge>,
+    pub steps: Vec<OnRightInputs>,
+}
+
+impl Propagation {
+    pub fn new(scenario: &Scenario) -> Propagation {
+        let edges = scenario.steps.iter().enumerate().flat_map(|(child, step)| {
+            let edge = move |&parent| Edge { parent, child, alone: 0.0, wrong: 0.0, missing: 0.0 };
+            step.parents.iter().map(edge)
+        });
+        Propagation {
+            edges: edges.collect(),
+            steps: vec![OnRightInputs::default(); scenario.steps.len()],
+        }
+    }
+
+    /// Adds a task that was solved, `weight` times.
+    pub fn add(&mut self, compiled: &Compiled, masses: &Masses, weight: f64) {
+        for (step, kernel) in compiled.model.kernels.iter().enumerate() {
+            for (row, inputs) in kernel.inputs() {
+                let wrong = |(&parent, &token): (&usize, &u32)| {
+                    let output = compiled.outputs[parent].get(token as usize);
+                    (compiled.state(parent, output) != State::Correct).then_some(parent)
+                };
+                let mut off = kernel.parents.iter().zip(inputs).filter_map(wrong);
+                let (first, second) = (off.next(), off.next());
+                // By state of the output: correct, wrong, missing.
+                let mut sums = [0.0; 3];
+                for at in kernel.span(row) {
+                    let output = compiled.outputs[step].get(kernel.branches()[at].token as usize);
+                    let p: f64 = masses.steps[step][at].iter().sum();
+                    sums[compiled.state(step, output) as usize] += p * weight;
+                }
+                let all: f64 = sums.iter().sum();
+                match (first, second) {
+                    (None, _) => {
+                        self.steps[step].reached += all;
+                        self.steps[step].correct += sums[State::Correct as usize];
+                    }
+                    (Some(parent), None) => {
+                        let edge = |edge: &&mut Edge| (edge.parent, edge.child) == (parent, step);
+                        if let Some(edge) = self.edges.iter_mut().find(edge) {
+                            edge.alone += all;
+                            edge.wrong += sums[State::Wrong as usize];
+                            edge.missing += sums[State::Missing as usize];
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// What the success rate would be if steps failed independently of one another, task by task as
+    /// over tasks: the product over steps of P(right output, given right inputs).
+    pub fn independent_success(&self) -> f64 {
+        let rates = self.steps.iter().filter(|s| s.reached > 0.0).map(|s| s.correct / s.reached);
+        rates.product()
+    }
+}

@@ -1,0 +1,123 @@
+//! The failure paths of a task: which events at which steps, ending in which action.
+
+use std::collections::BTreeMap;
+
+use super::Source;
+use super::replays::Replays;
+use crate::compile::Compiled;
+use crate::kernel::exact::Flow;
+use crate::kernel::{self, Branch, Fault};
+use crate::step::{Event, Outcome, Output, State};
+
+/// Paths that a task takes less often than this are not told apart: they are many, and together little.
+pub const LEAST: f64 = 1e-5;
+
+/// One way in which a task fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// What went wrong, in the order of the steps: own errors and what followed from them.
+    pub events: Vec<Source>,
+    /// The places of the own errors among them.
+    pub own: Vec<usize>,
+    /// Labels of terminal steps that are not the oracle's.
+    pub actions: Vec<(usize, String)>,
+    pub outcome: Outcome,
+    pub p: f64,
+}
+
+/// What of a branch is worth telling apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Note {
+    /// An event's code, and whether it is an own error.
+    event: Option<(u8, bool)>,
+    /// The token of a label that is not the oracle's.
+    action: Option<u32>,
+}
+
+/// Notes branches of one task; states are worked out once a token.
+struct Notes<'a> {
+    compiled: &'a Compiled,
+    states: Vec<Vec<State>>,
+    events: Vec<Event>,
+}
+
+impl<'a> Notes<'a> {
+    fn new(compiled: &'a Compiled) -> Notes<'a> {
+        let states = |(step, outputs): (usize, &Vec<Output>)| {
+            outputs.iter().map(|output| compiled.state(step, Some(output))).collect()
+        };
+        let states = compiled.outputs.iter().enumerate().map(states).collect();
+        Notes { compiled, states, events: Event::all() }
+    }
+
+    fn of(&self, step: usize, branch: &Branch) -> Option<Note> {
+        let state = match self.states[step].get(branch.token as usize) {
+            Some(&state) => state,
+            None => self.compiled.state(step, None),
+        };
+        let own = branch.fault == Fault::Own;
+        let quiet = match self.events[usize::from(branch.event)] {
+            Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => true,
+            _ => state == State::Correct && branch.fault == Fault::None,
+        };
+        let action = match self.compiled.outputs[step].get(branch.token as usize) {
+            Some(Output::Action(_)) if state == State::Wrong => Some(branch.token),
+            _ => None,
+        };
+        let event = (!quiet || own).then_some((branch.event, own));
+        (event.is_some() || action.is_some()).then_some(Note { event, action })
+    }
+
+    fn path(&self, notes: &[(usize, Note)], outcome: u8, p: f64) -> Path {
+        let mut path = Path {
+            events: Vec::new(),
+            own: Vec::new(),
+            actions: Vec::new(),
+            outcome: Outcome::ALL[usize::from(outcome)],
+            p,
+        };
+        for (step, note) in notes {
+            if let Some((event, own)) = note.event {
+                if own {
+                    path.own.push(path.events.len());
+                }
+                path.events.push(Source { step: *step, event: self.events[usize::from(event)] });
+            }
+            if let Some(token) = note.action
+                && let Output::Action(label) = &self.compiled.outputs[*step][token as usize]
+            {
+                path.actions.push((*step, label.clone()));
+            }
+        }
+        path
+    }
+}
+
+/// All paths of probability [`LEAST`] or more, each with its exact probability.
+pub fn exact(compiled: &Compiled, flow: &Flow) -> Vec<Path> {
+    let notes = Notes::new(compiled);
+    let found = kernel::paths::failures(flow, LEAST, |step, branch| notes.of(step, branch));
+    found.iter().map(|path| notes.path(&path.notes, path.outcome, path.p)).collect()
+}
+
+/// The paths that replayed trials take, each with its share of them.
+pub fn sampled(compiled: &Compiled, replays: &Replays) -> Vec<Path> {
+    let notes = Notes::new(compiled);
+    let mut counts: BTreeMap<(Vec<(usize, Note)>, u8), u32> = BTreeMap::new();
+    let mut played = 0u32;
+    for run in (0..replays.all).filter_map(|trial| replays.plain(trial)) {
+        played += 1;
+        if run.outcome == 0 {
+            continue;
+        }
+        let noted = run.taken.iter().enumerate().filter_map(|(step, taken)| {
+            let branch = &compiled.model.kernels[step].branches()[(*taken)?];
+            Some((step, notes.of(step, branch)?))
+        });
+        *counts.entry((noted.collect(), run.outcome)).or_default() += 1;
+    }
+    let paths = counts.iter().map(|((noted, outcome), count)| {
+        notes.path(noted, *outcome, f64::from(*count) / f64::from(played.max(1)))
+    });
+    paths.collect()
+}

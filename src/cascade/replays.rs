@@ -1,0 +1,68 @@
+//! Trials of one task, played again under interventions with the same random numbers.
+
+use crate::compile::{Compiled, lanes};
+use crate::kernel::monte_carlo::{Run, replay};
+use crate::kernel::{Do, Model, rng};
+use crate::scenario::Scenario;
+
+/// The first trials of a task, for "what if".
+pub struct Replays<'a> {
+    model: &'a Model,
+    /// By step: the key of its draws.
+    keys: Vec<u64>,
+    /// The key of the order in which steps are mended.
+    order: u64,
+    /// Steps that can make errors of their own.
+    errs: Vec<usize>,
+    /// Trials that can be played as they come.
+    pub all: u32,
+    /// Trials that can be played under interventions.
+    pub trials: u32,
+}
+
+impl<'a> Replays<'a> {
+    pub fn new(scenario: &Scenario, compiled: &'a Compiled, task: &str) -> Replays<'a> {
+        let simulation = &scenario.simulation;
+        let steps = || scenario.steps.iter().enumerate();
+        // Past the cap only some trials were compiled for.
+        let most = match compiled.model.trellis {
+            Some(_) => simulation.trials,
+            None => simulation.trials.min(lanes::WHAT_IF_TRIALS),
+        };
+        Replays {
+            model: &compiled.model,
+            keys: steps().map(|(_, s)| rng::key(simulation.seed, task, &s.id)).collect(),
+            order: lanes::key(simulation.seed, task),
+            errs: steps().filter(|(_, s)| lanes::can_err(s)).map(|(at, _)| at).collect(),
+            all: simulation.trials,
+            trials: most,
+        }
+    }
+
+    /// The trial as it comes.
+    pub fn plain(&self, trial: u32) -> Option<Run> {
+        self.play(trial, &vec![Do::Nothing; self.keys.len()])
+    }
+
+    /// With an intervention at one step.
+    pub fn only(&self, trial: u32, step: usize, what: Do) -> Option<Run> {
+        self.play(trial, &lanes::only(self.keys.len(), step, what))
+    }
+
+    /// With steps mended one after another in a random order of the trial's own: each step mended with
+    /// the run after it, the plain run first.
+    pub fn mended(&self, trial: u32) -> Option<(Run, Vec<(usize, Run)>)> {
+        let mut what = vec![Do::Nothing; self.keys.len()];
+        let plain = self.play(trial, &what)?;
+        let mut runs = Vec::with_capacity(self.errs.len());
+        for step in lanes::order(self.order, trial, &self.errs) {
+            what[step] = Do::Repair;
+            runs.push((step, self.play(trial, &what)?));
+        }
+        Some((plain, runs))
+    }
+
+    fn play(&self, trial: u32, what: &[Do]) -> Option<Run> {
+        replay(self.model, &self.keys, trial, what)
+    }
+}

@@ -1,0 +1,291 @@
+//! Small pipelines whose every figure can be derived on paper, from the file to the record.
+//!
+//! The corpus gives each passage a word of its own, so that BM25 finds it and no other; phrasings with
+//! weights then make a step miss as often as we like. `alpha` is right wherever it is asked, `beta`
+//! is the same attribute of another entity: a binding miss.
+
+use knockon::run::record::{ArmRecord, Importance, ShareRecord};
+use knockon::run::{self, Models, Quiet};
+use knockon::scenario::{self, Method};
+use knockon::step::{Event, MissKind, Outcome};
+
+const PASSAGES: &str = r#"
+{"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"key":{"text":"delta"},"fee":{"number":10}}}
+{"id":"other","text":"beta","entity":"b","attribute":"key","facts":{"key":{"text":"epsilon"},"fee":{"number":20}}}
+{"id":"price","text":"delta","entity":"a","attribute":"price","facts":{"price":{"number":1}}}
+{"id":"wrong price","text":"epsilon","entity":"b","attribute":"price","facts":{"price":{"number":2}}}
+"#;
+
+fn run_with(method: Method, reader: &str, steps: &str) -> ArmRecord {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
+    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
+    let yaml = format!(
+        "version: 1
+name: paper
+corpora: {{c: {{passages: passages.jsonl}}}}
+tasks: {{file: tasks.csv, fields: {{name: text}}}}
+embedders: {{bm25: {{kind: bm25}}}}
+embedder: bm25
+reader: {reader}
+steps:
+{steps}
+arms: [{{id: only}}]
+baseline: only
+simulation: {{method: exact, trials: 40000}}
+"
+    );
+    let path = dir.path().join("paper.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    let mut scenario = scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+    scenario.simulation.method = method;
+    let models = Models::new(&scenario, &Quiet, None);
+    let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
+    record.arms.into_iter().next().unwrap()
+}
+
+fn run(reader: &str, steps: &str) -> ArmRecord {
+    run_with(Method::Exact, reader, steps)
+}
+
+/// A retrieve step that misses `weight` times in ten, and the reading of its fee.
+fn find(name: &str, weight: u32) -> String {
+    let hits = 10 - weight;
+    format!(
+        r#"
+  - id: find_{name}
+    retrieve:
+      corpus: c
+      queries: [{{text: alpha, weight: {hits}}}, {{text: beta, weight: {weight}}}]
+      gold: passage.id == "right"
+      top_k: 1
+  - {{id: {name}, read: {{from: find_{name}, field: fee}}}}"#
+    )
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+}
+
+fn cause<'a>(arm: &'a ArmRecord, step: &str, event: Event) -> &'a ShareRecord {
+    arm.causes.iter().find(|c| c.step == step && c.event == event).unwrap()
+}
+
+fn importance(arm: &ArmRecord, step: &str) -> Importance {
+    arm.steps.iter().find(|s| s.step == step).unwrap().importance.unwrap()
+}
+
+const BINDING: Event = Event::OwnMiss(MissKind::Binding);
+
+/// A chain: the fee is found (a miss in 2 of 10), read, and paid if it is 10.
+///
+/// The reader follows what it finds (1) and misreads in a tenth of the cases; the field knows two
+/// values, so that a misread 10 is a 20 and a misread 20 a 10.
+///
+/// - miss: the 20 is read (.9, wrong) or misread as 10 (.1, right by luck): fails .9.
+/// - hit: the 10 is misread in .1: fails .1.
+/// - P(F) = .2 * .9 + .8 * .1 = .26.
+///
+/// Own errors: the miss, and the misreading of a hit (what happens on a miss is the miss's doing).
+/// v({miss}) = .2 * .9 = .18; v({misread}) = .1 (the miss is mended, so every run is a hit);
+/// v(both) = .26. Shapley: miss (.18 + (.26 - .1)) / 2 = .17; misread (.1 + (.26 - .18)) / 2 = .09.
+#[test]
+fn a_chain() {
+    let steps = format!(
+        "{}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
+        find("fee", 2)
+    );
+    let arm = run("{preset: perfect, follow: 1, misread: 0.1}", &steps);
+    near(arm.summary.failure.estimate, 0.26);
+    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.26);
+    assert_eq!(arm.causes.len(), 2);
+    near(cause(&arm, "find_fee", BINDING).failure.estimate, 0.17);
+    near(cause(&arm, "fee", Event::Misread).failure.estimate, 0.09);
+    near(cause(&arm, "fee", Event::Misread).share, 0.09 / 0.26);
+
+    let retrieval = importance(&arm, "find_fee");
+    near(retrieval.p_err, 0.2);
+    near(retrieval.p_fail_if_right, 0.1);
+    near(retrieval.p_fail_if_wrong, 0.9);
+    near(retrieval.birnbaum, 0.8);
+    near(retrieval.fussell_vesely, 1.0 - 0.1 / 0.26);
+    near(retrieval.raw, 0.9 / 0.26);
+    near(retrieval.rrw, 2.6);
+    // Reading right: .18 is left. Reading wrong takes hold of hits alone: .8 * 1 + .2 * .9.
+    let reading = importance(&arm, "fee");
+    near(reading.p_err, 0.08);
+    near(reading.p_fail_if_right, 0.18);
+    near(reading.p_fail_if_wrong, 0.98);
+
+    // Each error fails by itself, so no pair is minimal.
+    let sets: Vec<usize> = arm.cuts.iter().map(|cut| cut.errors.len()).collect();
+    assert_eq!(sets, [1, 1]);
+    let forced = |at: usize| arm.cuts[at].forced[1..].iter().sum::<f64>();
+    near(forced(0), 0.9);
+    near(forced(1), 1.0);
+    near(arm.cuts[0].p, 0.18);
+    near(arm.cuts[1].p, 0.08);
+
+    // Two ways to fail; of the lucky misread nothing is told, for it does not fail.
+    let paths: Vec<(f64, usize)> = arm.paths.iter().map(|p| (p.p, p.events.len())).collect();
+    assert_eq!(arm.paths.len(), 2);
+    near(paths[0].0, 0.18);
+    near(paths[1].0, 0.08);
+    assert_eq!((paths[0].1, paths[1].1), (2, 1));
+    assert_eq!(arm.paths[0].right_action, "pay");
+    assert_eq!(arm.paths[0].action, "refuse");
+
+    // find -> fee: off in .2, and then wrong in .9. fee -> act: off alone in .26, and always wrong.
+    let edge = |child: &str| arm.edges.iter().find(|e| e.child == child).unwrap();
+    near(edge("fee").p_parent_off_alone, 0.2);
+    near(edge("fee").p_child_wrong_given.unwrap(), 0.9);
+    near(edge("fee").p_absorbed_given.unwrap(), 0.1);
+    near(edge("act").p_parent_off_alone, 0.26);
+    near(edge("act").p_child_wrong_given.unwrap(), 1.0);
+    // Independent steps: .8 of hits, .9 of readings of hits, 1 of actions. One task, one value after
+    // the other: the truth is better by the luck of .2 * .1.
+    near(arm.summary.independent_success, 0.72);
+    near(1.0 - arm.summary.failure.estimate, 0.72 + 0.02);
+}
+
+/// A diamond: two finds of the same fee; the action is wrong only if both are off.
+///
+/// a misses in .2, b in .3, both read as they find: P(F) = .06, only together, so each answers for half.
+#[test]
+fn a_diamond_fails_only_on_both_sides() {
+    let steps = format!(
+        "{}{}
+  - {{id: act, act: [{{if: a == 10 || b == 10, do: pay}}, {{do: refuse}}]}}",
+        find("a", 2),
+        find("b", 3)
+    );
+    let arm = run("{preset: perfect, follow: 1}", &steps);
+    near(arm.summary.failure.estimate, 0.06);
+    near(cause(&arm, "find_a", BINDING).failure.estimate, 0.03);
+    near(cause(&arm, "find_b", BINDING).failure.estimate, 0.03);
+    let a = importance(&arm, "find_a");
+    near(a.birnbaum, 0.3);
+    near(a.fussell_vesely, 1.0);
+    near(a.raw, 5.0);
+    assert!(a.rrw.is_infinite());
+    assert_eq!(arm.cuts.len(), 1);
+    let steps: Vec<&str> = arm.cuts[0].errors.iter().map(|e| e.step.as_str()).collect();
+    assert_eq!(steps, ["find_a", "find_b"]);
+    near(arm.cuts[0].p, 0.06);
+    near(arm.cuts[0].share, 1.0);
+    // Each side alone is absorbed by the action: a wrong and b right in .2 * .7.
+    let edge = arm.edges.iter().find(|e| e.parent == "a").unwrap();
+    near(edge.p_parent_off_alone, 0.14);
+    near(edge.p_absorbed_given.unwrap(), 1.0);
+    // Five steps at .8, 1, .7, 1, 1: independence knows nothing of the diamond.
+    near(arm.summary.independent_success, 0.56);
+}
+
+/// A step that absorbs: whatever the fee, above 5 is above 5.
+#[test]
+fn an_absorbing_step() {
+    let steps = format!(
+        "{}
+  - {{id: large, compute: fee > 5}}
+  - {{id: act, act: [{{if: large, do: pay}}, {{do: refuse}}]}}",
+        find("fee", 4)
+    );
+    let arm = run("{preset: perfect, follow: 1}", &steps);
+    near(arm.summary.failure.estimate, 0.0);
+    // Nothing fails: every measure says so, and none is undefined.
+    near(cause(&arm, "find_fee", BINDING).failure.estimate, 0.0);
+    near(cause(&arm, "find_fee", BINDING).share, 0.0);
+    for step in ["find_fee", "fee"] {
+        let of = importance(&arm, step);
+        assert_eq!((of.birnbaum, of.fussell_vesely, of.raw, of.rrw), (0.0, 0.0, 1.0, 1.0));
+    }
+    near(importance(&arm, "find_fee").p_err, 0.4);
+    assert!(arm.paths.is_empty() && arm.cuts.is_empty());
+    let edge = |child: &str| arm.edges.iter().find(|e| e.child == child).unwrap();
+    near(edge("large").p_absorbed_given.unwrap(), 1.0);
+    assert_eq!(edge("act").p_absorbed_given, None);
+}
+
+/// A wrong key asks for the wrong price: an induced miss, which is nobody's own error.
+///
+/// The first find misses in .25 of runs, and the price is then always wrong. Two misses in the run, one
+/// cause: all of the failure rate is the first one's.
+#[test]
+fn an_induced_miss_is_the_first_ones_doing() {
+    let arm = run(
+        "{preset: perfect, follow: 1}",
+        r#"
+  - id: find
+    retrieve:
+      corpus: c
+      queries: [{text: alpha, weight: 3}, {text: beta, weight: 1}]
+      gold: passage.id == "right"
+      top_k: 1
+  - {id: key, read: {from: find, field: key}}
+  - id: find_price
+    retrieve: {corpus: c, query: "{{ key }}", gold: passage.id == "price", top_k: 1}
+  - {id: price, read: {from: find_price, field: price}}
+  - {id: act, act: [{if: price == 1, do: one}, {do: two}]}"#,
+    );
+    near(arm.summary.failure.estimate, 0.25);
+    assert_eq!(arm.causes.len(), 1);
+    near(cause(&arm, "find", BINDING).failure.estimate, 0.25);
+    near(arm.summary.failure_with_own_miss, 0.25);
+    near(arm.summary.failure_with_induced_miss, 0.25);
+    // With gold in hand at the second find the run would be right all the same.
+    near(importance(&arm, "find_price").fussell_vesely, 1.0);
+    near(importance(&arm, "find_price").p_err, 0.25);
+    // The second find never misses by itself; made to, it would fail every run.
+    near(importance(&arm, "find_price").p_fail_if_wrong, 1.0);
+    let events: Vec<(&str, bool)> =
+        arm.paths[0].events.iter().map(|e| (e.step.as_str(), e.own)).collect();
+    assert_eq!(events, [("find", true), ("key", false), ("find_price", false), ("price", false)]);
+}
+
+/// The reader abstains on a miss: the run stops, which is the one thing that flags an error by itself.
+#[test]
+fn a_stop_catches_what_a_reader_will_not_read() {
+    let steps = format!(
+        "{}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
+        find("fee", 3)
+    );
+    let arm = run("{preset: perfect}", &steps);
+    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.3);
+    near(arm.summary.silent, 0.0);
+    let share = cause(&arm, "find_fee", BINDING);
+    near(share.outcomes[Outcome::Stopped as usize], 0.3);
+    near(share.failure.estimate, 0.3);
+    let events: Vec<Event> = arm.paths[0].events.iter().map(|e| e.event).collect();
+    assert_eq!(events, [BINDING, Event::Abstained, Event::Stopped]);
+}
+
+/// The chain once more, by sampling alone: every figure within five standard errors, the shares with
+/// the interval they give themselves.
+#[test]
+fn sampling_finds_the_same_figures() {
+    let steps = format!(
+        "{}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
+        find("fee", 2)
+    );
+    let arm = run_with(Method::MonteCarlo, "{preset: perfect, follow: 1, misread: 0.1}", &steps);
+    let close = |a: f64, b: f64| {
+        let error = (b * (1.0 - b) / 40_000.0).sqrt();
+        assert!((a - b).abs() < 5.0 * error, "{a} against {b}");
+    };
+    close(arm.summary.failure.estimate, 0.26);
+    let sum: f64 = arm.causes.iter().map(|c| c.failure.estimate).sum();
+    near(sum, arm.summary.failure.estimate);
+    for (step, event, share) in [("find_fee", BINDING, 0.17), ("fee", Event::Misread, 0.09)] {
+        let found = cause(&arm, step, event).failure;
+        let half = (found.high - found.low) / 2.0;
+        assert!(half > 0.0 && half < 0.01);
+        assert!((found.estimate - share).abs() < 2.5 * half, "{found:?} against {share}");
+    }
+    close(importance(&arm, "find_fee").p_fail_if_wrong, 0.9);
+    close(importance(&arm, "find_fee").p_fail_if_right, 0.1);
+    close(importance(&arm, "fee").p_fail_if_wrong, 0.98);
+    close(arm.paths[0].p, 0.18);
+}

@@ -1,0 +1,305 @@
+//! "What if" on random DAGs: exact answers against full enumeration, and against replayed trials.
+
+use std::collections::BTreeMap;
+
+use knockon::cascade::{Source, cuts, shapley, sources};
+use knockon::kernel::exact::{self, Flow};
+use knockon::kernel::monte_carlo::replay;
+use knockon::kernel::trellis::{Frontier, Shape};
+use knockon::kernel::{
+    BREAK, Branch, Do, Fault, Kernel, KernelBuilder, Model, OUTCOMES, REPAIR, STOP, failing, paths,
+    rng,
+};
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Two to five steps of two to four tokens. A row puts out its right token, or errs: by itself with one
+/// of three events, or because of its input. Rows that do not err can be made to, as a rule.
+fn random_model(seed: u64) -> Model {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let steps = rng.random_range(2..=5usize);
+    let parents: Vec<Vec<usize>> =
+        (0..steps).map(|s| (0..s).filter(|_| rng.random_bool(0.5)).take(2).collect()).collect();
+    let tokens: Vec<u32> = (0..steps).map(|_| rng.random_range(2..=4)).collect();
+    let shape = Shape::new(parents.clone());
+    let mut frontier = Frontier::default();
+    let mut kernels = Vec::new();
+    for (step, of) in parents.into_iter().enumerate() {
+        let mut kernel = KernelBuilder::new(of);
+        // Steps from which nothing comes wrong, as computations.
+        let errs = rng.random_bool(0.8);
+        for (inputs, straight) in frontier.inputs(&shape) {
+            let right = rng.random_range(0..tokens[step]);
+            let mut branch = |token: u32, fault, event| Branch {
+                token,
+                outcome: if rng.random_bool(0.4) { rng.random_range(0..5) } else { 0 },
+                event,
+                fault,
+                p: rng.random_range(0.05..1.0),
+            };
+            let mut row = vec![branch(right, Fault::None, 0)];
+            let mended = row[0];
+            let mut wrong = Vec::new();
+            for token in (0..tokens[step]).filter(|&t| t != right) {
+                wrong.push(branch(token, Fault::Own, 1 + (token as u8) % 3));
+            }
+            let kind = rng.random_range(0..4);
+            match kind {
+                0 | 1 if errs => row.extend(wrong.iter().copied()),
+                2 if errs => {
+                    row.extend(wrong.iter().map(|b| Branch { fault: Fault::Induced, ..*b }));
+                }
+                _ => {}
+            }
+            if rng.random_bool(0.2) {
+                row.push(Branch { token: STOP, outcome: 1, event: 0, fault: Fault::None, p: 0.3 });
+            }
+            let faulty = row.iter().any(|b| b.fault != Fault::None);
+            kernel.push(&inputs, row);
+            if faulty {
+                kernel.push_detour(REPAIR, [mended]);
+            } else if errs && straight && rng.random_bool(0.7) {
+                kernel.push_detour(BREAK, wrong);
+            }
+        }
+        assert!(frontier.advance(&shape, &kernel, usize::MAX));
+        kernels.push(kernel);
+    }
+    let trellis = Some(frontier.finish());
+    Model { kernels: kernels.into_iter().map(|k| k.finish(&tokens)).collect(), trellis }
+}
+
+/// What a step does on a row, as (place, share).
+type Row<'a> = &'a dyn Fn(usize, &Kernel, u32) -> Vec<(usize, f64)>;
+
+/// What one step does on one row, as (place, share): the branches that `stays` keeps, and what they
+/// lose to the mended row.
+fn mended(kernel: &Kernel, row: u32, stays: &dyn Fn(&Branch) -> bool) -> Vec<(usize, f64)> {
+    let mut shares = Vec::new();
+    for at in kernel.span(row) {
+        let branch = &kernel.branches()[at];
+        let at = if stays(branch) { at } else { kernel.detour(row, REPAIR).unwrap().start };
+        shares.push((at, branch.p));
+    }
+    shares
+}
+
+/// The same for an intervention, written out from its definition.
+fn done(kernel: &Kernel, row: u32, what: Do) -> Vec<(usize, f64)> {
+    let conditioned = |counts: &dyn Fn(&Branch) -> bool| {
+        let kept: Vec<usize> =
+            kernel.span(row).filter(|&at| counts(&kernel.branches()[at])).collect();
+        let total: f64 = kept.iter().map(|&at| kernel.branches()[at].p).sum();
+        kept.into_iter().map(|at| (at, kernel.branches()[at].p / total)).collect::<Vec<_>>()
+    };
+    let plain = || mended(kernel, row, &|_| true);
+    match what {
+        Do::Nothing => plain(),
+        Do::Repair => mended(kernel, row, &|b| b.fault != Fault::Own),
+        Do::Right => mended(kernel, row, &|b| b.fault == Fault::None),
+        Do::Wrong => {
+            let faulty = conditioned(&|b| b.fault != Fault::None);
+            match (faulty.is_empty(), kernel.detour(row, BREAK)) {
+                (false, _) => faulty,
+                (true, Some(span)) => span.map(|at| (at, kernel.branches()[at].p)).collect(),
+                (true, None) => plain(),
+            }
+        }
+        Do::Only(event) => {
+            let own = conditioned(&|b| b.fault == Fault::Own && b.event == event);
+            if own.is_empty() { mended(kernel, row, &|b| b.fault != Fault::Own) } else { own }
+        }
+        Do::Detour(_) => unreachable!("not in these tests"),
+    }
+}
+
+/// Every run, one by one: the branches it takes, its outcome and probability.
+fn runs(model: &Model, row: Row) -> Vec<(Vec<usize>, u8, f64)> {
+    let mut runs = vec![(Vec::<u32>::new(), Vec::<usize>::new(), 0u8, 1.0f64, false)];
+    for (step, kernel) in model.kernels.iter().enumerate() {
+        let mut longer = Vec::new();
+        for (tokens, taken, outcome, p, stopped) in runs {
+            if stopped {
+                longer.push((tokens, taken, outcome, p, true));
+                continue;
+            }
+            let inputs: Vec<u32> = kernel.parents.iter().map(|&q| tokens[q]).collect();
+            for (at, share) in row(step, kernel, kernel.row_of(&inputs).unwrap()) {
+                let branch = &kernel.branches()[at];
+                let (mut tokens, mut taken) = (tokens.clone(), taken.clone());
+                tokens.push(branch.token);
+                taken.push(at);
+                let stop = branch.token == STOP;
+                longer.push((tokens, taken, outcome.max(branch.outcome), p * share, stop));
+            }
+        }
+        runs = longer;
+    }
+    runs.into_iter().map(|(_, taken, outcome, p, _)| (taken, outcome, p)).collect()
+}
+
+fn outcomes(model: &Model, row: Row) -> [f64; OUTCOMES] {
+    let mut sum = [0.0; OUTCOMES];
+    for (_, outcome, p) in runs(model, row) {
+        sum[usize::from(outcome)] += p;
+    }
+    sum
+}
+
+fn near(a: &[f64; OUTCOMES], b: &[f64; OUTCOMES]) -> bool {
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-10)
+}
+
+/// P(outcome) where only the errors in `broken` happen, and all others are mended.
+fn worth(model: &Model, broken: &[Source]) -> [f64; OUTCOMES] {
+    outcomes(model, &|step, kernel, row| {
+        let happens =
+            |b: &Branch| broken.iter().any(|s| s.step == step && s.event.code() == b.event);
+        mended(kernel, row, &|b| b.fault != Fault::Own || happens(b))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+
+    #[test]
+    fn interventions_equal_enumeration_and_replay(seed in any::<u64>()) {
+        let model = random_model(seed);
+        let steps = model.kernels.len();
+        let flow = Flow::plain(&model).unwrap();
+        let keys: Vec<u64> = (0..steps).map(|s| rng::key(seed, "t", &s.to_string())).collect();
+        let trials = 3000;
+        for at in 0..steps {
+            for what in [Do::Nothing, Do::Repair, Do::Right, Do::Wrong, Do::Only(1), Do::Only(2)] {
+                let slow = outcomes(&model, &|step, kernel, row| {
+                    done(kernel, row, if step == at { what } else { Do::Nothing })
+                });
+                prop_assert!(near(&flow.instead(at, what), &slow), "{what:?} at {at}");
+                let mut all = vec![Do::Nothing; steps];
+                all[at] = what;
+                prop_assert!(near(&exact::outcomes(&model, &all).unwrap(), &slow));
+                prop_assert!(near(&Flow::under(&model, &all).unwrap().outcomes(), &slow));
+                let mut counts = [0.0; OUTCOMES];
+                for trial in 0..trials {
+                    let run = replay(&model, &keys, trial, &all).unwrap();
+                    counts[usize::from(run.outcome)] += 1.0 / f64::from(trials);
+                }
+                for (p, sampled) in slow.iter().zip(counts) {
+                    let error = (p * (1.0 - p) / f64::from(trials)).max(0.0).sqrt();
+                    prop_assert!((p - sampled).abs() <= 5.5 * error + 1e-3, "{p} and {sampled}");
+                }
+            }
+        }
+        // Everything mended at once, and one error forced in a run otherwise clean.
+        for source in sources(&model) {
+            let slow = outcomes(&model, &|step, kernel, row| {
+                let only = Do::Only(source.event.code());
+                done(kernel, row, if step == source.step { only } else { Do::Repair })
+            });
+            prop_assert!(near(&cuts::forced(&model, &[source]).unwrap(), &slow));
+        }
+    }
+
+    #[test]
+    fn shapley_shares_equal_those_over_all_coalitions(seed in any::<u64>()) {
+        let model = random_model(seed);
+        let players = sources(&model);
+        // 2^n enumerations: the largest models are left to the sum below.
+        let n = players.len();
+        let exact = shapley::exact(&model).unwrap();
+        let total: f64 = exact.iter().map(shapley::Share::failure).sum();
+        let all = failing(&worth(&model, &players)) - failing(&worth(&model, &[]));
+        prop_assert!((total - all).abs() < 1e-10, "{total} against {all}");
+        if n > 7 {
+            return Ok(());
+        }
+        let set = |bits: u32| -> Vec<Source> {
+            (0..n).filter(|i| bits >> i & 1 == 1).map(|i| players[i]).collect()
+        };
+        let worths: Vec<[f64; OUTCOMES]> =
+            (0..1u32 << n).map(|bits| worth(&model, &set(bits))).collect();
+        let factorial = |k: usize| (1..=k).map(|i| i as f64).product::<f64>();
+        for (i, player) in players.iter().enumerate() {
+            let mut share = [0.0; OUTCOMES];
+            for bits in (0..1u32 << n).filter(|bits| bits >> i & 1 == 0) {
+                let others = bits.count_ones() as usize;
+                let weight = factorial(others) * factorial(n - others - 1) / factorial(n);
+                let (with, without) = (&worths[(bits | 1 << i) as usize], &worths[bits as usize]);
+                for (o, sum) in share.iter_mut().enumerate() {
+                    *sum += weight * (with[o] - without[o]);
+                }
+            }
+            let found = exact.iter().find(|s| s.source == *player);
+            let found = found.map_or([0.0; OUTCOMES], |s| s.outcomes);
+            prop_assert!(near(&found, &share), "{player:?}: {found:?} against {share:?}");
+        }
+    }
+
+    #[test]
+    fn cut_sets_are_those_of_all_sets(seed in any::<u64>()) {
+        let model = random_model(seed);
+        let all = sources(&model);
+        let fails = |set: &[Source]| {
+            let slow = outcomes(&model, &|step, kernel, row| {
+                let what = set.iter().find(|s| s.step == step);
+                done(kernel, row, what.map_or(Do::Repair, |s| Do::Only(s.event.code())))
+            });
+            failing(&slow) > 1e-12
+        };
+        prop_assume!(!fails(&[]));
+        let found: Vec<Vec<Source>> =
+            cuts::minimal(&model).into_iter().map(|cut| cut.errors).collect();
+        let mut expected: Vec<Vec<Source>> = Vec::new();
+        for bits in 1u32..1 << all.len().min(12) {
+            let set: Vec<Source> =
+                (0..all.len()).filter(|i| bits >> i & 1 == 1).map(|i| all[i]).collect();
+            let twice = set.windows(2).any(|w| w[0].step == w[1].step);
+            if set.len() > cuts::ORDER || twice || !fails(&set) {
+                continue;
+            }
+            let parts = (0..set.len()).map(|out| {
+                let mut part = set.clone();
+                part.remove(out);
+                part
+            });
+            // All parts, not only those with one error less: a part of a set that fails to fail may
+            // still fail, where one error hides another.
+            let mut smaller: Vec<Vec<Source>> = parts.collect();
+            smaller.extend(set.iter().map(|s| vec![*s]).filter(|s| s.len() < set.len()));
+            if !smaller.iter().any(|part| !part.is_empty() && fails(part)) {
+                expected.push(set);
+            }
+        }
+        let mut found_sorted = found.clone();
+        found_sorted.sort();
+        expected.sort();
+        prop_assert_eq!(found_sorted, expected);
+    }
+
+    #[test]
+    fn failure_paths_are_those_of_enumeration(seed in any::<u64>()) {
+        let model = random_model(seed);
+        let flow = Flow::plain(&model).unwrap();
+        let note = |_: usize, b: &Branch| (b.fault != Fault::None).then_some(b.event);
+        let mut slow: BTreeMap<(Vec<(usize, u8)>, u8), f64> = BTreeMap::new();
+        for (taken, outcome, p) in runs(&model, &|_, kernel, row| done(kernel, row, Do::Nothing)) {
+            if outcome > 0 {
+                let noted = taken.iter().enumerate();
+                let noted = noted
+                    .filter_map(|(s, &at)| Some((s, note(s, &model.kernels[s].branches()[at])?)));
+                *slow.entry((noted.collect(), outcome)).or_default() += p;
+            }
+        }
+        let least = 1e-3;
+        slow.retain(|_, p| *p >= least);
+        let found: BTreeMap<(Vec<(usize, u8)>, u8), f64> = paths::failures(&flow, least, note)
+            .into_iter()
+            .map(|path| ((path.notes, path.outcome), path.p))
+            .collect();
+        prop_assert_eq!(found.len(), slow.len());
+        for (way, p) in &slow {
+            prop_assert!((found[way] - p).abs() < 1e-12, "{way:?}");
+        }
+    }
+}
