@@ -10,13 +10,16 @@
 //!   state. A run without own errors goes as the oracle's;
 //! - a run is *otherwise clean* when all other own errors are mended.
 
+pub mod causes;
 pub mod cuts;
 pub mod edges;
 pub mod effect;
 pub mod paths;
 pub mod replays;
 pub mod sample;
+mod sentence;
 pub mod shapley;
+pub mod tell;
 pub mod trace;
 
 use crate::kernel::{Fault, Model};

@@ -95,8 +95,8 @@ pub struct Document {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadingTrace {
     pub field: String,
-    /// The passage whose value was followed, right or not; `None` where the value is of the reader's own
-    /// making, or there is none.
+    /// The passage whose value was followed, right or not; after a misreading, the one that was read, with
+    /// the value that it states. `None` where the value is made up, or there is none.
     pub from: Option<Evidence>,
     /// The gold passage that states the field.
     pub gold: Option<Evidence>,

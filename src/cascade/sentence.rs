@@ -1,0 +1,273 @@
+//! The sentence of a passage that states a value.
+
+use std::collections::BTreeSet;
+
+use chrono::Datelike;
+
+use crate::value::{Period, Value};
+
+/// Words that end in a full stop within a sentence.
+const ABBREVIATIONS: [&str; 26] = [
+    "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "v", "vs",
+    "e.g", "i.e", "st", "jan", "feb", "aug", "sept", "sep", "oct", "nov", "dec", "approx",
+];
+
+/// Past this many characters a sentence is cut at its semicolons as well.
+const LONG: usize = 300;
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// The sentence of `text` that states `value`; where none or several seem to, the one of these with the
+/// most words of `query`, the first among equals.
+pub fn stating<'t>(text: &'t str, value: &Value, query: &str) -> &'t str {
+    let asked: BTreeSet<String> = words(query).into_iter().filter(|w| w.len() > 3).collect();
+    let mut best = ("", (0, 0));
+    for sentence in sentences(text) {
+        let words = words(sentence);
+        let shared = asked.iter().filter(|word| words.contains(word)).count();
+        let score = (match_of(value, &words), shared);
+        if best.0.is_empty() || score > best.1 {
+            best = (sentence, score);
+        }
+    }
+    best.0
+}
+
+/// Cuts a text into sentences, without the white space around them.
+fn sentences(text: &str) -> Vec<&str> {
+    let whole = cut(text, |before, mark, after| {
+        let ends = matches!(mark, '.' | '!' | '?');
+        mark == '\n' || ends && begins(after) && !(mark == '.' && abbreviated(before))
+    });
+    let mut all = Vec::new();
+    for sentence in whole {
+        if sentence.chars().count() <= LONG {
+            all.push(sentence);
+        } else {
+            all.extend(cut(sentence, |_, mark, _| mark == ';'));
+        }
+    }
+    all
+}
+
+/// Cuts behind each mark at which `here(text before, mark, text after)`.
+fn cut(text: &str, here: impl Fn(&str, char, &str) -> bool) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (at, mark) in text.char_indices() {
+        let end = at + mark.len_utf8();
+        if here(&text[start..at], mark, &text[end..]) {
+            pieces.push(text[start..end].trim());
+            start = end;
+        }
+    }
+    pieces.push(text[start..].trim());
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Whether what comes after a mark looks like a new sentence.
+fn begins(after: &str) -> bool {
+    let mut rest = after.trim_start_matches(['"', '\u{201d}', ')']).chars();
+    match rest.next() {
+        None => true,
+        Some(space) if space.is_whitespace() => rest
+            .find(|c| !c.is_whitespace())
+            .is_none_or(|c| c.is_uppercase() || c.is_numeric() || "\"\u{201c}(".contains(c)),
+        Some(_) => false,
+    }
+}
+
+/// Whether the full stop after this text belongs to an abbreviation, an initial or a number.
+fn abbreviated(before: &str) -> bool {
+    let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
+    let last = last.to_lowercase();
+    let initial = last.rsplit('.').next().is_some_and(|letters| letters.chars().count() <= 1);
+    // A number alone counts what follows; at the end of a longer sentence it is a year or an amount.
+    let numbering = before.trim_start() == last.as_str()
+        || last.len() <= 2 && last.chars().all(|c| c.is_ascii_digit());
+    initial || ABBREVIATIONS.contains(&last.as_str()) || numbering
+}
+
+/// Lower-case words and numbers: `1,200.50` is one, `30th` is `30`, a hyphen parts.
+fn words(text: &str) -> Vec<String> {
+    let chars: Vec<char> = text.to_lowercase().chars().collect();
+    let digit = |at: Option<&char>| at.is_some_and(char::is_ascii_digit);
+    let mut words = vec![String::new()];
+    for (i, &c) in chars.iter().enumerate() {
+        let inside = i > 0 && digit(chars.get(i - 1)) && digit(chars.get(i + 1));
+        if c.is_alphanumeric() || c == '.' && inside {
+            if let Some(word) = words.last_mut() {
+                word.push(c);
+            }
+        } else if !(c == ',' && inside) {
+            words.push(String::new());
+        }
+    }
+    words.retain(|word| !word.is_empty() && word != "and");
+    for word in &mut words {
+        let number = word.trim_end_matches(char::is_alphabetic);
+        if !number.is_empty() && ["st", "nd", "rd", "th"].contains(&&word[number.len()..]) {
+            *word = number.to_owned();
+        }
+    }
+    words
+}
+
+/// How well words state a value: 0 not at all, 3 in so many words.
+fn match_of(value: &Value, words: &[String]) -> u8 {
+    let sure = |found: bool| if found { 3 } else { 0 };
+    match value {
+        Value::Date(date) => {
+            let name = MONTHS[date.month0() as usize];
+            let (year, month, day) = (date.year(), date.month(), date.day());
+            let month_named =
+                |w: &String| w == name || w.len() >= 3 && name.starts_with(w.as_str());
+            let is = |w: &String, n: u32| w.parse() == Ok(n);
+            let years = |w: &String| w.parse() == Ok(year) || w.parse() == Ok(year % 100);
+            let plain: Vec<&String> =
+                words.iter().filter(|w| !["day", "of", "the"].contains(&w.as_str())).collect();
+            let stated = plain.windows(3).any(|w| {
+                let named =
+                    month_named(w[0]) && is(w[1], day) || is(w[0], day) && month_named(w[1]);
+                let slashed = is(w[0], month) && is(w[1], day) || is(w[0], day) && is(w[1], month);
+                (named || slashed) && years(w[2])
+                    || w[0].parse() == Ok(year) && is(w[1], month) && is(w[2], day)
+            }) || words.iter().any(|w| *w == format!("{day}.{month}.{year}"));
+            let year_stated = words.iter().any(|w| w.parse() == Ok(year));
+            match (stated, year_stated) {
+                (true, _) => 3,
+                (false, true) => 1 + u8::from(words.iter().any(month_named)),
+                _ => 0,
+            }
+        }
+        Value::Duration(period) => sure(units(*period).iter().any(|&(n, unit)| {
+            let count = |number: &[String]| {
+                words.windows(number.len()).enumerate().any(|(at, window)| {
+                    let rest = words[at + number.len()..].iter().take(4);
+                    window == number && rest.into_iter().any(|w| w.starts_with(unit))
+                })
+            };
+            count(&[n.to_string()]) || spelled(n).is_some_and(|number| count(&number))
+        })),
+        Value::Number(n) | Value::Percent(n) => sure(words.iter().any(|w| w.parse() == Ok(*n))),
+        Value::Money(money) => sure(words.iter().any(|w| w.parse() == Ok(money.amount))),
+        Value::Text(text) => {
+            let wanted = self::words(text);
+            let whole = !wanted.is_empty()
+                && words.windows(wanted.len()).any(|window| window == wanted.as_slice());
+            let some = wanted.iter().filter(|w| words.contains(w)).count();
+            if whole { 3 } else { u8::from(2 * some > wanted.len()) }
+        }
+        Value::YesNo(_) => 0,
+    }
+}
+
+/// The ways to count a period in one unit.
+fn units(period: Period) -> Vec<(u32, &'static str)> {
+    let whole = |n: u32, by: u32| (n > 0 && n.is_multiple_of(by)).then_some(n / by);
+    let ways = [
+        (whole(period.days, 1), "day"),
+        (whole(period.days, 7), "week"),
+        (whole(period.months, 1), "month"),
+        (whole(period.months, 12), "year"),
+    ];
+    ways.into_iter().filter_map(|(n, unit)| Some((n?, unit))).collect()
+}
+
+/// A number below 1000 in words, without `and`.
+fn spelled(n: u32) -> Option<Vec<String>> {
+    const SMALL: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 10] =
+        ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    let mut words = Vec::new();
+    let (hundreds, rest) = (n / 100, n % 100);
+    if hundreds > 0 {
+        words.extend([*SMALL.get(hundreds as usize)?, "hundred"]);
+    }
+    if rest >= 20 {
+        words.push(TENS[(rest / 10) as usize]);
+        if rest % 10 > 0 {
+            words.push(SMALL[(rest % 10) as usize]);
+        }
+    } else if rest > 0 || n == 0 {
+        words.push(SMALL[rest as usize]);
+    }
+    (hundreds < 10).then(|| words.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Type;
+
+    fn found<'t>(text: &'t str, ty: Type, value: &str) -> &'t str {
+        stating(text, &Value::parse(ty, value).unwrap(), "does it renew automatically")
+    }
+
+    #[test]
+    fn sentences_end_where_they_end() {
+        let text =
+            "3.1 Made by Acme Inc. and Bolt B.V. on 1 May 2020. It ends in 2021. 4. No. 7 stays.";
+        assert_eq!(
+            sentences(text),
+            [
+                "3.1 Made by Acme Inc. and Bolt B.V. on 1 May 2020.",
+                "It ends in 2021.",
+                "4. No. 7 stays."
+            ]
+        );
+    }
+
+    #[test]
+    fn values_are_found_in_the_forms_that_contracts_use() {
+        for (ty, value, sentence) in [
+            (Type::Date, "2025-06-30", "It ends on the 30th day of June, 2025."),
+            (Type::Date, "2025-06-30", "It ends on June 30, 2025."),
+            (Type::Date, "2025-06-30", "It ends on 6/30/25."),
+            (Type::Duration, "60 days", "Give sixty (60) days' notice."),
+            (Type::Duration, "120 days", "Give one hundred and twenty days notice."),
+            (Type::Duration, "1 year", "Give twelve months notice."),
+            (Type::Money, "USD 1200.50", "The fee is $1,200.50 a year."),
+            (Type::Text, "New York", "The laws of New York apply."),
+            (Type::YesNo, "no", "It does not renew automatically."),
+        ] {
+            let text = format!("This was made on 30 May 2021. {sentence} It is what it is.");
+            assert_eq!(found(&text, ty, value), sentence, "{value}");
+        }
+    }
+}
