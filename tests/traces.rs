@@ -442,7 +442,8 @@ fn runs_are_taken_as_often_as_they_fail() {
     let open = |embedder, corpus| models.open(embedder, corpus);
     let mut searches = Searches::new(&open, &Quiet, 10);
     let solved = run::solve(&scenario, 0, &indices, &mut searches, &Question::Run, &Quiet).unwrap();
-    let many = sample::failing(&scenario, &solved, 2000);
+    let tasks: Vec<_> = solved.iter().map(|s| &s.compiled).enumerate().collect();
+    let many = sample::failing(&scenario, &tasks, 2000);
     assert_eq!(many.len(), 2000);
     assert!(many.is_sorted_by(|a, b| a < b), "no run twice");
     let share = |task| many.iter().filter(|p| p.task == task).count() as f64 / 2000.0;
@@ -452,7 +453,7 @@ fn runs_are_taken_as_often_as_they_fail() {
         assert!((share(task) - rate / 2.0).abs() < 0.04, "task {task}: {}", share(task));
     }
     // A smaller sample is part of a larger one.
-    let few = sample::failing(&scenario, &solved, 7);
+    let few = sample::failing(&scenario, &tasks, 7);
     assert_eq!(few.len(), 7);
     assert!(few.iter().all(|pick| many.contains(pick)));
     assert!(many.contains(&Pick { task: 2, trial: 0 }));

@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
-use crate::kernel::{Do, monte_carlo, rng};
-use crate::run::Solved;
+use super::replays::Replays;
+use crate::compile::Compiled;
+use crate::kernel::rng;
 use crate::scenario::Scenario;
 use crate::step::Outcome;
 
@@ -15,42 +16,34 @@ pub struct Pick {
     pub trial: u32,
 }
 
-/// Up to `limit` failing runs of an arm, by task and trial; `solved` holds all its tasks, solved.
+/// Up to `limit` failing runs of an arm, by task and trial; `tasks` holds those that can fail, by their
+/// index in the scenario.
 ///
 /// All tasks play their first trial, then their second, and so on, and those that fail are kept until
 /// there are enough: a task is met as often as it fails, and a larger limit only adds runs. Within a trial
 /// tasks come in an order drawn from the seed, so that the last of them are not cut off in favour of
 /// the first. No more trials are played than the simulation has.
-pub fn failing(scenario: &Scenario, solved: &[Solved], limit: usize) -> Vec<Pick> {
+pub fn failing(scenario: &Scenario, tasks: &[(usize, &Compiled)], limit: usize) -> Vec<Pick> {
     let simulation = &scenario.simulation;
-    let tasks = &scenario.tasks.tasks;
-    let mut order: Vec<usize> =
-        (0..solved.len().min(tasks.len())).filter(|&t| solved[t].masses.failure() > 0.0).collect();
+    let id = |task: usize| scenario.tasks.tasks[task].id.as_str();
+    let mut order = tasks.to_vec();
     // No step has this name: ids are identifiers.
-    order.sort_by_cached_key(|&t| (rng::key(simulation.seed, &tasks[t].id, "(traces)"), t));
-    let keys: Vec<Vec<u64>> = order
-        .iter()
-        .map(|&t| {
-            let key =
-                |step: &crate::scenario::Step| rng::key(simulation.seed, &tasks[t].id, &step.id);
-            scenario.steps.iter().map(key).collect()
-        })
+    order.sort_by_cached_key(|&(t, _)| (rng::key(simulation.seed, id(t), "(traces)"), t));
+    let plays: Vec<(usize, Replays)> = order
+        .into_iter()
+        .map(|(task, compiled)| (task, Replays::new(scenario, compiled, id(task))))
         .collect();
-    let nothing = vec![Do::Nothing; scenario.steps.len()];
     let mut picks = Vec::new();
-    let mut trial = 0;
-    while picks.len() < limit && trial < simulation.trials && !order.is_empty() {
-        let failed: Vec<Option<Pick>> = order
-            .par_iter()
-            .zip(&keys)
-            .map(|(&task, keys)| {
-                let model = &solved[task].compiled.model;
-                let run = monte_carlo::replay(model, keys, trial, &nothing)?;
-                (run.outcome != Outcome::Correct as u8).then_some(Pick { task, trial })
-            })
-            .collect();
+    for trial in 0..simulation.trials {
+        if picks.len() >= limit || plays.is_empty() {
+            break;
+        }
+        let fails = |(task, replays): &(usize, Replays)| {
+            let run = replays.plain(trial)?;
+            (run.outcome != Outcome::Correct as u8).then_some(Pick { task: *task, trial })
+        };
+        let failed: Vec<Option<Pick>> = plays.par_iter().map(fails).collect();
         picks.extend(failed.into_iter().flatten());
-        trial += 1;
     }
     picks.truncate(limit);
     picks.sort();

@@ -13,6 +13,7 @@ mod progress;
 mod run;
 pub mod schema;
 mod synth;
+mod traces;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::words;
 use crate::cascade::trace::{Document, RetrievalTrace, StepTrace, Trace};
-use crate::step::Event;
+use crate::step::{Event, State};
 
 /// The files, as name and content; a run without a root cause has none.
 pub fn files(traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
@@ -120,8 +120,12 @@ fn entry(trace: &Trace, step: &StepTrace) -> Option<String> {
     let Some(output) = &done.output else {
         return Some("I stop here: an input that I need is missing.".to_owned());
     };
+    let missing = done.state == State::Missing;
     let told = match (step.kind, &step.retrieval, &step.reading) {
         (_, Some(retrieval), _) => search(retrieval),
+        (_, _, Some(reading)) if missing => {
+            format!("{}: the passages do not state it", reading.field)
+        }
         (_, _, Some(reading)) => match &reading.from {
             Some(from) => format!("{}: {output} (from {})", reading.field, from.passage),
             None => format!("{}: {output}", reading.field),
@@ -188,5 +192,9 @@ fn causes(trace: &Trace) -> Vec<Vec<&str>> {
 fn listed(trace: &Trace, set: &[usize]) -> String {
     let names: Vec<&str> =
         set.iter().filter_map(|&at| trace.steps.get(at)).map(|s| s.step.as_str()).collect();
-    names.join(" and ")
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
 }

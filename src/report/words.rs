@@ -6,10 +6,12 @@ use crate::step::{Event, MissKind, Outcome, State};
 
 /// How a run ends, in a sentence.
 pub fn end(trace: &Trace) -> String {
-    // What a trace has in place of a label where nothing is done.
+    // What a trace has in place of a label where the run stops, and where no rule chooses one.
     const STOPPED: &str = "stopped";
+    const NONE: &str = "none";
     let action = match trace.action.as_str() {
         STOPPED => "stops".to_owned(),
+        NONE => "takes no action".to_owned(),
         label => format!("ends with {label}"),
     };
     if trace.outcome == Outcome::Correct {
@@ -17,6 +19,7 @@ pub fn end(trace: &Trace) -> String {
     }
     let right = match trace.right_action.as_str() {
         STOPPED => "stopping",
+        NONE => "taking none",
         label => label,
     };
     format!("The run {action} where {right} is right ({}).", trace.outcome)

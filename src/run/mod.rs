@@ -15,6 +15,7 @@ mod models;
 pub mod record;
 mod summary;
 mod tally;
+pub mod told;
 mod why;
 
 pub use models::Models;
@@ -80,10 +81,7 @@ pub fn run(
     watch: &dyn Watch,
 ) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let deepest = scenario.arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
-    // Twice what is handed on: a miss is asked for as well, in which others take the place of gold.
-    let depth = (2 * deepest.max().unwrap_or(0)).max(QUALITY_DEPTH);
-    let mut searches = Searches::new(open, watch, depth);
+    let mut searches = Searches::new(open, watch, depth(scenario));
     let mut tallies = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
@@ -91,6 +89,13 @@ pub fn run(
     }
     tally::same_oracle(scenario, tallies.iter().map(|(tally, _)| tally))?;
     summary::record(scenario, tallies)
+}
+
+/// How many passages a search has to bring for what any arm makes of it.
+fn depth(scenario: &Scenario) -> usize {
+    let deepest = scenario.arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
+    // Twice what is handed on: a miss is asked for as well, in which others take the place of gold.
+    (2 * deepest.max().unwrap_or(0)).max(QUALITY_DEPTH)
 }
 
 /// Compiles and solves every task under one arm.
