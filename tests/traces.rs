@@ -17,7 +17,7 @@ use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
 use knockon::report::{otlp, who_and_when};
-use knockon::run::{self, Models, Quiet};
+use knockon::run::{self, Models, Quiet, told};
 use knockon::scenario::{self, Scenario};
 use knockon::step::{Event, MissKind, Outcome, State};
 use knockon::world::Variant;
@@ -425,18 +425,18 @@ arms: [{id: only}]
 baseline: only
 ";
 
-fn small() -> Scenario {
+fn small(simulation: &str) -> Scenario {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     write("passages.jsonl", PASSAGES);
     write("tasks.csv", "id,entity\nt1,a\nt2,b\nt3,c\n");
-    write("small.yaml", SCENARIO);
+    write("small.yaml", &format!("{SCENARIO}simulation: {simulation}\n"));
     scenario::load(&dir.path().join("small.yaml")).unwrap_or_else(|m| panic!("{}", m.render(false)))
 }
 
 #[test]
 fn runs_are_taken_as_often_as_they_fail() {
-    let scenario = small();
+    let scenario = small("{}");
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let models = Models::new(&scenario, &Quiet, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
@@ -457,4 +457,41 @@ fn runs_are_taken_as_often_as_they_fail() {
     assert_eq!(few.len(), 7);
     assert!(few.iter().all(|pick| many.contains(pick)));
     assert!(many.contains(&Pick { task: 2, trial: 0 }));
+}
+
+fn told(simulation: &str, limit: usize) -> Vec<Trace> {
+    let scenario = small(simulation);
+    let models = Models::new(&scenario, &Quiet, None);
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    told::failures(&scenario, &[0], limit, &open, &Quiet, &|| Ok(small(simulation))).unwrap()
+}
+
+#[test]
+fn every_failing_run_of_a_scenario_has_a_root_cause() {
+    let traces = told("{trials: 40}", 1000);
+    assert!(traces.len() > 40, "{}", traces.len());
+    for trace in &traces {
+        assert_ne!(trace.outcome, Outcome::Correct);
+        let root = &trace.steps[trace.root_cause().unwrap()];
+        assert_eq!(root.step, "find");
+        assert_eq!(root.done.as_ref().unwrap().fault, Fault::Own);
+    }
+    let files = who_and_when::files(&traces).unwrap();
+    assert_eq!(files.len(), traces.len());
+    for spans in spans(&otlp(&traces)) {
+        assert_eq!(text(&spans[0].attributes, "knockon.root_cause.step"), "find");
+        assert_eq!(get(&spans[1].attributes, "knockon.root_cause"), Some(&Any::BoolValue(true)));
+    }
+}
+
+#[test]
+fn past_the_state_cap_the_same_runs_are_told() {
+    let exact = told("{trials: 40}", 25);
+    let mut sampled = told("{trials: 40, max_states: 1}", 25);
+    assert_eq!(sampled.len(), 25);
+    for (trace, exact) in sampled.iter_mut().zip(&exact) {
+        // A share of trials there, a probability here.
+        trace.p_failure = exact.p_failure;
+    }
+    assert_eq!(sampled, exact);
 }
