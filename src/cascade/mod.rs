@@ -11,11 +11,13 @@
 //! - a run is *otherwise clean* when all other own errors are mended.
 
 pub mod causes;
+pub mod choose;
 pub mod cuts;
 pub mod edges;
 pub mod effect;
 pub mod paths;
 pub mod replays;
+pub mod runs;
 pub mod sample;
 mod sentence;
 pub mod shapley;

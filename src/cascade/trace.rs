@@ -1,11 +1,13 @@
 //! One run as a story: what each step asked, found, read and put out, against what was right.
 
+use serde::{Serialize, Serializer};
+
 use crate::kernel::Fault;
 use crate::step::{Event, Outcome, State};
 use crate::world::Variant;
 
 /// One run of one task under one arm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Trace {
     pub scenario: String,
     pub arm: String,
@@ -13,6 +15,7 @@ pub struct Trace {
     /// The task's sampling unit (the entity, as a rule).
     pub unit: String,
     /// The task's fields as text, by name.
+    #[serde(serialize_with = "by_name")]
     pub fields: Vec<(String, String)>,
     pub trial: u32,
     pub outcome: Outcome,
@@ -37,7 +40,7 @@ impl Trace {
 }
 
 /// One step of the run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepTrace {
     pub step: String,
     /// `retrieve`, `read`, `lookup`, `compute` or `act`.
@@ -52,17 +55,20 @@ pub struct StepTrace {
     pub reading: Option<ReadingTrace>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Done {
+    #[serde(serialize_with = "event")]
     pub event: Event,
+    #[serde(serialize_with = "fault")]
     pub fault: Fault,
     /// The output as text; `None` where the run stopped here.
     pub output: Option<String>,
+    #[serde(serialize_with = "state")]
     pub state: State,
 }
 
 /// What a retrieve step asked and got.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RetrievalTrace {
     pub embedder: String,
     pub corpus: String,
@@ -78,7 +84,7 @@ pub struct RetrievalTrace {
     pub missed: Vec<Document>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Document {
     pub id: String,
     /// From 1; `None` for one that the search did not bring.
@@ -92,7 +98,7 @@ pub struct Document {
 }
 
 /// What a read step took from where.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReadingTrace {
     pub field: String,
     /// The passage whose value was followed, right or not; after a misreading, the one that was read, with
@@ -103,10 +109,35 @@ pub struct ReadingTrace {
 }
 
 /// A passage, and the sentence in it that states the value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     pub passage: String,
     pub entity: Option<String>,
     pub value: String,
     pub sentence: String,
+}
+
+fn event<S: Serializer>(event: &Event, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(event.name())
+}
+
+/// The name of a fault in files.
+fn fault<S: Serializer>(fault: &Fault, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match fault {
+        Fault::None => "none",
+        Fault::Own => "own",
+        Fault::Induced => "induced",
+    })
+}
+
+fn state<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match state {
+        State::Correct => "correct",
+        State::Wrong => "wrong",
+        State::Missing => "missing",
+    })
+}
+
+fn by_name<S: Serializer>(fields: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
 }

@@ -13,6 +13,7 @@ mod progress;
 mod run;
 pub mod schema;
 mod synth;
+mod trace;
 mod traces;
 
 /// Exit codes, the same for all commands.
@@ -43,6 +44,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Trace(trace::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Run(args) => run::run(args),
+        Command::Trace(args) => trace::run(args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),

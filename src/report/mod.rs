@@ -5,6 +5,7 @@
 pub mod csv;
 pub mod manifest;
 pub mod otlp;
+pub mod story;
 pub mod terminal;
 pub mod who_and_when;
 mod words;

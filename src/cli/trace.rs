@@ -1,0 +1,178 @@
+//! `knockon trace`: one run told as a story.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::progress::Bars;
+use super::{FINDING, FINE, WRONG_USE, colour};
+use crate::cascade::choose::Pick;
+use crate::cascade::runs::{Runs, depth};
+use crate::cascade::trace::Trace;
+use crate::compile::search::Searches;
+use crate::expr::{CorpusIndex, suggest};
+use crate::report::story;
+use crate::run::Models;
+use crate::scenario::{self, Scenario};
+
+/// Tell one run: what each step asked, found and read, and what the failure comes from
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon trace scenarios/renewal_desk.yaml
+  knockon trace scenarios/renewal_desk.yaml --task c001-t1 --arm minilm
+  knockon trace scenarios/renewal_desk.yaml --task c001-t1 --trial 7 --format json
+
+Without --task: the likeliest ways to fail over all tasks, one run each. Without --trial: the first run
+that goes the task's likeliest way to fail.")]
+pub struct Args {
+    /// Scenario file (YAML)
+    file: PathBuf,
+    /// The task to run, by its id
+    #[arg(long, value_name = "T")]
+    task: Option<String>,
+    /// The arm to run it under [default: the baseline]
+    #[arg(long, value_name = "A")]
+    arm: Option<String>,
+    /// Which of the task's trials, from 0
+    #[arg(long, value_name = "N", requires = "task")]
+    trial: Option<u32>,
+    /// Without --task: how many ways to fail
+    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "task",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// Text for people, or JSON with everything
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
+    }
+    let mut scenario = match scenario::load(&args.file) {
+        Ok(scenario) => scenario,
+        Err(mistakes) => {
+            eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
+            let code = if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING };
+            return Ok(ExitCode::from(code));
+        }
+    };
+    let arm = match narrow(&mut scenario, &args) {
+        Ok(arm) => arm,
+        Err(message) => {
+            eprintln!("error: {message}");
+            return Ok(ExitCode::from(WRONG_USE));
+        }
+    };
+    let bars = Bars::new();
+    let told = tell(&scenario, arm, &args, &bars);
+    bars.clear();
+    let told = match told {
+        Ok(told) => told,
+        Err(error) => {
+            eprintln!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(FINDING));
+        }
+    };
+    let mut stdout = std::io::stdout();
+    if args.format == Format::Json {
+        let (notes, traces): (Vec<String>, Vec<Trace>) = told.into_iter().unzip();
+        notes.iter().filter(|note| !note.is_empty()).for_each(|note| eprintln!("{note}"));
+        let several = args.task.is_none();
+        stdout.write_all(story::json(&traces, several)?.as_bytes())?;
+        return Ok(ExitCode::from(FINE));
+    }
+    let width = comfy_table::Table::new().width().map(usize::from);
+    for (at, (note, trace)) in told.iter().enumerate() {
+        let gap = if at > 0 { "\n" } else { "" };
+        let note = if note.is_empty() { String::new() } else { format!("{note}\n\n") };
+        write!(stdout, "{gap}{note}{}", story::text(trace, colour(&stdout), width))?;
+    }
+    if told.is_empty() {
+        writeln!(stdout, "No task fails under arm '{}'.", scenario.arms[arm].id)?;
+    }
+    Ok(ExitCode::from(FINE))
+}
+
+/// Keeps the task that was asked for; gives the index of the arm.
+fn narrow(scenario: &mut Scenario, args: &Args) -> Result<usize, String> {
+    let arm = match &args.arm {
+        None => scenario.baseline,
+        Some(id) => {
+            let all: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
+            all.iter().position(|known| known == id).ok_or_else(|| {
+                let hint = suggest(id, all.iter().copied());
+                let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+                format!("--arm: no arm '{id}'; there are {}{hint}", all.join(", "))
+            })?
+        }
+    };
+    let trials = scenario.simulation.trials;
+    if let Some(trial) = args.trial.filter(|&trial| trial >= trials) {
+        return Err(format!(
+            "--trial: there is no trial {trial}; simulation.trials is {trials}, so 0 to {} are allowed",
+            trials.saturating_sub(1)
+        ));
+    }
+    if let Some(id) = &args.task {
+        let tasks = &mut scenario.tasks.tasks;
+        if !tasks.iter().any(|task| task.id == *id) {
+            let hint = suggest(id, tasks.iter().map(|task| task.id.as_str()));
+            let hint = hint.or_else(|| Some(format!("the first is `{}`", tasks.first()?.id)));
+            let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
+            return Err(format!("--task: none of the {} tasks is '{id}'{hint}", tasks.len()));
+        }
+        tasks.retain(|task| task.id == *id);
+    }
+    Ok(arm)
+}
+
+/// The runs to show, each with what is to be said before it.
+fn tell(
+    scenario: &Scenario,
+    arm: usize,
+    args: &Args,
+    bars: &Bars,
+) -> anyhow::Result<Vec<(String, Trace)>> {
+    let models = Models::new(scenario, bars, None);
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let mut searches = Searches::new(&open, bars, depth(scenario));
+    let mut runs = Runs::new(scenario, arm, &indices, &mut searches, bars)?;
+    if args.task.is_none() {
+        let found = runs.common(args.top.into());
+        let all = scenario.tasks.tasks.len();
+        let told = found.iter().enumerate().map(|(at, common)| {
+            let rate = 100.0 * common.p;
+            let note = format!(
+                "Way to fail {}: {rate:.2}% of all runs; {} of {all} tasks can fail so.",
+                at + 1,
+                common.tasks
+            );
+            Ok((note, runs.tell(&common.pick)?))
+        });
+        return told.collect();
+    }
+    let id = &scenario.arms[arm].id;
+    let (note, trial) = match (args.trial, runs.p_failure(0)) {
+        (Some(trial), _) => (String::new(), trial),
+        (None, p) => match runs.typical(0) {
+            Some(trial) => (String::new(), trial),
+            None if p > 0.0 => {
+                let trials = scenario.simulation.trials;
+                (format!("None of the {trials} trials fails under arm '{id}'; showing trial 0."), 0)
+            }
+            None => (format!("This task never fails under arm '{id}'; showing trial 0."), 0),
+        },
+    };
+    Ok(vec![(note, runs.tell(&Pick { task: 0, trial })?)])
+}
