@@ -1,10 +1,14 @@
-//! One Monte Carlo trial and exact inference, on a six-step DAG with five outputs a step.
+//! One Monte Carlo trial, exact inference, and why runs fail, on a six-step DAG with five outputs a step.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use knockon::cascade::shapley;
+use knockon::kernel::exact::Flow;
 use knockon::kernel::trellis::{Frontier, Shape};
-use knockon::kernel::{Branch, Fault, KernelBuilder, Model, exact, monte_carlo, rng};
+use knockon::kernel::{
+    Branch, Do, Fault, KernelBuilder, Model, REPAIR, exact, failing, monte_carlo, rng,
+};
 
 /// Six steps in two strands that meet, five outputs each, every row full.
 fn six_steps() -> Model {
@@ -19,11 +23,12 @@ fn six_steps() -> Model {
             let branch = |token: u32| Branch {
                 token,
                 outcome: if step == 5 && token > 0 { token as u8 } else { 0 },
-                event: 0,
-                fault: Fault::None,
+                event: token as u8,
+                fault: if token > 0 { Fault::Own } else { Fault::None },
                 p: 1.0 / f64::from(1 + (token + skew) % 5),
             };
             kernel.push(&inputs, (0..5).map(branch));
+            kernel.push_detour(REPAIR, [branch(0)]);
         }
         frontier.advance(&shape, &kernel, usize::MAX);
         kernels.push(kernel);
@@ -48,6 +53,25 @@ fn benches(c: &mut Criterion) {
     group.throughput(Throughput::Elements(3000));
     group.bench_function("exact_1000_tasks_3_arms", |b| {
         b.iter(|| models.iter().filter_map(exact::infer).map(|m| m.failure()).sum::<f64>());
+    });
+
+    // Importance of every step and Shapley shares of its four errors, for 300 tasks x 3 arms: 24
+    // players a task.
+    group.throughput(Throughput::Elements(900));
+    group.bench_function("importance_and_shapley_300_tasks_3_arms", |b| {
+        b.iter(|| {
+            let why = |model: &Model| {
+                let flow = Flow::plain(model)?;
+                let effect = |step| {
+                    failing(&flow.instead(step, Do::Wrong))
+                        - failing(&flow.instead(step, Do::Right))
+                };
+                let birnbaum: f64 = (0..6).map(effect).sum();
+                let shares = shapley::exact(model)?;
+                Some(birnbaum + shares.iter().map(|share| share.failure()).sum::<f64>())
+            };
+            models[..900].iter().filter_map(why).sum::<f64>()
+        });
     });
     group.finish();
 }

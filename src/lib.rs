@@ -13,6 +13,7 @@ pub mod report;
 pub mod retrieve;
 pub mod run;
 pub mod scenario;
+pub mod solve;
 pub mod stats;
 pub mod step;
 pub mod value;

@@ -3,10 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use knockon::cascade::{Source, cuts, paths, shapley};
 use knockon::compile::Question;
 use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
+use knockon::kernel::exact::Flow;
+use knockon::kernel::{OUTCOMES, failing};
 use knockon::report;
+use knockon::run::record::{ArmRecord, ShareRecord};
 use knockon::run::{self, Models, Quiet, Ran};
 use knockon::scenario::{self, Method, Scenario};
 use knockon::world::import::cuad;
@@ -77,6 +81,54 @@ fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
     }
 }
 
+/// Of every task: with all own errors mended it is correct, the shares add up, and each cut set is
+/// enough to fail and no part of it is.
+#[test]
+fn causes_add_up_and_cut_sets_are_minimal() {
+    for scenario in shipped() {
+        let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+        let cache = cache();
+        let models = Models::new(&scenario, &Quiet, Some(&cache));
+        let open = |e, c| models.open(e, c);
+        let mut searches = Searches::new(&open, &Quiet, 10);
+        for arm in quick_arms(&scenario) {
+            let solved =
+                run::solve(&scenario, arm, &indices, &mut searches, &Question::Run, &Quiet);
+            for (task, solved) in scenario.tasks.tasks.iter().zip(solved.unwrap()) {
+                let name = format!("{}, arm {arm}, task {}", scenario.name, task.id);
+                let model = &solved.compiled.model;
+                let mended = cuts::forced(model, &[]).unwrap();
+                assert!(failing(&mended) < 1e-12, "{name}: {mended:?}");
+                let shares = shapley::exact(model).unwrap();
+                for outcome in 1..OUTCOMES {
+                    let sum: f64 = shares.iter().map(|share| share.outcomes[outcome]).sum();
+                    let off = (sum - solved.masses.outcomes[outcome]).abs();
+                    assert!(off < 1e-9, "{name}: shares of outcome {outcome} are off by {off}");
+                }
+                let found = cuts::minimal(model);
+                for cut in &found {
+                    assert!(failing(&cuts::forced(model, &cut.errors).unwrap()) > 1e-12, "{name}");
+                    for out in 0..cut.errors.len() {
+                        let mut part = cut.errors.clone();
+                        part.remove(out);
+                        let left = failing(&cuts::forced(model, &part).unwrap());
+                        assert!(left <= 1e-12, "{name}: {cut:?} without {out} fails {left}");
+                    }
+                }
+                let flow = Flow::plain(model).unwrap();
+                for path in paths::exact(&solved.compiled, &flow) {
+                    let roots: Vec<Source> = path.own.iter().map(|&at| path.events[at]).collect();
+                    let holds = |cut: &cuts::Cut| cut.errors.iter().all(|e| roots.contains(e));
+                    assert!(
+                        roots.len() > cuts::ORDER || found.iter().any(holds),
+                        "{name}: {path:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn exact_and_sampled_failure_rates_agree() {
     for mut scenario in shipped() {
@@ -88,6 +140,9 @@ fn exact_and_sampled_failure_rates_agree() {
             scenario.simulation.trials = 4000;
             let models = Models::new(&scenario, &Quiet, Some(&cache));
             runs.push(run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap());
+        }
+        for (exact, sampled) in runs[0].arms.iter().zip(&runs[1].arms) {
+            agree(exact, sampled);
         }
         let tasks = runs[0].arms.iter().zip(&runs[1].arms);
         for (exact, sampled) in tasks.flat_map(|(a, b)| a.tasks.iter().zip(&b.tasks)) {
@@ -107,6 +162,39 @@ fn exact_and_sampled_failure_rates_agree() {
     }
 }
 
+/// Why runs fail, exactly and from replayed trials.
+fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
+    let failure = sampled.summary.failure.estimate;
+    let sum: f64 = sampled.causes.iter().map(|cause| cause.failure.estimate).sum();
+    assert!((sum - failure).abs() < 1e-9, "sampled shares add up to {sum}, not {failure}");
+    for cause in &sampled.causes {
+        let same = |c: &&ShareRecord| (&c.step, c.event) == (&cause.step, cause.event);
+        let share = exact.causes.iter().find(same).map_or(0.0, |c| c.failure.estimate);
+        // The interval is 95%: three times as wide is hardly ever passed.
+        let half = (cause.failure.high - cause.failure.low) / 2.0;
+        let off = (share - cause.failure.estimate).abs();
+        assert!(
+            off <= 3.0 * half + 1e-4,
+            "{} {:?}: {share}, {:?}",
+            cause.step,
+            cause.event,
+            cause.failure
+        );
+    }
+    for (exact, sampled) in exact.steps.iter().zip(&sampled.steps) {
+        if let (Some(a), Some(b)) = (exact.importance, sampled.importance) {
+            // Means over a hundred tasks and more of thousands of trials each.
+            for (a, b) in [
+                (a.p_err, b.p_err),
+                (a.p_fail_if_right, b.p_fail_if_right),
+                (a.p_fail_if_wrong, b.p_fail_if_wrong),
+            ] {
+                assert!((a - b).abs() < 0.01, "{}: {a} against {b}", exact.step);
+            }
+        }
+    }
+}
+
 #[test]
 fn past_the_cap_tasks_are_sampled_and_agree_with_exact() {
     let mut scenario = load(&root().join("scenarios/renewal_desk.yaml"));
@@ -118,6 +206,7 @@ fn past_the_cap_tasks_are_sampled_and_agree_with_exact() {
         run::run(&scenario, &arms[..1], &|e, c| models.open(e, c), &Quiet).unwrap()
     };
     let (exact, capped) = (run(20_000), run(2));
+    agree(&exact.arms[0], &capped.arms[0]);
     let past = capped.arms[0].tasks.iter().filter(|t| t.ran == Ran::SampledPastCap).count();
     assert!(past > 0, "no task has more than 2 joint states");
     for (exact, capped) in exact.arms[0].tasks.iter().zip(&capped.arms[0].tasks) {

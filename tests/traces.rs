@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value as Json;
 
 use knockon::cascade::sample::{self, Pick};
+use knockon::cascade::told;
 use knockon::cascade::trace::{
     Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace,
 };
@@ -17,7 +18,7 @@ use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
 use knockon::report::{otlp, who_and_when};
-use knockon::run::{self, Models, Quiet, told};
+use knockon::run::{self, Models, Quiet};
 use knockon::scenario::{self, Scenario};
 use knockon::step::{Event, MissKind, Outcome, State};
 use knockon::world::Variant;

@@ -15,6 +15,7 @@ pub mod choose;
 pub mod cuts;
 pub mod edges;
 pub mod effect;
+pub mod inject;
 pub mod paths;
 pub mod replays;
 pub mod runs;
@@ -22,6 +23,7 @@ pub mod sample;
 mod sentence;
 pub mod shapley;
 pub mod tell;
+pub mod told;
 pub mod trace;
 
 use crate::kernel::{Fault, Model};

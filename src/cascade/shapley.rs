@@ -14,7 +14,8 @@
 use super::replays::Replays;
 use super::{Source, sources};
 use crate::kernel::exact::Flow;
-use crate::kernel::{Model, OUTCOMES, failing};
+use crate::kernel::monte_carlo::Run;
+use crate::kernel::{Fault, Model, OUTCOMES, failing};
 use crate::step::Event;
 
 /// What an own error answers for.
@@ -56,23 +57,20 @@ pub fn exact(model: &Model) -> Option<Vec<Share>> {
 
 /// Estimates from replayed trials, one random order of mending a trial (Castro, Gómez and Tejada,
 /// "Polynomial calculation of the Shapley value based on sampling", Computers & Operations Research 36,
-/// 2009), scaled to add up to `outcomes`.
+/// 2009), scaled so that their failing parts add up to that of `outcomes`.
 pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> Vec<Share> {
-    let events = Event::all();
     let mut shares: Vec<Share> = Vec::new();
     let mut squares: Vec<(Source, f64)> = Vec::new();
-    let mut seen = [0.0; OUTCOMES];
-    let mut played = 0.0;
+    let (mut played, mut failed) = (0.0, 0.0);
     for (plain, mended) in (0..replays.trials).filter_map(|trial| replays.mended(trial)) {
         played += 1.0;
-        seen[usize::from(plain.outcome)] += 1.0;
+        failed += f64::from(plain.outcome > 0);
         let mut before = plain;
         for (step, after) in mended {
             if let Some(taken) = before.taken[step]
                 && before.outcome != after.outcome
             {
-                let event = events[usize::from(model.kernels[step].branches()[taken].event)];
-                let source = Source { step, event };
+                let source = source(model, step, taken);
                 let (from, to) = (usize::from(before.outcome), usize::from(after.outcome));
                 add(&mut shares, source, |o| f64::from(o == from) - f64::from(o == to));
                 let change = f64::from(from > 0) - f64::from(to > 0);
@@ -84,22 +82,46 @@ pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> 
             before = after;
         }
     }
+    if failed == 0.0 {
+        return rare(model, replays);
+    }
+    // Not all trials were played under interventions; the plain ones tell the failure rate better.
+    let scale = failing(outcomes) / failed;
     for share in &mut shares {
-        // Sums over the trials played here, scaled to the outcomes of all trials. The correct outcome
-        // loses what the others gain.
         let square = squares.iter().find(|(of, _)| *of == share.source).map_or(0.0, |(_, s)| *s);
-        let mean = failing(&share.outcomes) / played;
-        share.variance = (square / played - mean * mean).max(0.0) / played;
-        for o in 1..OUTCOMES {
-            share.outcomes[o] *= if seen[o] > 0.0 { outcomes[o] / seen[o] } else { 0.0 };
-        }
-        share.outcomes[0] = -failing(&share.outcomes);
-        if mean != 0.0 {
-            share.variance *= (failing(&share.outcomes) / mean).powi(2);
+        let mean = share.failure() / played;
+        let variance = (square / played - mean * mean).max(0.0) / played;
+        share.variance = variance * (scale * played).powi(2);
+        share.outcomes.iter_mut().for_each(|sum| *sum *= scale);
+    }
+    shares.sort_by_key(|share| share.source);
+    shares
+}
+
+/// Where none of the trials that can be mended fails: each failing one is shared out evenly among the
+/// own errors in it.
+fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
+    let mut shares = Vec::new();
+    let runs: Vec<Run> = (0..replays.all).filter_map(|trial| replays.plain(trial)).collect();
+    for run in runs.iter().filter(|run| run.outcome > 0) {
+        let taken = run.taken.iter().enumerate().filter_map(|(step, at)| Some((step, (*at)?)));
+        let own: Vec<(usize, usize)> = taken
+            .filter(|&(step, at)| model.kernels[step].branches()[at].fault == Fault::Own)
+            .collect();
+        let part = 1.0 / (own.len() as f64 * runs.len() as f64);
+        for (step, at) in own {
+            let outcome = usize::from(run.outcome);
+            let amount = |o: usize| part * (f64::from(o == outcome) - f64::from(o == 0));
+            add(&mut shares, source(model, step, at), amount);
         }
     }
     shares.sort_by_key(|share| share.source);
     shares
+}
+
+fn source(model: &Model, step: usize, branch: usize) -> Source {
+    let event = model.kernels[step].branches()[branch].event;
+    Source { step, event: Event::all()[usize::from(event)] }
 }
 
 fn add(shares: &mut Vec<Share>, source: Source, amount: impl Fn(usize) -> f64) {

@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub mod check;
 mod import;
+mod inject;
 mod models;
 mod progress;
 mod run;
@@ -30,6 +31,7 @@ pub const WRONG_USE: u8 = 2;
     about = "Follow a retrieval miss through an agent pipeline to the wrong action it causes",
     after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml
+  knockon inject scenarios/renewal_desk.yaml --step find_contract
   knockon check scenarios/*.yaml
   knockon import cuad path/to/CUAD_v1 --out scenarios/cuad
   knockon models pull all-MiniLM-L6-v2
@@ -45,6 +47,7 @@ struct Args {
 enum Command {
     Run(run::Args),
     Trace(trace::Args),
+    Inject(inject::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Run(args) => run::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Inject(args) => inject::run(args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::cascade::told;
 use crate::cascade::trace::Trace;
 use crate::compile::search::Open;
 use crate::report::{otlp, who_and_when};
-use crate::run::{Watch, told};
 use crate::scenario::Scenario;
+use crate::solve::Watch;
 use crate::whole_file;
 
 /// How runs are written down.

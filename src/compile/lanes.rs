@@ -1,15 +1,24 @@
 //! Which runs are carried forward for a task past the cap: its trials, and "what if" for some of them.
 
+use super::mark;
 use crate::kernel::monte_carlo::Lane;
-use crate::kernel::{Do, rng};
+use crate::kernel::{BREAK, Do, rng};
 use crate::scenario::{Step, StepKind};
+use crate::step::{Event, MissKind};
 
 /// Trials of a task past the cap in which interventions are played as well. More would cost memory: each
 /// brings some thirty runs.
 pub const WHAT_IF_TRIALS: u32 = 1000;
 
+/// Trials of a task past the cap into which single errors are injected: each brings a run for every way
+/// to err at every step.
+pub const INJECTED_TRIALS: u32 = 300;
+
 /// Most steps of which every combination is mended.
 const COMBINED: usize = 10;
+
+/// The ways in which a reading goes wrong with the evidence in hand.
+pub const READING_ERRORS: [Event; 3] = [Event::Misread, Event::Distracted, Event::Fabricated];
 
 /// Whether a step can make errors of its own; the others only pass on what they get.
 pub fn can_err(step: &Step) -> bool {
@@ -61,6 +70,38 @@ pub fn mended(trial: u32, steps: usize, errs: &[usize]) -> Vec<Lane> {
         lanes.extend((a..errs.len()).map(|b| lane(&|place| place == a || place == b)));
     }
     lanes
+}
+
+/// Every single error in an otherwise clean run: for the first [`INJECTED_TRIALS`] each way to err of each
+/// of the steps, the others mended.
+pub fn injected(trials: u32, steps: &[Step], misses: &[usize]) -> Vec<Lane> {
+    let ways = |at: usize| match steps[at].kind {
+        StepKind::Retrieve(_) if misses.contains(&at) => {
+            MissKind::ALL.map(|kind| Do::Detour(mark(kind))).to_vec()
+        }
+        StepKind::Read { .. } => READING_ERRORS
+            .map(|event| Do::Only(event.code()))
+            .into_iter()
+            .chain([Do::Detour(BREAK)])
+            .collect(),
+        _ => Vec::new(),
+    };
+    let mut lanes = Vec::new();
+    for at in 0..steps.len() {
+        for what in ways(at) {
+            let what = clean_but(steps.len(), at, what);
+            let lane = |trial| Lane { trial, what: what.clone() };
+            lanes.extend((0..trials.min(INJECTED_TRIALS)).map(lane));
+        }
+    }
+    lanes
+}
+
+/// `what` at one step, the others mended.
+pub fn clean_but(steps: usize, step: usize, what: Do) -> Box<[Do]> {
+    let mut all = vec![Do::Repair; steps];
+    all[step] = what;
+    all.into()
 }
 
 /// `what` at one step, nothing elsewhere.

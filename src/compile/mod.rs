@@ -84,7 +84,8 @@ pub enum Question {
     Run,
     /// What happens where every retrieve step hands on the gold passages, and only those.
     Gold,
-    /// What a miss of each kind at these steps would do.
+    /// What a miss of each kind at these steps would do, or one reading error anywhere, in an otherwise
+    /// clean run.
     Misses(Vec<usize>),
     /// One trial, whatever is mended in it.
     Trial(u32),
@@ -268,10 +269,13 @@ impl Room<'_> {
                 let errs: Vec<usize> =
                     (0..steps).filter(|&s| lanes::can_err(&self.scenario.steps[s])).collect();
                 let seed = lanes::key(simulation.seed, &draft.task.id);
-                let lanes = match self.question {
+                let mut lanes = match self.question {
                     Question::Trial(trial) => lanes::mended(*trial, steps, &errs),
                     _ => lanes::what_if(simulation.trials, seed, steps, &errs),
                 };
+                if let Question::Misses(at) = self.question {
+                    lanes.extend(lanes::injected(simulation.trials, &self.scenario.steps, at));
+                }
                 let mut walk = Walk::new(lanes, steps);
                 for done in 0..=step {
                     walk.advance(done, &draft.kernels[done], key(done));

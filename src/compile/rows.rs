@@ -227,8 +227,12 @@ impl Room<'_> {
         for (kind, asks) in &plan.misses {
             let branches = asks.iter().zip(&plan.right).zip(&retrieve.queries);
             let branches: Vec<Branching> = branches
-                .map(|((best, rest), query)| {
+                .filter_map(|((best, rest), query)| {
                     let best = ranking(found, best).first().map(|hit| hit.passage);
+                    // BM25 brings nothing that has no word of the query: then there is no such miss.
+                    if best.is_none() && *kind != MissKind::Empty {
+                        return None;
+                    }
                     let gold = &draft.oracle.gold[step];
                     let others = ranking(found, rest).iter().map(|hit| hit.passage);
                     let others = others.filter(|&p| !gold.contains(&p) && Some(p) != best);
@@ -237,9 +241,12 @@ impl Room<'_> {
                         _ => best.into_iter().chain(others).take(retrieval.top_k).collect(),
                     };
                     let output = Some(Output::Context(context));
-                    Branching::new(output, Event::OwnMiss(*kind), query.weight)
+                    Some(Branching::new(output, Event::OwnMiss(*kind), query.weight))
                 })
                 .collect();
+            if branches.is_empty() {
+                continue;
+            }
             let branches = self.branches(draft, step, branches);
             draft.kernels[step].push_detour(mark(*kind), branches);
         }

@@ -4,7 +4,7 @@
 //! input tokens, and in a row the branches that the step can take, each with its probability, its
 //! output token and what it means for the outcome of the run. [`exact`] carries the distribution
 //! over the [`trellis`] of live outputs; [`monte_carlo`] samples the same kernels; [`paths`] tells
-//! the ways to fail apart.
+//! the ways to fail apart, and [`carry()`] lets runs remember their way.
 //!
 //! A row may have detours: other distributions that an intervention ([`Do`]) puts in its place. They
 //! weigh nothing unless somebody asks "what if".
@@ -13,6 +13,7 @@
 //! (seed, task, trial, step), so any run can be computed again from its inputs. Tokens are plain
 //! numbers here: what they stand for is known to `compile` alone.
 
+mod carry;
 pub mod exact;
 mod intervene;
 pub mod monte_carlo;
@@ -21,6 +22,7 @@ pub mod rng;
 mod rows;
 pub mod trellis;
 
+pub use carry::carry;
 pub use intervene::Do;
 pub use rows::{Kernel, KernelBuilder};
 

@@ -3,6 +3,7 @@
 //! Nothing here computes a statistic.
 
 pub mod csv;
+pub mod injection;
 pub mod manifest;
 pub mod otlp;
 pub mod story;

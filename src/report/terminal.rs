@@ -3,7 +3,6 @@
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use crate::run::Record;
-use crate::run::record::{ArmRecord, ShareRecord};
 use crate::step::Outcome;
 
 fn percent(p: f64) -> String {
@@ -93,7 +92,10 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
             Cell::new(quality(|q| q.recall_at_k)),
             Cell::new(quality(|q| q.ndcg_at_10)),
             Cell::new(percent(1.0 - s.independent_success)),
-            Cell::new(main_cause(arm).unwrap_or_else(|| "-".to_owned())),
+            Cell::new(s.main_cause.as_ref().map_or_else(
+                || "-".to_owned(),
+                |(step, event, share)| format!("{step} {}, {:.0}%", event.name(), 100.0 * share),
+            )),
         ];
         table.add_row(row.into_iter().take(count));
     }
@@ -103,16 +105,6 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
         }
     }
     table
-}
-
-/// The own error with the largest share of the failures.
-fn main_cause(arm: &ArmRecord) -> Option<String> {
-    let larger = |a: &&ShareRecord, b: &&ShareRecord| {
-        // Of equal ones the first.
-        a.share.total_cmp(&b.share).then(std::cmp::Ordering::Greater)
-    };
-    let cause = arm.causes.iter().filter(|cause| cause.share > 0.0).max_by(larger)?;
-    Some(format!("{} {}, {:.0}%", cause.step, cause.event.name(), 100.0 * cause.share))
 }
 
 /// What the table's columns mean, and on what the figures rest.

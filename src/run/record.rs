@@ -58,6 +58,8 @@ pub struct Summary {
     /// The kind with the most misses in failing runs, and how many there are of it per run: a run can
     /// have one at several steps, so this is no probability.
     pub commonest_miss: Option<(MissKind, f64)>,
+    /// The own error with the largest share of the failures, and that share.
+    pub main_cause: Option<(String, Event, f64)>,
     /// P(success) if steps failed independently: the product over steps of P(right output, given right
     /// inputs).
     pub independent_success: f64,

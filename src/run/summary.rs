@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Ran;
 use super::record::{
-    ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, TaskRecord,
+    ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
+    TaskRecord,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::why::Answers;
@@ -156,12 +157,21 @@ fn summary(
         quality: mean_quality(&tally.steps),
         worst_step: largest(worst).map(|(s, p)| (scenario.steps[s].id.clone(), p)),
         commonest_miss: largest(kinds),
+        main_cause: main_cause(&why.shares),
         independent_success: why.independent_success,
         failure_with_own_miss: why.failure_with_own_miss,
         failure_with_induced_miss: why.failure_with_induced_miss,
         tasks: tally.tasks.len(),
         exact_tasks: tally.tasks.iter().filter(|t| matches!(t.ran, Ran::Exact { .. })).count(),
     })
+}
+
+/// The cause of the largest positive share; of equal ones the first.
+fn main_cause(causes: &[ShareRecord]) -> Option<(String, Event, f64)> {
+    let positive = causes.iter().filter(|cause| cause.share > 0.0);
+    let largest =
+        positive.reduce(|best, next| if next.share > best.share { next } else { best })?;
+    Some((largest.step.clone(), largest.event, largest.share))
 }
 
 fn mean_quality(steps: &[StepTally]) -> Option<Quality> {

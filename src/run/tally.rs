@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use super::record::{Quality, TaskRecord};
-use super::{QUALITY_DEPTH, Solved};
 use crate::kernel::OUTCOMES;
 use crate::retrieve::metrics::Judgements;
 use crate::scenario::Scenario;
+use crate::solve::{QUALITY_DEPTH, Solved};
 use crate::step::{Event, MissKind, Output, State};
 
 /// By outcome.

@@ -5,7 +5,7 @@ use crate::run::record::{PathEvent, Record};
 use crate::step::{Event, Outcome};
 
 /// An event as one word: induced misses apart from own ones.
-fn event(event: Event) -> String {
+pub fn event(event: Event) -> String {
     match event {
         Event::InducedMiss(kind) => format!("induced_{}", kind.name()),
         other => other.name().to_owned(),

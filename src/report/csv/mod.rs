@@ -21,26 +21,26 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
 }
 
 /// A cell: empty for what cannot be told.
-fn number(value: Option<f64>) -> String {
+pub(super) fn number(value: Option<f64>) -> String {
     // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero. What is
     // infinite prints as `inf`, which spreadsheets keep as text and data frames read as a number.
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
-fn p(value: f64) -> String {
+pub(super) fn p(value: f64) -> String {
     number(Some(value))
 }
 
 /// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
 /// formula is quoted (OWASP, "CSV injection").
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     match value.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{value}"),
         _ => value.to_owned(),
     }
 }
 
-fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
+pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
@@ -93,6 +93,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_failure_with_miss_there",
         "commonest_miss",
         "failing_misses_per_run",
+        "main_cause_step",
+        "main_cause",
+        "main_cause_share",
     ];
     let row = |(at, arm): (usize, &ArmRecord)| {
         let s = &arm.summary;
@@ -125,6 +128,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
             number(s.worst_step.as_ref().map(|(_, p)| *p)),
             s.commonest_miss.map_or_else(String::new, |(kind, _)| kind.name().to_owned()),
             number(s.commonest_miss.map(|(_, p)| p)),
+            s.main_cause.as_ref().map_or_else(String::new, |(step, ..)| text(step)),
+            s.main_cause.as_ref().map_or_else(String::new, |(_, event, _)| causes::event(*event)),
+            number(s.main_cause.as_ref().map(|(.., share)| *share)),
         ]);
         row
     };

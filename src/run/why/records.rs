@@ -1,139 +1,26 @@
-//! Why runs fail: causes, importance, paths, cut sets and propagation, from solved tasks to the record.
+//! From the answers of single tasks to the rows of a report.
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
-
-use super::record::{CutRecord, EdgeRecord, Importance, PathEvent, PathRecord, ShareRecord};
-use super::{Ran, Solved};
+use super::Why;
 use crate::cascade::Source;
-use crate::cascade::cuts::{self, Cut};
 use crate::cascade::edges::Propagation;
-use crate::cascade::effect::{self, Effect};
-use crate::cascade::paths::{self, Path};
-use crate::cascade::replays::Replays;
-use crate::cascade::shapley::{self, Share};
-use crate::kernel::exact::Flow;
-use crate::kernel::{Fault, OUTCOMES, exact, failing};
+use crate::cascade::effect::Effect;
+use crate::kernel::{OUTCOMES, failing};
+use crate::run::Solved;
+use crate::run::record::{CutRecord, EdgeRecord, Importance, PathEvent, PathRecord, ShareRecord};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::step::{Event, Outcome};
+use crate::step::Outcome;
 
 /// Rows of `paths.csv` for one arm; what is beyond them is summed up in one more.
-pub const PATHS: usize = 100;
+const PATHS: usize = 100;
 
-/// Why one task fails.
-struct Why {
-    effects: Vec<Option<Effect>>,
-    shares: Vec<Share>,
-    paths: Vec<Path>,
-    cuts: Vec<Cut>,
-    /// By step: P(it errs, by itself or because of its input).
-    errs: Vec<f64>,
-    /// P(failure, and an own miss in the run), and the same for an induced one.
-    with_own_miss: f64,
-    with_induced_miss: f64,
-}
+/// Probabilities below this are rounding.
+const ROUNDING: f64 = 1e-12;
 
-/// One arm's answers.
-pub struct Answers {
-    /// By step; `None` for steps that cannot err.
-    pub importance: Vec<Option<Importance>>,
-    pub shares: Vec<ShareRecord>,
-    pub paths: Vec<PathRecord>,
-    pub cuts: Vec<CutRecord>,
-    pub edges: Vec<EdgeRecord>,
-    pub independent_success: f64,
-    /// P(failure, and an own miss in the run), and the same for an induced one.
-    pub failure_with_own_miss: f64,
-    pub failure_with_induced_miss: f64,
-}
-
-fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
-    let compiled = &solved.compiled;
-    let model = &compiled.model;
-    let err = |(kernel, masses): (&crate::kernel::Kernel, &Vec<[f64; OUTCOMES]>)| {
-        let branches = kernel.branches().iter().zip(masses);
-        let faulty = branches.filter(|(branch, _)| branch.fault != Fault::None);
-        faulty.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
-    };
-    let errs = model.kernels.iter().zip(&solved.masses.steps).map(err).collect();
-    let exactly = match solved.ran {
-        Ran::Exact { .. } => Flow::plain(model).zip(shapley::exact(model)),
-        Ran::Sampled | Ran::SampledPastCap => None,
-    };
-    let own = |e: Event| matches!(e, Event::OwnMiss(_));
-    let induced = |e: Event| matches!(e, Event::InducedMiss(_));
-    let cuts = cuts::minimal(model);
-    match exactly {
-        Some((flow, shares)) => {
-            let events = Event::all();
-            let failure = solved.masses.failure();
-            let with = |counts: fn(Event) -> bool| {
-                let without = exact::joint(model, |_, b| !counts(events[usize::from(b.event)]));
-                without.map_or(0.0, |outcomes| (failure - failing(&outcomes)).max(0.0))
-            };
-            Why {
-                effects: effect::exact(scenario, &flow),
-                shares,
-                paths: paths::exact(compiled, &flow),
-                cuts,
-                errs,
-                with_own_miss: with(own),
-                with_induced_miss: with(induced),
-            }
-        }
-        None => {
-            let replays = Replays::new(scenario, compiled, &scenario.tasks.tasks[task].id);
-            let paths = paths::sampled(compiled, &replays);
-            let with = |counts: fn(Event) -> bool| {
-                let has = |path: &&Path| path.events.iter().any(|e| counts(e.event));
-                paths.iter().filter(has).map(|path| path.p).sum()
-            };
-            Why {
-                effects: effect::sampled(scenario, &replays),
-                shares: shapley::sampled(model, &replays, &solved.masses.outcomes),
-                with_own_miss: with(own),
-                with_induced_miss: with(induced),
-                paths,
-                cuts,
-                errs,
-            }
-        }
-    }
-}
-
-/// Answers for one arm; `solved` by task.
-pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers> {
-    let whys: Vec<Why> =
-        solved.par_iter().enumerate().map(|(task, solved)| why(scenario, task, solved)).collect();
-    let tasks = &scenario.tasks.tasks;
-    let total: f64 = tasks.iter().map(|task| task.weight).sum();
-    let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
-    let outcomes = mean(&weights, solved.iter().map(|s| &s.masses.outcomes));
-    let failure = failing(&outcomes);
-
-    let mut propagation = Propagation::new(scenario);
-    for (solved, &weight) in solved.iter().zip(&weights) {
-        propagation.add(&solved.compiled, &solved.masses, weight);
-    }
-    let with_miss =
-        |of: fn(&Why) -> f64| whys.iter().zip(&weights).map(|(why, weight)| of(why) * weight).sum();
-    Ok(Answers {
-        importance: (0..scenario.steps.len())
-            .map(|step| importance(&whys, &weights, failure, step))
-            .collect(),
-        shares: shares(scenario, &whys, &weights, failure)?,
-        paths: path_records(scenario, solved, &whys, &weights, failure),
-        cuts: cut_records(scenario, solved, &whys),
-        edges: edge_records(scenario, &propagation),
-        independent_success: propagation.independent_success(),
-        failure_with_own_miss: with_miss(|why| why.with_own_miss),
-        failure_with_induced_miss: with_miss(|why| why.with_induced_miss),
-    })
-}
-
-fn mean<'a>(
+/// The mean over tasks of their distributions over outcomes; weights sum to one.
+pub fn mean<'a>(
     weights: &[f64],
     outcomes: impl Iterator<Item = &'a [f64; OUTCOMES]>,
 ) -> [f64; OUTCOMES] {
@@ -144,7 +31,8 @@ fn mean<'a>(
     sum
 }
 
-fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> Option<Importance> {
+/// What setting a step right, or wrong, does to failures; `None` for a step that cannot err.
+pub fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> Option<Importance> {
     let effects: Option<Vec<Effect>> = whys.iter().map(|why| why.effects[step]).collect();
     let effects = effects?;
     let right = failing(&mean(weights, effects.iter().map(|e| &e.right)));
@@ -166,10 +54,8 @@ fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> Optio
     })
 }
 
-/// Probabilities below this are rounding.
-const ROUNDING: f64 = 1e-12;
-
-fn shares(
+/// Shapley shares over all tasks, in the order of the steps.
+pub fn shares(
     scenario: &Scenario,
     whys: &[Why],
     weights: &[f64],
@@ -199,7 +85,8 @@ fn shares(
 /// What makes two paths of different tasks the same: events, wrong labels, right labels, outcome.
 type Way = (Vec<Source>, Vec<usize>, Vec<(usize, String)>, String, Outcome);
 
-fn path_records(
+/// The most probable ways to fail over all tasks, and the rest in one row.
+pub fn paths(
     scenario: &Scenario,
     solved: &[Solved],
     whys: &[Why],
@@ -268,7 +155,8 @@ fn path_records(
     records
 }
 
-fn cut_records(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutRecord> {
+/// The minimal cut sets of every task.
+pub fn cuts(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutRecord> {
     let mut records = Vec::new();
     for (task, why) in whys.iter().enumerate() {
         let failure = solved[task].masses.failure();
@@ -290,7 +178,8 @@ fn cut_records(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutR
     records
 }
 
-fn edge_records(scenario: &Scenario, propagation: &Propagation) -> Vec<EdgeRecord> {
+/// What goes along each edge.
+pub fn edges(scenario: &Scenario, propagation: &Propagation) -> Vec<EdgeRecord> {
     let records = propagation.edges.iter().map(|edge| {
         let given = |p: f64| (edge.alone > ROUNDING).then(|| p / edge.alone);
         EdgeRecord {

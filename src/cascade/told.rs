@@ -1,15 +1,16 @@
-//! Single runs of a scenario, told.
+//! The failing runs of a scenario, told.
 
 use anyhow::Context;
 
-use super::{Watch, depth, solve};
-use crate::cascade::sample::{self, Pick};
-use crate::cascade::tell::{Case, tell};
-use crate::cascade::trace::Trace;
+use super::runs::depth;
+use super::sample::{self, Pick};
+use super::tell::{Case, tell};
+use super::trace::Trace;
 use crate::compile::search::{Open, Searches};
 use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
+use crate::solve::{Watch, solve};
 
 /// Up to `limit` failing runs of each of these arms, by arm, task and trial; see [`sample::failing`].
 ///
@@ -17,7 +18,7 @@ use crate::scenario::Scenario;
 /// compiled anew for each trial, alone.
 ///
 /// # Errors
-/// As [`super::run`].
+/// As [`crate::run::run`].
 pub fn failures(
     scenario: &Scenario,
     arms: &[usize],

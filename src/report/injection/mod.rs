@@ -1,0 +1,102 @@
+//! What injected errors do: a table for people, CSV and JSON for machines.
+
+mod table;
+
+use serde_json::Value as Json;
+
+use super::csv::{self, number, p};
+use crate::cascade::inject::{Effect, Most, Record, Why};
+use crate::step::Outcome;
+
+pub use table::text;
+
+/// One row an error.
+pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut header: Vec<String> =
+        ["arm", "step", "kind", "tasks", "tasks_affected", "tasks_sampled", "share_affected"]
+            .map(str::to_owned)
+            .into();
+    header.extend(Why::ALL.map(|why| format!("tasks_{}", why.name())));
+    header.push("p_failure".to_owned());
+    header.extend(Outcome::ALL.map(|outcome| format!("p_{}", outcome.name())));
+    header.extend(
+        [
+            "p_right_there",
+            "depth_mean",
+            "depth_max",
+            "breadth_mean",
+            "breadth_max",
+            "stops_most",
+            "p_stops_most",
+            "absorbs_most",
+            "p_absorbs_most",
+            "right_action",
+            "likeliest_wrong_action",
+            "p_likeliest_wrong_action",
+        ]
+        .map(str::to_owned),
+    );
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows = record.injections.iter().map(|injection| {
+        let not = |why| injection.not.iter().find(|n| n.why == why).map_or(0, |n| n.tasks);
+        let effect = injection.effect.as_ref();
+        let step = |of: fn(&Effect) -> &Option<Most>| {
+            let found = effect.and_then(|e| of(e).as_ref());
+            let name = found.map_or_else(String::new, |most| csv::text(&most.name));
+            [name, number(found.map(|most| most.p))]
+        };
+        let mut row = vec![
+            csv::text(&record.arm),
+            csv::text(&injection.step),
+            injection.kind.to_owned(),
+            record.tasks.to_string(),
+            injection.tasks.to_string(),
+            injection.sampled.to_string(),
+            p(injection.share),
+        ];
+        row.extend(Why::ALL.map(|why| not(why).to_string()));
+        row.push(number(effect.map(|e| e.failure)));
+        row.extend(Outcome::ALL.map(|o| number(effect.map(|e| e.outcomes[o as usize]))));
+        row.push(number(effect.map(|e| e.right_there)));
+        let whole = |n: Option<usize>| n.map_or_else(String::new, |n| n.to_string());
+        row.extend([
+            number(effect.map(|e| e.depth.mean)),
+            whole(effect.map(|e| e.depth.max)),
+            number(effect.map(|e| e.breadth.mean)),
+            whole(effect.map(|e| e.breadth.max)),
+        ]);
+        row.extend(step(|e| &e.flags_most));
+        row.extend(step(|e| &e.absorbs_most));
+        let action = effect.and_then(|e| e.actions.first());
+        row.extend([
+            action.map_or_else(String::new, |a| csv::text(&a.right)),
+            action.map_or_else(String::new, |a| csv::text(&a.instead)),
+            number(action.map(|a| a.p)),
+        ]);
+        row
+    });
+    csv::table(&header, rows.collect())
+}
+
+/// Everything.
+pub fn json(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_value(record)?;
+    round(&mut json);
+    let mut bytes = serde_json::to_vec_pretty(&json)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Six decimals, as in the CSV.
+fn round(json: &mut Json) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(round),
+        Json::Object(fields) => fields.values_mut().for_each(round),
+        Json::Number(number) if number.is_f64() => {
+            if let Some(value) = number.as_f64() {
+                *json = Json::from((value * 1e6).round() / 1e6 + 0.0);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,225 @@
+//! What an injected error does, for people.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use crate::cascade::inject::{Effect, InjectionRecord, Most, NotRecord, Record};
+use crate::step::Outcome;
+
+/// One row an error; a single one in detail.
+pub fn text(record: &Record) -> String {
+    let blocks = match record.injections.as_slice() {
+        [single] => detail(record, single),
+        many => overview(record, many),
+    };
+    blocks.join("\n")
+}
+
+fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
+    let mut table = plain(&[
+        "step",
+        "kind",
+        "tasks",
+        "failure",
+        "likeliest failure",
+        "absorbed",
+        "depth",
+        "breadth",
+        "stops most",
+        "absorbs most",
+    ]);
+    let mut nowhere = Vec::new();
+    for injection in injections {
+        let Some(effect) = &injection.effect else {
+            let why = reasons(injection);
+            nowhere.push(format!("  {} {}: {why}", injection.step, injection.kind));
+            continue;
+        };
+        table.add_row([
+            injection.step.clone(),
+            injection.kind.to_owned(),
+            injection.tasks.to_string(),
+            percent(effect.failure),
+            most(&effect.likeliest_failure),
+            percent(effect.absorbed),
+            format!("{:.2}", effect.depth.mean),
+            format!("{:.2}", effect.breadth.mean),
+            most(&effect.flags_most),
+            most(&effect.absorbs_most),
+        ]);
+    }
+    align_right(&mut table, &[2, 3, 5, 6, 7]);
+    let mut blocks = vec![format!(
+        "{}, arm {}: one error in otherwise clean runs of {} tasks",
+        record.scenario, record.arm, record.tasks
+    )];
+    if table.row_count() > 0 {
+        blocks.push(table.to_string());
+        blocks.push(LEGEND.to_owned());
+        blocks.extend(sampled(injections));
+    }
+    if !nowhere.is_empty() {
+        blocks.push("Took effect on no task, so nothing can be said of:".to_owned());
+        blocks.extend(nowhere);
+    }
+    blocks
+}
+
+const LEGEND: &str = "\
+tasks: on how many the error can happen; all else is given that it did. absorbed: the run ends correct.
+depth: longest chain of wrong or missing outputs, in edges. breadth: further outputs wrong or missing, the
+amplification of the error; both on average. stops most, absorbs most: the step at which most runs stop, and
+the one that most often puts out what is right on an input that is not.";
+
+fn detail(record: &Record, injection: &InjectionRecord) -> Vec<String> {
+    let mut blocks = vec![format!(
+        "{}, arm {}: {} at {} in otherwise clean runs",
+        record.scenario, record.arm, injection.kind, injection.step
+    )];
+    let not = reasons(injection);
+    let not = if not.is_empty() { not } else { format!("; not: {not}") };
+    blocks.push(format!(
+        "Took effect on {} of {} tasks ({} of the weight){not}",
+        injection.tasks,
+        record.tasks,
+        percent(injection.share)
+    ));
+    let Some(effect) = &injection.effect else {
+        blocks.push("Nothing can be said of what it would do.".to_owned());
+        return blocks;
+    };
+    blocks.extend(sampled(std::slice::from_ref(injection)));
+    blocks.push(String::new());
+    blocks.push(ends(effect));
+    blocks.push(String::new());
+    blocks.push(steps(effect).to_string());
+    if !effect.edges.is_empty() {
+        blocks.push(String::new());
+        blocks.push(edges(effect).to_string());
+    }
+    if !effect.actions.is_empty() {
+        blocks.push(String::new());
+        blocks.push(actions(effect).to_string());
+    }
+    blocks.push(String::new());
+    blocks.push(DETAIL_LEGEND.to_owned());
+    blocks
+}
+
+const DETAIL_LEGEND: &str = "\
+All of it given that the error took effect. absorbs: right although an input is wrong or missing. passes on: the
+output is wrong or missing, given that only this input is. of those due: among runs that should end in that.";
+
+/// How the runs end, and how far the error goes.
+fn ends(effect: &Effect) -> String {
+    let failures = Outcome::ALL.iter().zip(effect.outcomes).skip(1).filter(|(_, p)| *p > 0.0);
+    let failures: Vec<String> = failures.map(|(o, p)| named(o.name(), p)).collect();
+    let of = if failures.is_empty() { String::new() } else { format!(": {}", failures.join(", ")) };
+    let mut text = format!(
+        "failure {}{of}\nabsorbed {}\ndepth {:.2} on average, {} at most; breadth (amplification) {:.2} on average, {} at most",
+        percent(effect.failure),
+        percent(effect.absorbed),
+        effect.depth.mean,
+        effect.depth.max,
+        effect.breadth.mean,
+        effect.breadth.max
+    );
+    if effect.right_there > 0.0 {
+        let right = percent(effect.right_there);
+        text.push_str(&format!("\nright there all the same, by luck: {right}"));
+    }
+    text
+}
+
+fn steps(effect: &Effect) -> Table {
+    let mut table =
+        plain(&["step", "wrong", "missing", "right", "not reached", "absorbs", "what happens"]);
+    for step in &effect.steps {
+        let events: Vec<String> = step.events.iter().map(|(e, p)| named(e, *p)).collect();
+        table.add_row([
+            step.step.clone(),
+            percent(step.wrong),
+            percent(step.missing),
+            percent(step.right),
+            percent(step.not_reached),
+            percent(step.absorbs),
+            if events.is_empty() { "-".to_owned() } else { events.join(", ") },
+        ]);
+    }
+    align_right(&mut table, &[1, 2, 3, 4, 5]);
+    table
+}
+
+fn edges(effect: &Effect) -> Table {
+    let mut table = plain(&["from", "to", "only input off", "passes on"]);
+    for edge in &effect.edges {
+        table.add_row([
+            edge.parent.clone(),
+            edge.child.clone(),
+            percent(edge.alone),
+            edge.propagation.map_or_else(|| "-".to_owned(), percent),
+        ]);
+    }
+    align_right(&mut table, &[2, 3]);
+    table
+}
+
+/// Wrong labels that a table shows; JSON has all.
+const ACTIONS: usize = 8;
+
+fn actions(effect: &Effect) -> Table {
+    let mut table = plain(&["act", "due", "done instead", "share", "of those due"]);
+    for action in effect.actions.iter().take(ACTIONS) {
+        table.add_row([
+            action.step.clone(),
+            action.right.clone(),
+            action.instead.clone(),
+            percent(action.p),
+            percent(action.p_given_right),
+        ]);
+    }
+    align_right(&mut table, &[3, 4]);
+    table
+}
+
+/// Why an error took no effect, and on how many tasks.
+fn reasons(injection: &InjectionRecord) -> String {
+    let reason = |not: &NotRecord| match not.tasks {
+        0 => format!("{} on part of what its runs bring", not.why.name()),
+        tasks => format!("{} {tasks}", not.why.name()),
+    };
+    injection.not.iter().map(reason).collect::<Vec<_>>().join(", ")
+}
+
+fn sampled(injections: &[InjectionRecord]) -> Option<String> {
+    let sampled = injections.iter().map(|i| i.sampled).max().filter(|n| *n > 0)?;
+    Some(format!("Sampled on up to {sampled} tasks, exact on the others."))
+}
+
+fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    table.set_header(header.iter().map(Cell::new));
+    table
+}
+
+fn align_right(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn percent(p: f64) -> String {
+    format!("{:.1}%", 100.0 * p)
+}
+
+fn named(name: &str, p: f64) -> String {
+    format!("{name} {}", percent(p))
+}
+
+fn most(entry: &Option<Most>) -> String {
+    entry.as_ref().map_or_else(|| "-".to_owned(), |most| named(&most.name, most.p))
+}

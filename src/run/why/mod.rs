@@ -1,0 +1,129 @@
+//! Why runs fail: causes, importance, paths, cut sets and propagation, from solved tasks to the record.
+
+use rayon::prelude::*;
+
+use super::record::{CutRecord, EdgeRecord, Importance, PathRecord, ShareRecord};
+use super::{Ran, Solved};
+use crate::cascade::cuts::{self, Cut};
+use crate::cascade::edges::Propagation;
+use crate::cascade::effect::{self, Effect};
+use crate::cascade::paths::{self, Path};
+use crate::cascade::replays::Replays;
+use crate::cascade::shapley::{self, Share};
+use crate::kernel::exact::Flow;
+use crate::kernel::{Fault, OUTCOMES, exact, failing};
+use crate::scenario::Scenario;
+use crate::step::Event;
+
+mod records;
+
+/// Why one task fails.
+struct Why {
+    effects: Vec<Option<Effect>>,
+    shares: Vec<Share>,
+    paths: Vec<Path>,
+    cuts: Vec<Cut>,
+    /// By step: P(it errs, by itself or because of its input).
+    errs: Vec<f64>,
+    /// P(failure, and an own miss in the run), and the same for an induced one.
+    with_own_miss: f64,
+    with_induced_miss: f64,
+}
+
+/// One arm's answers.
+pub struct Answers {
+    /// By step; `None` for steps that cannot err.
+    pub importance: Vec<Option<Importance>>,
+    pub shares: Vec<ShareRecord>,
+    pub paths: Vec<PathRecord>,
+    pub cuts: Vec<CutRecord>,
+    pub edges: Vec<EdgeRecord>,
+    pub independent_success: f64,
+    /// P(failure, and an own miss in the run), and the same for an induced one.
+    pub failure_with_own_miss: f64,
+    pub failure_with_induced_miss: f64,
+}
+
+fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
+    let compiled = &solved.compiled;
+    let model = &compiled.model;
+    let err = |(kernel, masses): (&crate::kernel::Kernel, &Vec<[f64; OUTCOMES]>)| {
+        let branches = kernel.branches().iter().zip(masses);
+        let faulty = branches.filter(|(branch, _)| branch.fault != Fault::None);
+        faulty.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
+    };
+    let errs = model.kernels.iter().zip(&solved.masses.steps).map(err).collect();
+    let exactly = match solved.ran {
+        Ran::Exact { .. } => Flow::plain(model).zip(shapley::exact(model)),
+        Ran::Sampled | Ran::SampledPastCap => None,
+    };
+    let own = |e: Event| matches!(e, Event::OwnMiss(_));
+    let induced = |e: Event| matches!(e, Event::InducedMiss(_));
+    let cuts = cuts::minimal(model);
+    match exactly {
+        Some((flow, shares)) => {
+            let events = Event::all();
+            let failure = solved.masses.failure();
+            let with = |counts: fn(Event) -> bool| {
+                let without = exact::joint(model, |_, b| !counts(events[usize::from(b.event)]));
+                without.map_or(0.0, |outcomes| (failure - failing(&outcomes)).max(0.0))
+            };
+            Why {
+                effects: effect::exact(scenario, &flow),
+                shares,
+                paths: paths::exact(compiled, &flow),
+                cuts,
+                errs,
+                with_own_miss: with(own),
+                with_induced_miss: with(induced),
+            }
+        }
+        None => {
+            let replays = Replays::new(scenario, compiled, &scenario.tasks.tasks[task].id);
+            let paths = paths::sampled(compiled, &replays);
+            let with = |counts: fn(Event) -> bool| {
+                let has = |path: &&Path| path.events.iter().any(|e| counts(e.event));
+                paths.iter().filter(has).map(|path| path.p).sum()
+            };
+            Why {
+                effects: effect::sampled(scenario, &replays),
+                shares: shapley::sampled(model, &replays, &solved.masses.outcomes),
+                with_own_miss: with(own),
+                with_induced_miss: with(induced),
+                paths,
+                cuts,
+                errs,
+            }
+        }
+    }
+}
+
+/// Answers for one arm; `solved` by task.
+pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers> {
+    let whys: Vec<Why> =
+        solved.par_iter().enumerate().map(|(task, solved)| why(scenario, task, solved)).collect();
+    let tasks = &scenario.tasks.tasks;
+    let total: f64 = tasks.iter().map(|task| task.weight).sum();
+    let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
+    let outcomes = records::mean(&weights, solved.iter().map(|s| &s.masses.outcomes));
+    let failure = failing(&outcomes);
+
+    let mut propagation = Propagation::new(scenario);
+    for (solved, &weight) in solved.iter().zip(&weights) {
+        propagation.add(&solved.compiled, &solved.masses, weight);
+    }
+    let with_miss =
+        |of: fn(&Why) -> f64| whys.iter().zip(&weights).map(|(why, weight)| of(why) * weight).sum();
+    Ok(Answers {
+        importance: (0..scenario.steps.len())
+            .map(|step| records::importance(&whys, &weights, failure, step))
+            .collect(),
+        shares: records::shares(scenario, &whys, &weights, failure)?,
+        paths: records::paths(scenario, solved, &whys, &weights, failure),
+        cuts: records::cuts(scenario, solved, &whys),
+        edges: records::edges(scenario, &propagation),
+        independent_success: propagation.independent_success(),
+        failure_with_own_miss: with_miss(|why| why.with_own_miss),
+        failure_with_induced_miss: with_miss(|why| why.with_induced_miss),
+    })
+}

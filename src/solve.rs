@@ -1,0 +1,103 @@
+//! One arm of a scenario: every task compiled and solved, exactly or by sampling.
+//!
+//! Progress is told to a [`Watch`], which the command line implements.
+
+use rayon::prelude::*;
+
+use crate::compile::search::Searches;
+use crate::compile::{Compiled, Question, compile};
+use crate::expr::CorpusIndex;
+use crate::kernel::{Masses, exact, monte_carlo, rng};
+use crate::scenario::{Arm, Method, Scenario};
+
+/// Told how a run goes on; every call may come before a long wait.
+pub trait Watch: crate::compile::search::Watch {
+    /// An arm begins; `steps` are compiled for it.
+    fn arm(&self, id: &str, steps: usize);
+    fn step_compiled(&self);
+    /// An arm's tasks are being solved.
+    fn solving(&self, tasks: usize);
+    fn task_solved(&self);
+}
+
+/// Says nothing.
+pub struct Quiet;
+
+impl crate::compile::search::Watch for Quiet {
+    fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
+        Box::new(|_| {})
+    }
+}
+
+impl Watch for Quiet {
+    fn arm(&self, _: &str, _: usize) {}
+    fn step_compiled(&self) {}
+    fn solving(&self, _: usize) {}
+    fn task_solved(&self) {}
+}
+
+/// How a task was solved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// Over this many joint states in the largest layer.
+    Exact { states: usize },
+    /// Asked for in the scenario.
+    Sampled,
+    /// More joint states than the cap allows.
+    SampledPastCap,
+}
+
+/// One compiled task, solved.
+pub struct Solved {
+    pub compiled: Compiled,
+    pub masses: Masses,
+    pub ran: Ran,
+}
+
+/// Ranks to which retrieval quality is judged whatever a step hands on.
+pub const QUALITY_DEPTH: usize = 10;
+
+/// How many passages each search has to bring for these arms.
+///
+/// Twice what is handed on: a miss is asked for as well, in which others take the place of gold.
+pub fn depth(arms: &[Arm]) -> usize {
+    let deepest = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k).max();
+    (2 * deepest.unwrap_or(0)).max(QUALITY_DEPTH)
+}
+
+/// Compiles and solves every task under one arm.
+pub fn solve(
+    scenario: &Scenario,
+    arm: usize,
+    indices: &[CorpusIndex],
+    searches: &mut Searches,
+    question: &Question,
+    watch: &dyn Watch,
+) -> anyhow::Result<Vec<Solved>> {
+    let tasks = &scenario.tasks.tasks;
+    let arm = &scenario.arms[arm];
+    watch.arm(&arm.id, scenario.steps.len());
+    let compiled = compile(scenario, arm, indices, searches, question, &|| watch.step_compiled())?;
+    watch.solving(tasks.len());
+    let simulation = &scenario.simulation;
+    let solve = |(task, compiled): (usize, Compiled)| {
+        let exactly = match simulation.method {
+            Method::MonteCarlo => None,
+            Method::Auto | Method::Exact => exact::infer(&compiled.model),
+        };
+        let (masses, ran) = match (exactly, compiled.states) {
+            (Some(masses), Some(states)) => (masses, Ran::Exact { states }),
+            (_, states) => {
+                let key = |step: &crate::scenario::Step| {
+                    rng::key(simulation.seed, &tasks[task].id, &step.id)
+                };
+                let keys: Vec<u64> = scenario.steps.iter().map(key).collect();
+                let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);
+                (masses, if states.is_some() { Ran::Sampled } else { Ran::SampledPastCap })
+            }
+        };
+        watch.task_solved();
+        Solved { compiled, masses, ran }
+    };
+    Ok(compiled.into_par_iter().enumerate().map(solve).collect())
+}
