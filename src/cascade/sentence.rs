@@ -151,7 +151,10 @@ fn match_of(value: &Value, words: &[String]) -> u8 {
             match (stated, year_stated) {
                 (true, _) => 3,
                 (false, true) => 1 + u8::from(words.iter().any(month_named)),
-                _ => 0,
+                // It may be worked out from a period instead.
+                _ => {
+                    u8::from(words.iter().any(|w| w.starts_with("year") || w.starts_with("anniv")))
+                }
             }
         }
         Value::Duration(period) => sure(units(*period).iter().any(|&(n, unit)| {

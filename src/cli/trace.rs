@@ -86,8 +86,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut stdout = std::io::stdout();
     if args.format == Format::Json {
         let (notes, traces): (Vec<String>, Vec<Trace>) = told.into_iter().unzip();
-        notes.iter().filter(|note| !note.is_empty()).for_each(|note| eprintln!("{note}"));
         let several = args.task.is_none();
+        if !several {
+            notes.iter().filter(|note| !note.is_empty()).for_each(|note| eprintln!("{note}"));
+        }
         stdout.write_all(story::json(&traces, several)?.as_bytes())?;
         return Ok(ExitCode::from(FINE));
     }

@@ -56,13 +56,13 @@ fn header(page: &mut Page, trace: &Trace) {
     );
     page.line(0, 2, &[(title, Paint::Bold)]);
     let right = trace.outcome == Outcome::Correct;
-    let mut end = vec![
-        (
-            format!("{} ", trace.outcome.name().replace('_', " ")),
-            if right { Paint::Right } else { Paint::Wrong },
-        ),
-        (format!("-> {}", trace.action), if right { Paint::Right } else { Paint::Wrong }),
-    ];
+    let outcome = trace.outcome.name().replace('_', " ");
+    // A run that stopped has no action to name.
+    let end = match trace.outcome {
+        Outcome::Stopped => outcome,
+        _ => format!("{outcome} -> {}", trace.action),
+    };
+    let mut end = vec![(end, if right { Paint::Right } else { Paint::Wrong })];
     if trace.action != trace.right_action {
         end.push((format!(", right: {}", trace.right_action), Paint::Right));
     }

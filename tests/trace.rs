@@ -1,0 +1,303 @@
+//! Runs told: their causes flip them, and what is said of them is what happened.
+
+use std::path::Path;
+
+use knockon::cascade::causes::{but_for, mended};
+use knockon::cascade::choose::Pick;
+use knockon::cascade::runs::{Runs, depth};
+use knockon::cascade::tell::keys;
+use knockon::cascade::trace::Trace;
+use knockon::compile::search::Searches;
+use knockon::compile::{Compiled, Question, compile};
+use knockon::expr::CorpusIndex;
+use knockon::kernel::Fault;
+use knockon::report::story;
+use knockon::run::{Models, Quiet};
+use knockon::scenario::{self, Scenario};
+use knockon::step::{Event, MissKind, Outcome};
+
+const TRIALS: u32 = 20;
+
+/// Each passage has a word of its own, so that BM25 finds it and no other.
+const PASSAGES: &str = r#"
+{"id":"k1","text":"Alpha. The fee is ten: 10 dollars.","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
+{"id":"k2","text":"Beta. It was made in 2020. The fee is 20 dollars.","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
+{"id":"p1","text":"delta","entity":"a","attribute":"price","facts":{"price":{"number":1}}}
+{"id":"p2","text":"epsilon","entity":"b","attribute":"price","facts":{"price":{"number":2}}}
+"#;
+
+/// One task, one arm; `reader` and `steps` in YAML.
+fn small(reader: &str, steps: &str) -> Scenario {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
+    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
+    let yaml = format!(
+        "version: 1
+name: small
+corpora: {{c: {{passages: passages.jsonl}}}}
+tasks: {{file: tasks.csv, fields: {{name: text}}}}
+embedders: {{bm25: {{kind: bm25}}}}
+embedder: bm25
+reader: {reader}
+steps:
+{steps}
+arms: [{{id: only}}]
+baseline: only
+simulation: {{method: auto, trials: 200}}
+"
+    );
+    let path = dir.path().join("small.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    load(&path)
+}
+
+fn load(path: &Path) -> Scenario {
+    scenario::load(path).unwrap_or_else(|m| panic!("{}", m.render(false)))
+}
+
+fn desk() -> Scenario {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk.yaml"))
+}
+
+/// Runs `look` on what the baseline compiles to for a question.
+fn compiled(scenario: &Scenario, question: &Question) -> Vec<Compiled> {
+    let models = Models::new(scenario, &Quiet, None);
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let mut searches = Searches::new(&open, &Quiet, depth(scenario));
+    let arm = &scenario.arms[scenario.baseline];
+    compile(scenario, arm, &indices, &mut searches, question, &|| {}).unwrap()
+}
+
+fn told(scenario: &Scenario, picks: &[Pick]) -> Vec<Trace> {
+    let models = Models::new(scenario, &Quiet, None);
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let mut searches = Searches::new(&open, &Quiet, depth(scenario));
+    let mut runs = Runs::new(scenario, scenario.baseline, &indices, &mut searches, &Quiet).unwrap();
+    picks.iter().map(|pick| runs.tell(pick).unwrap()).collect()
+}
+
+fn first_failing(scenario: &Scenario) -> Pick {
+    let all = compiled(scenario, &Question::Run);
+    let keys = keys(scenario, &scenario.tasks.tasks[0]);
+    let fails = |&trial: &u32| mended(&all[0].model, &keys, trial, &[]).unwrap().outcome != 0;
+    Pick { task: 0, trial: (0..200).find(fails).unwrap() }
+}
+
+/// Every subset of a set but itself.
+fn proper_subsets(set: &[usize]) -> Vec<Vec<usize>> {
+    let of = |mask: u32| {
+        let kept = set.iter().enumerate().filter(|(place, _)| mask >> place & 1 == 1);
+        kept.map(|(_, step)| *step).collect()
+    };
+    (0..(1 << set.len()) - 1).map(of).collect()
+}
+
+#[test]
+fn causes_flip_every_run_and_none_of_their_subsets_does() {
+    let scenario = desk();
+    let all = compiled(&scenario, &Question::Run);
+    assert!(all.len() >= 120);
+    let everything: Vec<usize> = (0..scenario.steps.len()).collect();
+    let (mut failing, mut several) = (0, 0);
+    for (task, compiled) in scenario.tasks.tasks.iter().zip(&all) {
+        let keys = keys(&scenario, task);
+        let ends =
+            |trial, set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
+        for trial in 0..TRIALS {
+            let causes = but_for(&compiled.model, &keys, trial);
+            assert_eq!(ends(trial, &everything), 0);
+            if ends(trial, &[]) == 0 {
+                assert!(causes.is_empty());
+                continue;
+            }
+            failing += 1;
+            assert!(!causes.is_empty(), "{} {trial}", task.id);
+            assert!(causes.is_sorted_by_key(|cause| (cause.len(), cause.clone())));
+            for cause in &causes {
+                several += usize::from(cause.len() > 1);
+                assert_eq!(ends(trial, cause), 0, "{} {trial} {cause:?}", task.id);
+                for subset in proper_subsets(cause) {
+                    assert_ne!(ends(trial, &subset), 0, "{} {trial} {cause:?}", task.id);
+                }
+            }
+        }
+    }
+    assert!(failing > 200 && several > 0, "{failing} failing, {several} larger");
+}
+
+#[test]
+fn no_minimal_set_is_left_out() {
+    // All sets of up to three steps, by brute force.
+    let scenario = desk();
+    let all = compiled(&scenario, &Question::Run);
+    let errs: Vec<usize> = (0..scenario.steps.len()).collect();
+    let mut sets: Vec<Vec<usize>> = Vec::new();
+    for size in 1..=3usize {
+        let of_size = (0u32..1 << errs.len()).filter(|mask| mask.count_ones() as usize == size);
+        let mut of_size: Vec<Vec<usize>> = of_size
+            .map(|mask| errs.iter().copied().filter(|step| mask >> step & 1 == 1).collect())
+            .collect();
+        of_size.sort();
+        sets.extend(of_size);
+    }
+    for (task, compiled) in scenario.tasks.tasks.iter().zip(&all).step_by(6) {
+        let keys = keys(&scenario, task);
+        for trial in 0..4 {
+            let ends = |set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
+            if ends(&[]) == 0 {
+                continue;
+            }
+            let mut minimal: Vec<Vec<usize>> = Vec::new();
+            for set in &sets {
+                let covered = minimal.iter().any(|m| m.iter().all(|step| set.contains(step)));
+                if !covered && ends(set) == 0 {
+                    minimal.push(set.clone());
+                }
+            }
+            let mut causes = but_for(&compiled.model, &keys, trial);
+            causes.retain(|cause| cause.len() <= 3);
+            assert_eq!(causes, minimal, "{} {trial}", task.id);
+        }
+    }
+}
+
+#[test]
+fn past_the_cap_the_causes_are_the_same() {
+    let mut scenario = desk();
+    scenario.tasks.tasks.truncate(12);
+    let exact = compiled(&scenario, &Question::Run);
+    scenario.simulation.max_states = 2;
+    for trial in 0..TRIALS {
+        let sampled = compiled(&scenario, &Question::Trial(trial));
+        for ((task, exact), sampled) in scenario.tasks.tasks.iter().zip(&exact).zip(&sampled) {
+            assert!(exact.model.trellis.is_some() && sampled.model.trellis.is_none());
+            let keys = keys(&scenario, task);
+            let causes = but_for(&exact.model, &keys, trial);
+            assert_eq!(but_for(&sampled.model, &keys, trial), causes, "{} {trial}", task.id);
+        }
+    }
+}
+
+#[test]
+fn a_run_is_told_alike_past_the_cap() {
+    let mut scenario = desk();
+    scenario.tasks.tasks.truncate(2);
+    scenario.simulation.trials = 50;
+    let picks: Vec<Pick> = (0..8).map(|trial| Pick { task: (trial % 2) as usize, trial }).collect();
+    let mut exact = told(&scenario, &picks);
+    scenario.simulation.max_states = 2;
+    let sampled = told(&scenario, &picks);
+    for (exact, sampled) in exact.iter_mut().zip(&sampled) {
+        // One is a probability, the other a share of the trials.
+        exact.p_failure = sampled.p_failure;
+    }
+    assert_eq!(exact, sampled);
+}
+
+const FIND: &str = r#"
+  - id: find
+    retrieve: {corpus: c, query: beta, gold: passage.id == "k1", top_k: 1}
+  - {id: fee, read: {from: find, field: fee}}
+"#;
+
+#[test]
+fn a_certain_miss_is_told_from_the_query_to_the_action() {
+    let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
+    let scenario = small("{preset: perfect, follow: 1}", &steps);
+    let trace = told(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    assert_eq!((trace.outcome, trace.p_failure), (Outcome::WrongAction, 1.0));
+    assert_eq!((trace.action.as_str(), trace.right_action.as_str()), ("refuse", "pay"));
+    assert_eq!((trace.causes.clone(), trace.root_cause()), (vec![vec![0]], Some(0)));
+    let find = &trace.steps[0];
+    let done = find.done.as_ref().unwrap();
+    assert_eq!((done.event, done.fault), (Event::OwnMiss(MissKind::Binding), Fault::Own));
+    let retrieval = find.retrieval.as_ref().unwrap();
+    assert_eq!((retrieval.query.as_str(), &retrieval.right_query), ("beta", &None));
+    assert_eq!((retrieval.documents[0].id.as_str(), retrieval.documents[0].rank), ("k2", Some(1)));
+    assert_eq!((retrieval.missed[0].id.as_str(), retrieval.missed[0].gold), ("k1", true));
+    let reading = trace.steps[1].reading.as_ref().unwrap();
+    let (from, gold) = (reading.from.as_ref().unwrap(), reading.gold.as_ref().unwrap());
+    assert_eq!((from.passage.as_str(), from.value.as_str()), ("k2", "20"));
+    assert_eq!(from.sentence, "The fee is 20 dollars.");
+    assert_eq!(gold.sentence, "The fee is ten: 10 dollars.");
+    let text = story::text(&trace, false, Some(80));
+    assert!(text.contains("MISS binding (own)"), "{text}");
+    assert!(text.contains("But for the miss at find the run would have been correct."), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn two_misses_each_enough_are_one_cause_together() {
+    // Each of two readings of 20 by itself makes the action wrong: both have to be mended.
+    let steps = format!(
+        "{FIND}
+  - id: again
+    retrieve: {{corpus: c, query: epsilon, gold: passage.id == \"p1\", top_k: 1}}
+  - {{id: price, read: {{from: again, field: price}}}}
+  - {{id: act, act: [{{if: fee == 10 && price == 1, do: pay}}, {{do: refuse}}]}}"
+    );
+    let scenario = small("{preset: perfect, follow: 1}", &steps);
+    let trace = told(&scenario, &[Pick { task: 0, trial: 3 }]).remove(0);
+    assert_eq!(trace.causes, [vec![0, 2]]);
+    let text = story::text(&trace, false, None);
+    let both = "But for both the miss at find and the miss at again together";
+    assert!(text.contains(both), "{text}");
+}
+
+#[test]
+fn either_of_two_errors_that_need_each_other_is_a_cause() {
+    let steps = format!(
+        "{FIND}
+  - id: again
+    retrieve: {{corpus: c, query: epsilon, gold: passage.id == \"p1\", top_k: 1}}
+  - {{id: price, read: {{from: again, field: price}}}}
+  - {{id: act, act: [{{if: fee == 10 || price == 1, do: pay}}, {{do: refuse}}]}}"
+    );
+    let scenario = small("{preset: perfect, follow: 1}", &steps);
+    let trace = told(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    assert_eq!(trace.causes, [vec![0], vec![2]]);
+}
+
+#[test]
+fn an_error_that_only_shows_once_the_first_is_mended_is_in_the_cause() {
+    // After the miss the reader abstains on the upper half of the draws; with gold in hand it misreads on
+    // the upper nine tenths. So wherever it abstained, both have to be mended.
+    let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
+    let scenario = small("{preset: perfect, follow: 0.5, misread: 0.9}", &steps);
+    let all = compiled(&scenario, &Question::Run);
+    let keys = keys(&scenario, &scenario.tasks.tasks[0]);
+    let causes: Vec<_> = (0..200).map(|trial| but_for(&all[0].model, &keys, trial)).collect();
+    assert!(causes.contains(&vec![vec![0, 1]]));
+    let Pick { task, .. } = first_failing(&scenario);
+    let trial = causes.iter().position(|c| *c == [vec![0, 1]]).unwrap() as u32;
+    let trace = told(&scenario, &[Pick { task, trial }]).remove(0);
+    let text = story::text(&trace, false, None);
+    assert!(text.contains("the error that would follow at fee"), "{text}");
+}
+
+#[test]
+fn a_correct_run_has_no_causes() {
+    let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
+    let scenario = small("{preset: perfect, follow: 1}", &steps.replace("beta", "alpha"));
+    let trace = told(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    assert_eq!((trace.outcome, trace.causes.len()), (Outcome::Correct, 0));
+    assert!(story::text(&trace, false, None).contains("The run ends correct."));
+}
+
+#[test]
+fn the_same_run_is_told_in_the_same_bytes() {
+    let mut scenario = desk();
+    scenario.tasks.tasks.truncate(3);
+    let picks = [first_failing(&scenario), Pick { task: 2, trial: 5 }];
+    let bytes = || {
+        let traces = told(&scenario, &picks);
+        let texts: String = traces.iter().map(|t| story::text(t, true, Some(90))).collect();
+        texts + &story::json(&traces, true).unwrap()
+    };
+    let once = bytes();
+    assert_eq!(once, bytes());
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    assert_eq!(once, alone.install(bytes));
+}
