@@ -22,6 +22,8 @@ fn random_model(seed: u64) -> Model {
     let parents: Vec<Vec<usize>> =
         (0..steps).map(|s| (0..s).filter(|_| rng.random_bool(0.5)).take(2).collect()).collect();
     let tokens: Vec<u32> = (0..steps).map(|_| rng.random_range(2..=4)).collect();
+    // In half of the models nothing fails unless a step errs.
+    let calm = rng.random_bool(0.5);
     let shape = Shape::new(parents.clone());
     let mut frontier = Frontier::default();
     let mut kernels = Vec::new();
@@ -33,7 +35,11 @@ fn random_model(seed: u64) -> Model {
             let right = rng.random_range(0..tokens[step]);
             let mut branch = |token: u32, fault, event| Branch {
                 token,
-                outcome: if rng.random_bool(0.4) { rng.random_range(0..5) } else { 0 },
+                outcome: if rng.random_bool(0.4) && !(calm && fault == Fault::None) {
+                    rng.random_range(0..5)
+                } else {
+                    0
+                },
                 event,
                 fault,
                 p: rng.random_range(0.05..1.0),
@@ -53,7 +59,8 @@ fn random_model(seed: u64) -> Model {
                 _ => {}
             }
             if rng.random_bool(0.2) {
-                row.push(Branch { token: STOP, outcome: 1, event: 0, fault: Fault::None, p: 0.3 });
+                let outcome = u8::from(!calm);
+                row.push(Branch { token: STOP, outcome, event: 0, fault: Fault::None, p: 0.3 });
             }
             let faulty = row.iter().any(|b| b.fault != Fault::None);
             kernel.push(&inputs, row);
@@ -247,7 +254,10 @@ proptest! {
             });
             failing(&slow) > 1e-12
         };
-        prop_assume!(!fails(&[]));
+        // A run that fails when clean has no cut sets to speak of.
+        if fails(&[]) {
+            return Ok(());
+        }
         let found: Vec<Vec<Source>> =
             cuts::minimal(&model).into_iter().map(|cut| cut.errors).collect();
         let mut expected: Vec<Vec<Source>> = Vec::new();
