@@ -19,9 +19,11 @@ pub mod inject;
 pub mod paths;
 pub mod replays;
 pub mod runs;
+pub mod sample;
 mod sentence;
 pub mod shapley;
 pub mod tell;
+pub mod told;
 pub mod trace;
 
 use crate::kernel::{Fault, Model};

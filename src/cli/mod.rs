@@ -15,6 +15,7 @@ mod run;
 pub mod schema;
 mod synth;
 mod trace;
+mod traces;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;

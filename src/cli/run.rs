@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, colour, report_folder};
+use super::{FINDING, FINE, WRONG_USE, colour, report_folder, traces};
 use crate::report;
 use crate::run;
 use crate::scenario::{self, Scenario};
@@ -16,9 +16,10 @@ use crate::whole_file;
 #[command(after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml
   knockon run scenarios/cuad_renewal.yaml --arms bm25,minilm --out /tmp/renewal
+  knockon run scenarios/renewal_desk.yaml --traces otlp,who-and-when --traces-limit 50
 
-Writes summary.csv, steps.csv, misses.csv, tasks.csv and manifest.json; reports/README.md explains
-every column.")]
+Writes summary.csv, steps.csv, misses.csv, tasks.csv and manifest.json, and with --traces single
+runs; reports/README.md explains every column.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -31,6 +32,8 @@ pub struct Args {
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
+    #[command(flatten)]
+    traces: traces::Options,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -52,9 +55,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let models = run::Models::new(&scenario, &bars, None);
     let result =
         run::run(&scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &bars);
+    let result = result.and_then(|record| {
+        let open = |embedder, corpus| models.open(embedder, corpus);
+        let again = || scenario::load(&args.file).map_err(|m| anyhow::anyhow!(m.render(false)));
+        Ok((record, args.traces.tell(&scenario, &arms, &open, &bars, &again)?))
+    });
     bars.clear();
-    let record = match result {
-        Ok(record) => record,
+    let (record, traces) = match result {
+        Ok(told) => told,
         Err(error) => {
             eprintln!("error: {}: {error:#}", args.file.display());
             return Ok(ExitCode::from(FINDING));
@@ -64,7 +72,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut files = report::csv::files(&record)?;
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints())?;
     files.push(("manifest.json", manifest));
+    files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     whole_file::write_all(&out, &files)?;
+    args.traces.write_folder(&out, &traces)?;
     // The width of the terminal; `None` where there is none, and then nothing is cut.
     let mut stdout = std::io::stdout();
     let width = comfy_table::Table::new().width().map(usize::from);

@@ -5,5 +5,8 @@
 pub mod csv;
 pub mod injection;
 pub mod manifest;
+pub mod otlp;
 pub mod story;
 pub mod terminal;
+pub mod who_and_when;
+mod words;

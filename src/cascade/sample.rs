@@ -1,0 +1,51 @@
+//! Which failing runs are told, where there are too many to tell them all.
+
+use rayon::prelude::*;
+
+use super::replays::Replays;
+use crate::compile::Compiled;
+use crate::kernel::rng;
+use crate::scenario::Scenario;
+use crate::step::Outcome;
+
+/// One run of one task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pick {
+    /// Index into the scenario's tasks.
+    pub task: usize,
+    pub trial: u32,
+}
+
+/// Up to `limit` failing runs of an arm, by task and trial; `tasks` holds those that can fail, by their
+/// index in the scenario.
+///
+/// All tasks play their first trial, then their second, and so on, and those that fail are kept until
+/// there are enough: a task is met as often as it fails, and a larger limit only adds runs. Within a trial
+/// tasks come in an order drawn from the seed, so that the last of them are not cut off in favour of
+/// the first. No more trials are played than the simulation has.
+pub fn failing(scenario: &Scenario, tasks: &[(usize, &Compiled)], limit: usize) -> Vec<Pick> {
+    let simulation = &scenario.simulation;
+    let id = |task: usize| scenario.tasks.tasks[task].id.as_str();
+    let mut order = tasks.to_vec();
+    // No step has this name: ids are identifiers.
+    order.sort_by_cached_key(|&(t, _)| (rng::key(simulation.seed, id(t), "(traces)"), t));
+    let plays: Vec<(usize, Replays)> = order
+        .into_iter()
+        .map(|(task, compiled)| (task, Replays::new(scenario, compiled, id(task))))
+        .collect();
+    let mut picks = Vec::new();
+    for trial in 0..simulation.trials {
+        if picks.len() >= limit || plays.is_empty() {
+            break;
+        }
+        let fails = |(task, replays): &(usize, Replays)| {
+            let run = replays.plain(trial)?;
+            (run.outcome != Outcome::Correct as u8).then_some(Pick { task: *task, trial })
+        };
+        let failed: Vec<Option<Pick>> = plays.par_iter().map(fails).collect();
+        picks.extend(failed.into_iter().flatten());
+    }
+    picks.truncate(limit);
+    picks.sort();
+    picks
+}

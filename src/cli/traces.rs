@@ -1,0 +1,90 @@
+//! The part of `knockon run` that writes single runs down.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::cascade::told;
+use crate::cascade::trace::Trace;
+use crate::compile::search::Open;
+use crate::report::{otlp, who_and_when};
+use crate::scenario::Scenario;
+use crate::solve::Watch;
+use crate::whole_file;
+
+/// How runs are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// traces.jsonl: OpenTelemetry traces, for any viewer that takes OTLP
+    Otlp,
+    /// who_and_when/: failure logs in the layout of the Who&When data set
+    WhoAndWhen,
+}
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Also write failing runs, with the root cause of each; several formats separated by commas
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
+    traces: Vec<Format>,
+    /// At most this many failing runs an arm
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "traces")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    traces_limit: u32,
+}
+
+impl Options {
+    /// The name of the folder with one file a run.
+    const FOLDER: &str = "who_and_when";
+
+    /// The failing runs of these arms, told; none where none are asked for. See [`told::failures`].
+    pub fn tell(
+        &self,
+        scenario: &Scenario,
+        arms: &[usize],
+        open: &Open,
+        watch: &dyn Watch,
+        again: &dyn Fn() -> anyhow::Result<Scenario>,
+    ) -> anyhow::Result<Vec<Trace>> {
+        if self.traces.is_empty() {
+            return Ok(Vec::new());
+        }
+        told::failures(scenario, arms, self.traces_limit as usize, open, watch, again)
+    }
+
+    /// The bytes of `traces.jsonl`, where it is asked for.
+    pub fn jsonl(&self, scenario: &Scenario, traces: &[Trace]) -> Option<Vec<u8>> {
+        let reader = |id: &str| {
+            let arm = scenario.arms.iter().find(|arm| arm.id == id);
+            arm.map_or("", |arm| arm.reader.preset.as_str())
+        };
+        self.traces.contains(&Format::Otlp).then(|| otlp::lines(traces, reader))
+    }
+
+    /// Writes the folder below `out`, where it is asked for; its other logs, of earlier runs, go.
+    pub fn write_folder(&self, out: &Path, traces: &[Trace]) -> anyhow::Result<()> {
+        if !self.traces.contains(&Format::WhoAndWhen) {
+            return Ok(());
+        }
+        let folder = out.join(Options::FOLDER);
+        let files = who_and_when::files(traces)?;
+        let named: Vec<(&str, &Vec<u8>)> =
+            files.iter().map(|(n, bytes)| (n.as_str(), bytes)).collect();
+        whole_file::write_all(&folder, &named)?;
+        let kept: BTreeSet<&str> = named.iter().map(|(name, _)| *name).collect();
+        clear(&folder, &kept).with_context(|| format!("cannot clear {}", folder.display()))
+    }
+}
+
+/// Removes the JSON files of a folder that are not among `kept`.
+fn clear(folder: &Path, kept: &BTreeSet<&str>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let old = name.to_str().is_some_and(|n| n.ends_with(".json") && !kept.contains(n));
+        if old && entry.file_type()?.is_file() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! The JSON of OTLP: attributes, identifiers, times.
+//!
+//! Protobuf's JSON mapping with OTLP's exceptions: identifiers are lower-case hex, enums are numbers,
+//! and 64-bit integers are strings. See
+//! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
+
+use serde_json::{Value as Json, json};
+
+/// Attributes in the order in which they are set.
+#[derive(Default)]
+pub struct Attributes(Vec<Json>);
+
+impl Attributes {
+    pub fn text(&mut self, key: &str, value: &str) {
+        self.set(key, json!({"stringValue": value}));
+    }
+
+    /// Sets nothing for `None`.
+    pub fn text_if(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    /// As JSON text, which is how conventions put structured values on spans.
+    pub fn json(&mut self, key: &str, value: &Json) {
+        self.text(key, &value.to_string());
+    }
+
+    pub fn flag(&mut self, key: &str, value: bool) {
+        self.set(key, json!({"boolValue": value}));
+    }
+
+    pub fn whole(&mut self, key: &str, value: u64) {
+        self.set(key, json!({"intValue": value.to_string()}));
+    }
+
+    /// Rounded to six decimals; sets nothing for what JSON cannot hold.
+    pub fn number(&mut self, key: &str, value: f64) {
+        if value.is_finite() {
+            self.set(key, json!({"doubleValue": six_decimals(value)}));
+        }
+    }
+
+    pub fn texts(&mut self, key: &str, values: &[String]) {
+        let values: Vec<Json> = values.iter().map(|v| json!({"stringValue": v})).collect();
+        self.set(key, json!({"arrayValue": {"values": values}}));
+    }
+
+    fn set(&mut self, key: &str, value: Json) {
+        self.0.push(json!({"key": key, "value": value}));
+    }
+
+    pub fn finish(self) -> Json {
+        Json::Array(self.0)
+    }
+}
+
+/// Finer than any interval here; `+ 0.0` drops the sign of a negative zero.
+pub fn six_decimals(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6 + 0.0
+}
+
+/// `N` bytes in lower-case hex that depend on all of `parts`, and are never all zero: OTLP takes
+/// that for "no identifier".
+pub fn id<const N: usize>(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut bytes = [0; N];
+    hasher.finalize_xof().fill(&mut bytes);
+    bytes[N - 1] |= 1;
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Nanoseconds as OTLP writes them, from milliseconds since 2000-01-01 00:00 UTC.
+pub fn time(milliseconds: u64) -> String {
+    const Y2000: u64 = 946_684_800_000;
+    format!("{}000000", Y2000 + milliseconds)
+}

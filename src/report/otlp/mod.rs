@@ -1,0 +1,148 @@
+//! `traces.jsonl`: runs as OpenTelemetry traces, for any viewer that takes OTLP.
+//!
+//! One line a run, each an `ExportTraceServiceRequest` in OTLP's JSON: the layout of OpenTelemetry's
+//! file exporter, and the body of a POST to `/v1/traces`. A run is one trace: a root span of kind AGENT
+//! and below it a span a step, linked to the spans of the steps that it reads from.
+//!
+//! Names are those of OpenTelemetry's GenAI conventions as of [`SCHEMA`], the last version before they
+//! moved to a repository of their own, and of OpenInference; what neither has a name for begins with
+//! `knockon.`. Nothing is there that the simulator does not know: no token counts, no model behind the
+//! reader (`knockon.reader` names the preset that stands for one). It has no clock either: run number n
+//! of a file begins n seconds after 2000-01-01, and a step takes a millisecond.
+
+mod encode;
+mod step;
+
+use serde_json::{Value as Json, json};
+
+use self::encode::{Attributes, id, time};
+use super::words;
+use crate::cascade::trace::Trace;
+use crate::step::Outcome;
+
+/// The version of OpenTelemetry's conventions that the names are taken from.
+pub const SCHEMA: &str = "https://opentelemetry.io/schemas/1.41.0";
+
+/// What to make of the times, for who looks at a trace alone.
+const CLOCK: &str = "none: runs begin a second apart from 2000-01-01, a step takes a millisecond";
+
+/// `SPAN_KIND_INTERNAL`.
+const INTERNAL: u8 = 1;
+/// `STATUS_CODE_ERROR`.
+const ERROR: u8 = 2;
+
+/// The file's bytes. `reader` gives the reader preset of an arm.
+pub fn lines<'a>(traces: &[Trace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (number, trace) in traces.iter().enumerate() {
+        let begin = number as u64 * 1000;
+        bytes.extend(request(trace, reader(&trace.arm), begin).to_string().bytes());
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
+/// One run as an `ExportTraceServiceRequest`; `begin`: milliseconds since 2000-01-01.
+fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
+    let ids = Ids::new(trace);
+    let mut spans = vec![root(trace, &ids, begin)];
+    spans
+        .extend((0..trace.steps.len()).filter_map(|at| step::span(trace, at, &ids, reader, begin)));
+    let mut resource = Attributes::default();
+    resource.text("service.name", "knockon");
+    resource.text("service.version", env!("CARGO_PKG_VERSION"));
+    // Viewers that sort traces into projects put a scenario's into one.
+    resource.text("openinference.project.name", &trace.scenario);
+    json!({"resourceSpans": [{
+        "resource": {"attributes": resource.finish()},
+        "scopeSpans": [{
+            "scope": {"name": "knockon", "version": env!("CARGO_PKG_VERSION")},
+            "spans": spans,
+            "schemaUrl": SCHEMA,
+        }],
+        "schemaUrl": SCHEMA,
+    }]})
+}
+
+/// The identifiers of a trace and its spans: functions of scenario, arm, task, trial and step.
+struct Ids {
+    trace: String,
+    root: String,
+    steps: Vec<String>,
+}
+
+impl Ids {
+    fn new(trace: &Trace) -> Ids {
+        let trial = trace.trial.to_string();
+        let run = [trace.scenario.as_str(), &trace.arm, &trace.task, &trial];
+        let span = |step: &str| id::<8>(&[run[0], run[1], run[2], run[3], step]);
+        Ids {
+            trace: id::<16>(&run),
+            // No step has this name: ids are identifiers.
+            root: span("(run)"),
+            steps: trace.steps.iter().map(|s| span(&s.step)).collect(),
+        }
+    }
+}
+
+fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
+    let mut attributes = Attributes::default();
+    attributes.text("openinference.span.kind", "AGENT");
+    attributes.text("gen_ai.operation.name", "invoke_agent");
+    attributes.text("gen_ai.provider.name", "knockon");
+    attributes.text("gen_ai.agent.name", &trace.scenario);
+    let fields = trace.fields.iter().map(|(name, value)| (name.clone(), json!(value)));
+    attributes.json("input.value", &Json::Object(fields.collect()));
+    attributes.text("input.mime_type", "application/json");
+    attributes.text("output.value", &trace.action);
+    attributes.text("output.mime_type", "text/plain");
+    attributes.flag("knockon.simulated", true);
+    attributes.text("knockon.clock", CLOCK);
+    attributes.text("knockon.scenario", &trace.scenario);
+    attributes.text("knockon.arm", &trace.arm);
+    attributes.text("knockon.task", &trace.task);
+    attributes.text("knockon.unit", &trace.unit);
+    attributes.whole("knockon.trial", trace.trial.into());
+    attributes.text("knockon.outcome", trace.outcome.name());
+    attributes.text("knockon.action", &trace.action);
+    attributes.text("knockon.right_action", &trace.right_action);
+    attributes.number("knockon.p_failure", trace.p_failure);
+    if let Some(cause) = trace.root_cause().and_then(|at| trace.steps.get(at)) {
+        attributes.text("knockon.root_cause.step", &cause.step);
+        attributes.text_if("knockon.root_cause.event", cause.done.as_ref().map(|d| d.event.name()));
+    }
+    if !trace.causes.is_empty() {
+        attributes.texts("knockon.causes", &causes(trace));
+    }
+    let status = if trace.outcome == Outcome::Correct {
+        json!({})
+    } else {
+        attributes.text("error.type", trace.outcome.name());
+        json!({"message": message(trace), "code": ERROR})
+    };
+    json!({
+        "traceId": ids.trace,
+        "spanId": ids.root,
+        "name": format!("invoke_agent {}", trace.scenario),
+        "kind": INTERNAL,
+        "startTimeUnixNano": time(begin),
+        "endTimeUnixNano": time(begin + trace.steps.len() as u64),
+        "attributes": attributes.finish(),
+        "status": status,
+    })
+}
+
+/// Each smallest set of steps that explains the failure, apart by `+`.
+fn causes(trace: &Trace) -> Vec<String> {
+    let name = |&at: &usize| trace.steps.get(at).map_or("?", |s| s.step.as_str());
+    trace.causes.iter().map(|set| set.iter().map(name).collect::<Vec<_>>().join("+")).collect()
+}
+
+fn message(trace: &Trace) -> String {
+    let end = words::end(trace);
+    let cause = trace.root_cause().and_then(|at| trace.steps.get(at));
+    match cause.and_then(|step| Some((step, words::what_went_wrong(step)?))) {
+        Some((step, told)) => format!("{end} Root cause {}: {told}", step.step),
+        None => end,
+    }
+}

@@ -1,0 +1,199 @@
+//! The span of one step.
+
+use serde_json::{Value as Json, json};
+
+use super::encode::{Attributes, six_decimals, time};
+use super::{ERROR, INTERNAL, Ids};
+use crate::cascade::trace::{Document, ReadingTrace, RetrievalTrace, StepTrace, Trace};
+use crate::kernel::Fault;
+use crate::report::words;
+use crate::step::{Event, MissKind, State};
+
+/// `SPAN_KIND_CLIENT`: what the conventions ask for where a model or an index would be called.
+const CLIENT: u8 = 3;
+
+/// The span of the step at `at`; `None` for one that a stop kept from being taken.
+pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Option<Json> {
+    let step = &trace.steps[at];
+    let done = step.done.as_ref()?;
+    let mut attributes = Attributes::default();
+    let idle = matches!(done.event, Event::Skipped | Event::Stopped);
+    let operation = match (step.kind, &step.retrieval, &step.reading) {
+        ("retrieve", Some(retrieval), _) if !idle => {
+            retrieve(&mut attributes, retrieval);
+            Some("retrieval")
+        }
+        ("read", _, Some(reading)) if !idle => {
+            read(&mut attributes, trace, step, reading, reader);
+            Some("chat")
+        }
+        ("lookup" | "compute" | "act", ..) if !idle => {
+            tool(&mut attributes, trace, step);
+            Some("execute_tool")
+        }
+        // Its turn came, and nothing was called.
+        _ => {
+            attributes.text("openinference.span.kind", "CHAIN");
+            None
+        }
+    };
+    attributes.text_if("gen_ai.operation.name", operation);
+    attributes.text_if("output.value", done.output.as_deref());
+    attributes.flag("knockon.simulated", true);
+    attributes.text("knockon.step", &step.step);
+    attributes.text("knockon.step.kind", step.kind);
+    attributes.text("knockon.event", done.event.name());
+    attributes.text("knockon.fault", fault(done.fault));
+    attributes.text("knockon.state", state(done.state));
+    attributes.text_if("knockon.right_output", step.right.as_deref());
+    if trace.root_cause() == Some(at) {
+        attributes.flag("knockon.root_cause", true);
+    }
+    let status = match words::what_went_wrong(step) {
+        Some(told) => {
+            attributes.text("error.type", done.event.name());
+            json!({"message": told, "code": ERROR})
+        }
+        None => json!({}),
+    };
+    Some(json!({
+        "traceId": ids.trace,
+        "spanId": ids.steps[at],
+        "parentSpanId": ids.root,
+        "name": operation.map_or(step.step.clone(), |operation| format!("{operation} {}", step.step)),
+        "kind": if matches!(operation, Some("retrieval" | "chat")) { CLIENT } else { INTERNAL },
+        "startTimeUnixNano": time(begin + at as u64),
+        "endTimeUnixNano": time(begin + at as u64 + 1),
+        "attributes": attributes.finish(),
+        "links": links(trace, step, ids),
+        "status": status,
+    }))
+}
+
+/// To the spans of the steps whose outputs this one takes in: a span has one parent, a step may have
+/// several.
+fn links(trace: &Trace, step: &StepTrace, ids: &Ids) -> Vec<Json> {
+    let link = |parent: &StepTrace, at: usize| {
+        let mut attributes = Attributes::default();
+        attributes.text("knockon.step", &parent.step);
+        json!({"traceId": ids.trace, "spanId": ids.steps[at], "attributes": attributes.finish()})
+    };
+    parents(trace, step).map(|(at, parent)| link(parent, at)).collect()
+}
+
+fn parents<'a>(
+    trace: &'a Trace,
+    step: &'a StepTrace,
+) -> impl Iterator<Item = (usize, &'a StepTrace)> {
+    step.parents.iter().filter_map(|&at| Some((at, trace.steps.get(at)?)))
+}
+
+fn retrieve(attributes: &mut Attributes, retrieval: &RetrievalTrace) {
+    attributes.text("openinference.span.kind", "RETRIEVER");
+    attributes.text("gen_ai.data_source.id", &retrieval.corpus);
+    attributes.text("gen_ai.request.model", &retrieval.embedder);
+    // A double by the conventions.
+    attributes.number("gen_ai.request.top_k", retrieval.top_k as f64);
+    attributes.text("gen_ai.retrieval.query.text", &retrieval.query);
+    let scored = retrieval.documents.iter().filter_map(|d| Some((&d.id, score(d)?)));
+    let scored = scored.map(|(id, score)| json!({"id": id, "score": score}));
+    attributes.json("gen_ai.retrieval.documents", &scored.collect());
+    attributes.text("input.value", &retrieval.query);
+    attributes.text("input.mime_type", "text/plain");
+    for (place, document) in retrieval.documents.iter().enumerate() {
+        let key = |name: &str| format!("retrieval.documents.{place}.document.{name}");
+        attributes.text(&key("id"), &document.id);
+        attributes.text(&key("content"), &document.text);
+        if let Some(score) = score(document) {
+            attributes.number(&key("score"), score);
+        }
+        attributes.json(&key("metadata"), &metadata(document));
+    }
+    attributes.text_if("knockon.retrieval.entity", retrieval.entity.as_deref());
+    attributes.text_if("knockon.retrieval.right_query", retrieval.right_query.as_deref());
+    if !retrieval.missed.is_empty() {
+        let missed = retrieval.missed.iter().map(|d| {
+            let mut told = metadata(d);
+            told["id"] = json!(d.id);
+            told["score"] = json!(score(d));
+            told
+        });
+        attributes.json("knockon.retrieval.missed", &missed.collect());
+    }
+}
+
+fn score(document: &Document) -> Option<f64> {
+    let score = f64::from(document.score?);
+    score.is_finite().then(|| six_decimals(score))
+}
+
+fn metadata(document: &Document) -> Json {
+    json!({
+        "rank": document.rank,
+        "gold": document.gold,
+        "entity": document.entity,
+        "attribute": document.attribute,
+        "variant": document.variant.map(|v| MissKind::from(v).name()),
+    })
+}
+
+fn read(
+    attributes: &mut Attributes,
+    trace: &Trace,
+    step: &StepTrace,
+    reading: &ReadingTrace,
+    reader: &str,
+) {
+    attributes.text("openinference.span.kind", "LLM");
+    attributes.text("gen_ai.provider.name", "knockon");
+    attributes.text("knockon.reader", reader);
+    let documents = parents(trace, step).filter_map(|(_, parent)| parent.retrieval.as_ref());
+    let passages: Vec<&str> = documents.flat_map(|r| &r.documents).map(|d| d.id.as_str()).collect();
+    attributes.json("input.value", &json!({"field": reading.field, "passages": passages}));
+    attributes.text("input.mime_type", "application/json");
+    attributes.text("knockon.reading.field", &reading.field);
+    for (which, evidence) in [("from", &reading.from), ("gold", &reading.gold)] {
+        if let Some(evidence) = evidence {
+            let key = |name: &str| format!("knockon.reading.{which}.{name}");
+            attributes.text(&key("passage"), &evidence.passage);
+            attributes.text_if(&key("entity"), evidence.entity.as_deref());
+            attributes.text(&key("value"), &evidence.value);
+            attributes.text(&key("sentence"), &evidence.sentence);
+        }
+    }
+}
+
+fn tool(attributes: &mut Attributes, trace: &Trace, step: &StepTrace) {
+    attributes.text("openinference.span.kind", "TOOL");
+    attributes.text("gen_ai.tool.name", &step.step);
+    attributes.text("tool.name", &step.step);
+    // The conventions' three types: what queries data, what acts on the world, and the rest.
+    let kind = match step.kind {
+        "lookup" => "datastore",
+        "act" => "extension",
+        _ => "function",
+    };
+    attributes.text("gen_ai.tool.type", kind);
+    let outputs = parents(trace, step).map(|(_, parent)| {
+        let output = parent.done.as_ref().and_then(|done| done.output.clone());
+        (parent.step.clone(), json!(output))
+    });
+    attributes.json("input.value", &Json::Object(outputs.collect()));
+    attributes.text("input.mime_type", "application/json");
+}
+
+fn fault(fault: Fault) -> &'static str {
+    match fault {
+        Fault::None => "none",
+        Fault::Own => "own",
+        Fault::Induced => "induced",
+    }
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Correct => "correct",
+        State::Wrong => "wrong",
+        State::Missing => "missing",
+    }
+}

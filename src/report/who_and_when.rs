@@ -1,0 +1,200 @@
+//! `who_and_when/`: failing runs in the layout of the Who&When data set, one file a run.
+//!
+//! Who&When (Zhang et al. 2025, "Which Agent Causes Task Failures and When?", arXiv 2505.00212) holds
+//! failure logs of agent systems with the agent and the step that people blame. Here both come from
+//! replaying the run with steps mended, so they are known. A file has the keys of that data set's
+//! Algorithm-Generated part: `history` is the log as the agents saw it, without a word on what was right;
+//! `mistake_agent` is the step at fault, and `mistake_step` its place in `history`, from 0, as text.
+//! What the data set has no key for stands under `knockon`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+use super::words;
+use crate::cascade::trace::{Document, RetrievalTrace, StepTrace, Trace};
+use crate::step::{Event, State};
+
+/// The files, as name and content; a run without a root cause has none.
+pub fn files(traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut taken = BTreeSet::new();
+    let mut files = Vec::new();
+    for trace in traces {
+        let Some(told) = file(trace) else {
+            continue;
+        };
+        let mut bytes = serde_json::to_vec_pretty(&told)?;
+        bytes.push(b'\n');
+        files.push((name(trace, &mut taken), bytes));
+    }
+    Ok(files)
+}
+
+/// Arm, task and trial, in characters that no file system and no shell minds. Where that changes the
+/// name, or it differs from another in case alone, a hash keeps it apart.
+fn name(trace: &Trace, taken: &mut BTreeSet<String>) -> String {
+    const LONGEST: usize = 120;
+    let raw = format!("{}.{}.{}", trace.arm, trace.task, trace.trial);
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let mut name: String = raw.chars().map(safe).take(LONGEST).collect();
+    if name != raw || taken.contains(&name.to_ascii_lowercase()) {
+        let hash = blake3::hash(raw.as_bytes()).to_hex();
+        name = format!("{name}-{}", &hash[..16]);
+    }
+    taken.insert(name.to_ascii_lowercase());
+    format!("{name}.json")
+}
+
+fn file(trace: &Trace) -> Option<Json> {
+    let root = trace.root_cause()?;
+    let blamed = trace.steps.get(root)?;
+    let question = question(trace);
+    let mut history = vec![json!({"content": question, "name": "user", "role": "user"})];
+    let mut mistake_step = None;
+    for (at, step) in trace.steps.iter().enumerate() {
+        if let Some(content) = entry(trace, step) {
+            if at == root {
+                mistake_step = Some(history.len());
+            }
+            history.push(json!({"content": content, "name": step.step, "role": "assistant"}));
+        }
+    }
+    let prompts = trace.steps.iter().map(|s| (s.step.clone(), json!(prompt(s))));
+    Some(json!({
+        "is_correct": false,
+        "question": question,
+        "question_ID": trace.task,
+        "level": trace.causes.first().map_or(0, Vec::len).to_string(),
+        "ground_truth": trace.right_action,
+        "history": history,
+        "mistake_agent": blamed.step,
+        "mistake_step": mistake_step?.to_string(),
+        "mistake_reason": reason(trace, blamed),
+        "system_prompt": Json::Object(prompts.collect()),
+        "knockon": {
+            "version": env!("CARGO_PKG_VERSION"),
+            "scenario": trace.scenario,
+            "arm": trace.arm,
+            "task": trace.task,
+            "unit": trace.unit,
+            "trial": trace.trial,
+            "outcome": trace.outcome.name(),
+            "action": trace.action,
+            "event": blamed.done.as_ref().map(|done| done.event.name()),
+            "causes": causes(trace),
+        },
+    }))
+}
+
+fn question(trace: &Trace) -> String {
+    let fields: Vec<String> =
+        trace.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    format!("Decide the right action for this case. {}.", fields.join("; "))
+}
+
+/// Which step does what, in the words of an instruction.
+fn prompt(step: &StepTrace) -> String {
+    match (step.kind, &step.retrieval, &step.reading) {
+        (_, Some(retrieval), _) => format!(
+            "Search the corpus '{}' and hand on what fits best: {} at most.",
+            retrieval.corpus,
+            words::passages(retrieval.top_k)
+        ),
+        (_, _, Some(reading)) => {
+            format!("Read '{}' from the passages that you are handed.", reading.field)
+        }
+        ("retrieve", ..) => "Search a corpus and hand on the passages that fit best.".to_owned(),
+        ("read", ..) => "Read a field from the passages that you are handed.".to_owned(),
+        ("lookup", ..) => "Look a value up in a table.".to_owned(),
+        ("compute", ..) => "Compute a value from what other steps found.".to_owned(),
+        _ => "Choose the action by the rules.".to_owned(),
+    }
+}
+
+/// What a step did, as its agent would log it; `None` for one that was not taken.
+fn entry(trace: &Trace, step: &StepTrace) -> Option<String> {
+    let done = step.done.as_ref()?;
+    if done.event == Event::Skipped {
+        return Some("There is nothing for me to do in this case.".to_owned());
+    }
+    let Some(output) = &done.output else {
+        return Some("I stop here: an input that I need is missing.".to_owned());
+    };
+    let missing = done.state == State::Missing;
+    let told = match (step.kind, &step.retrieval, &step.reading) {
+        (_, Some(retrieval), _) => search(retrieval),
+        (_, _, Some(reading)) if missing => {
+            format!("{}: the passages do not state it", reading.field)
+        }
+        (_, _, Some(reading)) => match &reading.from {
+            Some(from) => format!("{}: {output} (from {})", reading.field, from.passage),
+            None => format!("{}: {output}", reading.field),
+        },
+        ("act", ..) => format!("Action: {output}"),
+        _ => {
+            let parents = step.parents.iter().filter_map(|&at| trace.steps.get(at));
+            let inputs = parents.filter_map(|parent| {
+                Some(format!("{} = {}", parent.step, parent.done.as_ref()?.output.as_ref()?))
+            });
+            let inputs: Vec<String> = inputs.collect();
+            match inputs.is_empty() {
+                true => format!("{}: {output}", step.step),
+                false => format!("{}: {output} (given {})", step.step, inputs.join(", ")),
+            }
+        }
+    };
+    Some(told)
+}
+
+fn search(retrieval: &RetrievalTrace) -> String {
+    let among = match &retrieval.entity {
+        Some(entity) => format!(", among the passages of {entity} only"),
+        None => String::new(),
+    };
+    let passage =
+        |(place, d): (usize, &Document)| format!("\n\n[{}] {}\n{}", place + 1, d.id, d.text);
+    let found: String = retrieval.documents.iter().enumerate().map(passage).collect();
+    format!(
+        "I searched '{}'{among} for \"{}\" and hand on {}.{found}",
+        retrieval.corpus,
+        retrieval.query,
+        words::passages(retrieval.documents.len())
+    )
+}
+
+/// What went wrong at the step to blame, what came of it, and whether others share the blame.
+fn reason(trace: &Trace, blamed: &StepTrace) -> String {
+    let told = words::what_went_wrong(blamed)
+        .unwrap_or_else(|| "Its output led the run astray.".to_owned());
+    let end = words::end(trace);
+    let shared = match trace.causes.first() {
+        Some(set) if set.len() > 1 => format!(
+            "No single step explains that: it takes mending {} together; the earliest of them is \
+             named here.",
+            listed(trace, set)
+        ),
+        _ => format!("Had {} not erred, the run would have ended right.", blamed.step),
+    };
+    let others = trace.causes.len().saturating_sub(1);
+    let also = match others {
+        0 => String::new(),
+        1 => format!(" Mending {} would do as well.", listed(trace, &trace.causes[1])),
+        _ => format!(" Mending any of {others} other sets of steps would do as well."),
+    };
+    format!("{told} {end} {shared}{also}")
+}
+
+fn causes(trace: &Trace) -> Vec<Vec<&str>> {
+    let step = |&at: &usize| trace.steps.get(at).map(|s| s.step.as_str());
+    trace.causes.iter().map(|set| set.iter().filter_map(step).collect()).collect()
+}
+
+fn listed(trace: &Trace, set: &[usize]) -> String {
+    let names: Vec<&str> =
+        set.iter().filter_map(|&at| trace.steps.get(at)).map(|s| s.step.as_str()).collect();
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,161 @@
+//! What went wrong in a run, in plain words.
+
+use crate::cascade::trace::{Document, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace};
+use crate::kernel::Fault;
+use crate::step::{Event, MissKind, Outcome, State};
+
+/// How a run ends, in a sentence.
+pub fn end(trace: &Trace) -> String {
+    // What a trace has in place of a label where the run stops, and where no rule chooses one.
+    const STOPPED: &str = "stopped";
+    const NONE: &str = "none";
+    let action = match trace.action.as_str() {
+        STOPPED => "stops".to_owned(),
+        NONE => "takes no action".to_owned(),
+        label => format!("ends with {label}"),
+    };
+    if trace.outcome == Outcome::Correct {
+        return format!("The run {action}, which is right.");
+    }
+    let right = match trace.right_action.as_str() {
+        STOPPED => "stopping",
+        NONE => "taking none",
+        label => label,
+    };
+    format!("The run {action} where {right} is right ({}).", trace.outcome)
+}
+
+/// Whether anything went wrong at a step: it erred itself, or its output is not the oracle's.
+pub fn went_wrong(step: &StepTrace) -> bool {
+    step.done.as_ref().is_some_and(|done| done.state != State::Correct || done.fault != Fault::None)
+}
+
+/// What went wrong at a step, in a sentence or two; `None` where nothing did.
+pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
+    let done = step.done.as_ref().filter(|_| went_wrong(step))?;
+    let output = done.output.as_deref().unwrap_or("nothing");
+    let told = match (done.event, &step.retrieval, &step.reading) {
+        (Event::OwnMiss(kind) | Event::InducedMiss(kind), Some(retrieval), _) => {
+            miss(kind, done.fault, retrieval)
+        }
+        (Event::Partial, Some(retrieval), _) => format!(
+            "It handed on {}, with none of the right ones that state what is read from them{}.",
+            passages(retrieval.documents.len()),
+            missed(retrieval)
+        ),
+        (Event::Failed, ..) => match &step.right {
+            Some(right) => {
+                format!("An expression had no value on its inputs; {right} would be right.")
+            }
+            None => "An expression had no value on its inputs.".to_owned(),
+        },
+        (Event::Stopped, ..) => "An input was missing, and the run stopped here.".to_owned(),
+        (event, _, Some(reading)) => misreading(event, output, reading)
+            .unwrap_or_else(|| instead(output, step.right.as_deref())),
+        _ => instead(output, step.right.as_deref()),
+    };
+    Some(told)
+}
+
+fn instead(output: &str, right: Option<&str>) -> String {
+    match right {
+        Some(right) => format!("It put out {output} where {right} is right."),
+        None => format!("It put out {output} where a run without errors stops."),
+    }
+}
+
+fn miss(kind: MissKind, fault: Fault, retrieval: &RetrievalTrace) -> String {
+    let first = match retrieval.documents.first() {
+        None => "nothing was found".to_owned(),
+        Some(document) => format!(
+            "{} with no right one among them, and {} came first, {}",
+            passages(retrieval.documents.len()),
+            named(document),
+            difference(kind)
+        ),
+    };
+    let query = match (&retrieval.right_query, fault) {
+        (Some(right), Fault::Induced) => {
+            format!(" The query was wrong already; \"{right}\" would be right.")
+        }
+        _ => String::new(),
+    };
+    format!(
+        "Asked \"{}\", the search missed ({}): {first}{}.{query}",
+        retrieval.query,
+        kind.name(),
+        missed(retrieval)
+    )
+}
+
+/// How the passage that came first differs from the right one.
+fn difference(kind: MissKind) -> &'static str {
+    match kind {
+        MissKind::Negation => "which negates the right one",
+        MissKind::RoleSwap => "in which the parties have changed roles",
+        MissKind::Number => "which differs from the right one in a number",
+        MissKind::Version => "another version of the right one",
+        MissKind::Binding => "on the same matter but of another entity",
+        MissKind::Attribute => "of the same entity but on another matter",
+        MissKind::Topic => "on something else",
+        MissKind::Empty => "in place of nothing",
+    }
+}
+
+/// Where the right passages stood instead.
+fn missed(retrieval: &RetrievalTrace) -> String {
+    let Some(document) = retrieval.missed.iter().min_by_key(|d| d.rank.unwrap_or(usize::MAX))
+    else {
+        return String::new();
+    };
+    match document.rank {
+        Some(rank) => format!("; {} came at rank {rank}", named(document)),
+        None => format!("; {} was not found", named(document)),
+    }
+}
+
+fn misreading(event: Event, output: &str, reading: &ReadingTrace) -> Option<String> {
+    let field = &reading.field;
+    let gold = match (&reading.gold, &reading.from) {
+        (None, _) => " No right passage states it.".to_owned(),
+        // Told already.
+        (Some(gold), Some(from)) if gold.passage == from.passage => String::new(),
+        (Some(gold), _) => format!(" Right is {}, from {}.", gold.value, quoted(gold)),
+    };
+    Some(match (event, &reading.from) {
+        (Event::Distracted, Some(from)) => {
+            format!("It took {field} = {output} from a wrong passage, {}.{gold}", quoted(from))
+        }
+        (Event::Misread, Some(from)) => {
+            let stated = &from.value;
+            format!("It read {field} = {output} in {}, which states {stated}.{gold}", quoted(from))
+        }
+        (Event::Misread, None) => format!("It read {field} wrongly, as {output}.{gold}"),
+        (Event::Fabricated, _) => {
+            format!("It made {field} = {output} up: no passage it had states that.{gold}")
+        }
+        (Event::Abstained, _) => {
+            format!("It found no {field} in its passages and put out nothing.{gold}")
+        }
+        _ => return None,
+    })
+}
+
+fn quoted(evidence: &Evidence) -> String {
+    let of = evidence.entity.as_ref().map_or_else(String::new, |entity| format!(" of {entity}"));
+    // Texts may run over several lines.
+    let sentence: Vec<&str> = evidence.sentence.split_whitespace().collect();
+    format!("{}{of} (\"{}\")", evidence.passage, sentence.join(" "))
+}
+
+fn named(document: &Document) -> String {
+    match &document.entity {
+        Some(entity) => format!("{} of {entity}", document.id),
+        None => document.id.clone(),
+    }
+}
+
+/// A count of passages, with its noun.
+pub fn passages(count: usize) -> String {
+    format!("{count} passage{}", if count == 1 { "" } else { "s" })
+}
