@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use knockon::cascade::{Source, cuts, paths, shapley};
+use knockon::cascade::paths::Paths;
+use knockon::cascade::{Source, cuts, shapley};
 use knockon::compile::Question;
 use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
@@ -116,8 +117,9 @@ fn causes_add_up_and_cut_sets_are_minimal() {
                     }
                 }
                 let flow = Flow::plain(model).unwrap();
-                for path in paths::exact(&solved.compiled, &flow) {
-                    let roots: Vec<Source> = path.own.iter().map(|&at| path.events[at]).collect();
+                for path in Paths::new(&solved.compiled).exact(&flow) {
+                    let roots: Vec<Source> =
+                        path.way.own.iter().map(|&at| path.way.events[at]).collect();
                     let holds = |cut: &cuts::Cut| cut.errors.iter().all(|e| roots.contains(e));
                     assert!(
                         roots.len() > cuts::ORDER || found.iter().any(holds),

@@ -8,8 +8,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value as Json;
 
+use knockon::cascade::runs;
 use knockon::cascade::sample::{self, Pick};
-use knockon::cascade::told;
 use knockon::cascade::trace::{
     Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace,
 };
@@ -464,7 +464,7 @@ fn told(simulation: &str, limit: usize) -> Vec<Trace> {
     let scenario = small(simulation);
     let models = Models::new(&scenario, &Quiet, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
-    told::failures(&scenario, &[0], limit, &open, &Quiet, &|| Ok(small(simulation))).unwrap()
+    runs::failures(&scenario, &[0], limit, &open, &Quiet).unwrap()
 }
 
 #[test]

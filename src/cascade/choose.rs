@@ -1,52 +1,18 @@
 //! Which run is worth telling: the likeliest way to fail, and a trial that goes it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::tell::keys;
-use crate::compile::Compiled;
+use super::paths::{Path, Paths, Way};
+use super::replays::Replays;
+use super::sample::Pick;
 use crate::kernel::exact::Flow;
-use crate::kernel::monte_carlo::{Run, replay};
-use crate::kernel::{Branch, Do, Fault, STOP, paths};
-use crate::scenario::{Scenario, StepKind};
+use crate::scenario::Scenario;
 use crate::solve::Solved;
-use crate::step::Output;
-use crate::world::Task;
+use crate::step::Outcome;
 
-/// Ways of less probability than this are not told apart.
-const LEAST: f64 = 1e-4;
-
-/// What is noted of a run: the errors, by step and event, and the labels that its act steps chose.
-pub type Notes = Vec<(usize, Note)>;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Note {
-    /// An event, as its code, that is an error or follows from one.
-    Event(u8),
-    /// What an act step puts out.
-    Label(String),
-    Stop,
-}
-
-/// One way in which a task fails.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Way {
-    pub notes: Notes,
-    pub outcome: u8,
-    /// P(a run of the task goes it); for tasks past the state cap, a share of their trials.
-    pub p: f64,
-}
-
-/// A run to tell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pick {
-    /// Index into the scenario's tasks.
-    pub task: usize,
-    pub trial: u32,
-}
-
-/// One of the likeliest ways to fail over all tasks of an arm.
+/// One of the costliest ways to fail over all tasks of an arm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Common {
     pub pick: Pick,
@@ -56,70 +22,43 @@ pub struct Common {
     pub tasks: usize,
 }
 
-/// The ways in which a task fails, likeliest first.
-fn ways(scenario: &Scenario, task: &Task, compiled: &Compiled) -> Vec<Way> {
-    let note = |step: usize, branch: &Branch| note(scenario, compiled, step, branch);
-    let mut ways: Vec<Way> = match Flow::plain(&compiled.model) {
-        Some(flow) => {
-            let found = paths::failures(&flow, LEAST, note);
-            let way = |path: paths::Path<Note>| Way {
-                notes: path.notes,
-                outcome: path.outcome,
-                p: path.p,
-            };
-            found.into_iter().map(way).collect()
-        }
-        None => {
-            let keys = keys(scenario, task);
-            let trials = scenario.simulation.trials;
-            let mut places: HashMap<(Notes, u8), usize> = HashMap::new();
-            let mut counts: Vec<u32> = Vec::new();
-            for trial in 0..trials {
-                let Some(run) = plain(compiled, &keys, trial).filter(|run| run.outcome != 0) else {
-                    continue;
-                };
-                let way = (noted(scenario, compiled, &run), run.outcome);
-                let place = *places.entry(way).or_insert(counts.len());
-                counts.resize(counts.len().max(place + 1), 0);
-                counts[place] += 1;
-            }
-            let mut ways: Vec<(usize, Way)> = places
-                .into_iter()
-                .map(|((notes, outcome), place)| {
-                    let p = f64::from(counts[place]) / f64::from(trials.max(1));
-                    (place, Way { notes, outcome, p })
-                })
-                .collect();
-            ways.sort_by_key(|(place, _)| *place);
-            ways.into_iter().map(|(_, way)| way).collect()
-        }
-    };
-    ways.sort_by(|a, b| b.p.total_cmp(&a.p));
-    ways
+/// The ways in which a task fails, in order of first appearance.
+fn paths(scenario: &Scenario, task: usize, solved: &Solved) -> Vec<Path> {
+    let paths = Paths::new(&solved.compiled);
+    match Flow::plain(&solved.compiled.model) {
+        Some(flow) => paths.exact(&flow),
+        None => paths.sampled(&replays(scenario, task, solved)),
+    }
 }
 
-/// The first trial that goes the likeliest way to fail; where none does, the first that fails.
+fn replays<'a>(scenario: &Scenario, task: usize, solved: &'a Solved) -> Replays<'a> {
+    Replays::new(scenario, &solved.compiled, &scenario.tasks.tasks[task].id)
+}
+
+/// Costliest first. As long as a scenario puts no price on outcomes, a failure that nothing flags costs
+/// more than a stop, and of two alike the likelier one costs more.
+fn by_cost(a: (&Way, f64), b: (&Way, f64)) -> std::cmp::Ordering {
+    let flagged = |way: &Way| way.outcome == Outcome::Stopped;
+    flagged(a.0).cmp(&flagged(b.0)).then(b.1.total_cmp(&a.1))
+}
+
+/// The first trial that goes the task's likeliest way to fail; where none does, the first that fails.
 /// `None` where none of the scenario's trials fails.
-pub fn typical(scenario: &Scenario, task: &Task, compiled: &Compiled) -> Option<u32> {
-    let likeliest = ways(scenario, task, compiled).into_iter().next();
-    trial_of(scenario, task, compiled, likeliest.as_ref())
+pub fn typical(scenario: &Scenario, task: usize, solved: &Solved) -> Option<u32> {
+    let all = paths(scenario, task, solved);
+    let likeliest = all.iter().reduce(|best, next| if next.p > best.p { next } else { best });
+    trial_of(scenario, task, solved, likeliest.map(|path| &path.way))
 }
 
-fn trial_of(
-    scenario: &Scenario,
-    task: &Task,
-    compiled: &Compiled,
-    way: Option<&Way>,
-) -> Option<u32> {
-    let keys = keys(scenario, task);
+fn trial_of(scenario: &Scenario, task: usize, solved: &Solved, way: Option<&Way>) -> Option<u32> {
+    let replays = replays(scenario, task, solved);
+    let paths = Paths::new(&solved.compiled);
     let mut first = None;
-    for trial in 0..scenario.simulation.trials {
-        let Some(run) = plain(compiled, &keys, trial).filter(|run| run.outcome != 0) else {
+    for trial in 0..replays.all {
+        let Some(run) = replays.plain(trial).filter(|run| run.outcome > 0) else {
             continue;
         };
-        let goes =
-            |way: &Way| way.outcome == run.outcome && way.notes == noted(scenario, compiled, &run);
-        if way.is_none_or(goes) {
+        if way.is_none_or(|way| paths.way(&run) == *way) {
             return Some(trial);
         }
         first = first.or(Some(trial));
@@ -127,11 +66,10 @@ fn trial_of(
     first
 }
 
-/// The `top` likeliest ways to fail over all tasks, by weight, each with a run of the task that goes it
+/// The `top` costliest ways to fail over all tasks, by weight, each with a run of the task that goes it
 /// most often; `solved` is by task.
 pub fn common(scenario: &Scenario, solved: &[Solved], top: usize) -> Vec<Common> {
     struct Sum {
-        way: Way,
         p: f64,
         tasks: usize,
         /// The task that goes it most often, with that share.
@@ -139,19 +77,13 @@ pub fn common(scenario: &Scenario, solved: &[Solved], top: usize) -> Vec<Common>
     }
     let tasks = &scenario.tasks.tasks;
     let total: f64 = tasks.iter().map(|task| task.weight).sum();
-    let mut sums: Vec<Sum> = Vec::new();
-    let mut places: HashMap<(Notes, u8), usize> = HashMap::new();
-    let pairs = tasks.par_iter().zip(solved);
-    let all: Vec<Vec<Way>> =
-        pairs.map(|(task, solved)| ways(scenario, task, &solved.compiled)).collect();
-    for (at, (task, ways)) in tasks.iter().zip(all).enumerate() {
-        for way in ways {
-            let share = way.p * task.weight / total;
-            let place = *places.entry((way.notes.clone(), way.outcome)).or_insert_with(|| {
-                sums.push(Sum { way: way.clone(), p: 0.0, tasks: 0, most: (at, 0.0) });
-                sums.len() - 1
-            });
-            let sum = &mut sums[place];
+    let all: Vec<Vec<Path>> =
+        solved.par_iter().enumerate().map(|(task, solved)| paths(scenario, task, solved)).collect();
+    let mut sums: BTreeMap<Way, Sum> = BTreeMap::new();
+    for (at, (task, paths)) in tasks.iter().zip(all).enumerate() {
+        for Path { way, p } in paths {
+            let share = p * task.weight / total;
+            let sum = sums.entry(way).or_insert(Sum { p: 0.0, tasks: 0, most: (at, 0.0) });
             sum.p += share;
             sum.tasks += 1;
             if share > sum.most.1 {
@@ -159,42 +91,12 @@ pub fn common(scenario: &Scenario, solved: &[Solved], top: usize) -> Vec<Common>
             }
         }
     }
-    // Stable, so that ways of one probability keep the order of the tasks.
-    sums.sort_by(|a, b| b.p.total_cmp(&a.p));
-    let run = |sum: Sum| {
+    let mut sums: Vec<(Way, Sum)> = sums.into_iter().collect();
+    sums.sort_by(|(a, of_a), (b, of_b)| by_cost((a, of_a.p), (b, of_b.p)));
+    let run = |(way, sum): (Way, Sum)| {
         let task = sum.most.0;
-        let compiled = &solved[task].compiled;
-        let trial = trial_of(scenario, &tasks[task], compiled, Some(&sum.way))?;
+        let trial = trial_of(scenario, task, &solved[task], Some(&way))?;
         Some(Common { pick: Pick { task, trial }, p: sum.p, tasks: sum.tasks })
     };
     sums.into_iter().take(top).filter_map(run).collect()
-}
-
-fn plain(compiled: &Compiled, keys: &[u64], trial: u32) -> Option<Run> {
-    replay(&compiled.model, keys, trial, &vec![Do::Nothing; keys.len()])
-}
-
-fn noted(scenario: &Scenario, compiled: &Compiled, run: &Run) -> Notes {
-    let taken = run.taken.iter().zip(&compiled.model.kernels).enumerate();
-    let note = |(step, (taken, kernel)): (usize, (&Option<usize>, &crate::kernel::Kernel))| {
-        Some((step, note(scenario, compiled, step, &kernel.branches()[(*taken)?])?))
-    };
-    taken.filter_map(note).collect()
-}
-
-/// What of a branch tells one way to fail from another.
-fn note(scenario: &Scenario, compiled: &Compiled, step: usize, branch: &Branch) -> Option<Note> {
-    if branch.token == STOP {
-        return Some(Note::Stop);
-    }
-    match (&scenario.steps[step].kind, compiled.outputs[step].get(branch.token as usize)) {
-        (StepKind::Act { .. }, Some(Output::Action(label))) => Some(Note::Label(label.clone())),
-        (StepKind::Retrieve(_), _) if branch.fault != Fault::None => {
-            Some(Note::Event(branch.event))
-        }
-        (StepKind::Read { .. }, output) if output != compiled.oracle.outputs[step].as_ref() => {
-            Some(Note::Event(branch.event))
-        }
-        _ => None,
-    }
 }

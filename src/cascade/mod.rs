@@ -23,7 +23,6 @@ pub mod sample;
 mod sentence;
 pub mod shapley;
 pub mod tell;
-pub mod told;
 pub mod trace;
 
 use crate::kernel::{Fault, Model};

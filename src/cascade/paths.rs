@@ -6,15 +6,16 @@ use super::Source;
 use super::replays::Replays;
 use crate::compile::Compiled;
 use crate::kernel::exact::Flow;
+use crate::kernel::monte_carlo::Run;
 use crate::kernel::{self, Branch, Fault};
 use crate::step::{Event, Outcome, Output, State};
 
 /// Paths that a task takes less often than this are not told apart: they are many, and together little.
 pub const LEAST: f64 = 1e-5;
 
-/// One way in which a task fails.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Path {
+/// One way in which tasks fail.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Way {
     /// What went wrong, in the order of the steps: own errors and what followed from them.
     pub events: Vec<Source>,
     /// The places of the own errors among them.
@@ -22,8 +23,17 @@ pub struct Path {
     /// Labels of terminal steps that are not the oracle's.
     pub actions: Vec<(usize, String)>,
     pub outcome: Outcome,
+}
+
+/// A way, and how often one task goes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    pub way: Way,
     pub p: f64,
 }
+
+/// The steps of a run that are worth noting.
+type Noted = Vec<(usize, Note)>;
 
 /// What of a branch is worth telling apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,23 +44,58 @@ struct Note {
     action: Option<u32>,
 }
 
-/// Notes branches of one task; states are worked out once a token.
-struct Notes<'a> {
+/// Tells the paths of one task apart; states are worked out once a token.
+pub struct Paths<'a> {
     compiled: &'a Compiled,
     states: Vec<Vec<State>>,
     events: Vec<Event>,
 }
 
-impl<'a> Notes<'a> {
-    fn new(compiled: &'a Compiled) -> Notes<'a> {
+impl<'a> Paths<'a> {
+    pub fn new(compiled: &'a Compiled) -> Paths<'a> {
         let states = |(step, outputs): (usize, &Vec<Output>)| {
             outputs.iter().map(|output| compiled.state(step, Some(output))).collect()
         };
         let states = compiled.outputs.iter().enumerate().map(states).collect();
-        Notes { compiled, states, events: Event::all() }
+        Paths { compiled, states, events: Event::all() }
     }
 
-    fn of(&self, step: usize, branch: &Branch) -> Option<Note> {
+    /// All paths of probability [`LEAST`] or more, each with its exact probability.
+    pub fn exact(&self, flow: &Flow) -> Vec<Path> {
+        let found = kernel::paths::failures(flow, LEAST, |step, branch| self.note(step, branch));
+        found.iter().map(|path| self.path(&path.notes, path.outcome, path.p)).collect()
+    }
+
+    /// The paths that replayed trials take, each with its share of them.
+    pub fn sampled(&self, replays: &Replays) -> Vec<Path> {
+        let mut counts: BTreeMap<(Noted, u8), u32> = BTreeMap::new();
+        let mut played = 0u32;
+        for run in (0..replays.all).filter_map(|trial| replays.plain(trial)) {
+            played += 1;
+            if run.outcome > 0 {
+                *counts.entry((self.noted(&run), run.outcome)).or_default() += 1;
+            }
+        }
+        let paths = counts.iter().map(|((noted, outcome), count)| {
+            self.path(noted, *outcome, f64::from(*count) / f64::from(played.max(1)))
+        });
+        paths.collect()
+    }
+
+    /// The way of one run.
+    pub fn way(&self, run: &Run) -> Way {
+        self.path(&self.noted(run), run.outcome, 1.0).way
+    }
+
+    fn noted(&self, run: &Run) -> Noted {
+        let noted = run.taken.iter().enumerate().filter_map(|(step, taken)| {
+            let branch = &self.compiled.model.kernels[step].branches()[(*taken)?];
+            Some((step, self.note(step, branch)?))
+        });
+        noted.collect()
+    }
+
+    fn note(&self, step: usize, branch: &Branch) -> Option<Note> {
         let state = match self.states[step].get(branch.token as usize) {
             Some(&state) => state,
             None => self.compiled.state(step, None),
@@ -69,55 +114,25 @@ impl<'a> Notes<'a> {
     }
 
     fn path(&self, notes: &[(usize, Note)], outcome: u8, p: f64) -> Path {
-        let mut path = Path {
+        let mut way = Way {
             events: Vec::new(),
             own: Vec::new(),
             actions: Vec::new(),
             outcome: Outcome::ALL[usize::from(outcome)],
-            p,
         };
         for (step, note) in notes {
             if let Some((event, own)) = note.event {
                 if own {
-                    path.own.push(path.events.len());
+                    way.own.push(way.events.len());
                 }
-                path.events.push(Source { step: *step, event: self.events[usize::from(event)] });
+                way.events.push(Source { step: *step, event: self.events[usize::from(event)] });
             }
             if let Some(token) = note.action
                 && let Output::Action(label) = &self.compiled.outputs[*step][token as usize]
             {
-                path.actions.push((*step, label.clone()));
+                way.actions.push((*step, label.clone()));
             }
         }
-        path
+        Path { way, p }
     }
-}
-
-/// All paths of probability [`LEAST`] or more, each with its exact probability.
-pub fn exact(compiled: &Compiled, flow: &Flow) -> Vec<Path> {
-    let notes = Notes::new(compiled);
-    let found = kernel::paths::failures(flow, LEAST, |step, branch| notes.of(step, branch));
-    found.iter().map(|path| notes.path(&path.notes, path.outcome, path.p)).collect()
-}
-
-/// The paths that replayed trials take, each with its share of them.
-pub fn sampled(compiled: &Compiled, replays: &Replays) -> Vec<Path> {
-    let notes = Notes::new(compiled);
-    let mut counts: BTreeMap<(Vec<(usize, Note)>, u8), u32> = BTreeMap::new();
-    let mut played = 0u32;
-    for run in (0..replays.all).filter_map(|trial| replays.plain(trial)) {
-        played += 1;
-        if run.outcome == 0 {
-            continue;
-        }
-        let noted = run.taken.iter().enumerate().filter_map(|(step, taken)| {
-            let branch = &compiled.model.kernels[step].branches()[(*taken)?];
-            Some((step, notes.of(step, branch)?))
-        });
-        *counts.entry((noted.collect(), run.outcome)).or_default() += 1;
-    }
-    let paths = counts.iter().map(|((noted, outcome), count)| {
-        notes.path(noted, *outcome, f64::from(*count) / f64::from(played.max(1)))
-    });
-    paths.collect()
 }

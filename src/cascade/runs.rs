@@ -1,10 +1,11 @@
 //! The runs of one arm, ready to be told.
 
-use super::choose::{self, Common, Pick};
+use super::choose::{self, Common};
+use super::sample::{self, Pick};
 use super::tell::{Case, tell};
 use super::trace::Trace;
-use crate::compile::search::Searches;
-use crate::compile::{Question, compile};
+use crate::compile::search::{Open, Searches};
+use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 use crate::solve::{Solved, Watch, solve};
@@ -14,9 +15,7 @@ pub const DEPTH: usize = 100;
 
 /// How many passages each search should bring: [`DEPTH`], and twice what any arm hands on.
 pub fn depth(scenario: &Scenario) -> usize {
-    let retrieval = scenario.arms.iter().flat_map(|arm| arm.retrieval.iter().flatten());
-    let deepest = retrieval.map(|retrieval| retrieval.top_k).max().unwrap_or(0);
-    deepest.saturating_mul(2).max(DEPTH)
+    crate::solve::depth(&scenario.arms).max(DEPTH)
 }
 
 /// All tasks of a scenario, solved under one arm.
@@ -44,18 +43,25 @@ impl<'a, 's> Runs<'a, 's> {
 
     /// P(failure) of a task.
     pub fn p_failure(&self, task: usize) -> f64 {
-        self.solved[task].masses.failure()
+        // The parts are rounded each: their sum may pass one by a bit.
+        self.solved[task].masses.failure().min(1.0)
     }
 
     /// The first trial of a task that goes its likeliest way to fail; see [`choose::typical`].
     pub fn typical(&self, task: usize) -> Option<u32> {
-        let compiled = &self.solved[task].compiled;
-        choose::typical(self.scenario, &self.scenario.tasks.tasks[task], compiled)
+        choose::typical(self.scenario, task, &self.solved[task])
     }
 
-    /// The `top` likeliest ways to fail, a run of each; see [`choose::common`].
+    /// The `top` costliest ways to fail, a run of each; see [`choose::common`].
     pub fn common(&self, top: usize) -> Vec<Common> {
         choose::common(self.scenario, &self.solved, top)
+    }
+
+    /// Up to `limit` failing runs, by task and trial; see [`sample::failing`].
+    pub fn failing(&self, limit: usize) -> Vec<Pick> {
+        let fail = self.solved.iter().enumerate().filter(|(_, s)| s.masses.failure() > 0.0);
+        let fail: Vec<(usize, &Compiled)> = fail.map(|(task, s)| (task, &s.compiled)).collect();
+        sample::failing(self.scenario, &fail, limit)
     }
 
     /// Tells a run.
@@ -70,9 +76,8 @@ impl<'a, 's> Runs<'a, 's> {
         let again = match self.solved[task].compiled.model.trellis {
             Some(_) => None,
             None => {
-                let question = Question::Trial(trial);
-                let all = compile(scenario, arm, indices, self.searches, &question, &|| {})?;
-                all.into_iter().nth(task)
+                let question = Question::Trial { task, trial };
+                compile(scenario, arm, indices, self.searches, &question, &|| {})?.pop()
             }
         };
         let case = Case {
@@ -85,4 +90,27 @@ impl<'a, 's> Runs<'a, 's> {
         };
         tell(&case, self.searches, trial)
     }
+}
+
+/// Up to `limit` failing runs of each of these arms, told, by arm, task and trial.
+///
+/// # Errors
+/// As [`crate::solve::solve`].
+pub fn failures(
+    scenario: &Scenario,
+    arms: &[usize],
+    limit: usize,
+    open: &Open,
+    watch: &dyn Watch,
+) -> anyhow::Result<Vec<Trace>> {
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let mut searches = Searches::new(open, watch, depth(scenario));
+    let mut traces = Vec::new();
+    for &arm in arms {
+        let mut runs = Runs::new(scenario, arm, &indices, &mut searches, watch)?;
+        for pick in runs.failing(limit) {
+            traces.push(runs.tell(&pick)?);
+        }
+    }
+    Ok(traces)
 }

@@ -18,7 +18,7 @@ use crate::world::{Corpus, Task};
 
 /// One task compiled under one arm. Its kernels need the rows that the trial visits under repairs:
 /// any with a trellis have them, and past the cap those compiled with
-/// [`Question::Trial`](crate::compile::Question::Trial) of that trial.
+/// [`Question::Trial`](crate::compile::Question::Trial).
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
     pub scenario: &'a Scenario,

@@ -53,13 +53,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let bars = Bars::new();
     let models = run::Models::new(&scenario, &bars, None);
-    let result =
-        run::run(&scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &bars);
-    let result = result.and_then(|record| {
-        let open = |embedder, corpus| models.open(embedder, corpus);
-        let again = || scenario::load(&args.file).map_err(|m| anyhow::anyhow!(m.render(false)));
-        Ok((record, args.traces.tell(&scenario, &arms, &open, &bars, &again)?))
-    });
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let result = run::run(&scenario, &arms, &open, &bars)
+        .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
     bars.clear();
     let (record, traces) = match result {
         Ok(told) => told,

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, colour};
-use crate::cascade::choose::Pick;
 use crate::cascade::runs::{Runs, depth};
+use crate::cascade::sample::Pick;
 use crate::cascade::trace::Trace;
 use crate::compile::search::Searches;
 use crate::expr::{CorpusIndex, suggest};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::cascade::told;
+use crate::cascade::runs;
 use crate::cascade::trace::Trace;
 use crate::compile::search::Open;
 use crate::report::{otlp, who_and_when};
@@ -37,19 +37,18 @@ impl Options {
     /// The name of the folder with one file a run.
     const FOLDER: &str = "who_and_when";
 
-    /// The failing runs of these arms, told; none where none are asked for. See [`told::failures`].
+    /// The failing runs of these arms, told; none where none are asked for. See [`runs::failures`].
     pub fn tell(
         &self,
         scenario: &Scenario,
         arms: &[usize],
         open: &Open,
         watch: &dyn Watch,
-        again: &dyn Fn() -> anyhow::Result<Scenario>,
     ) -> anyhow::Result<Vec<Trace>> {
         if self.traces.is_empty() {
             return Ok(Vec::new());
         }
-        told::failures(scenario, arms, self.traces_limit as usize, open, watch, again)
+        runs::failures(scenario, arms, self.traces_limit as usize, open, watch)
     }
 
     /// The bytes of `traces.jsonl`, where it is asked for.

@@ -87,11 +87,11 @@ pub enum Question {
     /// What a miss of each kind at these steps would do, or one reading error anywhere, in an otherwise
     /// clean run.
     Misses(Vec<usize>),
-    /// One trial, whatever is mended in it.
-    Trial(u32),
+    /// One trial of one task (by its index), whatever is mended in it; no other task is compiled.
+    Trial { task: usize, trial: u32 },
 }
 
-/// Compiles all tasks of `scenario` under `arm`. `step_done` is told when a step is finished.
+/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when a step is finished.
 pub fn compile(
     scenario: &Scenario,
     arm: &Arm,
@@ -110,7 +110,10 @@ pub fn compile(
         shape: Shape::new(scenario.steps.iter().map(|s| s.parents.clone()).collect()),
         question,
     };
-    let tasks = &scenario.tasks.tasks;
+    let tasks = match question {
+        Question::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
+        _ => &scenario.tasks.tasks[..],
+    };
     let mut drafts = tasks
         .par_iter()
         .map(|task| Ok(Draft::new(scenario, task, oracle::run(scenario, arm, indices, task)?)))
@@ -270,7 +273,7 @@ impl Room<'_> {
                     (0..steps).filter(|&s| lanes::can_err(&self.scenario.steps[s])).collect();
                 let seed = lanes::key(simulation.seed, &draft.task.id);
                 let mut lanes = match self.question {
-                    Question::Trial(trial) => lanes::mended(*trial, steps, &errs),
+                    Question::Trial { trial, .. } => lanes::mended(*trial, steps, &errs),
                     _ => lanes::what_if(simulation.trials, seed, steps, &errs),
                 };
                 if let Question::Misses(at) = self.question {

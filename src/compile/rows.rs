@@ -126,7 +126,7 @@ impl Room<'_> {
             return Vec::new();
         }
         let at = self.arm.corpora[retrieve.corpus];
-        let kinds = of_kind(&self.scenario.corpora[at], gold);
+        let kinds = of_kind(self.target(draft, step, retrieve));
         let asks = |(kind, passages): (MissKind, Vec<u32>)| {
             let restrict = |ask: &Ask| {
                 let these: Arc<[u32]> = match &ask.among {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Branching, Event, MissKind, Output, Row};
 use crate::kernel::Fault;
-use crate::world::Corpus;
+use crate::world::{Corpus, Passage};
 
 /// What a task has to find at a step.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ impl Target<'_> {
     }
 
     fn miss_kind(&self, context: &[u32]) -> MissKind {
-        miss_kind(self.corpus, self.gold, context.first().copied())
+        miss_kind(self.corpus, self.gold, self.fields, context.first().copied())
     }
 
     /// All gold passages, and nothing else.
@@ -60,7 +60,15 @@ impl Target<'_> {
 /// Tried in this order: a declared variant of a gold passage; nothing returned; same attribute and
 /// another entity (`binding`); same entity and another attribute, or none where gold has one
 /// (`attribute`); else `topic`.
-pub fn miss_kind(corpus: &Corpus, gold: &BTreeSet<u32>, best: Option<u32>) -> MissKind {
+///
+/// Two passages have the same attribute if they are labelled so, or if both state one of `fields`, which
+/// are read here: a passage of a real contract often holds several clauses and has room for one label.
+pub fn miss_kind(
+    corpus: &Corpus,
+    gold: &BTreeSet<u32>,
+    fields: &[&str],
+    best: Option<u32>,
+) -> MissKind {
     let Some(best) = best else {
         return MissKind::Empty;
     };
@@ -73,9 +81,16 @@ pub fn miss_kind(corpus: &Corpus, gold: &BTreeSet<u32>, best: Option<u32>) -> Mi
     }
     let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
     let other = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
-    if gold().any(|g| same(&g.attribute, &best.attribute) && other(&g.entity, &best.entity)) {
+    let states = |p: &Passage, field: &str| p.facts.contains_key(field);
+    let alike = |g: &Passage| {
+        same(&g.attribute, &best.attribute)
+            || fields.iter().any(|field| states(g, field) && states(best, field))
+    };
+    if gold().any(|g| alike(g) && other(&g.entity, &best.entity)) {
         MissKind::Binding
-    } else if gold().any(|g| same(&g.entity, &best.entity) && g.attribute != best.attribute) {
+    } else if gold()
+        .any(|g| same(&g.entity, &best.entity) && g.attribute != best.attribute && !alike(g))
+    {
         MissKind::Attribute
     } else {
         MissKind::Topic
@@ -84,10 +99,11 @@ pub fn miss_kind(corpus: &Corpus, gold: &BTreeSet<u32>, best: Option<u32>) -> Mi
 
 /// The passages that are not gold by the kind of miss they make when they rank first, ascending; kinds
 /// without any are left out.
-pub fn of_kind(corpus: &Corpus, gold: &BTreeSet<u32>) -> Vec<(MissKind, Vec<u32>)> {
+pub fn of_kind(target: Target) -> Vec<(MissKind, Vec<u32>)> {
+    let Target { corpus, gold, .. } = target;
     let mut kinds: Vec<(MissKind, Vec<u32>)> = MissKind::ALL.map(|kind| (kind, Vec::new())).into();
     for passage in (0..corpus.passages.len() as u32).filter(|p| !gold.contains(p)) {
-        let kind = miss_kind(corpus, gold, Some(passage));
+        let kind = target.miss_kind(&[passage]);
         kinds[kind as usize].1.push(passage);
     }
     kinds.retain(|(_, passages)| !passages.is_empty());
@@ -161,7 +177,8 @@ pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{Passage, Variant};
+    use crate::value::Value;
+    use crate::world::Variant;
 
     fn passage(id: &str, entity: &str, attribute: &str) -> Passage {
         Passage {
@@ -191,9 +208,17 @@ mod tests {
         };
         let gold = BTreeSet::from([0]);
         let kinds: Vec<MissKind> = [Some(1), Some(2), Some(3), Some(4), None]
-            .map(|best| miss_kind(&corpus, &gold, best))
+            .map(|best| miss_kind(&corpus, &gold, &[], best))
             .into();
         use MissKind::*;
         assert_eq!(kinds, [Negation, Binding, Attribute, Topic, Empty]);
+
+        // Labelled otherwise, but it states what is read: the right clause of the wrong contract.
+        let mut corpus = corpus;
+        for at in [0, 4] {
+            corpus.passages[at].facts.insert("months".to_owned(), Value::Number(1.0));
+        }
+        let kind = |fields: &[&str]| miss_kind(&corpus, &gold, fields, Some(4));
+        assert_eq!((kind(&["months"]), kind(&["days"])), (Binding, Topic));
     }
 }

@@ -7,7 +7,7 @@ use super::{Ran, Solved};
 use crate::cascade::cuts::{self, Cut};
 use crate::cascade::edges::Propagation;
 use crate::cascade::effect::{self, Effect};
-use crate::cascade::paths::{self, Path};
+use crate::cascade::paths::{Path, Paths};
 use crate::cascade::replays::Replays;
 use crate::cascade::shapley::{self, Share};
 use crate::kernel::exact::Flow;
@@ -71,7 +71,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
             Why {
                 effects: effect::exact(scenario, &flow),
                 shares,
-                paths: paths::exact(compiled, &flow),
+                paths: Paths::new(compiled).exact(&flow),
                 cuts,
                 errs,
                 with_own_miss: with(own),
@@ -80,9 +80,9 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
         }
         None => {
             let replays = Replays::new(scenario, compiled, &scenario.tasks.tasks[task].id);
-            let paths = paths::sampled(compiled, &replays);
+            let paths = Paths::new(compiled).sampled(&replays);
             let with = |counts: fn(Event) -> bool| {
-                let has = |path: &&Path| path.events.iter().any(|e| counts(e.event));
+                let has = |path: &&Path| path.way.events.iter().any(|e| counts(e.event));
                 paths.iter().filter(has).map(|path| path.p).sum()
             };
             Why {

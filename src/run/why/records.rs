@@ -6,12 +6,12 @@ use super::Why;
 use crate::cascade::Source;
 use crate::cascade::edges::Propagation;
 use crate::cascade::effect::Effect;
+use crate::cascade::paths::Way;
 use crate::kernel::{OUTCOMES, failing};
 use crate::run::Solved;
 use crate::run::record::{CutRecord, EdgeRecord, Importance, PathEvent, PathRecord, ShareRecord};
 use crate::scenario::Scenario;
 use crate::stats;
-use crate::step::Outcome;
 
 /// Rows of `paths.csv` for one arm; what is beyond them is summed up in one more.
 const PATHS: usize = 100;
@@ -82,9 +82,6 @@ pub fn shares(
     sums.into_iter().map(record).collect()
 }
 
-/// What makes two paths of different tasks the same: events, wrong labels, right labels, outcome.
-type Way = (Vec<Source>, Vec<usize>, Vec<(usize, String)>, String, Outcome);
-
 /// The most probable ways to fail over all tasks, and the rest in one row.
 pub fn paths(
     scenario: &Scenario,
@@ -99,12 +96,12 @@ pub fn paths(
         /// The task that goes this way most often.
         likeliest: (usize, f64),
     }
-    let mut ways: BTreeMap<Way, Sum> = BTreeMap::new();
+    // Ways are told apart by what would have been right, too.
+    let mut ways: BTreeMap<(&Way, String), Sum> = BTreeMap::new();
     for (task, (why, weight)) in whys.iter().zip(weights).enumerate() {
         let right = solved[task].compiled.right_action();
         for path in &why.paths {
-            let (events, own) = (path.events.clone(), path.own.clone());
-            let way = (events, own, path.actions.clone(), right.clone(), path.outcome);
+            let way = (&path.way, right.clone());
             let sum = ways.entry(way).or_insert(Sum { p: 0.0, tasks: 0, likeliest: (task, 0.0) });
             sum.p += path.p * weight;
             sum.tasks += 1;
@@ -113,25 +110,25 @@ pub fn paths(
             }
         }
     }
-    let mut ways: Vec<(Way, Sum)> = ways.into_iter().collect();
+    let mut ways: Vec<((&Way, String), Sum)> = ways.into_iter().collect();
     // Stable: ways of equal probability stay in their order.
     ways.sort_by(|(_, a), (_, b)| b.p.total_cmp(&a.p));
     let told: f64 = ways.iter().take(PATHS).map(|(_, sum)| sum.p).sum();
     let mut records: Vec<PathRecord> = ways
         .into_iter()
         .take(PATHS)
-        .map(|((events, own, actions, right, outcome), sum)| {
+        .map(|((way, right), sum)| {
             let event = |(place, event): (usize, &Source)| PathEvent {
                 step: scenario.steps[event.step].id.clone(),
                 event: event.event,
-                own: own.contains(&place),
+                own: way.own.contains(&place),
             };
-            let labels: Vec<String> = actions.into_iter().map(|(_, label)| label).collect();
+            let labels: Vec<&str> = way.actions.iter().map(|(_, label)| label.as_str()).collect();
             PathRecord {
-                events: events.iter().enumerate().map(event).collect(),
+                events: way.events.iter().enumerate().map(event).collect(),
                 action: labels.join("+"),
                 right_action: right,
-                outcome: Some(outcome),
+                outcome: Some(way.outcome),
                 p: sum.p,
                 share: sum.p / failure,
                 tasks: sum.tasks,
@@ -140,7 +137,7 @@ pub fn paths(
         })
         .collect();
     let rest = failure - told;
-    if rest > ROUNDING && !records.is_empty() {
+    if rest > ROUNDING {
         records.push(PathRecord {
             events: Vec::new(),
             action: String::new(),
