@@ -18,8 +18,9 @@ use crate::whole_file;
   knockon run scenarios/cuad_renewal.yaml --arms bm25,minilm --out /tmp/renewal
   knockon run scenarios/renewal_desk.yaml --traces otlp,who-and-when --traces-limit 50
 
-Writes summary.csv, steps.csv, misses.csv, tasks.csv and manifest.json, and with --traces single
-runs; reports/README.md explains every column.")]
+Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv,
+paths.csv, cuts.csv) and manifest.json, and with --traces single runs; reports/README.md
+explains every column.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,

@@ -5,6 +5,8 @@
 use serde_json::{Value as Json, json};
 
 use super::csv::method;
+use crate::cascade::{cuts, paths};
+use crate::compile::lanes;
 use crate::embed::{ModelKind, Precision};
 use crate::retrieve::Bm25Params;
 use crate::run::Record;
@@ -72,6 +74,12 @@ pub fn manifest(
             "level": stats::LEVEL,
             "rate": "Wilson score with the effective sample size of the clustered variance (Korn and Graubard 1998)",
             "p_value": format!("sign flips of whole units: all of them up to {} units that differ, else {} draws", stats::EXACT_CLUSTERS, stats::DRAWS),
+        },
+        "causes": {
+            "shares": "Shapley values over own errors: exact by quadrature along the diagonal of the multilinear extension (Owen 1972); for sampled tasks by random orders of mending (Castro et al. 2009)",
+            "paths_least": paths::LEAST,
+            "cut_sets_up_to": cuts::ORDER,
+            "trials_with_interventions_past_the_cap": simulation.trials.min(lanes::WHAT_IF_TRIALS),
         },
         "assumptions": [{
             "name": "reader.pool",
