@@ -2,7 +2,7 @@
 
 use knockon::kernel::monte_carlo::{Lane, Walk};
 use knockon::kernel::trellis::{Frontier, Shape};
-use knockon::kernel::{Branch, Fault, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP};
+use knockon::kernel::{Branch, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP};
 use knockon::kernel::{exact, monte_carlo, rng};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -31,7 +31,7 @@ fn model(
 }
 
 fn branch(token: u32, outcome: u8, p: f64) -> Branch {
-    Branch { token, outcome, event: 0, fault: Fault::None, p }
+    Branch { token, outcome, p, ..Branch::default() }
 }
 
 /// Retrieval hits (.8) or misses (.2); reading a hit is right (.95), reading a miss is wrong (.6) or

@@ -289,3 +289,86 @@ fn sampling_finds_the_same_figures() {
     close(importance(&arm, "fee").p_fail_if_wrong, 0.98);
     close(arm.paths[0].p, 0.18);
 }
+
+/// A guard on the fee: `guard` is its check. The find misses in 2 of 10 runs, and the reader follows.
+fn guarded(method: Method, check: &str) -> ArmRecord {
+    let find = find("fee", 2).replace(
+        "read: {from: find_fee, field: fee}}",
+        &format!("read: {{from: find_fee, field: fee}}, guard: [{{check: {check}}}]}}"),
+    );
+    let steps = format!(
+        "{find}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}"
+    );
+    run_with(method, "{preset: perfect, follow: 1}", &steps)
+}
+
+/// A guard that knows fees to be below 15 sees each wrong one (20) and no right one (10): what was a wrong
+/// action is a stop, and nothing is silent any more. The miss is still what fails.
+#[test]
+fn a_guard_stops_what_it_sees() {
+    let arm = guarded(Method::Exact, "fee < 15");
+    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.2);
+    near(arm.summary.failure.estimate, 0.2);
+    near(arm.summary.silent, 0.0);
+    let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
+    near(fee.p_caught, 0.2);
+    near(fee.p_false_alarm, 0.0);
+    near(fee.p_missing, 0.2);
+    near(cause(&arm, "find_fee", BINDING).outcomes[Outcome::Stopped as usize], 0.2);
+    let events: Vec<Event> = arm.paths[0].events.iter().map(|e| e.event).collect();
+    assert_eq!(events, [BINDING, Event::Distracted, Event::Caught]);
+}
+
+/// A guard that sees nothing leaves every number as it was: .2 of wrong actions.
+#[test]
+fn a_silent_wrong_value_is_not_stopped() {
+    let arm = guarded(Method::Exact, "fee < 25");
+    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.2);
+    near(arm.summary.silent, 0.2);
+    let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
+    near(fee.p_caught + fee.p_false_alarm, 0.0);
+}
+
+/// A guard that takes every fee for wrong: the hits (.8) are false alarms, the misses (.2) are caught.
+///
+/// v({miss}) = .2, for a miss is caught whatever else is mended; v({alarm}) = 1, for then every run is a
+/// hit; v(both) = 1. Shapley: miss (.2 + 0) / 2 = .1; alarm (1 + .8) / 2 = .9.
+#[test]
+fn a_false_alarm_is_the_guards_own_error() {
+    for method in [Method::Exact, Method::MonteCarlo] {
+        let arm = guarded(method, "fee < 5");
+        let close = |a: f64, b: f64| match method {
+            Method::Exact => near(a, b),
+            // 40,000 trials.
+            _ => assert!((a - b).abs() < 0.01, "{a} against {b}"),
+        };
+        near(arm.summary.outcomes[Outcome::Stopped as usize], 1.0);
+        close(cause(&arm, "find_fee", BINDING).failure.estimate, 0.1);
+        close(cause(&arm, "fee", Event::FalseAlarm).failure.estimate, 0.9);
+        let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
+        close(fee.p_caught, 0.2);
+        close(fee.p_false_alarm, 0.8);
+        // Were the guard right, only the misses would stop; were it wrong, all do as they do now.
+        close(importance(&arm, "fee").p_fail_if_right, 0.2);
+        close(importance(&arm, "fee").p_fail_if_wrong, 1.0);
+    }
+}
+
+/// A guard further down sees what came in wrong: the step itself did nothing wrong.
+#[test]
+fn a_guard_downstream_sees_an_inherited_error() {
+    let steps = format!(
+        "{}
+  - {{id: twice, compute: fee * 2, guard: [{{check: twice < 30}}]}}
+  - {{id: act, act: [{{if: twice == 20, do: pay}}, {{do: refuse}}]}}",
+        find("fee", 2)
+    );
+    let arm = run("{preset: perfect, follow: 1}", &steps);
+    let twice = arm.steps.iter().find(|s| s.step == "twice").unwrap();
+    near(twice.p_caught, 0.2);
+    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.2);
+    assert_eq!(arm.causes.len(), 1);
+    let edge = arm.edges.iter().find(|e| e.child == "twice").unwrap();
+    near(edge.p_child_missing_given.unwrap(), 1.0);
+}

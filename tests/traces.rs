@@ -46,7 +46,7 @@ fn evidence(passage: &str, entity: &str, value: &str) -> Evidence {
 }
 
 fn done(event: Event, fault: Fault, output: Option<&str>, state: State) -> Option<Done> {
-    Some(Done { event, fault, output: output.map(str::to_owned), state })
+    Some(Done { event, fault, alarm: None, output: output.map(str::to_owned), state })
 }
 
 fn plain(step: &str, kind: &'static str, parents: &[usize]) -> StepTrace {

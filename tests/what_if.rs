@@ -42,6 +42,7 @@ fn random_model(seed: u64) -> Model {
                 },
                 event,
                 fault,
+                caught: false,
                 p: rng.random_range(0.05..1.0),
             };
             let mut row = vec![branch(right, Fault::None, 0)];
@@ -60,7 +61,7 @@ fn random_model(seed: u64) -> Model {
             }
             if rng.random_bool(0.2) {
                 let outcome = u8::from(!calm);
-                row.push(Branch { token: STOP, outcome, event: 0, fault: Fault::None, p: 0.3 });
+                row.push(Branch { token: STOP, outcome, p: 0.3, ..Branch::default() });
             }
             let faulty = row.iter().any(|b| b.fault != Fault::None);
             kernel.push(&inputs, row);

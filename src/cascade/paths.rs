@@ -40,6 +40,8 @@ type Noted = Vec<(usize, Note)>;
 struct Note {
     /// An event's code, and whether it is an own error.
     event: Option<(u8, bool)>,
+    /// A guard saw it.
+    caught: bool,
     /// The token of a label that is not the oracle's.
     action: Option<u32>,
 }
@@ -110,7 +112,8 @@ impl<'a> Paths<'a> {
             _ => None,
         };
         let event = (!quiet || own).then_some((branch.event, own));
-        (event.is_some() || action.is_some()).then_some(Note { event, action })
+        let caught = branch.caught;
+        (event.is_some() || action.is_some() || caught).then_some(Note { event, caught, action })
     }
 
     fn path(&self, notes: &[(usize, Note)], outcome: u8, p: f64) -> Path {
@@ -126,6 +129,9 @@ impl<'a> Paths<'a> {
                     way.own.push(way.events.len());
                 }
                 way.events.push(Source { step: *step, event: self.events[usize::from(event)] });
+            }
+            if note.caught {
+                way.events.push(Source { step: *step, event: Event::Caught });
             }
             if let Some(token) = note.action
                 && let Output::Action(label) = &self.compiled.outputs[*step][token as usize]

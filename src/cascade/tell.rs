@@ -77,10 +77,10 @@ pub fn tell(case: &Case, searches: &mut Searches, trial: u32) -> anyhow::Result<
     })
 }
 
-/// The branches that a run takes; `None` after a stop.
-fn branches<'a>(compiled: &'a Compiled, run: &Run) -> Vec<Option<&'a Branch>> {
+/// The branches that a run takes, with their places; `None` after a stop.
+fn branches<'a>(compiled: &'a Compiled, run: &Run) -> Vec<Option<(usize, &'a Branch)>> {
     let taken = run.taken.iter().zip(&compiled.model.kernels);
-    taken.map(|(taken, kernel)| Some(&kernel.branches()[(*taken)?])).collect()
+    taken.map(|(taken, kernel)| Some(((*taken)?, &kernel.branches()[(*taken)?]))).collect()
 }
 
 /// The labels of all act steps; `none` where no rule chose one, `stopped` where the run ended before.
@@ -98,14 +98,24 @@ fn action(scenario: &Scenario, outputs: &[Option<&Output>]) -> String {
 /// A run with its case.
 struct Told<'a> {
     case: Case<'a>,
-    branches: Vec<Option<&'a Branch>>,
+    branches: Vec<Option<(usize, &'a Branch)>>,
 }
 
 impl<'a> Told<'a> {
     /// What a step put out; `None` where the run stopped at it or before.
     fn output(&self, at: usize) -> Option<&'a Output> {
         // A stop has a token past all others.
-        self.case.compiled.outputs[at].get(self.branches[at]?.token as usize)
+        self.case.compiled.outputs[at].get(self.branches[at]?.1.token as usize)
+    }
+
+    /// What a step put out or a guard held back.
+    fn made(&self, at: usize) -> Option<&'a Output> {
+        let held = || {
+            let (place, _) = self.branches[at]?;
+            let withheld = self.case.compiled.withheld[at].iter();
+            withheld.into_iter().find(|(held, _)| *held == place).map(|(_, output)| output)
+        };
+        self.output(at).or_else(held)
     }
 
     fn outputs(&self) -> Vec<Option<&'a Output>> {
@@ -113,7 +123,7 @@ impl<'a> Told<'a> {
     }
 
     fn event(&self, at: usize) -> Option<Event> {
-        Event::all().get(usize::from(self.branches[at]?.event)).copied()
+        Event::all().get(usize::from(self.branches[at]?.1.event)).copied()
     }
 
     fn step(&self, searches: &mut Searches, at: usize) -> anyhow::Result<StepTrace> {
@@ -122,9 +132,11 @@ impl<'a> Told<'a> {
         let oracle = &compiled.oracle;
         let right = oracle.outputs[at].as_ref();
         let corpus = |retrieve: &Retrieve| self.corpus(retrieve);
-        let done = self.branches[at].zip(self.event(at)).map(|(branch, event)| {
-            let output = self.output(at);
+        let done = self.branches[at].zip(self.event(at)).map(|((_, branch), event)| {
+            let output = self.made(at);
+            let alarm = [(branch.caught, Event::Caught), (event == Event::FalseAlarm, event)];
             Done {
+                alarm: alarm.iter().find(|(is, _)| *is).map(|(_, event)| event.name()),
                 event,
                 fault: branch.fault,
                 output: output.map(|output| text(output, step, &corpus)),
@@ -267,7 +279,7 @@ impl<'a> Told<'a> {
             Some(Output::Context(context)) => context.as_slice(),
             _ => &[],
         };
-        let read = self.output(at).and_then(Output::value);
+        let read = self.made(at).and_then(Output::value);
         let mut stating = context.iter().copied().filter(|&p| stated(p).is_some());
         let read_right = stating.clone().find(|p| gold.contains(p));
         let followed = match event {

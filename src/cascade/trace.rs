@@ -61,7 +61,9 @@ pub struct Done {
     pub event: Event,
     #[serde(serialize_with = "fault")]
     pub fault: Fault,
-    /// The output as text; `None` where the run stopped here.
+    /// A guard held the output back and stopped the run here: `caught`, or `false_alarm`.
+    pub alarm: Option<&'static str>,
+    /// The output as text; `None` where the run stopped here for want of an input.
     pub output: Option<String>,
     #[serde(serialize_with = "state")]
     pub state: State,

@@ -20,9 +20,10 @@ const COMBINED: usize = 10;
 /// The ways in which a reading goes wrong with the evidence in hand.
 pub const READING_ERRORS: [Event; 3] = [Event::Misread, Event::Distracted, Event::Fabricated];
 
-/// Whether a step can make errors of its own; the others only pass on what they get.
+/// Whether a step can make errors of its own (a guard its false alarms); the others only pass on what
+/// they get.
 pub fn can_err(step: &Step) -> bool {
-    matches!(step.kind, StepKind::Retrieve(_) | StepKind::Read { .. })
+    matches!(step.kind, StepKind::Retrieve(_) | StepKind::Read { .. }) || !step.guards.is_empty()
 }
 
 /// The key of the draws that order a task's steps.

@@ -41,6 +41,8 @@ pub struct Compiled {
     pub model: Model,
     /// `outputs[step][token]`.
     pub outputs: Vec<Vec<Output>>,
+    /// By step: what guards held back, with the branch (its place in the kernel) in which they did.
+    pub withheld: Vec<Vec<(usize, Output)>>,
     pub oracle: Oracle,
     /// By step: how its retrieval does on the right query, a phrasing each. Empty where the oracle
     /// never asks or nothing is gold.
@@ -179,6 +181,7 @@ struct Draft<'a> {
     kernels: Vec<KernelBuilder>,
     tokens: Vec<Tokens>,
     quality: Vec<Vec<Quality>>,
+    withheld: Vec<Vec<(usize, Output)>>,
     support: Support,
     states: usize,
 }
@@ -215,6 +218,7 @@ impl<'a> Draft<'a> {
             kernels: scenario.steps.iter().map(|s| KernelBuilder::new(s.parents.clone())).collect(),
             tokens: scenario.steps.iter().map(|_| Tokens::default()).collect(),
             quality: vec![Vec::new(); scenario.steps.len()],
+            withheld: vec![Vec::new(); scenario.steps.len()],
             support: Support::Joint(Frontier::default()),
             states: 1,
         }
@@ -240,6 +244,7 @@ impl<'a> Draft<'a> {
             states: trellis.as_ref().map(|_| self.states),
             model: Model { kernels, trellis },
             outputs: self.tokens.into_iter().map(|t| t.outputs).collect(),
+            withheld: self.withheld,
             oracle: self.oracle,
             quality: self.quality,
         }

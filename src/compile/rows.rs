@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::search::{Among, Ask, Found};
 use super::{Draft, Quality, Question, Room, Support};
 use crate::expr::Env;
-use crate::kernel::{BREAK, Branch, FIRST_MARK, REPAIR, STOP};
+use crate::kernel::{BREAK, Branch, FIRST_MARK, Fault, REPAIR, STOP};
 use crate::retrieve::Hit;
 use crate::scenario::{Query, Retrieve, Step, StepKind};
 use crate::step::retrieve::{Phrasing, Target, of_kind};
 use crate::step::settle::{self, Gate};
-use crate::step::{Branching, Event, MissKind, Output, Row, reader};
+use crate::step::{Branching, Event, MissKind, Output, Row, State, reader};
 use crate::world::Task;
 
 /// What a step needs to be searched before its rows can be laid down.
@@ -253,8 +253,12 @@ impl Room<'_> {
     }
 
     fn push(&self, draft: &mut Draft, step: usize, inputs: &[u32], row: Row, straight: bool) {
+        let (row, withheld) = self.guard(draft, step, inputs, row);
         let branches = self.branches(draft, step, row.branches);
-        draft.kernels[step].push(inputs, branches);
+        let pushed = draft.kernels[step].push(inputs, branches);
+        let places = draft.kernels[step].span(pushed);
+        draft.withheld[step]
+            .extend(places.zip(withheld).filter_map(|(place, output)| Some((place, output?))));
         if let Some(repair) = row.repair {
             let branches = self.branches(draft, step, vec![repair]);
             draft.kernels[step].push_detour(REPAIR, branches);
@@ -266,14 +270,57 @@ impl Room<'_> {
         }
     }
 
+    /// The row as the step's guards let it pass, and what they held back, a branch each: what they see
+    /// stops the run. An alarm on a right output is an error of the step's own, mended by letting it pass.
+    fn guard(
+        &self,
+        draft: &Draft,
+        step: usize,
+        inputs: &[u32],
+        mut row: Row,
+    ) -> (Row, Vec<Option<Output>>) {
+        let guards = &self.scenario.steps[step].guards;
+        if guards.is_empty() {
+            return (row, Vec::new());
+        }
+        // As the kernel does: places count the branches that it keeps.
+        row.branches.retain(|branching| branching.p > 0.0);
+        let mut withheld = Vec::new();
+        let seen = draft.seen(step, inputs);
+        let oracle = &draft.oracle;
+        let mut passed = None;
+        for branching in row.branches.iter_mut().chain(&mut row.wrong) {
+            withheld.push(None);
+            let Some(Output::Value(value)) = &branching.output else {
+                continue;
+            };
+            if !settle::alarmed(guards, step, draft.task, &seen, value) {
+                continue;
+            }
+            let output = branching.output.take();
+            if let Some(last) = withheld.last_mut() {
+                last.clone_from(&output);
+            }
+            match State::of(output.as_ref(), oracle.outputs[step].as_ref(), &oracle.gold[step]) {
+                State::Correct => {
+                    passed.get_or_insert(Branching::new(output, branching.event, 1.0));
+                    (branching.event, branching.fault) = (Event::FalseAlarm, Fault::Own);
+                }
+                State::Wrong | State::Missing => branching.caught = true,
+            }
+        }
+        row.repair = row.repair.or(passed);
+        (row, withheld)
+    }
+
     /// Gives out tokens.
     fn branches(&self, draft: &mut Draft, step: usize, row: Vec<Branching>) -> Vec<Branch> {
         let of = &self.scenario.steps[step];
         let mut branches = Vec::with_capacity(row.len());
-        for Branching { output, event, fault, p } in row {
+        for Branching { output, event, fault, caught, p } in row {
             let outcome = settle::outcome(step, of, &draft.oracle.outputs, output.as_ref()) as u8;
             let token = output.map_or(STOP, |output| draft.tokens[step].number(output));
-            branches.push(Branch { token, outcome, event: event.code(), fault, p });
+            branches.push(Branch { token, outcome, event: event.code(), fault, caught, p });
         }
         branches
     }

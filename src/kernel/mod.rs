@@ -44,7 +44,7 @@ pub enum Fault {
 }
 
 /// What one step may do on one input.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Branch {
     /// Output token, or [`STOP`].
     pub token: u32,
@@ -53,6 +53,8 @@ pub struct Branch {
     /// What happened; an index that the compiler gave and that the kernel only carries.
     pub event: u8,
     pub fault: Fault,
+    /// A guard saw it, and the run ends here.
+    pub caught: bool,
     /// Probability within its row.
     pub p: f64,
 }

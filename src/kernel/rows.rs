@@ -214,6 +214,11 @@ impl KernelBuilder {
         row
     }
 
+    /// The positions of the branches of a row that has been pushed, without its detours.
+    pub fn span(&self, row: u32) -> Range<usize> {
+        self.rows.span(row)
+    }
+
     /// Adds a detour to the row that was pushed last; of two with the same mark the first counts.
     ///
     /// # Panics

@@ -106,7 +106,14 @@ fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
     {
         line.push((format!(", right: {right}"), Paint::Right));
     }
-    if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped) {
+    if let Some(alarm) = done.alarm {
+        let told = match alarm {
+            "caught" => "  caught by its guard: the run stops",
+            _ => "  stopped by a false alarm of its guard",
+        };
+        line.push((told.to_owned(), Paint::Bold));
+    }
+    if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped | Event::FalseAlarm) {
         let whose = whose(done.fault);
         line.push((format!("  {}{whose}", done.event.name().replace('_', " ")), Paint::Plain));
     }

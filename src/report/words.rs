@@ -35,6 +35,9 @@ pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
     let done = step.done.as_ref().filter(|_| went_wrong(step))?;
     let output = done.output.as_deref().unwrap_or("nothing");
     let told = match (done.event, &step.retrieval, &step.reading) {
+        (Event::FalseAlarm, ..) => {
+            format!("Its guard stopped the run on {output}, which is right.")
+        }
         (Event::OwnMiss(kind) | Event::InducedMiss(kind), Some(retrieval), _) => {
             miss(kind, done.fault, retrieval)
         }
@@ -54,7 +57,11 @@ pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
             .unwrap_or_else(|| instead(output, step.right.as_deref())),
         _ => instead(output, step.right.as_deref()),
     };
-    Some(told)
+    Some(if done.alarm == Some("caught") {
+        format!("{told} Its guard saw that, and stopped the run.")
+    } else {
+        told
+    })
 }
 
 fn instead(output: &str, right: Option<&str>) -> String {

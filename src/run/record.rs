@@ -117,6 +117,9 @@ pub struct StepRecord {
     pub p_failed: f64,
     pub p_stopped: f64,
     pub p_skipped: f64,
+    /// Guarded steps: runs stopped here for an output that was wrong, and for one that was right.
+    pub p_caught: f64,
+    pub p_false_alarm: f64,
     pub p_fail_given_hit: Option<f64>,
     pub p_fail_given_miss: Option<f64>,
     /// P(end correct | this output wrong): how much of its error is absorbed downstream.

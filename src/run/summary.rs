@@ -222,6 +222,8 @@ fn step(scenario: &Scenario, tally: &Tally, why: &Answers, at: usize) -> StepRec
         p_abstained: p(Event::Abstained),
         p_failed: p(Event::Failed),
         p_stopped: p(Event::Stopped),
+        p_caught: whole(&step.caught),
+        p_false_alarm: p(Event::FalseAlarm),
         p_skipped: p(Event::Skipped),
         p_fail_given_hit: ratio(failing(&hit), whole(&hit)),
         p_fail_given_miss: ratio(failing(&miss), whole(&miss)),

@@ -26,6 +26,8 @@ pub struct Tally {
 pub struct StepTally {
     /// By [`Event::code`].
     pub events: Vec<Mass>,
+    /// Runs that a guard stopped here for an output that was not right, whatever had happened.
+    pub caught: Mass,
     pub correct: Mass,
     pub wrong: Mass,
     pub missing: Mass,
@@ -53,6 +55,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
     let zero = [0.0; OUTCOMES];
     let mut tally = StepTally {
         events: vec![zero; Event::all().len()],
+        caught: zero,
         correct: zero,
         wrong: zero,
         missing: zero,
@@ -68,6 +71,9 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         for (branch, mass) in branches.iter().zip(&solved.masses.steps[at]) {
             let weight = task.weight / total;
             add(&mut tally.events[usize::from(branch.event)], mass, weight);
+            if branch.caught {
+                add(&mut tally.caught, mass, weight);
+            }
             let output = compiled.outputs[at].get(branch.token as usize);
             let state = match compiled.state(at, output) {
                 State::Correct => &mut tally.correct,

@@ -90,8 +90,18 @@ pub struct Step {
     /// The step is skipped unless this is true.
     pub when: Option<Expr>,
     pub on_missing: OnMissing,
+    /// Checks on the output; empty for retrieve and act. One that fails stops the run.
+    pub guards: Vec<Guard>,
     /// `None` for retrieve and act, which put out passages and a label.
     pub output: Option<Type>,
+}
+
+/// A check on a step's output.
+#[derive(Debug)]
+pub struct Guard {
+    /// Over the task, earlier steps and the step's own output. It fails where this is false; where it has
+    /// no value the guard sees nothing.
+    pub check: Expr,
 }
 
 /// What happens to a run where an input of a step is missing.

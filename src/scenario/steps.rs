@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
-use super::written::{self, File, RetrieveEntry, StepEntry};
-use super::{OnMissing, Step, StepKind};
+use super::written::{self, File, GuardEntry, RetrieveEntry, StepEntry};
+use super::{Guard, OnMissing, Step, StepKind};
 use crate::expr::{Name, Parsed, ParsedTemplate, Scope};
 use crate::graph;
 use crate::value::Type;
@@ -74,6 +74,13 @@ impl StepEntry {
             }
         }
         names.extend(self.read.as_ref().map(|read| read.value.from.value.clone()));
+        for guard in self.guard.iter().flat_map(|guards| &guards.value) {
+            if let Ok(parsed) = Parsed::new(&guard.value.check.value) {
+                // Its own output is no input.
+                let others = parsed.names().into_iter().filter(|name| *name != self.id.value);
+                names.extend(others.map(str::to_owned));
+            }
+        }
         names
     }
 }
@@ -259,6 +266,7 @@ impl Resolver<'_> {
             None => None,
             Some(when) => Some(when?),
         };
+        let guards = self.guards(entry, earlier.len(), output, &scope)?;
         let on_missing = match entry.on_missing {
             None | Some(written::OnMissing::Stop) => OnMissing::Stop,
             Some(written::OnMissing::Continue) => OnMissing::Continue,
@@ -269,7 +277,39 @@ impl Resolver<'_> {
             parents: Vec::new(),
             when,
             on_missing,
+            guards,
             output,
         })
+    }
+
+    /// The checks on the step with index `at`, which puts out a value of this type.
+    fn guards(
+        &mut self,
+        entry: &StepEntry,
+        at: usize,
+        output: Option<Type>,
+        scope: &Scope,
+    ) -> Option<Vec<Guard>> {
+        let Some(guards) = &entry.guard else {
+            return Some(Vec::new());
+        };
+        if output.is_none() {
+            let message = format!("the step `{}` puts out no value to check", entry.id.value);
+            self.found.push(
+                Diagnostic::new("setting-unused", guards.span.clone(), message)
+                    .label("a guard belongs to a read, lookup or compute step"),
+            );
+            return None;
+        }
+        let mut names = scope.steps.clone();
+        names.insert(entry.id.value.clone(), Name::Output { step: at, ty: output });
+        let scope = Scope { task: scope.task, passage: false, steps: &names };
+        let check = |resolver: &mut Self, guard: &At<GuardEntry>| {
+            let check = resolver.expr(&guard.value.check, &scope, Some(("check", Type::YesNo)))?;
+            Some(Guard { check })
+        };
+        // All of them, so that all mistakes are told.
+        let found: Vec<Option<Guard>> = guards.value.iter().map(|g| check(self, g)).collect();
+        found.into_iter().collect()
     }
 }

@@ -200,6 +200,16 @@ pub(super) struct StepEntry {
     pub when: Option<At<String>>,
     /// What happens where an input is missing: stop the run (default), or continue with null.
     pub on_missing: Option<OnMissing>,
+    /// Checks on the value that the step puts out. One that fails stops the run.
+    pub guard: Option<At<Vec<At<GuardEntry>>>>,
+}
+
+/// A check on a step's output.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuardEntry {
+    /// CEL over the task, earlier steps and this step's own value. It fails where this is false.
+    pub check: At<String>,
 }
 
 /// What happens where an input is missing.

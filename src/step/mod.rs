@@ -134,6 +134,11 @@ pub enum Event {
     Fabricated,
     /// The reader said that the evidence is not there.
     Abstained,
+    /// A guard stopped the run although the output was right.
+    FalseAlarm,
+    /// A guard stopped the run for an output that was not right. No branch has this event: it comes on top
+    /// of what happened.
+    Caught,
 }
 
 impl Event {
@@ -143,7 +148,7 @@ impl Event {
         let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
         let misses = MissKind::ALL.into_iter().map(OwnMiss);
         let induced = MissKind::ALL.into_iter().map(InducedMiss);
-        let reading = [Distracted, Misread, Fabricated, Abstained];
+        let reading = [Distracted, Misread, Fabricated, Abstained, FalseAlarm, Caught];
         plain.into_iter().chain(misses).chain(induced).chain(reading).collect()
     }
 
@@ -164,6 +169,8 @@ impl Event {
             Event::Misread => 8 + 2 * kinds,
             Event::Fabricated => 9 + 2 * kinds,
             Event::Abstained => 10 + 2 * kinds,
+            Event::FalseAlarm => 11 + 2 * kinds,
+            Event::Caught => 12 + 2 * kinds,
         }
     }
 
@@ -189,6 +196,8 @@ impl Event {
             Event::Misread => "misread",
             Event::Fabricated => "fabricated",
             Event::Abstained => "abstained",
+            Event::FalseAlarm => "false_alarm",
+            Event::Caught => "caught",
         }
     }
 }
@@ -241,13 +250,15 @@ pub struct Branching {
     pub output: Option<Output>,
     pub event: Event,
     pub fault: Fault,
+    /// A guard saw that the output was not right, and stopped the run.
+    pub caught: bool,
     pub p: f64,
 }
 
 impl Branching {
     /// A branch that is nobody's error.
     pub fn new(output: Option<Output>, event: Event, p: f64) -> Branching {
-        Branching { output, event, fault: Fault::None, p }
+        Branching { output, event, fault: Fault::None, caught: false, p }
     }
 
     /// The only branch of a step that leaves nothing to chance.

@@ -48,8 +48,8 @@ impl Target<'_> {
             (false, true) => Fault::Own,
             (false, false) => Fault::Induced,
         };
-        let branch =
-            Branching { output: Some(Output::Missing), event: Event::Failed, fault, p: 1.0 };
+        let missing = Branching::new(Some(Output::Missing), Event::Failed, 1.0);
+        let branch = Branching { fault, ..missing };
         let repair = (fault != Fault::None).then(|| self.gold_alone());
         Row { branches: vec![branch], repair, wrong: Vec::new() }
     }
@@ -133,7 +133,7 @@ pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
         let same = |b: &&mut Branching| (&b.output, b.event, b.fault) == (&output, event, fault);
         match branches.iter_mut().find(same) {
             Some(branch) => branch.p += p,
-            None => branches.push(Branching { output, event, fault, p }),
+            None => branches.push(Branching { fault, ..Branching::new(output, event, p) }),
         }
     };
     let mut errs = false;

@@ -53,7 +53,7 @@ pub(super) fn summary(
 
 /// Whether an event tells somebody that something is wrong.
 pub fn flags(event: Event) -> bool {
-    event == Event::Stopped
+    matches!(event, Event::Stopped | Event::Caught)
 }
 
 /// The name of an event worth a line; `None` for those in which nothing happens.

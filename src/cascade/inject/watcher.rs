@@ -3,7 +3,7 @@
 use super::fallout::Fallout;
 use crate::cascade::Source;
 use crate::compile::Compiled;
-use crate::kernel::STOP;
+use crate::kernel::{Branch, STOP};
 use crate::scenario::{Scenario, StepKind};
 use crate::step::{Event, Output, State};
 
@@ -101,7 +101,7 @@ impl<'a> Watcher<'a> {
                 memory.chains[at] = 1;
             }
         } else {
-            self.count(at, &memory, state, branch.event, p);
+            self.count(at, &memory, state, branch, p);
             self.label(at, branch.token, p);
             if state != State::Correct {
                 let chain = self.parents(at).map(|p| memory.chains[p]).max().unwrap_or(0);
@@ -145,12 +145,16 @@ impl<'a> Watcher<'a> {
         self.sight.scenario.steps[at].parents.iter().copied()
     }
 
-    fn count(&mut self, at: usize, memory: &Memory, state: State, event: u8, p: f64) {
+    fn count(&mut self, at: usize, memory: &Memory, state: State, branch: &Branch, p: f64) {
+        let Branch { event, caught, .. } = *branch;
         let mut off = self.parents(at).filter(|&parent| memory.chains[parent] > 0);
         let (first, second) = (off.next(), off.next());
         let step = &mut self.fallout.steps[at];
         step.reached += p;
         step.events[usize::from(event)] += p;
+        if caught {
+            step.events[usize::from(Event::Caught.code())] += p;
+        }
         match state {
             State::Correct if first.is_some() => step.absorbs += p,
             State::Correct => {}

@@ -160,6 +160,8 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_failed",
         "p_stopped",
         "p_skipped",
+        "p_caught",
+        "p_false_alarm",
         "p_fail_given_hit",
         "p_fail_given_miss",
         "p_absorbed_given_wrong",
@@ -209,6 +211,8 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
                     s.p_failed,
                     s.p_stopped,
                     s.p_skipped,
+                    s.p_caught,
+                    s.p_false_alarm,
                 ]
                 .map(p),
             );

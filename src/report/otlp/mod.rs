@@ -46,8 +46,10 @@ pub fn lines<'a>(traces: &[Trace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> 
 fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
     let ids = Ids::new(trace);
     let mut spans = vec![root(trace, &ids, begin)];
-    spans
-        .extend((0..trace.steps.len()).filter_map(|at| step::span(trace, at, &ids, reader, begin)));
+    for at in 0..trace.steps.len() {
+        spans.extend(step::span(trace, at, &ids, reader, begin));
+        spans.extend(step::guard(trace, at, &ids, begin));
+    }
     let mut resource = Attributes::default();
     resource.text("service.name", "knockon");
     resource.text("service.version", env!("CARGO_PKG_VERSION"));
@@ -69,6 +71,8 @@ struct Ids {
     trace: String,
     root: String,
     steps: Vec<String>,
+    /// Of the guards, by step.
+    guards: Vec<String>,
 }
 
 impl Ids {
@@ -81,6 +85,7 @@ impl Ids {
             // No step has this name: ids are identifiers.
             root: span("(run)"),
             steps: trace.steps.iter().map(|s| span(&s.step)).collect(),
+            guards: trace.steps.iter().map(|s| span(&format!("{} (guard)", s.step))).collect(),
         }
     }
 }

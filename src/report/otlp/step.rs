@@ -45,6 +45,7 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
     attributes.text("knockon.event", done.event.name());
     attributes.text("knockon.fault", fault(done.fault));
     attributes.text("knockon.state", state(done.state));
+    attributes.text_if("knockon.guard", done.alarm);
     attributes.text_if("knockon.right_output", step.right.as_deref());
     if trace.root_cause() == Some(at) {
         attributes.flag("knockon.root_cause", true);
@@ -67,6 +68,33 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
         "attributes": attributes.finish(),
         "links": links(trace, step, ids),
         "status": status,
+    }))
+}
+
+/// The span of the guard that stopped the run at the step at `at`; `None` where none did.
+pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
+    let step = &trace.steps[at];
+    let done = step.done.as_ref()?;
+    let alarm = done.alarm?;
+    let mut attributes = Attributes::default();
+    attributes.text("openinference.span.kind", "GUARDRAIL");
+    attributes.text_if("input.value", done.output.as_deref());
+    attributes.text("output.value", "stop");
+    attributes.flag("knockon.simulated", true);
+    attributes.text("knockon.step", &step.step);
+    attributes.text("knockon.guard", alarm);
+    let end = time(begin + at as u64 + 1);
+    Some(json!({
+        "traceId": ids.trace,
+        "spanId": ids.guards[at],
+        "parentSpanId": ids.steps[at],
+        "name": format!("guard {}", step.step),
+        "kind": INTERNAL,
+        // A check takes no time of its own.
+        "startTimeUnixNano": end,
+        "endTimeUnixNano": end,
+        "attributes": attributes.finish(),
+        "status": {},
     }))
 }
 
