@@ -47,27 +47,23 @@ fn by_cost(a: (&Way, f64), b: (&Way, f64)) -> std::cmp::Ordering {
 pub fn typical(scenario: &Scenario, task: usize, solved: &Solved) -> Option<u32> {
     let all = paths(scenario, task, solved);
     let likeliest = all.iter().reduce(|best, next| if next.p > best.p { next } else { best });
-    trial_of(scenario, task, solved, likeliest.map(|path| &path.way))
+    likeliest
+        .and_then(|path| trial_of(scenario, task, solved, Some(&path.way)))
+        .or_else(|| trial_of(scenario, task, solved, None))
 }
 
+/// The first trial that goes this way; `None` for a way: the first that fails.
 fn trial_of(scenario: &Scenario, task: usize, solved: &Solved, way: Option<&Way>) -> Option<u32> {
     let replays = replays(scenario, task, solved);
     let paths = Paths::new(&solved.compiled);
-    let mut first = None;
-    for trial in 0..replays.all {
-        let Some(run) = replays.plain(trial).filter(|run| run.outcome > 0) else {
-            continue;
-        };
-        if way.is_none_or(|way| paths.way(&run) == *way) {
-            return Some(trial);
-        }
-        first = first.or(Some(trial));
-    }
-    first
+    (0..replays.all).find(|&trial| {
+        let run = replays.plain(trial).filter(|run| run.outcome > 0);
+        run.is_some_and(|run| way.is_none_or(|way| paths.way(&run) == *way))
+    })
 }
 
 /// The `top` costliest ways to fail over all tasks, by weight, each with a run of the task that goes it
-/// most often; `solved` is by task.
+/// most often; `solved` is by task. A way that no trial of that task goes is left out.
 pub fn common(scenario: &Scenario, solved: &[Solved], top: usize) -> Vec<Common> {
     struct Sum {
         p: f64,
@@ -98,5 +94,5 @@ pub fn common(scenario: &Scenario, solved: &[Solved], top: usize) -> Vec<Common>
         let trial = trial_of(scenario, task, &solved[task], Some(&way))?;
         Some(Common { pick: Pick { task, trial }, p: sum.p, tasks: sum.tasks })
     };
-    sums.into_iter().take(top).filter_map(run).collect()
+    sums.into_iter().filter_map(run).take(top).collect()
 }

@@ -23,12 +23,17 @@ pub struct Cut {
     pub forced: [f64; OUTCOMES],
     /// P(failure, and all of these errors in the run).
     pub with_failure: f64,
+    /// The same as a share of P(failure).
+    pub share: f64,
 }
 
 /// The minimal cut sets of up to [`ORDER`] errors, small ones first. Empty where the model has no
 /// trellis.
 pub fn minimal(model: &Model) -> Vec<Cut> {
     let sources = sources(model);
+    let Some(plain) = exact::joint(model, |_, _| true) else {
+        return Vec::new();
+    };
     let mut cuts: Vec<Cut> = Vec::new();
     let mut open: Vec<Vec<usize>> = vec![Vec::new()];
     for _ in 0..ORDER {
@@ -48,7 +53,10 @@ pub fn minimal(model: &Model) -> Vec<Cut> {
                 match forced(model, &errors) {
                     Some(forced) if failing(&forced) > LEAST => {
                         let with_failure = with_failure(model, &errors);
-                        cuts.push(Cut { errors, forced, with_failure });
+                        // What can be forced to fail need not fail as things are.
+                        let whole = failing(&plain);
+                        let share = if whole > LEAST { with_failure / whole } else { 0.0 };
+                        cuts.push(Cut { errors, forced, with_failure, share });
                     }
                     Some(_) => larger.push(set),
                     None => return Vec::new(),

@@ -20,7 +20,7 @@ pub mod paths;
 pub mod replays;
 pub mod runs;
 pub mod sample;
-mod sentence;
+pub mod sentence;
 pub mod shapley;
 pub mod tell;
 pub mod trace;

@@ -30,12 +30,25 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// A passage without its heading: a first line that ends in no full stop, where more follows.
+pub fn body(text: &str) -> &str {
+    match text.trim_start().split_once('\n') {
+        Some((first, rest))
+            if !first.trim_end().ends_with(['.', ';', ':', '!', '?'])
+                && !rest.trim().is_empty() =>
+        {
+            rest.trim_start()
+        }
+        _ => text,
+    }
+}
+
 /// The sentence of `text` that states `value`; where none or several seem to, the one of these with the
-/// most words of `query`, the first among equals.
+/// most words of `query`, the first among equals. A heading states nothing.
 pub fn stating<'t>(text: &'t str, value: &Value, query: &str) -> &'t str {
     let asked: BTreeSet<String> = words(query).into_iter().filter(|w| w.len() > 3).collect();
     let mut best = ("", (0, 0));
-    for sentence in sentences(text) {
+    for sentence in sentences(body(text)) {
         let words = words(sentence);
         let shared = asked.iter().filter(|word| words.contains(word)).count();
         let score = (match_of(value, &words), shared);

@@ -91,9 +91,10 @@ pub fn main() -> ExitCode {
             let io = cause.downcast_ref::<std::io::Error>();
             io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
         });
-        if !broken_pipe {
-            eprintln!("error: {error:#}");
+        if broken_pipe {
+            return ExitCode::from(FINE);
         }
+        eprintln!("error: {error:#}");
         ExitCode::from(FINDING)
     })
 }

@@ -2,6 +2,7 @@
 
 mod page;
 
+use crate::cascade::sentence::body;
 use crate::cascade::trace::{Document, Done, Evidence, RetrievalTrace, StepTrace, Trace};
 use crate::kernel::Fault;
 use crate::step::{Event, Outcome, State};
@@ -106,16 +107,16 @@ fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
     {
         line.push((format!(", right: {right}"), Paint::Right));
     }
+    if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped | Event::FalseAlarm) {
+        let whose = whose(done.fault);
+        line.push((format!("  {}{whose}", done.event.name().replace('_', " ")), Paint::Plain));
+    }
     if let Some(alarm) = done.alarm {
         let told = match alarm {
             "caught" => "  caught by its guard: the run stops",
             _ => "  stopped by a false alarm of its guard",
         };
         line.push((told.to_owned(), Paint::Bold));
-    }
-    if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped | Event::FalseAlarm) {
-        let whose = whose(done.fault);
-        line.push((format!("  {}{whose}", done.event.name().replace('_', " ")), Paint::Plain));
     }
     line
 }
@@ -165,18 +166,41 @@ fn asked(page: &mut Page, retrieval: &RetrievalTrace, followed: &[&str]) {
     if let Some(right) = &retrieval.right_query {
         page.line(5, 12, &[(format!("right  \"{right}\""), Paint::Right)]);
     }
+    let listed = || retrieval.documents.iter().chain(&retrieval.missed);
+    let bodies: Vec<&str> = listed().map(|document| body(&document.text)).collect();
+    let shared = shared_beginning(&bodies);
+    let mut hidden = 0;
     for (at, document) in retrieval.documents.iter().enumerate() {
         if at < SHOWN || document.gold || followed.contains(&document.id.as_str()) {
-            passage(page, document, "found ");
+            passage(page, document, "found ", shared);
+        } else {
+            hidden += 1;
         }
     }
+    if hidden > 0 {
+        page.line(5, 15, &[(format!("found  and {hidden} more"), Paint::Dim)]);
+    }
     for document in &retrieval.missed {
-        passage(page, document, "missed");
+        passage(page, document, "missed", shared);
     }
 }
 
-/// One passage: its labels, and the beginning of its text as far as a line reaches.
-fn passage(page: &mut Page, document: &Document, word: &str) {
+/// How many bytes all of several texts begin with, to the end of a word: a title says nothing about which of
+/// them is right.
+fn shared_beginning(texts: &[&str]) -> usize {
+    let Some((first, rest)) = texts.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return 0;
+    };
+    let same = |other: &&str| {
+        first.char_indices().zip(other.chars()).take_while(|((_, a), b)| a == b).count()
+    };
+    let chars = rest.iter().map(same).min().unwrap_or(0);
+    let end = first.char_indices().nth(chars).map_or(first.len(), |(at, _)| at);
+    first[..end].rfind(char::is_whitespace).map_or(0, |at| at + 1)
+}
+
+/// One passage: its labels, and as much of its text as a line holds, from where it differs from the others.
+fn passage(page: &mut Page, document: &Document, word: &str, shared: usize) {
     let rank = document.rank.map_or_else(|| " -".to_owned(), |rank| format!("{rank:>2}"));
     let score = document.score.map_or_else(String::new, |score| format!(" {score:.3}"));
     let paint = if document.gold { Paint::Right } else { Paint::Wrong };
@@ -188,7 +212,8 @@ fn passage(page: &mut Page, document: &Document, word: &str) {
     let entity = document.entity.as_deref().unwrap_or("no entity");
     let labels = format!("{} ({entity}, {attribute}{variant}{gold}){score}", document.id);
     page.line(5, 15, &[(format!("{word} {rank} "), Paint::Dim), (labels, paint)]);
-    page.cut(15, &document.text, Paint::Dim);
+    let text = body(&document.text);
+    page.cut(15, text.get(shared..).filter(|rest| !rest.is_empty()).unwrap_or(text), Paint::Dim);
 }
 
 /// For a reading gone wrong: the sentence that was followed, and the one that states the right value.

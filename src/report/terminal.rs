@@ -114,6 +114,7 @@ pub fn legend(record: &Record) -> String {
     };
     let units = match &record.unit {
         Some(unit) => format!("{} distinct values of '{unit}'", record.units),
+        None if record.units == 1 => "1 task".to_owned(),
         None => format!("{} tasks", record.units),
     };
     let exact = record.arms.iter().map(|a| a.summary.exact_tasks).sum::<usize>();

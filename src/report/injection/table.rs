@@ -192,7 +192,7 @@ fn reasons(injection: &InjectionRecord) -> String {
 
 fn sampled(injections: &[InjectionRecord]) -> Option<String> {
     let sampled = injections.iter().map(|i| i.sampled).max().filter(|n| *n > 0)?;
-    Some(format!("Sampled on up to {sampled} tasks, exact on the others."))
+    Some(format!("Sampled, and not exact, on up to {sampled} of these tasks."))
 }
 
 fn plain(header: &[&str]) -> Table {

@@ -120,7 +120,7 @@ pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers
             .collect(),
         shares: records::shares(scenario, &whys, &weights, failure)?,
         paths: records::paths(scenario, solved, &whys, &weights, failure),
-        cuts: records::cuts(scenario, solved, &whys),
+        cuts: records::cuts(scenario, &whys),
         edges: records::edges(scenario, &propagation),
         independent_success: propagation.independent_success(),
         failure_with_own_miss: with_miss(|why| why.with_own_miss),

@@ -153,10 +153,9 @@ pub fn paths(
 }
 
 /// The minimal cut sets of every task.
-pub fn cuts(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutRecord> {
+pub fn cuts(scenario: &Scenario, whys: &[Why]) -> Vec<CutRecord> {
     let mut records = Vec::new();
     for (task, why) in whys.iter().enumerate() {
-        let failure = solved[task].masses.failure();
         for cut in &why.cuts {
             let event = |error: &Source| PathEvent {
                 step: scenario.steps[error.step].id.clone(),
@@ -168,7 +167,7 @@ pub fn cuts(scenario: &Scenario, solved: &[Solved], whys: &[Why]) -> Vec<CutReco
                 errors: cut.errors.iter().map(event).collect(),
                 forced: cut.forced,
                 p: cut.with_failure,
-                share: if failure > ROUNDING { cut.with_failure / failure } else { 0.0 },
+                share: cut.share,
             });
         }
     }
