@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use knockon::cascade::causes::but_for;
 use knockon::cascade::{Source, cuts, shapley, sources};
 use knockon::kernel::exact::{self, Flow};
 use knockon::kernel::monte_carlo::replay;
@@ -313,4 +314,24 @@ proptest! {
             prop_assert!((found[way] - p).abs() < 1e-12, "{way:?}");
         }
     }
+}
+
+/// Sixteen steps that all err, each enough to fail: only mending all of them helps, and that is found
+/// without trying 2^16 sets.
+#[test]
+fn a_run_that_needs_everything_mended_has_one_cause() {
+    let shape = Shape::new(vec![vec![]; 16]);
+    let mut frontier = Frontier::default();
+    let mut kernels = Vec::new();
+    for _ in 0..16 {
+        let mut kernel = KernelBuilder::new(vec![]);
+        let wrong = Branch { token: 1, outcome: 4, fault: Fault::Own, p: 1.0, ..Branch::default() };
+        kernel.push(&[], [wrong]);
+        kernel.push_detour(REPAIR, [Branch { p: 1.0, ..Branch::default() }]);
+        assert!(frontier.advance(&shape, &kernel, usize::MAX));
+        kernels.push(kernel.finish(&[2; 16]));
+    }
+    let model = Model { kernels, trellis: Some(frontier.finish()) };
+    let keys: Vec<u64> = (0..16).map(|s| rng::key(1, "t", &s.to_string())).collect();
+    assert_eq!(but_for(&model, &keys, 0), [(0..16).collect::<Vec<usize>>()]);
 }

@@ -27,21 +27,32 @@ pub fn exact(scenario: &Scenario, flow: &Flow) -> Vec<Option<Effect>> {
     scenario.steps.iter().enumerate().map(effect).collect()
 }
 
-/// The same from replayed trials.
-pub fn sampled(scenario: &Scenario, replays: &Replays) -> Vec<Option<Effect>> {
-    let outcomes = |step, what| {
-        let mut sum = [0.0; OUTCOMES];
-        for trial in 0..replays.trials {
-            if let Some(run) = replays.only(trial, step, what) {
-                sum[usize::from(run.outcome)] += 1.0;
+/// The same from replayed trials: `outcomes`, which rest on all trials, and what an intervention changes in
+/// those that are played under it. A step that makes no difference makes exactly none.
+pub fn sampled(
+    scenario: &Scenario,
+    replays: &Replays,
+    outcomes: &[f64; OUTCOMES],
+) -> Vec<Option<Effect>> {
+    let plain: Vec<Option<u8>> =
+        (0..replays.trials).map(|trial| Some(replays.plain(trial)?.outcome)).collect();
+    let under = |step, what| {
+        let (mut change, mut played) = ([0.0; OUTCOMES], 0.0f64);
+        for (trial, plain) in (0..).zip(&plain) {
+            if let (Some(plain), Some(run)) = (plain, replays.only(trial, step, what)) {
+                played += 1.0;
+                change[usize::from(run.outcome)] += 1.0;
+                change[usize::from(*plain)] -= 1.0;
             }
         }
-        let played: f64 = sum.iter().sum();
-        sum.map(|n| n / played.max(1.0))
+        let mut sum = *outcomes;
+        for (sum, change) in sum.iter_mut().zip(change) {
+            *sum = (*sum + change / played.max(1.0)).clamp(0.0, 1.0);
+        }
+        sum
     };
     let effect = |(step, of)| {
-        can_err(of)
-            .then(|| Effect { right: outcomes(step, Do::Right), wrong: outcomes(step, Do::Wrong) })
+        can_err(of).then(|| Effect { right: under(step, Do::Right), wrong: under(step, Do::Wrong) })
     };
     scenario.steps.iter().enumerate().map(effect).collect()
 }

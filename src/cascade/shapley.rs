@@ -99,9 +99,9 @@ pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> 
 }
 
 /// Where none of the trials that can be mended fails: each failing one is shared out evenly among the
-/// own errors in it.
+/// own errors in it, for want of anything better.
 fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
-    let mut shares = Vec::new();
+    let mut shares: Vec<Share> = Vec::new();
     let runs: Vec<Run> = (0..replays.all).filter_map(|trial| replays.plain(trial)).collect();
     for run in runs.iter().filter(|run| run.outcome > 0) {
         let taken = run.taken.iter().enumerate().filter_map(|(step, at)| Some((step, (*at)?)));
@@ -114,6 +114,10 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
             let amount = |o: usize| part * (f64::from(o == outcome) - f64::from(o == 0));
             add(&mut shares, source(model, step, at), amount);
         }
+    }
+    for share in &mut shares {
+        // Of parts of at most one each: the variance is the mean's at most.
+        share.variance = share.failure() / runs.len() as f64;
     }
     shares.sort_by_key(|share| share.source);
     shares

@@ -52,7 +52,8 @@ pub fn what_if(trials: u32, key: u64, steps: usize, errs: &[usize]) -> Vec<Lane>
     lanes
 }
 
-/// One trial under every combination of repairs; of singles, pairs and all where there are too many.
+/// One trial under every combination of repairs; of singles, pairs, all, and all from each step on (which is
+/// what leaving steps out one by one may need) where there are too many.
 pub fn mended(trial: u32, steps: usize, errs: &[usize]) -> Vec<Lane> {
     let lane = |mended: &dyn Fn(usize) -> bool| {
         let mut what = vec![Do::Nothing; steps];
@@ -67,6 +68,7 @@ pub fn mended(trial: u32, steps: usize, errs: &[usize]) -> Vec<Lane> {
         return (0..1u32 << errs.len()).map(|set| lane(&|place| set >> place & 1 == 1)).collect();
     }
     let mut lanes = vec![lane(&|_| false), lane(&|_| true)];
+    lanes.extend((1..errs.len()).map(|first| lane(&|place| place >= first)));
     for a in 0..errs.len() {
         lanes.extend((a..errs.len()).map(|b| lane(&|place| place == a || place == b)));
     }

@@ -175,7 +175,9 @@ impl Room<'_> {
                     };
                     let target = self.target(draft, step, retrieve);
                     let Wish::Search(asks) = &input.wish else {
-                        let row = target.unaskable(plan.right.is_empty());
+                        // A miss where the oracle never asks is induced, and so is this.
+                        let asks = matches!(draft.oracle.outputs[step], Some(Output::Context(_)));
+                        let row = target.unaskable(asks && plan.right.is_empty());
                         self.push(draft, step, &input.tokens, row, input.straight);
                         continue;
                     };

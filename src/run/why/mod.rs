@@ -86,7 +86,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
                 paths.iter().filter(has).map(|path| path.p).sum()
             };
             Why {
-                effects: effect::sampled(scenario, &replays),
+                effects: effect::sampled(scenario, &replays, &solved.masses.outcomes),
                 shares: shapley::sampled(model, &replays, &solved.masses.outcomes),
                 with_own_miss: with(own),
                 with_induced_miss: with(induced),
