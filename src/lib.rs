@@ -14,6 +14,7 @@ pub mod retrieve;
 pub mod run;
 pub mod scenario;
 pub mod solve;
+pub mod spell;
 pub mod stats;
 pub mod step;
 pub mod value;

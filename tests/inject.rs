@@ -1,5 +1,7 @@
 //! One error in otherwise clean runs: by hand on small scenarios, and exact against replay.
 
+mod one_arm;
+
 use std::path::Path;
 
 use knockon::cascade::inject::{
@@ -20,26 +22,7 @@ const PASSAGES: &str = r#"
 "#;
 
 fn small(reader: &str, tasks: &str, steps: &str) -> Scenario {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
-    std::fs::write(dir.path().join("tasks.csv"), format!("id,weight,name\n{tasks}")).unwrap();
-    let yaml = format!(
-        "version: 1
-name: small
-corpora: {{c: {{passages: passages.jsonl}}}}
-tasks: {{file: tasks.csv, fields: {{name: text}}}}
-embedders: {{bm25: {{kind: bm25}}}}
-embedder: bm25
-reader: {reader}
-steps:
-{steps}
-arms: [{{id: only}}]
-baseline: only
-"
-    );
-    let path = dir.path().join("small.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)))
+    one_arm::scenario(PASSAGES, &format!("id,weight,name\n{tasks}"), reader, steps, "{}")
 }
 
 const ONE: &str = "t1,1,x\n";

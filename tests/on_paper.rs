@@ -4,9 +4,11 @@
 //! weights then make a step miss as often as we like. `alpha` is right wherever it is asked, `beta`
 //! is the same attribute of another entity: a binding miss.
 
+mod one_arm;
+
 use knockon::run::record::{ArmRecord, Importance, ShareRecord};
 use knockon::run::{self, Models, Quiet};
-use knockon::scenario::{self, Method};
+use knockon::scenario::Method;
 use knockon::step::{Event, MissKind, Outcome};
 
 const PASSAGES: &str = r#"
@@ -17,27 +19,8 @@ const PASSAGES: &str = r#"
 "#;
 
 fn run_with(method: Method, reader: &str, steps: &str) -> ArmRecord {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
-    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
-    let yaml = format!(
-        "version: 1
-name: paper
-corpora: {{c: {{passages: passages.jsonl}}}}
-tasks: {{file: tasks.csv, fields: {{name: text}}}}
-embedders: {{bm25: {{kind: bm25}}}}
-embedder: bm25
-reader: {reader}
-steps:
-{steps}
-arms: [{{id: only}}]
-baseline: only
-simulation: {{method: exact, trials: 40000}}
-"
-    );
-    let path = dir.path().join("paper.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    let mut scenario = scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+    let tasks = "id,name\nt1,x\n";
+    let mut scenario = one_arm::scenario(PASSAGES, tasks, reader, steps, "{trials: 40000}");
     scenario.simulation.method = method;
     let models = Models::new(&scenario, &Quiet, None);
     let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();

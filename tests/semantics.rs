@@ -1,8 +1,9 @@
 //! Small scenarios whose answers can be worked out by hand, from the file to the record.
 
+mod one_arm;
+
 use knockon::run::record::{ArmRecord, StepRecord};
 use knockon::run::{self, Models, Quiet};
-use knockon::scenario;
 use knockon::step::Outcome;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other.
@@ -16,27 +17,8 @@ const PASSAGES: &str = r#"
 
 /// Runs one arm over one task: `reader` and `steps` in YAML.
 fn run(reader: &str, steps: &str) -> ArmRecord {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
-    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
-    let yaml = format!(
-        "version: 1
-name: small
-corpora: {{c: {{passages: passages.jsonl}}}}
-tasks: {{file: tasks.csv, fields: {{name: text}}}}
-embedders: {{bm25: {{kind: bm25}}}}
-embedder: bm25
-reader: {reader}
-steps:
-{steps}
-arms: [{{id: only}}]
-baseline: only
-simulation: {{method: exact}}
-"
-    );
-    let path = dir.path().join("small.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    let scenario = scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+    let tasks = "id,name\nt1,x\n";
+    let scenario = one_arm::scenario(PASSAGES, tasks, reader, steps, "{method: exact}");
     let models = Models::new(&scenario, &Quiet, None);
     let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
     record.arms.into_iter().next().unwrap()

@@ -1,5 +1,7 @@
 //! Runs told: their causes flip them, and what is said of them is what happened.
 
+mod one_arm;
+
 use std::path::Path;
 
 use knockon::cascade::causes::{but_for, mended};
@@ -28,27 +30,7 @@ const PASSAGES: &str = r#"
 
 /// One task, one arm; `reader` and `steps` in YAML.
 fn small(reader: &str, steps: &str) -> Scenario {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
-    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
-    let yaml = format!(
-        "version: 1
-name: small
-corpora: {{c: {{passages: passages.jsonl}}}}
-tasks: {{file: tasks.csv, fields: {{name: text}}}}
-embedders: {{bm25: {{kind: bm25}}}}
-embedder: bm25
-reader: {reader}
-steps:
-{steps}
-arms: [{{id: only}}]
-baseline: only
-simulation: {{method: auto, trials: 200}}
-"
-    );
-    let path = dir.path().join("small.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    load(&path)
+    one_arm::scenario(PASSAGES, "id,name\nt1,x\n", reader, steps, "{method: auto, trials: 200}")
 }
 
 fn load(path: &Path) -> Scenario {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 
+use crate::spell;
 use crate::value::{Period, Value};
 
 /// Words that end in a full stop within a sentence.
@@ -204,46 +205,9 @@ fn units(period: Period) -> Vec<(u32, &'static str)> {
     ways.into_iter().filter_map(|(n, unit)| Some((n?, unit))).collect()
 }
 
-/// A number below 1000 in words, without `and`.
+/// A number below 1000 in words, one by one; a hyphen parts.
 fn spelled(n: u32) -> Option<Vec<String>> {
-    const SMALL: [&str; 20] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 10] =
-        ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-    let mut words = Vec::new();
-    let (hundreds, rest) = (n / 100, n % 100);
-    if hundreds > 0 {
-        words.extend([*SMALL.get(hundreds as usize)?, "hundred"]);
-    }
-    if rest >= 20 {
-        words.push(TENS[(rest / 10) as usize]);
-        if rest % 10 > 0 {
-            words.push(SMALL[(rest % 10) as usize]);
-        }
-    } else if rest > 0 || n == 0 {
-        words.push(SMALL[rest as usize]);
-    }
-    (hundreds < 10).then(|| words.into_iter().map(str::to_owned).collect())
+    (n < 1000).then(|| spell::words(n).split([' ', '-']).map(str::to_owned).collect())
 }
 
 #[cfg(test)]

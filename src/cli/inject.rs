@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, colour};
+use super::{FINDING, FINE, WRONG_USE, load, use_threads};
 use crate::cascade::inject;
 use crate::expr::suggest;
 use crate::report::injection;
 use crate::run::Models;
-use crate::scenario::{self, Scenario};
+use crate::scenario::Scenario;
 use crate::whole_file;
 
 /// Inject one error into otherwise clean runs: where it goes, what absorbs it, how it ends
@@ -60,16 +60,10 @@ enum Format {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
-    }
-    let mut scenario = match scenario::load(&args.file) {
+    use_threads(args.threads)?;
+    let mut scenario = match load(&args.file) {
         Ok(scenario) => scenario,
-        Err(mistakes) => {
-            eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
-            let code = if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING };
-            return Ok(ExitCode::from(code));
-        }
+        Err(code) => return Ok(code),
     };
     let asked = pick_arm(&scenario, args.arm.as_deref()).and_then(|arm| {
         keep_tasks(&mut scenario, &trimmed(&args.tasks))?;

@@ -1,10 +1,12 @@
 //! The command line: one file a command. Only this room touches the terminal and the environment.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::scenario::{self, Scenario};
 
 pub mod check;
 mod import;
@@ -101,6 +103,22 @@ pub fn main() -> ExitCode {
 
 fn fine(_: ()) -> ExitCode {
     ExitCode::from(FINE)
+}
+
+/// Reads a scenario; where it has mistakes, shows them and gives the exit code.
+fn load(file: &Path) -> Result<Scenario, ExitCode> {
+    scenario::load(file).map_err(|mistakes| {
+        eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
+        ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
+    })
+}
+
+/// How many threads everything runs on, where the user says so.
+fn use_threads(threads: Option<u16>) -> anyhow::Result<()> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
+    }
+    Ok(())
 }
 
 /// Whether to colour what goes to `stream`; see <https://no-color.org>.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, colour, report_folder, traces};
+use super::{FINDING, FINE, WRONG_USE, colour, load, report_folder, traces, use_threads};
 use crate::report;
 use crate::run;
-use crate::scenario::{self, Scenario};
+use crate::scenario::Scenario;
 use crate::whole_file;
 
 /// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
@@ -38,16 +38,10 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
-    }
-    let scenario = match scenario::load(&args.file) {
+    use_threads(args.threads)?;
+    let scenario = match load(&args.file) {
         Ok(scenario) => scenario,
-        Err(mistakes) => {
-            eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
-            let code = if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING };
-            return Ok(ExitCode::from(code));
-        }
+        Err(code) => return Ok(code),
     };
     let Some(arms) = pick_arms(&scenario, &args.arms) else {
         return Ok(ExitCode::from(WRONG_USE));

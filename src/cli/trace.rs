@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, colour};
+use super::{FINDING, FINE, WRONG_USE, colour, load, use_threads};
 use crate::cascade::runs::{Runs, depth};
 use crate::cascade::sample::Pick;
 use crate::cascade::trace::Trace;
@@ -13,7 +13,7 @@ use crate::compile::search::Searches;
 use crate::expr::{CorpusIndex, suggest};
 use crate::report::story;
 use crate::run::Models;
-use crate::scenario::{self, Scenario};
+use crate::scenario::Scenario;
 
 /// Tell one run: what each step asked, found and read, and what the failure comes from
 #[derive(clap::Args)]
@@ -56,16 +56,10 @@ enum Format {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
-    }
-    let mut scenario = match scenario::load(&args.file) {
+    use_threads(args.threads)?;
+    let mut scenario = match load(&args.file) {
         Ok(scenario) => scenario,
-        Err(mistakes) => {
-            eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
-            let code = if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING };
-            return Ok(ExitCode::from(code));
-        }
+        Err(code) => return Ok(code),
     };
     let arm = match narrow(&mut scenario, &args) {
         Ok(arm) => arm,

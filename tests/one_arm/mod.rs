@@ -1,0 +1,34 @@
+//! Small scenarios of one arm over BM25, from texts.
+
+use knockon::scenario::{self, Scenario};
+
+/// `passages` as JSON Lines, `tasks` as CSV with the field `name`; the rest in YAML.
+pub fn scenario(
+    passages: &str,
+    tasks: &str,
+    reader: &str,
+    steps: &str,
+    simulation: &str,
+) -> Scenario {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("passages.jsonl"), passages).unwrap();
+    std::fs::write(dir.path().join("tasks.csv"), tasks).unwrap();
+    let yaml = format!(
+        "version: 1
+name: small
+corpora: {{c: {{passages: passages.jsonl}}}}
+tasks: {{file: tasks.csv, fields: {{name: text}}}}
+embedders: {{bm25: {{kind: bm25}}}}
+embedder: bm25
+reader: {reader}
+steps:
+{steps}
+arms: [{{id: only}}]
+baseline: only
+simulation: {simulation}
+"
+    );
+    let path = dir.path().join("small.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    scenario::load(&path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+}
