@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::value::Type;
 use crate::world::import::csv::{cell::DayOrder, column::Writing, number::Decimal};
-use crate::world::import::{csv, cuad};
+use crate::world::import::{csv, cuad, tatqa};
 
 #[derive(Args, Debug)]
 pub struct ImportArgs {
@@ -20,6 +20,11 @@ enum Set {
     /// CUAD v1: commercial contracts with their clauses labelled by lawyers
     #[command(after_help = "Example:\n  knockon import cuad path/to/CUAD_v1 --out scenarios/cuad")]
     Cuad(CuadArgs),
+    /// TAT-QA: questions about tables of financial reports, with their derivations
+    #[command(
+        after_help = "Example:\n  knockon import tatqa path/to/tatqa_dataset_test_gold.json --out scenarios/tatqa"
+    )]
+    Tatqa(TatqaArgs),
     /// A table of your own: each row, or each cell, becomes a passage
     #[command(after_help = CSV_HELP)]
     Csv(CsvArgs),
@@ -67,6 +72,15 @@ impl From<ContextArg> for cuad::Prefix {
             ContextArg::Both => cuad::Prefix::Both,
         }
     }
+}
+
+#[derive(Args, Debug)]
+pub struct TatqaArgs {
+    /// The JSON file; only test_gold says where the figures stand, which tasks need.
+    file: PathBuf,
+    /// Where to write passages, tasks and the report.
+    #[arg(long, value_name = "DIR", default_value = "scenarios/tatqa")]
+    out: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -137,8 +151,9 @@ fn column_type(text: &str) -> Result<(String, Type), String> {
         text.rsplit_once('=').ok_or_else(|| format!("write column=type; types: {}", names()))?;
     let known = Type::ALL.into_iter().find(|ty| ty.name() == name.trim());
     let ty = known.ok_or_else(|| {
-        let help = crate::expr::suggest(name, Type::ALL.map(Type::name)).unwrap_or_default();
-        format!("'{name}' is no type; allowed: {} {help}", names()).trim_end().to_owned()
+        let near = crate::expr::suggest(name, Type::ALL.map(Type::name));
+        let help = near.map(|near| format!("; {near}")).unwrap_or_default();
+        format!("'{name}' is no type; allowed: {}{help}", names())
     })?;
     Ok((column.trim().to_owned(), ty))
 }
@@ -152,8 +167,20 @@ fn currency_code(text: &str) -> Result<String, String> {
 pub fn run(args: ImportArgs) -> anyhow::Result<()> {
     match args.set {
         Set::Cuad(args) => import_cuad(&args),
+        Set::Tatqa(args) => import_tatqa(&args),
         Set::Csv(args) => import_csv(args),
     }
+}
+
+fn import_tatqa(args: &TatqaArgs) -> anyhow::Result<()> {
+    let import = tatqa::read(&args.file)?;
+    let written = import.write(&args.out)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{}", tatqa::report::text(&import))?;
+    for (name, what) in written {
+        writeln!(stdout, "{}: {what}", args.out.join(name).display())?;
+    }
+    Ok(())
 }
 
 fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
