@@ -63,6 +63,14 @@ pub fn read(path: &Path, delimiter: Option<u8>) -> anyhow::Result<Table> {
             cells.push(text.trim().to_owned());
         }
         if first {
+            if let Some(name) = other_delimiter(&cells, delimiter) {
+                // Nothing else that could be said of the file would hold.
+                bail!(
+                    "{}: line 1: the header is one cell, '{}'; is it --delimiter {name}?",
+                    path.display(),
+                    cells.concat()
+                );
+            }
             header = cells;
             continue;
         }
@@ -76,7 +84,7 @@ pub fn read(path: &Path, delimiter: Option<u8>) -> anyhow::Result<Table> {
     if quotes % 2 == 1 && bytes[last.1..].trim_ascii().contains(&b'\n') {
         mistakes.add(Some(last.0), None, "a quote is opened in this row and never closed");
     }
-    check_header(&header, delimiter, &mut mistakes);
+    check_header(&header, &mut mistakes);
     mistakes.none()?;
     if rows.is_empty() {
         bail!("{}: there is no row below the header", path.display());
@@ -106,7 +114,7 @@ fn ragged(header: &[String], cells: &[String]) -> String {
     format!("{found} cell{s}, but the header has {wanted}{hint}")
 }
 
-fn check_header(header: &[String], delimiter: u8, mistakes: &mut Mistakes) {
+fn check_header(header: &[String], mistakes: &mut Mistakes) {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, name) in header.iter().enumerate() {
         if name.is_empty() {
@@ -117,15 +125,15 @@ fn check_header(header: &[String], delimiter: u8, mistakes: &mut Mistakes) {
             mistakes.add(Some(1), Some(name), what);
         }
     }
-    if let [only] = header {
-        let other = [(b',', "comma"), (b';', "semicolon"), (b'\t', "tab"), (b'|', "pipe")];
-        let hit = other.iter().find(|(b, _)| *b != delimiter && only.as_bytes().contains(b));
-        if let Some((_, name)) = hit {
-            let what = format!("the header is one cell, '{only}'; is it --delimiter {name}?");
-            mistakes.add(Some(1), None, what);
-        }
-    }
     if header.is_empty() {
         mistakes.add(None, None, "the file is empty");
     }
+}
+
+/// The delimiter that a header of one cell was probably written with.
+fn other_delimiter(header: &[String], delimiter: u8) -> Option<&'static str> {
+    let [only] = header else { return None };
+    let known = [(b',', "comma"), (b';', "semicolon"), (b'\t', "tab"), (b'|', "pipe")];
+    let hit = known.iter().find(|(b, _)| *b != delimiter && only.as_bytes().contains(b));
+    hit.map(|(_, name)| *name)
 }
