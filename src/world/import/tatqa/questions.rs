@@ -101,7 +101,7 @@ pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kin
             label: sheet.labels.get(&place).cloned().unwrap_or_default(),
         });
     }
-    let tolerance = 0.5 * 0.1_f64.powi(decimals(&question.answer.to_string()));
+    let tolerance = 0.5 / 10_f64.powi(decimals(&question.answer.to_string()));
     let values: Vec<f64> = operands.iter().map(|o| o.stated * o.factor).collect();
     let follows = derivation.eval(&values);
     // A hair more than half a decimal: what is halfway may be rounded either way.
