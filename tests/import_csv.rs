@@ -81,6 +81,7 @@ fn cells_and_templates() {
     let options =
         Options { text: Some("{Supplier} {{pays}} {Rate}".to_owned()), ..keyed("Supplier") };
     assert_eq!(read(SUPPLIERS, &options).unwrap().passages[1].text, "Beta {pays} -1%");
+    assert!(said(SUPPLIERS, &keyed("supplier")).contains("did you mean `Supplier`?"));
     let options = Options { text: Some("{Suplier}".to_owned()), ..keyed("Supplier") };
     let text = said(SUPPLIERS, &options);
     assert!(

@@ -214,8 +214,13 @@ fn index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
     if let Some(at) = header.iter().position(|column| column == name) {
         return Ok(at);
     }
-    let help = crate::expr::suggest(name, header.iter().map(String::as_str))
-        .map(|help| format!("; {help}"))
+    // A slip in three letters may be meant; capitals do not count, for they are what is mistyped most.
+    let far =
+        |column: &str| strsim::damerau_levenshtein(&column.to_lowercase(), &name.to_lowercase());
+    let near = header.iter().map(|column| (far(column), column)).min();
+    let help = near
+        .filter(|(far, _)| *far <= name.chars().count().max(3) / 3)
+        .map(|(_, column)| format!("; did you mean `{column}`?"))
         .unwrap_or_default();
     Err(format!(
         "{option}: there is no column '{name}'; the first line names: {}{help} (the first line must be the header)",
