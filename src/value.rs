@@ -280,7 +280,12 @@ impl FromStr for Money {
 
 impl Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // Two decimals where they are the whole amount, all of them where not: what is written is read again.
+        let shown = self.to_string();
+        if shown.parse().is_ok_and(|read: Money| read.amount == self.amount) {
+            return serializer.serialize_str(&shown);
+        }
+        serializer.collect_str(&format_args!("{} {}", self.currency, self.amount))
     }
 }
 
@@ -329,6 +334,9 @@ mod tests {
             let json = serde_json::to_string(&value).unwrap();
             assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
         }
+        let cents = Value::parse(Type::Money, "USD 0.125").unwrap();
+        let json = serde_json::to_string(&cents).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), cents);
         assert!(Value::parse(Type::Date, "2023-02-30").is_err());
         assert!(Value::parse(Type::Duration, "60 dais").is_err());
     }

@@ -1,11 +1,13 @@
-//! `knockon import`: public data sets, in the layout of their authors, to passages and tasks.
+//! `knockon import`: public data sets and users' own tables to passages and tasks.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::world::import::cuad;
+use crate::value::Type;
+use crate::world::import::csv::{cell::DayOrder, column::Writing, number::Decimal};
+use crate::world::import::{csv, cuad, tatqa};
 
 #[derive(Args, Debug)]
 pub struct ImportArgs {
@@ -18,7 +20,23 @@ enum Set {
     /// CUAD v1: commercial contracts with their clauses labelled by lawyers
     #[command(after_help = "Example:\n  knockon import cuad path/to/CUAD_v1 --out scenarios/cuad")]
     Cuad(CuadArgs),
+    /// TAT-QA: questions about tables of financial reports, with their derivations
+    #[command(
+        after_help = "Example:\n  knockon import tatqa path/to/tatqa_dataset_test_gold.json --out scenarios/tatqa"
+    )]
+    Tatqa(TatqaArgs),
+    /// A table of your own: each row, or each cell, becomes a passage
+    #[command(after_help = CSV_HELP)]
+    Csv(CsvArgs),
 }
+
+const CSV_HELP: &str = "Examples:
+  knockon import csv suppliers.csv --out my --key supplier --ask due_date
+  knockon import csv prices.csv --out my --key product,region --types price=money --currency EUR --decimal comma
+  knockon import csv faq.csv --out my --key id --text '{question} {answer}' --attributes answer
+
+A passage reads `header: value`, line by line; --text says otherwise. Types are detected where all
+cells of a column agree. All mistakes of a file are told together, and then nothing is written.";
 
 #[derive(Args, Debug)]
 pub struct CuadArgs {
@@ -56,11 +74,156 @@ impl From<ContextArg> for cuad::Prefix {
     }
 }
 
+#[derive(Args, Debug)]
+pub struct TatqaArgs {
+    /// The JSON file; only test_gold says where the figures stand, which tasks need.
+    file: PathBuf,
+    /// Where to write passages, tasks and the report.
+    #[arg(long, value_name = "DIR", default_value = "scenarios/tatqa")]
+    out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct CsvArgs {
+    /// The table; its first line is the header.
+    file: PathBuf,
+    /// Where to write passages.jsonl.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The columns that name what a row is about; together they tell the rows apart.
+    #[arg(long, value_name = "COL[,COL]", required = true, value_delimiter = ',')]
+    key: Vec<String>,
+    /// The columns that become facts [default: all but the key].
+    #[arg(long, value_name = "COL[,COL]", value_delimiter = ',')]
+    attributes: Vec<String>,
+    /// The text of a passage, with {column} for cells [default: `header: value`, line by line].
+    #[arg(long, value_name = "TEMPLATE")]
+    text: Option<String>,
+    /// Types: text, number, yes_no, date, duration, money, percent [default: detected].
+    #[arg(long, value_name = "COL=TYPE", value_delimiter = ',', value_parser = column_type)]
+    types: Vec<(String, Type)>,
+    /// A passage for each cell, not for each row.
+    #[arg(long)]
+    per_cell: bool,
+    /// Also write tasks.csv, which asks each row for this column, and scenario.yaml.
+    #[arg(long, value_name = "COL")]
+    ask: Option<String>,
+    /// The sign before the decimals, where the table does not show it.
+    #[arg(long, value_enum)]
+    decimal: Option<DecimalArg>,
+    /// Whether 03/04/2024 is in April or in March, where the table does not show it.
+    #[arg(long, value_enum)]
+    dates: Option<DatesArg>,
+    /// The currency of amounts without one, or with a sign of several ($).
+    #[arg(long, value_name = "CODE", value_parser = currency_code)]
+    currency: Option<String>,
+    /// Texts that mean an empty cell, such as n/a.
+    #[arg(long, value_name = "TEXT[,TEXT]", value_delimiter = ',')]
+    empty: Vec<String>,
+    /// What stands between cells [default: tab for .tsv, otherwise comma].
+    #[arg(long, value_enum)]
+    delimiter: Option<DelimiterArg>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DecimalArg {
+    Point,
+    Comma,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DatesArg {
+    DayFirst,
+    MonthFirst,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DelimiterArg {
+    Comma,
+    Semicolon,
+    Tab,
+    Pipe,
+}
+
+fn column_type(text: &str) -> Result<(String, Type), String> {
+    let names = || Type::ALL.map(Type::name).join(", ");
+    let (column, name) =
+        text.rsplit_once('=').ok_or_else(|| format!("write column=type; types: {}", names()))?;
+    let known = Type::ALL.into_iter().find(|ty| ty.name() == name.trim());
+    let ty = known.ok_or_else(|| {
+        let near = crate::expr::suggest(name, Type::ALL.map(Type::name));
+        let help = near.map(|near| format!("; {near}")).unwrap_or_default();
+        format!("'{name}' is no type; allowed: {}{help}", names())
+    })?;
+    Ok((column.trim().to_owned(), ty))
+}
+
+fn currency_code(text: &str) -> Result<String, String> {
+    let code = text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase());
+    code.then(|| text.to_owned()).ok_or_else(|| "three capital letters, such as USD".to_owned())
+}
+
 /// Imports a data set and prints what was located and read, and what was not.
 pub fn run(args: ImportArgs) -> anyhow::Result<()> {
     match args.set {
         Set::Cuad(args) => import_cuad(&args),
+        Set::Tatqa(args) => import_tatqa(&args),
+        Set::Csv(args) => import_csv(args),
     }
+}
+
+fn import_tatqa(args: &TatqaArgs) -> anyhow::Result<()> {
+    let import = tatqa::read(&args.file)?;
+    let written = import.write(&args.out)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{}", tatqa::report::text(&import))?;
+    for (name, what) in written {
+        writeln!(stdout, "{}: {what}", args.out.join(name).display())?;
+    }
+    Ok(())
+}
+
+fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
+    let options = csv::Options {
+        key: args.key,
+        attributes: args.attributes,
+        text: args.text,
+        types: args.types,
+        per_cell: args.per_cell,
+        empty: args.empty,
+        delimiter: args.delimiter.map(|delimiter| match delimiter {
+            DelimiterArg::Comma => b',',
+            DelimiterArg::Semicolon => b';',
+            DelimiterArg::Tab => b'\t',
+            DelimiterArg::Pipe => b'|',
+        }),
+        writing: Writing {
+            decimal: args.decimal.map(|decimal| match decimal {
+                DecimalArg::Point => Decimal::Point,
+                DecimalArg::Comma => Decimal::Comma,
+            }),
+            dates: args.dates.map(|dates| match dates {
+                DatesArg::DayFirst => DayOrder::DayFirst,
+                DatesArg::MonthFirst => DayOrder::MonthFirst,
+            }),
+            currency: args.currency,
+        },
+    };
+    let import = csv::read(&args.file, &options)?;
+    let ask = args.ask.as_deref().map(|column| (column, options.per_cell));
+    let written = import.write(&args.out, ask)?;
+    for note in &import.notes {
+        eprintln!("note: {note}");
+    }
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{} rows, {} passages; facts:", import.rows, import.passages.len())?;
+    for csv::Attribute { column, field, ty, filled } in &import.attributes {
+        writeln!(stdout, "  {field} ({ty}): '{column}', in {filled} rows")?;
+    }
+    for name in written {
+        writeln!(stdout, "{}", args.out.join(name).display())?;
+    }
+    Ok(())
 }
 
 fn import_cuad(args: &CuadArgs) -> anyhow::Result<()> {

@@ -53,7 +53,7 @@ enum Command {
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
-    /// Turn a public data set, as its authors publish it, into passages and tasks
+    /// Turn a public data set, or a table of your own, into passages and tasks
     Import(import::ImportArgs),
     /// Write generated data: contracts with labelled near-misses
     Synth(synth::Args),

@@ -1,0 +1,154 @@
+//! One cell under one type, before it is settled how the column writes numbers and dates.
+
+use chrono::NaiveDate;
+
+use super::number::Written;
+use crate::value::{Type, Value};
+
+/// Which of day and month comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayOrder {
+    DayFirst,
+    MonthFirst,
+}
+
+/// What a cell may be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    Number(Written),
+    Percent(Written),
+    /// The currency as written, a code or a sign; empty where there is none.
+    Money(String, Written),
+    /// `03/04/2024`: two numbers and a year.
+    Parts(u32, u32, i32),
+    Value(Value),
+}
+
+/// Signs of one currency only. `$` and `¥` are signs of several.
+const SIGNS: [(&str, &str); 5] = [("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("$", ""), ("¥", "")];
+
+/// Currencies that are known without being declared (ISO 4217).
+const CODES: &str = "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS \
+INR ISK JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NZD PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD \
+THB TND TRY TWD UAH USD UYU VND XAF XOF ZAR";
+
+/// `text` as a `ty`; `None` if it is none.
+pub fn shape(ty: Type, text: &str) -> Option<Shape> {
+    match ty {
+        Type::Number => Written::new(text).map(Shape::Number),
+        Type::Percent => {
+            let text = text.replace([' ', '\u{a0}'], "");
+            let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix("%)"));
+            match (inner, text.strip_suffix('%')) {
+                (Some(inner), _) => Written::new(&format!("({inner})")),
+                (None, Some(number)) => Written::new(number),
+                (None, None) => Written::new(&text),
+            }
+            .map(Shape::Percent)
+        }
+        Type::Money => money(text),
+        Type::Date => date(text),
+        Type::Text | Type::YesNo | Type::Duration => Value::parse(ty, text).ok().map(Shape::Value),
+    }
+}
+
+/// Whether `shape` shows its type by itself: percent has its sign, money its currency, and a number
+/// does not start with a zero, as an article number does.
+pub fn is_plain(shape: &Shape, text: &str) -> bool {
+    match shape {
+        Shape::Percent(_) => text.contains('%'),
+        Shape::Money(currency, _) => {
+            currency.len() == 3 && CODES.split_whitespace().any(|code| code == currency)
+                || SIGNS.iter().any(|(sign, _)| sign == currency)
+        }
+        Shape::Number(_) => {
+            let mut digits = text.trim_start_matches(['-', '+', '(']).chars();
+            digits.next() != Some('0') || !digits.next().is_some_and(|c| c.is_ascii_digit())
+        }
+        Shape::Parts(..) | Shape::Value(_) => true,
+    }
+}
+
+/// The code of a currency as written, with `default` for none and for signs of several.
+pub fn currency(written: &str, default: Option<&str>) -> Result<String, String> {
+    let code = match SIGNS.iter().find(|(sign, _)| *sign == written) {
+        Some((_, code)) => *code,
+        None => written,
+    };
+    match (code, default, written) {
+        ("", Some(default), _) => Ok(default.to_owned()),
+        ("", None, "") => Err("there is no currency; say which: --currency USD".to_owned()),
+        ("", None, sign) => {
+            Err(format!("'{sign}' is the sign of several currencies; say which: --currency USD"))
+        }
+        (code, ..) => Ok(code.to_owned()),
+    }
+}
+
+fn money(text: &str) -> Option<Shape> {
+    let mut text = text.trim();
+    let mut sign = "";
+    if let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) {
+        (text, sign) = (inner.trim(), "-");
+    } else if let Some(rest) = text.strip_prefix(['-', '\u{2212}']) {
+        (text, sign) = (rest.trim(), "-");
+    }
+    let (currency, number) = split_currency(text);
+    if sign == "-" && number.starts_with(['-', '(']) {
+        return None;
+    }
+    Written::new(&format!("{sign}{number}")).map(|w| Shape::Money(currency.to_owned(), w))
+}
+
+/// The currency before or after the amount.
+fn split_currency(text: &str) -> (&str, &str) {
+    for (sign, _) in SIGNS {
+        if let Some(rest) = text.strip_prefix(sign).or_else(|| text.strip_suffix(sign)) {
+            return (sign, rest.trim());
+        }
+    }
+    let code = |t: &str| t.len() == 3 && t.bytes().all(|b| b.is_ascii_uppercase());
+    if let Some((head, rest)) = text.split_at_checked(3)
+        && code(head)
+    {
+        return (head, rest.trim());
+    }
+    match text.len().checked_sub(3).and_then(|at| text.split_at_checked(at)) {
+        Some((rest, tail)) if code(tail) => (tail, rest.trim()),
+        _ => ("", text),
+    }
+}
+
+fn date(text: &str) -> Option<Shape> {
+    const NAMED: [&str; 7] =
+        ["%Y-%m-%d", "%Y/%m/%d", "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y"];
+    let separators: Vec<char> = text.chars().filter(|c| !c.is_ascii_digit()).collect();
+    if let [a @ ('/' | '.' | '-'), b] = separators.as_slice()
+        && a == b
+    {
+        let parts: Vec<&str> = text.split(*a).collect();
+        if let [first, second, year] = parts.as_slice()
+            && (1..=2).contains(&first.len())
+            && (1..=2).contains(&second.len())
+            && year.len() == 4
+        {
+            let shape = Shape::Parts(first.parse().ok()?, second.parse().ok()?, year.parse().ok()?);
+            return (day(&shape, DayOrder::DayFirst).is_some()
+                || day(&shape, DayOrder::MonthFirst).is_some())
+            .then_some(shape);
+        }
+    }
+    // A year has four digits: `%Y` alone would take the 24 of `24-01-31` for the year 24.
+    let year = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4);
+    let read = NAMED.iter().find_map(|form| NaiveDate::parse_from_str(text, form).ok());
+    read.filter(|_| year).map(|date| Shape::Value(Value::Date(date)))
+}
+
+/// The day of [`Shape::Parts`] under one order; `None` if there is no such day.
+pub fn day(shape: &Shape, order: DayOrder) -> Option<NaiveDate> {
+    let Shape::Parts(first, second, year) = *shape else { return None };
+    match order {
+        DayOrder::DayFirst => NaiveDate::from_ymd_opt(year, second, first),
+        DayOrder::MonthFirst => NaiveDate::from_ymd_opt(year, first, second),
+    }
+}

@@ -1,0 +1,130 @@
+//! Numbers as people write them, where `1,234` may be a thousand or a little more than one.
+
+/// Which sign stands before the decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decimal {
+    Point,
+    Comma,
+}
+
+/// A number before it is settled which sign is the decimal one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    negative: bool,
+    /// Digits and the signs `.` and `,` only.
+    body: String,
+    /// The sign that the number itself shows to be the decimal one; `None` if it has no such sign, or
+    /// could be read either way.
+    pub shows: Option<Decimal>,
+    /// It has one sign with three digits after it: another number under the other reading.
+    pub ambiguous: bool,
+}
+
+impl Written {
+    /// `None` if `text` is no number under any reading. Signs, spaces or apostrophes between
+    /// thousands, and brackets for a negative amount are known.
+    pub fn new(text: &str) -> Option<Written> {
+        let text = text.trim();
+        let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
+        let bracketed = inner.is_some();
+        let text = inner.unwrap_or(text).trim();
+        let minus = text.strip_prefix(['-', '\u{2212}']);
+        if bracketed && minus.is_some() {
+            return None;
+        }
+        let text = minus.or_else(|| text.strip_prefix('+')).unwrap_or(text);
+        let spaced =
+            |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}');
+        let mut body = text.to_owned();
+        if text.contains(spaced) {
+            let (whole, rest) = match text.find(['.', ',']) {
+                Some(at) => text.split_at(at),
+                None => (text, ""),
+            };
+            grouped(whole, spaced).then_some(())?;
+            body = whole.replace(spaced, "") + rest;
+        }
+        let known = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
+        if !body.starts_with(|c: char| c.is_ascii_digit() || c == '.') || !body.chars().all(known) {
+            return None;
+        }
+        let mut written =
+            Written { negative: bracketed || minus.is_some(), body, shows: None, ambiguous: false };
+        let point = written.under(Decimal::Point);
+        let comma = written.under(Decimal::Comma);
+        match (point, comma) {
+            (None, None) => return None,
+            (Some(_), None) => written.shows = Some(Decimal::Point),
+            (None, Some(_)) => written.shows = Some(Decimal::Comma),
+            (Some(a), Some(b)) => written.ambiguous = a != b,
+        }
+        Some(written)
+    }
+
+    /// The number under one reading; `None` if it cannot be read so.
+    pub fn under(&self, decimal: Decimal) -> Option<f64> {
+        let (sign, group) = match decimal {
+            Decimal::Point => ('.', ','),
+            Decimal::Comma => (',', '.'),
+        };
+        let (whole, rest) = match self.body.split_once(sign) {
+            Some((whole, rest)) => (whole, Some(rest)),
+            None => (self.body.as_str(), None),
+        };
+        let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+        let fine = if whole.contains(group) {
+            grouped(whole, |c| c == group)
+        } else {
+            digits(whole) || (whole.is_empty() && decimal == Decimal::Point)
+        };
+        if !fine || rest.is_some_and(|rest| !digits(rest)) {
+            return None;
+        }
+        let plain = format!("{}.{}", whole.replace(group, ""), rest.unwrap_or("0"));
+        let value: f64 = plain.parse().ok()?;
+        Some(if self.negative { -value } else { value }).filter(|v| v.is_finite())
+    }
+}
+
+/// Whether `text` is digits in threes, the first one to three of them not starting with zero.
+fn grouped(text: &str, separator: impl Fn(char) -> bool) -> bool {
+    text.split(separator).enumerate().all(|(i, part)| {
+        let length = if i == 0 { 1..=3 } else { 3..=3 };
+        length.contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && (i > 0 || !part.starts_with('0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_shows_its_decimal_sign_or_is_ambiguous() {
+        let of = |text| Written::new(text).map(|w| (w.shows, w.ambiguous));
+        assert_eq!(of("1,234.50"), Some((Some(Decimal::Point), false)));
+        assert_eq!(of("1.234,50"), Some((Some(Decimal::Comma), false)));
+        assert_eq!(of("1,234,567"), Some((Some(Decimal::Point), false)));
+        assert_eq!(of("12,5"), Some((Some(Decimal::Comma), false)));
+        assert_eq!(of("0.125"), Some((Some(Decimal::Point), false)));
+        assert_eq!(of("1,234"), Some((None, true)));
+        assert_eq!(of("1.234"), Some((None, true)));
+        assert_eq!(of("1 234"), Some((None, false)));
+        assert_eq!(of("12"), Some((None, false)));
+        for text in ["", "12a", "1,23,456", "1.2.3", "--1", "1e5", "(", "12,", "1 23", "inf"] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_under_each_reading() {
+        let of = |text, decimal| Written::new(text).unwrap().under(decimal);
+        assert_eq!(of("1,234", Decimal::Point), Some(1234.0));
+        assert_eq!(of("1,234", Decimal::Comma), Some(1.234));
+        assert_eq!(of("(3.1)", Decimal::Point), Some(-3.1));
+        assert_eq!(of("\u{2212}1\u{a0}234,5", Decimal::Comma), Some(-1234.5));
+        assert_eq!(of("12.5", Decimal::Comma), None);
+        assert_eq!(of(".5", Decimal::Point), Some(0.5));
+    }
+}

@@ -1,0 +1,102 @@
+//! Questions about the rows, and a scenario that asks them: a first run for a table of one's own.
+
+use anyhow::{Context, bail};
+
+use super::{Attribute, Import};
+use crate::value::Value;
+
+/// Tasks that ask each row for the value in one column.
+#[derive(Clone, Debug)]
+pub struct Questions<'a> {
+    import: &'a Import,
+    attribute: &'a Attribute,
+    /// Passages are cells, so the right one has the column's name, too.
+    per_cell: bool,
+}
+
+impl<'a> Questions<'a> {
+    /// The error says that `column` is no attribute of the table, or empty.
+    pub fn new(import: &'a Import, column: &str, per_cell: bool) -> anyhow::Result<Questions<'a>> {
+        let Some(attribute) = import.attributes.iter().find(|a| a.column == column) else {
+            let names: Vec<&str> = import.attributes.iter().map(|a| a.column.as_str()).collect();
+            bail!("--ask: there is no attribute '{column}'; allowed: {}", names.join(", "));
+        };
+        if attribute.filled == 0 {
+            bail!("--ask: column '{column}' is empty in every row, so there is nothing to ask for");
+        }
+        Ok(Questions { import, attribute, per_cell })
+    }
+
+    /// `tasks.csv`: a task for each row in which the column is not empty.
+    pub fn csv(&self) -> anyhow::Result<Vec<u8>> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["id", "entity", "expected"])?;
+        for passage in &self.import.passages {
+            let (Some(entity), Some(value)) =
+                (&passage.entity, passage.facts.get(&self.attribute.field))
+            else {
+                continue;
+            };
+            let value = match value {
+                // Money is shown with two decimals; here it keeps all of them.
+                Value::Money(money) => format!("{} {}", money.currency, money.amount),
+                value => value.to_string(),
+            };
+            writer.write_record([&passage.id, entity, &value])?;
+        }
+        writer.into_inner().context("the tasks do not fit in memory")
+    }
+
+    /// `scenario.yaml`: find the row, read the column, compare with what the table says.
+    pub fn scenario(&self) -> anyhow::Result<String> {
+        let Attribute { column, field, ty, .. } = self.attribute;
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let mut gold = "passage.entity == task.entity".to_owned();
+        if self.per_cell {
+            gold.push_str(&format!(" && passage.attribute == {}", serde_json::to_string(column)?));
+        }
+        let query = quoted(&format!("{{{{ task.entity }}}}: {}", column.replace("{{", "{")));
+        let gold = quoted(&gold);
+        let field = serde_json::to_string(field)?;
+        Ok(format!(
+            "# Asks every row for one column. Change the query to what your agent would search for, and the
+# last steps to what it does with the value. `knockon run` this file, `knockon check` it after a change.
+version: 1
+name: table
+corpora:
+  table: {{passages: passages.jsonl}}
+tasks:
+  file: tasks.csv
+  unit: entity
+  fields: {{entity: text, expected: {ty}}}
+embedders:
+  bm25: {{kind: bm25}}
+embedder: bm25
+reader: {{preset: gpt-4o}}
+steps:
+  - id: find
+    retrieve:
+      corpus: table
+      queries: [{{text: {query}}}]
+      gold: {gold}
+      entity: task.entity
+      entity_filter: false
+      top_k: 5
+  - id: value
+    read: {{from: find, field: {field}}}
+  # Another row's value is the wrong action here; put your own rules in its place.
+  - id: action
+    act:
+      - {{if: value == task.expected, do: go_on}}
+      - {{do: go_wrong}}
+baseline: bm25
+arms:
+  - id: bm25
+  # Searches the right row only, as a filter on metadata does.
+  - id: bm25_filtered
+    entity_filter: true
+simulation: {{method: auto, seed: 1, trials: 10000}}
+"
+        ))
+    }
+}

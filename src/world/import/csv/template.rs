@@ -1,0 +1,51 @@
+//! The text of a passage: `{column}` stands for the row's cell in that column.
+
+/// A text with holes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    Text(String),
+    /// Index of a column.
+    Cell(usize),
+}
+
+impl Template {
+    /// `{{` and `}}` stand for braces. The error says which name is no column of `header`.
+    pub fn new(source: &str, header: &[String]) -> Result<Template, String> {
+        let mut parts = Vec::new();
+        let mut text = String::new();
+        let mut rest = source;
+        while let Some(at) = rest.find(['{', '}']) {
+            text.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            let after = &rest[at + 1..];
+            if let Some(after) = after.strip_prefix(brace) {
+                text.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let name = after.split_once('}').filter(|_| brace == "{");
+            let Some((name, after)) = name else {
+                return Err(format!(
+                    "--text: '{brace}' stands alone; write {{column}} for a cell, {brace}{brace} for a brace"
+                ));
+            };
+            parts.push(Part::Text(std::mem::take(&mut text)));
+            parts.push(Part::Cell(super::index("--text", name.trim(), header)?));
+            rest = after;
+        }
+        text.push_str(rest);
+        parts.push(Part::Text(text));
+        Ok(Template(parts))
+    }
+
+    pub fn render(&self, cells: &[String]) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Cell(column) => cells.get(*column).cloned().unwrap_or_default(),
+        };
+        self.0.iter().map(part).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! Derivations: how an answer follows from the figures that are read.
+
+/// A derivation as a tree.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    /// `+`, `-`, `*` or `/`.
+    Op(char, Box<Tree>, Box<Tree>),
+    /// An operand, by its place among those that are read, in order of first use.
+    Operand(usize),
+    Constant(f64),
+}
+
+/// A derivation and the figures that it reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Derivation {
+    pub tree: Tree,
+    /// By operand: which of the question's facts it is, and its value as the derivation writes it.
+    pub operands: Vec<(usize, f64)>,
+}
+
+/// Shapes with two operands that a scenario can compute: name, formula, and what derivations are of it.
+pub const SHAPES: [(&str, &str, &[&str]); 7] = [
+    ("difference", "a - b", &["(a-b)"]),
+    ("percent_change", "(a - b) / b * 100", &["(((a-b)/b)*100)", "(((a/b)-1)*100)"]),
+    ("average", "(a + b) / 2", &["((a+b)/2)"]),
+    ("share", "a / b * 100", &["((a/b)*100)"]),
+    ("sum", "a + b", &["(a+b)"]),
+    ("point_change", "(a - b) * 100", &["((a-b)*100)"]),
+    ("ratio", "a / b", &["(a/b)"]),
+];
+
+impl Derivation {
+    /// Reads a derivation in prefix order; a leaf that is one of `facts` is an operand.
+    pub fn new(tokens: &[String], facts: &[String]) -> Result<Derivation, String> {
+        let mut operands = Vec::new();
+        let mut tokens = tokens.iter();
+        let tree = tree(&mut tokens, facts, &mut operands, 0)?;
+        match tokens.next() {
+            None => Ok(Derivation { tree, operands }),
+            Some(token) => Err(format!("the derivation goes on with '{token}' after its end")),
+        }
+    }
+
+    /// The answer; `values` by operand. `None` where it is no finite number.
+    pub fn eval(&self, values: &[f64]) -> Option<f64> {
+        self.tree.eval(values).filter(|v| v.is_finite())
+    }
+
+    /// The name of its shape, where it is one of [`SHAPES`].
+    pub fn shape(&self) -> Option<&'static str> {
+        let written = self.written();
+        SHAPES
+            .iter()
+            .find(|(_, _, forms)| forms.contains(&written.as_str()))
+            .map(|(name, ..)| *name)
+    }
+
+    /// With operands as letters, such as `(((a-b)/b)*100)`.
+    pub fn written(&self) -> String {
+        self.tree.written()
+    }
+}
+
+impl Tree {
+    fn eval(&self, values: &[f64]) -> Option<f64> {
+        Some(match self {
+            Tree::Constant(value) => *value,
+            Tree::Operand(at) => *values.get(*at)?,
+            Tree::Op(op, left, right) => {
+                let (left, right) = (left.eval(values)?, right.eval(values)?);
+                match op {
+                    '+' => left + right,
+                    '-' => left - right,
+                    '*' => left * right,
+                    _ => left / right,
+                }
+            }
+        })
+    }
+
+    fn written(&self) -> String {
+        match self {
+            Tree::Constant(value) => value.to_string(),
+            Tree::Operand(at) => match u8::try_from(*at) {
+                Ok(at @ 0..26) => char::from(b'a' + at).to_string(),
+                _ => format!("x{at}"),
+            },
+            Tree::Op(op, left, right) => format!("({}{op}{})", left.written(), right.written()),
+        }
+    }
+}
+
+fn tree<'a>(
+    tokens: &mut impl Iterator<Item = &'a String>,
+    facts: &[String],
+    operands: &mut Vec<(usize, f64)>,
+    depth: usize,
+) -> Result<Tree, String> {
+    // Deeper than any derivation, and far from the end of the stack.
+    const DEEPEST: usize = 100;
+    if depth > DEEPEST {
+        return Err("the derivation is nested too deeply".to_owned());
+    }
+    let token = tokens.next().ok_or("the derivation stops too early")?;
+    if let op @ ("+" | "-" | "*" | "/") = token.as_str() {
+        let left = tree(tokens, facts, operands, depth + 1)?;
+        let right = tree(tokens, facts, operands, depth + 1)?;
+        let op = op.chars().next().unwrap_or('+');
+        return Ok(Tree::Op(op, Box::new(left), Box::new(right)));
+    }
+    let value = leaf(token).ok_or_else(|| format!("'{token}' is no number"))?;
+    let same = facts.iter().position(|fact| fact == token);
+    let fact = same.or_else(|| facts.iter().position(|fact| leaf(fact) == Some(value)));
+    let Some(fact) = fact else { return Ok(Tree::Constant(value)) };
+    let at = operands.iter().position(|(f, v)| *f == fact && *v == value);
+    Ok(Tree::Operand(at.unwrap_or_else(|| {
+        operands.push((fact, value));
+        operands.len() - 1
+    })))
+}
+
+/// A leaf's value: in a derivation `12.6%` is 0.126.
+fn leaf(text: &str) -> Option<f64> {
+    let plain = text.replace([',', '$', ' '], "");
+    let value = match plain.strip_suffix('%') {
+        Some(points) => points.parse::<f64>().ok()? / 100.0,
+        None => plain.parse().ok()?,
+    };
+    Some(value).filter(|v: &f64| v.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(list: &[&str]) -> Vec<String> {
+        list.iter().map(|t| (*t).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_derivation_by_hand() {
+        let tokens = texts(&["*", "/", "-", "1568.6", "1571.7", "1571.7", "100"]);
+        let derivation = Derivation::new(&tokens, &texts(&["1571.7", "1568.6"])).unwrap();
+        assert_eq!(derivation.written(), "(((a-b)/b)*100)");
+        assert_eq!(derivation.operands, [(1, 1568.6), (0, 1571.7)]);
+        assert_eq!(derivation.shape(), Some("percent_change"));
+        assert_eq!(derivation.eval(&[30.0, 20.0]), Some(50.0));
+        assert_eq!(derivation.eval(&[30.0, 0.0]), None);
+    }
+
+    #[test]
+    fn what_is_no_derivation_is_said() {
+        let of = |tokens: &[&str]| Derivation::new(&texts(tokens), &[]).unwrap_err();
+        assert!(of(&["-", "1"]).contains("stops too early"));
+        assert!(of(&["-", "1", "2", "3"]).contains("goes on with '3'"));
+        assert!(of(&["-", "one", "2"]).contains("'one' is no number"));
+        assert!(of(&["-"; 1000]).contains("too deeply"));
+    }
+}

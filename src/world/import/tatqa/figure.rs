@@ -1,0 +1,62 @@
+//! Figures in the cells and the texts of reports written in English.
+
+use std::ops::Range;
+
+use crate::world::import::csv::number::{Decimal, Written};
+
+/// The figure that a cell holds: `$(8,280)` is -8280, `(66)%` is -66, `12.3%` is 12.3 (percent points).
+///
+/// `None` for a cell with words, a dash or nothing.
+pub fn of_cell(text: &str) -> Option<f64> {
+    let plain: String =
+        text.chars().filter(|c| !c.is_whitespace() && !"$€£¥%".contains(*c)).collect();
+    Written::new(&plain)?.under(Decimal::Point)
+}
+
+/// The figure at `span` (characters of `text`, the end left out), taken whole where the span stops inside it.
+pub fn in_text(text: &str, span: Range<usize>) -> Option<f64> {
+    let chars: Vec<char> = text.chars().collect();
+    let part = |i: usize| {
+        let c = *chars.get(i)?;
+        let digit =
+            |i: Option<usize>| i.and_then(|i| chars.get(i)).is_some_and(char::is_ascii_digit);
+        // A point or comma belongs to the figure only between digits.
+        let inside = matches!(c, '.' | ',') && digit(i.checked_sub(1)) && digit(Some(i + 1));
+        (c.is_ascii_digit() || inside).then_some(())
+    };
+    let mut span = span.start..span.end.min(chars.len());
+    let first = span.find(|i| part(*i).is_some())?;
+    let start = (0..=first).rev().take_while(|i| part(*i).is_some()).last()?;
+    let end = (first..chars.len()).take_while(|i| part(*i).is_some()).last()? + 1;
+    of_cell(&chars[start..end].iter().collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells() {
+        for (text, value) in [
+            ("$(8,280)", Some(-8280.0)),
+            ("$ (11.9)", Some(-11.9)),
+            ("(66)%", Some(-66.0)),
+            ("12.3%", Some(12.3)),
+            ("—", None),
+            ("$500   2.800% senior notes due 2021", None),
+            ("", None),
+        ] {
+            assert_eq!(of_cell(text), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_span_that_stops_inside_a_figure_means_all_of_it() {
+        let text = "totalled ’s $1,882 and 3.5%.";
+        let at = text.chars().position(|c| c == '1').unwrap();
+        assert_eq!(in_text(text, at..at + 4), Some(1882.0));
+        assert_eq!(in_text(text, at - 1..at + 5), Some(1882.0));
+        assert_eq!(in_text(text, 0..8), None);
+        assert_eq!(in_text(text, 900..usize::MAX), None);
+    }
+}

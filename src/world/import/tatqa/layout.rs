@@ -1,0 +1,60 @@
+//! The file as its authors publish it: a JSON list of contexts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+/// A table with the paragraphs around it and the questions about both.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Context {
+    pub table: Table,
+    pub paragraphs: Vec<Paragraph>,
+    pub questions: Vec<Question>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Table {
+    pub uid: String,
+    pub table: Vec<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Paragraph {
+    /// From 1; mappings name a paragraph by it.
+    pub order: usize,
+    pub text: String,
+}
+
+/// A question. Only `test_gold` has the fields from `tree_derivation` on.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Question {
+    pub uid: String,
+    pub question: String,
+    pub answer: serde_json::Value,
+    pub answer_type: String,
+    /// The unit of the answer: `thousand`, `million`, `percent`, or empty.
+    pub scale: String,
+    /// The derivation in prefix order.
+    #[serde(default)]
+    pub tree_derivation: Vec<String>,
+    /// The figures of the derivation that are read, without repetition.
+    #[serde(default)]
+    pub facts: Vec<String>,
+    /// Where each fact stands, in the same order.
+    #[serde(default)]
+    pub mappings: Vec<BTreeMap<String, Vec<usize>>>,
+}
+
+/// Reads the file. The error says where it is not laid out as its authors do it.
+pub fn read(file: &Path) -> anyhow::Result<Vec<Context>> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let contexts: Vec<Context> = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not laid out as TAT-QA is", file.display()))?;
+    if contexts.is_empty() {
+        bail!("{}: no context in the file", file.display());
+    }
+    Ok(contexts)
+}

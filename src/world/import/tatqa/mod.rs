@@ -1,0 +1,133 @@
+//! TAT-QA: questions about tables and paragraphs of financial reports, with their derivations.
+//!
+//! In: one JSON file as the authors publish it. Out: passages of all contexts together, a task for
+//! each arithmetic question of a known shape, and a report of what became a task and what did not.
+//!
+//! 1. [`layout`]: the file.
+//! 2. [`figure`], [`passages`]: cells and paragraphs as passages, with the figures they state.
+//! 3. [`derivation`], [`questions`]: how the answer follows from figures; gold where the file maps them.
+//! 4. [`report`]: what is written beside.
+//!
+//! Only `test_gold` says where the figures of a derivation stand. Nothing is searched for in files
+//! that do not: their questions become findings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::bail;
+
+pub mod derivation;
+pub mod figure;
+pub mod layout;
+pub mod passages;
+pub mod questions;
+pub mod report;
+
+use crate::world::Passage;
+use questions::Arithmetic;
+use report::{Finding, Kind};
+
+/// Where a figure stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Row and column of the table, from 0.
+    Cell { row: usize, column: usize },
+    /// Characters of a paragraph, by its order.
+    Text { paragraph: usize, start: usize, end: usize },
+}
+
+/// A read file.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    pub contexts: usize,
+    pub passages: Vec<Passage>,
+    /// All questions in the file, by type of answer.
+    pub questions: BTreeMap<String, usize>,
+    /// Arithmetic questions that carry mappings.
+    pub mapped: usize,
+    /// Those whose answer follows from the figures at their gold passages.
+    pub arithmetic: Vec<Arithmetic>,
+    pub findings: Vec<Finding>,
+}
+
+/// Reads `file`.
+///
+/// Fails on a file that is not laid out as the authors do it. A question that cannot become a task is
+/// a finding, not a failure.
+pub fn read(file: &Path) -> anyhow::Result<Import> {
+    let contexts = layout::read(file)?;
+    let mut import = Import { contexts: contexts.len(), ..Import::default() };
+    let mut entities: BTreeMap<String, String> = BTreeMap::new();
+    for context in &contexts {
+        let uid = &context.table.uid;
+        let entity = format!("report-{}", uid.chars().take(8).collect::<String>());
+        if let Some(other) = entities.insert(entity.clone(), uid.clone()) {
+            bail!("{}: the tables '{other}' and '{uid}' have the same short id", file.display());
+        }
+        let places: Vec<Place> = context
+            .questions
+            .iter()
+            .flat_map(|q| &q.mappings)
+            .filter_map(questions::place)
+            .collect();
+        let sheet = passages::sheet(&entity, context, &places);
+        for question in &context.questions {
+            *import.questions.entry(question.answer_type.clone()).or_default() += 1;
+            if question.answer_type != "arithmetic" {
+                continue;
+            }
+            import.mapped += usize::from(!question.mappings.is_empty());
+            match questions::arithmetic(question, &sheet) {
+                Ok(arithmetic) => {
+                    if let Some(why) = arithmetic.not_a_task() {
+                        let why = format!("{why}: {}", arithmetic.derivation.written());
+                        let kind = Kind::NotInScenario;
+                        import.findings.push(Finding::of(question, &entity, kind, why));
+                    }
+                    import.arithmetic.push(arithmetic);
+                }
+                Err((kind, why)) => {
+                    import.findings.push(Finding::of(question, &entity, kind, why));
+                }
+            }
+        }
+        import.passages.extend(sheet.passages);
+    }
+    if import.passages.is_empty() {
+        bail!("{}: no cell and no paragraph in the file", file.display());
+    }
+    Ok(import)
+}
+
+impl Import {
+    /// The questions that the scenario can ask.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arithmetic> {
+        self.arithmetic.iter().filter(|a| a.not_a_task().is_none())
+    }
+
+    /// Writes `passages.jsonl`, `tasks.csv`, `import_report.csv` and `import_findings.csv` to `out`: all
+    /// or none.
+    ///
+    /// Returns the names of the files with what each holds.
+    pub fn write(&self, out: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let mut jsonl = Vec::new();
+        for passage in &self.passages {
+            serde_json::to_writer(&mut jsonl, passage)?;
+            jsonl.push(b'\n');
+        }
+        let mut files = vec![("passages.jsonl", jsonl)];
+        let mut said = vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
+        let tasks = self.tasks().count();
+        if tasks > 0 {
+            files.push(("tasks.csv", questions::csv(self.tasks())?));
+            said.push(("tasks.csv", format!("{tasks} tasks")));
+        }
+        let rows = report::rows(self);
+        files.push(("import_report.csv", report::csv(&rows)?));
+        said.push(("import_report.csv", format!("{} rows", rows.len())));
+        files.push(("import_findings.csv", report::findings_csv(&self.findings)?));
+        said.push(("import_findings.csv", format!("{} findings", self.findings.len())));
+        crate::whole_file::write_all(out, &files)?;
+        Ok(said)
+    }
+}

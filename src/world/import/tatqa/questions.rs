@@ -1,0 +1,178 @@
+//! Arithmetic questions: figures, where they stand, and what follows from them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+
+use super::Place;
+use super::derivation::Derivation;
+use super::layout::Question;
+use super::passages::{FIGURE, Label, Sheet};
+use super::report::Kind;
+
+/// A figure that a question reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operand {
+    /// The id of the passage that states it, and under which name.
+    pub passage: String,
+    pub field: String,
+    /// As the passage states it.
+    pub stated: f64,
+    /// What the derivation makes of it: -1 where it counts a loss as a positive number, 0.01 where it
+    /// writes percent points as a fraction; mostly 1.
+    pub factor: f64,
+    /// Empty for a figure in a paragraph.
+    pub label: Label,
+}
+
+/// A question whose answer follows from what its gold passages state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arithmetic {
+    pub id: String,
+    pub entity: String,
+    pub question: String,
+    pub derivation: Derivation,
+    pub operands: Vec<Operand>,
+    /// Gold, in units of `scale`.
+    pub answer: f64,
+    /// Half of the answer's last decimal.
+    pub tolerance: f64,
+    /// `thousand`, `million`, `percent`, or empty.
+    pub scale: String,
+}
+
+impl Arithmetic {
+    /// Why the scenario cannot ask it; `None` where it can.
+    pub fn not_a_task(&self) -> Option<&'static str> {
+        if self.derivation.shape().is_none() || self.operands.len() > 2 {
+            return Some("a derivation of another shape");
+        }
+        let readable = self.operands.iter().all(|o| o.field == FIGURE);
+        (!readable).then_some("a paragraph that states several figures")
+    }
+}
+
+/// Where a mapping points; `None` if it is no mapping that we know.
+pub fn place(mapping: &BTreeMap<String, Vec<usize>>) -> Option<Place> {
+    let (name, numbers) = mapping.iter().next()?;
+    let [first, second] = numbers[..] else { return None };
+    if name == "table" {
+        return Some(Place::Cell { row: first, column: second });
+    }
+    let paragraph = name.strip_prefix("paragraph_")?.parse().ok()?;
+    Some(Place::Text { paragraph, start: first, end: second })
+}
+
+/// Reads an arithmetic question; the error is why its answer does not follow from the passages.
+pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kind, String)> {
+    if question.mappings.is_empty() {
+        return Err((Kind::NoMapping, String::new()));
+    }
+    let answer = question
+        .answer
+        .as_f64()
+        .ok_or_else(|| (Kind::AnswerNoNumber, format!("the answer is {}", question.answer)))?;
+    let derivation = Derivation::new(&question.tree_derivation, &question.facts)
+        .map_err(|why| (Kind::DerivationUnreadable, why))?;
+    let mut operands = Vec::new();
+    for &(fact, value) in &derivation.operands {
+        let text = question.facts.get(fact).map_or("", String::as_str);
+        let place = question.mappings.get(fact).and_then(place);
+        let found = place.and_then(|place| Some((place, sheet.figures.get(&place)?)));
+        let Some((place, (passage, field, stated))) = found else {
+            return Err((
+                Kind::FigureNotLocated,
+                format!("{text}: no figure where it is mapped to"),
+            ));
+        };
+        // Of the figure's own size, or percent points as a fraction.
+        let factor = [1.0, -1.0, 0.01, -0.01]
+            .into_iter()
+            .find(|factor| (stated * factor - value).abs() <= 1e-9 * value.abs().max(1e-9));
+        let Some(factor) = factor else {
+            let why = format!("{text}: the passage states {stated}");
+            return Err((Kind::FigureDiffers, why));
+        };
+        operands.push(Operand {
+            passage: sheet.passages[*passage].id.clone(),
+            field: field.clone(),
+            stated: *stated,
+            factor,
+            label: sheet.labels.get(&place).cloned().unwrap_or_default(),
+        });
+    }
+    let tolerance = 0.5 / 10_f64.powi(decimals(&question.answer.to_string()));
+    let values: Vec<f64> = operands.iter().map(|o| o.stated * o.factor).collect();
+    let follows = derivation.eval(&values);
+    // A hair more than half a decimal: what is halfway may be rounded either way.
+    if !follows.is_some_and(|v| (v - answer).abs() <= tolerance * (1.0 + 1e-6)) {
+        let follows = follows.map_or_else(|| "no number".to_owned(), |v| v.to_string());
+        let why = format!("{} gives {follows}, the answer is {answer}", derivation.written());
+        return Err((Kind::AnswerDiffers, why));
+    }
+    Ok(Arithmetic {
+        id: question.uid.clone(),
+        entity: sheet.entity.clone(),
+        question: question.question.clone(),
+        derivation,
+        operands,
+        answer,
+        tolerance,
+        scale: question.scale.clone(),
+    })
+}
+
+/// Digits after the point of a number in JSON.
+fn decimals(number: &str) -> i32 {
+    let digits = number.split_once('.').map_or(0, |(_, rest)| rest.len());
+    // `12.0` is written for 12.
+    if number.ends_with(".0") { 0 } else { i32::try_from(digits).unwrap_or(0) }
+}
+
+/// `tasks.csv`, for questions of a known shape, which have one or two operands.
+pub fn csv<'a>(tasks: impl Iterator<Item = &'a Arithmetic>) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "id",
+        "report",
+        "question",
+        "shape",
+        "scale",
+        "answer",
+        "tolerance",
+        "a_name",
+        "a_factor",
+        "b_name",
+        "b_factor",
+        "gold.find_a",
+        "gold.find_b",
+    ])?;
+    for task in tasks {
+        let Some(a) = task.operands.first() else { continue };
+        // `a - a`, of a figure that did not change, reads it twice.
+        let b = task.operands.get(1).unwrap_or(a);
+        let name = |operand: &Operand| {
+            let Label { section, row, column } = &operand.label;
+            let parts = [section.as_str(), row.as_str(), column.as_str()];
+            let parts: Vec<&str> = parts.into_iter().filter(|t| !t.is_empty()).collect();
+            // A paragraph has no label: the agent has the question only.
+            if parts.is_empty() { task.question.clone() } else { parts.join(", ") }
+        };
+        writer.write_record([
+            &task.id,
+            &task.entity,
+            &task.question,
+            task.derivation.shape().unwrap_or_default(),
+            &task.scale,
+            &task.answer.to_string(),
+            &task.tolerance.to_string(),
+            &name(a),
+            &a.factor.to_string(),
+            &name(b),
+            &b.factor.to_string(),
+            &a.passage,
+            &b.passage,
+        ])?;
+    }
+    writer.into_inner().context("the tasks do not fit in memory")
+}

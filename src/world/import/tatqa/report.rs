@@ -1,0 +1,151 @@
+//! What became a task and what did not: by shape, and question by question.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::Import;
+use super::derivation::SHAPES;
+use super::layout::Question;
+
+/// A question that is no task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    pub kind: Kind,
+    pub report: String,
+    pub id: String,
+    pub question: String,
+    pub why: String,
+}
+
+impl Finding {
+    pub fn of(question: &Question, report: &str, kind: Kind, why: String) -> Finding {
+        Finding {
+            kind,
+            report: report.to_owned(),
+            id: question.uid.clone(),
+            question: question.question.clone(),
+            why,
+        }
+    }
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The file does not say where the figures stand.
+    NoMapping,
+    AnswerNoNumber,
+    DerivationUnreadable,
+    /// No figure stands where the mapping points.
+    FigureNotLocated,
+    /// Another figure stands there.
+    FigureDiffers,
+    /// The derivation does not give the answer.
+    AnswerDiffers,
+    /// The answer follows, but not from two figures by a known shape that the scenario could compute.
+    NotInScenario,
+}
+
+impl Kind {
+    /// In words, for the terminal.
+    pub fn words(self) -> &'static str {
+        match self {
+            Kind::NoMapping => "without a mapping to cells or paragraphs",
+            Kind::AnswerNoNumber => "with an answer that is no number",
+            Kind::DerivationUnreadable => "with a derivation that cannot be read",
+            Kind::FigureNotLocated => "with a figure that is not where it is mapped to",
+            Kind::FigureDiffers => "with another figure where it is mapped to",
+            Kind::AnswerDiffers => "whose derivation does not give the answer",
+            Kind::NotInScenario => {
+                "whose answer follows, but the scenario cannot ask (another shape, or a paragraph with several figures)"
+            }
+        }
+    }
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// A shape of derivation, `other`, or `total`.
+    pub shape: String,
+    pub formula: String,
+    /// Questions whose answer follows from the figures at their gold passages.
+    pub reproduced: usize,
+    /// Those of them that the scenario asks.
+    pub tasks: usize,
+}
+
+/// One row a shape, then `other` and `total`.
+pub fn rows(import: &Import) -> Vec<Row> {
+    let row = |shape: &str, formula: &str, wanted: &dyn Fn(Option<&str>) -> bool| {
+        let of = |a: &&super::Arithmetic| wanted(a.derivation.shape());
+        Row {
+            shape: shape.to_owned(),
+            formula: formula.to_owned(),
+            reproduced: import.arithmetic.iter().filter(of).count(),
+            tasks: import.tasks().filter(of).count(),
+        }
+    };
+    let mut rows: Vec<Row> = SHAPES
+        .iter()
+        .map(|(name, formula, _)| row(name, formula, &|shape| shape == Some(*name)))
+        .collect();
+    rows.push(row("other", "", &|shape| shape.is_none()));
+    rows.push(row("total", "", &|_| true));
+    rows
+}
+
+/// `import_report.csv`.
+pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.into_inner().context("the report does not fit in memory")
+}
+
+/// `import_findings.csv`.
+pub fn findings_csv(findings: &[Finding]) -> anyhow::Result<Vec<u8>> {
+    // The header is written by hand: it is there when there is no finding, too.
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(["kind", "report", "id", "question", "why"])?;
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by_key(|finding| finding.kind);
+    for finding in sorted {
+        writer.serialize(finding)?;
+    }
+    writer.into_inner().context("the findings do not fit in memory")
+}
+
+/// What a user reads first.
+pub fn text(import: &Import) -> String {
+    let questions: Vec<String> =
+        import.questions.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let mut text = format!(
+        "{} contexts, {} passages; questions: {}\n",
+        import.contexts,
+        import.passages.len(),
+        questions.join(", ")
+    );
+    text.push_str(&format!(
+        "{} of {} arithmetic questions with mappings follow from what their gold passages state\n",
+        import.arithmetic.len(),
+        import.mapped
+    ));
+    for Row { shape, formula, reproduced, tasks } in rows(import) {
+        text.push_str(&format!(
+            "  {shape:<15} {formula:<18} {reproduced:>4}, {tasks:>4} as tasks\n"
+        ));
+    }
+    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    for finding in &import.findings {
+        *kinds.entry(finding.kind).or_default() += 1;
+    }
+    for (kind, count) in kinds {
+        text.push_str(&format!("{count} {}\n", kind.words()));
+    }
+    text
+}

@@ -1,0 +1,214 @@
+//! A user's own table to passages: what is read, and what is said where it cannot be read.
+
+use std::path::{Path, PathBuf};
+
+use knockon::scenario;
+use knockon::value::{Type, Value};
+use knockon::world::Corpus;
+use knockon::world::import::csv::cell::DayOrder;
+use knockon::world::import::csv::number::Decimal;
+use knockon::world::import::csv::{self, Import, Options};
+
+fn file(dir: &Path, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = dir.join("t.csv");
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn keyed(key: &str) -> Options {
+    Options { key: key.split(',').map(str::to_owned).collect(), ..Options::default() }
+}
+
+fn read(content: impl AsRef<[u8]>, options: &Options) -> anyhow::Result<Import> {
+    let dir = tempfile::tempdir().unwrap();
+    csv::read(&file(dir.path(), content), options)
+}
+
+/// What is said, without the folder.
+fn said(content: impl AsRef<[u8]>, options: &Options) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let error = csv::read(&file(dir.path(), content), options).unwrap_err();
+    format!("{error:#}").replace(&format!("{}/", dir.path().display()), "")
+}
+
+const SUPPLIERS: &str = "Supplier,Due date,Amount,Rate,Active,Contact Name,Code\n\
+Acme; Ltd,2024-01-31,\"EUR 1,200.50\",8.5%,yes,Ann,007\n\
+Beta,2024-02-29,\"€2,000.00\",-1%,no,\"Bob, Jr\",012\n\n\
+Gamma,,EUR 0.125,2%,No,,001\n";
+
+#[test]
+fn rows_become_typed_passages() {
+    let import = read(SUPPLIERS, &keyed("Supplier")).unwrap();
+    let types: Vec<(&str, Type)> =
+        import.attributes.iter().map(|a| (a.field.as_str(), a.ty)).collect();
+    assert_eq!(
+        types,
+        [
+            ("due_date", Type::Date),
+            ("amount", Type::Money),
+            ("rate", Type::Percent),
+            ("active", Type::YesNo),
+            ("contact_name", Type::Text),
+            // Leading zeros are part of an article number.
+            ("code", Type::Text),
+        ]
+    );
+    let acme = &import.passages[0];
+    assert_eq!(acme.entity.as_deref(), Some("Acme; Ltd"));
+    assert_eq!(acme.id, "Acme, Ltd", "ids are listed with ';' between them");
+    assert!(
+        acme.text.starts_with("Supplier: Acme; Ltd\nDue date: 2024-01-31\nAmount: EUR 1,200.50")
+    );
+    assert_eq!(acme.facts["amount"], Value::parse(Type::Money, "EUR 1200.5").unwrap());
+    let gamma = &import.passages[2];
+    assert!(!gamma.facts.contains_key("due_date") && !gamma.text.contains("Due date"));
+}
+
+#[test]
+fn cells_and_templates() {
+    let options = Options {
+        per_cell: true,
+        attributes: vec!["Rate".to_owned(), "Contact Name".to_owned()],
+        ..keyed("Supplier")
+    };
+    let import = read(SUPPLIERS, &options).unwrap();
+    let ids: Vec<&str> = import.passages.iter().map(|p| p.id.as_str()).collect();
+    assert_eq!(ids[..2], ["Acme, Ltd.rate", "Acme, Ltd.contact_name"]);
+    assert_eq!(ids.len(), 5, "an empty cell is no passage");
+    assert_eq!(import.passages[0].attribute.as_deref(), Some("Rate"));
+    assert_eq!(import.passages[0].text, "Supplier: Acme; Ltd\nRate: 8.5%");
+
+    let options =
+        Options { text: Some("{Supplier} {{pays}} {Rate}".to_owned()), ..keyed("Supplier") };
+    assert_eq!(read(SUPPLIERS, &options).unwrap().passages[1].text, "Beta {pays} -1%");
+    assert!(said(SUPPLIERS, &keyed("supplier")).contains("did you mean `Supplier`?"));
+    let options = Options { text: Some("{Suplier}".to_owned()), ..keyed("Supplier") };
+    let text = said(SUPPLIERS, &options);
+    assert!(
+        text.contains("no column 'Suplier'") && text.contains("did you mean `Supplier`?"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_written_passes_the_check_and_runs() {
+    for (per_cell, ask) in [(false, "Due date"), (true, "Contact Name"), (false, "Amount")] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { per_cell, ..keyed("Supplier") };
+        let import = read(SUPPLIERS, &options).unwrap();
+        import.write(dir.path(), Some((ask, per_cell))).unwrap();
+        let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
+        assert_eq!(corpus.passages, import.passages);
+        let scenario = scenario::load(&dir.path().join("scenario.yaml"));
+        let scenario = scenario.unwrap_or_else(|m| panic!("{}", m.render(false)));
+        let models = knockon::run::Models::new(&scenario, &knockon::run::Quiet, None);
+        let record =
+            knockon::run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &knockon::run::Quiet)
+                .unwrap();
+        let goes_right: f64 = record.arms[1].summary.outcomes[0];
+        assert!(goes_right > 0.5, "{ask}: {goes_right}");
+    }
+}
+
+#[test]
+fn numbers_that_can_be_read_two_ways_need_a_word() {
+    let text = said("k,n\na,\"1,234\"\nb,\"5,678\"\n", &keyed("k"));
+    assert_eq!(
+        text,
+        "t.csv: line 2, column 'n': '1,234' is 1234 with a decimal point and 1.234 with a decimal comma; \
+say which: --decimal point or --decimal comma"
+    );
+    let mut options = keyed("k");
+    options.writing.decimal = Some(Decimal::Comma);
+    let import = read("k,n\na,\"1,234\"\n", &options).unwrap();
+    assert_eq!(import.passages[0].facts["n"], Value::Number(1.234));
+    // Another cell of the column shows the way.
+    let import = read("k,n\na,\"1,234\"\nb,\"1,234.50\"\n", &keyed("k")).unwrap();
+    assert_eq!(import.passages[0].facts["n"], Value::Number(1234.0));
+    let text = said("k,n\na,\"1,234.50\"\nb,\"1.234,50\"\n", &keyed("k"));
+    assert!(text.contains("line 3, column 'n': '1.234,50' and '1,234.50' on line 2"), "{text}");
+    let text = said("k,n\na,\"12.5\"\n", &options);
+    assert!(text.contains("no number with a decimal comma"), "{text}");
+}
+
+#[test]
+fn dates_that_can_be_read_two_ways_need_a_word() {
+    let text = said("k,d\na,03/04/2024\n", &keyed("k"));
+    assert!(text.contains("'03/04/2024' is 2024-04-03 or 2024-03-04; say which"), "{text}");
+    let import = read("k,d\na,03/04/2024\nb,13/04/2024\n", &keyed("k")).unwrap();
+    assert_eq!(import.passages[0].facts["d"], Value::parse(Type::Date, "2024-04-03").unwrap());
+    let mut options = keyed("k");
+    options.writing.dates = Some(DayOrder::MonthFirst);
+    let import = read("k,d\na,03/04/2024\nb,\"March 5, 2024\"\n", &options).unwrap();
+    assert_eq!(import.passages[0].facts["d"], Value::parse(Type::Date, "2024-03-04").unwrap());
+    assert!(said("k,d\na,13/04/2024\n", &options).contains("no month, day and year"));
+}
+
+#[test]
+fn a_currency_is_never_guessed() {
+    let text = said("k,m\na,$5.00\n", &keyed("k"));
+    assert!(text.contains("'$' is the sign of several currencies; say which"), "{text}");
+    let mut options = keyed("k");
+    options.writing.currency = Some("CAD".to_owned());
+    let import = read("k,m\na,($5.00)\n", &options).unwrap();
+    assert_eq!(import.passages[0].facts["m"], Value::parse(Type::Money, "CAD -5").unwrap());
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_and_nothing_is_written() {
+    let table = "k,due,n\na,2024-01-31,1\nb,17,2\na,2024-02-30,x\n,2024-01-01,3\n";
+    let options = Options {
+        types: vec![("due".to_owned(), Type::Date), ("n".to_owned(), Type::Number)],
+        ..keyed("k")
+    };
+    let text = said(table, &options);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "5 mistakes in t.csv; nothing was written");
+    assert!(lines[1].starts_with("  line 3, column 'due': '17' is not a date"), "{text}");
+    for part in [
+        "line 4, column 'k': the key 'a' stands on line 2 already",
+        "line 4, column 'due': '2024-02-30' is not a date",
+        "line 4, column 'n': 'x' is not a number",
+        "line 5, column 'k': the key is empty",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let many: String = (0..50).map(|i| format!("r{i},soon,1\n")).collect();
+    let text = said(format!("k,due,n\n{many}"), &options);
+    assert_eq!(text.lines().count(), 22, "{text}");
+    assert!(text.ends_with("and 30 more"));
+}
+
+#[test]
+fn broken_files_are_named_by_line() {
+    let ragged = said("k,a,b\nx,1\ny,1,2,3\nz,1,2\n", &keyed("k"));
+    assert!(
+        ragged
+            .contains("line 2: 2 cells, but the header has 3; 'b' is the first column without one")
+    );
+    assert!(ragged.contains("line 3: 4 cells, but the header has 3; the first too many is '3'"));
+    let latin = said(b"k,name\nx,Jos\xe9\n", &keyed("k"));
+    assert!(latin.contains("line 2, column 'name': 'Jos\u{fffd}' is not UTF-8"), "{latin}");
+    assert!(said(b"\xff\xfek\0", &keyed("k")).contains("UTF-16"));
+    assert!(said("x,1\ny,2\n", &keyed("k")).contains("no column 'k'; the first line names: x, 1"));
+    assert!(said("k,a,a,\nx,1,2,3\n", &keyed("k")).contains("columns 2 and 3 have the same name"));
+    assert!(said("k;a\nx;1,5\n", &keyed("k")).ends_with("'k;a'; is it --delimiter semicolon?"));
+    assert!(said("", &keyed("k")).contains("the file is empty"));
+    assert!(said("k,a\n", &keyed("k")).contains("no row below the header"));
+    let quote = said("k,a\nx,1\ny,\"open\nz,3\n", &keyed("k"));
+    assert!(quote.contains("line 3: a quote is opened in this row and never closed"), "{quote}");
+    let same = said("k,Net $,Net €\nx,1,2\n", &keyed("k"));
+    assert!(same.contains("the same fact name as 'Net $': net"), "{same}");
+    let bom = read("\u{feff}k,a\nx,1\n", &keyed("k")).unwrap();
+    assert_eq!(bom.passages[0].entity.as_deref(), Some("x"));
+}
+
+#[test]
+fn a_column_that_is_nearly_typed_is_text_with_a_note() {
+    let import = read("k,n\na,1\nb,2\nc,n/a\n", &keyed("k")).unwrap();
+    assert_eq!(import.attributes[0].ty, Type::Text);
+    assert!(import.notes[0].contains("2 of 3 cells are a number, but not 'n/a' on line 4"));
+    let options = Options { empty: vec!["n/a".to_owned()], ..keyed("k") };
+    let import = read("k,n\na,1\nb,2\nc,n/a\n", &options).unwrap();
+    assert_eq!((import.attributes[0].ty, import.attributes[0].filled), (Type::Number, 2));
+}
