@@ -5,4 +5,5 @@
 
 pub mod csv;
 pub mod cuad;
+mod sheet;
 pub mod tatqa;

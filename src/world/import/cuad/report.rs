@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use super::Import;
 use super::answer::Answer;
+use crate::world::import::sheet;
 
 /// Something that the import could not use as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -118,24 +118,14 @@ pub fn rows(import: &Import) -> Vec<Row> {
 
 /// `import_report.csv`.
 pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().context("the report does not fit in memory")
+    sheet::rows(rows)
 }
 
 /// `import_findings.csv`.
 pub fn findings_csv(findings: &[Finding]) -> anyhow::Result<Vec<u8>> {
-    // The header is written by hand: it is there when there is no finding, too.
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(["kind", "file", "clause_type", "found", "why"])?;
-    let mut sorted: Vec<&Finding> = findings.iter().collect();
-    sorted.sort_by_key(|finding| finding.kind);
-    for finding in sorted {
-        writer.serialize(finding)?;
-    }
-    writer.into_inner().context("the findings do not fit in memory")
+    sheet::findings(["kind", "file", "clause_type", "found", "why"], findings, |finding| {
+        finding.kind
+    })
 }
 
 /// The report as a table for the terminal.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::Import;
 use super::derivation::SHAPES;
 use super::layout::Question;
+use crate::world::import::sheet;
 
 /// A question that is no task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -100,24 +100,12 @@ pub fn rows(import: &Import) -> Vec<Row> {
 
 /// `import_report.csv`.
 pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.into_inner().context("the report does not fit in memory")
+    sheet::rows(rows)
 }
 
 /// `import_findings.csv`.
 pub fn findings_csv(findings: &[Finding]) -> anyhow::Result<Vec<u8>> {
-    // The header is written by hand: it is there when there is no finding, too.
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(["kind", "report", "id", "question", "why"])?;
-    let mut sorted: Vec<&Finding> = findings.iter().collect();
-    sorted.sort_by_key(|finding| finding.kind);
-    for finding in sorted {
-        writer.serialize(finding)?;
-    }
-    writer.into_inner().context("the findings do not fit in memory")
+    sheet::findings(["kind", "report", "id", "question", "why"], findings, |finding| finding.kind)
 }
 
 /// What a user reads first.

@@ -1,0 +1,30 @@
+//! The CSV files that an import leaves beside its data: what was counted, and what was not usable.
+
+use anyhow::Context;
+use serde::Serialize;
+
+/// `import_report.csv`: a header and a line a row.
+pub fn rows(rows: &[impl Serialize]) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row)?;
+    }
+    writer.into_inner().context("the report does not fit in memory")
+}
+
+/// `import_findings.csv`: sorted by `kind`; findings of one kind keep their order.
+pub fn findings<F: Serialize, K: Ord>(
+    header: [&str; 5],
+    findings: &[F],
+    kind: impl Fn(&F) -> K,
+) -> anyhow::Result<Vec<u8>> {
+    // The header is written by hand: it is there when there is no finding, too.
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(header)?;
+    let mut sorted: Vec<&F> = findings.iter().collect();
+    sorted.sort_by_key(|finding| kind(finding));
+    for finding in sorted {
+        writer.serialize(finding)?;
+    }
+    writer.into_inner().context("the findings do not fit in memory")
+}
