@@ -61,6 +61,7 @@ pub fn exact(model: &Model) -> Option<Vec<Share>> {
 pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> Vec<Share> {
     let mut shares: Vec<Share> = Vec::new();
     let mut squares: Vec<(Source, f64)> = Vec::new();
+    let events = Event::all();
     let (mut played, mut failed) = (0.0, 0.0);
     for (plain, mended) in (0..replays.trials).filter_map(|trial| replays.mended(trial)) {
         played += 1.0;
@@ -70,7 +71,7 @@ pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> 
             if let Some(taken) = before.taken[step]
                 && before.outcome != after.outcome
             {
-                let source = source(model, step, taken);
+                let source = source(&events, model, step, taken);
                 let (from, to) = (usize::from(before.outcome), usize::from(after.outcome));
                 add(&mut shares, source, |o| f64::from(o == from) - f64::from(o == to));
                 let change = f64::from(from > 0) - f64::from(to > 0);
@@ -102,6 +103,7 @@ pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> 
 /// own errors in it, for want of anything better.
 fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
     let mut shares: Vec<Share> = Vec::new();
+    let events = Event::all();
     let runs: Vec<Run> = (0..replays.all).filter_map(|trial| replays.plain(trial)).collect();
     for run in runs.iter().filter(|run| run.outcome > 0) {
         let taken = run.taken.iter().enumerate().filter_map(|(step, at)| Some((step, (*at)?)));
@@ -112,7 +114,7 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
         for (step, at) in own {
             let outcome = usize::from(run.outcome);
             let amount = |o: usize| part * (f64::from(o == outcome) - f64::from(o == 0));
-            add(&mut shares, source(model, step, at), amount);
+            add(&mut shares, source(&events, model, step, at), amount);
         }
     }
     for share in &mut shares {
@@ -123,9 +125,10 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
     shares
 }
 
-fn source(model: &Model, step: usize, branch: usize) -> Source {
+/// What a branch is about; `events` in the order of their codes.
+fn source(events: &[Event], model: &Model, step: usize, branch: usize) -> Source {
     let event = model.kernels[step].branches()[branch].event;
-    Source { step, event: Event::all()[usize::from(event)] }
+    Source { step, event: events[usize::from(event)] }
 }
 
 fn add(shares: &mut Vec<Share>, source: Source, amount: impl Fn(usize) -> f64) {
