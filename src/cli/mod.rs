@@ -55,7 +55,7 @@ enum Command {
     Schema,
     /// Turn a public data set, or a table of your own, into passages and tasks
     Import(import::ImportArgs),
-    /// Write generated data: contracts with labelled near-misses
+    /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]

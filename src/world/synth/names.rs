@@ -45,7 +45,12 @@ impl Name {
     pub fn full(&self) -> String {
         let form = FORMS[self.form];
         let comma = if matches!(form, "Inc." | "LLC") { "," } else { "" };
-        format!("{} {}{comma} {form}", self.short(), SECTORS[self.sector])
+        format!("{}{comma} {form}", self.trade())
+    }
+
+    /// `Brightwater Systems`
+    pub fn trade(&self) -> String {
+        format!("{} {}", self.short(), SECTORS[self.sector])
     }
 
     /// `Brightwater`
@@ -98,7 +103,7 @@ impl Register {
                 return name;
             }
         }
-        unreachable!("MAX_CONTRACTS is below the number of names")
+        unreachable!("MAX_NAMES is below the number of names")
     }
 
     /// A reference number that nobody has yet, such as `HG-2021-0417`; look-alikes get the next free
@@ -120,8 +125,11 @@ impl Register {
     }
 }
 
-/// The most contracts a portfolio may have: well below the 24,192 names there are.
-pub(super) const MAX_CONTRACTS: usize = 10_000;
+/// The most names a register is asked for: well below the 24,192 that there are.
+pub(super) const MAX_NAMES: usize = 10_000;
+
+/// Records in a row that may have look-alike names: the first is the one that the others resemble.
+pub(super) const FAMILY: usize = 4;
 
 /// Kinds of contract: title, the counterparty's role, what it provides.
 pub(super) const TITLES: [(&str, &str, &str); 14] = [
