@@ -7,8 +7,22 @@ use crate::world::synth::draw::pick;
 use crate::world::synth::names::{FAMILY, Name, Register};
 
 const TOWNS: [&str; 16] = [
-    "Aberdeen", "Antwerp", "Bremen", "Bristol", "Cardiff", "Cork", "Dresden", "Ghent", "Hull",
-    "Leeds", "Lyon", "Malmo", "Porto", "Rotterdam", "Turin", "Utrecht",
+    "Aberdeen",
+    "Antwerp",
+    "Bremen",
+    "Bristol",
+    "Cardiff",
+    "Cork",
+    "Dresden",
+    "Ghent",
+    "Hull",
+    "Leeds",
+    "Lyon",
+    "Malmo",
+    "Porto",
+    "Rotterdam",
+    "Turin",
+    "Utrecht",
 ];
 
 /// A business partner.
@@ -27,8 +41,8 @@ pub(super) struct Companies {
 }
 
 impl Companies {
-    /// The next company and whether it is a look-alike.
-    pub fn next(&mut self, rng: &mut ChaCha8Rng, difficulty: f64) -> (Company, bool) {
+    /// The next company. How much it draws from `rng` depends on the difficulty.
+    pub fn next(&mut self, rng: &mut ChaCha8Rng, difficulty: f64) -> Company {
         let place = self.count % FAMILY;
         self.count += 1;
         let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
@@ -41,6 +55,6 @@ impl Companies {
         if place == 0 {
             self.leader = Some(company.clone());
         }
-        (company, alike)
+        company
     }
 }

@@ -30,8 +30,8 @@ pub(super) struct Customer {
 
 impl Customer {
     pub fn draw(seed: u64, index: usize, difficulty: f64, companies: &mut Companies) -> Customer {
-        let mut rng = stream(seed, index, Site::Customer);
-        let (company, _) = companies.next(&mut rng, difficulty);
+        let company = companies.next(&mut stream(seed, index, Site::Customer), difficulty);
+        let mut rng = stream(seed, index, Site::Tier);
         let tier = match rng.random_range(0..10) {
             0..5 => 0,
             5..8 => 1,

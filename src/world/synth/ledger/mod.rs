@@ -2,13 +2,13 @@
 //!
 //! Purchasing: vendors with their bank accounts, orders, receipts, paid invoices; the cases are invoices to
 //! be paid or held. Sales: customers with tiers, credit limits, price lists; the cases are quotes to be sent or to be
-//! approved first. Each row is one passage ([`row`]), labelled with its record (`entity`: an order, a vendor) and
+//! approved first. Each row is one passage (`row`), labelled with its record (`entity`: an order, a vendor) and
 //! its table (`attribute`). What is out of date, requested or reversed stands beside what is in force, as in
 //! real tables, and is labelled as a near-miss of it.
 //!
-//! 1. [`company`], [`goods`]: who trades what, with look-alikes;
-//! 2. [`vendor`], [`order`]: the rows of purchasing; [`invoice`]: its cases;
-//! 3. [`customer`], [`price`]: the rows of sales; [`quote`]: its cases.
+//! 1. `company`, `goods`: who trades what, with look-alikes;
+//! 2. `vendor`, `order`: the rows of purchasing; `invoice`: its cases;
+//! 3. `customer`, `price`: the rows of sales; `quote`: its cases.
 
 mod company;
 mod customer;
@@ -95,7 +95,8 @@ pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
 /// be. Of the records, one vendor's or one customer's are held at a time.
 pub fn write(options: Options, dir: &Path) -> anyhow::Result<Written> {
     let mut written = Written::default();
-    let bought = files(purchasing(options)?, &mut written, |w| (&mut w.purchasing, &mut w.invoices))?;
+    let bought =
+        files(purchasing(options)?, &mut written, |w| (&mut w.purchasing, &mut w.invoices))?;
     let sold = files(sales(options)?, &mut written, |w| (&mut w.sales, &mut w.quotes))?;
     let files = [
         ("purchasing.jsonl", bought.0),
@@ -184,6 +185,7 @@ enum Site {
     Receipt(usize),
     Invoice(usize),
     Customer,
+    Tier,
     Credit,
     Product,
     Quotes,
@@ -198,9 +200,10 @@ impl From<Site> for u64 {
             Site::Receipt(n) => 16 + n as u64,
             Site::Invoice(n) => 24 + n as u64,
             Site::Customer => 32,
-            Site::Credit => 33,
-            Site::Product => 34,
-            Site::Quotes => 35,
+            Site::Tier => 33,
+            Site::Credit => 34,
+            Site::Product => 35,
+            Site::Quotes => 36,
         }
     }
 }

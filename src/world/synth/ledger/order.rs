@@ -80,11 +80,12 @@ fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Ord
     let turn = (index / FAMILY * ORDERS + place) * FAMILY + index % FAMILY;
     let (repeat, related) = (rng.random::<f64>(), rng.random_bool(0.6));
     let fresh = Article::random(&mut rng);
+    // Drawn whether used or not: what follows must not depend on the difficulty.
+    let near = last.map(|last| last.article.alike(&mut rng));
     let same = repeat < 0.15 + 0.5 * difficulty;
     let article = match last {
         Some(last) if same => last.article,
-        Some(last) if related => last.article.alike(&mut rng),
-        _ => fresh,
+        _ => near.filter(|_| related).unwrap_or(fresh),
     };
     // Median 12 dollars, nine in ten between 2.3 and 62.
     let list = match LogNormal::new(12f64.ln(), 1.0) {
@@ -97,15 +98,16 @@ fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Ord
         _ => list,
     });
     let quantity = 10 * rng.random_range(2..60);
-    let draft_price = cents(unit_price * rng.random_range(1.03..1.15)).max(cents(unit_price * 1.02) + 0.01);
+    let draft_price =
+        cents(unit_price * rng.random_range(1.03..1.15)).max(cents(unit_price * 1.02) + 0.01);
     let revised = chance(&mut rng, (0.1, 0.5), difficulty);
     let drafted = chance(&mut rng, (0.05, 0.35), difficulty);
     let (more, less) = (rng.random_bool(0.6), rng.random_range(0.5..0.95));
-    let before = if more {
-        (10 * (f64::from(quantity) * less / 10.0).round().max(1.0) as u32, unit_price)
-    } else {
-        (quantity, cents(unit_price / less))
+    let tens = |share: f64| {
+        let part = 10 * (f64::from(quantity) * share / 10.0).round().max(1.0) as u32;
+        part.min(quantity - 10)
     };
+    let before = if more { (tens(less), unit_price) } else { (quantity, cents(unit_price / less)) };
     let released = 5 + 25 * place as i64 + rng.random_range(0..20);
 
     let mut rng = stream(seed, index, Site::Receipt(place));
@@ -118,9 +120,7 @@ fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Ord
         82..90 => Case::NoReceipt,
         _ => Case::Account,
     };
-    let share = rng.random_range(0.3..0.9);
-    let part = 10 * (f64::from(quantity) * share / 10.0).round().max(1.0) as u32;
-    let part = part.min(quantity - 10);
+    let part = tens(rng.random_range(0.3..0.9));
     let received = match case {
         Case::NoReceipt => None,
         Case::Quantity => Some(part),
@@ -145,8 +145,11 @@ fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Ord
         received,
         received_on,
         part: received.and(earlier),
-        reversed: (received.is_some() && reversed)
-            .then_some(if case == Case::Quantity { quantity } else { part }),
+        reversed: (received.is_some() && reversed).then_some(if case == Case::Quantity {
+            quantity
+        } else {
+            part
+        }),
         receipt: format!("GR-{}", 500_001 + turn),
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Vendor {
 
 impl Vendor {
     pub fn draw(seed: u64, index: usize, difficulty: f64, companies: &mut Companies) -> Vendor {
-        let (company, _) = companies.next(&mut stream(seed, index, Site::Vendor), difficulty);
+        let company = companies.next(&mut stream(seed, index, Site::Vendor), difficulty);
         let mut rng = stream(seed, index, Site::Account);
         let bank = rng.random_range(1000..1012);
         let current = account(&mut rng, bank);
@@ -58,9 +58,7 @@ impl Vendor {
     /// The current row, then the others.
     pub fn rows(&self) -> Vec<Passage> {
         let [former, current, requested] = self.since;
-        let row = || {
-            Row::new(&self.number, "vendor")
-        };
+        let row = || Row::new(&self.number, "vendor");
         let rest = |row: Row, account: &str, currency: &str, status: &str, since: i64| {
             row.text("vendor", &self.number)
                 .text("vendor name", &self.company.name.full())
