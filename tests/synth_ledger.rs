@@ -76,8 +76,8 @@ fn every_near_miss_is_of_a_row_in_force_and_says_something_else() {
                 "price_tier",
                 "credit_limit",
             ];
-            let differs = |f: &&str| row.facts.get(**f).is_some_and(|v| of.facts[**f] != *v);
-            assert!(read.iter().any(|f| differs(&f)), "{} reads as {}", row.id, of.id);
+            let differs = |f: &str| row.facts.get(f).is_some_and(|v| of.facts[f] != *v);
+            assert!(read.iter().any(|f| differs(f)), "{} reads as {}", row.id, of.id);
         }
     }
     for variant in [Variant::Version, Variant::Number, Variant::Binding] {

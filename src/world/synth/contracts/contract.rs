@@ -8,7 +8,7 @@ use rand_distr::{Distribution, LogNormal};
 use super::clauses::{Clause, LAWS, Style, Terms};
 use crate::value::{Money, Period};
 use crate::world::synth::draw::{pick, stream};
-use crate::world::synth::names::{FAMILY, Name, Register, TITLES};
+use crate::world::synth::names::{FAMILY, Name, Register, SERVICES, TITLES};
 
 /// Non-renewal notice periods in use: months and days side by side, as in real portfolios.
 pub(super) const NOTICES: [Period; 7] = [
@@ -94,7 +94,7 @@ impl Contract {
         let mut terms = draw_terms(&mut stream(seed, index, Site::Terms), &style);
         let (reference, number) = register.reference(&mut rng, terms.start.year(), near);
         terms.reference = reference;
-        terms.party = name.full();
+        terms.party = name.full(&SERVICES);
         terms.short = name.short();
         if place == 0 {
             *leader = Some(Leader { name, number });

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::world::synth::draw::pick;
-use crate::world::synth::names::{FAMILY, Name, Register};
+use crate::world::synth::names::{FAMILY, GOODS, Name, Register};
 
 const TOWNS: [&str; 16] = [
     "Aberdeen",
@@ -28,8 +28,20 @@ const TOWNS: [&str; 16] = [
 /// A business partner.
 #[derive(Clone, Debug)]
 pub(super) struct Company {
-    pub name: Name,
+    name: Name,
     pub town: &'static str,
+}
+
+impl Company {
+    /// As the records have it.
+    pub fn name(&self) -> String {
+        self.name.full(&GOODS)
+    }
+
+    /// As people who write to us shorten it: two legal forms of one name read the same.
+    pub fn short_name(&self) -> String {
+        self.name.without_form(&GOODS)
+    }
 }
 
 /// Hands out companies in order; the first of each family is the one that the others resemble.

@@ -71,7 +71,7 @@ impl Customer {
         let [tier_since, limit_since] = self.since;
         let tier = |row: Row, tier: usize, status: &str, since: i64| {
             row.text("customer", &self.number)
-                .text("customer name", &self.company.name.full())
+                .text("customer name", &self.company.name())
                 .text("town", self.company.town)
                 .text("price tier", TIERS[tier])
                 .text("tier status", status)
@@ -90,7 +90,7 @@ impl Customer {
         }
         let limit = |row: Row, limit: f64, status: &str, since: i64| {
             row.text("credit account", &self.number)
-                .text("credit account name", &self.company.name.full())
+                .text("credit account name", &self.company.name())
                 .money("credit limit", limit)
                 .text("limit status", status)
                 .date("limit valid from", day(since))

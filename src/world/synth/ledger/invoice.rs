@@ -73,15 +73,14 @@ fn one(seed: u64, index: usize, difficulty: f64, vendor: &Vendor, order: &Order)
         _ if draw < other => Some(other_form),
         _ => Some(order.number.clone()),
     };
-    let [trade_name, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
-    let name = &vendor.company.name;
+    let [short, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
     InvoiceTask {
         id: format!("{}-invoice", order.number),
         weight: if plain { 1.0 } else { EXCEPTION_WEIGHT },
         order: order.number.clone(),
         vendor: vendor.number.clone(),
         account: vendor.account.clone(),
-        vendor_name: if trade_name { name.trade() } else { name.full() },
+        vendor_name: if short { vendor.company.short_name() } else { vendor.company.name() },
         printed_order,
         item: if loosely { order.article.loosely() } else { order.article.listed() },
         quantity: order.quantity,

@@ -55,8 +55,7 @@ pub(super) fn draw(
         };
         let unit = product.total(customer.tier, 1000) / 1000.0;
         let quantity = (customer.limit * share / unit).round().max(1.0) as u32;
-        let [trade_name, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
-        let name = &customer.company.name;
+        let [short, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
         tasks.push(QuoteTask {
             id: format!("{}-q{}", customer.number, n + 1),
             weight: (1 + customer.tier) as f64,
@@ -65,7 +64,11 @@ pub(super) fn draw(
             price: product.price_row(customer.tier),
             total: money(product.total(customer.tier, quantity)),
             today: day(rng.random_range(130..160)),
-            customer_name: if trade_name { name.trade() } else { name.full() },
+            customer_name: if short {
+                customer.company.short_name()
+            } else {
+                customer.company.name()
+            },
             town: customer.company.town.to_owned(),
             item: if loosely { product.article.loosely() } else { product.article.listed() },
             quantity,

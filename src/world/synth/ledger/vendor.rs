@@ -61,7 +61,7 @@ impl Vendor {
         let row = || Row::new(&self.number, "vendor");
         let rest = |row: Row, account: &str, currency: &str, status: &str, since: i64| {
             row.text("vendor", &self.number)
-                .text("vendor name", &self.company.name.full())
+                .text("vendor name", &self.company.name())
                 .text("town", self.company.town)
                 .text("bank account", account)
                 .text("account currency", currency)
