@@ -8,7 +8,7 @@ use crate::compile::search::Searches;
 use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
-use crate::scenario::{Arm, Method, Scenario};
+use crate::scenario::{Arm, Method, Scenario, Step};
 
 /// Told how a run goes on; every call may come before a long wait.
 pub trait Watch: crate::compile::search::Watch {
@@ -61,10 +61,12 @@ pub const QUALITY_DEPTH: usize = 10;
 /// rank next take their place.
 const ROOM: usize = 40;
 
-/// How many passages each search has to bring for these arms.
-pub fn depth(arms: &[Arm]) -> usize {
-    let deepest = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k).max();
-    deepest.unwrap_or(0) + ROOM
+/// How many passages each search has to bring for these arms, further attempts included.
+pub fn depth(steps: &[Step], arms: &[Arm]) -> usize {
+    let own = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
+    let guards = steps.iter().flat_map(|step| &step.guards);
+    let again = guards.flat_map(|guard| &guard.retries).filter_map(|retry| retry.top_k);
+    own.chain(again).max().unwrap_or(0) + ROOM
 }
 
 /// Compiles and solves every task under one arm.
@@ -90,9 +92,7 @@ pub fn solve(
         let (masses, ran) = match (exactly, compiled.states) {
             (Some(masses), Some(states)) => (masses, Ran::Exact { states }),
             (_, states) => {
-                let key = |step: &crate::scenario::Step| {
-                    rng::key(simulation.seed, &tasks[task].id, &step.id)
-                };
+                let key = |step: &Step| rng::key(simulation.seed, &tasks[task].id, &step.id);
                 let keys: Vec<u64> = scenario.steps.iter().map(key).collect();
                 let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);
                 (masses, if states.is_some() { Ran::Sampled } else { Ran::SampledPastCap })

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::expr::CorpusIndex;
-use crate::retrieve::{Ranking, Request, Retriever};
+use crate::retrieve::{Hit, Ranking, Request, Retriever};
 use crate::scenario::Scenario;
 
 /// A query, and the passages it is put to.
@@ -26,6 +26,21 @@ pub enum Among {
 
 /// What was asked of one retriever, with its answers.
 pub type Found = HashMap<Ask, Ranking>;
+
+/// The answers of all retrievers of one corpus.
+#[derive(Clone, Default)]
+pub struct Answers<'a> {
+    /// By embedder.
+    found: HashMap<usize, &'a Found>,
+}
+
+impl<'a> Answers<'a> {
+    /// Best first; nothing for what was not asked.
+    pub fn of(&self, embedder: usize, ask: &Ask) -> &'a [Hit] {
+        let found = self.found.get(&embedder).and_then(|found| found.get(ask));
+        found.map_or(&[], Vec::as_slice)
+    }
+}
 
 /// Makes the retriever for an embedder and a corpus, by their indices in the scenario.
 pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
@@ -53,6 +68,12 @@ impl<'a> Searches<'a> {
     /// `depth`: how many passages each search brings; the largest cut that anybody makes.
     pub fn new(open: &'a Open<'a>, watch: &'a dyn Watch, depth: usize) -> Searches<'a> {
         Searches { open, watch, depth, shelves: HashMap::new() }
+    }
+
+    /// All that was found in a corpus so far.
+    pub fn answers(&self, corpus: usize) -> Answers<'_> {
+        let shelves = self.shelves.iter().filter(|((_, of), _)| *of == corpus);
+        Answers { found: shelves.map(|((embedder, _), shelf)| (*embedder, &shelf.found)).collect() }
     }
 
     /// Searches those of `asks` that are new, in their order; returns all answers of the retriever.

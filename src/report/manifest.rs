@@ -52,7 +52,15 @@ pub fn manifest(
             for task in &arm.tasks {
                 *solved.entry(method(task.ran)).or_insert(0) += 1;
             }
-            json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved})
+            let mut told =
+                json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved});
+            if !arm.guards.is_empty() {
+                let guards = arm.guards.iter().map(|guard| {
+                    json!({"step": guard.step, "guard": guard.guard, "parameters": guard.parameters})
+                });
+                told["guards"] = guards.collect();
+            }
+            told
         })
         .collect();
     let manifest = json!({

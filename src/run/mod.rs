@@ -31,11 +31,11 @@ pub fn run(
     watch: &dyn Watch,
 ) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let mut searches = Searches::new(open, watch, depth(&scenario.arms));
+    let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
     let mut tallies = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
-        tallies.push((tally::tally(scenario, at, &solved), why::answers(scenario, &solved)?));
+        tallies.push((tally::tally(scenario, at, &solved), why::answers(scenario, at, &solved)?));
     }
     tally::same_oracle(scenario, tallies.iter().map(|(tally, _)| tally))?;
     summary::record(scenario, tallies)

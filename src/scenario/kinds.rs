@@ -15,6 +15,13 @@ use crate::expr::{
 };
 use crate::value::{Type, Value};
 
+/// Phrasings whose weights sum to one.
+pub(super) fn weighed(mut queries: Vec<Query>) -> Vec<Query> {
+    let total: f64 = queries.iter().map(|query| query.weight).sum();
+    queries.iter_mut().for_each(|query| query.weight /= total);
+    queries
+}
+
 impl Resolver<'_> {
     pub fn retrieve(
         &mut self,
@@ -47,25 +54,9 @@ impl Resolver<'_> {
             }
             _ => {}
         }
-        let mut queries = Vec::new();
-        for (text, weight) in phrasings(entry) {
-            let template = self.template(text, scope);
-            let number = weight.map_or(1.0, |at| at.value);
-            if let Some(weight) = weight.filter(|_| !(1e-9..=1e9).contains(&number)) {
-                let message = format!("the weight of a query cannot be {number}");
-                self.found.push(
-                    Diagnostic::new("bad-weight", weight.span.clone(), message)
-                        .label("allowed: a number above zero")
-                        .help(
-                            (number == 0.0)
-                                .then(|| "leave the phrasing out to never use it".to_owned()),
-                        ),
-                );
-            }
-            queries.extend(template.map(|template| Query { template, weight: number }));
-        }
-        let total: f64 = queries.iter().map(|query| query.weight).sum();
-        queries.iter_mut().for_each(|query| query.weight /= total);
+        let texts = phrasings(entry).into_iter();
+        let queries = texts.filter_map(|(text, weight)| self.query(text, weight, scope)).collect();
+        let queries = weighed(queries);
         let entity = entry
             .entity
             .as_ref()
@@ -95,6 +86,29 @@ impl Resolver<'_> {
             Some(entity) => Some(entity?),
         };
         Some(Retrieve { corpus: corpus?, queries, gold: gold?, entity })
+    }
+
+    /// One phrasing, with its weight as written.
+    pub fn query(
+        &mut self,
+        text: &At<String>,
+        weight: Option<&At<f64>>,
+        scope: &Scope,
+    ) -> Option<Query> {
+        let template = self.template(text, scope);
+        let number = weight.map_or(1.0, |at| at.value);
+        if let Some(weight) = weight.filter(|_| !(1e-9..=1e9).contains(&number)) {
+            let message = format!("the weight of a query cannot be {number}");
+            self.found.push(
+                Diagnostic::new("bad-weight", weight.span.clone(), message)
+                    .label("allowed: a number above zero")
+                    .help(
+                        (number == 0.0)
+                            .then(|| "leave the phrasing out to never use it".to_owned()),
+                    ),
+            );
+        }
+        template.map(|template| Query { template, weight: number })
     }
 
     /// The task file lists gold passages for the step, and the corpora that it searches have them.

@@ -13,6 +13,7 @@
 mod arms;
 mod de;
 mod diagnostics;
+mod guards;
 mod kinds;
 mod node;
 mod places;
@@ -30,9 +31,10 @@ use crate::embed::ModelSpec;
 use crate::expr::{Expr, GoldRule, Template};
 use crate::retrieve::Bm25Params;
 use crate::value::Type;
-use crate::world::{Corpus, Table, TaskSet};
+use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -85,23 +87,49 @@ pub struct Step {
     pub id: String,
     pub kind: StepKind,
     /// Ascending indices into [`Scenario::steps`], each below this step's own: `read.from` and every
-    /// step that an expression or a template of this one names.
+    /// step that an expression or a template of this one names, its guards' included.
     pub parents: Vec<usize>,
+    /// The parents without which the step itself has nothing to go on: all but those that only its guards
+    /// look at.
+    pub needs: Vec<usize>,
     /// The step is skipped unless this is true.
     pub when: Option<Expr>,
     pub on_missing: OnMissing,
-    /// Checks on the output; empty for retrieve and act. One that fails stops the run.
+    /// Checks on the output, in the order in which they are made.
     pub guards: Vec<Guard>,
     /// `None` for retrieve and act, which put out passages and a label.
     pub output: Option<Type>,
 }
 
-/// A check on a step's output.
-#[derive(Debug)]
-pub struct Guard {
-    /// Over the task, earlier steps and the step's own output. It fails where this is false; where it has
-    /// no value the guard sees nothing.
-    pub check: Expr,
+impl Scenario {
+    /// The sampling unit of a task: its value of [`Scenario::unit`], else the task itself.
+    pub fn unit_of(&self, task: &Task) -> String {
+        let value = self.unit.as_ref().and_then(|unit| task.fields.get(unit));
+        value.map_or_else(|| task.id.clone(), ToString::to_string)
+    }
+
+    /// By task: the number of its unit, in order of first appearance.
+    pub fn clusters(&self) -> Vec<usize> {
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let number = |task: &Task| {
+            let next = numbers.len();
+            *numbers.entry(self.unit_of(task)).or_insert(next)
+        };
+        self.tasks.tasks.iter().map(number).collect()
+    }
+}
+
+impl Step {
+    /// What reports call each guard: by its check, numbered where there are several of one kind.
+    pub fn guard_names(&self) -> Vec<String> {
+        let name = |at: usize| self.guards[at].check.name();
+        let alike = |at: usize, below: usize| (0..below).filter(|&i| name(i) == name(at)).count();
+        let full = |at: usize| match alike(at, self.guards.len()) {
+            1 => name(at).to_owned(),
+            _ => format!("{} {}", name(at), alike(at, at) + 1),
+        };
+        (0..self.guards.len()).map(full).collect()
+    }
 }
 
 /// What happens to a run where an input of a step is missing.
@@ -175,6 +203,8 @@ pub struct Arm {
     pub corpora: Vec<usize>,
     /// By step index; `Some` for the retrieve steps.
     pub retrieval: Vec<Option<Retrieval>>,
+    /// By step index: whether its guards are on. Never true for a step without any.
+    pub guarded: Vec<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -277,37 +277,40 @@ fn branches(
     pool: &Pool,
     context: &[u32],
 ) -> Vec<Branching> {
-    let stated: Vec<(bool, &Value)> = context
+    let stated: Vec<(u32, bool, &Value)> = context
         .iter()
-        .filter_map(|&p| Some((gold.contains(&p), corpus.passages[p as usize].facts.get(field)?)))
+        .filter_map(|&p| {
+            Some((p, gold.contains(&p), corpus.passages[p as usize].facts.get(field)?))
+        })
         .collect();
     let misread = reader.get("misread");
     // A value that is read comes out right, or as another one of the pool.
-    let read = |value: &Value, event: Event, p: f64| {
-        let mut wrong = pool.spread(Some(value), Event::Misread, p * misread);
-        let right = if wrong.is_empty() { p } else { p * (1.0 - misread) };
+    let read = |passage: u32, value: &Value, event: Event, p: f64| {
+        let mut read = pool.spread(Some(value), Event::Misread, p * misread);
+        let right = if read.is_empty() { p } else { p * (1.0 - misread) };
         let output = Some(Output::Value(value.clone()));
-        wrong.insert(0, Branching::new(output, event, right));
-        wrong
+        read.insert(0, Branching::new(output, event, right));
+        read.iter_mut().for_each(|branch| branch.source = Some(passage));
+        read
     };
     let mut row = Vec::new();
-    if let Some(at) = stated.iter().position(|(is_gold, _)| *is_gold) {
-        let right = stated[at].1;
+    if let Some(at) = stated.iter().position(|(_, is_gold, _)| *is_gold) {
+        let (best, _, right) = stated[at];
         let mut left = 1.0;
         let mut followed = Vec::new();
-        for (i, (is_gold, value)) in stated.iter().enumerate() {
+        for (i, (passage, is_gold, value)) in stated.iter().enumerate() {
             if !is_gold && *value != right {
                 let name = if i < at { "distracted_above" } else { "distracted_below" };
                 let p = left * reader.get(name);
                 left -= p;
-                followed.extend(read(value, Event::Distracted, p));
+                followed.extend(read(*passage, value, Event::Distracted, p));
             }
         }
-        row.extend(read(right, Event::Clean, left));
+        row.extend(read(best, right, Event::Clean, left));
         row.extend(followed);
-    } else if let Some((_, value)) = stated.first() {
+    } else if let Some((passage, _, value)) = stated.first() {
         let (follow, fabricate) = (reader.get("follow"), reader.get("fabricate"));
-        row.extend(read(value, Event::Distracted, follow));
+        row.extend(read(*passage, value, Event::Distracted, follow));
         row.extend(pool.spread(Some(value), Event::Fabricated, fabricate));
     } else {
         row.extend(pool.spread(None, Event::Fabricated, reader.get("fabricate_empty")));

@@ -97,7 +97,8 @@ pub fn inject(
 ) -> anyhow::Result<Record> {
     let arm = &scenario.arms[arm];
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let mut searches = Searches::new(open, watch, depth(std::slice::from_ref(arm)));
+    let mut searches =
+        Searches::new(open, watch, depth(&scenario.steps, std::slice::from_ref(arm)));
     let mut misses: Vec<usize> = Vec::new();
     for source in sources.iter().filter(|s| s.event.miss().is_some()) {
         if !misses.contains(&source.step) {
