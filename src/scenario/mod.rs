@@ -13,6 +13,7 @@
 mod arms;
 mod de;
 mod diagnostics;
+mod extract;
 mod kinds;
 mod node;
 mod places;
@@ -36,11 +37,19 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use shape::schema;
 
 /// The names of the reader presets.
-pub const PRESETS: [&str; 5] = ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "perfect"];
+pub const PRESETS: [&str; 6] =
+    ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
 /// The parameters of the reader, each a probability.
-pub const PARAMETERS: [&str; 6] =
-    ["misread", "distracted_above", "distracted_below", "follow", "fabricate", "fabricate_empty"];
+pub const PARAMETERS: [&str; 7] = [
+    "misread",
+    "distracted_above",
+    "distracted_below",
+    "follow",
+    "fabricate",
+    "fabricate_empty",
+    "overlooked",
+];
 
 /// A file that made it through every check: all names resolved to indices, all data read.
 #[derive(Debug)]
@@ -115,7 +124,8 @@ pub enum OnMissing {
 #[derive(Debug)]
 pub enum StepKind {
     Retrieve(Retrieve),
-    /// Takes `field` from the passages that the retrieve step `from` found.
+    /// Takes `field` from the passages that the retrieve step `from` found. What an extractor reads from
+    /// their texts stands among their facts by now.
     Read {
         from: usize,
         field: String,
@@ -281,7 +291,14 @@ fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagn
         }
     };
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut resolver = resolve::Resolver { file: text, raw: &raw, dir, found, inputs: vec![input] };
+    let mut resolver = resolve::Resolver {
+        file: text,
+        raw: &raw,
+        dir,
+        found,
+        inputs: vec![input],
+        extractions: Vec::new(),
+    };
     let scenario = resolver.file(&file, path);
     match scenario {
         Some(scenario) => Ok(scenario),
