@@ -14,8 +14,8 @@ use knockon::scenario::Scenario;
 /// Each passage has a word of its own, so that BM25 finds it and no other. What the facts state, the texts
 /// state as well, not always as the first number.
 const LABELLED: &str = r#"
-{"id":"right","text":"Alpha, lot 7. The fee is ten (10) units.","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
-{"id":"other","text":"Beta, lot 8. Seven days. The fee is 20 units.","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
+{"id":"right","text":"Alpha, lot 7 here. The fee is ten (10) units.","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
+{"id":"other","text":"Beta, lot 8 here. Seven days. The fee is 20 units.","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
 {"id":"third","text":"Gamma. A fee of thirty units.","entity":"c","attribute":"key","facts":{"fee":{"number":30}}}
 {"id":"nothing","text":"Delta has 40 units.","entity":"d","attribute":"key"}
 "#;
@@ -88,7 +88,7 @@ fn a_fact_goes_before_the_text() {
 #[test]
 fn the_story_quotes_the_sentence_that_was_read() {
     // The number stands in both sentences; the extractor goes by its cue.
-    let passages = unlabelled().replace("Alpha, lot 7", "Alpha, lot 10");
+    let passages = unlabelled().replace("lot 7", "lot 10");
     let trace = told(&scenario(&passages, EXTRACT));
     let reading = trace.steps[1].reading.as_ref().unwrap();
     let gold = reading.gold.as_ref().unwrap();

@@ -13,8 +13,9 @@ use knockon::extract::phrase::Phrase;
 use knockon::extract::{Extractor, Kind};
 use knockon::spell;
 use knockon::value::{Period, Type, Value};
+use knockon::world::Passage;
 use knockon::world::import::cuad::answer::{Answer, normalise};
-use knockon::world::import::cuad::{fold, layout, list_literal};
+use knockon::world::import::cuad::{self, fold, layout, list_literal, passages};
 
 /// The data set, where this machine has it.
 fn data() -> Option<PathBuf> {
@@ -134,12 +135,32 @@ fn read(dir: &Path, column: &str, ty: Type, kind: Kind, near: &[&str]) -> (usize
     (literal, right)
 }
 
+const NOTICE: [&str; 6] = ["notice", "prior", "before", "advance", "written", "in writing"];
+
+const EXPIRY: [&str; 16] = [
+    "until",
+    "through",
+    "to",
+    "expire",
+    "expires",
+    "expire on",
+    "end",
+    "ends",
+    "ending",
+    "terminate",
+    "terminates",
+    "terminating",
+    "concluding",
+    "termination date",
+    "no later than",
+    "later than",
+];
+
 #[test]
 fn nine_in_ten_literal_notice_periods_are_read() {
     let Some(dir) = data() else { return };
-    let near = ["notice", "prior", "before", "advance", "written", "in writing"];
     let column = "Notice Period To Terminate Renewal";
-    let (literal, right) = read(&dir, column, Type::Duration, Kind::Duration, &near);
+    let (literal, right) = read(&dir, column, Type::Duration, Kind::Duration, &NOTICE);
     assert!(literal >= 45, "{literal} literal answers");
     assert!(10 * right >= 9 * literal, "{right} of {literal}");
 }
@@ -147,25 +168,42 @@ fn nine_in_ten_literal_notice_periods_are_read() {
 #[test]
 fn nine_in_ten_literal_expiry_dates_are_read() {
     let Some(dir) = data() else { return };
-    let near = [
-        "until",
-        "through",
-        "to",
-        "expire",
-        "expires",
-        "expire on",
-        "end",
-        "ends",
-        "ending",
-        "terminate",
-        "terminates",
-        "terminating",
-        "concluding",
-        "termination date",
-        "no later than",
-        "later than",
-    ];
-    let (literal, right) = read(&dir, "Expiration Date", Type::Date, Kind::Date(None), &near);
+    let (literal, right) = read(&dir, "Expiration Date", Type::Date, Kind::Date(None), &EXPIRY);
     assert!(literal >= 40, "{literal} literal answers");
     assert!(10 * right >= 9 * literal, "{right} of {literal}");
+}
+
+/// A passage of a contract holds more than the clause: other periods and dates stand beside the right one.
+#[test]
+fn most_literal_facts_are_read_from_whole_passages() {
+    let Some(dir) = data() else { return };
+    let import = cuad::read(&dir, 800).unwrap();
+    let passages: Vec<Passage> = passages::passages(&import, false).collect();
+    let kinds = [
+        ("notice_period", Type::Duration, Kind::Duration, &NOTICE[..]),
+        ("expiration_date", Type::Date, Kind::Date(None), &EXPIRY[..]),
+    ];
+    for (field, ty, kind, near) in kinds {
+        let near = near.iter().filter_map(|cue| Phrase::new(cue)).collect();
+        let extractor = Extractor { ty, kind, near };
+        let (mut literal, mut right, mut nothing, mut others) = (0, 0, 0, 0);
+        for passage in &passages {
+            let found = extractor.read(&passage.text).map(|found| found.value);
+            match passage.facts.get(field) {
+                None => others += usize::from(found.is_some()),
+                Some(fact) if is_literal(fact, &passage.text) => {
+                    literal += 1;
+                    right += usize::from(found.as_ref() == Some(fact));
+                    nothing += usize::from(found.is_none());
+                }
+                Some(_) => {}
+            }
+        }
+        let all = passages.len();
+        println!(
+            "{field}: read from {right} of {literal} passages that state it literally, nothing from {nothing}; \
+             {others} of {all} passages state another"
+        );
+        assert!(literal >= 40 && 10 * right >= 7 * literal, "{field}: {right} of {literal}");
+    }
 }

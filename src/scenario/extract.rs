@@ -12,6 +12,7 @@ use regex::Regex;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
+use super::node::Node;
 use super::resolve::{Resolver, World};
 use super::written::{self, ExtractEntry, ExtractType, Phrases, ReadEntry};
 use crate::expr::suggest;
@@ -116,6 +117,14 @@ impl Resolver<'_> {
             }
         };
         (self.found.len() == before).then_some(Extractor { ty, kind, near })
+    }
+
+    /// Whether the file has an `extract` beside this `field`.
+    pub fn extract_is_written(&self, field: &At<String>) -> bool {
+        let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
+        let mut reads = steps.iter().filter_map(|step| step.get("read"));
+        let here = |read: &&Node| read.get("field").is_some_and(|node| node.span == field.span);
+        reads.find(here).is_some_and(|read| read.get("extract").is_some())
     }
 
     /// Which settings the type has, and which it needs.

@@ -174,6 +174,8 @@ impl Resolver<'_> {
         let base = earlier[from].retrieve()?.corpus.value.clone();
         let extractor = match &entry.extract {
             Some(extract) => Some(self.extractor(extract)?),
+            // It was taken out, and what was wrong with it is said.
+            None if self.extract_is_written(&entry.field) => return None,
             None => None,
         };
         let stated = |resolver: &mut Self, corpus: &str, arm: Option<&str>| match &extractor {
