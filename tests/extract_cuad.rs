@@ -175,7 +175,7 @@ fn nine_in_ten_literal_expiry_dates_are_read() {
 
 /// A passage of a contract holds more than the clause: other periods and dates stand beside the right one.
 #[test]
-fn most_literal_facts_are_read_from_whole_passages() {
+fn nine_in_ten_literal_facts_are_read_from_whole_passages() {
     let Some(dir) = data() else { return };
     let import = cuad::read(&dir, 800).unwrap();
     let passages: Vec<Passage> = passages::passages(&import, false).collect();
@@ -204,6 +204,6 @@ fn most_literal_facts_are_read_from_whole_passages() {
             "{field}: read from {right} of {literal} passages that state it literally, nothing from {nothing}; \
              {others} of {all} passages state another"
         );
-        assert!(literal >= 40 && 10 * right >= 7 * literal, "{field}: {right} of {literal}");
+        assert!(literal >= 40 && 10 * right >= 9 * literal, "{field}: {right} of {literal}");
     }
 }

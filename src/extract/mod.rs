@@ -179,6 +179,36 @@ mod tests {
         assert_eq!(date(&["due"], text).as_deref(), Some("2019-05-01"));
     }
 
+    /// What the extractors look at, glued together at random.
+    const PIECES: [&str; 36] = [
+        " ", " ", " ", " ", "\n", "-", "/", ",", ".", "(", ")", "%", "$", "\u{20ac}", "\u{e9}",
+        "\u{a0}", "'s", "5", "12", "250", "2019", "sixty", "one", "hundred", "and", "million",
+        "days", "year", "day of", "May", "percent", "USD", "dollars", "Acme", "Inc.", "not",
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(
+            pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..40)
+        ) {
+            let text = pieces.concat();
+            let amount = Kind::Money { decimal: None, currency: Some("USD".to_owned()) };
+            let day = Meaning { phrase: Phrase::new("day").unwrap(), value: Value::YesNo(true) };
+            let kinds = [
+                Kind::Date(Some(DayOrder::DayFirst)), Kind::Duration, amount, Kind::Percent(None),
+                Kind::Number(Some(Decimal::Point)), Kind::Phrases(vec![day]), Kind::Party,
+            ];
+            for kind in kinds {
+                let found = kind.candidates(&text);
+                // In order, each within the text, no two over the same bytes.
+                proptest::prop_assert!(found.iter().all(|f| text.get(f.range.clone()).is_some()));
+                proptest::prop_assert!(found.windows(2).all(|w| w[0].range.end <= w[1].range.start));
+                let near = vec![Phrase::new("and").unwrap()];
+                Extractor { ty: Type::Text, kind, near }.read(&text);
+            }
+        }
+    }
+
     #[test]
     fn a_pattern_reads_its_group_as_a_type() {
         let pattern = |kind| Kind::Pattern(Regex::new(r"Fee:\s*([^;]+);").unwrap(), Box::new(kind));
