@@ -7,6 +7,7 @@ pub mod cli;
 pub mod compile;
 pub mod embed;
 pub mod expr;
+pub mod extract;
 pub mod graph;
 pub mod kernel;
 pub mod report;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use knockon::extract::date::DayOrder;
+use knockon::extract::number::Decimal;
 use knockon::scenario;
 use knockon::value::{Type, Value};
 use knockon::world::Corpus;
-use knockon::world::import::csv::cell::DayOrder;
-use knockon::world::import::csv::number::Decimal;
 use knockon::world::import::csv::{self, Import, Options};
 
 fn file(dir: &Path, content: impl AsRef<[u8]>) -> PathBuf {

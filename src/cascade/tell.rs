@@ -346,11 +346,15 @@ impl<'a> Told<'a> {
             let passage = &corpus.passages[p as usize];
             let value = passage.facts.get(field)?;
             let hint = format!("{} {}", field.replace('_', " "), query);
+            let sentence = match corpus.extracted_at(field, p as usize) {
+                Some(range) => sentence::holding(&passage.text, range.start),
+                None => sentence::stating(&passage.text, value, &hint),
+            };
             Some(Evidence {
                 passage: passage.id.clone(),
                 entity: passage.entity.clone(),
                 value: value.to_string(),
-                sentence: sentence::stating(&passage.text, value, &hint).to_owned(),
+                sentence: sentence.to_owned(),
             })
         };
         Ok(Some(ReadingTrace {

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::extract::date::DayOrder;
+use crate::extract::number::Decimal;
 use crate::value::Type;
-use crate::world::import::csv::{cell::DayOrder, column::Writing, number::Decimal};
+use crate::world::import::csv::column::Writing;
 use crate::world::import::{csv, cuad, tatqa};
 
 #[derive(Args, Debug)]

@@ -63,7 +63,7 @@ pub fn manifest(
             told
         })
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "knockon": env!("CARGO_PKG_VERSION"),
         "scenario": scenario.name,
         "inputs": inputs,
@@ -97,6 +97,20 @@ pub fn manifest(
         }],
         "arms": arms,
     });
+    let extracted = scenario.corpora.iter().flat_map(|corpus| {
+        corpus.extracted.iter().map(|(field, ranges)| {
+            let stating = corpus.passages.iter().filter(|p| p.facts.contains_key(field)).count();
+            let read = ranges.iter().flatten().count();
+            json!({
+                "corpus": corpus.name, "field": field,
+                "passages": corpus.passages.len(), "state_it_as_a_fact": stating - read, "read_from_text": read,
+            })
+        })
+    });
+    let extracted: Vec<Json> = extracted.collect();
+    if !extracted.is_empty() {
+        manifest["extracted"] = Json::Array(extracted);
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -137,6 +137,7 @@ impl Resolver<'_> {
             &entry.follow,
             &entry.fabricate,
             &entry.fabricate_empty,
+            &entry.overlooked,
         ];
         for (name, value) in super::PARAMETERS.into_iter().zip(parameters) {
             if let Some(value) = value {

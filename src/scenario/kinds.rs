@@ -186,9 +186,19 @@ impl Resolver<'_> {
             return None;
         }
         let base = earlier[from].retrieve()?.corpus.value.clone();
-        let ty = self.stated(entry, &base, None, world);
+        let extractor = match &entry.extract {
+            Some(extract) => Some(self.extractor(extract)?),
+            // It was taken out, and what was wrong with it is said.
+            None if self.extract_is_written(&entry.field) => return None,
+            None => None,
+        };
+        let stated = |resolver: &mut Self, corpus: &str, arm: Option<&str>| match &extractor {
+            Some(extractor) => resolver.extract(entry, extractor, corpus, arm, world),
+            None => resolver.stated(entry, corpus, arm, world),
+        };
+        let ty = stated(self, &base, None);
         for (arm, to) in self.swapped(&base) {
-            let other = self.stated(entry, &to, Some(&arm), world);
+            let other = stated(self, &to, Some(&arm));
             if let (Some(ty), Some(other)) = (ty, other)
                 && ty != other
             {

@@ -13,6 +13,7 @@
 mod arms;
 mod de;
 mod diagnostics;
+mod extract;
 mod guards;
 mod kinds;
 mod node;
@@ -38,11 +39,19 @@ pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use shape::schema;
 
 /// The names of the reader presets.
-pub const PRESETS: [&str; 5] = ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "perfect"];
+pub const PRESETS: [&str; 6] =
+    ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
 /// The parameters of the reader, each a probability.
-pub const PARAMETERS: [&str; 6] =
-    ["misread", "distracted_above", "distracted_below", "follow", "fabricate", "fabricate_empty"];
+pub const PARAMETERS: [&str; 7] = [
+    "misread",
+    "distracted_above",
+    "distracted_below",
+    "follow",
+    "fabricate",
+    "fabricate_empty",
+    "overlooked",
+];
 
 /// A file that made it through every check: all names resolved to indices, all data read.
 #[derive(Debug)]
@@ -143,7 +152,8 @@ pub enum OnMissing {
 #[derive(Debug)]
 pub enum StepKind {
     Retrieve(Retrieve),
-    /// Takes `field` from the passages that the retrieve step `from` found.
+    /// Takes `field` from the passages that the retrieve step `from` found. What an extractor reads from
+    /// their texts stands among their facts by now.
     Read {
         from: usize,
         field: String,
@@ -311,7 +321,14 @@ fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagn
         }
     };
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut resolver = resolve::Resolver { file: text, raw: &raw, dir, found, inputs: vec![input] };
+    let mut resolver = resolve::Resolver {
+        file: text,
+        raw: &raw,
+        dir,
+        found,
+        inputs: vec![input],
+        extractions: Vec::new(),
+    };
     let scenario = resolver.file(&file, path);
     match scenario {
         Some(scenario) => Ok(scenario),

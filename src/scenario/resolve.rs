@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
+use super::extract::Extraction;
 use super::node::Node;
 use super::written::{self, File};
 use super::{InputFile, Method, Scenario, Simulation};
@@ -25,6 +26,8 @@ pub(super) struct Resolver<'a> {
     pub dir: PathBuf,
     pub found: Vec<Diagnostic>,
     pub inputs: Vec<InputFile>,
+    /// What the extractors of read steps found, a corpus and field each.
+    pub extractions: Vec<Extraction>,
 }
 
 /// The data that the steps work on. A part that could not be read is `None`, and nothing is said about
@@ -69,7 +72,7 @@ impl Resolver<'_> {
                 );
             }
         }
-        let world = self.world(file);
+        let mut world = self.world(file);
         let embedders = self.embedders(file);
         let steps = self.steps(file, &world);
         let arms = self.arms(file, &world, &steps);
@@ -78,6 +81,7 @@ impl Resolver<'_> {
         if !self.found.is_empty() {
             return None;
         }
+        self.add_extracted(&mut world);
         Some(Scenario {
             name: file.name.as_ref()?.value.clone(),
             description: file.description.clone(),

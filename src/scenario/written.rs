@@ -153,6 +153,9 @@ pub(super) struct ReaderEntry {
     pub fabricate: Option<At<f64>>,
     /// Without any passage that states the field: the probability of making a value up.
     pub fabricate_empty: Option<At<f64>>,
+    /// With gold in context: the probability of overlooking it, for each passage between it and the
+    /// nearer end. What is overlooked is read as if it were not there.
+    pub overlooked: Option<At<f64>>,
 }
 
 /// The name of a reader preset.
@@ -167,6 +170,8 @@ pub(super) enum Preset {
     Gemini15,
     #[serde(rename = "llama-3")]
     Llama3,
+    #[serde(rename = "gpt-3.5-turbo")]
+    Gpt35Turbo,
     #[serde(rename = "perfect")]
     Perfect,
 }
@@ -344,6 +349,74 @@ pub(super) struct ReadEntry {
     pub from: At<String>,
     /// A field that passages of its corpus state.
     pub field: At<String>,
+    /// Reads the field from the text of passages whose facts do not state it.
+    pub extract: Option<At<ExtractEntry>>,
+}
+
+/// Words that stand in a text.
+pub(super) type Phrases = At<Vec<At<String>>>;
+
+/// How to read a typed value from a text. What can be read in two ways is not read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtractEntry {
+    /// What the text states.
+    #[serde(rename = "type")]
+    pub kind: ExtractType,
+    /// Cues: only a value with one of these phrases in its sentence, at most 15 words away, counts, and of
+    /// several the one nearest to a phrase. Without cues the first value of the text is taken.
+    pub near: Option<Phrases>,
+    /// For date: what 03/04/2024 is. Default: no date.
+    pub day_order: Option<At<DayOrder>>,
+    /// For money, percent and number: the sign before decimals, which tells what 1,234 is.
+    pub decimal: Option<At<Decimal>>,
+    /// For money: the currency behind a sign of several, such as `$`. Default: none, and no value.
+    pub currency: Option<At<String>>,
+    /// For yes_no: phrases that mean yes.
+    pub yes: Option<Phrases>,
+    /// For yes_no: phrases that mean no.
+    pub no: Option<Phrases>,
+    /// For choice: each value with the phrases that mean it.
+    pub choices: Option<At<Named<Phrases>>>,
+    /// For regex: a regular expression with one group, which holds the value.
+    pub pattern: Option<At<String>>,
+    /// For regex: the type of what the group holds.
+    #[serde(rename = "as")]
+    pub group: Option<At<Type>>,
+}
+
+/// What an extractor looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum ExtractType {
+    Date,
+    Duration,
+    Money,
+    Percent,
+    Number,
+    YesNo,
+    Choice,
+    Party,
+    Regex,
+}
+
+/// Which of day and month comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum DayOrder {
+    DayFirst,
+    MonthFirst,
+}
+
+/// The sign before decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Decimal {
+    Point,
+    Comma,
 }
 
 /// What to take from a table.

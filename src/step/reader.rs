@@ -2,8 +2,8 @@
 //!
 //! With gold in its context it reads the gold value, or follows a distractor that states the same
 //! field. Without, it follows the best distractor that states the field, makes a value up, or
-//! abstains. On top, what it reads can come out wrong. A distractor's value is never invented: it
-//! is what the passage states.
+//! abstains; and so it does where it overlooks gold between other passages. On top, what it reads can
+//! come out wrong. A distractor's value is never invented: it is what the passage states.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,11 @@ pub struct Parameter {
 
 const CLASHEVAL_2: &str = "ClashEval, arXiv 2404.10198, table 2";
 const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
+const LOST: &str = "Lost in the Middle, arXiv 2307.03172, tables 1 and 5";
 const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence is absent";
+
+/// How often the evidence that is not there is said not to be there ([`RGB`]).
+const REFUSES: f64 = 0.45;
 
 fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((value * 1e6).round() / 1e6)
@@ -92,7 +96,9 @@ impl Reader {
     /// - `misread`: a value that was read comes out as another one of the field;
     /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above
     ///   (below) it is followed, each;
-    /// - `follow`: no gold in the context, the best distractor that states the field is followed;
+    /// - `overlooked`: gold is in the context, and a passage between it and the nearer end hides it, each;
+    /// - `follow`: no gold in the context (or it is overlooked), the best distractor that states the field is
+    ///   followed;
     /// - `fabricate`: then a value is made up;
     /// - `fabricate_empty`: nothing in the context states the field, a value is made up.
     pub fn get(&self, name: &str) -> f64 {
@@ -101,6 +107,9 @@ impl Reader {
 }
 
 fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
+    if preset == "gpt-3.5-turbo" {
+        return Some(by_position());
+    }
     // Per model: accuracy with the right passage alone and among five (table 6, where the paper has
     // them), and given wrong evidence: follows it, resists it, says something else (table 2).
     let (one, five, follow, other) = match preset {
@@ -155,7 +164,6 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
             format!("as gpt-4o ({CLASHEVAL_6} has no row for this model)"),
         ),
     };
-    let refuses = 0.45;
     Some(vec![
         misread,
         parameter("distracted_above", distracted, tag, source.clone()),
@@ -176,8 +184,66 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
                 "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
             ),
         ),
-        parameter("fabricate_empty", 1.0 - refuses, Tag::Indicative, RGB.to_owned()),
+        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
+        parameter(
+            "overlooked",
+            0.0,
+            Tag::Assumed,
+            format!(
+                "{CLASHEVAL_6}: accuracy among five passages has the effect of gold's place in it already"
+            ),
+        ),
     ])
+}
+
+/// The preset of a model whose accuracy is known by the place of gold.
+///
+/// Accuracy with gold alone, and among ten passages as the first, the fifth and the last. As the first, all
+/// others rank below it, as the last above, and none hides it; what else is lost in the fifth place is taken
+/// for the hiding, by each of the four passages between it and the start. Fitted to ten passages, since among
+/// twenty and thirty (tables 6 and 7) each further passage does less.
+fn by_position() -> Vec<Parameter> {
+    let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
+    let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
+    let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
+    let unhidden = alone * (1.0 - above).powi(4) * (1.0 - below).powi(5);
+    let overlooked = each(fifth / unhidden, 4.0);
+    let (follow, fabricate) = (0.608, 0.065);
+    let parameter = |name, value, tag, source: String| Parameter { name, value, tag, source };
+    let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
+    vec![
+        parameter(
+            "misread",
+            1.0 - alone,
+            Tag::Cited,
+            format!("{LOST}: 1 - accuracy with the right passage alone ({alone})"),
+        ),
+        parameter(
+            "distracted_above",
+            above,
+            Tag::Indicative,
+            format!("{LOST}: {alone} alone to {last} as the last of 10, spread over 9 distractors"),
+        ),
+        parameter(
+            "distracted_below",
+            below,
+            Tag::Indicative,
+            format!(
+                "{LOST}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
+            ),
+        ),
+        parameter("follow", follow, Tag::Assumed, elsewhere("follows wrong evidence")),
+        parameter("fabricate", fabricate, Tag::Assumed, elsewhere("says something else")),
+        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
+        parameter(
+            "overlooked",
+            overlooked,
+            Tag::Indicative,
+            format!(
+                "{LOST}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
+            ),
+        ),
+    ]
 }
 
 /// The values of a field from which a reader makes one up: at most [`POOL`] of them, taken at even
@@ -252,7 +318,9 @@ pub fn row(
         return row;
     }
     for branch in &mut row.branches {
-        if matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated) {
+        let erred = matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated);
+        // To say that there is no evidence is an error where it is in hand.
+        if erred || branch.event == Event::Abstained && right.is_some() {
             branch.fault = Fault::Own;
         }
     }
@@ -293,10 +361,24 @@ fn branches(
         read.iter_mut().for_each(|branch| branch.source = Some(passage));
         read
     };
+    let unaided = |first: Option<(u32, &Value)>, right: Option<&Value>, p: f64| {
+        let Some((passage, value)) = first else {
+            return pool.spread(None, Event::Fabricated, p * reader.get("fabricate_empty"));
+        };
+        // What states the right value too is no distractor.
+        let event = if Some(value) == right { Event::Clean } else { Event::Distracted };
+        let mut row = read(passage, value, event, p * reader.get("follow"));
+        row.extend(pool.spread(Some(value), Event::Fabricated, p * reader.get("fabricate")));
+        row
+    };
+    let first = stated.iter().find(|(_, is_gold, _)| !is_gold);
+    let first = first.map(|(passage, _, value)| (*passage, *value));
     let mut row = Vec::new();
     if let Some(at) = stated.iter().position(|(_, is_gold, _)| *is_gold) {
         let (best, _, right) = stated[at];
-        let mut left = 1.0;
+        let states = |p: &u32| corpus.passages[*p as usize].facts.contains_key(field);
+        let overlooked = overlooked(reader, context, |p| gold.contains(p) && states(p));
+        let mut left = 1.0 - overlooked;
         let mut followed = Vec::new();
         for (i, (passage, is_gold, value)) in stated.iter().enumerate() {
             if !is_gold && *value != right {
@@ -308,12 +390,9 @@ fn branches(
         }
         row.extend(read(best, right, Event::Clean, left));
         row.extend(followed);
-    } else if let Some((passage, _, value)) = stated.first() {
-        let (follow, fabricate) = (reader.get("follow"), reader.get("fabricate"));
-        row.extend(read(*passage, value, Event::Distracted, follow));
-        row.extend(pool.spread(Some(value), Event::Fabricated, fabricate));
+        row.extend(unaided(first, Some(right), overlooked));
     } else {
-        row.extend(pool.spread(None, Event::Fabricated, reader.get("fabricate_empty")));
+        row.extend(unaided(first, None, 1.0));
     }
     row.retain(|branch| branch.p > 0.0);
     // Whatever is left says that the evidence is not there.
@@ -324,6 +403,15 @@ fn branches(
         row.push(Branching::new(Some(Output::Missing), Event::Abstained, abstain));
     }
     row
+}
+
+/// The probability that a reader overlooks gold for where it stands: every passage between it and the nearer
+/// end of the context hides it with the same chance. So it is none at the ends, highest in the middle, and in
+/// the middle the higher the more passages there are. Gold that is there twice is overlooked twice.
+fn overlooked(reader: &Reader, context: &[u32], is_gold: impl Fn(&u32) -> bool) -> f64 {
+    let seen = 1.0 - reader.get("overlooked");
+    let gold = context.iter().enumerate().filter(|(_, p)| is_gold(p));
+    gold.map(|(at, _)| 1.0 - seen.powi(at.min(context.len() - 1 - at) as i32)).product()
 }
 
 #[cfg(test)]
@@ -341,7 +429,8 @@ mod tests {
             of: None,
             variant: None,
         };
-        Corpus { name: "c".to_owned(), passages: values.iter().enumerate().map(passage).collect() }
+        let passages = values.iter().enumerate().map(passage).collect();
+        Corpus { name: "c".to_owned(), passages, ..Corpus::default() }
     }
 
     fn read(reader: &Reader, gold: &[u32], context: &[u32]) -> Vec<(Event, f64)> {
@@ -403,6 +492,68 @@ mod tests {
         let reader = Reader::new("perfect", &BTreeMap::new()).unwrap();
         assert_eq!(read(&reader, &[2], &[0, 2]), [(Event::Clean, 1.0)]);
         assert_eq!(read(&reader, &[2], &[0, 1]), [(Event::Abstained, 1.0)]);
+    }
+
+    /// P(read right) with gold at each place among `n` passages that all state the field.
+    fn read_right(reader: &Reader, n: u32) -> Vec<f64> {
+        let values: Vec<f64> = (0..n).map(f64::from).collect();
+        let corpus = corpus(&values);
+        let pool = Pool::of(&corpus, "n");
+        let context: Vec<u32> = (0..n).collect();
+        let clean = |gold: u32| {
+            let row = row(reader, &corpus, &BTreeSet::from([gold]), "n", &pool, &context);
+            let total: f64 = row.branches.iter().map(|b| b.p).sum();
+            assert!((total - 1.0).abs() < 1e-12, "{n} passages, gold at {gold}: {total}");
+            let clean = row.branches.iter().filter(|b| b.event == Event::Clean);
+            // Whatever else happens is the reader's own error.
+            assert!(
+                row.branches.iter().all(|b| (b.fault == Fault::Own) == (b.event != Event::Clean))
+            );
+            clean.map(|b| b.p).sum()
+        };
+        context.iter().map(|&gold| clean(gold)).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn more_passages_and_the_middle_are_worse(
+            (misread, each, overlooked) in (0.0..0.5f64, 0.0..0.2f64, 0.001..0.3f64),
+            follow in 0.0..0.6f64,
+            n in 3u32..24,
+        ) {
+            let reader = reader(&[
+                ("misread", misread), ("distracted_above", each), ("distracted_below", each),
+                ("overlooked", overlooked), ("follow", follow), ("fabricate", 0.2),
+            ]);
+            let right = read_right(&reader, n);
+            let middle = right[n as usize / 2];
+            let tolerance = 1e-12;
+            proptest::prop_assert!(right.iter().all(|&p| p >= middle - tolerance));
+            proptest::prop_assert!((right[0] - right[n as usize - 1]).abs() < tolerance && right[0] > middle);
+            let more = read_right(&reader, n + 2);
+            proptest::prop_assert!(more[0] <= right[0] + tolerance);
+            proptest::prop_assert!(more[n as usize / 2 + 1] < middle + tolerance);
+        }
+    }
+
+    #[test]
+    fn the_preset_by_position_gives_the_accuracies_it_comes_from() {
+        let reader = Reader::new("gpt-3.5-turbo", &BTreeMap::new()).unwrap();
+        let right = read_right(&reader, 10);
+        for (at, expected) in [(0, 0.768), (4, 0.612), (9, 0.624)] {
+            assert!((right[at] - expected).abs() < 1e-9, "{at}: {}", right[at]);
+        }
+    }
+
+    #[test]
+    fn evidence_overlooked_and_not_reported_is_an_own_error_that_can_be_mended() {
+        let reader = reader(&[("overlooked", 0.2)]);
+        let corpus = corpus(&[1.0, 2.0, 1.0]);
+        let row =
+            row(&reader, &corpus, &BTreeSet::from([1]), "n", &Pool::of(&corpus, "n"), &[0, 1, 2]);
+        let abstained = row.branches.iter().find(|b| b.event == Event::Abstained).unwrap();
+        assert!((abstained.p - 0.2).abs() < 1e-12 && abstained.fault == Fault::Own);
+        assert_eq!(row.repair.unwrap().output, Some(Output::Value(Value::Number(2.0))));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Passages: the units of retrieval, one JSON object a line.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::extract::Found;
 use crate::value::{Type, Value};
 
 /// How a passage differs from the one it is a near-miss of ([`Passage::of`]).
@@ -31,7 +33,7 @@ pub struct Passage {
     /// Which clause type, which column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
-    /// What the passage states: field -> value.
+    /// What the passage states: field -> value. A scenario's extractors add what they read in the text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Value>,
     /// The id of the passage that this one is a variant of.
@@ -46,6 +48,8 @@ pub struct Passage {
 pub struct Corpus {
     pub name: String,
     pub passages: Vec<Passage>,
+    /// Field -> by passage, the bytes of its text that state the field; only where an extractor read it.
+    pub extracted: BTreeMap<String, Vec<Option<Range<usize>>>>,
 }
 
 impl Corpus {
@@ -88,7 +92,24 @@ impl Corpus {
         if passages.is_empty() {
             bail!("no passage in the file");
         }
-        Ok(Corpus { name: name.to_owned(), passages })
+        Ok(Corpus { name: name.to_owned(), passages, ..Corpus::default() })
+    }
+
+    /// Adds to the facts what was found in the texts, by passage. A fact that is there already stays.
+    pub fn add_extracted(&mut self, field: &str, found: Vec<Option<Found>>) {
+        let mut ranges = vec![None; self.passages.len()];
+        for ((passage, range), found) in self.passages.iter_mut().zip(&mut ranges).zip(found) {
+            if let (Some(found), false) = (found, passage.facts.contains_key(field)) {
+                passage.facts.insert(field.to_owned(), found.value);
+                *range = Some(found.range);
+            }
+        }
+        self.extracted.insert(field.to_owned(), ranges);
+    }
+
+    /// The bytes of a passage's text from which an extractor read `field`.
+    pub fn extracted_at(&self, field: &str, passage: usize) -> Option<Range<usize>> {
+        self.extracted.get(field)?.get(passage)?.clone()
     }
 
     /// The fields that any passage states, with their types.

@@ -3,9 +3,10 @@
 //! A column writes its numbers and its dates in one way. Which way is taken from the cells that leave
 //! no choice; where all can be read both ways, the user has to say.
 
-use super::cell::{self, DayOrder, Shape};
+use super::cell::{self, Shape};
 use super::mistakes::Mistakes;
-use super::number::{Decimal, Written};
+use crate::extract::date::DayOrder;
+use crate::extract::number::{Decimal, Written};
 use crate::value::{Money, Type, Value};
 
 /// What the user says of the whole table.

@@ -1,7 +1,7 @@
 //! A user's own table: each row, or each cell, becomes a passage.
 //!
 //! 1. [`table`]: bytes to rows of one length.
-//! 2. [`number`], [`cell`], [`column`]: a type for each column, declared or detected, and its values.
+//! 2. [`cell`], [`column`]: a type for each column, declared or detected, and its values.
 //! 3. [`template`]: the text of a passage.
 //! 4. [`tasks`]: where asked, questions about the rows and a scenario that asks them.
 //!
@@ -16,7 +16,6 @@ use anyhow::bail;
 pub mod cell;
 pub mod column;
 pub mod mistakes;
-pub mod number;
 pub mod table;
 pub mod tasks;
 pub mod template;
