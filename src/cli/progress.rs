@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::compile::search;
 use crate::run::Watch;
+use crate::watch;
 
 /// One bar for the arm at hand, and below it one for the batch that is embedded or searched.
 #[derive(Default)]
@@ -71,7 +71,7 @@ impl Drop for Batch {
     }
 }
 
-impl search::Watch for Bars {
+impl watch::Watch for Bars {
     fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_> {
         let batch = Batch(self.bar(label, total));
         Box::new(move |n| {

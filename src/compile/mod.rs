@@ -93,14 +93,15 @@ pub enum Question {
     Trial { task: usize, trial: u32 },
 }
 
-/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when a step is finished.
+/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when
+/// a step of a task is finished.
 pub fn compile(
     scenario: &Scenario,
     arm: &Arm,
     indices: &[CorpusIndex],
     searches: &mut Searches,
     question: &Question,
-    step_done: &dyn Fn(),
+    step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Compiled>> {
     let room = Room {
         scenario,
@@ -132,9 +133,9 @@ pub fn compile(
         };
         drafts.par_iter_mut().zip(plans).try_for_each(|(draft, plan)| {
             room.rows(draft, step, plan, found);
+            step_done();
             room.extend_support(draft, step)
         })?;
-        step_done();
     }
     Ok(drafts.into_par_iter().map(Draft::finish).collect())
 }

@@ -55,7 +55,7 @@ pub fn manifest(
             json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved})
         })
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "knockon": env!("CARGO_PKG_VERSION"),
         "scenario": scenario.name,
         "inputs": inputs,
@@ -89,6 +89,13 @@ pub fn manifest(
         }],
         "arms": arms,
     });
+    if let Some(sampled) = scenario.sampled {
+        manifest["tasks"] = json!({
+            "replayed": sampled.size,
+            "of": sampled.of,
+            "drawn": "those with the smallest draws of (seed, task id)",
+        });
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)

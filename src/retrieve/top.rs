@@ -19,6 +19,8 @@ pub(super) fn best(mut hits: Vec<Hit>, depth: usize) -> Ranking {
         hits.truncate(depth);
     }
     hits.sort_unstable_by(by_rank);
+    // Rankings are kept: the room of all that were scored must not be.
+    hits.shrink_to_fit();
     hits
 }
 
