@@ -8,10 +8,7 @@ pub trait Watch: Sync {
     fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
 
     /// As [`Watch::batch`] for the bytes of a file.
-    fn reading(&self, path: &Path, bytes: u64) -> Box<dyn Fn(usize) + Sync + '_> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        self.batch(&format!("reading {name}"), usize::try_from(bytes).unwrap_or(usize::MAX))
-    }
+    fn reading(&self, path: &Path, bytes: u64) -> Box<dyn Fn(usize) + Sync + '_>;
 }
 
 /// Says nothing.
@@ -19,6 +16,10 @@ pub struct Quiet;
 
 impl Watch for Quiet {
     fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
+        Box::new(|_| {})
+    }
+
+    fn reading(&self, _: &Path, _: u64) -> Box<dyn Fn(usize) + Sync + '_> {
         Box::new(|_| {})
     }
 }

@@ -94,14 +94,8 @@ impl CachedEmbedder {
         *hash.finalize().as_bytes()
     }
 
-    /// Fills in the vectors that are on disk and undamaged, and returns which are not; `done` is told of
-    /// those that are.
-    fn recall(
-        &self,
-        keys: &[Key],
-        out: &mut [f32],
-        done: &dyn Fn(usize),
-    ) -> anyhow::Result<Vec<usize>> {
+    /// Fills in the vectors that are on disk and undamaged, and returns which are not.
+    fn recall(&self, keys: &[Key], out: &mut [f32]) -> anyhow::Result<Vec<usize>> {
         let dim = self.inner.dim();
         let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
         let State { file, index } = &mut *state;
@@ -133,7 +127,6 @@ impl CachedEmbedder {
             file.seek(SeekFrom::Start(first))?;
             // A file cut short by somebody else reads as damaged records.
             let got = read_up_to(file, &mut buffer)?;
-            let damaged = missing.len();
             for &(at, i) in &found[start..end] {
                 let from = (at - first) as usize;
                 let record = buffer.get(from..from + size).filter(|_| from + size <= got);
@@ -150,7 +143,6 @@ impl CachedEmbedder {
                     }
                 }
             }
-            done(end - start - (missing.len() - damaged));
             start = end;
         }
         missing.sort_unstable();
@@ -198,7 +190,8 @@ impl Embedder for CachedEmbedder {
         let dim = self.dim();
         let keys: Vec<Key> = texts.iter().map(|t| self.key(role, t)).collect();
         let mut data = vec![0.0; texts.len() * dim];
-        let missing = self.recall(&keys, &mut data, done)?;
+        let missing = self.recall(&keys, &mut data)?;
+        done(texts.len() - missing.len());
 
         // Equal texts are embedded once: the first stands for the others.
         let mut first: HashMap<Key, usize> = HashMap::new();

@@ -71,3 +71,16 @@ impl Shortlist {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ranking_keeps_no_room_for_what_it_left_out() {
+        let hits = (0..10_000).map(|passage| Hit { passage, score: 1.0 }).collect();
+        let ranking = best(hits, 3);
+        assert_eq!(ranking.iter().map(|hit| hit.passage).collect::<Vec<_>>(), [0, 1, 2]);
+        assert!(ranking.capacity() < 100, "{}", ranking.capacity());
+    }
+}

@@ -21,25 +21,41 @@ pub(super) fn found(text: &str) -> String {
     }
 }
 
-/// Says what is wrong with `text`, of which `error` was said.
-pub(super) fn explain(line: usize, text: &str, error: &serde_json::Error, mistakes: &mut Mistakes) {
-    if !text.trim_start().starts_with('{') {
-        let what = format!(
-            "a passage is a JSON object, such as {{\"id\": \"p1\", \"text\": \"...\"}}, but this is {} (a table \
-becomes passages by `knockon import csv`)",
+/// Whether a line is meant to be an object at all.
+pub(super) fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
+/// What is said of a line that is no JSON object. `what` it should be, `such as` this.
+pub(super) fn no_object(
+    what: &str,
+    such_as: &str,
+    text: &str,
+    error: &serde_json::Error,
+) -> String {
+    if !is_object(text) {
+        return format!(
+            "a {what} is a JSON object, such as {such_as}, but this is {}",
             found(text)
         );
-        return mistakes.add(Some(line), None, what);
     }
+    // Of a single line its column is said, and no line.
+    let said = error.to_string();
+    let said = said.split(" at line ").next().unwrap_or(&said);
+    format!("no JSON that can be read: {said}, at character {}", error.column())
+}
+
+/// Says what is wrong with `text`, of which `error` was said.
+pub(super) fn explain(line: usize, text: &str, error: &serde_json::Error, mistakes: &mut Mistakes) {
     let before = mistakes.count();
     if let Ok(object) = serde_json::from_str::<Map<String, Json>>(text) {
         passage(line, &object, mistakes);
     }
     if mistakes.count() == before {
-        // Of a single line its column is said, and no line.
-        let said = error.to_string();
-        let said = said.split(" at line ").next().unwrap_or(&said);
-        let what = format!("no JSON that can be read: {said}, at character {}", error.column());
+        let mut what = no_object("passage", r#"{"id": "p1", "text": "..."}"#, text, error);
+        if !is_object(text) {
+            what.push_str(" (a table becomes passages by `knockon import csv`)");
+        }
         mistakes.add(Some(line), None, what);
     }
 }

@@ -70,7 +70,7 @@ impl Corpus {
                 Ok(passage) => passage,
                 Err(error) => {
                     json_line::explain(number, line, &error, &mut mistakes);
-                    if passages.is_empty() && !line.trim_start().starts_with('{') {
+                    if passages.is_empty() && !json_line::is_object(line) {
                         // Another kind of file: each of its lines would be a mistake.
                         break;
                     }

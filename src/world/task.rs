@@ -112,9 +112,12 @@ impl Reading<'_> {
                     self.row(line, &cells);
                 }
                 Err(error) => {
-                    let found = json_line::found(text);
-                    let what = format!("a task is a JSON object, but this is {found} ({error})");
+                    let what = json_line::no_object("task", r#"{"id": "t1"}"#, text, &error);
                     self.mistakes.add(Some(line), None, what);
+                    if self.tasks.is_empty() && !json_line::is_object(text) {
+                        // Another kind of file: each of its lines would be a mistake.
+                        break;
+                    }
                 }
             }
         }

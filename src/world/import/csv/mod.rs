@@ -82,9 +82,12 @@ pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow
     let layout = Layout { delimiter: options.delimiter, header: &options.header };
     let table = Grid::read(file, layout, watch, &mut mistakes)?;
     let header = table.header.as_slice();
+    let before = mistakes.count();
     table.check_header(&mut mistakes);
-    let values = header::values(header);
-    if mistakes.count() > 0
+    // Names that the user gives may look like anything.
+    let read = if options.header.is_empty() { header } else { &[] };
+    let values = header::values(read);
+    if mistakes.count() > before
         && let Some(value) = values.first()
     {
         mistakes.add(Some(1), None, value.perhaps_data());
