@@ -19,5 +19,6 @@ pub mod spell;
 pub mod stats;
 pub mod step;
 pub mod value;
+pub mod watch;
 pub mod whole_file;
 pub mod world;

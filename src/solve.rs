@@ -9,24 +9,16 @@ use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
 use crate::scenario::{Arm, Method, Scenario, Step};
+pub use crate::watch::Quiet;
 
 /// Told how a run goes on; every call may come before a long wait.
-pub trait Watch: crate::compile::search::Watch {
-    /// An arm begins; `steps` are compiled for it.
+pub trait Watch: crate::watch::Watch {
+    /// An arm begins; `steps` are compiled for it, those of all tasks together.
     fn arm(&self, id: &str, steps: usize);
     fn step_compiled(&self);
     /// An arm's tasks are being solved.
     fn solving(&self, tasks: usize);
     fn task_solved(&self);
-}
-
-/// Says nothing.
-pub struct Quiet;
-
-impl crate::compile::search::Watch for Quiet {
-    fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
-        Box::new(|_| {})
-    }
 }
 
 impl Watch for Quiet {
@@ -80,7 +72,7 @@ pub fn solve(
 ) -> anyhow::Result<Vec<Solved>> {
     let tasks = &scenario.tasks.tasks;
     let arm = &scenario.arms[arm];
-    watch.arm(&arm.id, scenario.steps.len());
+    watch.arm(&arm.id, scenario.steps.len() * tasks.len());
     let compiled = compile(scenario, arm, indices, searches, question, &|| watch.step_compiled())?;
     watch.solving(tasks.len());
     let simulation = &scenario.simulation;

@@ -103,14 +103,15 @@ pub enum Question {
     Trial { task: usize, trial: u32 },
 }
 
-/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when a step is finished.
+/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when
+/// a step of a task is finished.
 pub fn compile(
     scenario: &Scenario,
     arm: &Arm,
     indices: &[CorpusIndex],
     searches: &mut Searches,
     question: &Question,
-    step_done: &dyn Fn(),
+    step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Compiled>> {
     let room = Room {
         scenario,
@@ -137,10 +138,10 @@ pub fn compile(
         let found = room.variants(step, &plans, &answers);
         drafts.par_iter_mut().zip(plans).try_for_each(|(draft, plan)| {
             room.rows(draft, step, plan, &answers, &found);
+            step_done();
             room.extend_support(draft, step)
         })?;
         variants.push(found);
-        step_done();
     }
     let variants = Arc::new(variants);
     Ok(drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect())

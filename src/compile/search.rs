@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Hit, Ranking, Request, Retriever};
 use crate::scenario::Scenario;
+use crate::watch::Watch;
 
 /// A query, and the passages it is put to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,12 +45,6 @@ impl<'a> Answers<'a> {
 
 /// Makes the retriever for an embedder and a corpus, by their indices in the scenario.
 pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
-
-/// Told of a batch of work: its label and size, and then of what is done. The batch is over when
-/// what is returned is dropped.
-pub trait Watch: Sync {
-    fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
-}
 
 /// Retrievers by (embedder, corpus), opened when first asked, and all answers so far.
 pub struct Searches<'a> {

@@ -111,6 +111,13 @@ pub fn manifest(
     if !extracted.is_empty() {
         manifest["extracted"] = Json::Array(extracted);
     }
+    if let Some(sampled) = scenario.sampled {
+        manifest["tasks"] = json!({
+            "replayed": sampled.size,
+            "of": sampled.of,
+            "drawn": "those with the smallest draws of (seed, task id)",
+        });
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)

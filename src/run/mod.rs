@@ -35,7 +35,9 @@ pub fn run(
     let mut tallies = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
-        tallies.push((tally::tally(scenario, at, &solved), why::answers(scenario, at, &solved)?));
+        let done = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
+        let answers = why::answers(scenario, at, &solved, &*done)?;
+        tallies.push((tally::tally(scenario, at, &solved), answers));
     }
     tally::same_oracle(scenario, tallies.iter().map(|(tally, _)| tally))?;
     summary::record(scenario, tallies)

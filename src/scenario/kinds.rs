@@ -79,7 +79,11 @@ impl Resolver<'_> {
             let none = BTreeMap::new();
             let scope = Scope { task: world.fields.as_ref(), passage: true, steps: &none };
             let expr = self.expr(&entry.gold, &scope, Some(("gold", Type::YesNo)));
-            expr.map(|expr| Gold::Rule(GoldRule::new(&expr)))
+            expr.map(|expr| {
+                let rule = GoldRule::new(&expr);
+                self.fits(id, entry, &rule, world);
+                Gold::Rule(rule)
+            })
         };
         let entity = match entity {
             None => None,
@@ -109,50 +113,6 @@ impl Resolver<'_> {
             );
         }
         template.map(|template| Query { template, weight: number })
-    }
-
-    /// The task file lists gold passages for the step, and the corpora that it searches have them.
-    fn listed(&mut self, id: &At<String>, entry: &RetrieveEntry, world: &World) {
-        let (Some(tasks), gold) = (&world.tasks, &entry.gold) else {
-            return;
-        };
-        if !tasks.tasks.iter().any(|task| task.gold.contains_key(&id.value)) {
-            let message = format!("no task lists gold passages for the step `{}`", id.value);
-            self.found.push(
-                Diagnostic::new("no-gold", gold.span.clone(), message).label(format!(
-                    "`listed` needs the column `gold.{}` in the task file",
-                    id.value
-                )),
-            );
-        }
-        let base = entry.corpus.value.clone();
-        let swapped = self.swapped(&base).into_iter().map(|(_, to)| to);
-        let searched: Vec<String> = std::iter::once(base).chain(swapped).collect();
-        for corpus in searched {
-            let index = world.corpus_names.iter().position(|name| *name == corpus);
-            let Some(corpus_read) = index.and_then(|i| world.corpora[i].as_ref()) else {
-                continue;
-            };
-            let ids: BTreeSet<&str> = corpus_read.passages.iter().map(|p| p.id.as_str()).collect();
-            let listed = tasks.tasks.iter().flat_map(|task| {
-                task.gold.get(&id.value).into_iter().flatten().map(move |gold| (task, gold))
-            });
-            let absent: Vec<_> = listed.filter(|(_, gold)| !ids.contains(gold.as_str())).collect();
-            if let Some((task, passage)) = absent.first() {
-                let message = format!(
-                    "the task `{}` lists the passage `{passage}` for the step `{}`, which `{corpus}` does not have",
-                    task.id, id.value
-                );
-                let more = match absent.len() {
-                    1 => "the only such id".to_owned(),
-                    n => format!("one of {n} such ids"),
-                };
-                let help = suggest(passage, ids.iter().copied());
-                self.found.push(
-                    Diagnostic::new("no-gold", gold.span.clone(), message).label(more).help(help),
-                );
-            }
-        }
     }
 
     pub fn read_step(
@@ -217,7 +177,7 @@ impl Resolver<'_> {
     }
 
     /// The corpora that arms put in the place of `base`, with the first arm that does.
-    fn swapped(&self, base: &str) -> Vec<(String, String)> {
+    pub fn swapped(&self, base: &str) -> Vec<(String, String)> {
         let mut swaps: Vec<(String, String)> = Vec::new();
         for arm in self.raw.get("arms").map_or(&[][..], |arms| arms.items()) {
             let to = arm.get("corpora").and_then(|c| c.get(base)).and_then(|c| c.text());

@@ -14,11 +14,13 @@ mod arms;
 mod de;
 mod diagnostics;
 mod extract;
+mod gold;
 mod guards;
 mod kinds;
 mod node;
 mod places;
 mod resolve;
+mod sample;
 mod shape;
 mod steps;
 mod written;
@@ -32,6 +34,7 @@ use crate::embed::ModelSpec;
 use crate::expr::{Expr, GoldRule, Template};
 use crate::retrieve::Bm25Params;
 use crate::value::Type;
+use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
@@ -62,7 +65,10 @@ pub struct Scenario {
     pub path: PathBuf,
     pub corpora: Vec<Corpus>,
     pub tables: Vec<Table>,
+    /// Those that are replayed.
     pub tasks: TaskSet,
+    /// Where they are not all of the file.
+    pub sampled: Option<Sampled>,
     /// The task field that is the sampling unit of intervals; `None`: each task is its own.
     pub unit: Option<String>,
     /// The declared fields of a task.
@@ -76,6 +82,15 @@ pub struct Scenario {
     pub simulation: Simulation,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
+    /// What a user should know that is no mistake.
+    pub notes: Vec<String>,
+}
+
+/// How many of how many tasks are replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    pub size: usize,
+    pub of: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -262,6 +277,11 @@ pub struct InputFile {
 
 /// Reads and checks a scenario with all its data files. The error holds every mistake.
 pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
+    load_watched(path, &Quiet)
+}
+
+/// As [`load`], and tells `watch` how far it is.
+pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnostics> {
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
@@ -281,7 +301,7 @@ pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            read(&diagnostics.source, path, input)
+            read(&diagnostics.source, path, input, watch)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -300,7 +320,12 @@ pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
 }
 
 /// Everything after the file is text.
-fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagnostic>> {
+fn read(
+    text: &str,
+    path: &Path,
+    input: InputFile,
+    watch: &dyn Watch,
+) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
     let raw = match node::parse(text, &mut found) {
         Ok(raw) => raw,
@@ -326,8 +351,10 @@ fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagn
         raw: &raw,
         dir,
         found,
+        notes: Vec::new(),
         inputs: vec![input],
         extractions: Vec::new(),
+        watch,
     };
     let scenario = resolver.file(&file, path);
     match scenario {

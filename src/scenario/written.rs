@@ -66,6 +66,8 @@ pub(super) struct TasksEntry {
     pub file: At<String>,
     /// The field that groups tasks into independent units for intervals. Default: each task is its own.
     pub unit: Option<At<String>>,
+    /// Replays at most this many tasks, drawn at random from the file by `simulation.seed`. Default: all.
+    pub sample: Option<At<u32>>,
     /// The fields that expressions may use, with their types.
     #[serde(default)]
     pub fields: Named<Type>,

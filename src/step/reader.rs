@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Branching, Event, Output, Row};
@@ -261,16 +262,19 @@ impl Pool {
     pub fn of(corpus: &Corpus, field: &str) -> Pool {
         let facts = corpus.passages.iter().filter_map(|p| p.facts.get(field));
         let mut stated: Vec<&Value> = facts.collect();
-        stated.sort_by(|a, b| order(a, b));
-        let mut distinct: Vec<(Value, f64)> = Vec::new();
+        stated.par_sort_by(|a, b| order(a, b));
+        let mut distinct: Vec<(&Value, f64)> = Vec::new();
         for value in stated {
             match distinct.last_mut() {
-                Some((last, count)) if last == value => *count += 1.0,
-                _ => distinct.push((value.clone(), 1.0)),
+                Some((last, count)) if *last == value => *count += 1.0,
+                _ => distinct.push((value, 1.0)),
             }
         }
         let size = POOL.min(distinct.len());
-        let at = |i: usize| distinct[(2 * i + 1) * distinct.len() / (2 * size)].clone();
+        let at = |i: usize| {
+            let (value, count) = distinct[(2 * i + 1) * distinct.len() / (2 * size)];
+            (value.clone(), count)
+        };
         Pool { values: (0..size).map(at).collect() }
     }
 
@@ -295,6 +299,8 @@ fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
             a.currency.cmp(&b.currency).then(a.amount.total_cmp(&b.amount))
         }
         (Value::Duration(a), Value::Duration(b)) => (a.months, a.days).cmp(&(b.months, b.days)),
+        (Value::Date(a), Value::Date(b)) => a.cmp(b),
+        (Value::Text(a), Value::Text(b)) => a.cmp(b),
         _ => a.key().cmp(&b.key()),
     }
 }

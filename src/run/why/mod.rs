@@ -107,10 +107,19 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     }
 }
 
-/// Answers for one arm, by its index; `solved` by task.
-pub fn answers(scenario: &Scenario, arm: usize, solved: &[Solved]) -> anyhow::Result<Answers> {
-    let whys: Vec<Why> =
-        solved.par_iter().enumerate().map(|(task, solved)| why(scenario, task, solved)).collect();
+/// Answers for one arm, by its index; `solved` by task, and `done` is told of each.
+pub fn answers(
+    scenario: &Scenario,
+    arm: usize,
+    solved: &[Solved],
+    done: &(dyn Fn(usize) + Sync),
+) -> anyhow::Result<Answers> {
+    let why = |(task, solved)| {
+        let why = why(scenario, task, solved);
+        done(1);
+        why
+    };
+    let whys: Vec<Why> = solved.par_iter().enumerate().map(why).collect();
     let tasks = &scenario.tasks.tasks;
     let total: f64 = tasks.iter().map(|task| task.weight).sum();
     let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
