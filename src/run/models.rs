@@ -40,7 +40,9 @@ impl<'a> Models<'a> {
         let declared = &self.scenario.embedders[embedder];
         let settings = match &declared.kind {
             EmbedderKind::Bm25(params) => {
-                return Ok(Box::new(Bm25Retriever::new(&texts, *params)?));
+                let label = format!("{}: indexing {}", declared.name, corpus.name);
+                let done = self.watch.batch(&label, texts.len());
+                return Ok(Box::new(Bm25Retriever::index(&texts, *params, &*done)?));
             }
             EmbedderKind::Model(settings) => settings,
         };
