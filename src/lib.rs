@@ -9,6 +9,7 @@ pub mod embed;
 pub mod expr;
 pub mod graph;
 pub mod kernel;
+pub mod remote;
 pub mod report;
 pub mod retrieve;
 pub mod run;

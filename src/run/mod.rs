@@ -7,6 +7,8 @@ use crate::compile::search::{Open, Searches};
 use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
+mod answers;
+pub mod look;
 mod models;
 pub mod record;
 mod summary;

@@ -70,9 +70,9 @@ impl Resolver<'_> {
             }
         }
         let world = self.world(file);
-        let embedders = self.embedders(file);
+        let embedders = self.embedders(file, &world);
         let steps = self.steps(file, &world);
-        let arms = self.arms(file, &world, &steps);
+        let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
         if !self.found.is_empty() {
@@ -222,7 +222,7 @@ impl Resolver<'_> {
     }
 
     /// A data file: where it is, once its content is noted among the inputs.
-    fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
+    pub fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
         let path = tidy(&self.dir.join(&name.value));
         let problem = match std::fs::read(&path) {
             Ok(bytes) => {
@@ -255,7 +255,7 @@ impl Resolver<'_> {
     }
 
     /// Reports what the reader of a data file said.
-    fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
+    pub fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
         result
             .map_err(|error| {
                 let message = format!("`{}` cannot be used", name.value);
