@@ -26,7 +26,7 @@ pub struct Endpoint {
     pub retries: u32,
     /// Requests under way at once.
     pub concurrency: usize,
-    /// Sent as `Authorization: Bearer ...`.
+    /// Sent as `Authorization: Bearer ...`, and shown nowhere.
     pub token: Option<String>,
 }
 
@@ -120,7 +120,11 @@ impl Endpoint {
         if status.is_success() {
             return Attempt::Answer(bytes.into());
         }
-        let problem = match shown(&bytes) {
+        let mut text = shown(&bytes);
+        if let Some(token) = self.token.as_ref().filter(|token| !token.is_empty()) {
+            text = text.replace(token.as_str(), "***");
+        }
+        let problem = match text {
             text if text.is_empty() => format!("status {status}"),
             text => format!("status {status}: {text}"),
         };

@@ -90,8 +90,8 @@ impl Client {
     }
 
     fn retriever(&self, timeout: Duration, retries: u32) -> (HttpRetriever, Arc<Shortfall>) {
-        let endpoint =
-            Endpoint { url: self.url.clone(), timeout, retries, concurrency: 3, token: None };
+        let token = Some("s3cret".to_owned());
+        let endpoint = Endpoint { url: self.url.clone(), timeout, retries, concurrency: 3, token };
         let passages = (0..10).map(|n| (format!("p{n}"), Some(format!("e{}", n / 5))));
         let count = Arc::<Shortfall>::default();
         let kept = self.kept.path().join("answers");
@@ -185,9 +185,9 @@ fn what_may_pass_is_tried_again_and_what_will_not_is_told_at_once() {
     assert!(error.contains("2 tries, the last: status 503"), "{error}");
     assert!(error.contains("still busy") && error.contains(&busy.url), "{error}");
 
-    let refusing = serve(|_, _| Some((401, "who are you?".to_owned())));
+    let refusing = serve(|_, _| Some((401, "who is s3cret?".to_owned())));
     let error = Client::new(&refusing).error(LONG, 3);
-    assert!(error.contains("status 401") && error.contains("who are you?"), "{error}");
+    assert!(error.contains("status 401") && error.contains("who is ***?"), "{error}");
     assert_eq!(refusing.asked.lock().unwrap().len(), 1);
 
     let hanging = serve(|_, _| None);

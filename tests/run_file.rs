@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use knockon::expr::CorpusIndex;
 use knockon::retrieve::{Answers, Asked, Hit, Request, Retriever, RunRetriever, TrecRun};
-use knockon::run::{Models, Quiet};
-use knockon::scenario;
+use knockon::run::queries::right_queries;
+use knockon::run::{self, Models, Quiet};
+use knockon::scenario::{self, Scenario};
 
 fn mistakes(text: &str) -> Vec<String> {
     TrecRun::parse(text).unwrap_err()
@@ -67,12 +69,8 @@ fn what_the_run_holds_comes_from_it_and_the_rest_from_the_fallback() {
     assert_eq!(asked, expected.map(|(query, held)| (query.to_owned(), held)));
 }
 
-/// A scenario on the test desk whose only embedder is a run.
-fn desk(
-    folder: &Path,
-    run: &str,
-    settings: &str,
-) -> anyhow::Result<(Vec<Vec<String>>, Vec<String>)> {
+/// A scenario on the test desk that searches a run.
+fn written(folder: &Path, run: &str, settings: &str) -> anyhow::Result<Scenario> {
     let data = Path::new("tests/data/desk").canonicalize()?;
     std::fs::write(folder.join("run.trec"), run)?;
     let yaml = format!(
@@ -97,13 +95,22 @@ steps:
   - id: action
     act: [{{if: task.today > expiry, do: late}}, {{do: nothing}}]
     hold: [nothing]
-arms: [{{id: told}}]
+arms: [{{id: told}}, {{id: bm25, embedder: bm25}}]
 "#,
         data = data.display()
     );
     let file = folder.join("told.yaml");
     std::fs::write(&file, yaml)?;
-    let scenario = scenario::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+    scenario::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+}
+
+/// What three queries of it find.
+fn desk(
+    folder: &Path,
+    run: &str,
+    settings: &str,
+) -> anyhow::Result<(Vec<Vec<String>>, Vec<String>)> {
+    let scenario = written(folder, run, settings)?;
     let models = Models::new(&scenario, &Quiet, Some(folder));
     let retriever = models.open(1, 0)?;
     let title = scenario.tasks.tasks[0].fields["title"].to_string();
@@ -180,4 +187,33 @@ fn one_query_has_one_answer() {
     let differ = "7 Q0 a2 1 2 x\n8 Q0 a1 1 2 x\n";
     let error = format!("{:#}", desk(folder.path(), differ, ", queries: q.tsv").unwrap_err());
     assert!(error.contains("'7' and '8' stand for one query, \"other\""), "{error}");
+}
+
+#[test]
+fn a_run_of_the_right_queries_with_the_same_fallback_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = written(folder.path(), "t1.find Q0 a1 1 1 x", "").unwrap();
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let queries = right_queries(&scenario, &indices, &scenario.arms[0]).unwrap();
+    let models = Models::new(&scenario, &Quiet, Some(folder.path()));
+    let bm25 = models.open(0, 0).unwrap();
+    let mut exported = String::new();
+    for query in &queries {
+        let request = Request { query: &query.text, candidates: None };
+        for (rank, hit) in (1..).zip(&bm25.search(&[request], 100, &|_| {}).unwrap()[0]) {
+            let passage = &scenario.corpora[0].passages[hit.passage as usize].id;
+            let (qid, score) = (query.full_name(&scenario), hit.score);
+            exported += &format!("{qid} Q0 {passage} {rank} {score} bm25\n");
+        }
+    }
+    let scenario = written(folder.path(), &exported, ", fallback: bm25").unwrap();
+    let models = Models::new(&scenario, &Quiet, Some(folder.path()));
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let record = run::run(&scenario, &[0, 1], &open, &Quiet).unwrap();
+    let [told, bm25] = record.arms.as_slice() else { panic!() };
+    assert!(told.summary.failure.estimate > 0.0);
+    assert_eq!(told.summary.outcomes, bm25.summary.outcomes);
+    let quality = |arm: &run::record::ArmRecord| arm.summary.quality;
+    assert!(quality(told).is_some() && quality(told) == quality(bm25));
+    assert_eq!(models.notes(), [] as [String; 0]);
 }

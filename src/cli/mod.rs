@@ -14,6 +14,7 @@ mod import;
 mod inject;
 mod models;
 mod progress;
+mod queries;
 mod run;
 pub mod schema;
 mod search;
@@ -54,6 +55,7 @@ enum Command {
     Inject(inject::Args),
     Trace(trace::Args),
     Search(search::Args),
+    Queries(queries::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -82,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Search(args) => search::run(&args),
+        Command::Queries(args) => queries::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
-use rayon::prelude::*;
 
+use super::queries::right_queries;
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Answers, Asked, Entry, Hit, Ranking};
-use crate::scenario::{Arm, Qid, RunFile, Scenario, StepKind};
-use crate::step::oracle;
+use crate::scenario::{Arm, Qid, RunFile, Scenario};
 
 /// What a run says about one corpus.
 pub struct Told {
@@ -34,7 +33,7 @@ pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Resul
             }
             asked
         }
-        _ => right_queries(scenario, &file.qid, corpus, &|qid| file.run.queries.contains_key(qid))?,
+        _ => qids(scenario, file, corpus)?,
     };
     let index = CorpusIndex::new(&scenario.corpora[corpus]);
     let hit = |entry: &Entry| -> anyhow::Result<Hit> {
@@ -90,59 +89,36 @@ pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Resul
 }
 
 /// The right queries to a corpus, each with the qids that it goes by.
-fn right_queries(
+fn qids(
     scenario: &Scenario,
-    qid: &Qid,
+    file: &RunFile,
     corpus: usize,
-    held: &(dyn Fn(&str) -> bool + Sync),
 ) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let corpus_of = |arm: &Arm, step: usize| match &scenario.steps[step].kind {
-        StepKind::Retrieve(retrieve) => Some(arm.corpora[retrieve.corpus]),
-        _ => None,
-    };
-    let steps_of = |arm: &Arm| -> Vec<usize> {
-        (0..scenario.steps.len()).filter(|&step| corpus_of(arm, step) == Some(corpus)).collect()
-    };
-    // Arms that swap the same corpora have the same oracle.
+    // Arms that swap the same corpora ask the same.
     let mut arms: Vec<&Arm> = Vec::new();
     for arm in &scenario.arms {
-        if !arms.iter().any(|known| known.corpora == arm.corpora) && !steps_of(arm).is_empty() {
+        if !arms.iter().any(|known| known.corpora == arm.corpora) {
             arms.push(arm);
         }
     }
-    let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut qids: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for arm in arms {
-        let of_task = |task: &crate::world::Task| -> anyhow::Result<Vec<(String, String)>> {
-            let oracle = oracle::run(scenario, arm, &indices, task)?;
-            let mut pairs = Vec::new();
-            for step in steps_of(arm) {
-                let asked = oracle::asked(scenario, &oracle, task, step);
-                let texts = asked.map(|asked| asked.queries).unwrap_or_default();
-                let several = texts.len() > 1;
-                for (number, text) in (1..).zip(texts) {
-                    let plain = format!("{}.{}", task.id, scenario.steps[step].id);
-                    let numbered = format!("{plain}.{number}");
-                    let name = match qid {
-                        Qid::Task => task.id.clone(),
-                        _ if several && held(&numbered) => numbered,
-                        _ => plain,
-                    };
-                    pairs.push((text, name));
-                }
-            }
-            Ok(pairs)
-        };
-        let tasks = &scenario.tasks.tasks;
-        let pairs = tasks.par_iter().map(of_task).collect::<anyhow::Result<Vec<_>>>()?;
-        for (text, name) in pairs.into_iter().flatten() {
-            let names = asked.entry(text).or_default();
-            if !names.contains(&name) {
-                names.push(name);
+        let queries = right_queries(scenario, &indices, arm)?;
+        for query in queries.into_iter().filter(|query| query.corpus == corpus) {
+            let full = query.full_name(scenario);
+            let qid = match &file.qid {
+                Qid::Task => scenario.tasks.tasks[query.task].id.clone(),
+                _ if file.run.queries.contains_key(&full) => full,
+                _ => query.name(scenario),
+            };
+            let known = qids.entry(query.text).or_default();
+            if !known.contains(&qid) {
+                known.push(qid);
             }
         }
     }
-    Ok(asked)
+    Ok(qids)
 }
 
 impl Told {

@@ -10,6 +10,7 @@ use crate::scenario::Scenario;
 mod answers;
 pub mod look;
 mod models;
+pub mod queries;
 pub mod record;
 mod summary;
 mod tally;

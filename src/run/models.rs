@@ -17,6 +17,9 @@ use crate::retrieve::{
 };
 use crate::scenario::{EmbedderKind, FusionPart, HttpSearch, Reranker, RunFile, Scenario};
 
+/// An embedder and a corpus, by their indices.
+type Spot = (usize, usize);
+
 /// Opens retrievers for [`super::run`].
 pub struct Models<'a> {
     scenario: &'a Scenario,
@@ -24,10 +27,9 @@ pub struct Models<'a> {
     cache: Option<&'a Path>,
     loaded: RefCell<Vec<Option<Arc<dyn Embedder>>>>,
     scorers: RefCell<Vec<Option<Arc<dyn PairScorer>>>>,
-    /// By embedder and corpus.
-    opened: RefCell<HashMap<(usize, usize), Arc<dyn Retriever>>>,
-    runs: RefCell<BTreeMap<(usize, usize), (Told, Arc<Asked>)>>,
-    services: RefCell<BTreeMap<(usize, usize), Arc<Shortfall>>>,
+    opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
+    runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
+    services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
 }
 
 impl<'a> Models<'a> {
@@ -144,7 +146,7 @@ impl<'a> Models<'a> {
         corpus: usize,
     ) -> anyhow::Result<HttpRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let token = http.token_env.as_ref().map(|variable| {
+        let token = http.api_key_env.as_ref().map(|variable| {
             std::env::var(variable).with_context(|| {
                 format!("embedder '{name}': the environment variable {variable} is not set")
             })

@@ -135,10 +135,9 @@ impl Resolver<'_> {
     ) -> Option<EmbedderKind> {
         let depth = self.count("depth", &entry.depth, HTTP_DEPTH);
         let concurrency = self.count("concurrency", &entry.concurrency, CONCURRENCY);
-        let seconds =
-            self.number("timeout_seconds", &entry.timeout_seconds, TIMEOUT_SECONDS, 3600.0);
-        if let Some(timeout) = entry.timeout_seconds.as_ref().filter(|at| at.value == 0.0) {
-            let message = "`timeout_seconds` cannot be 0";
+        let seconds = self.number("timeout", &entry.timeout, TIMEOUT_SECONDS, 3600.0);
+        if let Some(timeout) = entry.timeout.as_ref().filter(|at| at.value == 0.0) {
+            let message = "`timeout` cannot be 0";
             self.found.push(
                 Diagnostic::new("out-of-range", timeout.span.clone(), message)
                     .label("allowed: above 0, up to 3600"),
@@ -165,7 +164,7 @@ impl Resolver<'_> {
             timeout: Duration::try_from_secs_f64(seconds).ok()?,
             retries: entry.retries.as_ref().map_or(RETRIES, |at| at.value),
             concurrency,
-            token_env: entry.token_env.as_ref().map(|at| at.value.clone()),
+            api_key_env: entry.api_key_env.as_ref().map(|at| at.value.clone()),
             index: entry.index.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
         }))
     }

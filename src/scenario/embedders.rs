@@ -376,10 +376,10 @@ fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> 
         ("queries", at(&entry.queries)),
         ("fallback", at(&entry.fallback)),
         ("url", at(&entry.url)),
-        ("timeout_seconds", at(&entry.timeout_seconds)),
+        ("timeout", at(&entry.timeout)),
         ("retries", at(&entry.retries)),
         ("concurrency", at(&entry.concurrency)),
-        ("token_env", at(&entry.token_env)),
+        ("api_key_env", at(&entry.api_key_env)),
         ("index", at(&entry.index)),
     ];
     settings.into_iter().filter_map(|(setting, span)| Some((setting, span?))).collect()

@@ -126,8 +126,8 @@ pub struct HttpSearch {
     pub timeout: Duration,
     pub retries: u32,
     pub concurrency: usize,
-    /// The environment variable with the token.
-    pub token_env: Option<String>,
+    /// The environment variable with the key.
+    pub api_key_env: Option<String>,
     /// The state of the service's index; answers are kept under it.
     pub index: String,
 }

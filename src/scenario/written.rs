@@ -141,14 +141,14 @@ pub(super) struct EmbedderEntry {
     pub fallback: Option<At<String>>,
     /// For http_search: where queries are posted to.
     pub url: Option<At<String>>,
-    /// For http_search: how long one try may take. Default: 30.
-    pub timeout_seconds: Option<At<f64>>,
-    /// For http_search: how often a request is tried again. Default: 3.
+    /// For http_search: seconds that one try may take. Default: 30.
+    pub timeout: Option<At<f64>>,
+    /// For http_search: further tries of a request that failed for now. Default: 3.
     pub retries: Option<At<u32>>,
-    /// For http_search: how many requests are under way at once. Default: 8.
+    /// For http_search: requests at a time. Default: 8.
     pub concurrency: Option<At<u32>>,
-    /// For http_search: the environment variable with the token to send.
-    pub token_env: Option<At<String>>,
+    /// For http_search: the environment variable that holds the key. Default: no key is sent.
+    pub api_key_env: Option<At<String>>,
     /// For http_search: any text for the state of the service's index. Answers are kept under it: change it
     /// when the index has changed.
     pub index: Option<At<String>>,
@@ -184,15 +184,7 @@ impl Kind {
             Kind::RunFile => ("run_file", &["file", "qid", "queries", "fallback"]),
             Kind::HttpSearch => (
                 "http_search",
-                &[
-                    "url",
-                    "depth",
-                    "timeout_seconds",
-                    "retries",
-                    "concurrency",
-                    "token_env",
-                    "index",
-                ],
+                &["url", "depth", "timeout", "retries", "concurrency", "api_key_env", "index"],
             ),
             Kind::Rerank => (
                 "rerank",
