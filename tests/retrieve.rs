@@ -103,16 +103,20 @@ fn bm25_ranks_as_bm25s_does() {
         }
     }
 
-    // With candidates: the full ranking, less the passages that are none.
-    let candidates: Vec<u32> = (0..200).filter(|p| p % 3 == 0).collect();
+    // With candidates, many or few: the full ranking, less the passages that are none. Mixed with searches
+    // of all, which use the same scratch space.
     let full = bm25.search(&all(&queries), 200, &|_| {}).unwrap();
-    let requests: Vec<Request> =
-        queries.iter().map(|query| Request { query, candidates: Some(&candidates) }).collect();
-    let filtered = bm25.search(&requests, 20, &|_| {}).unwrap();
-    for (full, filtered) in full.iter().zip(filtered) {
-        let expected: Ranking =
-            full.iter().copied().filter(|hit| hit.passage % 3 == 0).take(20).collect();
-        assert_eq!(filtered, expected);
+    for step in [3, 29] {
+        let candidates: Vec<u32> = (0..200).filter(|p| p % step == 0).collect();
+        let some = |query| Request { query, candidates: Some(candidates.as_slice()) };
+        let both = |&query| [some(query), Request { query, candidates: None }];
+        let requests: Vec<Request> = queries.iter().flat_map(both).collect();
+        let found = bm25.search(&requests, 20, &|_| {}).unwrap();
+        for (full, pair) in full.iter().zip(found.chunks(2)) {
+            let expected: Ranking =
+                full.iter().copied().filter(|hit| hit.passage % step == 0).take(20).collect();
+            assert_eq!((&pair[0], &pair[1][..]), (&expected, &full[..20.min(full.len())]));
+        }
     }
 }
 

@@ -115,12 +115,18 @@ fn fine(_: ()) -> ExitCode {
     ExitCode::from(FINE)
 }
 
-/// Reads a scenario; where it has mistakes, shows them and gives the exit code.
+/// Reads a scenario and says what is to be known of it; where it has mistakes, shows them and gives the
+/// exit code.
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
-    scenario::load(file).map_err(|mistakes| {
+    let loaded = scenario::load_watched(file, &progress::Bars::new());
+    let scenario = loaded.map_err(|mistakes| {
         eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
         ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
-    })
+    })?;
+    for note in &scenario.notes {
+        eprintln!("note: {}: {note}", file.display());
+    }
+    Ok(scenario)
 }
 
 /// Notes on how queries were answered, to stderr.

@@ -72,6 +72,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let width = comfy_table::Table::new().width().map(usize::from);
     writeln!(stdout, "{}", report::terminal::table(&record, colour(&stdout), width))?;
     writeln!(stdout, "{}", report::terminal::legend(&record))?;
+    if let Some(table) = report::terminal::guards::table(&record) {
+        writeln!(stdout, "\n{table}\n{}", report::terminal::guards::LEGEND)?;
+    }
     writeln!(stdout, "Reports: {}", out.display())?;
     super::say(&notes);
     Ok(ExitCode::from(FINE))

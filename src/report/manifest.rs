@@ -37,10 +37,18 @@ pub fn manifest(
             for task in &arm.tasks {
                 *solved.entry(method(task.ran)).or_insert(0) += 1;
             }
-            json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved})
+            let mut told =
+                json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved});
+            if !arm.guards.is_empty() {
+                let guards = arm.guards.iter().map(|guard| {
+                    json!({"step": guard.step, "guard": guard.guard, "parameters": guard.parameters})
+                });
+                told["guards"] = guards.collect();
+            }
+            told
         })
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "knockon": env!("CARGO_PKG_VERSION"),
         "scenario": scenario.name,
         "inputs": inputs,
@@ -75,6 +83,27 @@ pub fn manifest(
         }],
         "arms": arms,
     });
+    let extracted = scenario.corpora.iter().flat_map(|corpus| {
+        corpus.extracted.iter().map(|(field, ranges)| {
+            let stating = corpus.passages.iter().filter(|p| p.facts.contains_key(field)).count();
+            let read = ranges.iter().flatten().count();
+            json!({
+                "corpus": corpus.name, "field": field,
+                "passages": corpus.passages.len(), "state_it_as_a_fact": stating - read, "read_from_text": read,
+            })
+        })
+    });
+    let extracted: Vec<Json> = extracted.collect();
+    if !extracted.is_empty() {
+        manifest["extracted"] = Json::Array(extracted);
+    }
+    if let Some(sampled) = scenario.sampled {
+        manifest["tasks"] = json!({
+            "replayed": sampled.size,
+            "of": sampled.of,
+            "drawn": "those with the smallest draws of (seed, task id)",
+        });
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -68,7 +68,10 @@ impl<'a> Models<'a> {
         }
         let retriever: Arc<dyn Retriever> = match &self.scenario.embedders[embedder].kind {
             EmbedderKind::Bm25(params) => {
-                Arc::new(Bm25Retriever::new(&self.texts(corpus), *params)?)
+                let texts = self.texts(corpus);
+                let label = self.label(embedder, "indexing", corpus);
+                let done = self.watch.batch(&label, texts.len());
+                Arc::new(Bm25Retriever::index(&texts, *params, &*done)?)
             }
             EmbedderKind::Model(spec) => Arc::new(self.dense(embedder, spec, corpus)?),
             EmbedderKind::Fusion { parts, how, depth } => {
@@ -89,6 +92,13 @@ impl<'a> Models<'a> {
         };
         self.opened.borrow_mut().insert((embedder, corpus), retriever.clone());
         Ok(retriever)
+    }
+
+    /// What a progress bar says.
+    fn label(&self, embedder: usize, doing: &str, corpus: usize) -> String {
+        let (embedder, corpus) =
+            (&self.scenario.embedders[embedder], &self.scenario.corpora[corpus]);
+        format!("{}: {doing} {}", embedder.name, corpus.name)
     }
 
     fn texts(&self, corpus: usize) -> Vec<&'a str> {
@@ -115,7 +125,7 @@ impl<'a> Models<'a> {
             }
         };
         let texts = self.texts(corpus);
-        let label = format!("{name}: embedding {}", self.scenario.corpora[corpus].name);
+        let label = self.label(embedder, "embedding", corpus);
         let done = self.watch.batch(&label, texts.len());
         let passages = model.embed(Role::Passage, &texts, &*done)?;
         drop(done);

@@ -29,6 +29,7 @@ impl Resolver<'_> {
             &entry.follow,
             &entry.fabricate,
             &entry.fabricate_empty,
+            &entry.overlooked,
         ];
         for (name, value) in super::PARAMETERS.into_iter().zip(parameters) {
             if let Some(value) = value {
@@ -113,8 +114,18 @@ impl Resolver<'_> {
                 })
             });
             let retrieval = retrieval.collect();
+            let guarded = steps.iter().map(|draft| {
+                let own = entry.steps.0.iter().find(|(id, _)| id.value == draft.id.value);
+                let guarded = own
+                    .and_then(|(_, own)| own.guarded.as_ref())
+                    .or(entry.guarded.as_ref())
+                    .or(draft.guarded());
+                draft.guards() && guarded.is_none_or(|at| at.value)
+            });
+            let guarded = guarded.collect();
             let reader = self.reader(&entry.reader, &reader);
-            arms.push(Arm { id: entry.id.value.clone(), reader, corpora, retrieval });
+            let id = entry.id.value.clone();
+            arms.push(Arm { id, reader, corpora, retrieval, guarded });
         }
         for (draft, _) in steps.iter().zip(bare).filter(|(_, bare)| *bare) {
             // Where the default was misspelt, that is said already.
@@ -176,6 +187,14 @@ impl Resolver<'_> {
         if let Some(top_k) = &entry.top_k {
             self.at_least_one("top_k", top_k);
         }
+        if let Some(guarded) = entry.guarded.as_ref().filter(|_| !steps.iter().any(|d| d.guards()))
+        {
+            let message = "no step has a `guard` to switch";
+            self.found.push(
+                Diagnostic::new("setting-unused", guarded.span.clone(), message)
+                    .label("give a step a `guard`, or leave this out"),
+            );
+        }
         let filters = steps.iter().any(|d| d.entity());
         if let Some(filter) = entry.entity_filter.as_ref().filter(|f| f.value && !filters) {
             let message = "no step has an `entity` to filter by";
@@ -190,14 +209,29 @@ impl Resolver<'_> {
                 continue;
             }
             let draft = steps.iter().find(|d| d.id.value == id.value);
-            if let Some(draft) = draft.filter(|d| d.is_other_than_retrieve()) {
+            let searches = settings.embedder.is_some()
+                || settings.top_k.is_some()
+                || settings.entity_filter.is_some();
+            if let Some(draft) = draft.filter(|d| d.is_other_than_retrieve())
+                && (searches || settings.guarded.is_none())
+            {
                 let message = format!("`{}` is no retrieve step", id.value);
                 self.found.push(
                     Diagnostic::new("not-retrieve", id.span.clone(), message)
-                        .label("an arm changes settings of retrieve steps only")
+                        .label("of other steps an arm changes only `guarded`")
                         .also(draft.id.span.clone(), "declared here"),
                 );
                 continue;
+            }
+            if let (Some(guarded), Some(draft)) = (&settings.guarded, draft)
+                && guarded.value
+                && !draft.guards()
+            {
+                let message = format!("the step `{}` has no `guard` to switch", id.value);
+                self.found.push(
+                    Diagnostic::new("setting-unused", guarded.span.clone(), message)
+                        .label("give the step a `guard`, or leave this out"),
+                );
             }
             if let Some(embedder) = &settings.embedder {
                 self.refer("embedder", "unknown-embedder", embedder, embedders);

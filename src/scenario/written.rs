@@ -66,6 +66,8 @@ pub(super) struct TasksEntry {
     pub file: At<String>,
     /// The field that groups tasks into independent units for intervals. Default: each task is its own.
     pub unit: Option<At<String>>,
+    /// Replays at most this many tasks, drawn at random from the file by `simulation.seed`. Default: all.
+    pub sample: Option<At<u32>>,
     /// The fields that expressions may use, with their types.
     #[serde(default)]
     pub fields: Named<Type>,
@@ -276,6 +278,9 @@ pub(super) struct ReaderEntry {
     pub fabricate: Option<At<f64>>,
     /// Without any passage that states the field: the probability of making a value up.
     pub fabricate_empty: Option<At<f64>>,
+    /// With gold in context: the probability of overlooking it, for each passage between it and the
+    /// nearer end. What is overlooked is read as if it were not there.
+    pub overlooked: Option<At<f64>>,
 }
 
 /// The name of a reader preset.
@@ -290,6 +295,8 @@ pub(super) enum Preset {
     Gemini15,
     #[serde(rename = "llama-3")]
     Llama3,
+    #[serde(rename = "gpt-3.5-turbo")]
+    Gpt35Turbo,
     #[serde(rename = "perfect")]
     Perfect,
 }
@@ -323,16 +330,99 @@ pub(super) struct StepEntry {
     pub when: Option<At<String>>,
     /// What happens where an input is missing: stop the run (default), or continue with null.
     pub on_missing: Option<OnMissing>,
-    /// Checks on the value that the step puts out. One that fails stops the run.
+    /// Checks on what the step puts out, in their order. One that fails takes its next retry, else
+    /// escalates, else stops the run.
     pub guard: Option<At<Vec<At<GuardEntry>>>>,
+    /// Whether the guards are on; arms can switch it. Default: true.
+    pub guarded: Option<At<bool>>,
 }
 
-/// A check on a step's output.
+/// A check on a step's output (exactly one of them), and what is done where it fails.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GuardEntry {
     /// CEL over the task, earlier steps and this step's own value. It fails where this is false.
-    pub check: At<String>,
+    pub check: Option<At<String>>,
+    /// An earlier step that should put out the same. It fails where both have values and these differ.
+    pub agrees_with: Option<At<String>>,
+    /// It fails where the output is missing, or the search found nothing.
+    pub present: Option<At<bool>>,
+    /// For retrieve: the least score of the best passage, by embedder, since their scales differ.
+    pub score: Option<At<Named<At<f64>>>>,
+    /// For retrieve: the least lead of the best passage over the next one, by embedder.
+    pub margin: Option<At<Named<At<f64>>>>,
+    /// For retrieve and read: CEL that gives a text. It fails where the best passage, or the one that was
+    /// read, is of another entity.
+    pub same_entity: Option<At<String>>,
+    /// A second model that looks at every output.
+    pub verifier: Option<At<VerifierEntry>>,
+    /// A person who looks at every output.
+    pub reviewer: Option<At<ReviewerEntry>>,
+    /// What is tried when the check fails, one attempt after another: for retrieve steps another search,
+    /// for read steps another search and reading, or (with no setting) only another reading.
+    pub retry: Option<At<Vec<At<RetryEntry>>>>,
+    /// Who settles it when no retry is left. Without it the run stops.
+    pub escalate: Option<At<EscalateEntry>>,
+}
+
+/// A second model: by what it scores, or by its rates alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifierEntry {
+    /// For retrieve steps: what scores the query and the best passage.
+    pub embedder: Option<At<String>>,
+    /// With `embedder`: the least score that passes.
+    pub score: Option<At<f64>>,
+    /// Without `embedder`: P(alarm) on a wrong output. Default: .894 (CHARM, arXiv 2606.04435).
+    pub catch_rate: Option<At<f64>>,
+    /// Without `embedder`: P(alarm) on a right output. Default: .053 (CHARM).
+    pub false_alarm_rate: Option<At<f64>>,
+    /// US dollars a look. Default: 0.
+    pub cost: Option<At<f64>>,
+    /// Seconds a look. Default: .215 (CHARM).
+    pub seconds: Option<At<f64>>,
+}
+
+/// A person who looks at every output.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReviewerEntry {
+    /// P(alarm) on a wrong output. Default: .9 (NUREG/CR-1278, table 20-22).
+    pub catch_rate: Option<At<f64>>,
+    /// P(alarm) on a right output. Default: .05 (assumed).
+    pub false_alarm_rate: Option<At<f64>>,
+    /// US dollars a look. Default: 74 (arXiv 2401.16212).
+    pub cost: Option<At<f64>>,
+    /// Minutes a look. Default: 200 (arXiv 2401.16212).
+    pub minutes: Option<At<f64>>,
+}
+
+/// A person who settles what a guard has flagged.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EscalateEntry {
+    /// P(the output is right afterwards); else what was flagged goes on. Default: .95 (assumed).
+    pub accuracy: Option<At<f64>>,
+    /// US dollars a case. Default: 74 (arXiv 2401.16212).
+    pub cost: Option<At<f64>>,
+    /// Minutes a case. Default: 200 (arXiv 2401.16212).
+    pub minutes: Option<At<f64>>,
+}
+
+/// Another attempt of the step; what is left out stays as it is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetryEntry {
+    /// Searches with this embedder.
+    pub embedder: Option<At<String>>,
+    /// Hands on this many passages.
+    pub top_k: Option<At<u32>>,
+    /// Whether the search is narrowed to the step's `entity`.
+    pub entity_filter: Option<At<bool>>,
+    /// Asks in these words.
+    pub query: Option<At<String>>,
+    /// Asks in one of these phrasings.
+    pub queries: Option<At<Vec<QueryEntry>>>,
 }
 
 /// What happens where an input is missing.
@@ -384,6 +474,74 @@ pub(super) struct ReadEntry {
     pub from: At<String>,
     /// A field that passages of its corpus state.
     pub field: At<String>,
+    /// Reads the field from the text of passages whose facts do not state it.
+    pub extract: Option<At<ExtractEntry>>,
+}
+
+/// Words that stand in a text.
+pub(super) type Phrases = At<Vec<At<String>>>;
+
+/// How to read a typed value from a text. What can be read in two ways is not read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtractEntry {
+    /// What the text states.
+    #[serde(rename = "type")]
+    pub kind: ExtractType,
+    /// Cues: only a value with one of these phrases in its sentence, at most 15 words away, counts, and of
+    /// several the one nearest to a phrase. Without cues the first value of the text is taken.
+    pub near: Option<Phrases>,
+    /// For date: what 03/04/2024 is. Default: no date.
+    pub day_order: Option<At<DayOrder>>,
+    /// For money, percent and number: the sign before decimals, which tells what 1,234 is.
+    pub decimal: Option<At<Decimal>>,
+    /// For money: the currency behind a sign of several, such as `$`. Default: none, and no value.
+    pub currency: Option<At<String>>,
+    /// For yes_no: phrases that mean yes.
+    pub yes: Option<Phrases>,
+    /// For yes_no: phrases that mean no.
+    pub no: Option<Phrases>,
+    /// For choice: each value with the phrases that mean it.
+    pub choices: Option<At<Named<Phrases>>>,
+    /// For regex: a regular expression with one group, which holds the value.
+    pub pattern: Option<At<String>>,
+    /// For regex: the type of what the group holds.
+    #[serde(rename = "as")]
+    pub group: Option<At<Type>>,
+}
+
+/// What an extractor looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum ExtractType {
+    Date,
+    Duration,
+    Money,
+    Percent,
+    Number,
+    YesNo,
+    Choice,
+    Party,
+    Regex,
+}
+
+/// Which of day and month comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum DayOrder {
+    DayFirst,
+    MonthFirst,
+}
+
+/// The sign before decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Decimal {
+    Point,
+    Comma,
 }
 
 /// What to take from a table.
@@ -428,21 +586,25 @@ pub(super) struct ArmEntry {
     pub top_k: Option<At<u32>>,
     /// Whether steps with an `entity` search only its passages.
     pub entity_filter: Option<At<bool>>,
-    /// Settings of single retrieve steps, by step id; they win over those above.
+    /// Whether guards are on.
+    pub guarded: Option<At<bool>>,
+    /// Settings of single steps, by step id; they win over those above.
     #[serde(default)]
     pub steps: Named<ArmStepEntry>,
 }
 
-/// The settings of one retrieve step in one arm.
+/// The settings of one step in one arm.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ArmStepEntry {
-    /// The embedder of this step.
+    /// For retrieve: the embedder of this step.
     pub embedder: Option<At<String>>,
-    /// How many passages the reader gets.
+    /// For retrieve: how many passages the reader gets.
     pub top_k: Option<At<u32>>,
-    /// Whether the step's `entity` narrows the search.
+    /// For retrieve: whether the step's `entity` narrows the search.
     pub entity_filter: Option<At<bool>>,
+    /// Whether the step's guards are on.
+    pub guarded: Option<At<bool>>,
 }
 
 /// How the answer is computed.
