@@ -93,7 +93,7 @@ steps:
       gold: passage.entity == task.contract && passage.attribute == "expiry"
   - {{id: expiry, read: {{from: find, field: expiration_date}}}}
   - id: action
-    act: [{{if: task.today > expiry, do: late}}, {{do: nothing}}]
+    act: [{{if: 'expiry == date("2024-06-30")', do: late}}, {{do: nothing}}]
     hold: [nothing]
 arms: [{{id: told}}, {{id: bm25, embedder: bm25}}]
 "#,
