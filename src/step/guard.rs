@@ -326,14 +326,14 @@ pub fn merge(handled: Vec<Handled>) -> Vec<Handled> {
         let (x, y) = (&a.branching, &b.branching);
         let same =
             (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-        let alarms = |trail: &Trail| -> Vec<(usize, bool)> {
-            trail.alarms.iter().map(|alarm| (alarm.guard, alarm.right)).collect()
-        };
+        fn alarms(trail: &Trail) -> impl Iterator<Item = (usize, bool)> {
+            trail.alarms.iter().map(|alarm| (alarm.guard, alarm.right))
+        }
         same && match (&a.trail, &b.trail) {
             (None, None) => true,
             (Some(a), Some(b)) => {
                 (a.end, a.attempt, a.phrasing) == (b.end, b.attempt, b.phrasing)
-                    && alarms(a) == alarms(b)
+                    && alarms(a).eq(alarms(b))
             }
             _ => false,
         }
