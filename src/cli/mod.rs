@@ -61,7 +61,7 @@ enum Command {
     Schema,
     /// Turn a public data set, or a table of your own, into passages and tasks
     Import(import::ImportArgs),
-    /// Write generated data: contracts with labelled near-misses
+    /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
     /// List, fetch and prepare embedding models
