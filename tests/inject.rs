@@ -260,9 +260,10 @@ fn nothing_to_miss_and_stopped_before() {
     retrieve: {{corpus: c, query: 'delta {{{{ fee }}}}', gold: passage.id == \"p1\", top_k: 1}}
   - {{id: price, read: {{from: find_price, field: price}}}}
   - {{id: act, act: [{{if: price == 1, do: one}}, {{do: two}}]}}",
-        FIND.replace("k1", "no such passage")
+        FIND.replace("passage.id == \"k1\"", "'passage.id == \"k1\" && task.name == \"spare\"'")
     );
-    let scenario = small("{preset: perfect}", ONE, &steps);
+    let mut scenario = small("{preset: perfect}", &format!("{ONE}t0,1,spare\n"), &steps);
+    scenario.tasks.tasks.truncate(1);
     let why = |step, kind| one(&scenario, step, kind).not[0].why;
     assert_eq!(why("find", "empty"), Why::NoGold);
     assert_eq!(why("find_price", "empty"), Why::NotReached);

@@ -9,12 +9,15 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::scenario::{self, Scenario};
 
 pub mod check;
+mod embed;
 mod import;
 mod inject;
 mod models;
 mod progress;
+mod queries;
 mod run;
 pub mod schema;
+mod search;
 mod synth;
 mod trace;
 mod traces;
@@ -34,6 +37,7 @@ pub const WRONG_USE: u8 = 2;
     after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml
   knockon inject scenarios/renewal_desk.yaml --step find_contract
+  knockon search --scenario scenarios/renewal_desk.yaml --step find_notice --task c001-t1
   knockon check scenarios/*.yaml
   knockon import cuad path/to/CUAD_v1 --out scenarios/cuad
   knockon models pull all-MiniLM-L6-v2
@@ -50,6 +54,8 @@ enum Command {
     Run(run::Args),
     Inject(inject::Args),
     Trace(trace::Args),
+    Search(search::Args),
+    Queries(queries::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -57,6 +63,7 @@ enum Command {
     Import(import::ImportArgs),
     /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
+    Embed(embed::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -76,10 +83,13 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Search(args) => search::run(&args),
+        Command::Queries(args) => queries::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
+        Command::Embed(args) => embed::run(&args),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -117,6 +127,11 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
         eprintln!("note: {}: {note}", file.display());
     }
     Ok(scenario)
+}
+
+/// Notes on how queries were answered, to stderr.
+fn say(notes: &[String]) {
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
 }
 
 /// How many threads everything runs on, where the user says so.

@@ -59,9 +59,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FINDING));
         }
     };
+    let notes = models.notes();
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let mut files = report::csv::files(&record)?;
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints())?;
+    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
     files.push(("manifest.json", manifest));
     files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     whole_file::write_all(&out, &files)?;
@@ -75,6 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "\n{table}\n{}", report::terminal::guards::LEGEND)?;
     }
     writeln!(stdout, "Reports: {}", out.display())?;
+    super::say(&notes);
     Ok(ExitCode::from(FINE))
 }
 

@@ -163,7 +163,9 @@ fn tell(
             );
             Ok((note, runs.tell(&common.pick)?))
         });
-        return told.collect();
+        let told = told.collect();
+        super::say(&models.notes());
+        return told;
     }
     let id = &scenario.arms[arm].id;
     let (note, trial) = match (args.trial, runs.p_failure(0)) {
@@ -177,5 +179,7 @@ fn tell(
             None => (format!("This task never fails under arm '{id}'; showing trial 0."), 0),
         },
     };
-    Ok(vec![(note, runs.tell(&Pick { task: 0, trial })?)])
+    let told = runs.tell(&Pick { task: 0, trial })?;
+    super::say(&models.notes());
+    Ok(vec![(note, told)])
 }

@@ -72,7 +72,10 @@ impl Room<'_> {
             }
             let thresholds = curve(seen, declared);
             variants.extend(
-                thresholds.into_iter().map(|t| Variant { guard: place, setting: Setting::At(t) }),
+                thresholds.into_iter().map(|least| Variant {
+                    guard: place,
+                    setting: Setting::At { embedder, least },
+                }),
             );
         }
         variants.truncate(MARKS);

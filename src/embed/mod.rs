@@ -4,16 +4,22 @@ pub mod bert;
 pub mod cache;
 mod files;
 pub mod locate;
+mod pairs;
 pub mod pull;
 pub mod quantize;
 pub mod registry;
 mod spec;
 pub mod static_table;
+mod store;
 mod tokens;
 mod weights;
 
 pub use cache::CachedEmbedder;
-pub use spec::{ModelKind, ModelSpec, Pooling, Precision, open};
+pub use pairs::{CachedScorer, Pair, PairScorer};
+pub use spec::{
+    CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cross_encoder,
+    open_max_sim,
+};
 
 /// Which side of a search a text is on: models may want another prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -146,10 +146,17 @@ impl<'a> Weights<'a> {
         self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
     }
 
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.view(name).is_ok()
+    }
+
+    /// Heads stand beside the encoder, without its prefix.
     fn view(&self, name: &str) -> anyhow::Result<safetensors::tensor::TensorView<'a>> {
         let full = format!("{}{name}", self.prefix);
         self.tensors
             .tensor(&full)
+            .or_else(|e| self.tensors.tensor(name).map_err(|_| e))
             .with_context(|| format!("model.safetensors has no tensor `{full}`"))
     }
 

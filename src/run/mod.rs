@@ -7,7 +7,10 @@ use crate::compile::search::{Open, Searches};
 use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
+mod answers;
+pub mod look;
 mod models;
+pub mod queries;
 pub mod record;
 mod summary;
 mod tally;

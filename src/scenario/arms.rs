@@ -1,4 +1,4 @@
-//! Embedders, reader settings and arms.
+//! Reader settings and arms.
 
 use std::collections::BTreeMap;
 
@@ -6,121 +6,13 @@ use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
-use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
-use super::{Arm, EmbedderDecl, EmbedderKind, ReaderSettings, Retrieval};
-use crate::embed::{ModelKind, ModelSpec, Pooling, Precision, registry};
-use crate::expr::suggest;
-use crate::retrieve::Bm25Params;
+use super::written::{ArmEntry, File, ReaderEntry};
+use super::{Arm, EmbedderDecl, ReaderSettings, Retrieval};
 
 const DEFAULT_PRESET: &str = "gpt-4o";
 const DEFAULT_TOP_K: u32 = 5;
 
 impl Resolver<'_> {
-    /// In the order of the file; `None` where an entry is wrong.
-    pub fn embedders(&mut self, file: &File) -> Vec<Option<EmbedderDecl>> {
-        let names = self.keys("embedders");
-        let mut embedders: Vec<Option<EmbedderDecl>> = names.iter().map(|_| None).collect();
-        for (name, entry) in file.embedders.iter().flat_map(|named| &named.0) {
-            let kind = self.embedder(name, entry);
-            if let Some(i) = names.iter().position(|n| *n == name.value) {
-                embedders[i] = kind.map(|kind| EmbedderDecl { name: name.value.clone(), kind });
-            }
-        }
-        self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
-        embedders
-    }
-
-    fn embedder(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<EmbedderKind> {
-        let kind = match entry.kind {
-            Kind::Bm25 => "bm25",
-            Kind::Static => "static",
-            Kind::Bert => "bert",
-        };
-        let model = entry.kind != Kind::Bm25;
-        let bert = entry.kind == Kind::Bert;
-        // A setting, where it stands, and whether this kind has it.
-        let settings = [
-            ("model", entry.model.as_ref().map(|at| &at.span), model),
-            ("precision", entry.precision.as_ref().map(|at| &at.span), model),
-            ("pooling", entry.pooling.as_ref().map(|at| &at.span), bert),
-            ("query_prefix", entry.query_prefix.as_ref().map(|at| &at.span), model),
-            ("passage_prefix", entry.passage_prefix.as_ref().map(|at| &at.span), model),
-            ("max_tokens", entry.max_tokens.as_ref().map(|at| &at.span), model),
-            ("k1", entry.k1.as_ref().map(|at| &at.span), !model),
-            ("b", entry.b.as_ref().map(|at| &at.span), !model),
-        ];
-        for (setting, span, has) in settings {
-            if let (Some(span), false) = (span, has) {
-                let allowed: Vec<&str> = settings
-                    .iter()
-                    .filter(|(_, _, has)| *has)
-                    .map(|(setting, ..)| *setting)
-                    .collect();
-                let message = format!("an embedder of kind {kind} has no `{setting}`");
-                self.found.push(
-                    Diagnostic::new("setting-unused", span.clone(), message)
-                        .label(format!("{kind} takes {}", allowed.join(", "))),
-                );
-            }
-        }
-        if let Some(k1) = &entry.k1 {
-            self.within("k1", k1, 0.0, f64::INFINITY);
-        }
-        if let Some(b) = &entry.b {
-            self.within("b", b, 0.0, 1.0);
-        }
-        if let Some(max_tokens) = &entry.max_tokens {
-            self.at_least_one("max_tokens", max_tokens);
-        }
-        if !model {
-            let number = |at: &Option<At<f64>>, default| at.as_ref().map_or(default, |at| at.value);
-            let default = Bm25Params::default();
-            return Some(EmbedderKind::Bm25(Bm25Params {
-                k1: number(&entry.k1, default.k1),
-                b: number(&entry.b, default.b),
-            }));
-        }
-        let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
-            let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
-            let message = format!("the embedder `{}` names no model", name.value);
-            self.found
-                .push(Diagnostic::new("missing-key", span, message).label(format!(
-                    "kind {kind} needs `model`: a name in models/, or a directory"
-                )));
-            return None;
-        };
-        // A model that is known but not fetched yet is no mistake of the file; `run` says how to get it.
-        let name = model.value.as_str();
-        if registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
-            let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
-            self.found.push(
-                Diagnostic::new(
-                    "unknown-model",
-                    model.span.clone(),
-                    format!("there is no model `{name}`"),
-                )
-                .label(format!("allowed: {}, or a directory with a model", known.join(", ")))
-                .help(suggest(name, known)),
-            );
-        }
-        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
-        Some(EmbedderKind::Model(ModelSpec {
-            kind: if bert { ModelKind::Bert } else { ModelKind::Static },
-            model: model.value.clone(),
-            precision: match entry.precision.as_ref().map(|at| at.value) {
-                None | Some(written::Precision::Int8) => Precision::Int8,
-                Some(written::Precision::F32) => Precision::F32,
-            },
-            pooling: entry.pooling.as_ref().map(|at| match at.value {
-                written::Pooling::Mean => Pooling::Mean,
-                written::Pooling::Cls => Pooling::Cls,
-            }),
-            query_prefix: text(&entry.query_prefix),
-            passage_prefix: text(&entry.passage_prefix),
-            max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
-        }))
-    }
-
     /// What `entry` makes of `base`. A preset replaces it whole, parameters alone only themselves.
     fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
         let mut settings = match &entry.preset {
@@ -158,7 +50,13 @@ impl Resolver<'_> {
     }
 
     /// All arms; the steps that no arm finds an embedder for are reported once.
-    pub fn arms(&mut self, file: &File, world: &World, steps: &[Draft]) -> Vec<Arm> {
+    pub fn arms(
+        &mut self,
+        file: &File,
+        world: &World,
+        declared: &[Option<EmbedderDecl>],
+        steps: &[Draft],
+    ) -> Vec<Arm> {
         let default =
             ReaderSettings { preset: DEFAULT_PRESET.to_owned(), overrides: BTreeMap::new() };
         let reader = match &file.reader {
@@ -198,12 +96,13 @@ impl Resolver<'_> {
                     .or(retrieve.embedder.as_ref())
                     .or(file.embedder.as_ref());
                 bare[i] |= embedder.is_none();
-                let embedder = embedder
-                    .and_then(|embedder| embedders.iter().position(|n| *n == embedder.value));
                 let top_k = own
                     .and_then(|own| own.top_k.as_ref())
                     .or(entry.top_k.as_ref())
                     .or(retrieve.top_k.as_ref());
+                self.ranks_enough(embedder, top_k, declared);
+                let embedder = embedder
+                    .and_then(|embedder| embedders.iter().position(|n| *n == embedder.value));
                 let filter = own
                     .and_then(|own| own.entity_filter.as_ref())
                     .or(entry.entity_filter.as_ref())
@@ -244,6 +143,29 @@ impl Resolver<'_> {
             );
         }
         arms
+    }
+
+    /// Reports a step that hands on more passages than its embedder ranks.
+    fn ranks_enough(
+        &mut self,
+        embedder: Option<&At<String>>,
+        top_k: Option<&At<u32>>,
+        declared: &[Option<EmbedderDecl>],
+    ) {
+        let Some(embedder) = embedder else { return };
+        let decl = declared.iter().flatten().find(|decl| decl.name == embedder.value);
+        let Some(depth) = decl.and_then(|decl| decl.kind.depth()) else { return };
+        let wanted = top_k.map_or(DEFAULT_TOP_K, |at| at.value) as usize;
+        if wanted > depth {
+            let span = top_k.map_or(embedder.span.clone(), |at| at.span.clone());
+            let name = &embedder.value;
+            let message =
+                format!("{wanted} passages are handed on, but the depth of `{name}` is {depth}");
+            self.found.push(
+                Diagnostic::new("out-of-range", span, message)
+                    .label(format!("allowed: up to {depth}, or give `{name}` a greater `depth`")),
+            );
+        }
     }
 
     fn swaps(&mut self, entry: &ArmEntry, world: &World) -> Vec<usize> {

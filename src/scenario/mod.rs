@@ -13,6 +13,8 @@
 mod arms;
 mod de;
 mod diagnostics;
+mod elsewhere;
+mod embedders;
 mod extract;
 mod gold;
 mod guards;
@@ -27,12 +29,14 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::embed::ModelSpec;
+use crate::embed::{CrossEncoderSpec, ModelSpec};
 use crate::expr::{Expr, GoldRule, Template};
-use crate::retrieve::Bm25Params;
+use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
@@ -99,10 +103,100 @@ pub struct EmbedderDecl {
     pub kind: EmbedderKind,
 }
 
+/// Other embedders are named by their index in [`Scenario::embedders`]; none is made of itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EmbedderKind {
     Bm25(Bm25Params),
     Model(ModelSpec),
+    Fusion {
+        parts: Vec<FusionPart>,
+        how: Fusion,
+        /// How many passages of each part take part.
+        depth: usize,
+    },
+    Rerank {
+        first: usize,
+        with: Reranker,
+        /// How many passages are ordered anew, and returned at most.
+        depth: usize,
+    },
+    RunFile(RunFile),
+    HttpSearch(HttpSearch),
+}
+
+/// What another system found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunFile {
+    /// As written in the scenario, as is `queries`.
+    pub file: String,
+    pub run: Arc<TrecRun>,
+    pub qid: Qid,
+    pub fallback: Option<usize>,
+}
+
+/// What the qids of a run are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Qid {
+    /// `TASK.STEP`, or `TASK.STEP.N` for the N-th of several phrasings.
+    TaskStep,
+    Task,
+    /// Names of queries that a file lists: by qid the text.
+    Listed(BTreeMap<String, String>),
+}
+
+/// A service that searches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSearch {
+    pub url: String,
+    pub depth: usize,
+    pub timeout: Duration,
+    pub retries: u32,
+    pub concurrency: usize,
+    /// The environment variable with the key.
+    pub api_key_env: Option<String>,
+    /// The state of the service's index; answers are kept under it.
+    pub index: String,
+}
+
+/// What orders passages anew.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reranker {
+    CrossEncoder(CrossEncoderSpec),
+    MaxSim(ModelSpec),
+}
+
+impl EmbedderKind {
+    /// The lowest score that it can give; `None` where there is no such bound.
+    pub fn lowest_score(&self) -> Option<f64> {
+        match self {
+            EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Some(0.0),
+            EmbedderKind::Model(_) | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => {
+                Some(-1.0)
+            }
+            EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
+            | EmbedderKind::RunFile(_)
+            | EmbedderKind::HttpSearch(_) => None,
+        }
+    }
+
+    /// To how many passages its ranking is limited; `None`: as many as are asked for.
+    pub fn depth(&self) -> Option<usize> {
+        match self {
+            EmbedderKind::Bm25(_) | EmbedderKind::Model(_) | EmbedderKind::RunFile(_) => None,
+            EmbedderKind::Fusion { depth, .. }
+            | EmbedderKind::Rerank { depth, .. }
+            | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
+        }
+    }
+}
+
+/// What a fusion merges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FusionPart {
+    pub embedder: usize,
+    pub weight: f64,
+    /// The score that counts as 0; `None`: the worst one found.
+    pub lowest: Option<f64>,
 }
 
 /// A node of the DAG.

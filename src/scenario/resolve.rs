@@ -91,9 +91,9 @@ impl Resolver<'_> {
             }
         }
         let mut world = self.world(file);
-        let embedders = self.embedders(file);
+        let embedders = self.embedders(file, &world);
         let steps = self.steps(file, &world);
-        let arms = self.arms(file, &world, &steps);
+        let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
         self.unused_gold(&steps, &world);
@@ -257,7 +257,7 @@ impl Resolver<'_> {
     }
 
     /// A data file: where it is, once its content is noted among the inputs.
-    fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
+    pub fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
         let path = tidy(&self.dir.join(&name.value));
         let hash = || -> std::io::Result<String> {
             let mut hasher = blake3::Hasher::new();
@@ -294,7 +294,7 @@ impl Resolver<'_> {
     }
 
     /// Reports what the reader of a data file said.
-    fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
+    pub fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
         result
             .map_err(|error| {
                 let message = format!("`{}` cannot be used", name.value);

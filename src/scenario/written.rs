@@ -85,15 +85,17 @@ pub(super) struct TableEntry {
     pub columns: Named<Type>,
 }
 
-/// What ranks passages.
+/// What ranks passages. Settings that a kind does not have are mistakes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbedderEntry {
-    /// `bm25` counts words; `static` adds up word vectors; `bert` runs a transformer.
+    /// `bm25` counts words; `static` adds up word vectors; `bert` runs a transformer; `fusion` merges the
+    /// rankings of several embedders; `rerank` orders the best of one anew; `run_file` gives what another system
+    /// found, from a file; `http_search` asks a service.
     pub kind: Kind,
-    /// For static and bert: a name in models/, or a directory.
+    /// For static, bert and rerank: a name in models/, or a directory.
     pub model: Option<At<String>>,
-    /// For static and bert. Default: int8.
+    /// For static, bert and rerank. Default: int8.
     pub precision: Option<At<Precision>>,
     /// For bert. Default: as the model's own configuration says.
     pub pooling: Option<At<Pooling>>,
@@ -107,6 +109,51 @@ pub(super) struct EmbedderEntry {
     pub k1: Option<At<f64>>,
     /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
     pub b: Option<At<f64>>,
+    /// For fusion: the names of the embedders whose rankings are merged, two or more.
+    pub of: Option<At<Vec<At<String>>>>,
+    /// For fusion: `rrf` adds up reciprocal ranks (default), `convex` normalised scores.
+    pub method: Option<At<FusionMethod>>,
+    /// For fusion: how much each embedder counts, in the order of `of`. Default: all the same.
+    pub weights: Option<At<Vec<At<f64>>>>,
+    /// For fusion by rrf: a rank counts 1 / (k + rank). Default: 60.
+    pub k: Option<At<f64>>,
+    /// For convex fusion: what becomes 0 where the best score becomes 1. `min_max`, the worst score found
+    /// (default), or `theoretical`, the lowest score that there can be (0 for bm25 and fusion by rrf,
+    /// -1 for a cosine).
+    pub normalise: Option<At<Normalise>>,
+    /// For rerank: the name of the embedder whose best passages are ordered anew.
+    pub first: Option<At<String>>,
+    /// For rerank: `cross_encoder`, a model that reads query and passage together, or `max_sim`, which
+    /// compares the tokens of a bert model.
+    pub with: Option<At<Reranker>>,
+    /// For a cross-encoder that was trained on one text: that text, with {query} and {passage}. Default:
+    /// query and passage as two segments.
+    pub pair: Option<At<String>>,
+    /// For fusion: how many passages of each embedder take part. Default: 100. For rerank: how many are
+    /// ordered anew; none further are found. Default: 20. For http_search: how many are asked for. Default: 50.
+    pub depth: Option<At<u32>>,
+    /// For run_file: a run in TREC's format (qid Q0 passage rank score tag), relative to this file.
+    pub file: Option<At<String>>,
+    /// For run_file: what its qids are. `task_step` (default): TASK.STEP, or TASK.STEP.N for the N-th of
+    /// several queries; `task`: the task's id alone. A query that an upstream error changed is in neither.
+    pub qid: Option<At<Qid>>,
+    /// For run_file: a file of lines `qid TAB query`; then any query is answered whose text stands there.
+    pub queries: Option<At<String>>,
+    /// For run_file: the embedder for queries that are not in the run. Default: these find nothing.
+    pub fallback: Option<At<String>>,
+    /// For http_search: where queries are posted to.
+    pub url: Option<At<String>>,
+    /// For http_search: seconds that one try may take. Default: 30.
+    pub timeout: Option<At<f64>>,
+    /// For http_search: further tries of a request that failed for now. Default: 3.
+    pub retries: Option<At<u32>>,
+    /// For http_search: requests at a time. Default: 8.
+    pub concurrency: Option<At<u32>>,
+    /// For http_search: the environment variable that holds the key. Default: no key is sent.
+    pub api_key_env: Option<At<String>>,
+    /// For http_search: any text for the state of the service's index. Answers are kept under it: change it
+    /// when the index has changed.
+    pub index: Option<At<String>>,
 }
 
 /// The kind of an embedder.
@@ -117,6 +164,82 @@ pub(super) enum Kind {
     Bm25,
     Static,
     Bert,
+    Fusion,
+    Rerank,
+    RunFile,
+    HttpSearch,
+}
+
+impl Kind {
+    /// Its name, and the settings that it has.
+    pub fn settings(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Kind::Bm25 => ("bm25", &["k1", "b"]),
+            Kind::Static => {
+                ("static", &["model", "precision", "query_prefix", "passage_prefix", "max_tokens"])
+            }
+            Kind::Bert => (
+                "bert",
+                &["model", "precision", "pooling", "query_prefix", "passage_prefix", "max_tokens"],
+            ),
+            Kind::Fusion => ("fusion", &["of", "method", "weights", "k", "normalise", "depth"]),
+            Kind::RunFile => ("run_file", &["file", "qid", "queries", "fallback"]),
+            Kind::HttpSearch => (
+                "http_search",
+                &["url", "depth", "timeout", "retries", "concurrency", "api_key_env", "index"],
+            ),
+            Kind::Rerank => (
+                "rerank",
+                &[
+                    "first",
+                    "with",
+                    "model",
+                    "precision",
+                    "max_tokens",
+                    "depth",
+                    "pair",
+                    "query_prefix",
+                    "passage_prefix",
+                ],
+            ),
+        }
+    }
+}
+
+/// How rankings become one.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum FusionMethod {
+    Rrf,
+    Convex,
+}
+
+/// What the qids of a run are.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Qid {
+    TaskStep,
+    Task,
+}
+
+/// What orders passages anew.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Reranker {
+    CrossEncoder,
+    MaxSim,
+}
+
+/// What becomes 0 when the best score becomes 1.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(super) enum Normalise {
+    MinMax,
+    Theoretical,
 }
 
 /// The precision of a model's weights.

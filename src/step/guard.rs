@@ -8,6 +8,8 @@
 //! What one attempt is made of, searches included, is the compiler's business; here alarms are followed to
 //! where they end: another attempt, a person, a stop.
 
+use std::collections::BTreeMap;
+
 use super::reader::{Parameter, Tag};
 use super::{Branching, Event, Output, State};
 use crate::expr::{Env, Expr};
@@ -36,8 +38,9 @@ pub enum Setting {
     AsGiven,
     /// It sees nothing.
     Off,
-    /// The least score, margin or verifier's score that passes, for the embedder of the first attempt.
-    At(f64),
+    /// The least score, margin or verifier's score that passes. Of scores and margins for searches with this
+    /// embedder, the first attempt's: scales differ.
+    At { embedder: usize, least: f64 },
 }
 
 /// One way in which an attempt comes out.
@@ -208,11 +211,10 @@ impl<'a> Guarding<'a> {
 
     /// P(alarm) of the guard at `place`.
     fn alarm(&self, place: usize, look: &Look, output: &Output) -> f64 {
-        let at = match self.settings.get(place).copied().unwrap_or_default() {
-            Setting::Off => return 0.0,
-            Setting::At(least) => Some(least),
-            Setting::AsGiven => None,
-        };
+        let setting = self.settings.get(place).copied().unwrap_or_default();
+        if setting == Setting::Off {
+            return 0.0;
+        }
         let check = &self.guards[place].check;
         if matches!(output, Output::Skipped)
             || (*output == Output::Missing && !matches!(check, Check::Present))
@@ -220,9 +222,9 @@ impl<'a> Guarding<'a> {
             return 0.0;
         }
         let below = |score: Option<f64>, least: f64| score.is_none_or(|score| score < least);
-        let floor = |floors: &std::collections::BTreeMap<usize, f64>| {
-            let declared = floors.get(&look.embedder?).copied()?;
-            Some(at.unwrap_or(declared))
+        let floor = |floors: &BTreeMap<usize, f64>| match (setting, look.embedder?) {
+            (Setting::At { embedder, least }, searched) if embedder == searched => Some(least),
+            (_, searched) => floors.get(&searched).copied(),
         };
         let seen = match check {
             Check::Expr(check) => {
@@ -249,7 +251,11 @@ impl<'a> Guarding<'a> {
             }
             Check::Verified { least, .. } => {
                 let score = look.verified.get(place).copied().flatten();
-                below(score.map(f64::from), at.unwrap_or(*least))
+                let least = match setting {
+                    Setting::At { least, .. } => least,
+                    _ => *least,
+                };
+                below(score.map(f64::from), least)
             }
             Check::Verifier { rates, .. } => return self.rate(verifier(rates), output),
             Check::Reviewer { rates, .. } => return self.rate(reviewer(rates), output),
@@ -320,14 +326,14 @@ pub fn merge(handled: Vec<Handled>) -> Vec<Handled> {
         let (x, y) = (&a.branching, &b.branching);
         let same =
             (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-        let alarms = |trail: &Trail| -> Vec<(usize, bool)> {
-            trail.alarms.iter().map(|alarm| (alarm.guard, alarm.right)).collect()
-        };
+        fn alarms(trail: &Trail) -> impl Iterator<Item = (usize, bool)> {
+            trail.alarms.iter().map(|alarm| (alarm.guard, alarm.right))
+        }
         same && match (&a.trail, &b.trail) {
             (None, None) => true,
             (Some(a), Some(b)) => {
                 (a.end, a.attempt, a.phrasing) == (b.end, b.attempt, b.phrasing)
-                    && alarms(a) == alarms(b)
+                    && alarms(a).eq(alarms(b))
             }
             _ => false,
         }

@@ -2,10 +2,12 @@
 //! tensors, and [`packed`], which is what runs.
 
 pub mod config;
+mod cross_encoder;
 mod int8;
 mod layers;
 mod linear;
 mod math;
+mod max_sim;
 pub mod packed;
 mod pooling;
 pub mod reference;
@@ -19,7 +21,9 @@ use super::tokens::Tokens;
 use super::weights::Weights;
 use super::{Embedder, ModelSpec, Pooling, Precision, Role, Vectors};
 pub use config::Config;
+pub use cross_encoder::CrossEncoder;
 pub(super) use layers::Encoder;
+pub use max_sim::MaxSim;
 use packed::{GROUP_TOKENS, Packed, Scratch};
 use reference::Reference;
 

@@ -26,8 +26,14 @@ pub fn table(record: &Record) -> Option<String> {
     table.set_header(COLUMNS);
     let guards = record.arms.iter().flat_map(|arm| arm.guards.iter().map(move |g| (arm, g)));
     for (arm, guard) in guards {
-        let points = |p: f64| format!("{:+.1} pp", 100.0 * p);
+        // One that never raises an alarm makes no difference, and no estimate of one.
+        let acts = guard.counts.alarms() > 0.0;
         let (low, high) = (100.0 * guard.saved.low, 100.0 * guard.saved.high);
+        let saved = format!("{:+.1} pp", 100.0 * guard.saved.estimate);
+        let (saved, interval) = match acts {
+            true => (saved, format!("{low:+.1} to {high:+.1}")),
+            false => ("no alarm".to_owned(), "-".to_owned()),
+        };
         table.add_row(vec![
             Cell::new(&arm.id),
             Cell::new(&guard.step),
@@ -35,8 +41,8 @@ pub fn table(record: &Record) -> Option<String> {
             Cell::new(percent(guard.counts.caught)),
             Cell::new(percent(guard.counts.missed)),
             Cell::new(percent(guard.counts.false_alarms)),
-            Cell::new(points(guard.saved.estimate)),
-            Cell::new(format!("{low:+.1} to {high:+.1}")),
+            Cell::new(saved),
+            Cell::new(interval),
             Cell::new(format!("{:.2}", guard.cost)),
         ]);
     }

@@ -52,7 +52,7 @@ pub fn records(
                 )
             };
             let curve = variants.iter().enumerate().filter_map(|(at, variant)| {
-                let Setting::At(threshold) = variant.setting else {
+                let Setting::At { least: threshold, .. } = variant.setting else {
                     return None;
                 };
                 (variant.guard == place).then(|| {
