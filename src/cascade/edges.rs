@@ -33,16 +33,19 @@ pub struct Propagation {
     /// In the order of child, then parent.
     pub edges: Vec<Edge>,
     pub steps: Vec<OnRightInputs>,
+    /// By step: its parents in the DAG. What only its guards look at is an input, and no edge.
+    needs: Vec<Vec<usize>>,
 }
 
 impl Propagation {
     pub fn new(scenario: &Scenario) -> Propagation {
         let edges = scenario.steps.iter().enumerate().flat_map(|(child, step)| {
             let edge = move |&parent| Edge { parent, child, alone: 0.0, wrong: 0.0, missing: 0.0 };
-            step.parents.iter().map(edge)
+            step.needs.iter().map(edge)
         });
         Propagation {
             edges: edges.collect(),
+            needs: scenario.steps.iter().map(|step| step.needs.clone()).collect(),
             steps: vec![OnRightInputs::default(); scenario.steps.len()],
         }
     }
@@ -55,7 +58,9 @@ impl Propagation {
                     let output = compiled.outputs[parent].get(token as usize);
                     (compiled.state(parent, output) != State::Correct).then_some(parent)
                 };
-                let mut off = kernel.parents.iter().zip(inputs).filter_map(wrong);
+                let inputs = kernel.parents.iter().zip(inputs);
+                let needed = inputs.filter(|(parent, _)| self.needs[step].contains(parent));
+                let mut off = needed.filter_map(wrong);
                 let (first, second) = (off.next(), off.next());
                 // By state of the output: correct, wrong, missing.
                 let mut sums = [0.0; 3];

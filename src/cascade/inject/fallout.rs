@@ -56,7 +56,7 @@ impl Fallout {
         let step = || StepFallout { events: vec![0.0; events], ..StepFallout::default() };
         let edges = scenario.steps.iter().enumerate().flat_map(|(child, step)| {
             let edge = move |&parent| EdgeFallout { parent, child, alone: 0.0, passed_on: 0.0 };
-            step.parents.iter().map(edge)
+            step.needs.iter().map(edge)
         });
         Fallout {
             steps: scenario.steps.iter().map(|_| step()).collect(),

@@ -99,7 +99,7 @@ fn effect(scenario: &Scenario, source: Source, fallout: &Fallout) -> Option<Effe
 fn downstream(scenario: &Scenario, root: usize) -> Vec<bool> {
     let mut reached = vec![false; scenario.steps.len()];
     for (at, step) in scenario.steps.iter().enumerate() {
-        reached[at] = step.parents.iter().any(|&parent| parent == root || reached[parent]);
+        reached[at] = step.needs.iter().any(|&parent| parent == root || reached[parent]);
     }
     reached
 }

@@ -45,7 +45,7 @@ impl<'a> Sight<'a> {
         };
         let mut last_use: Vec<usize> = (0..scenario.steps.len()).collect();
         for (at, step) in scenario.steps.iter().enumerate() {
-            step.parents.iter().for_each(|&parent| last_use[parent] = at);
+            step.needs.iter().for_each(|&parent| last_use[parent] = at);
         }
         Sight {
             scenario,
@@ -142,7 +142,7 @@ impl<'a> Watcher<'a> {
     }
 
     fn parents(&self, at: usize) -> impl Iterator<Item = usize> + 'a {
-        self.sight.scenario.steps[at].parents.iter().copied()
+        self.sight.scenario.steps[at].needs.iter().copied()
     }
 
     fn count(&mut self, at: usize, memory: &Memory, state: State, branch: &Branch, p: f64) {
