@@ -99,6 +99,31 @@ fn retries_are_used_up_and_then_the_run_stops() {
     near(miss.outcomes[Outcome::Stopped as usize], 0.2);
 }
 
+/// A retry is the step with some settings changed, whatever was tried before: after other words found the
+/// wrong passage in half of the runs, the next retry asks the step's own again, in vain.
+#[test]
+fn a_retry_starts_from_the_step() {
+    let guard =
+        r#"{same_entity: '"a"', retry: [{queries: [{text: alpha}, {text: gamma}]}, {top_k: 2}]}"#;
+    let arm = run(&scenario(
+        FOLLOWS,
+        &chain(guard, "").replace("text: alpha, weight: 8", "text: beta, weight: 8"),
+    ));
+    near(outcome(&arm, Outcome::Stopped), 0.5);
+    counts(&arm.guards[0], [2.5, 2.0, 0.0, 0.0, 1.5, 0.0]);
+}
+
+/// Ways that are alike after an attempt go on as one: five retries of a reader with many values are no more
+/// work than five attempts.
+#[test]
+fn many_retries_do_not_multiply() {
+    let reader = "{preset: gpt-4o, misread: 0.3}";
+    let guard = format!("{{verifier: {{}}, retry: [{}]}}", ["{}"; 5].join(", "));
+    let arm = run(&scenario(reader, &chain("", &format!("{guard}, {guard}"))));
+    let sum: f64 = arm.summary.outcomes.iter().sum();
+    assert!((sum - 1.0).abs() < 1e-9 && arm.guards[0].counts.retries > 0.0);
+}
+
 /// A person settles 9 of 10 and lets the tenth pass: .2 * .1 of wrong actions, silent ones.
 #[test]
 fn a_person_settles_what_was_flagged() {
@@ -110,6 +135,39 @@ fn a_person_settles_what_was_flagged() {
     near(arm.guards[0].cost, 10.0);
     near(arm.guards[0].seconds, 120.0);
     near(arm.guards[0].saved.estimate, 0.18);
+}
+
+/// Where nothing states the fee the oracle stops, and so does the person, who errs in half of the cases. What
+/// is right already passes as it is: a person is no better search.
+#[test]
+fn a_person_knows_no_more_than_the_oracle() {
+    let passages = PASSAGES.replace(r#","facts":{"fee":{"number":10}}"#, "");
+    let steps = chain("", "{check: fee > 25, escalate: {accuracy: 0.5, cost: 100}}");
+    let steps = steps.replace("alpha, weight: 8", "beta, weight: 8");
+    let stops = one_arm::scenario(&passages, "id,name\nt1,x\n", FOLLOWS, &steps, "{}");
+    let arm = run(&stops);
+    near(outcome(&arm, Outcome::Commission), 0.5);
+    near(outcome(&arm, Outcome::Correct), 0.5);
+    counts(&arm.guards[0], [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    near(arm.guards[0].cost, 100.0);
+
+    let arm = follows("{score: {bm25: 1000}, escalate: {accuracy: 0}}", "");
+    near(outcome(&arm, Outcome::WrongAction), 0.2);
+    near(arm.guards[0].saved.estimate, 0.0);
+}
+
+/// A reviewer does not look at what is missing, and is not paid for it.
+#[test]
+fn what_is_missing_is_looked_at_by_present_alone() {
+    let steps = chain(
+        "",
+        "{reviewer: {cost: 100, catch_rate: 1, false_alarm_rate: 0}}, {present: true, escalate: {accuracy: 1}}",
+    );
+    let arm = run(&scenario("{preset: perfect}", &steps));
+    near(arm.summary.failure.estimate, 0.0);
+    counts(&arm.guards[0], [0.8, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    near(arm.guards[0].cost, 80.0);
+    counts(&arm.guards[1], [1.0, 0.2, 0.0, 0.0, 0.0, 0.2]);
 }
 
 /// A guard that takes the right entity for wrong: the hits (.8) are searched again and end wrong, and that

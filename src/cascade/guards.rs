@@ -5,38 +5,8 @@ use super::replays::Replays;
 use crate::compile::{Compiled, variant_mark};
 use crate::kernel::exact::Flow;
 use crate::kernel::{Do, Masses, OUTCOMES};
-use crate::scenario::{Check, Scenario};
-use crate::step::State;
-use crate::step::guard::{End, Trail};
-
-/// What one guard did, in expected numbers a run: it may look several times in one run, at every attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Counts {
-    pub looks: f64,
-    /// Alarms on an output that was not right, and such outputs that it let pass.
-    pub caught: f64,
-    pub missed: f64,
-    /// Alarms on a right output.
-    pub false_alarms: f64,
-    /// What the alarms led to; the others stopped the run.
-    pub retries: f64,
-    pub escalations: f64,
-}
-
-impl Counts {
-    pub fn add(&mut self, other: &Counts, weight: f64) {
-        self.looks += weight * other.looks;
-        self.caught += weight * other.caught;
-        self.missed += weight * other.missed;
-        self.false_alarms += weight * other.false_alarms;
-        self.retries += weight * other.retries;
-        self.escalations += weight * other.escalations;
-    }
-
-    pub fn alarms(&self) -> f64 {
-        self.caught + self.false_alarms
-    }
-}
+use crate::scenario::Scenario;
+pub use crate::step::guard::Counts;
 
 /// A guard set otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,35 +92,8 @@ impl Watched<'_> {
         let Ok(found) = trails.binary_search_by_key(&at, |(place, _)| *place) else {
             return;
         };
-        let Trail { alarms, end, .. } = &trails[found].1;
-        let guards = &self.scenario.steps[self.step].guards;
-        let mut passed = |guard: usize, right: bool| {
-            counts[guard].looks += p;
-            counts[guard].missed += if right { 0.0 } else { p };
-        };
-        for alarm in alarms {
-            (0..alarm.guard).for_each(|guard| passed(guard, alarm.right));
-        }
-        if *end == End::Passed {
-            let branch = &self.compiled.model.kernels[self.step].branches()[at];
-            let output = self.compiled.outputs[self.step].get(branch.token as usize);
-            let state = self.compiled.state(self.step, output);
-            let looks = |guard: &usize| {
-                state != State::Missing || matches!(guards[*guard].check, Check::Present)
-            };
-            (0..guards.len())
-                .filter(looks)
-                .for_each(|guard| passed(guard, state == State::Correct));
-        }
-        for (place, alarm) in alarms.iter().enumerate() {
-            let of = &mut counts[alarm.guard];
-            of.looks += p;
-            *(if alarm.right { &mut of.false_alarms } else { &mut of.caught }) += p;
-            match (place + 1 < alarms.len(), end) {
-                (true, _) | (_, End::Passed) => of.retries += p,
-                (false, End::Settled) => of.escalations += p,
-                (false, End::Stopped) => {}
-            }
+        for (sum, of) in counts.iter_mut().zip(&trails[found].1.counts) {
+            sum.add(of, p);
         }
     }
 }

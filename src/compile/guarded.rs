@@ -8,7 +8,7 @@ use super::variants::{Variant, variant_mark};
 use super::{Draft, Question, Room};
 use crate::kernel::Fault;
 use crate::scenario::StepKind;
-use crate::step::guard::{Guarding, Handled, Setting, Tried, merge};
+use crate::step::guard::{Guarding, Handled, Setting, Tried};
 use crate::step::{Branching, Event, Output, Row, State, settle};
 
 impl Room<'_> {
@@ -77,11 +77,11 @@ impl Room<'_> {
             state: &state,
             retry: &retry,
         };
-        merge(guarding.handle(ways))
+        guarding.handle(ways)
     }
 
     /// What the further attempt at place `at` comes to. A search in the same phrasings asks in the words of
-    /// the attempt before, where these are known.
+    /// the first attempt, where these are known.
     fn retry<'b>(
         &'b self,
         draft: &'b Draft,

@@ -308,6 +308,14 @@ impl<'a> Room<'a> {
         let hits = search.ranking(answers, ask);
         let score = |p: &u32| hits.iter().find(|hit| hit.passage == *p).map(|hit| hit.score);
         let best = passages.first().copied();
+        // A lead is one over the next passage found, handed on or not.
+        let found = || hits.iter().map(|hit| &hit.passage);
+        let scores = match found().take(passages.len()).eq(passages) {
+            true if best.is_some() => {
+                hits.iter().take(passages.len().max(2)).map(|h| h.score).collect()
+            }
+            _ => passages.iter().filter_map(score).collect(),
+        };
         let verified = |guard: &Guard| match guard.check {
             Check::Verified { embedder, .. } => {
                 let hits = answers.of(embedder, &verify(&ask.query, best?));
@@ -316,7 +324,7 @@ impl<'a> Room<'a> {
             _ => None,
         };
         Look {
-            scores: passages.iter().filter_map(score).collect(),
+            scores,
             embedder: Some(search.with.embedder),
             entity: best.and_then(|p| corpus.passages[p as usize].entity.as_deref()),
             verified: self.scenario.steps[step].guards.iter().map(verified).collect(),

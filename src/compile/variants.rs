@@ -47,9 +47,9 @@ impl Room<'_> {
             return Vec::new();
         }
         let guards = &self.scenario.steps[step].guards;
-        let mut variants = Vec::new();
+        let off = |guard| Variant { guard, setting: Setting::Off };
+        let mut variants: Vec<Variant> = (0..guards.len()).map(off).collect();
         for (place, guard) in guards.iter().enumerate() {
-            variants.push(Variant { guard: place, setting: Setting::Off });
             let Some(search) = self.search(step).filter(|_| has_threshold(&guard.check)) else {
                 continue;
             };
@@ -100,15 +100,17 @@ impl Room<'_> {
     }
 }
 
-/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold.
+/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold; in
+/// the six decimals of reports, so that each can be declared as it is read there.
 fn curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
+    let decimals = 1e6;
     seen.sort_by(f64::total_cmp);
     seen.dedup();
     let steps = CURVE.min(seen.len());
-    let mut thresholds: Vec<f64> =
-        (0..steps).map(|i| seen[i * seen.len() / steps]).chain([declared]).collect();
+    let step = |i: usize| (seen[i * seen.len() / steps] * decimals).floor() / decimals;
+    let mut thresholds: Vec<f64> = (0..steps).map(step).chain([declared]).collect();
     // Above the best of all, everything is an alarm.
-    thresholds.extend(seen.last().map(|last| last.next_up()));
+    thresholds.extend(seen.last().map(|last| ((last * decimals).floor() + 1.0) / decimals));
     thresholds.sort_by(f64::total_cmp);
     thresholds.dedup();
     thresholds

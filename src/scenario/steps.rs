@@ -91,12 +91,19 @@ impl StepEntry {
     fn guards_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for At { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
-            for expression in guard.check.iter().chain(&guard.same_entity) {
-                if let Ok(parsed) = Parsed::new(&expression.value) {
-                    names.extend(parsed.names().into_iter().map(str::to_owned));
-                }
-            }
-            names.extend(guard.agrees_with.as_ref().map(|other| other.value.clone()));
+            let named = |expression: &At<String>| -> Vec<String> {
+                let parsed = Parsed::new(&expression.value);
+                parsed.map_or_else(
+                    |_| Vec::new(),
+                    |p| p.names().into_iter().map(str::to_owned).collect(),
+                )
+            };
+            // Its own output is what a check looks at, and no input.
+            let check = guard.check.iter().flat_map(named);
+            names.extend(check.filter(|name| *name != self.id.value));
+            names.extend(guard.same_entity.iter().flat_map(named));
+            let other = guard.agrees_with.as_ref().map(|other| other.value.clone());
+            names.extend(other.filter(|name| *name != self.id.value));
             for At { value: retry, .. } in guard.retry.iter().flat_map(|retries| &retries.value) {
                 let several = retry.queries.iter().flat_map(|queries| &queries.value);
                 for text in retry.query.iter().chain(several.map(|query| &query.text)) {
@@ -106,8 +113,6 @@ impl StepEntry {
                 }
             }
         }
-        // Its own output is no input.
-        names.remove(&self.id.value);
         names
     }
 

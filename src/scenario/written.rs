@@ -345,7 +345,7 @@ pub(super) struct GuardEntry {
     pub check: Option<At<String>>,
     /// An earlier step that should put out the same. It fails where both have values and these differ.
     pub agrees_with: Option<At<String>>,
-    /// It fails where the output is missing, or the search found nothing.
+    /// It fails where the step ran and its output is missing, or the search found nothing.
     pub present: Option<At<bool>>,
     /// For retrieve: the least score of the best passage, by embedder, since their scales differ.
     pub score: Option<At<Named<At<f64>>>>,
@@ -409,7 +409,8 @@ pub(super) struct EscalateEntry {
     pub minutes: Option<At<f64>>,
 }
 
-/// Another attempt of the step; what is left out stays as it is.
+/// Another attempt: the step with some settings changed, whatever was tried before. What is left out is as
+/// the step has it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryEntry {

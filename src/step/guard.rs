@@ -8,7 +8,7 @@
 //! What one attempt is made of, searches included, is the compiler's business; here alarms are followed to
 //! where they end: another attempt, a person, a stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::reader::{Parameter, Tag};
 use super::{Branching, Event, Output, State};
@@ -20,7 +20,8 @@ use crate::value::Value;
 /// What guards can see of one output.
 #[derive(Clone, Debug, Default)]
 pub struct Look<'a> {
-    /// Of the passages handed on, best first; empty for steps that do not search.
+    /// Of the passages handed on, two at least where so many were found, best first; empty for steps that do
+    /// not search.
     pub scores: Vec<f32>,
     /// Index of the embedder that searched.
     pub embedder: Option<usize>,
@@ -58,8 +59,51 @@ pub struct Alarm {
     /// Its place among the step's guards.
     pub guard: usize,
     pub held: Output,
-    /// The output was right.
+    /// The output was right, and no error in it.
     pub right: bool,
+}
+
+/// What one guard did, in expected numbers: it may look several times in one run, at every attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    pub looks: f64,
+    /// Alarms on an output that was not right, and such outputs that it let pass.
+    pub caught: f64,
+    pub missed: f64,
+    /// Alarms on a right output.
+    pub false_alarms: f64,
+    /// What the alarms led to; the others stopped the run.
+    pub retries: f64,
+    pub escalations: f64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts, weight: f64) {
+        self.looks += weight * other.looks;
+        self.caught += weight * other.caught;
+        self.missed += weight * other.missed;
+        self.false_alarms += weight * other.false_alarms;
+        self.retries += weight * other.retries;
+        self.escalations += weight * other.escalations;
+    }
+
+    pub fn alarms(&self) -> f64 {
+        self.caught + self.false_alarms
+    }
+
+    fn scaled(&self, by: f64) -> Counts {
+        let mut scaled = Counts::default();
+        scaled.add(self, by);
+        scaled
+    }
+}
+
+/// The mean of two ways' counts, by their probabilities.
+fn mean(a: &mut [Counts], p: f64, b: &[Counts], q: f64) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a = a.scaled(p / (p + q));
+        a.add(b, q / (p + q));
+    }
 }
 
 /// What the last alarm led to, where it was not another attempt that passed.
@@ -71,10 +115,13 @@ pub enum End {
     Settled,
 }
 
-/// How an output came to be, alarm by alarm; the one that passed was looked at by every guard.
+/// How an output came to be.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trail {
+    /// Alarm by alarm; where several ways led here, one of them.
     pub alarms: Vec<Alarm>,
+    /// By guard, over all ways that led here.
+    pub counts: Vec<Counts>,
     pub end: End,
     /// The attempt whose output this is, by the guard and its retry that led to it, and the phrasing of its
     /// query; `None` for the first attempt.
@@ -97,7 +144,8 @@ pub struct Guarding<'a> {
     /// An output against the oracle's.
     pub state: &'a (dyn Fn(&Output) -> State + 'a),
     /// What a further attempt comes to: by the guard's place, the number of its retry, and the phrasing of the
-    /// attempt before. Probabilities within it sum to one.
+    /// first attempt. Every retry is the step with some settings changed, whatever was tried before it.
+    /// Probabilities within it sum to one.
     pub retry: &'a (dyn Fn(usize, usize, Option<usize>) -> Vec<Tried<'a>> + 'a),
 }
 
@@ -116,111 +164,162 @@ impl Handled {
     }
 }
 
-/// A way that is being followed.
-struct Way<'w, 'a> {
-    /// The first attempt, as it came out.
+/// Ways that are being followed together: alike in all that their future depends on.
+#[derive(Clone)]
+struct Way<'w> {
+    /// The first attempt, as it came out, and its phrasing.
     first: &'w Branching,
-    now: &'w Tried<'a>,
+    words: Option<usize>,
     p: f64,
     /// By guard: retries used up.
     used: Vec<usize>,
     alarms: Vec<Alarm>,
+    /// By guard.
+    counts: Vec<Counts>,
+    /// The attempt that is being made; `None`: the first.
     attempt: Option<(usize, usize)>,
 }
 
 impl<'a> Guarding<'a> {
     /// Follows every way in which the first attempt comes out; probabilities are kept.
     pub fn handle(&self, first: &[Tried<'a>]) -> Vec<Handled> {
-        let mut out = Vec::new();
+        let (mut out, mut waiting) = (Vec::new(), VecDeque::new());
         for tried in first {
             let way = Way {
                 first: &tried.branching,
-                now: tried,
+                words: tried.phrasing,
                 p: tried.branching.p,
                 used: vec![0; self.guards.len()],
                 alarms: Vec::new(),
+                counts: vec![Counts::default(); self.guards.len()],
                 attempt: None,
             };
-            self.follow(way, &mut out);
+            self.look(way, tried, &mut waiting, &mut out);
         }
-        out
+        // Attempt by attempt: ways that are alike by then go on as one, or they would multiply.
+        let mut known: BTreeMap<_, Vec<Tried<'a>>> = BTreeMap::new();
+        while let Some(way) = waiting.pop_front() {
+            let Some((guard, turn)) = way.attempt else {
+                continue;
+            };
+            let key = (guard, turn, way.words);
+            let tries = known.entry(key).or_insert_with(|| (self.retry)(guard, turn, way.words));
+            debug_assert!((tries.iter().map(|t| t.branching.p).sum::<f64>() - 1.0).abs() < 1e-9);
+            for tried in tries.iter() {
+                let next = Way { p: way.p * tried.branching.p, ..way.clone() };
+                self.look(next, tried, &mut waiting, &mut out);
+            }
+        }
+        merge(out)
     }
 
-    fn follow(&self, way: Way<'_, 'a>, out: &mut Vec<Handled>) {
-        let mut left = way.p;
-        let Some(output) = way.now.branching.output.clone() else {
-            out.push(self.end(&way, left, way.now.branching.output.clone(), End::Passed));
+    /// All guards look at what an attempt came to: each part of the way ends, or waits for another attempt.
+    fn look<'w>(
+        &self,
+        way: Way<'w>,
+        now: &Tried<'a>,
+        waiting: &mut VecDeque<Way<'w>>,
+        out: &mut Vec<Handled>,
+    ) {
+        let output = now.branching.output.clone();
+        let Some(output) = output else {
+            out.push(self.end(&way, now, way.p, None, End::Passed));
             return;
         };
+        let mut left = way.p;
+        // What those that have looked so far did, had they let it pass.
+        let mut passed = way.counts.clone();
+        let right = self.well(&now.branching);
         for (place, guard) in self.guards.iter().enumerate() {
-            let alarmed = left * self.alarm(place, &way.now.look, &output);
+            if !self.looks(place, &now.look, &output) {
+                continue;
+            }
+            let alarmed = left * self.alarm(place, &now.look, &output);
+            let mut next = Way { p: alarmed, counts: passed.clone(), ..way.clone() };
+            passed[place].looks += 1.0;
+            passed[place].missed += if right { 0.0 } else { 1.0 };
             if alarmed <= 0.0 {
                 continue;
             }
             left = (left - alarmed).max(0.0);
-            let right = (self.state)(&output) == State::Correct;
-            let mut alarms = way.alarms.clone();
-            alarms.push(Alarm { guard: place, held: output.clone(), right });
-            let now = way.now;
+            next.alarms.push(Alarm { guard: place, held: output.clone(), right });
+            let of = &mut next.counts[place];
+            of.looks += 1.0;
+            *(if right { &mut of.false_alarms } else { &mut of.caught }) += 1.0;
             let turn = way.used[place];
             if turn < guard.retries.len() {
-                let mut used = way.used.clone();
-                used[place] += 1;
-                for tried in (self.retry)(place, turn, now.phrasing) {
-                    let next = Way {
-                        first: way.first,
-                        now: &tried,
-                        p: alarmed * tried.branching.p,
-                        used: used.clone(),
-                        alarms: alarms.clone(),
-                        attempt: Some((place, turn)),
-                    };
-                    self.follow(next, out);
+                of.retries += 1.0;
+                next.used[place] += 1;
+                next.attempt = Some((place, turn));
+                match waiting.iter_mut().find(|other| self.alike(other, &next)) {
+                    Some(other) => {
+                        mean(&mut other.counts, other.p, &next.counts, next.p);
+                        other.p += next.p;
+                    }
+                    None => waiting.push_back(next),
                 }
-                continue;
-            }
-            let way = Way {
-                first: way.first,
-                now,
-                p: alarmed,
-                used: Vec::new(),
-                alarms,
-                attempt: way.attempt,
-            };
-            match (&guard.escalate, self.right) {
-                (Some(person), Some(right)) => {
-                    let accuracy = accuracy(person).value;
-                    // What is right already cannot be set right.
-                    let settled =
-                        if way.alarms.last().is_some_and(|a| a.right) { 1.0 } else { accuracy };
-                    out.push(self.end(&way, alarmed * settled, Some(right.clone()), End::Settled));
-                    out.push(self.end(
-                        &way,
-                        alarmed * (1.0 - settled),
-                        Some(output.clone()),
-                        End::Settled,
-                    ));
+            } else if let Some(person) = &guard.escalate {
+                of.escalations += 1.0;
+                let mut end = |p: f64, output: Option<Output>| {
+                    out.push(self.end(&next, now, p, output, End::Settled));
+                };
+                if right {
+                    // There is nothing to set right.
+                    end(alarmed, Some(output.clone()));
+                } else {
+                    let settled = alarmed * accuracy(person).value;
+                    // Where the oracle has stopped, so does the person.
+                    end(settled, self.right.cloned());
+                    end(alarmed - settled, Some(output.clone()));
                 }
-                _ => out.push(self.end(&way, alarmed, None, End::Stopped)),
+            } else {
+                out.push(self.end(&next, now, alarmed, None, End::Stopped));
             }
         }
         if left > 0.0 {
-            out.push(self.end(&way, left, Some(output), End::Passed));
+            let way = Way { counts: passed, ..way };
+            out.push(self.end(&way, now, left, Some(output), End::Passed));
         }
     }
 
-    /// P(alarm) of the guard at `place`.
-    fn alarm(&self, place: usize, look: &Look, output: &Output) -> f64 {
-        let setting = self.settings.get(place).copied().unwrap_or_default();
-        if setting == Setting::Off {
-            return 0.0;
-        }
+    /// Whether two ways that wait for an attempt have the same future, and the same root.
+    fn alike(&self, a: &Way, b: &Way) -> bool {
+        let first = |way: &Way| (way.first.event, way.first.fault, self.well(way.first), way.words);
+        (a.attempt, &a.used) == (b.attempt, &b.used) && first(a) == first(b)
+    }
+
+    /// Right, and no error in it.
+    fn well(&self, branching: &Branching) -> bool {
+        let right = branching.output.as_ref().is_some_and(|o| (self.state)(o) == State::Correct);
+        right && branching.fault == Fault::None
+    }
+
+    /// Whether the guard at `place` looks at such an output at all.
+    fn looks(&self, place: usize, look: &Look, output: &Output) -> bool {
         let check = &self.guards[place].check;
-        if matches!(output, Output::Skipped)
-            || (*output == Output::Missing && !matches!(check, Check::Present))
-        {
-            return 0.0;
-        }
+        let there = match output {
+            Output::Skipped => false,
+            Output::Missing => matches!(check, Check::Present),
+            _ => true,
+        };
+        // An embedder that is not listed is not guarded.
+        let listed = match check {
+            Check::Score(floors) | Check::Margin(floors) => {
+                look.embedder.is_some_and(|embedder| floors.contains_key(&embedder))
+            }
+            _ => true,
+        };
+        there && listed && self.setting(place) != Setting::Off
+    }
+
+    fn setting(&self, place: usize) -> Setting {
+        self.settings.get(place).copied().unwrap_or_default()
+    }
+
+    /// P(alarm) of the guard at `place`, which looks at the output.
+    fn alarm(&self, place: usize, look: &Look, output: &Output) -> f64 {
+        let setting = self.setting(place);
+        let check = &self.guards[place].check;
         let below = |score: Option<f64>, least: f64| score.is_none_or(|score| score < least);
         let floor = |floors: &BTreeMap<usize, f64>| match (setting, look.embedder?) {
             (Setting::At { embedder, least }, searched) if embedder == searched => Some(least),
@@ -279,39 +378,40 @@ impl<'a> Guarding<'a> {
 
     /// The branch at the end of a way. It is named after its first attempt, which is the root of what
     /// followed; where that was right, the alarm is.
-    fn end(&self, way: &Way, p: f64, output: Option<Output>, end: End) -> Handled {
-        let last = &way.now.branching;
+    fn end(&self, way: &Way, now: &Tried, p: f64, output: Option<Output>, end: End) -> Handled {
+        let last = &now.branching;
+        let mut trail = Trail {
+            alarms: way.alarms.clone(),
+            counts: way.counts.clone(),
+            end,
+            attempt: way.attempt,
+            phrasing: now.phrasing,
+        };
         if way.alarms.is_empty() {
-            let trail = Trail { alarms: Vec::new(), end, attempt: None, phrasing: None };
+            trail.phrasing = None; // phrasings that find the same are one branch
             return Handled { branching: Branching { p, ..last.clone() }, trail: Some(trail) };
         }
-        let well = |branching: &Branching| {
-            let right =
-                branching.output.as_ref().is_some_and(|o| (self.state)(o) == State::Correct);
-            right && branching.fault == Fault::None
-        };
         let ends_well = match end {
             End::Stopped => false,
-            End::Passed => well(last),
-            End::Settled => output.as_ref().is_some_and(|o| (self.state)(o) == State::Correct),
+            End::Passed => self.well(last),
+            End::Settled => match &output {
+                None => self.right.is_none(),
+                // A partial hit that a person lets pass is still one.
+                Some(_) if output == last.output => self.well(last),
+                Some(settled) => (self.state)(settled) == State::Correct,
+            },
         };
-        let stopped = end == End::Stopped;
-        let (event, fault, guarded) = match (well(way.first), ends_well) {
+        let (event, fault, guarded) = match (self.well(way.first), ends_well) {
             (true, true) => (way.first.event, Fault::None, Guarded::No),
             (true, false) => (Event::FalseAlarm, Fault::Own, Guarded::No),
             (false, true) => (way.first.event, way.first.fault, Guarded::Recovered),
             (false, false) => {
-                let guarded = if stopped { Guarded::Caught } else { Guarded::No };
+                let caught = end == End::Stopped;
+                let guarded = if caught { Guarded::Caught } else { Guarded::No };
                 (way.first.event, way.first.fault, guarded)
             }
         };
         let source = last.source.filter(|_| end == End::Passed);
-        let trail = Trail {
-            alarms: way.alarms.clone(),
-            end,
-            attempt: way.attempt,
-            phrasing: way.now.phrasing,
-        };
         Handled {
             branching: Branching { output, event, fault, guarded, source, p },
             trail: Some(trail),
@@ -319,29 +419,28 @@ impl<'a> Guarding<'a> {
     }
 }
 
-/// Ways that end alike, as one: in output, event and what guards did. Of what was held back, the first way's
-/// speaks for all.
-pub fn merge(handled: Vec<Handled>) -> Vec<Handled> {
+/// Ways that end alike, as one: in output and event, and in the attempt that brought it. Of what was held back, the
+/// first way's speaks for all; what guards did is the mean.
+fn merge(handled: Vec<Handled>) -> Vec<Handled> {
     fn alike(a: &Handled, b: &Handled) -> bool {
         let (x, y) = (&a.branching, &b.branching);
         let same =
             (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-        fn alarms(trail: &Trail) -> impl Iterator<Item = (usize, bool)> {
-            trail.alarms.iter().map(|alarm| (alarm.guard, alarm.right))
-        }
-        same && match (&a.trail, &b.trail) {
-            (None, None) => true,
-            (Some(a), Some(b)) => {
-                (a.end, a.attempt, a.phrasing) == (b.end, b.attempt, b.phrasing)
-                    && alarms(a).eq(alarms(b))
-            }
-            _ => false,
-        }
+        let told = |handled: &Handled| {
+            let trail = handled.trail.as_ref();
+            trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
+        };
+        same && told(a) == told(b)
     }
     let mut merged: Vec<Handled> = Vec::new();
     for one in handled.into_iter().filter(|h| h.branching.p > 0.0) {
         match merged.iter_mut().find(|m| alike(m, &one)) {
-            Some(same) => same.branching.p += one.branching.p,
+            Some(same) => {
+                if let (Some(trail), Some(other)) = (&mut same.trail, &one.trail) {
+                    mean(&mut trail.counts, same.branching.p, &other.counts, one.branching.p);
+                }
+                same.branching.p += one.branching.p;
+            }
             None => merged.push(one),
         }
     }
