@@ -2,8 +2,8 @@
 //!
 //! One file a model fingerprint, `<fingerprint>.vectors`: a header, then records of equal size, each
 //! a key (blake3 of fingerprint, role and text), the vector, and a checksum over both. Records are only
-//! ever appended, in chunks of finished texts and under a file lock, so any number of processes may
-//! share a file and an interruption costs the chunk in hand. A record whose checksum is wrong does
+//! ever appended, in parts of finished texts and under a file lock, so any number of processes may
+//! share a file and an interruption costs the part in hand. A record whose checksum is wrong does
 //! not exist: its text is embedded again. A torn last record is cut off by the next append.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use super::{Embedder, Role, Vectors};
 
@@ -24,8 +24,6 @@ const KEY: usize = 32;
 const CHECKSUM: usize = 8;
 /// Magic, dimension as u64.
 const HEADER: u64 = 16;
-/// Texts embedded between two appends.
-const CHUNK: usize = 1024;
 /// Bytes read at once while the keys are collected.
 const READ: usize = 4 << 20;
 
@@ -205,24 +203,17 @@ impl Embedder for CachedEmbedder {
                 }
             }
         }
-        for chunk in fresh.chunks(CHUNK) {
-            let chunk_texts: Vec<&str> = chunk.iter().map(|&i| texts[i]).collect();
-            let vectors = self.inner.embed(role, &chunk_texts, done)?;
-            ensure!(
-                vectors.dim == dim && vectors.len() == chunk.len(),
-                "the embedder returned {} vectors of {} numbers for {} texts of {dim}",
-                vectors.len(),
-                vectors.dim,
-                chunk.len()
-            );
-            for (row, &i) in chunk.iter().enumerate() {
+        let fresh_texts: Vec<&str> = fresh.iter().map(|&i| texts[i]).collect();
+        self.inner.embed_in_parts(role, &fresh_texts, done, &mut |start, vectors| {
+            let part = &fresh[start..start + vectors.len()];
+            for (row, &i) in part.iter().enumerate() {
                 data[i * dim..(i + 1) * dim].copy_from_slice(vectors.row(row));
             }
-            let chunk_keys: Vec<Key> = chunk.iter().map(|&i| keys[i]).collect();
-            self.append(&chunk_keys, &vectors).with_context(|| {
+            let part_keys: Vec<Key> = part.iter().map(|&i| keys[i]).collect();
+            self.append(&part_keys, vectors).with_context(|| {
                 format!("cannot write to the vector cache {}", self.path.display())
-            })?;
-        }
+            })
+        })?;
         for &(i, original) in &repeats {
             data.copy_within(original * dim..(original + 1) * dim, i * dim);
         }

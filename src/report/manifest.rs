@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::csv::method;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
-use crate::embed::{ModelKind, Precision};
+use crate::embed::Precision;
 use crate::retrieve::Bm25Params;
 use crate::run::Record;
 use crate::scenario::{EmbedderKind, Method, Scenario};
@@ -37,9 +37,19 @@ pub fn manifest(
         }
         EmbedderKind::Model(model) => json!({
             "name": e.name,
-            "kind": match model.kind { ModelKind::Static => "static", ModelKind::Bert => "bert" },
+            "kind": model.kind.name(),
             "model": model.model,
             "precision": match model.precision { Precision::Int8 => "int8", Precision::F32 => "f32" },
+            "dim": model.dim,
+            "adapter": model.adapter,
+            "fingerprint": fingerprint,
+        }),
+        EmbedderKind::Http(http) => json!({
+            "name": e.name,
+            "kind": "http",
+            "url": http.url.split('?').next(),
+            "model": http.model,
+            "dim": http.dim,
             "fingerprint": fingerprint,
         }),
     });

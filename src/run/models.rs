@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::Watch;
-use crate::embed::{self, CachedEmbedder, Embedder, Role};
+use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Role};
 use crate::retrieve::{Bm25Retriever, DenseRetriever, Retriever};
 use crate::scenario::{EmbedderKind, Scenario};
 
@@ -38,20 +38,17 @@ impl<'a> Models<'a> {
         let corpus = &self.scenario.corpora[corpus];
         let texts: Vec<&str> = corpus.passages.iter().map(|p| p.text.as_str()).collect();
         let declared = &self.scenario.embedders[embedder];
-        let settings = match &declared.kind {
-            EmbedderKind::Bm25(params) => {
-                return Ok(Box::new(Bm25Retriever::new(&texts, *params)?));
-            }
-            EmbedderKind::Model(settings) => settings,
-        };
+        if let EmbedderKind::Bm25(params) = &declared.kind {
+            return Ok(Box::new(Bm25Retriever::new(&texts, *params)?));
+        }
         let slot = self.loaded.borrow()[embedder].clone();
         let model = match slot {
             Some(model) => model,
             None => {
-                let model: Arc<dyn Embedder> = embed::open(settings)
-                    .and_then(|model| CachedEmbedder::new(model, self.cache))
-                    .map(Arc::new)
-                    .with_context(|| format!("embedder '{}'", declared.name))?;
+                let model: Arc<dyn Embedder> = self
+                    .load(&declared.kind)
+                    .with_context(|| format!("embedder '{}'", declared.name))?
+                    .into();
                 self.loaded.borrow_mut()[embedder] = Some(model.clone());
                 model
             }
@@ -61,6 +58,17 @@ impl<'a> Models<'a> {
         let passages = model.embed(Role::Passage, &texts, &*done)?;
         drop(done);
         Ok(Box::new(DenseRetriever::new(model, passages)?))
+    }
+
+    fn load(&self, kind: &EmbedderKind) -> anyhow::Result<Box<dyn Embedder>> {
+        match kind {
+            EmbedderKind::Bm25(_) => bail!("bm25 has no vectors"),
+            EmbedderKind::Model(settings) => embed::open_cached(settings, self.cache),
+            EmbedderKind::Http(settings) => {
+                let remote = Box::new(HttpEmbedder::new(settings.clone())?);
+                Ok(Box::new(CachedEmbedder::new(remote, self.cache)?))
+            }
+        }
     }
 
     /// By embedder: the fingerprint of a model that was loaded.

@@ -1,6 +1,7 @@
 //! Embedders, reader settings and arms.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
@@ -8,7 +9,7 @@ use super::resolve::{Resolver, World};
 use super::steps::Draft;
 use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
 use super::{Arm, EmbedderDecl, EmbedderKind, ReaderSettings, Retrieval};
-use crate::embed::{ModelKind, ModelSpec, Pooling, Precision, registry};
+use crate::embed::{self, HttpSpec, ModelKind, ModelSpec, Pooling, Precision, registry};
 use crate::expr::suggest;
 use crate::retrieve::Bm25Params;
 
@@ -34,20 +35,33 @@ impl Resolver<'_> {
         let kind = match entry.kind {
             Kind::Bm25 => "bm25",
             Kind::Static => "static",
+            Kind::Transformer => "transformer",
             Kind::Bert => "bert",
+            Kind::Http => "http",
         };
-        let model = entry.kind != Kind::Bm25;
-        let bert = entry.kind == Kind::Bert;
+        let bm25 = entry.kind == Kind::Bm25;
+        let http = entry.kind == Kind::Http;
+        let transformer = matches!(entry.kind, Kind::Transformer | Kind::Bert);
+        let local = transformer || entry.kind == Kind::Static;
         // A setting, where it stands, and whether this kind has it.
         let settings = [
-            ("model", entry.model.as_ref().map(|at| &at.span), model),
-            ("precision", entry.precision.as_ref().map(|at| &at.span), model),
-            ("pooling", entry.pooling.as_ref().map(|at| &at.span), bert),
-            ("query_prefix", entry.query_prefix.as_ref().map(|at| &at.span), model),
-            ("passage_prefix", entry.passage_prefix.as_ref().map(|at| &at.span), model),
-            ("max_tokens", entry.max_tokens.as_ref().map(|at| &at.span), model),
-            ("k1", entry.k1.as_ref().map(|at| &at.span), !model),
-            ("b", entry.b.as_ref().map(|at| &at.span), !model),
+            ("model", entry.model.as_ref().map(|at| &at.span), !bm25),
+            ("precision", entry.precision.as_ref().map(|at| &at.span), local),
+            ("pooling", entry.pooling.as_ref().map(|at| &at.span), transformer),
+            ("adapter", entry.adapter.as_ref().map(|at| &at.span), transformer),
+            ("dim", entry.dim.as_ref().map(|at| &at.span), !bm25),
+            ("query_prefix", entry.query_prefix.as_ref().map(|at| &at.span), !bm25),
+            ("passage_prefix", entry.passage_prefix.as_ref().map(|at| &at.span), !bm25),
+            ("max_tokens", entry.max_tokens.as_ref().map(|at| &at.span), local),
+            ("url", entry.url.as_ref().map(|at| &at.span), http),
+            ("api_key_env", entry.api_key_env.as_ref().map(|at| &at.span), http),
+            ("send_dim", entry.send_dim.as_ref().map(|at| &at.span), http),
+            ("batch_size", entry.batch_size.as_ref().map(|at| &at.span), http),
+            ("concurrency", entry.concurrency.as_ref().map(|at| &at.span), http),
+            ("timeout", entry.timeout.as_ref().map(|at| &at.span), http),
+            ("retries", entry.retries.as_ref().map(|at| &at.span), http),
+            ("k1", entry.k1.as_ref().map(|at| &at.span), bm25),
+            ("b", entry.b.as_ref().map(|at| &at.span), bm25),
         ];
         for (setting, span, has) in settings {
             if let (Some(span), false) = (span, has) {
@@ -69,16 +83,27 @@ impl Resolver<'_> {
         if let Some(b) = &entry.b {
             self.within("b", b, 0.0, 1.0);
         }
-        if let Some(max_tokens) = &entry.max_tokens {
-            self.at_least_one("max_tokens", max_tokens);
+        let counts = [
+            ("max_tokens", &entry.max_tokens),
+            ("dim", &entry.dim),
+            ("batch_size", &entry.batch_size),
+            ("concurrency", &entry.concurrency),
+        ];
+        for (setting, at) in counts {
+            if let Some(at) = at {
+                self.at_least_one(setting, at);
+            }
         }
-        if !model {
+        if bm25 {
             let number = |at: &Option<At<f64>>, default| at.as_ref().map_or(default, |at| at.value);
             let default = Bm25Params::default();
             return Some(EmbedderKind::Bm25(Bm25Params {
                 k1: number(&entry.k1, default.k1),
                 b: number(&entry.b, default.b),
             }));
+        }
+        if http {
+            return self.http(name, entry).map(EmbedderKind::Http);
         }
         let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
             let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
@@ -103,9 +128,19 @@ impl Resolver<'_> {
                 .help(suggest(name, known)),
             );
         }
+        if let Some(adapter) = &entry.adapter
+            && !embed::is_adapter(std::path::Path::new(&adapter.value))
+        {
+            let message = format!("`{}` is no adapter", adapter.value);
+            self.found.push(
+                Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
+                    "allowed: a directory with adapter_config.json and adapter_model.safetensors",
+                ),
+            );
+        }
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         Some(EmbedderKind::Model(ModelSpec {
-            kind: if bert { ModelKind::Bert } else { ModelKind::Static },
+            kind: if transformer { ModelKind::Transformer } else { ModelKind::Static },
             model: model.value.clone(),
             precision: match entry.precision.as_ref().map(|at| at.value) {
                 None | Some(written::Precision::Int8) => Precision::Int8,
@@ -114,11 +149,54 @@ impl Resolver<'_> {
             pooling: entry.pooling.as_ref().map(|at| match at.value {
                 written::Pooling::Mean => Pooling::Mean,
                 written::Pooling::Cls => Pooling::Cls,
+                written::Pooling::Max => Pooling::Max,
+                written::Pooling::Last => Pooling::Last,
             }),
             query_prefix: text(&entry.query_prefix),
             passage_prefix: text(&entry.passage_prefix),
             max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
+            adapter: text(&entry.adapter),
+            dim: entry.dim.as_ref().map(|at| at.value as usize),
         }))
+    }
+
+    fn http(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<HttpSpec> {
+        let needed = [
+            ("url", entry.url.as_ref().map(|at| &at.span), "the endpoint's address"),
+            ("model", entry.model.as_ref().map(|at| &at.span), "as the endpoint calls it"),
+            ("dim", entry.dim.as_ref().map(|at| &at.span), "how many numbers its vectors hold"),
+        ];
+        for (setting, _, what) in needed.into_iter().filter(|(_, span, _)| span.is_none()) {
+            let message = format!("the embedder `{}` has no `{setting}`", name.value);
+            let label = format!("kind http needs `{setting}`: {what}");
+            self.found
+                .push(Diagnostic::new("missing-key", name.span.clone(), message).label(label));
+        }
+        let url = entry.url.as_ref()?;
+        if let Err(error) = embed::http::endpoint(&url.value) {
+            let mistake = Diagnostic::new("bad-url", url.span.clone(), format!("{error:#}"));
+            self.found.push(mistake.label("such as https://api.openai.com/v1"));
+        }
+        if let Some(timeout) = &entry.timeout {
+            self.within("timeout", timeout, 0.1, 86_400.0);
+        }
+        let (model, dim) = (entry.model.as_ref()?, entry.dim.as_ref()?);
+        let mut spec = HttpSpec::new(&url.value, &model.value, dim.value as usize);
+        let count =
+            |at: &Option<At<u32>>, default| at.as_ref().map_or(default, |at| at.value as usize);
+        let text =
+            |at: &Option<At<String>>| at.as_ref().map_or(String::new(), |at| at.value.clone());
+        spec.batch_size = count(&entry.batch_size, spec.batch_size);
+        spec.concurrency = count(&entry.concurrency, spec.concurrency);
+        spec.retries = entry.retries.as_ref().map_or(spec.retries, |at| at.value);
+        if let Some(at) = &entry.timeout {
+            spec.timeout = Duration::try_from_secs_f64(at.value).ok()?;
+        }
+        spec.api_key_env = entry.api_key_env.as_ref().map(|at| at.value.clone());
+        spec.send_dim = entry.send_dim.as_ref().is_some_and(|at| at.value);
+        spec.query_prefix = text(&entry.query_prefix);
+        spec.passage_prefix = text(&entry.passage_prefix);
+        Some(spec)
     }
 
     /// What `entry` makes of `base`. A preset replaces it whole, parameters alone only themselves.

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::embed::ModelSpec;
+use crate::embed::{HttpSpec, ModelSpec};
 use crate::expr::{Expr, GoldRule, Template};
 use crate::retrieve::Bm25Params;
 use crate::value::Type;
@@ -77,6 +77,7 @@ pub struct EmbedderDecl {
 pub enum EmbedderKind {
     Bm25(Bm25Params),
     Model(ModelSpec),
+    Http(HttpSpec),
 }
 
 /// A node of the DAG.

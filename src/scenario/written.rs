@@ -87,20 +87,40 @@ pub(super) struct TableEntry {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbedderEntry {
-    /// `bm25` counts words; `static` adds up word vectors; `bert` runs a transformer.
+    /// `bm25` counts words; `static` adds up word vectors; `transformer` runs one (BERT and its family, MPNet,
+    /// ModernBERT; `bert` means the same); `http` asks an endpoint that speaks OpenAI's embeddings API.
     pub kind: Kind,
-    /// For static and bert: a name in models/, or a directory.
+    /// For static and transformer: a name in models/, or a directory. For http: as the endpoint calls it.
     pub model: Option<At<String>>,
-    /// For static and bert. Default: int8.
+    /// For static and transformer. Default: int8.
     pub precision: Option<At<Precision>>,
-    /// For bert. Default: as the model's own configuration says.
+    /// For transformer. Default: as the model's own configuration says.
     pub pooling: Option<At<Pooling>>,
-    /// Put before each query. Default: as the model's own configuration says.
+    /// For transformer: the directory of a LoRA adapter in PEFT's layout.
+    pub adapter: Option<At<String>>,
+    /// Numbers in a vector. For static and transformer: cut to so many, at length one again (Matryoshka);
+    /// default: all. For http: what the endpoint sends, and needed.
+    pub dim: Option<At<u32>>,
+    /// Put before each query. Default: as the model's own configuration says; for http none.
     pub query_prefix: Option<At<String>>,
-    /// Put before each passage. Default: as the model's own configuration says.
+    /// Put before each passage. Default: as the model's own configuration says; for http none.
     pub passage_prefix: Option<At<String>>,
-    /// Longer texts are cut. Default: as the model's own configuration says.
+    /// For static and transformer: longer texts are cut. Default: as the model's own configuration says.
     pub max_tokens: Option<At<u32>>,
+    /// For http: the address; `/embeddings` is added where it does not end so.
+    pub url: Option<At<String>>,
+    /// For http: the environment variable that holds the key. Default: no key is sent.
+    pub api_key_env: Option<At<String>>,
+    /// For http: ask for vectors of `dim` numbers (`dimensions`), which not every endpoint knows. Default: false.
+    pub send_dim: Option<At<bool>>,
+    /// For http: texts in a request. Default: 64.
+    pub batch_size: Option<At<u32>>,
+    /// For http: requests at a time. Default: 4.
+    pub concurrency: Option<At<u32>>,
+    /// For http: seconds that one request may take. Default: 60.
+    pub timeout: Option<At<f64>>,
+    /// For http: further tries of a request that failed for now. Default: 5.
+    pub retries: Option<At<u32>>,
     /// For bm25: how slowly repeats of a word stop counting. Default: 0.9.
     pub k1: Option<At<f64>>,
     /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
@@ -114,7 +134,9 @@ pub(super) struct EmbedderEntry {
 pub(super) enum Kind {
     Bm25,
     Static,
+    Transformer,
     Bert,
+    Http,
 }
 
 /// The precision of a model's weights.
@@ -133,6 +155,8 @@ pub(super) enum Precision {
 pub(super) enum Pooling {
     Mean,
     Cls,
+    Max,
+    Last,
 }
 
 /// A preset, with parameters that replace the preset's.
