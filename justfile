@@ -23,6 +23,8 @@ bench name="kernel":
 
 # Renew what is generated and committed
 generate:
+    cargo run --release -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk
+    cargo run --release -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger
     cargo run --release -- schema > scenarios/scenario.schema.json
     cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
 

@@ -25,7 +25,7 @@ fn six_steps() -> Model {
                 outcome: if step == 5 && token > 0 { token as u8 } else { 0 },
                 event: token as u8,
                 fault: if token > 0 { Fault::Own } else { Fault::None },
-                caught: false,
+                guarded: Default::default(),
                 p: 1.0 / f64::from(1 + (token + skew) % 5),
             };
             kernel.push(&inputs, (0..5).map(branch));

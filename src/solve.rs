@@ -8,25 +8,17 @@ use crate::compile::search::Searches;
 use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
-use crate::scenario::{Arm, Method, Scenario};
+use crate::scenario::{Arm, Method, Scenario, Step};
+pub use crate::watch::Quiet;
 
 /// Told how a run goes on; every call may come before a long wait.
-pub trait Watch: crate::compile::search::Watch {
-    /// An arm begins; `steps` are compiled for it.
+pub trait Watch: crate::watch::Watch {
+    /// An arm begins; `steps` are compiled for it, those of all tasks together.
     fn arm(&self, id: &str, steps: usize);
     fn step_compiled(&self);
     /// An arm's tasks are being solved.
     fn solving(&self, tasks: usize);
     fn task_solved(&self);
-}
-
-/// Says nothing.
-pub struct Quiet;
-
-impl crate::compile::search::Watch for Quiet {
-    fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
-        Box::new(|_| {})
-    }
 }
 
 impl Watch for Quiet {
@@ -61,10 +53,12 @@ pub const QUALITY_DEPTH: usize = 10;
 /// rank next take their place.
 const ROOM: usize = 40;
 
-/// How many passages each search has to bring for these arms.
-pub fn depth(arms: &[Arm]) -> usize {
-    let deepest = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k).max();
-    deepest.unwrap_or(0) + ROOM
+/// How many passages each search has to bring for these arms, further attempts included.
+pub fn depth(steps: &[Step], arms: &[Arm]) -> usize {
+    let own = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
+    let guards = steps.iter().flat_map(|step| &step.guards);
+    let again = guards.flat_map(|guard| &guard.retries).filter_map(|retry| retry.top_k);
+    own.chain(again).max().unwrap_or(0) + ROOM
 }
 
 /// Compiles and solves every task under one arm.
@@ -78,7 +72,7 @@ pub fn solve(
 ) -> anyhow::Result<Vec<Solved>> {
     let tasks = &scenario.tasks.tasks;
     let arm = &scenario.arms[arm];
-    watch.arm(&arm.id, scenario.steps.len());
+    watch.arm(&arm.id, scenario.steps.len() * tasks.len());
     let compiled = compile(scenario, arm, indices, searches, question, &|| watch.step_compiled())?;
     watch.solving(tasks.len());
     let simulation = &scenario.simulation;
@@ -90,9 +84,7 @@ pub fn solve(
         let (masses, ran) = match (exactly, compiled.states) {
             (Some(masses), Some(states)) => (masses, Ran::Exact { states }),
             (_, states) => {
-                let key = |step: &crate::scenario::Step| {
-                    rng::key(simulation.seed, &tasks[task].id, &step.id)
-                };
+                let key = |step: &Step| rng::key(simulation.seed, &tasks[task].id, &step.id);
                 let keys: Vec<u64> = scenario.steps.iter().map(key).collect();
                 let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);
                 (masses, if states.is_some() { Ran::Sampled } else { Ran::SampledPastCap })

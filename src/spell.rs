@@ -1,4 +1,4 @@
-//! Whole numbers in words.
+//! Numbers in words, written and read.
 
 const ONES: [&str; 20] = [
     "zero",
@@ -35,5 +35,143 @@ pub fn words(n: u32) -> String {
         100..1000 if n.is_multiple_of(100) => format!("{} hundred", ONES[small / 100]),
         100..1000 => format!("{} hundred {}", ONES[small / 100], words(n % 100)),
         _ => n.to_string(),
+    }
+}
+
+const SCALES: [(&str, u64); 4] = [
+    ("thousand", 1_000),
+    ("million", 1_000_000),
+    ("billion", 1_000_000_000),
+    ("trillion", 1_000_000_000_000),
+];
+
+const ORDINALS: [&str; 20] = [
+    "zeroth",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+];
+
+/// The factor that a word such as `million` stands for; lower case.
+pub fn scale(word: &str) -> Option<u64> {
+    SCALES.iter().find(|(name, _)| *name == word).map(|(_, scale)| *scale)
+}
+
+/// Whether a word, in lower case, is part of a number.
+pub fn is_number_word(word: &str) -> bool {
+    small(word).is_some() || word == "hundred" || scale(word).is_some()
+}
+
+/// What one word says below 100.
+fn small(word: &str) -> Option<u64> {
+    let place = |list: &[&str]| list.iter().position(|w| *w == word).map(|at| at as u64);
+    place(&ONES).or_else(|| place(&TENS[2..]).map(|tens| (tens + 2) * 10))
+}
+
+/// The number that `words` say, all of them: lower case, parted at hyphens. The reverse of [`words`],
+/// and beyond it: `two million five hundred thousand`, `one hundred and twenty`.
+pub fn number(words: &[&str]) -> Option<u64> {
+    let (mut total, mut group, mut below) = (0u64, None::<u64>, u64::MAX);
+    let mut words = words.iter().peekable();
+    while let Some(&word) = words.next() {
+        if let Some(n) = small(word) {
+            group = Some(match group {
+                None => n,
+                Some(g) if g % 100 == 0 && g > 0 && n > 0 => g + n,
+                Some(g) if g % 100 >= 20 && g % 10 == 0 && (1..10).contains(&n) => g + n,
+                Some(_) => return None,
+            });
+        } else if word == "hundred" {
+            group = Some(group.filter(|g| (1..100).contains(g))? * 100);
+        } else if let Some(scale) = scale(word) {
+            let group = group.take().filter(|&g| g > 0 && scale < below)?;
+            total = total.checked_add(group.checked_mul(scale)?)?;
+            below = scale;
+        } else {
+            // Between the hundreds and what is below them, or behind a thousand.
+            let joins = word == "and"
+                && group.map_or(total > 0, |g| g % 100 == 0 && g > 0)
+                && words.peek().is_some_and(|next| small(next).is_some_and(|n| n > 0));
+            joins.then_some(())?;
+        }
+    }
+    match group {
+        None if total == 0 => None,
+        group => total.checked_add(group.unwrap_or(0)),
+    }
+}
+
+/// The number below 100 that an ordinal says: `third`, `twenty-first`; lower case.
+pub fn ordinal(text: &str) -> Option<u32> {
+    let place = |word: &str| ORDINALS.iter().position(|w| *w == word).map(|at| at as u32);
+    let tens =
+        |word: &str| TENS.iter().position(|w| !w.is_empty() && *w == word).map(|at| at as u32);
+    match text.split_once(['-', ' ']) {
+        Some((ten, one)) => {
+            place(one).filter(|n| (1..10).contains(n)).and_then(|n| Some(tens(ten)? * 10 + n))
+        }
+        None => place(text).or_else(|| {
+            let stem = text.strip_suffix("ieth")?;
+            tens(&format!("{stem}y")).map(|n| n * 10)
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_spelled_is_read_again() {
+        for n in 0..1000 {
+            let text = words(n);
+            let parts: Vec<&str> = text.split([' ', '-']).collect();
+            assert_eq!(number(&parts), Some(u64::from(n)), "{text}");
+        }
+    }
+
+    #[test]
+    fn longer_numbers_and_what_is_none() {
+        let of = |text: &str| number(&text.split(' ').collect::<Vec<_>>());
+        assert_eq!(of("one hundred and twenty"), Some(120));
+        assert_eq!(of("two million five hundred thousand"), Some(2_500_000));
+        assert_eq!(of("two thousand and nineteen"), Some(2019));
+        assert_eq!(of("twelve hundred"), Some(1200));
+        for text in [
+            "",
+            "and",
+            "hundred",
+            "million",
+            "ten and five",
+            "twenty twelve",
+            "one two",
+            "five and",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ordinals() {
+        assert_eq!(ordinal("third"), Some(3));
+        assert_eq!(ordinal("twenty-first"), Some(21));
+        assert_eq!(ordinal("thirtieth"), Some(30));
+        assert_eq!(ordinal("twenty"), None);
     }
 }

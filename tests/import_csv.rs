@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use knockon::extract::date::DayOrder;
+use knockon::extract::number::Decimal;
 use knockon::scenario;
 use knockon::value::{Type, Value};
 use knockon::world::Corpus;
-use knockon::world::import::csv::cell::DayOrder;
-use knockon::world::import::csv::number::Decimal;
 use knockon::world::import::csv::{self, Import, Options};
 
 fn file(dir: &Path, content: impl AsRef<[u8]>) -> PathBuf {
@@ -211,4 +211,78 @@ fn a_column_that_is_nearly_typed_is_text_with_a_note() {
     let options = Options { empty: vec!["n/a".to_owned()], ..keyed("k") };
     let import = read("k,n\na,1\nb,2\nc,n/a\n", &options).unwrap();
     assert_eq!((import.attributes[0].ty, import.attributes[0].filled), (Type::Number, 2));
+}
+
+#[test]
+fn a_table_without_a_header_is_told_and_can_be_given_names() {
+    let table = "acme,2024-01-31,EUR 5\nbeta,2024-02-29,EUR 6\n";
+    assert_eq!(
+        said(table, &keyed("supplier")),
+        "t.csv: --key: there is no column 'supplier'; the first line names: acme, 2024-01-31, EUR 5 (the first line must be the header); \
+'2024-01-31' in the first line is a date: where the table has no header, give the names, --header NAME,NAME"
+    );
+    assert_eq!(
+        said(table, &keyed("acme")),
+        "2 mistakes in t.csv; nothing was written
+  line 1, column '2024-01-31': this is a date like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME
+  line 1, column 'EUR 5': this is a money like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME"
+    );
+    let header = ["supplier", "due", "amount"].map(str::to_owned).to_vec();
+    let import = read(table, &Options { header, ..keyed("supplier") }).unwrap();
+    assert_eq!((import.rows, import.passages[0].entity.as_deref()), (2, Some("acme")));
+    assert_eq!(import.notes, [""; 0]);
+
+    // Years head columns: no mistake, but said.
+    let import = read("k,2023,2024\na,1,2\n", &keyed("k")).unwrap();
+    assert_eq!(
+        import.notes,
+        [
+            "the first line is taken as the header, with '2023' (a number), '2024' (a number) as names; \
+where it is data, give the names, --header NAME,NAME"
+        ]
+    );
+    let twice = said("acme,5,5\nbeta,6,7\n", &keyed("acme"));
+    assert!(twice.contains("line 1, column '5': columns 2 and 3 have the same name"), "{twice}");
+    assert!(twice.contains("line 1: '5' in the first line is a number: where"), "{twice}");
+}
+
+#[test]
+fn broken_rows_and_wrong_cells_are_told_together() {
+    let types = vec![("due".to_owned(), Type::Date)];
+    let text = said("k,due\nx\ny,45292\n", &Options { types, ..keyed("k") });
+    assert_eq!(
+        text.lines().skip(1).collect::<Vec<_>>(),
+        [
+            "  line 2: 1 cell, but the header has 2; 'due' is the first column without one",
+            "  line 3, column 'due': '45292' is not a date; such as 2024-01-31 (a day that exists, its year in four digits)",
+        ]
+    );
+}
+
+#[test]
+fn of_many_tasks_some_are_drawn() {
+    let rows: String = (0..600).map(|i| format!("r{i},{i}\n")).collect();
+    let import = read(format!("k,n\n{rows}"), &keyed("k")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let told = import.write(dir.path(), Some(("n", false))).unwrap();
+    assert_eq!(told[1].1, "600 tasks, one a row");
+    assert_eq!(told[2].1, "replays 500 of the tasks, drawn at random; change `sample` for more");
+    let scenario = || scenario::load(&dir.path().join("scenario.yaml")).unwrap();
+    let drawn = |s: &scenario::Scenario| s.tasks.tasks.iter().map(|t| t.line).collect::<Vec<_>>();
+    let first = scenario();
+    assert_eq!(first.notes, ["500 of the 600 tasks are replayed, drawn at random (tasks.sample)"]);
+    let lines = drawn(&first);
+    assert!(lines.len() == 500 && lines.is_sorted(), "in the order of the file");
+    // Without one of the tasks drawn, the others stay, and one comes in its place.
+    let path = dir.path().join("tasks.csv");
+    let tasks = std::fs::read_to_string(&path).unwrap();
+    let out = &first.tasks.tasks[17].id;
+    let without: Vec<&str> = tasks.lines().filter(|l| !l.starts_with(&format!("{out},"))).collect();
+    std::fs::write(&path, without.join("\n")).unwrap();
+    let ids = |s: &scenario::Scenario| {
+        s.tasks.tasks.iter().map(|t| t.id.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let second = scenario();
+    assert_eq!(ids(&first).difference(&ids(&second)).collect::<Vec<_>>(), [out]);
+    assert_eq!(ids(&second).len(), 500);
 }

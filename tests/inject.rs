@@ -260,9 +260,10 @@ fn nothing_to_miss_and_stopped_before() {
     retrieve: {{corpus: c, query: 'delta {{{{ fee }}}}', gold: passage.id == \"p1\", top_k: 1}}
   - {{id: price, read: {{from: find_price, field: price}}}}
   - {{id: act, act: [{{if: price == 1, do: one}}, {{do: two}}]}}",
-        FIND.replace("k1", "no such passage")
+        FIND.replace("passage.id == \"k1\"", "'passage.id == \"k1\" && task.name == \"spare\"'")
     );
-    let scenario = small("{preset: perfect}", ONE, &steps);
+    let mut scenario = small("{preset: perfect}", &format!("{ONE}t0,1,spare\n"), &steps);
+    scenario.tasks.tasks.truncate(1);
     let why = |step, kind| one(&scenario, step, kind).not[0].why;
     assert_eq!(why("find", "empty"), Why::NoGold);
     assert_eq!(why("find_price", "empty"), Why::NotReached);
@@ -417,4 +418,48 @@ fn the_answer_adds_up_and_does_not_depend_on_threads() {
     }
     let csv = String::from_utf8(injection::csv(&record).unwrap()).unwrap();
     assert_eq!(csv.lines().count(), 1 + record.injections.len());
+}
+
+/// In both ledger scenarios what is read from one row is the key to the next: a wrong row at the first step
+/// makes the second search miss, and the wrong value of that one reaches the action.
+#[test]
+fn one_wrong_row_crosses_the_steps_of_a_ledger() {
+    let cases: [(&str, &str, &[&str]); 4] = [
+        (
+            "invoice_match.yaml",
+            "find_order",
+            &["order_number", "find_receipt", "received", "goods_received", "action"],
+        ),
+        (
+            "invoice_match.yaml",
+            "find_order",
+            &["supplier_number", "find_vendor", "account", "action"],
+        ),
+        (
+            "price_quote.yaml",
+            "find_customer",
+            &["tier", "find_price", "unit_price", "quote", "action"],
+        ),
+        (
+            "price_quote.yaml",
+            "find_customer",
+            &["customer_number", "find_credit", "credit_limit", "action"],
+        ),
+    ];
+    for (file, first, chain) in cases {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(file);
+        let scenario = scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+        let mut record = answer(&scenario, "bm25", &[first], &["binding"]);
+        let effect = record.injections.remove(0).effect.unwrap();
+        for id in chain {
+            assert!(step(&effect, id).wrong > 0.0, "{file}: {id} is never wrong");
+        }
+        assert!(step(&effect, chain[1]).events["induced_miss"] > 0.005, "{file}: {}", chain[1]);
+        for pair in chain.windows(2) {
+            assert!(propagation(&effect, pair[0], pair[1]).unwrap() > 0.0, "{file}: {pair:?}");
+        }
+        // Most runs stop, since the reader sees that the evidence is missing; of the others most go deep.
+        let deep: f64 = effect.depth.shares[3..].iter().sum();
+        assert!(effect.depth.max == 5 && deep > 0.15, "{file}: {:?}", effect.depth);
+    }
 }

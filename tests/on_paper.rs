@@ -355,3 +355,22 @@ fn a_guard_downstream_sees_an_inherited_error() {
     let edge = arm.edges.iter().find(|e| e.child == "twice").unwrap();
     near(edge.p_child_missing_given.unwrap(), 1.0);
 }
+
+/// Gold between two others is overlooked in .2, and then read as if it were not there: the 10 beside it is
+/// followed in half of these cases, and in the rest the reader abstains with the evidence in hand.
+///
+/// Both are own errors: v({distracted}) = .1, v({abstained}) = .1, v(both) = .2, so each answers for .1.
+#[test]
+fn gold_in_the_middle_is_overlooked() {
+    let steps = r#"
+  - id: find_fee
+    retrieve: {corpus: c, query: alpha beta delta, gold: passage.id == "other", top_k: 3}
+  - {id: fee, read: {from: find_fee, field: fee}}
+  - {id: act, act: [{if: fee == 20, do: pay}, {do: refuse}]}"#;
+    let arm = run("{preset: perfect, overlooked: 0.2, follow: 0.5}", steps);
+    near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.1);
+    near(arm.summary.outcomes[Outcome::Stopped as usize], 0.1);
+    near(cause(&arm, "fee", Event::Distracted).failure.estimate, 0.1);
+    near(cause(&arm, "fee", Event::Abstained).failure.estimate, 0.1);
+    near(importance(&arm, "fee").p_fail_if_right, 0.0);
+}

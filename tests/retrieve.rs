@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use knockon::embed::{Embedder, Role, Vectors};
 use knockon::retrieve::metrics::Judgements;
 use knockon::retrieve::{
-    Bm25Params, Bm25Retriever, DenseIndex, DenseRetriever, Hit, Ranking, Request, Retriever, tokens,
+    Bm25Params, Bm25Retriever, DenseIndex, DenseRetriever, FusedRetriever, Fusion, Hit, Part,
+    Ranking, Request, Retriever, tokens,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -102,16 +103,20 @@ fn bm25_ranks_as_bm25s_does() {
         }
     }
 
-    // With candidates: the full ranking, less the passages that are none.
-    let candidates: Vec<u32> = (0..200).filter(|p| p % 3 == 0).collect();
+    // With candidates, many or few: the full ranking, less the passages that are none. Mixed with searches
+    // of all, which use the same scratch space.
     let full = bm25.search(&all(&queries), 200, &|_| {}).unwrap();
-    let requests: Vec<Request> =
-        queries.iter().map(|query| Request { query, candidates: Some(&candidates) }).collect();
-    let filtered = bm25.search(&requests, 20, &|_| {}).unwrap();
-    for (full, filtered) in full.iter().zip(filtered) {
-        let expected: Ranking =
-            full.iter().copied().filter(|hit| hit.passage % 3 == 0).take(20).collect();
-        assert_eq!(filtered, expected);
+    for step in [3, 29] {
+        let candidates: Vec<u32> = (0..200).filter(|p| p % step == 0).collect();
+        let some = |query| Request { query, candidates: Some(candidates.as_slice()) };
+        let both = |&query| [some(query), Request { query, candidates: None }];
+        let requests: Vec<Request> = queries.iter().flat_map(both).collect();
+        let found = bm25.search(&requests, 20, &|_| {}).unwrap();
+        for (full, pair) in full.iter().zip(found.chunks(2)) {
+            let expected: Ranking =
+                full.iter().copied().filter(|hit| hit.passage % step == 0).take(20).collect();
+            assert_eq!((&pair[0], &pair[1][..]), (&expected, &full[..20.min(full.len())]));
+        }
     }
 }
 
@@ -222,6 +227,91 @@ fn dense_retriever_embeds_each_query_once_and_filters() {
     let expected: Ranking = found[2].iter().copied().filter(|hit| hit.passage % 2 == 1).collect();
     assert_eq!(found[0], expected);
     assert_eq!((found[1].len(), found[3].len()), (500, 0));
+}
+
+/// Answers the query "n" with the n-th ranking, cut to what is asked.
+struct Told(Vec<Ranking>);
+
+impl Retriever for Told {
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        _: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        let answer = |request: &Request| {
+            let ranking = &self.0[request.query.parse::<usize>().unwrap()];
+            let among = |hit: &&Hit| request.candidates.is_none_or(|c| c.contains(&hit.passage));
+            ranking.iter().filter(among).take(depth).copied().collect()
+        };
+        Ok(requests.iter().map(answer).collect())
+    }
+}
+
+fn told(rankings: Vec<Vec<(u32, f32)>>) -> Arc<Told> {
+    let hits = |ranking: Vec<(u32, f32)>| {
+        ranking.into_iter().map(|(passage, score)| Hit { passage, score }).collect()
+    };
+    Arc::new(Told(rankings.into_iter().map(hits).collect()))
+}
+
+fn fused(rankings: &[Arc<Told>], weights: &[f64], how: Fusion, depth: usize) -> FusedRetriever {
+    let part = |(told, &weight): (&Arc<Told>, &f64)| Part {
+        retriever: told.clone(),
+        weight,
+        lowest: None,
+    };
+    FusedRetriever::new(rankings.iter().zip(weights).map(part).collect(), how, depth).unwrap()
+}
+
+#[test]
+fn fusion_ranks_as_ranx_does() {
+    #[derive(Deserialize)]
+    struct Reference {
+        rankings: Vec<Vec<Vec<(u32, f32)>>>,
+        weights: Vec<f64>,
+        rrf: Vec<Vec<(u32, f64)>>,
+        convex: Vec<Vec<(u32, f64)>>,
+    }
+    let reference: Reference = reference(include_str!("data/retrieve/fusion.json"));
+    let of = |e: usize| told(reference.rankings.iter().map(|lists| lists[e].clone()).collect());
+    let parts: Vec<Arc<Told>> = (0..3).map(of).collect();
+    let rrf = fused(&parts, &[1.0; 3], Fusion::ReciprocalRank { k: 60.0 }, 100);
+    let convex = fused(&parts, &reference.weights, Fusion::Convex, 100);
+    for (fused, expected) in [(rrf, &reference.rrf), (convex, &reference.convex)] {
+        for (query, expected) in expected.iter().enumerate() {
+            let query = query.to_string();
+            let found = fused.search(&all(&[&query]), 100, &|_| {}).unwrap().remove(0);
+            let passages = found.iter().map(|hit| hit.passage).collect::<Vec<_>>();
+            assert_eq!(passages, expected.iter().map(|e| e.0).collect::<Vec<_>>());
+            for (hit, (_, score)) in found.iter().zip(expected) {
+                assert!((f64::from(hit.score) - score).abs() < 1e-6, "{} {score}", hit.score);
+            }
+        }
+    }
+}
+
+#[test]
+fn fusion_by_hand() {
+    let parts = [told(vec![vec![(7, 9.0), (3, 5.0), (1, 1.0)]]), told(vec![vec![(3, 0.5)]])];
+    let search = |how, depth| {
+        let fused = fused(&parts, &[1.0, 0.5], how, depth);
+        let found = fused.search(&all(&["0"]), 10, &|_| {}).unwrap().remove(0);
+        assert_eq!(fused.search(&all(&["0"]), 1, &|_| {}).unwrap()[0], found[..1]);
+        found.iter().map(|hit| (hit.passage, hit.score)).collect::<Vec<_>>()
+    };
+    // 3: half of the way from worst to best, and best of one.
+    assert_eq!(search(Fusion::Convex, 100), [(3, 1.0), (7, 1.0), (1, 0.0)]);
+    let rrf = search(Fusion::ReciprocalRank { k: 0.0 }, 100);
+    assert_eq!(rrf, [(3, 1.0), (7, 1.0), (1, 1.0 / 3.0)]);
+    // Cut to the best of each, whatever is asked of the whole.
+    assert_eq!(search(Fusion::ReciprocalRank { k: 0.0 }, 1), [(7, 1.0), (3, 0.5)]);
+
+    let lowest = |weight, lowest| Part { retriever: parts[0].clone(), weight, lowest };
+    let one = FusedRetriever::new(vec![lowest(1.0, Some(0.0))], Fusion::Convex, 9).unwrap();
+    let found = one.search(&all(&["0"]), 9, &|_| {}).unwrap().remove(0);
+    assert_eq!(found[2], Hit { passage: 1, score: 1.0 / 9.0 });
+    assert!(FusedRetriever::new(vec![lowest(0.0, None)], Fusion::Convex, 9).is_err());
 }
 
 #[test]

@@ -46,7 +46,8 @@ fn evidence(passage: &str, entity: &str, value: &str) -> Evidence {
 }
 
 fn done(event: Event, fault: Fault, output: Option<&str>, state: State) -> Option<Done> {
-    Some(Done { event, fault, alarm: None, output: output.map(str::to_owned), state })
+    let output = output.map(str::to_owned);
+    Some(Done { event, fault, alarm: None, alarms: Vec::new(), output, stopped: false, state })
 }
 
 fn plain(step: &str, kind: &'static str, parents: &[usize]) -> StepTrace {

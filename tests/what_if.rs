@@ -43,7 +43,7 @@ fn random_model(seed: u64) -> Model {
                 },
                 event,
                 fault,
-                caught: false,
+                guarded: Default::default(),
                 p: rng.random_range(0.05..1.0),
             };
             let mut row = vec![branch(right, Fault::None, 0)];
@@ -119,7 +119,7 @@ fn done(kernel: &Kernel, row: u32, what: Do) -> Vec<(usize, f64)> {
             let own = conditioned(&|b| b.fault == Fault::Own && b.event == event);
             if own.is_empty() { mended(kernel, row, &|b| b.fault != Fault::Own) } else { own }
         }
-        Do::Detour(_) => unreachable!("not in these tests"),
+        Do::Detour(_) | Do::Swap(_) => unreachable!("not in these tests"),
     }
 }
 

@@ -34,25 +34,40 @@ pub fn sampled(
     replays: &Replays,
     outcomes: &[f64; OUTCOMES],
 ) -> Vec<Option<Effect>> {
-    let plain: Vec<Option<u8>> =
-        (0..replays.trials).map(|trial| Some(replays.plain(trial)?.outcome)).collect();
-    let under = |step, what| {
-        let (mut change, mut played) = ([0.0; OUTCOMES], 0.0f64);
-        for (trial, plain) in (0..).zip(&plain) {
-            if let (Some(plain), Some(run)) = (plain, replays.only(trial, step, what)) {
-                played += 1.0;
-                change[usize::from(run.outcome)] += 1.0;
-                change[usize::from(*plain)] -= 1.0;
-            }
-        }
-        let mut sum = *outcomes;
-        for (sum, change) in sum.iter_mut().zip(change) {
-            *sum = (*sum + change / played.max(1.0)).clamp(0.0, 1.0);
-        }
-        sum
-    };
+    let plain = plain(replays);
+    let under = |step, what| under(replays, &plain, outcomes, step, what);
     let effect = |(step, of)| {
         can_err(of).then(|| Effect { right: under(step, Do::Right), wrong: under(step, Do::Wrong) })
     };
     scenario.steps.iter().enumerate().map(effect).collect()
+}
+
+/// How each trial ends as it comes; `None` for one that was not compiled for.
+pub fn plain(replays: &Replays) -> Vec<Option<u8>> {
+    (0..replays.trials).map(|trial| Some(replays.plain(trial)?.outcome)).collect()
+}
+
+/// P(outcome) with `what` at `step`: `outcomes`, changed as the trials change that can be played both ways.
+pub fn under(
+    replays: &Replays,
+    plain: &[Option<u8>],
+    outcomes: &[f64; OUTCOMES],
+    step: usize,
+    what: Do,
+) -> [f64; OUTCOMES] {
+    let (mut change, mut played) = ([0.0; OUTCOMES], 0.0f64);
+    for (trial, plain) in (0..).zip(plain) {
+        if let (Some(plain), Some(run)) = (plain, replays.only(trial, step, what)) {
+            played += 1.0;
+            change[usize::from(run.outcome)] += 1.0;
+            change[usize::from(*plain)] -= 1.0;
+        }
+    }
+    let mut sum = *outcomes;
+    for (sum, change) in sum.iter_mut().zip(change) {
+        *sum = (*sum + change / played.max(1.0)).clamp(0.0, 1.0);
+    }
+    // All trials and those that are played both ways are two samples: what was cut off at 0 is made up for.
+    let whole: f64 = sum.iter().sum();
+    sum.map(|p| p / whole)
 }

@@ -15,6 +15,7 @@ pub mod choose;
 pub mod cuts;
 pub mod edges;
 pub mod effect;
+pub mod guards;
 pub mod inject;
 pub mod paths;
 pub mod replays;

@@ -7,7 +7,7 @@ use super::replays::Replays;
 use crate::compile::Compiled;
 use crate::kernel::exact::Flow;
 use crate::kernel::monte_carlo::Run;
-use crate::kernel::{self, Branch, Fault};
+use crate::kernel::{self, Branch, Fault, Guarded};
 use crate::step::{Event, Outcome, Output, State};
 
 /// Paths that a task takes less often than this are not told apart: they are many, and together little.
@@ -103,16 +103,19 @@ impl<'a> Paths<'a> {
             None => self.compiled.state(step, None),
         };
         let own = branch.fault == Fault::Own;
+        // What was set right at once takes no part in a failure.
+        let recovered = branch.guarded == Guarded::Recovered;
         let quiet = match self.events[usize::from(branch.event)] {
             Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => true,
-            _ => state == State::Correct && branch.fault == Fault::None,
+            _ => recovered || (state == State::Correct && branch.fault == Fault::None),
         };
+        let own = own && !recovered;
         let action = match self.compiled.outputs[step].get(branch.token as usize) {
             Some(Output::Action(_)) if state == State::Wrong => Some(branch.token),
             _ => None,
         };
         let event = (!quiet || own).then_some((branch.event, own));
-        let caught = branch.caught;
+        let caught = branch.guarded == Guarded::Caught;
         (event.is_some() || action.is_some() || caught).then_some(Note { event, caught, action })
     }
 

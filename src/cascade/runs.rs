@@ -15,7 +15,7 @@ pub const DEPTH: usize = 100;
 
 /// How many passages each search should bring: [`DEPTH`], and twice what any arm hands on.
 pub fn depth(scenario: &Scenario) -> usize {
-    crate::solve::depth(&scenario.arms).max(DEPTH)
+    crate::solve::depth(&scenario.steps, &scenario.arms).max(DEPTH)
 }
 
 /// All tasks of a scenario, solved under one arm.

@@ -4,17 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::Datelike;
 
+use crate::extract::sentence::sentences;
 use crate::spell;
 use crate::value::{Period, Value};
-
-/// Words that end in a full stop within a sentence.
-const ABBREVIATIONS: [&str; 26] = [
-    "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "v", "vs",
-    "e.g", "i.e", "st", "jan", "feb", "aug", "sept", "sep", "oct", "nov", "dec", "approx",
-];
-
-/// Past this many characters a sentence is cut at its semicolons as well.
-const LONG: usize = 300;
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -49,7 +41,8 @@ pub fn body(text: &str) -> &str {
 pub fn stating<'t>(text: &'t str, value: &Value, query: &str) -> &'t str {
     let asked: BTreeSet<String> = words(query).into_iter().filter(|w| w.len() > 3).collect();
     let mut best = ("", (0, 0));
-    for sentence in sentences(body(text)) {
+    let body = body(text);
+    for sentence in sentences(body).into_iter().map(|range| &body[range]) {
         let words = words(sentence);
         let shared = asked.iter().filter(|word| words.contains(word)).count();
         let score = (match_of(value, &words), shared);
@@ -60,60 +53,10 @@ pub fn stating<'t>(text: &'t str, value: &Value, query: &str) -> &'t str {
     best.0
 }
 
-/// Cuts a text into sentences, without the white space around them.
-fn sentences(text: &str) -> Vec<&str> {
-    let whole = cut(text, |before, mark, after| {
-        let ends = matches!(mark, '.' | '!' | '?');
-        mark == '\n' || ends && begins(after) && !(mark == '.' && abbreviated(before))
-    });
-    let mut all = Vec::new();
-    for sentence in whole {
-        if sentence.chars().count() <= LONG {
-            all.push(sentence);
-        } else {
-            all.extend(cut(sentence, |_, mark, _| mark == ';'));
-        }
-    }
-    all
-}
-
-/// Cuts behind each mark at which `here(text before, mark, text after)`.
-fn cut(text: &str, here: impl Fn(&str, char, &str) -> bool) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    for (at, mark) in text.char_indices() {
-        let end = at + mark.len_utf8();
-        if here(&text[start..at], mark, &text[end..]) {
-            pieces.push(text[start..end].trim());
-            start = end;
-        }
-    }
-    pieces.push(text[start..].trim());
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
-}
-
-/// Whether what comes after a mark looks like a new sentence.
-fn begins(after: &str) -> bool {
-    let mut rest = after.trim_start_matches(['"', '\u{201d}', ')']).chars();
-    match rest.next() {
-        None => true,
-        Some(space) if space.is_whitespace() => rest
-            .find(|c| !c.is_whitespace())
-            .is_none_or(|c| c.is_uppercase() || c.is_numeric() || "\"\u{201c}(".contains(c)),
-        Some(_) => false,
-    }
-}
-
-/// Whether the full stop after this text belongs to an abbreviation, an initial or a number.
-fn abbreviated(before: &str) -> bool {
-    let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
-    let last = last.to_lowercase();
-    let initial = last.rsplit('.').next().is_some_and(|letters| letters.chars().count() <= 1);
-    // A number alone counts what follows; at the end of a longer sentence it is a year or an amount.
-    let numbering = before.trim_start() == last.as_str()
-        || last.len() <= 2 && last.chars().all(|c| c.is_ascii_digit());
-    initial || ABBREVIATIONS.contains(&last.as_str()) || numbering
+/// The sentence of `text` that holds the byte `at`.
+pub fn holding(text: &str, at: usize) -> &str {
+    let inside = sentences(text).into_iter().find(|range| range.contains(&at));
+    inside.map_or("", |range| &text[range])
 }
 
 /// Lower-case words and numbers: `1,200.50` is one, `30th` is `30`, a hyphen parts.
@@ -217,20 +160,6 @@ mod tests {
 
     fn found<'t>(text: &'t str, ty: Type, value: &str) -> &'t str {
         stating(text, &Value::parse(ty, value).unwrap(), "does it renew automatically")
-    }
-
-    #[test]
-    fn sentences_end_where_they_end() {
-        let text =
-            "3.1 Made by Acme Inc. and Bolt B.V. on 1 May 2020. It ends in 2021. 4. No. 7 stays.";
-        assert_eq!(
-            sentences(text),
-            [
-                "3.1 Made by Acme Inc. and Bolt B.V. on 1 May 2020.",
-                "It ends in 2021.",
-                "4. No. 7 stays."
-            ]
-        );
     }
 
     #[test]

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use super::causes;
 use super::sentence;
-use super::trace::{Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace};
-use crate::compile::Compiled;
+use super::trace::{
+    AlarmTrace, Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace,
+};
 use crate::compile::search::{Among, Ask, Searches};
-use crate::expr::{CorpusIndex, Env};
+use crate::compile::{Compiled, Search};
+use crate::expr::CorpusIndex;
 use crate::kernel::monte_carlo::{Run, replay};
-use crate::kernel::{Branch, Do, rng};
+use crate::kernel::{Branch, Do, STOP, rng};
 use crate::retrieve::Hit;
-use crate::scenario::{Arm, Retrieve, Scenario, Step, StepKind};
+use crate::scenario::{Arm, Retrieve, Retry, Scenario, Step, StepKind};
+use crate::step::guard::{End, Trail};
 use crate::step::settle::{self, Gate};
 use crate::step::{Event, Outcome, Output, State};
 use crate::world::{Corpus, Task};
@@ -60,12 +63,11 @@ pub fn tell(case: &Case, searches: &mut Searches, trial: u32) -> anyhow::Result<
     }
     let right: Vec<Option<&Output>> = compiled.oracle.outputs.iter().map(Option::as_ref).collect();
     let fields = task.fields.iter().map(|(name, value)| (name.clone(), value.to_string()));
-    let unit = scenario.unit.as_ref().and_then(|unit| task.fields.get(unit));
     Ok(Trace {
         scenario: scenario.name.clone(),
         arm: arm.id.clone(),
         task: task.id.clone(),
-        unit: unit.map_or_else(|| task.id.clone(), ToString::to_string),
+        unit: scenario.unit_of(task),
         fields: fields.collect(),
         trial,
         outcome: Outcome::ALL[usize::from(run.outcome)],
@@ -110,12 +112,34 @@ impl<'a> Told<'a> {
 
     /// What a step put out or a guard held back.
     fn made(&self, at: usize) -> Option<&'a Output> {
-        let held = || {
-            let (place, _) = self.branches[at]?;
-            let withheld = self.case.compiled.withheld[at].iter();
-            withheld.into_iter().find(|(held, _)| *held == place).map(|(_, output)| output)
-        };
+        let held = || Some(&self.trail(at)?.alarms.last()?.held);
         self.output(at).or_else(held)
+    }
+
+    /// What guards did on the way to a step's output.
+    fn trail(&self, at: usize) -> Option<&'a Trail> {
+        let (place, _) = self.branches[at]?;
+        let trails = &self.case.compiled.trails[at];
+        let found = trails.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(&trails[found].1)
+    }
+
+    /// The search behind what a step has in hand: its own, or the one of the last attempt, with the phrasing
+    /// where it is known; `None` for a step that does not search by itself.
+    fn search(&self, at: usize) -> Option<(Search<'a>, Option<usize>)> {
+        let Case { scenario, arm, .. } = self.case;
+        let trail = self.trail(at);
+        let Some((guard, turn)) = trail.and_then(|trail| trail.attempt) else {
+            return Some((Search::of(scenario, arm, at)?, trail.and_then(|trail| trail.phrasing)));
+        };
+        let step = &scenario.steps[at];
+        let from = match step.kind {
+            StepKind::Read { from, .. } => from,
+            _ => at,
+        };
+        let retry = &step.guards[guard].retries[turn];
+        let search = Search::of(scenario, arm, from).filter(|_| from == at || retry.searches())?;
+        Some((search.changed(retry), trail.and_then(|trail| trail.phrasing)))
     }
 
     fn outputs(&self) -> Vec<Option<&'a Output>> {
@@ -134,19 +158,23 @@ impl<'a> Told<'a> {
         let corpus = |retrieve: &Retrieve| self.corpus(retrieve);
         let done = self.branches[at].zip(self.event(at)).map(|((_, branch), event)| {
             let output = self.made(at);
-            let alarm = [(branch.caught, Event::Caught), (event == Event::FalseAlarm, event)];
+            let false_alarm = (event == Event::FalseAlarm).then_some(event);
             Done {
-                alarm: alarm.iter().find(|(is, _)| *is).map(|(_, event)| event.name()),
+                alarm: Event::of_guards(branch.guarded).or(false_alarm).map(Event::name),
+                alarms: self.alarms(at),
                 event,
                 fault: branch.fault,
                 output: output.map(|output| text(output, step, &corpus)),
+                stopped: branch.token == STOP,
                 state: State::of(output, right, &oracle.gold[at]),
             }
         });
         let (mut retrieval, mut reading) = (None, None);
         match &step.kind {
             StepKind::Retrieve(retrieve) => retrieval = self.retrieval(searches, at, retrieve)?,
-            StepKind::Read { from, field } => reading = self.reading(at, *from, field),
+            StepKind::Read { from, field } => {
+                reading = self.reading(searches, at, *from, field)?;
+            }
             _ => {}
         }
         Ok(StepTrace {
@@ -164,7 +192,34 @@ impl<'a> Told<'a> {
         &self.case.scenario.corpora[self.case.arm.corpora[retrieve.corpus]]
     }
 
-    /// What a retrieve step that handed passages on had asked.
+    /// What the guards of a step held back, and what was done about it.
+    fn alarms(&self, at: usize) -> Vec<AlarmTrace> {
+        let Some(trail) = self.trail(at) else {
+            return Vec::new();
+        };
+        let Case { scenario, .. } = self.case;
+        let step = &scenario.steps[at];
+        let names = step.guard_names();
+        let mut turns = vec![0; step.guards.len()];
+        let told = trail.alarms.iter().map(|alarm| {
+            let turn = turns[alarm.guard];
+            turns[alarm.guard] += 1;
+            let then = match (step.guards[alarm.guard].retries.get(turn), trail.end) {
+                (Some(retry), _) => again(scenario, retry),
+                (None, End::Settled) => "a person settled it".to_owned(),
+                (None, _) => "the run stopped".to_owned(),
+            };
+            AlarmTrace {
+                guard: names[alarm.guard].clone(),
+                held: text(&alarm.held, step, &|retrieve: &Retrieve| self.corpus(retrieve)),
+                right: alarm.right,
+                then,
+            }
+        });
+        told.collect()
+    }
+
+    /// What a retrieve step that handed passages on had asked, at its last attempt.
     fn retrieval(
         &self,
         searches: &mut Searches,
@@ -172,38 +227,39 @@ impl<'a> Told<'a> {
         retrieve: &Retrieve,
     ) -> anyhow::Result<Option<RetrievalTrace>> {
         let Case { scenario, indices, arm, compiled, .. } = self.case;
-        let (Some(Output::Context(context)), Some(settings)) = (self.output(at), arm.retrieval[at])
+        let (Some(Output::Context(context)), Some((search, words))) =
+            (self.made(at), self.search(at))
         else {
             return Ok(None);
         };
-        let asked = self.asks(at, retrieve, &self.outputs());
+        let asked = self.asks(at, &search, &self.outputs());
         if asked.is_empty() {
             return Ok(None);
         }
         let corpus = arm.corpora[retrieve.corpus];
-        let found = searches.find(scenario, indices, settings.embedder, corpus, asked.iter())?;
+        let found = searches.find(scenario, indices, search.with.embedder, corpus, asked.iter())?;
         // Phrasings that find the same are one branch: the likeliest one speaks for them.
         let brings = |i: usize| {
-            let hits = found.get(&asked[i]).into_iter().flatten().take(settings.top_k);
+            let hits = found.get(&asked[i]).into_iter().flatten().take(search.with.top_k);
             hits.map(|hit| hit.passage).eq(context.iter().copied())
         };
-        let weight = |i: usize| retrieve.queries[i].weight;
+        let weight = |i: usize| search.queries[i].weight;
         let first_heaviest = |best: Option<usize>, i: usize| match best {
             Some(best) if weight(best) >= weight(i) => Some(best),
             _ => Some(i),
         };
         let chosen = (0..asked.len()).filter(|&i| brings(i)).fold(None, first_heaviest);
-        let chosen = chosen.unwrap_or_default();
+        let chosen = words.or(chosen).unwrap_or_default();
         let ask = &asked[chosen];
         let ranking = found.get(ask).map_or(&[][..], Vec::as_slice);
-        let right = self.asks(at, retrieve, &self.rights());
+        let right = self.asks(at, &search, &self.rights());
         let right = right.get(chosen).filter(|right| right.query != ask.query);
         let gold = &compiled.oracle.gold[at];
         let document = |&passage: &u32| self.document(retrieve, gold, ranking, passage);
         Ok(Some(RetrievalTrace {
-            embedder: scenario.embedders[settings.embedder].name.clone(),
+            embedder: scenario.embedders[search.with.embedder].name.clone(),
             corpus: scenario.corpora[corpus].name.clone(),
-            top_k: settings.top_k,
+            top_k: search.with.top_k,
             entity: match &ask.among {
                 Among::Entity(entity) => Some(entity.clone()),
                 _ => None,
@@ -220,8 +276,8 @@ impl<'a> Told<'a> {
     }
 
     /// The query of each phrasing on what the step sees of `outputs`; none where one has no value.
-    fn asks(&self, at: usize, retrieve: &Retrieve, outputs: &[Option<&Output>]) -> Vec<Ask> {
-        let Case { scenario, arm, task, .. } = self.case;
+    fn asks(&self, at: usize, search: &Search, outputs: &[Option<&Output>]) -> Vec<Ask> {
+        let Case { scenario, task, .. } = self.case;
         let step = &scenario.steps[at];
         let mut seen = vec![None; outputs.len()];
         for &parent in &step.parents {
@@ -230,19 +286,7 @@ impl<'a> Told<'a> {
         if settle::gate(step, task, &seen) != Gate::Run {
             return Vec::new();
         }
-        let values = settle::values(&seen);
-        let env = Env { task: Some(task), passage: None, steps: &values };
-        let filtered = arm.retrieval[at].is_some_and(|retrieval| retrieval.entity_filter);
-        let among = match retrieve.entity.as_ref().filter(|_| filtered) {
-            None => Among::All,
-            Some(entity) => match entity.eval(&env) {
-                Ok(Some(entity)) => Among::Entity(entity.to_string()),
-                _ => return Vec::new(),
-            },
-        };
-        let rendered = retrieve.queries.iter().map(|query| query.template.render(&env));
-        let ask = |query| Ask { query, among: among.clone() };
-        rendered.map(|query| query.map(ask)).collect::<Result<_, _>>().unwrap_or_default()
+        search.asks(task, &seen).unwrap_or_default()
     }
 
     fn document(
@@ -267,18 +311,22 @@ impl<'a> Told<'a> {
     }
 
     /// Where a read step's value comes from, and where the right one stands.
-    fn reading(&self, at: usize, from: usize, field: &str) -> Option<ReadingTrace> {
-        let StepKind::Retrieve(retrieve) = &self.case.scenario.steps[from].kind else {
-            return None;
+    fn reading(
+        &self,
+        searches: &mut Searches,
+        at: usize,
+        from: usize,
+        field: &str,
+    ) -> anyhow::Result<Option<ReadingTrace>> {
+        let (StepKind::Retrieve(retrieve), Some(event)) =
+            (&self.case.scenario.steps[from].kind, self.event(at))
+        else {
+            return Ok(None);
         };
-        let event = self.event(at)?;
         let gold = &self.case.compiled.oracle.gold[from];
         let corpus = self.corpus(retrieve);
         let stated = |p: u32| corpus.passages[p as usize].facts.get(field);
-        let context = match self.output(from) {
-            Some(Output::Context(context)) => context.as_slice(),
-            _ => &[],
-        };
+        let context = self.in_hand(searches, at, from)?;
         let read = self.made(at).and_then(Output::value);
         let mut stating = context.iter().copied().filter(|&p| stated(p).is_some());
         let read_right = stating.clone().find(|p| gold.contains(p));
@@ -290,25 +338,69 @@ impl<'a> Told<'a> {
             _ => None,
         };
         let right = gold.iter().copied().find(|&p| stated(p).is_some());
-        let query = self.asks(from, retrieve, &self.rights()).into_iter().next();
+        let search = Search::of(self.case.scenario, self.case.arm, from);
+        let queries = search.map(|search| self.asks(from, &search, &self.rights()));
+        let query = queries.and_then(|asks| asks.into_iter().next());
         let query = query.map_or_else(String::new, |ask| ask.query);
         let evidence = |p: u32| {
             let passage = &corpus.passages[p as usize];
             let value = passage.facts.get(field)?;
             let hint = format!("{} {}", field.replace('_', " "), query);
+            let sentence = match corpus.extracted_at(field, p as usize) {
+                Some(range) => sentence::holding(&passage.text, range.start),
+                None => sentence::stating(&passage.text, value, &hint),
+            };
             Some(Evidence {
                 passage: passage.id.clone(),
                 entity: passage.entity.clone(),
                 value: value.to_string(),
-                sentence: sentence::stating(&passage.text, value, &hint).to_owned(),
+                sentence: sentence.to_owned(),
             })
         };
-        Some(ReadingTrace {
+        Ok(Some(ReadingTrace {
             field: field.to_owned(),
             from: followed.and_then(evidence),
             gold: right.and_then(evidence),
+        }))
+    }
+
+    /// The passages that a read step had before it at its last attempt.
+    fn in_hand(&self, searches: &mut Searches, at: usize, from: usize) -> anyhow::Result<Vec<u32>> {
+        let Case { scenario, indices, arm, .. } = self.case;
+        if let Some((search, Some(words))) = self.search(at)
+            && let Some(ask) = self.asks(at, &search, &self.outputs()).get(words)
+        {
+            let corpus = arm.corpora[search.retrieve.corpus];
+            let with = search.with;
+            let found =
+                searches.find(scenario, indices, with.embedder, corpus, std::iter::once(ask))?;
+            let hits = found.get(ask).into_iter().flatten().take(with.top_k);
+            return Ok(hits.map(|hit| hit.passage).collect());
+        }
+        Ok(match self.output(from) {
+            Some(Output::Context(context)) => context.clone(),
+            _ => Vec::new(),
         })
     }
+}
+
+/// A further attempt, in words.
+fn again(scenario: &Scenario, retry: &Retry) -> String {
+    let mut changed = Vec::new();
+    changed.extend(retry.embedder.map(|e| format!("with {}", scenario.embedders[e].name)));
+    changed.extend(retry.top_k.map(|k| format!("for {k} passages")));
+    changed.extend(
+        retry
+            .entity_filter
+            .map(|on| (if on { "within the entity" } else { "in the whole corpus" }).to_owned()),
+    );
+    if !retry.queries.is_empty() {
+        changed.push("in other words".to_owned());
+    }
+    if changed.is_empty() {
+        return "it was read again".to_owned();
+    }
+    format!("it was searched again {}", changed.join(", "))
 }
 
 fn kind(step: &Step) -> &'static str {

@@ -61,12 +61,29 @@ pub struct Done {
     pub event: Event,
     #[serde(serialize_with = "fault")]
     pub fault: Fault,
-    /// A guard held the output back and stopped the run here: `caught`, or `false_alarm`.
+    /// What guards made of it: `caught`, `recovered` or `false_alarm`.
     pub alarm: Option<&'static str>,
-    /// The output as text; `None` where the run stopped here for want of an input.
+    /// Each alarm on the way, in order.
+    pub alarms: Vec<AlarmTrace>,
+    /// The output as text, or what a guard held back at last; `None` where the run stopped here for want of an
+    /// input.
     pub output: Option<String>,
+    /// The run stopped here.
+    pub stopped: bool,
     #[serde(serialize_with = "state")]
     pub state: State,
+}
+
+/// One alarm of a guard.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlarmTrace {
+    pub guard: String,
+    /// What it held back, as text.
+    pub held: String,
+    /// That was right.
+    pub right: bool,
+    /// What was done about it.
+    pub then: String,
 }
 
 /// What a retrieve step asked and got.

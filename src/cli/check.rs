@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::progress::Bars;
 use crate::scenario;
+use crate::watch::{Quiet, Watch};
 
 /// Check scenario files and the data they name; run nothing
 #[derive(Clone, Debug, clap::Args)]
@@ -19,22 +21,33 @@ pub struct Args {
 /// Runs the command; mistakes go to stderr.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let stderr = std::io::stderr();
-    let (text, code) = report(args, super::colour(&stderr));
+    let (text, code) = told(args, super::colour(&stderr), &Bars::new());
     stderr.lock().write_all(text.as_bytes())?;
     Ok(ExitCode::from(code))
 }
 
 /// What is said about the files, and the exit code.
 pub fn report(args: &Args, colour: bool) -> (String, u8) {
+    told(args, colour, &Quiet)
+}
+
+fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8) {
     let (mut text, mut mistakes, mut wrong, mut unreadable) = (String::new(), 0, 0, 0);
     for path in &args.files {
-        if let Err(diagnostics) = scenario::load(path) {
-            text.push_str(&diagnostics.render(colour));
-            text.push_str("\n\n");
-            mistakes += diagnostics.list.len();
-            match diagnostics.unreadable {
-                Some(_) => unreadable += 1,
-                None => wrong += 1,
+        match scenario::load_watched(path, watch) {
+            Ok(scenario) => {
+                for note in &scenario.notes {
+                    text.push_str(&format!("note: {}: {note}\n\n", path.display()));
+                }
+            }
+            Err(diagnostics) => {
+                text.push_str(&diagnostics.render(colour));
+                text.push_str("\n\n");
+                mistakes += diagnostics.count();
+                match diagnostics.unreadable {
+                    Some(_) => unreadable += 1,
+                    None => wrong += 1,
+                }
             }
         }
     }

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::progress::Bars;
+use crate::extract::date::DayOrder;
+use crate::extract::number::Decimal;
 use crate::value::Type;
-use crate::world::import::csv::{cell::DayOrder, column::Writing, number::Decimal};
+use crate::world::import::csv::column::Writing;
 use crate::world::import::{csv, cuad, tatqa};
 
 #[derive(Args, Debug)]
@@ -85,7 +88,7 @@ pub struct TatqaArgs {
 
 #[derive(Args, Debug)]
 pub struct CsvArgs {
-    /// The table; its first line is the header.
+    /// The table; its first line is the header, unless --header gives the names.
     file: PathBuf,
     /// Where to write passages.jsonl.
     #[arg(long, value_name = "DIR")]
@@ -123,6 +126,9 @@ pub struct CsvArgs {
     /// What stands between cells [default: tab for .tsv, otherwise comma].
     #[arg(long, value_enum)]
     delimiter: Option<DelimiterArg>,
+    /// The names of the columns, for a table without a header.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    header: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -197,6 +203,7 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
             DelimiterArg::Tab => b'\t',
             DelimiterArg::Pipe => b'|',
         }),
+        header: args.header,
         writing: Writing {
             decimal: args.decimal.map(|decimal| match decimal {
                 DecimalArg::Point => Decimal::Point,
@@ -209,7 +216,8 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
             currency: args.currency,
         },
     };
-    let import = csv::read(&args.file, &options)?;
+    let bars = Bars::new();
+    let import = csv::read_watched(&args.file, &options, &bars)?;
     let ask = args.ask.as_deref().map(|column| (column, options.per_cell));
     let written = import.write(&args.out, ask)?;
     for note in &import.notes {
@@ -220,8 +228,8 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
     for csv::Attribute { column, field, ty, filled } in &import.attributes {
         writeln!(stdout, "  {field} ({ty}): '{column}', in {filled} rows")?;
     }
-    for name in written {
-        writeln!(stdout, "{}", args.out.join(name).display())?;
+    for (name, what) in written {
+        writeln!(stdout, "{}: {what}", args.out.join(name).display())?;
     }
     Ok(())
 }

@@ -83,6 +83,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let open = |embedder, corpus| models.open(embedder, corpus);
     let result = inject::inject(&scenario, arm, &sources, &open, &bars);
     bars.clear();
+    super::say(&models.notes());
     let record = match result {
         Ok(record) => record,
         Err(error) => {

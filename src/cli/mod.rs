@@ -9,12 +9,15 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::scenario::{self, Scenario};
 
 pub mod check;
+mod embed;
 mod import;
 mod inject;
 mod models;
 mod progress;
+mod queries;
 mod run;
 pub mod schema;
+mod search;
 mod synth;
 mod trace;
 mod traces;
@@ -34,6 +37,7 @@ pub const WRONG_USE: u8 = 2;
     after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml
   knockon inject scenarios/renewal_desk.yaml --step find_contract
+  knockon search --scenario scenarios/renewal_desk.yaml --step find_notice --task c001-t1
   knockon check scenarios/*.yaml
   knockon import cuad path/to/CUAD_v1 --out scenarios/cuad
   knockon models pull all-MiniLM-L6-v2
@@ -50,13 +54,16 @@ enum Command {
     Run(run::Args),
     Inject(inject::Args),
     Trace(trace::Args),
+    Search(search::Args),
+    Queries(queries::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     /// Turn a public data set, or a table of your own, into passages and tasks
     Import(import::ImportArgs),
-    /// Write generated data: contracts with labelled near-misses
+    /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
+    Embed(embed::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -76,10 +83,13 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Search(args) => search::run(&args),
+        Command::Queries(args) => queries::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema => schema::run(),
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
+        Command::Embed(args) => embed::run(&args),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -105,12 +115,23 @@ fn fine(_: ()) -> ExitCode {
     ExitCode::from(FINE)
 }
 
-/// Reads a scenario; where it has mistakes, shows them and gives the exit code.
+/// Reads a scenario and says what is to be known of it; where it has mistakes, shows them and gives the
+/// exit code.
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
-    scenario::load(file).map_err(|mistakes| {
+    let loaded = scenario::load_watched(file, &progress::Bars::new());
+    let scenario = loaded.map_err(|mistakes| {
         eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
         ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
-    })
+    })?;
+    for note in &scenario.notes {
+        eprintln!("note: {}: {note}", file.display());
+    }
+    Ok(scenario)
+}
+
+/// Notes on how queries were answered, to stderr.
+fn say(notes: &[String]) {
+    notes.iter().for_each(|note| eprintln!("note: {note}"));
 }
 
 /// How many threads everything runs on, where the user says so.

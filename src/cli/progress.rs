@@ -1,12 +1,13 @@
 //! Progress bars on stderr, and none where stderr is no terminal.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::compile::search;
 use crate::run::Watch;
+use crate::watch;
 
 /// One bar for the arm at hand, and below it one for the batch that is embedded or searched.
 #[derive(Default)]
@@ -22,9 +23,12 @@ impl Bars {
 
     /// A further bar; the caller ends it.
     pub fn bar(&self, label: &str, total: usize) -> ProgressBar {
-        let bar = self.multi.add(ProgressBar::new(total as u64));
-        if let Ok(style) = ProgressStyle::with_template("{msg:36} {wide_bar} {pos}/{len} {eta:>4}")
-        {
+        self.styled(label, total as u64, "{msg:36} {wide_bar} {pos}/{len} {eta:>4}")
+    }
+
+    fn styled(&self, label: &str, total: u64, template: &str) -> ProgressBar {
+        let bar = self.multi.add(ProgressBar::new(total));
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(label.to_owned());
@@ -65,19 +69,30 @@ impl Bars {
 /// Clears its bar when the batch is over.
 struct Batch(ProgressBar);
 
+impl Batch {
+    fn counter<'a>(self) -> Box<dyn Fn(usize) + Sync + 'a> {
+        Box::new(move |n| {
+            let Batch(bar) = &self;
+            bar.inc(n as u64);
+        })
+    }
+}
+
 impl Drop for Batch {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
 }
 
-impl search::Watch for Bars {
+impl watch::Watch for Bars {
     fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_> {
-        let batch = Batch(self.bar(label, total));
-        Box::new(move |n| {
-            let Batch(bar) = &batch;
-            bar.inc(n as u64);
-        })
+        Batch(self.bar(label, total)).counter()
+    }
+
+    fn reading(&self, path: &Path, bytes: u64) -> Box<dyn Fn(usize) + Sync + '_> {
+        let label = format!("reading {}", path.file_name().unwrap_or_default().display());
+        let template = "{msg:36} {wide_bar} {bytes}/{total_bytes} {eta:>4}";
+        Batch(self.styled(&label, bytes, template)).counter()
     }
 }
 

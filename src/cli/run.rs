@@ -59,9 +59,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FINDING));
         }
     };
+    let notes = models.notes();
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let mut files = report::csv::files(&record)?;
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints())?;
+    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
     files.push(("manifest.json", manifest));
     files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     whole_file::write_all(&out, &files)?;
@@ -71,7 +72,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let width = comfy_table::Table::new().width().map(usize::from);
     writeln!(stdout, "{}", report::terminal::table(&record, colour(&stdout), width))?;
     writeln!(stdout, "{}", report::terminal::legend(&record))?;
+    if let Some(table) = report::terminal::guards::table(&record) {
+        writeln!(stdout, "\n{table}\n{}", report::terminal::guards::LEGEND)?;
+    }
     writeln!(stdout, "Reports: {}", out.display())?;
+    super::say(&notes);
     Ok(ExitCode::from(FINE))
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::world::Variant;
-use crate::world::synth::{self, Difficulty};
+use crate::world::synth::{self, Difficulty, ledger};
 use clap::Subcommand;
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,15 @@ enum What {
         after_help = "Example:\n  knockon synth contracts --contracts 100 --difficulty hard --out portfolio"
     )]
     Contracts(Contracts),
+    /// A company's records with near-misses: invoices to pay or hold, quotes to send or have approved
+    ///
+    /// Writes purchasing.jsonl (vendors with bank accounts, orders, receipts, paid invoices) with invoices.csv, and
+    /// sales.jsonl (customers with tiers, credit limits, price lists) with quotes.csv. A vendor has about 15 rows, a
+    /// customer with an article about 10.
+    #[command(after_help = "Examples:
+  knockon synth ledger --out books
+  knockon synth ledger --vendors 8000 --customers 8000 --difficulty hard --seed 7 --out books")]
+    Ledger(Ledger),
 }
 
 #[derive(Debug, clap::Args)]
@@ -28,21 +37,49 @@ struct Contracts {
     /// How many contracts; more contracts leave the earlier ones as they are
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100000), allow_negative_numbers = true)]
     contracts: usize,
+    #[command(flatten)]
+    how: How,
+    /// Folder for passages.jsonl and renewal_tasks.csv
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Ledger {
+    /// How many vendors; more vendors leave the earlier ones as they are
+    #[arg(long, value_name = "N", default_value_t = 40, allow_negative_numbers = true)]
+    vendors: usize,
+    /// How many customers, each with an article; more customers leave the earlier ones as they are
+    #[arg(long, value_name = "N", default_value_t = 40, allow_negative_numbers = true)]
+    customers: usize,
+    #[command(flatten)]
+    how: How,
+    /// Folder for the four files
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// What all generators take.
+#[derive(Debug, clap::Args)]
+struct How {
     /// Equal seeds give equal files
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// How alike passages are: easy, medium, hard, or 0 to 1
     #[arg(long, value_name = "HOW", default_value = "medium", allow_negative_numbers = true)]
     difficulty: Difficulty,
-    /// Folder for passages.jsonl and renewal_tasks.csv
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
 }
 
 /// Writes the files and prints what was written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let What::Contracts(args) = args.what;
-    let portfolio = synth::contracts(args.contracts, args.seed, args.difficulty)?;
+    match args.what {
+        What::Contracts(args) => contracts(args),
+        What::Ledger(args) => ledger(args),
+    }
+}
+
+fn contracts(args: Contracts) -> anyhow::Result<()> {
+    let portfolio = synth::contracts(args.contracts, args.how.seed, args.how.difficulty)?;
     portfolio.write(&args.out)?;
     writeln!(
         std::io::stdout(),
@@ -60,6 +97,35 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         portfolio.count(Variant::Negation),
         portfolio.count(Variant::RoleSwap),
         portfolio.count(Variant::Binding),
+    )?;
+    Ok(())
+}
+
+fn ledger(args: Ledger) -> anyhow::Result<()> {
+    let options = ledger::Options {
+        vendors: args.vendors,
+        customers: args.customers,
+        seed: args.how.seed,
+        difficulty: args.how.difficulty,
+    };
+    let written = ledger::write(options, &args.out)?;
+    writeln!(
+        std::io::stdout(),
+        "{}: {} rows of {} vendors, {} invoices to pay or hold; {} rows of {} customers and their articles, {} quotes to make",
+        args.out.display(),
+        written.purchasing,
+        args.vendors,
+        written.invoices,
+        written.sales,
+        args.customers,
+        written.quotes,
+    )?;
+    writeln!(
+        std::io::stdout(),
+        "near-misses of a row: {} version, {} number, {} binding",
+        written.versions,
+        written.numbers,
+        written.bindings,
     )?;
     Ok(())
 }

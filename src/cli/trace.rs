@@ -126,7 +126,13 @@ fn narrow(scenario: &mut Scenario, args: &Args) -> Result<usize, String> {
             let hint = suggest(id, tasks.iter().map(|task| task.id.as_str()));
             let hint = hint.or_else(|| Some(format!("the first is `{}`", tasks.first()?.id)));
             let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-            return Err(format!("--task: none of the {} tasks is '{id}'{hint}", tasks.len()));
+            let drawn = scenario.sampled.map_or_else(String::new, |sampled| {
+                format!(" ({} of {} are replayed, see tasks.sample)", sampled.size, sampled.of)
+            });
+            return Err(format!(
+                "--task: none of the {} tasks is '{id}'{drawn}{hint}",
+                tasks.len()
+            ));
         }
         tasks.retain(|task| task.id == *id);
     }
@@ -157,7 +163,9 @@ fn tell(
             );
             Ok((note, runs.tell(&common.pick)?))
         });
-        return told.collect();
+        let told = told.collect();
+        super::say(&models.notes());
+        return told;
     }
     let id = &scenario.arms[arm].id;
     let (note, trial) = match (args.trial, runs.p_failure(0)) {
@@ -171,5 +179,7 @@ fn tell(
             None => (format!("This task never fails under arm '{id}'; showing trial 0."), 0),
         },
     };
-    Ok(vec![(note, runs.tell(&Pick { task: 0, trial })?)])
+    let told = runs.tell(&Pick { task: 0, trial })?;
+    super::say(&models.notes());
+    Ok(vec![(note, told)])
 }

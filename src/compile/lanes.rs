@@ -33,8 +33,15 @@ pub fn key(seed: u64, task: &str) -> u64 {
 }
 
 /// All trials as they are; and for the first [`WHAT_IF_TRIALS`] each of the steps `errs` alone right,
-/// alone wrong, and mended one after another in a random order.
-pub fn what_if(trials: u32, key: u64, steps: usize, errs: &[usize]) -> Vec<Lane> {
+/// alone wrong, and mended one after another in a random order; and each of `swaps`, a step and the mark of
+/// what takes the place of its rows.
+pub fn what_if(
+    trials: u32,
+    key: u64,
+    steps: usize,
+    errs: &[usize],
+    swaps: &[(usize, u8)],
+) -> Vec<Lane> {
     let mut lanes: Vec<Lane> =
         (0..trials).map(|trial| Lane { trial, what: Box::default() }).collect();
     for trial in 0..trials.min(WHAT_IF_TRIALS) {
@@ -42,6 +49,9 @@ pub fn what_if(trials: u32, key: u64, steps: usize, errs: &[usize]) -> Vec<Lane>
             for what in [Do::Right, Do::Wrong] {
                 lanes.push(Lane { trial, what: only(steps, step, what) });
             }
+        }
+        for &(step, mark) in swaps {
+            lanes.push(Lane { trial, what: only(steps, step, Do::Swap(mark)) });
         }
         let mut what = vec![Do::Nothing; steps];
         for step in order(key, trial, errs) {

@@ -10,7 +10,8 @@
 //! An upstream error is an input like any other: its query is rendered with the wrong value and
 //! really searched. So is what a step would put out under an intervention.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use anyhow::bail;
 use rayon::prelude::*;
@@ -21,19 +22,25 @@ use crate::kernel::trellis::{Frontier, Shape};
 use crate::kernel::{KernelBuilder, Model, rng};
 use crate::retrieve::Hit;
 use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
+use crate::step::guard::Trail;
 use crate::step::oracle::{self, Oracle};
 use crate::step::reader::{Pool, Reader};
 use crate::step::{Output, State};
 use crate::world::Task;
 
+mod attempts;
+mod guarded;
 pub mod lanes;
 mod rows;
 pub mod search;
+mod variants;
 
+pub use attempts::Search;
 pub use rows::mark;
+pub use variants::{Variant, variant_mark};
 
 use rows::Plan;
-use search::Searches;
+use search::{Answers, Ask, Searches};
 
 /// One task under one arm, ready to run, with what its tokens stand for.
 #[derive(Debug)]
@@ -41,8 +48,11 @@ pub struct Compiled {
     pub model: Model,
     /// `outputs[step][token]`.
     pub outputs: Vec<Vec<Output>>,
-    /// By step: what guards held back, with the branch (its place in the kernel) in which they did.
-    pub withheld: Vec<Vec<(usize, Output)>>,
+    /// By step: what guards did on the way to a branch, by its place in the kernel, ascending; branches at
+    /// which none looked are left out.
+    pub trails: Vec<Vec<(usize, Trail)>>,
+    /// By step, the same for all tasks of an arm: the guards set otherwise that detours stand for.
+    pub variants: Arc<Vec<Vec<Variant>>>,
     pub oracle: Oracle,
     /// By step: how its retrieval does on the right query, a phrasing each. Empty where the oracle
     /// never asks or nothing is gold.
@@ -93,14 +103,15 @@ pub enum Question {
     Trial { task: usize, trial: u32 },
 }
 
-/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when a step is finished.
+/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when
+/// a step of a task is finished.
 pub fn compile(
     scenario: &Scenario,
     arm: &Arm,
     indices: &[CorpusIndex],
     searches: &mut Searches,
     question: &Question,
-    step_done: &dyn Fn(),
+    step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Compiled>> {
     let room = Room {
         scenario,
@@ -109,7 +120,7 @@ pub fn compile(
         reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
         pools: pools(scenario, arm),
         fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
-        shape: Shape::new(scenario.steps.iter().map(|s| s.parents.clone()).collect()),
+        shape: Shape::new(inputs(scenario, arm)),
         question,
     };
     let tasks = match question {
@@ -118,25 +129,22 @@ pub fn compile(
     };
     let mut drafts = tasks
         .par_iter()
-        .map(|task| Ok(Draft::new(scenario, task, oracle::run(scenario, arm, indices, task)?)))
+        .map(|task| Ok(Draft::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?)))
         .collect::<anyhow::Result<Vec<Draft>>>()?;
+    let mut variants = Vec::with_capacity(scenario.steps.len());
     for step in 0..scenario.steps.len() {
         let plans: Vec<Plan> = drafts.par_iter().map(|draft| room.plan(draft, step)).collect();
-        let found = match (&scenario.steps[step].kind, arm.retrieval[step]) {
-            (StepKind::Retrieve(retrieve), Some(retrieval)) if *question != Question::Gold => {
-                let asks = plans.iter().flat_map(Plan::asks);
-                let corpus = arm.corpora[retrieve.corpus];
-                Some(searches.find(scenario, indices, retrieval.embedder, corpus, asks)?)
-            }
-            _ => None,
-        };
+        let answers = room.find(searches, step, &drafts, &plans)?;
+        let found = room.variants(step, &plans, &answers);
         drafts.par_iter_mut().zip(plans).try_for_each(|(draft, plan)| {
-            room.rows(draft, step, plan, found);
+            room.rows(draft, step, plan, &answers, &found);
+            step_done();
             room.extend_support(draft, step)
         })?;
-        step_done();
+        variants.push(found);
     }
-    Ok(drafts.into_par_iter().map(Draft::finish).collect())
+    let variants = Arc::new(variants);
+    Ok(drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect())
 }
 
 /// What is the same for all tasks of an arm.
@@ -151,6 +159,12 @@ struct Room<'a> {
     fields: Vec<Vec<&'a str>>,
     shape: Shape,
     question: &'a Question,
+}
+
+/// By step: the steps whose outputs it takes in; those that only its guards look at, where these are on.
+fn inputs(scenario: &Scenario, arm: &Arm) -> Vec<Vec<usize>> {
+    let steps = scenario.steps.iter().zip(&arm.guarded);
+    steps.map(|(step, on)| if *on { step.parents.clone() } else { step.needs.clone() }).collect()
 }
 
 fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
@@ -181,7 +195,7 @@ struct Draft<'a> {
     kernels: Vec<KernelBuilder>,
     tokens: Vec<Tokens>,
     quality: Vec<Vec<Quality>>,
-    withheld: Vec<Vec<(usize, Output)>>,
+    trails: Vec<Vec<(usize, Trail)>>,
     support: Support,
     states: usize,
 }
@@ -211,14 +225,14 @@ impl Tokens {
 }
 
 impl<'a> Draft<'a> {
-    fn new(scenario: &Scenario, task: &'a Task, oracle: Oracle) -> Draft<'a> {
+    fn new(scenario: &Scenario, arm: &Arm, task: &'a Task, oracle: Oracle) -> Draft<'a> {
         Draft {
             task,
             oracle,
-            kernels: scenario.steps.iter().map(|s| KernelBuilder::new(s.parents.clone())).collect(),
+            kernels: inputs(scenario, arm).into_iter().map(KernelBuilder::new).collect(),
             tokens: scenario.steps.iter().map(|_| Tokens::default()).collect(),
             quality: vec![Vec::new(); scenario.steps.len()],
-            withheld: vec![Vec::new(); scenario.steps.len()],
+            trails: vec![Vec::new(); scenario.steps.len()],
             support: Support::Joint(Frontier::default()),
             states: 1,
         }
@@ -233,7 +247,14 @@ impl<'a> Draft<'a> {
         seen
     }
 
-    fn finish(self) -> Compiled {
+    /// Notes what guards did on the way to the branches that are pushed next.
+    fn note(&mut self, step: usize, trails: Vec<Option<Trail>>) {
+        let start = self.kernels[step].places();
+        let told = trails.into_iter().enumerate();
+        self.trails[step].extend(told.filter_map(|(at, trail)| Some((start + at, trail?))));
+    }
+
+    fn finish(self, variants: Arc<Vec<Vec<Variant>>>) -> Compiled {
         let counts: Vec<u32> = self.tokens.iter().map(|t| t.outputs.len() as u32).collect();
         let kernels = self.kernels.into_iter().map(|k| k.finish(&counts)).collect();
         let trellis = match self.support {
@@ -244,7 +265,8 @@ impl<'a> Draft<'a> {
             states: trellis.as_ref().map(|_| self.states),
             model: Model { kernels, trellis },
             outputs: self.tokens.into_iter().map(|t| t.outputs).collect(),
-            withheld: self.withheld,
+            trails: self.trails,
+            variants,
             oracle: self.oracle,
             quality: self.quality,
         }
@@ -252,6 +274,39 @@ impl<'a> Draft<'a> {
 }
 
 impl Room<'_> {
+    /// Puts all questions of a step, each distinct one once.
+    fn find<'b>(
+        &self,
+        searches: &'b mut Searches,
+        step: usize,
+        drafts: &[Draft],
+        plans: &[Plan],
+    ) -> anyhow::Result<Answers<'b>> {
+        let Room { scenario, arm, indices, .. } = *self;
+        let from = match scenario.steps[step].kind {
+            StepKind::Read { from, .. } => from,
+            _ => step,
+        };
+        let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else {
+            return Ok(Answers::default());
+        };
+        let corpus = arm.corpora[retrieve.corpus];
+        let embedders: BTreeSet<usize> =
+            plans.iter().flat_map(Plan::asks).map(|(embedder, _)| embedder).collect();
+        for embedder in embedders {
+            let asks = plans.iter().flat_map(Plan::asks).filter(|(of, _)| *of == embedder);
+            searches.find(scenario, indices, embedder, corpus, asks.map(|(_, ask)| ask))?;
+        }
+        for embedder in self.verifiers(step) {
+            let answers = searches.answers(corpus);
+            let tasks = drafts.iter().zip(plans);
+            let asks: Vec<Ask> =
+                tasks.flat_map(|(draft, plan)| plan.to_verify(draft, &answers)).collect();
+            searches.find(scenario, indices, embedder, corpus, asks.iter())?;
+        }
+        Ok(searches.answers(corpus))
+    }
+
     fn extend_support(&self, draft: &mut Draft, step: usize) -> anyhow::Result<()> {
         let simulation = &self.scenario.simulation;
         let key =
@@ -279,7 +334,7 @@ impl Room<'_> {
                 let seed = lanes::key(simulation.seed, &draft.task.id);
                 let mut lanes = match self.question {
                     Question::Trial { trial, .. } => lanes::mended(*trial, steps, &errs),
-                    _ => lanes::what_if(simulation.trials, seed, steps, &errs),
+                    _ => lanes::what_if(simulation.trials, seed, steps, &errs, &self.swaps()),
                 };
                 if let Question::Misses(at) = self.question {
                     lanes.extend(lanes::injected(simulation.trials, &self.scenario.steps, at));

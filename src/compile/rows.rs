@@ -2,34 +2,40 @@
 
 use std::sync::Arc;
 
-use super::search::{Among, Ask, Found};
+use super::attempts::{Again, Search, verify};
+use super::search::{Among, Answers, Ask};
+use super::variants::Variant;
 use super::{Draft, Quality, Question, Room, Support};
 use crate::expr::Env;
-use crate::kernel::{BREAK, Branch, FIRST_MARK, Fault, REPAIR, STOP};
-use crate::retrieve::Hit;
-use crate::scenario::{Query, Retrieve, Step, StepKind};
+use crate::kernel::{BREAK, Branch, FIRST_MARK, REPAIR, STOP};
+use crate::scenario::{Check, Guard, Retrieve, StepKind};
+use crate::step::guard::{Handled, Look, Setting, Trail, Tried};
 use crate::step::retrieve::{Phrasing, Target, of_kind};
 use crate::step::settle::{self, Gate};
-use crate::step::{Branching, Event, MissKind, Output, Row, State, reader};
-use crate::world::Task;
+use crate::step::{Branching, Event, MissKind, Output, Row, reader};
 
 /// What a step needs to be searched before its rows can be laid down.
-pub(super) struct Plan {
-    inputs: Vec<Input>,
-    /// The queries on the oracle's inputs, a phrasing each.
-    right: Vec<Ask>,
+pub(super) struct Plan<'a> {
+    pub inputs: Vec<Input>,
+    pub search: Option<Search<'a>>,
+    pub again: Vec<Again<'a>>,
+    /// The queries on the oracle's inputs, a phrasing each; of the step's search, and of further ones.
+    pub right: Vec<Ask>,
+    pub right_again: Vec<Vec<Ask>>,
     /// The best passage of a kind, a phrasing each.
     misses: Vec<(MissKind, Vec<Ask>)>,
 }
 
-struct Input {
-    tokens: Box<[u32]>,
+pub(super) struct Input {
+    pub tokens: Box<[u32]>,
     /// Brought by a run that has taken no detour but repairs.
-    straight: bool,
-    wish: Wish,
+    pub straight: bool,
+    pub wish: Wish,
+    /// By further attempt: what it asks; `None` where it has no query.
+    pub again: Vec<Option<Vec<Ask>>>,
 }
 
-enum Wish {
+pub(super) enum Wish {
     Held(Gate),
     /// One a phrasing.
     Search(Vec<Ask>),
@@ -38,20 +44,58 @@ enum Wish {
     NoSearch,
 }
 
-impl Plan {
-    pub fn asks(&self) -> impl Iterator<Item = &Ask> {
+/// One input of one step of a task, with all that was asked for it.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'s> {
+    pub step: usize,
+    pub input: &'s Input,
+    pub plan: &'s Plan<'s>,
+    pub answers: &'s Answers<'s>,
+}
+
+/// The ways in which a first attempt comes out, before any guard; and as in [`Row`].
+pub(super) struct First<'a> {
+    pub branches: Vec<Tried<'a>>,
+    pub wrong: Vec<Tried<'a>>,
+    pub repair: Option<Branching>,
+}
+
+impl Plan<'_> {
+    /// All questions, each with the embedder that it is for.
+    pub fn asks(&self) -> impl Iterator<Item = (usize, &Ask)> {
+        let own = self.search.map(|search| search.with.embedder);
         let wished = self.inputs.iter().flat_map(|input| match &input.wish {
             Wish::Search(asks) => asks.as_slice(),
             _ => &[],
         });
         let misses = self.misses.iter().flat_map(|(_, asks)| asks);
-        self.right.iter().chain(wished).chain(misses)
+        let first = self.right.iter().chain(wished).chain(misses);
+        let first = first.filter_map(move |ask| Some((own?, ask)));
+        let again = self.again.iter().enumerate().flat_map(move |(at, again)| {
+            let embedder = again.search.map(|search| search.with.embedder);
+            let right = self.right_again[at].iter();
+            let asks =
+                right.chain(self.inputs.iter().flat_map(move |i| i.again[at].iter().flatten()));
+            asks.filter_map(move |ask| Some((embedder?, ask)))
+        });
+        first.chain(again)
     }
-}
 
-/// What was found, best first; nothing for what was not asked.
-fn ranking<'a>(found: Option<&'a Found>, ask: &Ask) -> &'a [Hit] {
-    found.and_then(|found| found.get(ask)).map_or(&[], Vec::as_slice)
+    /// What a verifier has to score: each query with the passage that it brings first, and with the first
+    /// one that is not gold.
+    pub fn to_verify(&self, draft: &Draft, answers: &Answers) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (embedder, ask) in self.asks() {
+            let hits = answers.of(embedder, ask);
+            let from = self.search.or(self.again.iter().find_map(|again| again.search));
+            let gold = from.map(|search| &draft.oracle.gold[search.from]);
+            let wrong = hits.iter().find(|hit| gold.is_some_and(|g| !g.contains(&hit.passage)));
+            asks.extend(
+                hits.first().into_iter().chain(wrong).map(|h| verify(&ask.query, h.passage)),
+            );
+        }
+        asks
+    }
 }
 
 /// The mark of the detour in which a step misses so.
@@ -59,59 +103,47 @@ pub fn mark(kind: MissKind) -> u8 {
     FIRST_MARK + kind as u8
 }
 
-impl Room<'_> {
-    pub(super) fn plan(&self, draft: &Draft, step: usize) -> Plan {
+impl<'a> Room<'a> {
+    pub(super) fn plan(&self, draft: &Draft, step: usize) -> Plan<'a> {
         let of = &self.scenario.steps[step];
         let inputs = match &draft.support {
             Support::Joint(frontier) => frontier.inputs(&self.shape),
             Support::Walk(walk) => {
-                walk.inputs(step, &of.parents).into_iter().map(|inputs| (inputs, true)).collect()
+                let parents = draft.kernels[step].parents();
+                walk.inputs(step, parents).into_iter().map(|inputs| (inputs, true)).collect()
             }
         };
+        let search = self.search(step).filter(|_| *self.question != Question::Gold);
+        let again = self.again(step);
         let input = |(tokens, straight): (Box<[u32]>, bool)| {
             let seen = draft.seen(step, &tokens);
-            let wish = match settle::gate(of, draft.task, &seen) {
-                Gate::Run => self.asks(of, step, draft.task, &seen),
-                held => Wish::Held(held),
+            let gate = settle::gate(of, draft.task, &seen);
+            let wish = match (gate, &search) {
+                (Gate::Run, None) => Wish::NoSearch,
+                (Gate::Run, Some(search)) => {
+                    search.asks(draft.task, &seen).map_or(Wish::Unaskable, Wish::Search)
+                }
+                (held, _) => Wish::Held(held),
             };
-            Input { tokens, straight, wish }
+            let searched = |again: &Again| again.search.as_ref()?.asks(draft.task, &seen);
+            let again = match gate {
+                Gate::Run => again.iter().map(searched).collect(),
+                _ => again.iter().map(|_| None).collect(),
+            };
+            Input { tokens, straight, wish, again }
         };
+        let inputs = inputs.into_iter().map(input).collect();
         let seen: Vec<Option<&Output>> = draft.oracle.outputs.iter().map(Option::as_ref).collect();
-        let right = match (&draft.oracle.outputs[step], self.asks(of, step, draft.task, &seen)) {
-            (Some(Output::Context(_)), Wish::Search(asks)) => asks,
+        let right = |search: Option<&Search>| match (search, &draft.oracle.outputs[step]) {
+            (Some(search), Some(Output::Context(_))) => {
+                search.asks(draft.task, &seen).unwrap_or_default()
+            }
             _ => Vec::new(),
         };
+        let right_again = again.iter().map(|again| right(again.search.as_ref())).collect();
+        let right = right(search.as_ref());
         let misses = self.misses(draft, step, &right);
-        Plan { inputs: inputs.into_iter().map(input).collect(), right, misses }
-    }
-
-    /// What the phrasings of a retrieve step ask on what it sees.
-    fn asks(&self, of: &Step, step: usize, task: &Task, seen: &settle::Seen) -> Wish {
-        let (StepKind::Retrieve(retrieve), Some(retrieval)) = (&of.kind, self.arm.retrieval[step])
-        else {
-            return Wish::NoSearch;
-        };
-        if *self.question == Question::Gold {
-            return Wish::NoSearch;
-        }
-        let values = settle::values(seen);
-        let env = Env { task: Some(task), passage: None, steps: &values };
-        let among = match retrieve.entity.as_ref().filter(|_| retrieval.entity_filter) {
-            None => Among::All,
-            Some(expr) => match expr.eval(&env) {
-                Ok(Some(entity)) => Among::Entity(entity.to_string()),
-                _ => return Wish::Unaskable,
-            },
-        };
-        let ask = |query: &Query| {
-            Some(Ask { query: query.template.render(&env).ok()?, among: among.clone() })
-        };
-        retrieve
-            .queries
-            .iter()
-            .map(ask)
-            .collect::<Option<Vec<Ask>>>()
-            .map_or(Wish::Unaskable, Wish::Search)
+        Plan { inputs, search, again, right, right_again, misses }
     }
 
     /// The searches for the passage of each kind that the step would take for gold first.
@@ -145,65 +177,170 @@ impl Room<'_> {
         kinds.into_iter().filter_map(asks).chain([nothing]).collect()
     }
 
-    /// Lays down the rows of all inputs of `step`; `found` has the answers to the plan's questions.
-    pub(super) fn rows(&self, draft: &mut Draft, step: usize, plan: Plan, found: Option<&Found>) {
-        let of = &self.scenario.steps[step];
-        let ranking = |ask: &Ask| ranking(found, ask);
-        if let StepKind::Retrieve(retrieve) = &of.kind
+    /// Lays down the rows of all inputs of `step`; `answers` has the answers to the plan's questions.
+    pub(super) fn rows(
+        &self,
+        draft: &mut Draft,
+        step: usize,
+        plan: Plan,
+        answers: &Answers,
+        variants: &[Variant],
+    ) {
+        if let Some(search) = plan.search
             && !draft.oracle.gold[step].is_empty()
         {
-            let asked = plan.right.iter().zip(&retrieve.queries);
+            let asked = plan.right.iter().zip(search.queries);
             draft.quality[step] = asked
                 .map(|(ask, query)| Quality {
                     weight: query.weight,
-                    ranking: ranking(ask).to_vec(),
+                    ranking: search.ranking(answers, ask).to_vec(),
                 })
                 .collect();
         }
-        let top_k = self.arm.retrieval[step].map_or(0, |r| r.top_k);
-        let cut = |ask: &Ask| -> Vec<u32> {
-            ranking(ask).iter().take(top_k).map(|hit| hit.passage).collect()
-        };
-        let right: Vec<Vec<u32>> = plan.right.iter().map(cut).collect();
         for input in &plan.inputs {
-            let row = match &input.wish {
-                Wish::Held(gate) => settle::held(*gate).unwrap_or_default().into(),
-                Wish::NoSearch => self.settle(draft, step, &input.tokens),
-                Wish::Unaskable | Wish::Search(_) => {
-                    let StepKind::Retrieve(retrieve) = &of.kind else {
-                        unreachable!("only retrieve steps search")
-                    };
-                    let target = self.target(draft, step, retrieve);
-                    let Wish::Search(asks) = &input.wish else {
-                        // A miss where the oracle never asks is induced, and so is this.
-                        let asks = matches!(draft.oracle.outputs[step], Some(Output::Context(_)));
-                        let row = target.unaskable(asks && plan.right.is_empty());
-                        self.push(draft, step, &input.tokens, row, input.straight);
-                        continue;
-                    };
-                    let phrasing = |(i, (ask, query)): (usize, (&Ask, &Query))| {
-                        let passages = ranking(ask).iter().map(|hit| hit.passage);
-                        let without = passages.filter(|p| !target.gold.contains(p));
-                        Phrasing {
-                            weight: query.weight,
-                            ranking: cut(ask),
-                            without_gold: without.take(top_k).collect(),
-                            right: right.get(i).map(Vec::as_slice),
-                        }
-                    };
-                    let asked = asks.iter().zip(&retrieve.queries).enumerate();
-                    let phrasings: Vec<Phrasing> = asked.map(phrasing).collect();
-                    crate::step::retrieve::row(target, &phrasings)
+            let site = Site { step, input, plan: &plan, answers };
+            match input.wish {
+                Wish::Held(gate) => {
+                    let row = Row::from(settle::held(gate).unwrap_or_default());
+                    self.push_plain(draft, &site, row);
+                    continue;
                 }
-            };
-            self.push(draft, step, &input.tokens, row, input.straight);
+                _ if self.guarded(step) => self.push_guarded(draft, &site, variants),
+                _ => {
+                    let row = self.row(draft, &site);
+                    self.push_plain(draft, &site, row);
+                }
+            }
             if input.straight && self.is_oracles(draft, step, &input.tokens) {
-                self.push_misses(draft, step, &plan, found);
+                self.push_misses(draft, &site);
             }
         }
     }
 
-    fn target<'b>(&'b self, draft: &'b Draft, step: usize, retrieve: &Retrieve) -> Target<'b> {
+    /// The row of an input whose step runs, without guards.
+    fn row(&self, draft: &Draft, site: &Site) -> Row {
+        let Site { step, input, plan, answers } = *site;
+        let (asks, search) = match (&input.wish, &plan.search) {
+            (Wish::Search(asks), Some(search)) => (asks, search),
+            (Wish::Unaskable, Some(search)) => {
+                return self.unaskable(draft, step, search, &plan.right);
+            }
+            _ => return self.settle(draft, step, &input.tokens),
+        };
+        let target = self.target(draft, step, search.retrieve);
+        let right: Vec<Vec<u32>> = plan.right.iter().map(|ask| search.cut(answers, ask)).collect();
+        let asked = asks.iter().enumerate();
+        let phrasings: Vec<Phrasing> = asked
+            .map(|ask| phrasing(search, answers, target, ask, right.get(ask.0).map(Vec::as_slice)))
+            .collect();
+        crate::step::retrieve::row(target, &phrasings)
+    }
+
+    /// The row where no query can be written.
+    pub(super) fn unaskable(
+        &self,
+        draft: &Draft,
+        step: usize,
+        search: &Search,
+        right: &[Ask],
+    ) -> Row {
+        // A miss where the oracle never asks is induced, and so is this.
+        let asks = matches!(draft.oracle.outputs[step], Some(Output::Context(_)));
+        self.target(draft, step, search.retrieve).unaskable(asks && right.is_empty())
+    }
+
+    /// What the first attempt comes to, way by way, with what guards can see of it.
+    pub(super) fn first<'b>(&'b self, draft: &Draft, site: &Site) -> First<'b> {
+        let (Wish::Search(asks), Some(search)) = (&site.input.wish, &site.plan.search) else {
+            let row = self.row(draft, site);
+            let tried = |branching| self.tried(site.step, branching);
+            return First {
+                branches: row.branches.into_iter().map(tried).collect(),
+                wrong: row.wrong.into_iter().map(tried).collect(),
+                repair: row.repair,
+            };
+        };
+        let mut first = First { branches: Vec::new(), wrong: Vec::new(), repair: None };
+        // Scores differ from phrasing to phrasing, even where the passages are the same.
+        for (i, ask) in asks.iter().enumerate() {
+            let row = self.searched(draft, site, search, &site.plan.right, (i, ask));
+            first.repair = first.repair.or(row.repair);
+            let tried = |branching: Branching| Tried {
+                phrasing: Some(i),
+                ..self.tried_search(site, search, ask, branching)
+            };
+            first.branches.extend(row.branches.into_iter().map(tried));
+            first.wrong.extend(row.wrong.into_iter().map(tried));
+        }
+        if first.repair.is_some() {
+            first.wrong.clear(); // it errs as it is
+        }
+        first
+    }
+
+    /// A way in which a search comes out, with what guards see of it.
+    pub(super) fn tried_search(
+        &self,
+        site: &Site,
+        search: &Search,
+        ask: &Ask,
+        branching: Branching,
+    ) -> Tried<'_> {
+        let output = branching.output.as_ref();
+        let look = self.look(site.step, search, site.answers, ask, output);
+        Tried { branching, phrasing: None, look }
+    }
+
+    /// What guards see of what a search handed on.
+    pub(super) fn look(
+        &self,
+        step: usize,
+        search: &Search,
+        answers: &Answers,
+        ask: &Ask,
+        output: Option<&Output>,
+    ) -> Look<'_> {
+        let passages = match output {
+            Some(Output::Context(passages)) => passages.as_slice(),
+            _ => &[],
+        };
+        let corpus = &self.scenario.corpora[self.arm.corpora[search.retrieve.corpus]];
+        let hits = search.ranking(answers, ask);
+        let score = |p: &u32| hits.iter().find(|hit| hit.passage == *p).map(|hit| hit.score);
+        let best = passages.first().copied();
+        let verified = |guard: &Guard| match guard.check {
+            Check::Verified { embedder, .. } => {
+                let hits = answers.of(embedder, &verify(&ask.query, best?));
+                hits.first().map(|hit| hit.score)
+            }
+            _ => None,
+        };
+        Look {
+            scores: passages.iter().filter_map(score).collect(),
+            embedder: Some(search.with.embedder),
+            entity: best.and_then(|p| corpus.passages[p as usize].entity.as_deref()),
+            verified: self.scenario.steps[step].guards.iter().map(verified).collect(),
+        }
+    }
+
+    /// A way in which a step that does not search comes out, with what guards see of it.
+    pub(super) fn tried(&self, step: usize, branching: Branching) -> Tried<'_> {
+        let corpus = match self.scenario.steps[step].kind {
+            StepKind::Read { from, .. } => self.search(from).map(|s| s.retrieve.corpus),
+            _ => None,
+        };
+        let corpus = corpus.map(|corpus| &self.scenario.corpora[self.arm.corpora[corpus]]);
+        let passage = corpus.zip(branching.source).map(|(c, p)| &c.passages[p as usize]);
+        let look = Look { entity: passage.and_then(|p| p.entity.as_deref()), ..Look::default() };
+        Tried { branching, phrasing: None, look }
+    }
+
+    pub(super) fn target<'b>(
+        &'b self,
+        draft: &'b Draft,
+        step: usize,
+        retrieve: &Retrieve,
+    ) -> Target<'b> {
         Target {
             corpus: &self.scenario.corpora[self.arm.corpora[retrieve.corpus]],
             gold: &draft.oracle.gold[step],
@@ -214,117 +351,119 @@ impl Room<'_> {
     /// Whether the inputs of a step are the oracle's.
     fn is_oracles(&self, draft: &Draft, step: usize, inputs: &[u32]) -> bool {
         let seen = draft.seen(step, inputs);
-        let parents = &self.scenario.steps[step].parents;
+        let parents = draft.kernels[step].parents();
         parents.iter().all(|&p| seen[p] == draft.oracle.outputs[p].as_ref())
     }
 
     /// Adds the detours in which the step misses: the best passage of each kind first, and behind it
     /// what the right query finds but gold.
-    fn push_misses(&self, draft: &mut Draft, step: usize, plan: &Plan, found: Option<&Found>) {
-        let (StepKind::Retrieve(retrieve), Some(retrieval)) =
-            (&self.scenario.steps[step].kind, self.arm.retrieval[step])
-        else {
+    fn push_misses(&self, draft: &mut Draft, site: &Site) {
+        let Site { step, plan, answers, .. } = *site;
+        let Some(search) = &plan.search else {
             return;
         };
         for (kind, asks) in &plan.misses {
-            let branches = asks.iter().zip(&plan.right).zip(&retrieve.queries);
-            let branches: Vec<Branching> = branches
-                .filter_map(|((best, rest), query)| {
-                    let best = ranking(found, best).first().map(|hit| hit.passage);
-                    // BM25 brings nothing that has no word of the query: then there is no such miss.
-                    if best.is_none() && *kind != MissKind::Empty {
-                        return None;
-                    }
-                    let gold = &draft.oracle.gold[step];
-                    let others = ranking(found, rest).iter().map(|hit| hit.passage);
-                    let others = others.filter(|&p| !gold.contains(&p) && Some(p) != best);
-                    let context = match kind {
-                        MissKind::Empty => Vec::new(),
-                        _ => best.into_iter().chain(others).take(retrieval.top_k).collect(),
-                    };
-                    let output = Some(Output::Context(context));
-                    Some(Branching::new(output, Event::OwnMiss(*kind), query.weight))
-                })
-                .collect();
-            if branches.is_empty() {
+            let asked = asks.iter().zip(&plan.right).zip(search.queries).enumerate();
+            let ways = asked.filter_map(|(i, ((best, rest), query))| {
+                let best = search.ranking(answers, best).first().copied();
+                // BM25 brings nothing that has no word of the query: then there is no such miss.
+                if best.is_none() && *kind != MissKind::Empty {
+                    return None;
+                }
+                let first = best.map(|hit| hit.passage);
+                let gold = &draft.oracle.gold[step];
+                let others = search.ranking(answers, rest).iter().map(|hit| hit.passage);
+                let others = others.filter(|&p| !gold.contains(&p) && Some(p) != first);
+                let context: Vec<u32> = match kind {
+                    MissKind::Empty => Vec::new(),
+                    _ => first.into_iter().chain(others).take(search.with.top_k).collect(),
+                };
+                let empty = context.is_empty();
+                let output = Some(Output::Context(context));
+                let branching = Branching::new(output, Event::OwnMiss(*kind), query.weight);
+                let mut tried = self.tried_search(site, search, rest, branching);
+                tried.phrasing = Some(i);
+                // Where the right query does not reach down to it, its own search knows its score.
+                let known = search.ranking(answers, rest).iter().map(|hit| hit.passage);
+                if let (Some(hit), false) =
+                    (best, empty || known.into_iter().any(|p| Some(p) == first))
+                {
+                    tried.look.scores.insert(0, hit.score);
+                }
+                Some(tried)
+            });
+            let ways: Vec<Tried> = ways.collect();
+            if ways.is_empty() {
                 continue;
             }
-            let branches = self.branches(draft, step, branches);
-            draft.kernels[step].push_detour(mark(*kind), branches);
+            let handled = if self.guarded(step) {
+                let given = vec![Setting::AsGiven; self.scenario.steps[step].guards.len()];
+                self.handle(draft, site, &given, &ways)
+            } else {
+                ways.into_iter().map(|tried| Handled::plain(tried.branching)).collect()
+            };
+            self.push_detour(draft, step, mark(*kind), handled);
         }
     }
 
-    fn push(&self, draft: &mut Draft, step: usize, inputs: &[u32], row: Row, straight: bool) {
-        let (row, withheld) = self.guard(draft, step, inputs, row);
-        let branches = self.branches(draft, step, row.branches);
-        let pushed = draft.kernels[step].push(inputs, branches);
-        let places = draft.kernels[step].span(pushed);
-        draft.withheld[step]
-            .extend(places.zip(withheld).filter_map(|(place, output)| Some((place, output?))));
-        if let Some(repair) = row.repair {
-            let branches = self.branches(draft, step, vec![repair]);
-            draft.kernels[step].push_detour(REPAIR, branches);
+    fn push_plain(&self, draft: &mut Draft, site: &Site, row: Row) {
+        let plain = |row: Vec<Branching>| row.into_iter().map(Handled::plain).collect();
+        self.push(draft, site.step, site.input, plain(row.branches), row.repair, plain(row.wrong));
+    }
+
+    /// Lays down a row: its branches, what it puts out when it does not err, and how it would err.
+    pub(super) fn push(
+        &self,
+        draft: &mut Draft,
+        step: usize,
+        input: &Input,
+        branches: Vec<Handled>,
+        repair: Option<Branching>,
+        wrong: Vec<Handled>,
+    ) {
+        let (branches, trails) = self.branches(draft, step, branches);
+        draft.note(step, trails);
+        draft.kernels[step].push(&input.tokens, branches);
+        if let Some(repair) = repair {
+            self.push_detour(draft, step, REPAIR, vec![Handled::plain(repair)]);
         }
         // Behind a detour no further one is taken: see `kernel::trellis`.
-        if straight && !row.wrong.is_empty() {
-            let branches = self.branches(draft, step, row.wrong);
-            draft.kernels[step].push_detour(BREAK, branches);
+        if input.straight && !wrong.is_empty() {
+            self.push_detour(draft, step, BREAK, wrong);
         }
     }
 
-    /// The row as the step's guards let it pass, and what they held back, a branch each: what they see
-    /// stops the run. An alarm on a right output is an error of the step's own, mended by letting it pass.
-    fn guard(
+    /// Adds a detour to the row that was laid down last.
+    pub(super) fn push_detour(
         &self,
-        draft: &Draft,
+        draft: &mut Draft,
         step: usize,
-        inputs: &[u32],
-        mut row: Row,
-    ) -> (Row, Vec<Option<Output>>) {
-        let guards = &self.scenario.steps[step].guards;
-        if guards.is_empty() {
-            return (row, Vec::new());
-        }
-        // As the kernel does: places count the branches that it keeps.
-        row.branches.retain(|branching| branching.p > 0.0);
-        let mut withheld = Vec::new();
-        let seen = draft.seen(step, inputs);
-        let oracle = &draft.oracle;
-        let mut passed = None;
-        for branching in row.branches.iter_mut().chain(&mut row.wrong) {
-            withheld.push(None);
-            let Some(Output::Value(value)) = &branching.output else {
-                continue;
-            };
-            if !settle::alarmed(guards, step, draft.task, &seen, value) {
-                continue;
-            }
-            let output = branching.output.take();
-            if let Some(last) = withheld.last_mut() {
-                last.clone_from(&output);
-            }
-            match State::of(output.as_ref(), oracle.outputs[step].as_ref(), &oracle.gold[step]) {
-                State::Correct => {
-                    passed.get_or_insert(Branching::new(output, branching.event, 1.0));
-                    (branching.event, branching.fault) = (Event::FalseAlarm, Fault::Own);
-                }
-                State::Wrong | State::Missing => branching.caught = true,
-            }
-        }
-        row.repair = row.repair.or(passed);
-        (row, withheld)
+        mark: u8,
+        handled: Vec<Handled>,
+    ) {
+        let (branches, trails) = self.branches(draft, step, handled);
+        draft.note(step, trails);
+        draft.kernels[step].push_detour(mark, branches);
     }
 
-    /// Gives out tokens.
-    fn branches(&self, draft: &mut Draft, step: usize, row: Vec<Branching>) -> Vec<Branch> {
+    /// Gives out tokens. As the kernel does, it drops what never happens.
+    fn branches(
+        &self,
+        draft: &mut Draft,
+        step: usize,
+        row: Vec<Handled>,
+    ) -> (Vec<Branch>, Vec<Option<Trail>>) {
         let of = &self.scenario.steps[step];
         let mut branches = Vec::with_capacity(row.len());
-        for Branching { output, event, fault, caught, p } in row {
+        let mut trails = Vec::new();
+        for Handled { branching, trail } in row.into_iter().filter(|h| h.branching.p > 0.0) {
+            let Branching { output, event, fault, guarded, p, .. } = branching;
             let outcome = settle::outcome(step, of, &draft.oracle.outputs, output.as_ref()) as u8;
             let token = output.map_or(STOP, |output| draft.tokens[step].number(output));
-            branches.push(Branch { token, outcome, event: event.code(), fault, caught, p });
+            branches.push(Branch { token, outcome, event: event.code(), fault, guarded, p });
+            trails.push(trail);
         }
-        branches
+        (branches, trails)
     }
 
     /// The row of a step that asks nothing of a search.
@@ -339,7 +478,10 @@ impl Room<'_> {
                 let context = Output::Context(gold.iter().copied().collect());
                 Branching::certain(context, event).into()
             }
-            StepKind::Read { from, field } => self.read(draft, *from, step, field, seen[*from]),
+            StepKind::Read { from, field } => match seen[*from] {
+                Some(Output::Context(context)) => self.read(draft, *from, step, field, context),
+                _ => Branching::certain(Output::Missing, Event::Failed).into(),
+            },
             StepKind::Lookup { table, key, column } => {
                 settle::lookup(&self.scenario.tables[*table], key, column, &env).into()
             }
@@ -348,20 +490,39 @@ impl Room<'_> {
         }
     }
 
-    fn read(
+    /// The row of reading a field from passages.
+    pub(super) fn read(
         &self,
         draft: &Draft,
         from: usize,
         step: usize,
         field: &str,
-        context: Option<&Output>,
+        context: &[u32],
     ) -> Row {
-        let (StepKind::Retrieve(retrieve), Some(Output::Context(context)), Some(pool)) =
-            (&self.scenario.steps[from].kind, context, &self.pools[step])
+        let (StepKind::Retrieve(retrieve), Some(pool)) =
+            (&self.scenario.steps[from].kind, &self.pools[step])
         else {
             return Branching::certain(Output::Missing, Event::Failed).into();
         };
         let corpus = &self.scenario.corpora[self.arm.corpora[retrieve.corpus]];
         reader::row(&self.reader, corpus, &draft.oracle.gold[from], field, pool, context)
+    }
+}
+
+/// One phrasing of a search, on the actual input; `right` is what it hands on for the oracle's.
+pub(super) fn phrasing<'r>(
+    search: &Search,
+    answers: &Answers,
+    target: Target,
+    (at, ask): (usize, &Ask),
+    right: Option<&'r [u32]>,
+) -> Phrasing<'r> {
+    let passages = search.ranking(answers, ask).iter().map(|hit| hit.passage);
+    let without = passages.filter(|p| !target.gold.contains(p));
+    Phrasing {
+        weight: search.queries[at].weight,
+        ranking: search.cut(answers, ask),
+        without_gold: without.take(search.with.top_k).collect(),
+        right,
     }
 }

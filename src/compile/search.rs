@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::expr::CorpusIndex;
-use crate::retrieve::{Ranking, Request, Retriever};
+use crate::retrieve::{Hit, Ranking, Request, Retriever};
 use crate::scenario::Scenario;
+use crate::watch::Watch;
 
 /// A query, and the passages it is put to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,14 +28,23 @@ pub enum Among {
 /// What was asked of one retriever, with its answers.
 pub type Found = HashMap<Ask, Ranking>;
 
+/// The answers of all retrievers of one corpus.
+#[derive(Clone, Default)]
+pub struct Answers<'a> {
+    /// By embedder.
+    found: HashMap<usize, &'a Found>,
+}
+
+impl<'a> Answers<'a> {
+    /// Best first; nothing for what was not asked.
+    pub fn of(&self, embedder: usize, ask: &Ask) -> &'a [Hit] {
+        let found = self.found.get(&embedder).and_then(|found| found.get(ask));
+        found.map_or(&[], Vec::as_slice)
+    }
+}
+
 /// Makes the retriever for an embedder and a corpus, by their indices in the scenario.
 pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
-
-/// Told of a batch of work: its label and size, and then of what is done. The batch is over when
-/// what is returned is dropped.
-pub trait Watch: Sync {
-    fn batch(&self, label: &str, total: usize) -> Box<dyn Fn(usize) + Sync + '_>;
-}
 
 /// Retrievers by (embedder, corpus), opened when first asked, and all answers so far.
 pub struct Searches<'a> {
@@ -53,6 +63,12 @@ impl<'a> Searches<'a> {
     /// `depth`: how many passages each search brings; the largest cut that anybody makes.
     pub fn new(open: &'a Open<'a>, watch: &'a dyn Watch, depth: usize) -> Searches<'a> {
         Searches { open, watch, depth, shelves: HashMap::new() }
+    }
+
+    /// All that was found in a corpus so far.
+    pub fn answers(&self, corpus: usize) -> Answers<'_> {
+        let shelves = self.shelves.iter().filter(|((_, of), _)| *of == corpus);
+        Answers { found: shelves.map(|((embedder, _), shelf)| (*embedder, &shelf.found)).collect() }
     }
 
     /// Searches those of `asks` that are new, in their order; returns all answers of the retriever.

@@ -1,45 +1,22 @@
 //! Vectors on disk by content, so that a second run embeds nothing.
 //!
-//! One file a model fingerprint, `<fingerprint>.vectors`: a header, then records of equal size, each
-//! a key (blake3 of fingerprint, role and text), the vector, and a checksum over both. Records are only
-//! ever appended, in parts of finished texts and under a file lock, so any number of processes may
-//! share a file and an interruption costs the part in hand. A record whose checksum is wrong does
-//! not exist: its text is embedded again. A torn last record is cut off by the next append.
+//! One file a model fingerprint, `<fingerprint>.vectors`, keyed by blake3 of fingerprint, role and text; see
+//! [`super::store`]. Texts are embedded in parts: an interruption costs the part in hand. A vector that is
+//! damaged on disk is computed again.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use anyhow::Context;
-
+use super::store::{Key, Store};
 use super::{Embedder, Role, Vectors};
 
-/// Sets the directory of cached vectors.
+/// Sets the directory of cached vectors and scores.
 pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
-
-const MAGIC: &[u8; 8] = b"knockon1";
-const KEY: usize = 32;
-const CHECKSUM: usize = 8;
-/// Magic, dimension as u64.
-const HEADER: u64 = 16;
-/// Bytes read at once while the keys are collected.
-const READ: usize = 4 << 20;
-
-type Key = [u8; KEY];
 
 /// An embedder that remembers.
 pub struct CachedEmbedder {
     inner: Box<dyn Embedder>,
-    path: PathBuf,
-    state: Mutex<State>,
-}
-
-struct State {
-    file: File,
-    /// Where each key's record starts.
-    index: HashMap<Key, u64>,
+    store: Store,
 }
 
 /// `$KNOCKON_CACHE`, else `knockon` in the user's cache directory, else in the temporary one.
@@ -58,27 +35,13 @@ impl CachedEmbedder {
     /// # Errors
     /// A directory that cannot be made or a file that cannot be opened for writing.
     pub fn new(inner: Box<dyn Embedder>, dir: Option<&Path>) -> anyhow::Result<Self> {
-        let dir = dir.map_or_else(default_dir, Path::to_owned);
-        let path = dir.join(format!("{}.vectors", inner.fingerprint()));
-        let open = || -> anyhow::Result<State> {
-            std::fs::create_dir_all(&dir)?;
-            let mut file =
-                File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
-            let index = read_index(&mut file, inner.dim())?;
-            Ok(State { file, index })
-        };
-        let state = open().with_context(|| {
-            format!(
-                "cannot use the vector cache {}; set {CACHE_VARIABLE} to a directory that can be written",
-                path.display()
-            )
-        })?;
-        Ok(Self { inner, path, state: Mutex::new(state) })
+        let store = Store::open(dir, &format!("{}.vectors", inner.fingerprint()), inner.dim())?;
+        Ok(Self { inner, store })
     }
 
     /// The file that holds the vectors.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.store.path()
     }
 
     fn key(&self, role: Role, text: &str) -> Key {
@@ -90,83 +53,6 @@ impl CachedEmbedder {
         });
         hash.update(text.as_bytes());
         *hash.finalize().as_bytes()
-    }
-
-    /// Fills in the vectors that are on disk and undamaged, and returns which are not.
-    fn recall(&self, keys: &[Key], out: &mut [f32]) -> anyhow::Result<Vec<usize>> {
-        let dim = self.inner.dim();
-        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
-        let State { file, index } = &mut *state;
-        let mut found: Vec<(u64, usize)> = Vec::new();
-        let mut missing = Vec::new();
-        for (i, key) in keys.iter().enumerate() {
-            match index.get(key) {
-                Some(&at) => found.push((at, i)),
-                None => missing.push(i),
-            }
-        }
-        // In the order of the file, neighbours with one read.
-        found.sort_unstable();
-        let size = record_size(dim);
-        let mut buffer = Vec::new();
-        let mut start = 0;
-        while start < found.len() {
-            let first = found[start].0;
-            let mut end = start + 1;
-            while end < found.len() && found[end].0 - first < READ as u64 {
-                let gap = found[end].0 - found[end - 1].0;
-                if gap > 4 * size as u64 {
-                    break;
-                }
-                end += 1;
-            }
-            let bytes = (found[end - 1].0 - first) as usize + size;
-            buffer.resize(bytes, 0);
-            file.seek(SeekFrom::Start(first))?;
-            // A file cut short by somebody else reads as damaged records.
-            let got = read_up_to(file, &mut buffer)?;
-            for &(at, i) in &found[start..end] {
-                let from = (at - first) as usize;
-                let record = buffer.get(from..from + size).filter(|_| from + size <= got);
-                match record.and_then(|r| parse_record(r, &keys[i])) {
-                    Some(vector) => {
-                        let row = out[i * dim..(i + 1) * dim].iter_mut();
-                        for (o, b) in row.zip(vector.chunks_exact(4)) {
-                            *o = f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-                        }
-                    }
-                    None => {
-                        index.remove(&keys[i]);
-                        missing.push(i);
-                    }
-                }
-            }
-            start = end;
-        }
-        missing.sort_unstable();
-        Ok(missing)
-    }
-
-    fn append(&self, keys: &[Key], vectors: &Vectors) -> std::io::Result<()> {
-        let size = record_size(vectors.dim);
-        let mut bytes = Vec::with_capacity(keys.len() * size);
-        for (i, key) in keys.iter().enumerate() {
-            let start = bytes.len();
-            bytes.extend_from_slice(key);
-            bytes.extend(vectors.row(i).iter().flat_map(|x| x.to_le_bytes()));
-            let checksum = checksum(&bytes[start..]);
-            bytes.extend_from_slice(&checksum);
-        }
-        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
-        let State { file, index } = &mut *state;
-        file.lock()?;
-        let written = append_locked(file, &bytes, vectors.dim);
-        file.unlock()?;
-        let at = written?;
-        for (i, key) in keys.iter().enumerate() {
-            index.insert(*key, at + (i * size) as u64);
-        }
-        Ok(())
     }
 }
 
@@ -188,7 +74,7 @@ impl Embedder for CachedEmbedder {
         let dim = self.dim();
         let keys: Vec<Key> = texts.iter().map(|t| self.key(role, t)).collect();
         let mut data = vec![0.0; texts.len() * dim];
-        let missing = self.recall(&keys, &mut data)?;
+        let missing = self.store.recall(&keys, &mut data)?;
         done(texts.len() - missing.len());
 
         // Equal texts are embedded once: the first stands for the others.
@@ -210,9 +96,7 @@ impl Embedder for CachedEmbedder {
                 data[i * dim..(i + 1) * dim].copy_from_slice(vectors.row(row));
             }
             let part_keys: Vec<Key> = part.iter().map(|&i| keys[i]).collect();
-            self.append(&part_keys, vectors).with_context(|| {
-                format!("cannot write to the vector cache {}", self.path.display())
-            })
+            self.store.append(&part_keys, &vectors.data)
         })?;
         for &(i, original) in &repeats {
             data.copy_within(original * dim..(original + 1) * dim, i * dim);
@@ -220,90 +104,4 @@ impl Embedder for CachedEmbedder {
         done(repeats.len());
         Ok(Vectors { dim, data })
     }
-}
-
-fn record_size(dim: usize) -> usize {
-    KEY + 4 * dim + CHECKSUM
-}
-
-fn header(dim: usize) -> [u8; HEADER as usize] {
-    let mut bytes = [0; HEADER as usize];
-    bytes[..8].copy_from_slice(MAGIC);
-    bytes[8..].copy_from_slice(&(dim as u64).to_le_bytes());
-    bytes
-}
-
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
-    let mut sum = [0; CHECKSUM];
-    sum.copy_from_slice(&blake3::hash(bytes).as_bytes()[..CHECKSUM]);
-    sum
-}
-
-/// The vector's bytes, if the record is whole and `key`'s.
-fn parse_record<'r>(record: &'r [u8], key: &Key) -> Option<&'r [u8]> {
-    let (body, sum) = record.split_at(record.len() - CHECKSUM);
-    (body[..KEY] == *key && checksum(body) == sum).then(|| &body[KEY..])
-}
-
-/// Reads until `buffer` is full or the file ends.
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut got = 0;
-    while got < buffer.len() {
-        match file.read(&mut buffer[got..]) {
-            Ok(0) => break,
-            Ok(n) => got += n,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(got)
-}
-
-/// Whether the file starts with our header for vectors of `dim` numbers.
-fn has_header(file: &mut File, dim: usize) -> std::io::Result<bool> {
-    let mut found = [0; HEADER as usize];
-    file.seek(SeekFrom::Start(0))?;
-    let got = read_up_to(file, &mut found)?;
-    Ok(got == found.len() && found == header(dim))
-}
-
-/// Keys of all whole records; later ones win. Checksums are looked at when a record is used.
-fn read_index(file: &mut File, dim: usize) -> std::io::Result<HashMap<Key, u64>> {
-    let mut index = HashMap::new();
-    if !has_header(file, dim)? {
-        return Ok(index);
-    }
-    let size = record_size(dim);
-    let mut buffer = vec![0; (READ / size).max(1) * size];
-    let mut at = HEADER;
-    loop {
-        let got = read_up_to(file, &mut buffer)?;
-        for record in buffer[..got].chunks_exact(size) {
-            let mut key = [0; KEY];
-            key.copy_from_slice(&record[..KEY]);
-            index.insert(key, at);
-            at += size as u64;
-        }
-        if got < buffer.len() {
-            return Ok(index);
-        }
-    }
-}
-
-/// Appends whole records behind the last whole record and returns where they start. The caller
-/// holds the lock.
-fn append_locked(file: &mut File, bytes: &[u8], dim: usize) -> std::io::Result<u64> {
-    if !has_header(file, dim)? {
-        // Empty, or damaged where nothing behind it can be trusted.
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&header(dim))?;
-    }
-    let length = file.metadata()?.len();
-    let torn = (length - HEADER) % record_size(dim) as u64;
-    let end = length - torn;
-    file.set_len(end)?;
-    file.seek(SeekFrom::Start(end))?;
-    file.write_all(bytes)?;
-    Ok(end)
 }

@@ -8,11 +8,13 @@ pub mod http;
 pub mod locate;
 pub mod onnx;
 mod package;
+mod pairs;
 pub mod pull;
 pub mod quantize;
 pub mod registry;
 mod spec;
 pub mod static_table;
+mod store;
 mod tokens;
 pub mod truncate;
 mod weights;
@@ -20,7 +22,11 @@ mod weights;
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
 pub use http::{HttpEmbedder, HttpSpec};
-pub use spec::{ModelKind, ModelSpec, Pooling, Precision, open, open_cached};
+pub use pairs::{CachedScorer, Pair, PairScorer};
+pub use spec::{
+    CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cached,
+    open_cross_encoder, open_max_sim,
+};
 
 /// Which side of a search a text is on: models may want another prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

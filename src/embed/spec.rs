@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::truncate::Truncated;
-use super::{CachedEmbedder, Embedder, bert, files, locate, static_table};
+use super::{CachedEmbedder, Embedder, PairScorer, bert, files, locate, static_table};
 
 /// The sort of a model directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -93,13 +93,25 @@ impl ModelSpec {
     }
 }
 
+/// A model that reads query and passage together, with its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrossEncoderSpec {
+    /// A name known to `knockon models list`, or a directory.
+    pub model: String,
+    pub precision: Precision,
+    /// Longer pairs are cut, special tokens counted; `None`: as long as the model can read.
+    pub max_tokens: Option<usize>,
+    /// How `{query}` and `{passage}` make one text; `None`: they go in as two segments.
+    pub pair: Option<String>,
+}
+
 /// Finds the model's directory and loads it.
 ///
 /// # Errors
 /// A model that is not on disk (the message names the command that fetches it), a directory whose
 /// files are missing, damaged or of another architecture, settings the model cannot meet.
 pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
-    truncated(load(spec)?, spec)
+    truncated(whole(spec)?, spec)
 }
 
 /// As [`open`], remembering vectors in `cache`, by default the user's. Whole ones are kept, so that
@@ -108,7 +120,7 @@ pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
 /// # Errors
 /// Those of [`open`], and a cache that cannot be written.
 pub fn open_cached(spec: &ModelSpec, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
-    truncated(Box::new(CachedEmbedder::new(load(spec)?, cache)?), spec)
+    truncated(Box::new(CachedEmbedder::new(whole(spec)?, cache)?), spec)
 }
 
 fn truncated(whole: Box<dyn Embedder>, spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
@@ -118,14 +130,40 @@ fn truncated(whole: Box<dyn Embedder>, spec: &ModelSpec) -> anyhow::Result<Box<d
     })
 }
 
-fn load(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
-    let dir = locate::model_dir(&spec.model, spec.precision)?;
-    let load = || -> anyhow::Result<Box<dyn Embedder>> {
-        let files = files::ModelFiles::read(&dir)?;
+fn whole(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
+    load(&spec.model, spec.precision, |files| -> anyhow::Result<Box<dyn Embedder>> {
         Ok(match spec.kind {
-            ModelKind::Static => Box::new(static_table::StaticTable::load(&files, spec)?),
-            ModelKind::Transformer => Box::new(bert::Bert::load(&files, spec)?),
+            ModelKind::Static => Box::new(static_table::StaticTable::load(files, spec)?),
+            ModelKind::Transformer => Box::new(bert::Bert::load(files, spec)?),
         })
-    };
-    load().with_context(|| format!("cannot load the model {} from {}", spec.model, dir.display()))
+    })
+}
+
+/// Finds the directory of a cross-encoder and loads it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn PairScorer>> {
+    let loaded = load(&spec.model, spec.precision, |files| bert::CrossEncoder::load(files, spec))?;
+    Ok(Box::new(loaded))
+}
+
+/// Finds the directory of a BERT model and loads it to compare texts token by token.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
+    let loaded = load(&spec.model, spec.precision, |files| bert::MaxSim::load(files, spec))?;
+    Ok(Box::new(loaded))
+}
+
+fn load<T>(
+    model: &str,
+    precision: Precision,
+    load: impl FnOnce(&files::ModelFiles) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let dir = locate::model_dir(model, precision)?;
+    files::ModelFiles::read(&dir)
+        .and_then(|files| load(&files))
+        .with_context(|| format!("cannot load the model {model} from {}", dir.display()))
 }

@@ -43,6 +43,19 @@ impl Tokens {
         self.tokenizer.token_to_id(token)
     }
 
+    /// The ids of each pair of texts, and how many of them belong to the first segment.
+    pub fn encode_pairs(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<(Vec<u32>, usize)>> {
+        let encode = |&(first, second): &(&str, &str)| {
+            let encoding = self
+                .tokenizer
+                .encode_fast((first, second), self.special)
+                .map_err(|e| anyhow!("cannot tokenize {first:?} with {second:?}: {e}"))?;
+            let firsts = encoding.get_type_ids().iter().take_while(|&&ty| ty == 0).count();
+            Ok((encoding.get_ids().to_vec(), firsts))
+        };
+        pairs.par_iter().map(encode).collect()
+    }
+
     /// The ids of each text with `prefix` in front, in the order of `texts`.
     pub fn encode(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {
         texts

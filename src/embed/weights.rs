@@ -153,8 +153,9 @@ impl<'a> Weights<'a> {
         Self { adapter, ..self }
     }
 
+    /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.tensors.tensor(&format!("{}{name}", self.prefix)).is_ok()
+        self.view(name).is_ok()
     }
 
     /// Whether any tensor is stored as int8.
@@ -162,10 +163,12 @@ impl<'a> Weights<'a> {
         self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
     }
 
+    /// Heads stand beside the encoder, without its prefix.
     fn view(&self, name: &str) -> anyhow::Result<TensorView<'a>> {
         let full = format!("{}{name}", self.prefix);
         self.tensors
             .tensor(&full)
+            .or_else(|e| self.tensors.tensor(name).map_err(|_| e))
             .with_context(|| format!("model.safetensors has no tensor `{full}`"))
     }
 

@@ -224,7 +224,7 @@ impl VariableResolver for Variables<'_> {
 }
 
 /// The text in a field of a passage; `None` is null.
-pub(super) fn passage_field<'a>(passage: &'a Passage, field: &str) -> Option<&'a str> {
+pub(crate) fn passage_field<'a>(passage: &'a Passage, field: &str) -> Option<&'a str> {
     match field {
         "id" => Some(&passage.id),
         "text" => Some(&passage.text),

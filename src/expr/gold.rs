@@ -4,10 +4,9 @@
 //! `&&`, those that compare `passage.id`, `.entity` or `.attribute` with something that does not
 //! depend on the passage are looked up; only the passages found are tried against the rest.
 
-use std::collections::BTreeMap;
-
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, operators};
+use rayon::prelude::*;
 
 use super::eval::{Env, EvalError, Expr, passage_field};
 use super::parse::children;
@@ -20,34 +19,71 @@ const KEYS: [&str; 3] = ["id", "entity", "attribute"];
 /// The passages of one corpus by id, entity and attribute.
 #[derive(Debug, Default)]
 pub struct CorpusIndex {
-    /// In the order of [`KEYS`]; `None` gathers the passages without the field. Ascending lists.
-    by: [BTreeMap<Option<String>, Vec<u32>>; 3],
+    /// In the order of [`KEYS`].
+    by: [Groups; 3],
+}
+
+/// Passages grouped by the value of one field.
+#[derive(Debug, Default)]
+struct Groups {
+    /// Hashes of the values, ascending. They stand for the values: a clash of 128 bits of blake3 will not
+    /// be met, and the values themselves would take more memory than all else that is known of a passage.
+    hashes: Vec<u128>,
+    /// The passages of hash h are `passages[starts[h]..starts[h + 1]]`, ascending.
+    starts: Vec<u32>,
+    passages: Vec<u32>,
+}
+
+impl Groups {
+    fn new<'a>(values: impl IndexedParallelIterator<Item = Option<&'a str>>) -> Groups {
+        let mut all: Vec<(u128, u32)> =
+            values.enumerate().map(|(i, value)| (hash(value), i as u32)).collect();
+        all.par_sort_unstable();
+        let mut groups = Groups::default();
+        for (i, (hash, passage)) in (0..).zip(all) {
+            if groups.hashes.last() != Some(&hash) {
+                groups.hashes.push(hash);
+                groups.starts.push(i);
+            }
+            groups.passages.push(passage);
+        }
+        groups.starts.push(groups.passages.len() as u32);
+        groups
+    }
+
+    fn get(&self, value: Option<&str>) -> &[u32] {
+        match self.hashes.binary_search(&hash(value)) {
+            Ok(at) => &self.passages[self.starts[at] as usize..self.starts[at + 1] as usize],
+            Err(_) => &[],
+        }
+    }
+}
+
+/// `None`, a field that is not there, is told from every text.
+fn hash(value: Option<&str>) -> u128 {
+    value.map_or(0, |value| {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&blake3::hash(value.as_bytes()).as_bytes()[..16]);
+        u128::from_le_bytes(bytes)
+    })
 }
 
 impl CorpusIndex {
     pub fn new(corpus: &Corpus) -> CorpusIndex {
-        let mut index = CorpusIndex::default();
-        for (i, passage) in corpus.passages.iter().enumerate() {
-            for (map, field) in index.by.iter_mut().zip(KEYS) {
-                let key = passage_field(passage, field).map(str::to_owned);
-                map.entry(key).or_default().push(i as u32);
-            }
-        }
-        index
+        let values = |field: &'static str| {
+            Groups::new(corpus.passages.par_iter().map(move |p| passage_field(p, field)))
+        };
+        CorpusIndex { by: KEYS.map(values) }
     }
 
     /// The passage with this id.
     pub fn id(&self, id: &str) -> Option<u32> {
-        self.get(0, &Some(id.to_owned())).first().copied()
+        self.by[0].get(Some(id)).first().copied()
     }
 
     /// The passages of this entity, ascending; none for an entity that the corpus does not know.
     pub fn entity(&self, entity: &str) -> &[u32] {
-        self.get(1, &Some(entity.to_owned()))
-    }
-
-    fn get(&self, key: usize, value: &Option<String>) -> &[u32] {
-        self.by[key].get(value).map_or(&[], Vec::as_slice)
+        self.by[1].get(Some(entity))
     }
 }
 
@@ -85,34 +121,76 @@ impl GoldRule {
         index: &CorpusIndex,
         task: &Task,
     ) -> Result<Vec<u32>, EvalError> {
-        let mut env = Env { task: Some(task), ..Env::default() };
-        let mut wanted = Vec::new();
-        for (key, expr) in &self.keys {
-            let value = match expr.eval(&env)? {
-                None => None,
-                Some(Value::Text(text)) => Some(text),
-                Some(other) => Some(other.to_string()),
-            };
-            wanted.push((*key, value));
-        }
-        let shortest =
-            wanted.iter().map(|(key, value)| index.get(*key, value)).min_by_key(|l| l.len());
-        let candidates: Vec<u32> = match shortest {
-            Some(list) => list.to_vec(),
-            None => (0..corpus.passages.len() as u32).collect(),
-        };
         let mut gold = Vec::new();
+        self.search(corpus, index, task, |passage| {
+            gold.push(passage);
+            true
+        })?;
+        Ok(gold)
+    }
+
+    /// Whether the rule is true for any passage.
+    pub fn fits(
+        &self,
+        corpus: &Corpus,
+        index: &CorpusIndex,
+        task: &Task,
+    ) -> Result<bool, EvalError> {
+        let mut fits = false;
+        self.search(corpus, index, task, |_| {
+            fits = true;
+            false
+        })?;
+        Ok(fits)
+    }
+
+    /// The fields of a passage that the rule compares, and with what for this task; `None` is null.
+    pub fn wanted(&self, task: &Task) -> Result<Vec<(&'static str, Option<String>)>, EvalError> {
+        let env = Env { task: Some(task), ..Env::default() };
+        let wanted = self.keys.iter().map(|(key, expr)| {
+            let value = expr.eval(&env)?.map(|value| match value {
+                Value::Text(text) => text,
+                other => other.to_string(),
+            });
+            Ok((KEYS[*key], value))
+        });
+        wanted.collect()
+    }
+
+    /// Tells `found` of each passage for which the rule is true, ascending, until it says to stop.
+    fn search(
+        &self,
+        corpus: &Corpus,
+        index: &CorpusIndex,
+        task: &Task,
+        mut found: impl FnMut(u32) -> bool,
+    ) -> Result<(), EvalError> {
+        let mut env = Env { task: Some(task), ..Env::default() };
+        let wanted = self.wanted(task)?;
+        let lists = self.keys.iter().zip(&wanted);
+        let lists = lists.map(|((key, _), (_, value))| index.by[*key].get(value.as_deref()));
+        let mut listed;
+        let mut all;
+        let candidates: &mut dyn Iterator<Item = u32> = match lists.min_by_key(|l| l.len()) {
+            Some(list) => {
+                listed = list.iter().copied();
+                &mut listed
+            }
+            None => {
+                all = 0..corpus.passages.len() as u32;
+                &mut all
+            }
+        };
         for i in candidates {
             let passage = &corpus.passages[i as usize];
-            let agrees = wanted
-                .iter()
-                .all(|(key, value)| passage_field(passage, KEYS[*key]) == value.as_deref());
+            let agrees =
+                wanted.iter().all(|(key, value)| passage_field(passage, key) == value.as_deref());
             env.passage = Some(passage);
-            if agrees && self.holds(&env)? {
-                gold.push(i);
+            if agrees && self.holds(&env)? && !found(i) {
+                break;
             }
         }
-        Ok(gold)
+        Ok(())
     }
 
     /// The `&&` of CEL over the rest: false wins over an error, whichever comes first.

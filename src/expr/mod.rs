@@ -21,6 +21,7 @@ mod template;
 mod text;
 
 pub use check::{Name, PASSAGE_FIELDS, Scope};
+pub(crate) use eval::passage_field;
 pub use eval::{Env, EvalError, Expr};
 pub use gold::{CorpusIndex, GoldRule};
 pub use parse::{Fault, Parsed};
@@ -61,7 +62,7 @@ mod tests {
         ];
         let values = values
             .map(|(name, text)| (name.to_owned(), Value::parse(fields()[name], text).unwrap()));
-        Task { id: "t".into(), weight: 1.0, fields: values.into(), gold: BTreeMap::new() }
+        Task { id: "t".into(), line: 2, weight: 1.0, fields: values.into(), gold: BTreeMap::new() }
     }
 
     /// The value as it prints, or `null`, with its type.
@@ -169,14 +170,14 @@ mod tests {
 
     #[test]
     fn a_gold_rule_finds_by_index_what_it_says() {
-        let corpus = Corpus::parse(
-            "c",
-            r#"{"id": "a", "text": "x", "entity": "acme", "attribute": "expiry"}
-               {"id": "b", "text": "y", "entity": "acme", "attribute": "notice"}
-               {"id": "c", "text": "z", "entity": "acme", "attribute": "notice", "of": "b", "variant": "negation"}
-               {"id": "d", "text": "w"}"#,
-        );
-        let corpus = corpus.unwrap();
+        let lines = [
+            r#"{"id": "a", "text": "x", "entity": "acme", "attribute": "expiry"}"#,
+            r#"{"id": "b", "text": "y", "entity": "acme", "attribute": "notice"}"#,
+            r#"{"id": "c", "text": "z", "entity": "acme", "attribute": "notice", "of": "b", "variant": "negation"}"#,
+            r#"{"id": "d", "text": "w"}"#,
+        ];
+        let passages = lines.map(|line| serde_json::from_str(line).unwrap()).into();
+        let corpus = Corpus { name: "c".to_owned(), passages, ..Corpus::default() };
         let index = CorpusIndex::new(&corpus);
         let (fields, steps) = (fields(), BTreeMap::new());
         let scope = Scope { task: Some(&fields), passage: true, steps: &steps };

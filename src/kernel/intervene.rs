@@ -18,6 +18,8 @@ pub enum Do {
     Only(u8),
     /// It takes the detour with this mark; where there is none, its own errors are mended.
     Detour(u8),
+    /// It takes the detour with this mark; where there is none, all stays as it is.
+    Swap(u8),
 }
 
 impl Rows {
@@ -54,6 +56,11 @@ impl Rows {
             Do::Detour(mark) => {
                 if !self.take(row, mark, out) {
                     self.mix(row, 0.0, out);
+                }
+            }
+            Do::Swap(mark) => {
+                if !self.take(row, mark, out) {
+                    self.keep(row, |_| 1.0, out);
                 }
             }
         }

@@ -43,6 +43,18 @@ pub enum Fault {
     Induced,
 }
 
+/// What guards made of a branch that was not right at first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Guarded {
+    /// Nothing: there was nothing to see, or none saw it.
+    #[default]
+    No,
+    /// One saw it, and the run ends here.
+    Caught,
+    /// One saw it, and a further attempt or a person set it right.
+    Recovered,
+}
+
 /// What one step may do on one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Branch {
@@ -53,8 +65,7 @@ pub struct Branch {
     /// What happened; an index that the compiler gave and that the kernel only carries.
     pub event: u8,
     pub fault: Fault,
-    /// A guard saw it, and the run ends here.
-    pub caught: bool,
+    pub guarded: Guarded,
     /// Probability within its row.
     pub p: f64,
 }

@@ -219,6 +219,11 @@ impl KernelBuilder {
         self.rows.span(row)
     }
 
+    /// How many branches have been pushed, those of detours among them: the place of the next one.
+    pub fn places(&self) -> usize {
+        self.rows.branches.len()
+    }
+
     /// Adds a detour to the row that was pushed last; of two with the same mark the first counts.
     ///
     /// # Panics

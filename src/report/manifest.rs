@@ -8,52 +8,27 @@ use super::csv::method;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
 use crate::embed::Precision;
-use crate::retrieve::Bm25Params;
+use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
-use crate::scenario::{EmbedderKind, Method, Scenario};
+use crate::scenario::{EmbedderDecl, EmbedderKind, Method, Qid, Reranker, Scenario};
 use crate::stats;
 use crate::step::reader::{self, Tag};
 
 /// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
-/// no arm of this run used (or that is no model).
+/// no arm of this run used (or that is what its parameters say); `notes` is what a user should know of how
+/// queries were answered.
 pub fn manifest(
     scenario: &Scenario,
     record: &Record,
     fingerprints: &[Option<String>],
+    notes: &[String],
 ) -> anyhow::Result<Vec<u8>> {
     let simulation = &scenario.simulation;
     let inputs: Vec<Json> =
         scenario.inputs.iter().map(|i| json!({"path": i.path, "blake3": i.blake3})).collect();
-    let embedders = scenario.embedders.iter().zip(fingerprints).map(|(e, fingerprint)| match &e.kind {
-        EmbedderKind::Bm25(params) => {
-            let (tag, source) = if *params == Bm25Params::default() {
-                (Tag::Indicative, "the defaults of Anserini (github.com/castorini/anserini)")
-            } else {
-                (Tag::Scenario, "scenario file")
-            };
-            json!({
-                "name": e.name, "kind": "bm25", "k1": params.k1, "b": params.b, "tag": tag, "source": source,
-            })
-        }
-        EmbedderKind::Model(model) => json!({
-            "name": e.name,
-            "kind": model.kind.name(),
-            "model": model.model,
-            "precision": match model.precision { Precision::Int8 => "int8", Precision::F32 => "f32" },
-            "dim": model.dim,
-            "adapter": model.adapter,
-            "fingerprint": fingerprint,
-        }),
-        EmbedderKind::Http(http) => json!({
-            "name": e.name,
-            "kind": "http",
-            "url": http.url.split('?').next(),
-            "model": http.model,
-            "dim": http.dim,
-            "fingerprint": fingerprint,
-        }),
-    });
-    let embedders: Vec<Json> = embedders.collect();
+    let embedders = scenario.embedders.iter().zip(fingerprints);
+    let embedders: Vec<Json> =
+        embedders.map(|(decl, fingerprint)| embedder(scenario, decl, fingerprint)).collect();
     let arms: Vec<Json> = record
         .arms
         .iter()
@@ -62,10 +37,18 @@ pub fn manifest(
             for task in &arm.tasks {
                 *solved.entry(method(task.ran)).or_insert(0) += 1;
             }
-            json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved})
+            let mut told =
+                json!({"id": arm.id, "reader": arm.reader, "tasks_by_method": solved});
+            if !arm.guards.is_empty() {
+                let guards = arm.guards.iter().map(|guard| {
+                    json!({"step": guard.step, "guard": guard.guard, "parameters": guard.parameters})
+                });
+                told["guards"] = guards.collect();
+            }
+            told
         })
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "knockon": env!("CARGO_PKG_VERSION"),
         "scenario": scenario.name,
         "inputs": inputs,
@@ -78,6 +61,7 @@ pub fn manifest(
         "trials": simulation.trials,
         "max_states": simulation.max_states,
         "embedders": embedders,
+        "notes": notes,
         "baseline": record.baseline.map(|b| &record.arms[b].id),
         "sampling_unit": record.unit,
         "intervals": {
@@ -99,7 +83,129 @@ pub fn manifest(
         }],
         "arms": arms,
     });
+    let extracted = scenario.corpora.iter().flat_map(|corpus| {
+        corpus.extracted.iter().map(|(field, ranges)| {
+            let stating = corpus.passages.iter().filter(|p| p.facts.contains_key(field)).count();
+            let read = ranges.iter().flatten().count();
+            json!({
+                "corpus": corpus.name, "field": field,
+                "passages": corpus.passages.len(), "state_it_as_a_fact": stating - read, "read_from_text": read,
+            })
+        })
+    });
+    let extracted: Vec<Json> = extracted.collect();
+    if !extracted.is_empty() {
+        manifest["extracted"] = Json::Array(extracted);
+    }
+    if let Some(sampled) = scenario.sampled {
+        manifest["tasks"] = json!({
+            "replayed": sampled.size,
+            "of": sampled.of,
+            "drawn": "those with the smallest draws of (seed, task id)",
+        });
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// What an embedder is, with the source of every parameter that is not a model's own.
+fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<String>) -> Json {
+    let name = &decl.name;
+    match &decl.kind {
+        EmbedderKind::Bm25(params) => {
+            let (tag, source) = if *params == Bm25Params::default() {
+                (Tag::Indicative, "the defaults of Anserini (github.com/castorini/anserini)")
+            } else {
+                (Tag::Scenario, FROM_FILE)
+            };
+            json!({
+                "name": name, "kind": "bm25", "k1": params.k1, "b": params.b, "tag": tag, "source": source,
+            })
+        }
+        EmbedderKind::Model(model) => json!({
+            "name": name,
+            "kind": model.kind.name(),
+            "model": model.model,
+            "precision": precision(model.precision),
+            "dim": model.dim,
+            "adapter": model.adapter,
+            "fingerprint": fingerprint,
+        }),
+        EmbedderKind::Http(http) => json!({
+            "name": name, "kind": "http", "url": http.url.split('?').next(), "model": http.model,
+            "dim": http.dim, "fingerprint": fingerprint,
+        }),
+        EmbedderKind::Fusion { parts, how, depth } => {
+            let of = parts.iter().map(|part| {
+                json!({
+                    "embedder": scenario.embedders[part.embedder].name,
+                    "weight": part.weight,
+                    "counts_as_0": part.lowest.map_or(json!("worst found"), |lowest| json!(lowest)),
+                })
+            });
+            let mut parameters = vec![depth_taken(*depth, FUSION_DEPTH)];
+            let method = match how {
+                Fusion::ReciprocalRank { k } => {
+                    let (tag, source) = match *k == RRF_K {
+                        true => (Tag::Cited, "Cormack, Clarke and Buettcher, SIGIR 2009"),
+                        false => (Tag::Scenario, FROM_FILE),
+                    };
+                    parameters.push(parameter("k", json!(k), tag, source));
+                    "rrf"
+                }
+                Fusion::Convex => "convex",
+            };
+            json!({
+                "name": name, "kind": "fusion", "method": method, "of": of.collect::<Vec<Json>>(),
+                "parameters": parameters, "fingerprint": fingerprint,
+            })
+        }
+        EmbedderKind::RunFile(file) => json!({
+            "name": name, "kind": "run_file", "file": file.file,
+            "qid": match &file.qid {
+                Qid::TaskStep => "task_step",
+                Qid::Task => "task",
+                Qid::Listed(_) => "listed",
+            },
+            "fallback": file.fallback.map(|fallback| &scenario.embedders[fallback].name),
+            "fingerprint": fingerprint,
+        }),
+        EmbedderKind::HttpSearch(http) => json!({
+            "name": name, "kind": "http_search", "url": http.url, "index": http.index,
+            "parameters": [depth_taken(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
+        }),
+        EmbedderKind::Rerank { first, with, depth } => {
+            let (with, model, weights) = match with {
+                Reranker::CrossEncoder(spec) => ("cross_encoder", &spec.model, spec.precision),
+                Reranker::MaxSim(spec) => ("max_sim", &spec.model, spec.precision),
+            };
+            json!({
+                "name": name, "kind": "rerank", "first": scenario.embedders[*first].name, "with": with,
+                "model": model, "precision": precision(weights),
+                "parameters": [depth_taken(*depth, RERANK_DEPTH)], "fingerprint": fingerprint,
+            })
+        }
+    }
+}
+
+const FROM_FILE: &str = "scenario file";
+
+fn precision(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Int8 => "int8",
+        Precision::F32 => "f32",
+    }
+}
+
+fn parameter(name: &str, value: Json, tag: Tag, source: &str) -> Json {
+    json!({"name": name, "value": value, "tag": tag, "source": source})
+}
+
+fn depth_taken(depth: usize, default: usize) -> Json {
+    let (tag, source) = match depth == default {
+        true => (Tag::Assumed, "knockon's default"),
+        false => (Tag::Scenario, FROM_FILE),
+    };
+    parameter("depth", json!(depth), tag, source)
 }

@@ -4,6 +4,7 @@
 
 pub mod csv;
 pub mod injection;
+pub mod look;
 pub mod manifest;
 pub mod otlp;
 pub mod story;

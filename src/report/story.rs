@@ -40,6 +40,9 @@ pub fn text(trace: &Trace, colour: bool, width: Option<usize>) -> String {
         ];
         line.extend(happened(step));
         page.line(0, 5, &line);
+        if let Some(done) = &step.done {
+            alarms(&mut page, done);
+        }
         if let Some(retrieval) = step.retrieval.as_ref().filter(|_| telling(step)) {
             let readers = trace.steps.iter().filter(|reader| reader.parents.contains(&at));
             let followed = readers.filter_map(|r| r.reading.as_ref()?.from.as_ref());
@@ -98,6 +101,7 @@ fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
     let mut line = Vec::new();
     if let Some(retrieval) = &step.retrieval {
         line.push(found(done, retrieval));
+        line.extend(alarm(done));
         return line;
     }
     let paint = if done.state == State::Correct { Paint::Right } else { Paint::Wrong };
@@ -111,14 +115,29 @@ fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
         let whose = whose(done.fault);
         line.push((format!("  {}{whose}", done.event.name().replace('_', " ")), Paint::Plain));
     }
-    if let Some(alarm) = done.alarm {
-        let told = match alarm {
-            "caught" => "  caught by its guard: the run stops",
-            _ => "  stopped by a false alarm of its guard",
-        };
-        line.push((told.to_owned(), Paint::Bold));
-    }
+    line.extend(alarm(done));
     line
+}
+
+/// What its guards made of a step.
+fn alarm(done: &Done) -> Option<(String, Paint)> {
+    let told = match (done.alarm?, done.stopped) {
+        ("caught", _) => "  caught by its guard: the run stops",
+        ("recovered", _) => "  seen by its guard, and set right",
+        (_, true) => "  stopped by a false alarm of its guard",
+        _ => "  after a false alarm of its guard",
+    };
+    Some((told.to_owned(), Paint::Bold))
+}
+
+/// Each alarm of a step's guards, in a line.
+fn alarms(page: &mut Page, done: &Done) {
+    for alarm in &done.alarms {
+        let right = if alarm.right { "right" } else { "wrong" };
+        let text =
+            format!("guard  {} held back {} ({right}): {}", alarm.guard, alarm.held, alarm.then);
+        page.line(5, 12, &[(text, Paint::Plain)]);
+    }
 }
 
 fn whose(fault: Fault) -> &'static str {
@@ -133,6 +152,10 @@ fn whose(fault: Fault) -> &'static str {
 fn found(done: &Done, retrieval: &RetrievalTrace) -> (String, Paint) {
     let gold = retrieval.documents.iter().find(|document| document.gold);
     match (done.event, gold) {
+        (event, _) if event.miss().is_some() && done.alarm == Some("recovered") => {
+            let miss = event.name().replace('_', " ");
+            (format!("first a miss {miss}{}", whose(done.fault)), Paint::Plain)
+        }
         (event, _) if event.miss().is_some() => {
             let miss = format!("MISS {}{}", event.name().replace('_', " "), whose(done.fault));
             (miss, Paint::Wrong)

@@ -34,9 +34,29 @@ pub fn went_wrong(step: &StepTrace) -> bool {
 pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
     let done = step.done.as_ref().filter(|_| went_wrong(step))?;
     let output = done.output.as_deref().unwrap_or("nothing");
+    if done.alarm == Some(Event::Recovered.name())
+        && let Some(alarm) = done.alarms.first()
+    {
+        return Some(format!(
+            "It first put out {} ({}). The guard '{}' saw that; {}, which set it right.",
+            alarm.held,
+            done.event.name(),
+            alarm.guard,
+            alarm.then
+        ));
+    }
     let told = match (done.event, &step.retrieval, &step.reading) {
         (Event::FalseAlarm, ..) => {
-            format!("Its guard stopped the run on {output}, which is right.")
+            let alarm = done.alarms.iter().find(|alarm| alarm.right);
+            let held = alarm.map_or(output, |alarm| alarm.held.as_str());
+            if done.stopped {
+                format!("Its guard stopped the run on {held}, which is right.")
+            } else {
+                let then = alarm.map_or("", |alarm| alarm.then.as_str());
+                format!(
+                    "Its guard took {held} for wrong, which is right; {then}, and {output} came of it."
+                )
+            }
         }
         (Event::OwnMiss(kind) | Event::InducedMiss(kind), Some(retrieval), _) => {
             miss(kind, done.fault, retrieval)
@@ -57,10 +77,12 @@ pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
             .unwrap_or_else(|| instead(output, step.right.as_deref())),
         _ => instead(output, step.right.as_deref()),
     };
-    Some(if done.alarm == Some("caught") {
-        format!("{told} Its guard saw that, and stopped the run.")
-    } else {
-        told
+    Some(match (done.alarm == Some(Event::Caught.name()), done.alarms.is_empty()) {
+        (true, _) => format!("{told} Its guard saw that, and stopped the run."),
+        (false, false) if done.event != Event::FalseAlarm => {
+            format!("{told} A guard raised an alarm, but what came of it was no better.")
+        }
+        _ => told,
     })
 }
 

@@ -303,12 +303,13 @@ impl Retriever for DenseRetriever {
             dim: queries.dim,
             data: full.iter().flat_map(|&query| queries.row(query)).copied().collect(),
         };
-        let found = self.index.search(&vectors, depth, &|_| {})?;
+        let found = self.index.search(&vectors, depth, done)?;
         let mut among_all: Vec<Ranking> = vec![Vec::new(); texts.len()];
-        for (query, ranking) in full.into_iter().zip(found) {
+        for (&query, ranking) in full.iter().zip(found) {
             among_all[query] = ranking;
         }
-        done(asked.iter().sum());
+        // The others ask what one of those asked.
+        done(asked.iter().sum::<usize>() - full.len());
 
         let answer = |(request, &query): (&Request, &usize)| match request.candidates {
             None => among_all[query].clone(),

@@ -6,13 +6,21 @@
 
 mod bm25;
 mod dense;
+mod fuse;
+mod http_search;
 pub mod metrics;
+mod rerank;
+mod run_file;
 mod top;
 
 use anyhow::bail;
 
 pub use bm25::{Bm25Params, Bm25Retriever, tokens};
 pub use dense::{DenseIndex, DenseRetriever};
+pub use fuse::{FUSION_DEPTH, FusedRetriever, Fusion, Part, RRF_K};
+pub use http_search::{Catalogue, HTTP_DEPTH, HttpRetriever, Shortfall};
+pub use rerank::{RERANK_DEPTH, RerankedRetriever};
+pub use run_file::{Answers, Asked, Entry, RunRetriever, TrecRun};
 
 /// A passage found: its index in the corpus, and its score (higher is better).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +40,7 @@ pub struct Request<'a> {
     pub candidates: Option<&'a [u32]>,
 }
 
-/// Something that ranks the passages of one corpus.
+/// Something that ranks the passages of one corpus. A shallow ranking is the beginning of a deeper one.
 pub trait Retriever: Send + Sync {
     /// Answers each request with its best `depth` passages, or fewer where fewer qualify.
     /// `done(n)` is told of every `n` further requests finished, from any thread.
@@ -45,6 +53,17 @@ pub trait Retriever: Send + Sync {
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vec<Ranking>>;
+}
+
+impl<R: Retriever + ?Sized> Retriever for std::sync::Arc<R> {
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        (**self).search(requests, depth, done)
+    }
 }
 
 /// Refuses candidates that are out of order, repeated, or past the last of `passages`.

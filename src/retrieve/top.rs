@@ -19,6 +19,8 @@ pub(super) fn best(mut hits: Vec<Hit>, depth: usize) -> Ranking {
         hits.truncate(depth);
     }
     hits.sort_unstable_by(by_rank);
+    // Rankings are kept: the room of all that were scored must not be.
+    hits.shrink_to_fit();
     hits
 }
 
@@ -67,5 +69,18 @@ impl Shortlist {
             let floor = self.floor;
             self.hits.retain(|hit| hit.score >= floor);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ranking_keeps_no_room_for_what_it_left_out() {
+        let hits = (0..10_000).map(|passage| Hit { passage, score: 1.0 }).collect();
+        let ranking = best(hits, 3);
+        assert_eq!(ranking.iter().map(|hit| hit.passage).collect::<Vec<_>>(), [0, 1, 2]);
+        assert!(ranking.capacity() < 100, "{}", ranking.capacity());
     }
 }

@@ -7,7 +7,10 @@ use crate::compile::search::{Open, Searches};
 use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
+mod answers;
+pub mod look;
 mod models;
+pub mod queries;
 pub mod record;
 mod summary;
 mod tally;
@@ -31,11 +34,13 @@ pub fn run(
     watch: &dyn Watch,
 ) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let mut searches = Searches::new(open, watch, depth(&scenario.arms));
+    let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
     let mut tallies = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
-        tallies.push((tally::tally(scenario, at, &solved), why::answers(scenario, &solved)?));
+        let done = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
+        let answers = why::answers(scenario, at, &solved, &*done)?;
+        tallies.push((tally::tally(scenario, at, &solved), answers));
     }
     tally::same_oracle(scenario, tallies.iter().map(|(tally, _)| tally))?;
     summary::record(scenario, tallies)

@@ -1,15 +1,24 @@
-//! The scenario's retrievers: each model loaded once, when an arm first asks for it.
+//! The scenario's retrievers: each model loaded, and each corpus indexed, once, when first asked for.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
 use super::Watch;
-use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Role};
-use crate::retrieve::{Bm25Retriever, DenseRetriever, Retriever};
-use crate::scenario::{EmbedderKind, Scenario};
+use super::answers::{self, Told};
+use crate::embed::{self, CachedEmbedder, CachedScorer, Embedder, HttpEmbedder, PairScorer, Role};
+use crate::remote::Endpoint;
+use crate::retrieve::{
+    Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, Part,
+    RerankedRetriever, Retriever, RunRetriever, Shortfall,
+};
+use crate::scenario::{EmbedderKind, FusionPart, HttpSearch, Reranker, RunFile, Scenario};
+
+/// An embedder and a corpus, by their indices.
+type Spot = (usize, usize);
 
 /// Opens retrievers for [`super::run`].
 pub struct Models<'a> {
@@ -17,6 +26,10 @@ pub struct Models<'a> {
     watch: &'a dyn Watch,
     cache: Option<&'a Path>,
     loaded: RefCell<Vec<Option<Arc<dyn Embedder>>>>,
+    scorers: RefCell<Vec<Option<Arc<dyn PairScorer>>>>,
+    opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
+    runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
+    services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
 }
 
 impl<'a> Models<'a> {
@@ -27,7 +40,17 @@ impl<'a> Models<'a> {
         cache: Option<&'a Path>,
     ) -> Models<'a> {
         let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
-        Models { scenario, watch, cache, loaded }
+        let scorers = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
+        Models {
+            scenario,
+            watch,
+            cache,
+            loaded,
+            scorers,
+            opened: RefCell::default(),
+            runs: RefCell::default(),
+            services: RefCell::default(),
+        }
     }
 
     /// The retriever for an embedder and a corpus, by their indices; embeds the corpus.
@@ -35,12 +58,57 @@ impl<'a> Models<'a> {
     /// # Errors
     /// A model that is not there or cannot be read, a cache that cannot be written.
     pub fn open(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
-        let corpus = &self.scenario.corpora[corpus];
-        let texts: Vec<&str> = corpus.passages.iter().map(|p| p.text.as_str()).collect();
-        let declared = &self.scenario.embedders[embedder];
-        if let EmbedderKind::Bm25(params) = &declared.kind {
-            return Ok(Box::new(Bm25Retriever::new(&texts, *params)?));
+        Ok(Box::new(self.shared(embedder, corpus)?))
+    }
+
+    fn shared(&self, embedder: usize, corpus: usize) -> anyhow::Result<Arc<dyn Retriever>> {
+        let known = self.opened.borrow().get(&(embedder, corpus)).cloned();
+        if let Some(retriever) = known {
+            return Ok(retriever);
         }
+        let retriever: Arc<dyn Retriever> = match &self.scenario.embedders[embedder].kind {
+            EmbedderKind::Bm25(params) => {
+                let texts = self.texts(corpus);
+                let label = self.label(embedder, "indexing", corpus);
+                let done = self.watch.batch(&label, texts.len());
+                Arc::new(Bm25Retriever::index(&texts, *params, &*done)?)
+            }
+            EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
+                Arc::new(self.dense(embedder, corpus)?)
+            }
+            EmbedderKind::Fusion { parts, how, depth } => {
+                let part = |part: &FusionPart| {
+                    let retriever = self.shared(part.embedder, corpus)?;
+                    Ok(Part { retriever, weight: part.weight, lowest: part.lowest })
+                };
+                let parts = parts.iter().map(part).collect::<anyhow::Result<_>>()?;
+                Arc::new(FusedRetriever::new(parts, *how, *depth)?)
+            }
+            EmbedderKind::Rerank { first, with, depth } => {
+                let first = self.shared(*first, corpus)?;
+                let scorer = self.scorer(embedder, with)?;
+                Arc::new(RerankedRetriever::new(first, scorer, &self.texts(corpus), *depth))
+            }
+            EmbedderKind::RunFile(file) => Arc::new(self.run_file(embedder, file, corpus)?),
+            EmbedderKind::HttpSearch(http) => Arc::new(self.http_search(embedder, http, corpus)?),
+        };
+        self.opened.borrow_mut().insert((embedder, corpus), retriever.clone());
+        Ok(retriever)
+    }
+
+    /// What a progress bar says.
+    fn label(&self, embedder: usize, doing: &str, corpus: usize) -> String {
+        let (embedder, corpus) =
+            (&self.scenario.embedders[embedder], &self.scenario.corpora[corpus]);
+        format!("{}: {doing} {}", embedder.name, corpus.name)
+    }
+
+    fn texts(&self, corpus: usize) -> Vec<&'a str> {
+        self.scenario.corpora[corpus].passages.iter().map(|p| p.text.as_str()).collect()
+    }
+
+    fn dense(&self, embedder: usize, corpus: usize) -> anyhow::Result<DenseRetriever> {
+        let declared = &self.scenario.embedders[embedder];
         let slot = self.loaded.borrow()[embedder].clone();
         let model = match slot {
             Some(model) => model,
@@ -53,27 +121,147 @@ impl<'a> Models<'a> {
                 model
             }
         };
-        let label = format!("{}: embedding {}", declared.name, corpus.name);
+        let texts = self.texts(corpus);
+        let label = self.label(embedder, "embedding", corpus);
         let done = self.watch.batch(&label, texts.len());
         let passages = model.embed(Role::Passage, &texts, &*done)?;
         drop(done);
-        Ok(Box::new(DenseRetriever::new(model, passages)?))
+        DenseRetriever::new(model, passages)
     }
 
     fn load(&self, kind: &EmbedderKind) -> anyhow::Result<Box<dyn Embedder>> {
         match kind {
-            EmbedderKind::Bm25(_) => bail!("bm25 has no vectors"),
             EmbedderKind::Model(settings) => embed::open_cached(settings, self.cache),
             EmbedderKind::Http(settings) => {
                 let remote = Box::new(HttpEmbedder::new(settings.clone())?);
                 Ok(Box::new(CachedEmbedder::new(remote, self.cache)?))
             }
+            _ => bail!("it has no vectors"),
         }
     }
 
-    /// By embedder: the fingerprint of a model that was loaded.
-    pub fn fingerprints(&self) -> Vec<Option<String>> {
-        let loaded = self.loaded.borrow();
-        loaded.iter().map(|m| m.as_ref().map(|m| m.fingerprint().to_owned())).collect()
+    fn run_file(
+        &self,
+        embedder: usize,
+        file: &RunFile,
+        corpus: usize,
+    ) -> anyhow::Result<RunRetriever> {
+        let name = &self.scenario.embedders[embedder].name;
+        let mut told = answers::told(self.scenario, file, corpus)
+            .with_context(|| format!("embedder '{name}'"))?;
+        let fallback = file.fallback.map(|fallback| self.shared(fallback, corpus)).transpose()?;
+        let asked = Arc::<Asked>::default();
+        let passages = self.scenario.corpora[corpus].passages.len();
+        let answers = std::mem::take(&mut told.answers);
+        self.runs.borrow_mut().insert((embedder, corpus), (told, asked.clone()));
+        Ok(RunRetriever::new(answers, passages, fallback, asked))
     }
+
+    fn http_search(
+        &self,
+        embedder: usize,
+        http: &HttpSearch,
+        corpus: usize,
+    ) -> anyhow::Result<HttpRetriever> {
+        let name = &self.scenario.embedders[embedder].name;
+        let token = http.api_key_env.as_ref().map(|variable| {
+            std::env::var(variable).with_context(|| {
+                format!("embedder '{name}': the environment variable {variable} is not set")
+            })
+        });
+        let endpoint = Endpoint {
+            url: http.url.clone(),
+            timeout: http.timeout,
+            retries: http.retries,
+            concurrency: http.concurrency,
+            token: token.transpose()?,
+        };
+        let corpus_of = &self.scenario.corpora[corpus];
+        let passages = corpus_of.passages.iter().map(|p| (p.id.clone(), p.entity.clone()));
+        let catalogue = Catalogue::new(&corpus_of.name, passages);
+        let cache = self.cache.map_or_else(embed::cache::default_dir, Path::to_owned);
+        let kept = cache.join("http_search").join(self.content(embedder));
+        let count = Arc::<Shortfall>::default();
+        self.services.borrow_mut().insert((embedder, corpus), count.clone());
+        Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
+    }
+
+    /// What a user should know of how queries were answered.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for ((embedder, _), (told, asked)) in self.runs.borrow().iter() {
+            let decl = &self.scenario.embedders[*embedder];
+            let EmbedderKind::RunFile(file) = &decl.kind else { continue };
+            let fallback = file.fallback.map(|f| self.scenario.embedders[f].name.as_str());
+            notes.extend(told.notes(&decl.name, file, fallback, asked));
+        }
+        for ((embedder, _), count) in self.services.borrow().iter() {
+            let name = &self.scenario.embedders[*embedder].name;
+            notes.extend(count.note(name));
+        }
+        notes
+    }
+
+    fn scorer(&self, embedder: usize, with: &Reranker) -> anyhow::Result<Arc<dyn PairScorer>> {
+        let known = self.scorers.borrow()[embedder].clone();
+        if let Some(scorer) = known {
+            return Ok(scorer);
+        }
+        let name = &self.scenario.embedders[embedder].name;
+        let opened = match with {
+            Reranker::CrossEncoder(spec) => embed::open_cross_encoder(spec),
+            Reranker::MaxSim(spec) => embed::open_max_sim(spec),
+        };
+        let scorer: Arc<dyn PairScorer> = opened
+            .and_then(|scorer| CachedScorer::new(scorer, self.cache))
+            .map(Arc::new)
+            .with_context(|| format!("embedder '{name}'"))?;
+        self.scorers.borrow_mut()[embedder] = Some(scorer.clone());
+        Ok(scorer)
+    }
+
+    /// By embedder: a hash of what its rankings depend on beside the corpus; `None` for one that was not
+    /// opened, and for BM25, which is what its parameters say.
+    pub fn fingerprints(&self) -> Vec<Option<String>> {
+        let opened = self.opened.borrow();
+        let used = |e: usize| opened.keys().any(|(embedder, _)| *embedder == e);
+        let embedders = 0..self.scenario.embedders.len();
+        embedders.map(|e| self.fingerprint(e).filter(|_| used(e))).collect()
+    }
+
+    fn fingerprint(&self, embedder: usize) -> Option<String> {
+        match &self.scenario.embedders[embedder].kind {
+            EmbedderKind::Bm25(_) => None,
+            EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
+                self.loaded.borrow()[embedder].as_ref().map(|model| model.fingerprint().to_owned())
+            }
+            EmbedderKind::Fusion { parts, how, depth } => {
+                let parts = parts.iter().map(|p| (self.content(p.embedder), p.weight, p.lowest));
+                Some(hash(&format!("fusion 1 {how:?} {depth} {:?}", parts.collect::<Vec<_>>())))
+            }
+            EmbedderKind::RunFile(file) => {
+                let RunFile { file: _, run, qid, fallback } = file;
+                let fallback = fallback.map(|fallback| self.content(fallback));
+                Some(hash(&format!("run_file 1 {run:?} {qid:?} {fallback:?}")))
+            }
+            EmbedderKind::HttpSearch(HttpSearch { url, depth, index, .. }) => {
+                Some(hash(&format!("http_search 1 {url:?} {depth} {index:?}")))
+            }
+            EmbedderKind::Rerank { first, depth, .. } => {
+                let scorer = self.scorers.borrow()[embedder].clone()?;
+                let first = self.content(*first);
+                Some(hash(&format!("rerank 1 {first} {} {depth}", scorer.fingerprint())))
+            }
+        }
+    }
+
+    /// What tells an embedder from any other, as text.
+    fn content(&self, embedder: usize) -> String {
+        let kind = &self.scenario.embedders[embedder].kind;
+        self.fingerprint(embedder).unwrap_or_else(|| format!("{kind:?}"))
+    }
+}
+
+fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }

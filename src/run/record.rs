@@ -3,8 +3,9 @@
 //! Probabilities and rates are weighted by task weight over the tasks of the scenario unless a field
 //! says otherwise. `None` is "cannot be told", such as a rate over no cases.
 
+pub use crate::cascade::guards::Counts;
 use crate::run::Ran;
-use crate::step::reader::Reader;
+use crate::step::reader::{Parameter, Reader};
 use crate::step::{Event, MissKind, Outcome};
 
 /// An estimate with its 95% interval, clustered on the sampling unit.
@@ -33,6 +34,8 @@ pub struct ArmRecord {
     /// By step and event; they add up to the failure rate.
     pub causes: Vec<ShareRecord>,
     pub edges: Vec<EdgeRecord>,
+    /// In the order of the steps; those of steps whose guards are off are left out.
+    pub guards: Vec<GuardRecord>,
     /// Most probable first; what is not told apart makes the last.
     pub paths: Vec<PathRecord>,
     pub cuts: Vec<CutRecord>,
@@ -117,8 +120,10 @@ pub struct StepRecord {
     pub p_failed: f64,
     pub p_stopped: f64,
     pub p_skipped: f64,
-    /// Guarded steps: runs stopped here for an output that was wrong, and for one that was right.
+    /// Guarded steps: runs stopped here for an output that was wrong; runs in which a wrong output was set
+    /// right; and runs in which a right one was taken for wrong, and what came of it was not right.
     pub p_caught: f64,
+    pub p_recovered: f64,
     pub p_false_alarm: f64,
     pub p_fail_given_hit: Option<f64>,
     pub p_fail_given_miss: Option<f64>,
@@ -175,6 +180,40 @@ pub struct EdgeRecord {
     pub p_child_wrong_given: Option<f64>,
     pub p_child_missing_given: Option<f64>,
     pub p_absorbed_given: Option<f64>,
+}
+
+/// One guard of one step. Numbers are expected ones a run; it may look several times in one.
+#[derive(Clone, Debug)]
+pub struct GuardRecord {
+    pub step: String,
+    /// Its check, numbered where a step has several of one kind.
+    pub guard: String,
+    /// For thresholds: as declared for the embedder of the arm.
+    pub threshold: Option<f64>,
+    /// Its rates, costs and times, with where they come from.
+    pub parameters: Vec<Parameter>,
+    pub counts: Counts,
+    /// US dollars and seconds: its looks and what it escalates.
+    pub cost: f64,
+    pub seconds: f64,
+    /// P(outcome) without this guard, all others as they are; by [`Outcome::ALL`].
+    pub outcomes_if_off: [f64; Outcome::ALL.len()],
+    /// P(failure) without this guard minus P(failure) with it: what it saves.
+    pub saved: Interval,
+    /// The same of failures that are no stop.
+    pub saved_unstopped: Interval,
+    /// For thresholds: ascending, from hardly any alarm to nothing but alarms.
+    pub curve: Vec<CurvePoint>,
+}
+
+/// A guard at another threshold.
+#[derive(Clone, Debug)]
+pub struct CurvePoint {
+    pub threshold: f64,
+    pub counts: Counts,
+    pub cost: f64,
+    /// By [`Outcome::ALL`].
+    pub outcomes: [f64; Outcome::ALL.len()],
 }
 
 /// One thing that goes wrong on a path.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::Ran;
 use super::record::{
     ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
-    TaskRecord,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::why::Answers;
@@ -19,7 +18,7 @@ use crate::step::{Event, MissKind, Outcome};
 pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Result<Record> {
     let (tallies, answers): (Vec<Tally>, Vec<Answers>) = tallies.into_iter().unzip();
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
-    let clusters = clusters(tallies.first().map_or(&[], |t| &t.tasks));
+    let clusters = scenario.clusters();
     let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
     let mut arms = Vec::new();
     for (at, (tally, why)) in tallies.into_iter().zip(answers).enumerate() {
@@ -32,6 +31,7 @@ pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Re
             misses: misses(scenario, &tally),
             causes: why.shares,
             edges: why.edges,
+            guards: why.guards,
             paths: why.paths,
             cuts: why.cuts,
             tasks: tally.tasks,
@@ -45,16 +45,6 @@ pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Re
         baseline,
         arms,
     })
-}
-
-/// Numbers the sampling units in order of first appearance.
-fn clusters(tasks: &[TaskRecord]) -> Vec<usize> {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let number = |unit| {
-        let next = numbers.len();
-        *numbers.entry(unit).or_insert(next)
-    };
-    tasks.iter().map(|t| t.unit.as_str()).map(number).collect()
 }
 
 fn differences(
@@ -223,6 +213,7 @@ fn step(scenario: &Scenario, tally: &Tally, why: &Answers, at: usize) -> StepRec
         p_failed: p(Event::Failed),
         p_stopped: p(Event::Stopped),
         p_caught: whole(&step.caught),
+        p_recovered: whole(&step.recovered),
         p_false_alarm: p(Event::FalseAlarm),
         p_skipped: p(Event::Skipped),
         p_fail_given_hit: ratio(failing(&hit), whole(&hit)),

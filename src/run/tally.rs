@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use super::record::{Quality, TaskRecord};
-use crate::kernel::OUTCOMES;
+use crate::kernel::{Guarded, OUTCOMES};
 use crate::retrieve::metrics::Judgements;
 use crate::scenario::Scenario;
 use crate::solve::{QUALITY_DEPTH, Solved};
@@ -28,6 +28,8 @@ pub struct StepTally {
     pub events: Vec<Mass>,
     /// Runs that a guard stopped here for an output that was not right, whatever had happened.
     pub caught: Mass,
+    /// Runs in which one saw that the output was not right, and it was set right.
+    pub recovered: Mass,
     pub correct: Mass,
     pub wrong: Mass,
     pub missing: Mass,
@@ -56,6 +58,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
     let mut tally = StepTally {
         events: vec![zero; Event::all().len()],
         caught: zero,
+        recovered: zero,
         correct: zero,
         wrong: zero,
         missing: zero,
@@ -71,8 +74,10 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         for (branch, mass) in branches.iter().zip(&solved.masses.steps[at]) {
             let weight = task.weight / total;
             add(&mut tally.events[usize::from(branch.event)], mass, weight);
-            if branch.caught {
-                add(&mut tally.caught, mass, weight);
+            match branch.guarded {
+                Guarded::No => {}
+                Guarded::Caught => add(&mut tally.caught, mass, weight),
+                Guarded::Recovered => add(&mut tally.recovered, mass, weight),
             }
             let output = compiled.outputs[at].get(branch.token as usize);
             let state = match compiled.state(at, output) {
@@ -129,10 +134,9 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
             }
         }
     }
-    let unit = scenario.unit.as_ref().and_then(|unit| task.fields.get(unit));
     TaskRecord {
         id: task.id.clone(),
-        unit: unit.map_or_else(|| task.id.clone(), ToString::to_string),
+        unit: scenario.unit_of(task),
         weight: task.weight,
         ran: solved.ran,
         outcomes: solved.masses.outcomes,

@@ -1,204 +1,18 @@
-//! Embedders, reader settings and arms.
+//! Reader settings and arms.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
-use super::written::{self, ArmEntry, EmbedderEntry, File, Kind, ReaderEntry};
-use super::{Arm, EmbedderDecl, EmbedderKind, ReaderSettings, Retrieval};
-use crate::embed::{self, HttpSpec, ModelKind, ModelSpec, Pooling, Precision, registry};
-use crate::expr::suggest;
-use crate::retrieve::Bm25Params;
+use super::written::{ArmEntry, File, ReaderEntry};
+use super::{Arm, EmbedderDecl, ReaderSettings, Retrieval};
 
 const DEFAULT_PRESET: &str = "gpt-4o";
 const DEFAULT_TOP_K: u32 = 5;
 
 impl Resolver<'_> {
-    /// In the order of the file; `None` where an entry is wrong.
-    pub fn embedders(&mut self, file: &File) -> Vec<Option<EmbedderDecl>> {
-        let names = self.keys("embedders");
-        let mut embedders: Vec<Option<EmbedderDecl>> = names.iter().map(|_| None).collect();
-        for (name, entry) in file.embedders.iter().flat_map(|named| &named.0) {
-            let kind = self.embedder(name, entry);
-            if let Some(i) = names.iter().position(|n| *n == name.value) {
-                embedders[i] = kind.map(|kind| EmbedderDecl { name: name.value.clone(), kind });
-            }
-        }
-        self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
-        embedders
-    }
-
-    fn embedder(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<EmbedderKind> {
-        let kind = match entry.kind {
-            Kind::Bm25 => "bm25",
-            Kind::Static => "static",
-            Kind::Transformer => "transformer",
-            Kind::Bert => "bert",
-            Kind::Http => "http",
-        };
-        let bm25 = entry.kind == Kind::Bm25;
-        let http = entry.kind == Kind::Http;
-        let transformer = matches!(entry.kind, Kind::Transformer | Kind::Bert);
-        let local = transformer || entry.kind == Kind::Static;
-        // A setting, where it stands, and whether this kind has it.
-        let settings = [
-            ("model", entry.model.as_ref().map(|at| &at.span), !bm25),
-            ("precision", entry.precision.as_ref().map(|at| &at.span), local),
-            ("pooling", entry.pooling.as_ref().map(|at| &at.span), transformer),
-            ("adapter", entry.adapter.as_ref().map(|at| &at.span), transformer),
-            ("dim", entry.dim.as_ref().map(|at| &at.span), !bm25),
-            ("query_prefix", entry.query_prefix.as_ref().map(|at| &at.span), !bm25),
-            ("passage_prefix", entry.passage_prefix.as_ref().map(|at| &at.span), !bm25),
-            ("max_tokens", entry.max_tokens.as_ref().map(|at| &at.span), local),
-            ("url", entry.url.as_ref().map(|at| &at.span), http),
-            ("api_key_env", entry.api_key_env.as_ref().map(|at| &at.span), http),
-            ("send_dim", entry.send_dim.as_ref().map(|at| &at.span), http),
-            ("batch_size", entry.batch_size.as_ref().map(|at| &at.span), http),
-            ("concurrency", entry.concurrency.as_ref().map(|at| &at.span), http),
-            ("timeout", entry.timeout.as_ref().map(|at| &at.span), http),
-            ("retries", entry.retries.as_ref().map(|at| &at.span), http),
-            ("k1", entry.k1.as_ref().map(|at| &at.span), bm25),
-            ("b", entry.b.as_ref().map(|at| &at.span), bm25),
-        ];
-        for (setting, span, has) in settings {
-            if let (Some(span), false) = (span, has) {
-                let allowed: Vec<&str> = settings
-                    .iter()
-                    .filter(|(_, _, has)| *has)
-                    .map(|(setting, ..)| *setting)
-                    .collect();
-                let message = format!("an embedder of kind {kind} has no `{setting}`");
-                self.found.push(
-                    Diagnostic::new("setting-unused", span.clone(), message)
-                        .label(format!("{kind} takes {}", allowed.join(", "))),
-                );
-            }
-        }
-        if let Some(k1) = &entry.k1 {
-            self.within("k1", k1, 0.0, f64::INFINITY);
-        }
-        if let Some(b) = &entry.b {
-            self.within("b", b, 0.0, 1.0);
-        }
-        let counts = [
-            ("max_tokens", &entry.max_tokens),
-            ("dim", &entry.dim),
-            ("batch_size", &entry.batch_size),
-            ("concurrency", &entry.concurrency),
-        ];
-        for (setting, at) in counts {
-            if let Some(at) = at {
-                self.at_least_one(setting, at);
-            }
-        }
-        if bm25 {
-            let number = |at: &Option<At<f64>>, default| at.as_ref().map_or(default, |at| at.value);
-            let default = Bm25Params::default();
-            return Some(EmbedderKind::Bm25(Bm25Params {
-                k1: number(&entry.k1, default.k1),
-                b: number(&entry.b, default.b),
-            }));
-        }
-        if http {
-            return self.http(name, entry).map(EmbedderKind::Http);
-        }
-        let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
-            let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
-            let message = format!("the embedder `{}` names no model", name.value);
-            self.found
-                .push(Diagnostic::new("missing-key", span, message).label(format!(
-                    "kind {kind} needs `model`: a name in models/, or a directory"
-                )));
-            return None;
-        };
-        // A model that is known but not fetched yet is no mistake of the file; `run` says how to get it.
-        let name = model.value.as_str();
-        if registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
-            let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
-            self.found.push(
-                Diagnostic::new(
-                    "unknown-model",
-                    model.span.clone(),
-                    format!("there is no model `{name}`"),
-                )
-                .label(format!("allowed: {}, or a directory with a model", known.join(", ")))
-                .help(suggest(name, known)),
-            );
-        }
-        if let Some(adapter) = &entry.adapter
-            && !embed::is_adapter(std::path::Path::new(&adapter.value))
-        {
-            let message = format!("`{}` is no adapter", adapter.value);
-            self.found.push(
-                Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
-                    "allowed: a directory with adapter_config.json and adapter_model.safetensors",
-                ),
-            );
-        }
-        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
-        Some(EmbedderKind::Model(ModelSpec {
-            kind: if transformer { ModelKind::Transformer } else { ModelKind::Static },
-            model: model.value.clone(),
-            precision: match entry.precision.as_ref().map(|at| at.value) {
-                None | Some(written::Precision::Int8) => Precision::Int8,
-                Some(written::Precision::F32) => Precision::F32,
-            },
-            pooling: entry.pooling.as_ref().map(|at| match at.value {
-                written::Pooling::Mean => Pooling::Mean,
-                written::Pooling::Cls => Pooling::Cls,
-                written::Pooling::Max => Pooling::Max,
-                written::Pooling::Last => Pooling::Last,
-            }),
-            query_prefix: text(&entry.query_prefix),
-            passage_prefix: text(&entry.passage_prefix),
-            max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
-            adapter: text(&entry.adapter),
-            dim: entry.dim.as_ref().map(|at| at.value as usize),
-        }))
-    }
-
-    fn http(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<HttpSpec> {
-        let needed = [
-            ("url", entry.url.as_ref().map(|at| &at.span), "the endpoint's address"),
-            ("model", entry.model.as_ref().map(|at| &at.span), "as the endpoint calls it"),
-            ("dim", entry.dim.as_ref().map(|at| &at.span), "how many numbers its vectors hold"),
-        ];
-        for (setting, _, what) in needed.into_iter().filter(|(_, span, _)| span.is_none()) {
-            let message = format!("the embedder `{}` has no `{setting}`", name.value);
-            let label = format!("kind http needs `{setting}`: {what}");
-            self.found
-                .push(Diagnostic::new("missing-key", name.span.clone(), message).label(label));
-        }
-        let url = entry.url.as_ref()?;
-        if let Err(error) = embed::http::endpoint(&url.value) {
-            let mistake = Diagnostic::new("bad-url", url.span.clone(), format!("{error:#}"));
-            self.found.push(mistake.label("such as https://api.openai.com/v1"));
-        }
-        if let Some(timeout) = &entry.timeout {
-            self.within("timeout", timeout, 0.1, 86_400.0);
-        }
-        let (model, dim) = (entry.model.as_ref()?, entry.dim.as_ref()?);
-        let mut spec = HttpSpec::new(&url.value, &model.value, dim.value as usize);
-        let count =
-            |at: &Option<At<u32>>, default| at.as_ref().map_or(default, |at| at.value as usize);
-        let text =
-            |at: &Option<At<String>>| at.as_ref().map_or(String::new(), |at| at.value.clone());
-        spec.batch_size = count(&entry.batch_size, spec.batch_size);
-        spec.concurrency = count(&entry.concurrency, spec.concurrency);
-        spec.retries = entry.retries.as_ref().map_or(spec.retries, |at| at.value);
-        if let Some(at) = &entry.timeout {
-            spec.timeout = Duration::try_from_secs_f64(at.value).ok()?;
-        }
-        spec.api_key_env = entry.api_key_env.as_ref().map(|at| at.value.clone());
-        spec.send_dim = entry.send_dim.as_ref().is_some_and(|at| at.value);
-        spec.query_prefix = text(&entry.query_prefix);
-        spec.passage_prefix = text(&entry.passage_prefix);
-        Some(spec)
-    }
-
     /// What `entry` makes of `base`. A preset replaces it whole, parameters alone only themselves.
     fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
         let mut settings = match &entry.preset {
@@ -215,6 +29,7 @@ impl Resolver<'_> {
             &entry.follow,
             &entry.fabricate,
             &entry.fabricate_empty,
+            &entry.overlooked,
         ];
         for (name, value) in super::PARAMETERS.into_iter().zip(parameters) {
             if let Some(value) = value {
@@ -235,7 +50,13 @@ impl Resolver<'_> {
     }
 
     /// All arms; the steps that no arm finds an embedder for are reported once.
-    pub fn arms(&mut self, file: &File, world: &World, steps: &[Draft]) -> Vec<Arm> {
+    pub fn arms(
+        &mut self,
+        file: &File,
+        world: &World,
+        declared: &[Option<EmbedderDecl>],
+        steps: &[Draft],
+    ) -> Vec<Arm> {
         let default =
             ReaderSettings { preset: DEFAULT_PRESET.to_owned(), overrides: BTreeMap::new() };
         let reader = match &file.reader {
@@ -275,12 +96,13 @@ impl Resolver<'_> {
                     .or(retrieve.embedder.as_ref())
                     .or(file.embedder.as_ref());
                 bare[i] |= embedder.is_none();
-                let embedder = embedder
-                    .and_then(|embedder| embedders.iter().position(|n| *n == embedder.value));
                 let top_k = own
                     .and_then(|own| own.top_k.as_ref())
                     .or(entry.top_k.as_ref())
                     .or(retrieve.top_k.as_ref());
+                self.ranks_enough(embedder, top_k, declared);
+                let embedder = embedder
+                    .and_then(|embedder| embedders.iter().position(|n| *n == embedder.value));
                 let filter = own
                     .and_then(|own| own.entity_filter.as_ref())
                     .or(entry.entity_filter.as_ref())
@@ -292,8 +114,18 @@ impl Resolver<'_> {
                 })
             });
             let retrieval = retrieval.collect();
+            let guarded = steps.iter().map(|draft| {
+                let own = entry.steps.0.iter().find(|(id, _)| id.value == draft.id.value);
+                let guarded = own
+                    .and_then(|(_, own)| own.guarded.as_ref())
+                    .or(entry.guarded.as_ref())
+                    .or(draft.guarded());
+                draft.guards() && guarded.is_none_or(|at| at.value)
+            });
+            let guarded = guarded.collect();
             let reader = self.reader(&entry.reader, &reader);
-            arms.push(Arm { id: entry.id.value.clone(), reader, corpora, retrieval });
+            let id = entry.id.value.clone();
+            arms.push(Arm { id, reader, corpora, retrieval, guarded });
         }
         for (draft, _) in steps.iter().zip(bare).filter(|(_, bare)| *bare) {
             // Where the default was misspelt, that is said already.
@@ -311,6 +143,29 @@ impl Resolver<'_> {
             );
         }
         arms
+    }
+
+    /// Reports a step that hands on more passages than its embedder ranks.
+    fn ranks_enough(
+        &mut self,
+        embedder: Option<&At<String>>,
+        top_k: Option<&At<u32>>,
+        declared: &[Option<EmbedderDecl>],
+    ) {
+        let Some(embedder) = embedder else { return };
+        let decl = declared.iter().flatten().find(|decl| decl.name == embedder.value);
+        let Some(depth) = decl.and_then(|decl| decl.kind.depth()) else { return };
+        let wanted = top_k.map_or(DEFAULT_TOP_K, |at| at.value) as usize;
+        if wanted > depth {
+            let span = top_k.map_or(embedder.span.clone(), |at| at.span.clone());
+            let name = &embedder.value;
+            let message =
+                format!("{wanted} passages are handed on, but the depth of `{name}` is {depth}");
+            self.found.push(
+                Diagnostic::new("out-of-range", span, message)
+                    .label(format!("allowed: up to {depth}, or give `{name}` a greater `depth`")),
+            );
+        }
     }
 
     fn swaps(&mut self, entry: &ArmEntry, world: &World) -> Vec<usize> {
@@ -332,6 +187,14 @@ impl Resolver<'_> {
         if let Some(top_k) = &entry.top_k {
             self.at_least_one("top_k", top_k);
         }
+        if let Some(guarded) = entry.guarded.as_ref().filter(|_| !steps.iter().any(|d| d.guards()))
+        {
+            let message = "no step has a `guard` to switch";
+            self.found.push(
+                Diagnostic::new("setting-unused", guarded.span.clone(), message)
+                    .label("give a step a `guard`, or leave this out"),
+            );
+        }
         let filters = steps.iter().any(|d| d.entity());
         if let Some(filter) = entry.entity_filter.as_ref().filter(|f| f.value && !filters) {
             let message = "no step has an `entity` to filter by";
@@ -346,14 +209,29 @@ impl Resolver<'_> {
                 continue;
             }
             let draft = steps.iter().find(|d| d.id.value == id.value);
-            if let Some(draft) = draft.filter(|d| d.is_other_than_retrieve()) {
+            let searches = settings.embedder.is_some()
+                || settings.top_k.is_some()
+                || settings.entity_filter.is_some();
+            if let Some(draft) = draft.filter(|d| d.is_other_than_retrieve())
+                && (searches || settings.guarded.is_none())
+            {
                 let message = format!("`{}` is no retrieve step", id.value);
                 self.found.push(
                     Diagnostic::new("not-retrieve", id.span.clone(), message)
-                        .label("an arm changes settings of retrieve steps only")
+                        .label("of other steps an arm changes only `guarded`")
                         .also(draft.id.span.clone(), "declared here"),
                 );
                 continue;
+            }
+            if let (Some(guarded), Some(draft)) = (&settings.guarded, draft)
+                && guarded.value
+                && !draft.guards()
+            {
+                let message = format!("the step `{}` has no `guard` to switch", id.value);
+                self.found.push(
+                    Diagnostic::new("setting-unused", guarded.span.clone(), message)
+                        .label("give the step a `guard`, or leave this out"),
+                );
             }
             if let Some(embedder) = &settings.embedder {
                 self.refer("embedder", "unknown-embedder", embedder, embedders);

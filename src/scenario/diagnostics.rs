@@ -24,6 +24,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// A way out, where there is an obvious one.
     pub help: Option<String>,
+    /// Mistakes that it tells of: more than one where they are inside another file.
+    pub count: usize,
 }
 
 impl Diagnostic {
@@ -33,8 +35,16 @@ impl Diagnostic {
         message: impl Into<String>,
     ) -> Diagnostic {
         let message = message.into();
-        let label = String::new();
-        Diagnostic { code, message, span, label, also: Vec::new(), notes: Vec::new(), help: None }
+        Diagnostic {
+            code,
+            message,
+            span,
+            label: String::new(),
+            also: Vec::new(),
+            notes: Vec::new(),
+            help: None,
+            count: 1,
+        }
     }
 
     pub(super) fn label(mut self, label: impl Into<String>) -> Diagnostic {
@@ -49,6 +59,11 @@ impl Diagnostic {
 
     pub(super) fn note(mut self, note: impl Into<String>) -> Diagnostic {
         self.notes.push(note.into());
+        self
+    }
+
+    pub(super) fn stands_for(mut self, count: usize) -> Diagnostic {
+        self.count = count;
         self
     }
 
@@ -70,6 +85,11 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// How many mistakes there are, those inside other files included.
+    pub fn count(&self) -> usize {
+        self.list.iter().map(|diagnostic| diagnostic.count).sum()
+    }
+
     /// The line and column, both from 1, the column in characters.
     pub fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
         let start = floor(&self.source, diagnostic.span.start);

@@ -15,6 +15,13 @@ use crate::expr::{
 };
 use crate::value::{Type, Value};
 
+/// Phrasings whose weights sum to one.
+pub(super) fn weighed(mut queries: Vec<Query>) -> Vec<Query> {
+    let total: f64 = queries.iter().map(|query| query.weight).sum();
+    queries.iter_mut().for_each(|query| query.weight /= total);
+    queries
+}
+
 impl Resolver<'_> {
     pub fn retrieve(
         &mut self,
@@ -47,25 +54,9 @@ impl Resolver<'_> {
             }
             _ => {}
         }
-        let mut queries = Vec::new();
-        for (text, weight) in phrasings(entry) {
-            let template = self.template(text, scope);
-            let number = weight.map_or(1.0, |at| at.value);
-            if let Some(weight) = weight.filter(|_| !(1e-9..=1e9).contains(&number)) {
-                let message = format!("the weight of a query cannot be {number}");
-                self.found.push(
-                    Diagnostic::new("bad-weight", weight.span.clone(), message)
-                        .label("allowed: a number above zero")
-                        .help(
-                            (number == 0.0)
-                                .then(|| "leave the phrasing out to never use it".to_owned()),
-                        ),
-                );
-            }
-            queries.extend(template.map(|template| Query { template, weight: number }));
-        }
-        let total: f64 = queries.iter().map(|query| query.weight).sum();
-        queries.iter_mut().for_each(|query| query.weight /= total);
+        let texts = phrasings(entry).into_iter();
+        let queries = texts.filter_map(|(text, weight)| self.query(text, weight, scope)).collect();
+        let queries = weighed(queries);
         let entity = entry
             .entity
             .as_ref()
@@ -88,7 +79,11 @@ impl Resolver<'_> {
             let none = BTreeMap::new();
             let scope = Scope { task: world.fields.as_ref(), passage: true, steps: &none };
             let expr = self.expr(&entry.gold, &scope, Some(("gold", Type::YesNo)));
-            expr.map(|expr| Gold::Rule(GoldRule::new(&expr)))
+            expr.map(|expr| {
+                let rule = GoldRule::new(&expr);
+                self.fits(id, entry, &rule, world);
+                Gold::Rule(rule)
+            })
         };
         let entity = match entity {
             None => None,
@@ -97,48 +92,27 @@ impl Resolver<'_> {
         Some(Retrieve { corpus: corpus?, queries, gold: gold?, entity })
     }
 
-    /// The task file lists gold passages for the step, and the corpora that it searches have them.
-    fn listed(&mut self, id: &At<String>, entry: &RetrieveEntry, world: &World) {
-        let (Some(tasks), gold) = (&world.tasks, &entry.gold) else {
-            return;
-        };
-        if !tasks.tasks.iter().any(|task| task.gold.contains_key(&id.value)) {
-            let message = format!("no task lists gold passages for the step `{}`", id.value);
+    /// One phrasing, with its weight as written.
+    pub fn query(
+        &mut self,
+        text: &At<String>,
+        weight: Option<&At<f64>>,
+        scope: &Scope,
+    ) -> Option<Query> {
+        let template = self.template(text, scope);
+        let number = weight.map_or(1.0, |at| at.value);
+        if let Some(weight) = weight.filter(|_| !(1e-9..=1e9).contains(&number)) {
+            let message = format!("the weight of a query cannot be {number}");
             self.found.push(
-                Diagnostic::new("no-gold", gold.span.clone(), message).label(format!(
-                    "`listed` needs the column `gold.{}` in the task file",
-                    id.value
-                )),
+                Diagnostic::new("bad-weight", weight.span.clone(), message)
+                    .label("allowed: a number above zero")
+                    .help(
+                        (number == 0.0)
+                            .then(|| "leave the phrasing out to never use it".to_owned()),
+                    ),
             );
         }
-        let base = entry.corpus.value.clone();
-        let swapped = self.swapped(&base).into_iter().map(|(_, to)| to);
-        let searched: Vec<String> = std::iter::once(base).chain(swapped).collect();
-        for corpus in searched {
-            let index = world.corpus_names.iter().position(|name| *name == corpus);
-            let Some(corpus_read) = index.and_then(|i| world.corpora[i].as_ref()) else {
-                continue;
-            };
-            let ids: BTreeSet<&str> = corpus_read.passages.iter().map(|p| p.id.as_str()).collect();
-            let listed = tasks.tasks.iter().flat_map(|task| {
-                task.gold.get(&id.value).into_iter().flatten().map(move |gold| (task, gold))
-            });
-            let absent: Vec<_> = listed.filter(|(_, gold)| !ids.contains(gold.as_str())).collect();
-            if let Some((task, passage)) = absent.first() {
-                let message = format!(
-                    "the task `{}` lists the passage `{passage}` for the step `{}`, which `{corpus}` does not have",
-                    task.id, id.value
-                );
-                let more = match absent.len() {
-                    1 => "the only such id".to_owned(),
-                    n => format!("one of {n} such ids"),
-                };
-                let help = suggest(passage, ids.iter().copied());
-                self.found.push(
-                    Diagnostic::new("no-gold", gold.span.clone(), message).label(more).help(help),
-                );
-            }
-        }
+        template.map(|template| Query { template, weight: number })
     }
 
     pub fn read_step(
@@ -172,9 +146,19 @@ impl Resolver<'_> {
             return None;
         }
         let base = earlier[from].retrieve()?.corpus.value.clone();
-        let ty = self.stated(entry, &base, None, world);
+        let extractor = match &entry.extract {
+            Some(extract) => Some(self.extractor(extract)?),
+            // It was taken out, and what was wrong with it is said.
+            None if self.extract_is_written(&entry.field) => return None,
+            None => None,
+        };
+        let stated = |resolver: &mut Self, corpus: &str, arm: Option<&str>| match &extractor {
+            Some(extractor) => resolver.extract(entry, extractor, corpus, arm, world),
+            None => resolver.stated(entry, corpus, arm, world),
+        };
+        let ty = stated(self, &base, None);
         for (arm, to) in self.swapped(&base) {
-            let other = self.stated(entry, &to, Some(&arm), world);
+            let other = stated(self, &to, Some(&arm));
             if let (Some(ty), Some(other)) = (ty, other)
                 && ty != other
             {
@@ -193,7 +177,7 @@ impl Resolver<'_> {
     }
 
     /// The corpora that arms put in the place of `base`, with the first arm that does.
-    fn swapped(&self, base: &str) -> Vec<(String, String)> {
+    pub fn swapped(&self, base: &str) -> Vec<(String, String)> {
         let mut swaps: Vec<(String, String)> = Vec::new();
         for arm in self.raw.get("arms").map_or(&[][..], |arms| arms.items()) {
             let to = arm.get("corpora").and_then(|c| c.get(base)).and_then(|c| c.text());

@@ -13,34 +13,52 @@
 mod arms;
 mod de;
 mod diagnostics;
+mod elsewhere;
+mod embedders;
+mod extract;
+mod gold;
+mod guards;
 mod kinds;
 mod node;
 mod places;
 mod resolve;
+mod sample;
 mod shape;
 mod steps;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::embed::{HttpSpec, ModelSpec};
+use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec};
 use crate::expr::{Expr, GoldRule, Template};
-use crate::retrieve::Bm25Params;
+use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
-use crate::world::{Corpus, Table, TaskSet};
+use crate::watch::{Quiet, Watch};
+use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use shape::schema;
 
 /// The names of the reader presets.
-pub const PRESETS: [&str; 5] = ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "perfect"];
+pub const PRESETS: [&str; 6] =
+    ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
 /// The parameters of the reader, each a probability.
-pub const PARAMETERS: [&str; 6] =
-    ["misread", "distracted_above", "distracted_below", "follow", "fabricate", "fabricate_empty"];
+pub const PARAMETERS: [&str; 7] = [
+    "misread",
+    "distracted_above",
+    "distracted_below",
+    "follow",
+    "fabricate",
+    "fabricate_empty",
+    "overlooked",
+];
 
 /// A file that made it through every check: all names resolved to indices, all data read.
 #[derive(Debug)]
@@ -51,7 +69,10 @@ pub struct Scenario {
     pub path: PathBuf,
     pub corpora: Vec<Corpus>,
     pub tables: Vec<Table>,
+    /// Those that are replayed.
     pub tasks: TaskSet,
+    /// Where they are not all of the file.
+    pub sampled: Option<Sampled>,
     /// The task field that is the sampling unit of intervals; `None`: each task is its own.
     pub unit: Option<String>,
     /// The declared fields of a task.
@@ -65,6 +86,15 @@ pub struct Scenario {
     pub simulation: Simulation,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
+    /// What a user should know that is no mistake.
+    pub notes: Vec<String>,
+}
+
+/// How many of how many tasks are replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    pub size: usize,
+    pub of: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -73,11 +103,104 @@ pub struct EmbedderDecl {
     pub kind: EmbedderKind,
 }
 
+/// Other embedders are named by their index in [`Scenario::embedders`]; none is made of itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EmbedderKind {
     Bm25(Bm25Params),
     Model(ModelSpec),
     Http(HttpSpec),
+    Fusion {
+        parts: Vec<FusionPart>,
+        how: Fusion,
+        /// How many passages of each part take part.
+        depth: usize,
+    },
+    Rerank {
+        first: usize,
+        with: Reranker,
+        /// How many passages are ordered anew, and returned at most.
+        depth: usize,
+    },
+    RunFile(RunFile),
+    HttpSearch(HttpSearch),
+}
+
+/// What another system found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunFile {
+    /// As written in the scenario, as is `queries`.
+    pub file: String,
+    pub run: Arc<TrecRun>,
+    pub qid: Qid,
+    pub fallback: Option<usize>,
+}
+
+/// What the qids of a run are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Qid {
+    /// `TASK.STEP`, or `TASK.STEP.N` for the N-th of several phrasings.
+    TaskStep,
+    Task,
+    /// Names of queries that a file lists: by qid the text.
+    Listed(BTreeMap<String, String>),
+}
+
+/// A service that searches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpSearch {
+    pub url: String,
+    pub depth: usize,
+    pub timeout: Duration,
+    pub retries: u32,
+    pub concurrency: usize,
+    /// The environment variable with the key.
+    pub api_key_env: Option<String>,
+    /// The state of the service's index; answers are kept under it.
+    pub index: String,
+}
+
+/// What orders passages anew.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reranker {
+    CrossEncoder(CrossEncoderSpec),
+    MaxSim(ModelSpec),
+}
+
+impl EmbedderKind {
+    /// The lowest score that it can give; `None` where there is no such bound.
+    pub fn lowest_score(&self) -> Option<f64> {
+        match self {
+            EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Some(0.0),
+            EmbedderKind::Model(_)
+            | EmbedderKind::Http(_)
+            | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => Some(-1.0),
+            EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
+            | EmbedderKind::RunFile(_)
+            | EmbedderKind::HttpSearch(_) => None,
+        }
+    }
+
+    /// To how many passages its ranking is limited; `None`: as many as are asked for.
+    pub fn depth(&self) -> Option<usize> {
+        match self {
+            EmbedderKind::Bm25(_)
+            | EmbedderKind::Model(_)
+            | EmbedderKind::Http(_)
+            | EmbedderKind::RunFile(_) => None,
+            EmbedderKind::Fusion { depth, .. }
+            | EmbedderKind::Rerank { depth, .. }
+            | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
+        }
+    }
+}
+
+/// What a fusion merges.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FusionPart {
+    pub embedder: usize,
+    pub weight: f64,
+    /// The score that counts as 0; `None`: the worst one found.
+    pub lowest: Option<f64>,
 }
 
 /// A node of the DAG.
@@ -86,23 +209,49 @@ pub struct Step {
     pub id: String,
     pub kind: StepKind,
     /// Ascending indices into [`Scenario::steps`], each below this step's own: `read.from` and every
-    /// step that an expression or a template of this one names.
+    /// step that an expression or a template of this one names, its guards' included.
     pub parents: Vec<usize>,
+    /// The parents without which the step itself has nothing to go on: all but those that only its guards
+    /// look at.
+    pub needs: Vec<usize>,
     /// The step is skipped unless this is true.
     pub when: Option<Expr>,
     pub on_missing: OnMissing,
-    /// Checks on the output; empty for retrieve and act. One that fails stops the run.
+    /// Checks on the output, in the order in which they are made.
     pub guards: Vec<Guard>,
     /// `None` for retrieve and act, which put out passages and a label.
     pub output: Option<Type>,
 }
 
-/// A check on a step's output.
-#[derive(Debug)]
-pub struct Guard {
-    /// Over the task, earlier steps and the step's own output. It fails where this is false; where it has
-    /// no value the guard sees nothing.
-    pub check: Expr,
+impl Scenario {
+    /// The sampling unit of a task: its value of [`Scenario::unit`], else the task itself.
+    pub fn unit_of(&self, task: &Task) -> String {
+        let value = self.unit.as_ref().and_then(|unit| task.fields.get(unit));
+        value.map_or_else(|| task.id.clone(), ToString::to_string)
+    }
+
+    /// By task: the number of its unit, in order of first appearance.
+    pub fn clusters(&self) -> Vec<usize> {
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let number = |task: &Task| {
+            let next = numbers.len();
+            *numbers.entry(self.unit_of(task)).or_insert(next)
+        };
+        self.tasks.tasks.iter().map(number).collect()
+    }
+}
+
+impl Step {
+    /// What reports call each guard: by its check, numbered where there are several of one kind.
+    pub fn guard_names(&self) -> Vec<String> {
+        let name = |at: usize| self.guards[at].check.name();
+        let alike = |at: usize, below: usize| (0..below).filter(|&i| name(i) == name(at)).count();
+        let full = |at: usize| match alike(at, self.guards.len()) {
+            1 => name(at).to_owned(),
+            _ => format!("{} {}", name(at), alike(at, at) + 1),
+        };
+        (0..self.guards.len()).map(full).collect()
+    }
 }
 
 /// What happens to a run where an input of a step is missing.
@@ -116,7 +265,8 @@ pub enum OnMissing {
 #[derive(Debug)]
 pub enum StepKind {
     Retrieve(Retrieve),
-    /// Takes `field` from the passages that the retrieve step `from` found.
+    /// Takes `field` from the passages that the retrieve step `from` found. What an extractor reads from
+    /// their texts stands among their facts by now.
     Read {
         from: usize,
         field: String,
@@ -176,6 +326,8 @@ pub struct Arm {
     pub corpora: Vec<usize>,
     /// By step index; `Some` for the retrieve steps.
     pub retrieval: Vec<Option<Retrieval>>,
+    /// By step index: whether its guards are on. Never true for a step without any.
+    pub guarded: Vec<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -223,6 +375,11 @@ pub struct InputFile {
 
 /// Reads and checks a scenario with all its data files. The error holds every mistake.
 pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
+    load_watched(path, &Quiet)
+}
+
+/// As [`load`], and tells `watch` how far it is.
+pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnostics> {
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
@@ -242,7 +399,7 @@ pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            read(&diagnostics.source, path, input)
+            read(&diagnostics.source, path, input, watch)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -261,7 +418,12 @@ pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
 }
 
 /// Everything after the file is text.
-fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagnostic>> {
+fn read(
+    text: &str,
+    path: &Path,
+    input: InputFile,
+    watch: &dyn Watch,
+) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
     let raw = match node::parse(text, &mut found) {
         Ok(raw) => raw,
@@ -282,7 +444,16 @@ fn read(text: &str, path: &Path, input: InputFile) -> Result<Scenario, Vec<Diagn
         }
     };
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-    let mut resolver = resolve::Resolver { file: text, raw: &raw, dir, found, inputs: vec![input] };
+    let mut resolver = resolve::Resolver {
+        file: text,
+        raw: &raw,
+        dir,
+        found,
+        notes: Vec::new(),
+        inputs: vec![input],
+        extractions: Vec::new(),
+        watch,
+    };
     let scenario = resolver.file(&file, path);
     match scenario {
         Some(scenario) => Ok(scenario),

@@ -1,17 +1,20 @@
 //! The written form to the resolved one: names, data files, numbers.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
+use super::extract::Extraction;
 use super::node::Node;
 use super::written::{self, File};
-use super::{InputFile, Method, Scenario, Simulation};
-use crate::expr::suggest;
+use super::{InputFile, Method, Sampled, Scenario, Simulation};
+use crate::expr::{CorpusIndex, suggest};
 use crate::value::Type;
-use crate::world::{Corpus, Table, TaskSet};
+use crate::watch::Watch;
+use crate::world::{Corpus, Mistakes, Table, TaskSet};
 
 /// The version of the format that is read.
 const VERSION: u64 = 1;
@@ -24,7 +27,12 @@ pub(super) struct Resolver<'a> {
     /// The scenario's directory.
     pub dir: PathBuf,
     pub found: Vec<Diagnostic>,
+    /// What a user should know that is no mistake.
+    pub notes: Vec<String>,
     pub inputs: Vec<InputFile>,
+    /// What the extractors of read steps found, a corpus and field each.
+    pub extractions: Vec<Extraction>,
+    pub watch: &'a dyn Watch,
 }
 
 /// The data that the steps work on. A part that could not be read is `None`, and nothing is said about
@@ -36,9 +44,22 @@ pub(super) struct World {
     pub tables: Vec<Option<Table>>,
     pub table_names: Vec<String>,
     pub tasks: Option<TaskSet>,
+    /// Where the tasks were read from; empty where they were not.
+    pub tasks_path: PathBuf,
+    /// By corpus, made when first asked for.
+    indices: Vec<OnceCell<CorpusIndex>>,
     /// `None` where the declaration is wrong.
     pub fields: Option<BTreeMap<String, Type>>,
     pub unit: Option<String>,
+}
+
+impl World {
+    /// A corpus that could be read, by its name.
+    pub fn corpus(&self, name: &str) -> Option<(&Corpus, &CorpusIndex)> {
+        let at = self.corpus_names.iter().position(|known| known == name)?;
+        let corpus = self.corpora[at].as_ref()?;
+        Some((corpus, self.indices[at].get_or_init(|| CorpusIndex::new(corpus))))
+    }
 }
 
 impl Resolver<'_> {
@@ -69,22 +90,36 @@ impl Resolver<'_> {
                 );
             }
         }
-        let world = self.world(file);
-        let embedders = self.embedders(file);
+        let mut world = self.world(file);
+        let embedders = self.embedders(file, &world);
         let steps = self.steps(file, &world);
-        let arms = self.arms(file, &world, &steps);
+        let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
+        self.unused_gold(&steps, &world);
+        let sample = self.sample(file);
         if !self.found.is_empty() {
             return None;
         }
+        self.add_extracted(&mut world);
+        let mut tasks = world.tasks?;
+        let sampled = sample.filter(|&size| size < tasks.tasks.len()).map(|size| {
+            let of = tasks.tasks.len();
+            super::sample::draw(&mut tasks.tasks, size, simulation.seed);
+            self.notes.push(format!(
+                "{size} of the {of} tasks are replayed, drawn at random (tasks.sample)"
+            ));
+            Sampled { size, of }
+        });
         Some(Scenario {
             name: file.name.as_ref()?.value.clone(),
             description: file.description.clone(),
             path: path.to_owned(),
             corpora: world.corpora.into_iter().collect::<Option<_>>()?,
             tables: world.tables.into_iter().collect::<Option<_>>()?,
-            tasks: world.tasks?,
+            tasks,
+            sampled,
+            notes: std::mem::take(&mut self.notes),
             unit: world.unit,
             fields: world.fields?,
             embedders: embedders.into_iter().collect::<Option<_>>()?,
@@ -222,13 +257,17 @@ impl Resolver<'_> {
     }
 
     /// A data file: where it is, once its content is noted among the inputs.
-    fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
+    pub fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
         let path = tidy(&self.dir.join(&name.value));
-        let problem = match std::fs::read(&path) {
-            Ok(bytes) => {
+        let hash = || -> std::io::Result<String> {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(std::fs::File::open(&path)?)?;
+            Ok(hasher.finalize().to_hex().to_string())
+        };
+        let problem = match hash() {
+            Ok(blake3) => {
                 let known = self.inputs.iter().any(|i| i.path == name.value);
                 if !known {
-                    let blake3 = blake3::hash(&bytes).to_hex().to_string();
                     self.inputs.push(InputFile { path: name.value.clone(), blake3 });
                 }
                 return Some(path);
@@ -255,14 +294,17 @@ impl Resolver<'_> {
     }
 
     /// Reports what the reader of a data file said.
-    fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
+    pub fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
         result
             .map_err(|error| {
                 let message = format!("`{}` cannot be used", name.value);
+                let count = error.downcast_ref().map_or(1, Mistakes::count);
+                let mistake = if count > 1 { "the mistakes are" } else { "the mistake is" };
                 self.found.push(
                     Diagnostic::new("bad-data", name.span.clone(), message)
-                        .label("the mistake is inside this file")
-                        .note(format!("{error:#}")),
+                        .label(format!("{mistake} inside this file"))
+                        .note(format!("{error:#}"))
+                        .stands_for(count),
                 );
             })
             .ok()
@@ -276,7 +318,8 @@ impl Resolver<'_> {
             let Some(path) = self.data(&entry.passages) else {
                 continue;
             };
-            let corpus = self.read(&entry.passages, Corpus::read(&name.value, &path));
+            let corpus =
+                self.read(&entry.passages, Corpus::read_watched(&name.value, &path, self.watch));
             if let Some(i) = corpus_names.iter().position(|n| *n == name.value) {
                 corpora[i] = corpus;
             }
@@ -289,18 +332,21 @@ impl Resolver<'_> {
             let (Some(path), Some(columns)) = (self.data(&entry.file), columns) else {
                 continue;
             };
-            let table = Table::read(&name.value, &path, &entry.key.value, &columns);
+            let key = &entry.key.value;
+            let table = Table::read_watched(&name.value, &path, key, &columns, self.watch);
             let table = self.read(&entry.file, table);
             if let Some(i) = table_names.iter().position(|n| *n == name.value) {
                 tables[i] = table;
             }
         }
         let mut world = World {
+            indices: corpora.iter().map(|_| OnceCell::new()).collect(),
             corpora,
             corpus_names,
             tables,
             table_names,
             tasks: None,
+            tasks_path: PathBuf::new(),
             fields: None,
             unit: None,
         };
@@ -312,7 +358,9 @@ impl Resolver<'_> {
         let fields = self.types("tasks.fields", &entry.fields, true);
         let path = self.data(&entry.file);
         if let (Some(path), Some(fields), false) = (path, &fields, spoilt) {
-            world.tasks = self.read(&entry.file, TaskSet::read(&path, fields));
+            let tasks = TaskSet::read_watched(&path, fields, self.watch);
+            world.tasks = self.read(&entry.file, tasks);
+            world.tasks_path = path;
         }
         if let (Some(unit), Some(fields), false) = (&entry.unit, &fields, spoilt) {
             let names: Vec<String> = fields.keys().cloned().collect();
@@ -357,6 +405,13 @@ impl Resolver<'_> {
         }
         (self.found.len() == before)
             .then(|| types.0.iter().map(|(name, ty)| (name.value.clone(), *ty)).collect())
+    }
+
+    /// How many tasks are replayed at most.
+    fn sample(&mut self, file: &File) -> Option<usize> {
+        let sample = file.tasks.as_ref()?.sample.as_ref()?;
+        self.at_least_one("sample", sample);
+        Some(sample.value as usize)
     }
 
     fn baseline(&mut self, file: &File) -> usize {

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
+use super::guards::Guarded;
 use super::resolve::{Resolver, World};
-use super::written::{self, File, GuardEntry, RetrieveEntry, StepEntry};
-use super::{Guard, OnMissing, Step, StepKind};
+use super::written::{self, File, RetrieveEntry, StepEntry};
+use super::{OnMissing, Step, StepKind};
 use crate::expr::{Name, Parsed, ParsedTemplate, Scope};
 use crate::graph;
 use crate::value::Type;
@@ -31,6 +32,15 @@ impl Draft {
         self.retrieve().is_some_and(|retrieve| retrieve.entity.is_some())
     }
 
+    /// Whether it has guards, and whether these are on by the step's own word.
+    pub fn guards(&self) -> bool {
+        self.entry.guard.as_ref().is_some_and(|guards| !guards.value.is_empty())
+    }
+
+    pub fn guarded(&self) -> Option<&At<bool>> {
+        self.entry.guarded.as_ref()
+    }
+
     pub fn is_other_than_retrieve(&self) -> bool {
         self.entry.retrieve.is_none() && !self.entry.kinds().is_empty()
     }
@@ -49,8 +59,8 @@ impl StepEntry {
         kinds.into_iter().filter_map(|(kind, span)| Some((kind, span?))).collect()
     }
 
-    /// Every name in it that could be a step.
-    fn names(&self) -> BTreeSet<String> {
+    /// Every name that could be a step in what the step itself does.
+    fn needs(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         let mut expressions: Vec<&At<String>> = self.when.iter().chain(&self.compute).collect();
         expressions.extend(self.lookup.as_ref().map(|lookup| &lookup.value.key));
@@ -74,14 +84,38 @@ impl StepEntry {
             }
         }
         names.extend(self.read.as_ref().map(|read| read.value.from.value.clone()));
-        for guard in self.guard.iter().flat_map(|guards| &guards.value) {
-            if let Ok(parsed) = Parsed::new(&guard.value.check.value) {
-                // Its own output is no input.
-                let others = parsed.names().into_iter().filter(|name| *name != self.id.value);
-                names.extend(others.map(str::to_owned));
+        names
+    }
+
+    /// Every name that could be a step in its guards.
+    fn guards_names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for At { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
+            for expression in guard.check.iter().chain(&guard.same_entity) {
+                if let Ok(parsed) = Parsed::new(&expression.value) {
+                    names.extend(parsed.names().into_iter().map(str::to_owned));
+                }
+            }
+            names.extend(guard.agrees_with.as_ref().map(|other| other.value.clone()));
+            for At { value: retry, .. } in guard.retry.iter().flat_map(|retries| &retries.value) {
+                let several = retry.queries.iter().flat_map(|queries| &queries.value);
+                for text in retry.query.iter().chain(several.map(|query| &query.text)) {
+                    if let Ok(template) = ParsedTemplate::new(&text.value) {
+                        names.extend(template.names().into_iter().map(str::to_owned));
+                    }
+                }
             }
         }
+        // Its own output is no input.
+        names.remove(&self.id.value);
         names
+    }
+
+    /// The retrieve step whose search a guard of this step makes again.
+    fn searches_again(&self) -> Option<&str> {
+        let mut guards = self.guard.iter().flat_map(|guards| &guards.value);
+        let retries = guards.any(|guard| guard.value.retry.is_some());
+        self.read.as_ref().filter(|_| retries).map(|read| read.value.from.value.as_str())
     }
 }
 
@@ -103,11 +137,20 @@ impl Resolver<'_> {
         }
         self.some_action(file);
         let position = |name: &str| entries.iter().position(|e| e.value.id.value == name);
+        let places = |names: BTreeSet<String>| -> BTreeSet<usize> {
+            names.iter().filter_map(|name| position(name)).collect()
+        };
+        let needs: Vec<BTreeSet<usize>> =
+            entries.iter().map(|entry| places(entry.value.needs())).collect();
         let parents: Vec<Vec<usize>> = entries
             .iter()
-            .map(|entry| {
-                let found = entry.value.names().into_iter().filter_map(|name| position(&name));
-                found.collect::<BTreeSet<_>>().into_iter().collect()
+            .zip(&needs)
+            .map(|(entry, own)| {
+                let mut all = own.clone();
+                all.extend(places(entry.value.guards_names()));
+                let again = entry.value.searches_again().and_then(position);
+                all.extend(again.iter().flat_map(|&from| &needs[from]));
+                all.into_iter().collect()
             })
             .collect();
         let order = graph::order(&parents);
@@ -126,8 +169,11 @@ impl Resolver<'_> {
             let step = self.step(entry, span, world, &names, &drafts);
             let mut step = step.filter(|_| self.found.len() == before);
             if let Some(step) = &mut step {
-                step.parents = parents[old].iter().map(|p| new_index[*p]).collect();
-                step.parents.sort_unstable();
+                let renumbered = |of: &mut dyn Iterator<Item = &usize>| {
+                    of.map(|p| new_index[*p]).collect::<BTreeSet<_>>().into_iter().collect()
+                };
+                step.parents = renumbered(&mut parents[old].iter());
+                step.needs = renumbered(&mut needs[old].iter());
             }
             let name = match (entry.kinds().as_slice(), &step) {
                 ([("retrieve", _)], _) => Name::Passages,
@@ -266,7 +312,8 @@ impl Resolver<'_> {
             None => None,
             Some(when) => Some(when?),
         };
-        let guards = self.guards(entry, earlier.len(), output, &scope)?;
+        let guarded = Guarded { entry, at: earlier.len(), kind: &kind, output };
+        let guards = self.guards(&guarded, &scope, earlier)?;
         let on_missing = match entry.on_missing {
             None | Some(written::OnMissing::Stop) => OnMissing::Stop,
             Some(written::OnMissing::Continue) => OnMissing::Continue,
@@ -275,41 +322,11 @@ impl Resolver<'_> {
             id: entry.id.value.clone(),
             kind,
             parents: Vec::new(),
+            needs: Vec::new(),
             when,
             on_missing,
             guards,
             output,
         })
-    }
-
-    /// The checks on the step with index `at`, which puts out a value of this type.
-    fn guards(
-        &mut self,
-        entry: &StepEntry,
-        at: usize,
-        output: Option<Type>,
-        scope: &Scope,
-    ) -> Option<Vec<Guard>> {
-        let Some(guards) = &entry.guard else {
-            return Some(Vec::new());
-        };
-        if output.is_none() {
-            let message = format!("the step `{}` puts out no value to check", entry.id.value);
-            self.found.push(
-                Diagnostic::new("setting-unused", guards.span.clone(), message)
-                    .label("a guard belongs to a read, lookup or compute step"),
-            );
-            return None;
-        }
-        let mut names = scope.steps.clone();
-        names.insert(entry.id.value.clone(), Name::Output { step: at, ty: output });
-        let scope = Scope { task: scope.task, passage: false, steps: &names };
-        let check = |resolver: &mut Self, guard: &At<GuardEntry>| {
-            let check = resolver.expr(&guard.value.check, &scope, Some(("check", Type::YesNo)))?;
-            Some(Guard { check })
-        };
-        // All of them, so that all mistakes are told.
-        let found: Vec<Option<Guard>> = guards.value.iter().map(|g| check(self, g)).collect();
-        found.into_iter().collect()
     }
 }

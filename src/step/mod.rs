@@ -9,10 +9,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::kernel::Fault;
+use crate::kernel::{Fault, Guarded};
 use crate::value::Value;
 use crate::world::Variant;
 
+pub mod guard;
 pub mod oracle;
 pub mod reader;
 pub mod retrieve;
@@ -134,11 +135,13 @@ pub enum Event {
     Fabricated,
     /// The reader said that the evidence is not there.
     Abstained,
-    /// A guard stopped the run although the output was right.
+    /// A guard took a right output for wrong, and what came of it is not right: a stop, or a worse attempt.
     FalseAlarm,
     /// A guard stopped the run for an output that was not right. No branch has this event: it comes on top
-    /// of what happened.
+    /// of what happened, as the next one does.
     Caught,
+    /// A guard saw that the output was not right, and a further attempt or a person set it right.
+    Recovered,
 }
 
 impl Event {
@@ -148,8 +151,9 @@ impl Event {
         let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
         let misses = MissKind::ALL.into_iter().map(OwnMiss);
         let induced = MissKind::ALL.into_iter().map(InducedMiss);
-        let reading = [Distracted, Misread, Fabricated, Abstained, FalseAlarm, Caught];
-        plain.into_iter().chain(misses).chain(induced).chain(reading).collect()
+        let reading = [Distracted, Misread, Fabricated, Abstained];
+        let guards = [FalseAlarm, Caught, Recovered];
+        plain.into_iter().chain(misses).chain(induced).chain(reading).chain(guards).collect()
     }
 
     /// A dense code, the event's index in [`Event::all`].
@@ -171,6 +175,7 @@ impl Event {
             Event::Abstained => 10 + 2 * kinds,
             Event::FalseAlarm => 11 + 2 * kinds,
             Event::Caught => 12 + 2 * kinds,
+            Event::Recovered => 13 + 2 * kinds,
         }
     }
 
@@ -178,6 +183,15 @@ impl Event {
         match self {
             Event::OwnMiss(kind) | Event::InducedMiss(kind) => Some(kind),
             _ => None,
+        }
+    }
+
+    /// What guards made of a branch, as the event that comes on top of what happened.
+    pub fn of_guards(guarded: Guarded) -> Option<Event> {
+        match guarded {
+            Guarded::No => None,
+            Guarded::Caught => Some(Event::Caught),
+            Guarded::Recovered => Some(Event::Recovered),
         }
     }
 
@@ -198,6 +212,7 @@ impl Event {
             Event::Abstained => "abstained",
             Event::FalseAlarm => "false_alarm",
             Event::Caught => "caught",
+            Event::Recovered => "recovered",
         }
     }
 }
@@ -250,15 +265,16 @@ pub struct Branching {
     pub output: Option<Output>,
     pub event: Event,
     pub fault: Fault,
-    /// A guard saw that the output was not right, and stopped the run.
-    pub caught: bool,
+    pub guarded: Guarded,
+    /// For a value that was read: the passage that it was read from, rightly or not.
+    pub source: Option<u32>,
     pub p: f64,
 }
 
 impl Branching {
     /// A branch that is nobody's error.
     pub fn new(output: Option<Output>, event: Event, p: f64) -> Branching {
-        Branching { output, event, fault: Fault::None, caught: false, p }
+        Branching { output, event, fault: Fault::None, guarded: Guarded::No, source: None, p }
     }
 
     /// The only branch of a step that leaves nothing to chance.

@@ -77,6 +77,33 @@ pub fn run(
     Ok(oracle)
 }
 
+/// What a retrieve step asks on the oracle's inputs.
+pub struct Asked {
+    /// One a phrasing.
+    pub queries: Vec<String>,
+    /// Whose passages are searched where the filter is on; `None` for a step without `entity`.
+    pub entity: Option<String>,
+}
+
+/// See [`Asked`]; `None` where the oracle never asks.
+pub fn asked(scenario: &Scenario, oracle: &Oracle, task: &Task, step: usize) -> Option<Asked> {
+    let StepKind::Retrieve(retrieve) = &scenario.steps[step].kind else {
+        return None;
+    };
+    let Some(Output::Context(_)) = &oracle.outputs[step] else {
+        return None;
+    };
+    let seen: Vec<Option<&Output>> = oracle.outputs.iter().map(Option::as_ref).collect();
+    let values = settle::values(&seen);
+    let env = Env { task: Some(task), passage: None, steps: &values };
+    let rendered = retrieve.queries.iter().map(|query| query.template.render(&env).ok());
+    let entity = match &retrieve.entity {
+        None => None,
+        Some(entity) => Some(entity.eval(&env).ok()??.to_string()),
+    };
+    Some(Asked { queries: rendered.collect::<Option<_>>()?, entity })
+}
+
 fn only(row: Vec<Branching>) -> Option<Output> {
     row.into_iter().next().and_then(|branch| branch.output)
 }

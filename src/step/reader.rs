@@ -2,11 +2,12 @@
 //!
 //! With gold in its context it reads the gold value, or follows a distractor that states the same
 //! field. Without, it follows the best distractor that states the field, makes a value up, or
-//! abstains. On top, what it reads can come out wrong. A distractor's value is never invented: it
-//! is what the passage states.
+//! abstains; and so it does where it overlooks gold between other passages. On top, what it reads can
+//! come out wrong. A distractor's value is never invented: it is what the passage states.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Branching, Event, Output, Row};
@@ -41,7 +42,11 @@ pub struct Parameter {
 
 const CLASHEVAL_2: &str = "ClashEval, arXiv 2404.10198, table 2";
 const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
+const LOST: &str = "Lost in the Middle, arXiv 2307.03172, tables 1 and 5";
 const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence is absent";
+
+/// How often the evidence that is not there is said not to be there ([`RGB`]).
+const REFUSES: f64 = 0.45;
 
 fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((value * 1e6).round() / 1e6)
@@ -92,7 +97,9 @@ impl Reader {
     /// - `misread`: a value that was read comes out as another one of the field;
     /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above
     ///   (below) it is followed, each;
-    /// - `follow`: no gold in the context, the best distractor that states the field is followed;
+    /// - `overlooked`: gold is in the context, and a passage between it and the nearer end hides it, each;
+    /// - `follow`: no gold in the context (or it is overlooked), the best distractor that states the field is
+    ///   followed;
     /// - `fabricate`: then a value is made up;
     /// - `fabricate_empty`: nothing in the context states the field, a value is made up.
     pub fn get(&self, name: &str) -> f64 {
@@ -101,6 +108,9 @@ impl Reader {
 }
 
 fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
+    if preset == "gpt-3.5-turbo" {
+        return Some(by_position());
+    }
     // Per model: accuracy with the right passage alone and among five (table 6, where the paper has
     // them), and given wrong evidence: follows it, resists it, says something else (table 2).
     let (one, five, follow, other) = match preset {
@@ -155,7 +165,6 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
             format!("as gpt-4o ({CLASHEVAL_6} has no row for this model)"),
         ),
     };
-    let refuses = 0.45;
     Some(vec![
         misread,
         parameter("distracted_above", distracted, tag, source.clone()),
@@ -176,8 +185,66 @@ fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
                 "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
             ),
         ),
-        parameter("fabricate_empty", 1.0 - refuses, Tag::Indicative, RGB.to_owned()),
+        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
+        parameter(
+            "overlooked",
+            0.0,
+            Tag::Assumed,
+            format!(
+                "{CLASHEVAL_6}: accuracy among five passages has the effect of gold's place in it already"
+            ),
+        ),
     ])
+}
+
+/// The preset of a model whose accuracy is known by the place of gold.
+///
+/// Accuracy with gold alone, and among ten passages as the first, the fifth and the last. As the first, all
+/// others rank below it, as the last above, and none hides it; what else is lost in the fifth place is taken
+/// for the hiding, by each of the four passages between it and the start. Fitted to ten passages, since among
+/// twenty and thirty (tables 6 and 7) each further passage does less.
+fn by_position() -> Vec<Parameter> {
+    let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
+    let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
+    let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
+    let unhidden = alone * (1.0 - above).powi(4) * (1.0 - below).powi(5);
+    let overlooked = each(fifth / unhidden, 4.0);
+    let (follow, fabricate) = (0.608, 0.065);
+    let parameter = |name, value, tag, source: String| Parameter { name, value, tag, source };
+    let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
+    vec![
+        parameter(
+            "misread",
+            1.0 - alone,
+            Tag::Cited,
+            format!("{LOST}: 1 - accuracy with the right passage alone ({alone})"),
+        ),
+        parameter(
+            "distracted_above",
+            above,
+            Tag::Indicative,
+            format!("{LOST}: {alone} alone to {last} as the last of 10, spread over 9 distractors"),
+        ),
+        parameter(
+            "distracted_below",
+            below,
+            Tag::Indicative,
+            format!(
+                "{LOST}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
+            ),
+        ),
+        parameter("follow", follow, Tag::Assumed, elsewhere("follows wrong evidence")),
+        parameter("fabricate", fabricate, Tag::Assumed, elsewhere("says something else")),
+        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
+        parameter(
+            "overlooked",
+            overlooked,
+            Tag::Indicative,
+            format!(
+                "{LOST}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
+            ),
+        ),
+    ]
 }
 
 /// The values of a field from which a reader makes one up: at most [`POOL`] of them, taken at even
@@ -195,16 +262,19 @@ impl Pool {
     pub fn of(corpus: &Corpus, field: &str) -> Pool {
         let facts = corpus.passages.iter().filter_map(|p| p.facts.get(field));
         let mut stated: Vec<&Value> = facts.collect();
-        stated.sort_by(|a, b| order(a, b));
-        let mut distinct: Vec<(Value, f64)> = Vec::new();
+        stated.par_sort_by(|a, b| order(a, b));
+        let mut distinct: Vec<(&Value, f64)> = Vec::new();
         for value in stated {
             match distinct.last_mut() {
-                Some((last, count)) if last == value => *count += 1.0,
-                _ => distinct.push((value.clone(), 1.0)),
+                Some((last, count)) if *last == value => *count += 1.0,
+                _ => distinct.push((value, 1.0)),
             }
         }
         let size = POOL.min(distinct.len());
-        let at = |i: usize| distinct[(2 * i + 1) * distinct.len() / (2 * size)].clone();
+        let at = |i: usize| {
+            let (value, count) = distinct[(2 * i + 1) * distinct.len() / (2 * size)];
+            (value.clone(), count)
+        };
         Pool { values: (0..size).map(at).collect() }
     }
 
@@ -229,6 +299,8 @@ fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
             a.currency.cmp(&b.currency).then(a.amount.total_cmp(&b.amount))
         }
         (Value::Duration(a), Value::Duration(b)) => (a.months, a.days).cmp(&(b.months, b.days)),
+        (Value::Date(a), Value::Date(b)) => a.cmp(b),
+        (Value::Text(a), Value::Text(b)) => a.cmp(b),
         _ => a.key().cmp(&b.key()),
     }
 }
@@ -252,7 +324,9 @@ pub fn row(
         return row;
     }
     for branch in &mut row.branches {
-        if matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated) {
+        let erred = matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated);
+        // To say that there is no evidence is an error where it is in hand.
+        if erred || branch.event == Event::Abstained && right.is_some() {
             branch.fault = Fault::Own;
         }
     }
@@ -277,40 +351,54 @@ fn branches(
     pool: &Pool,
     context: &[u32],
 ) -> Vec<Branching> {
-    let stated: Vec<(bool, &Value)> = context
+    let stated: Vec<(u32, bool, &Value)> = context
         .iter()
-        .filter_map(|&p| Some((gold.contains(&p), corpus.passages[p as usize].facts.get(field)?)))
+        .filter_map(|&p| {
+            Some((p, gold.contains(&p), corpus.passages[p as usize].facts.get(field)?))
+        })
         .collect();
     let misread = reader.get("misread");
     // A value that is read comes out right, or as another one of the pool.
-    let read = |value: &Value, event: Event, p: f64| {
-        let mut wrong = pool.spread(Some(value), Event::Misread, p * misread);
-        let right = if wrong.is_empty() { p } else { p * (1.0 - misread) };
+    let read = |passage: u32, value: &Value, event: Event, p: f64| {
+        let mut read = pool.spread(Some(value), Event::Misread, p * misread);
+        let right = if read.is_empty() { p } else { p * (1.0 - misread) };
         let output = Some(Output::Value(value.clone()));
-        wrong.insert(0, Branching::new(output, event, right));
-        wrong
+        read.insert(0, Branching::new(output, event, right));
+        read.iter_mut().for_each(|branch| branch.source = Some(passage));
+        read
     };
+    let unaided = |first: Option<(u32, &Value)>, right: Option<&Value>, p: f64| {
+        let Some((passage, value)) = first else {
+            return pool.spread(None, Event::Fabricated, p * reader.get("fabricate_empty"));
+        };
+        // What states the right value too is no distractor.
+        let event = if Some(value) == right { Event::Clean } else { Event::Distracted };
+        let mut row = read(passage, value, event, p * reader.get("follow"));
+        row.extend(pool.spread(Some(value), Event::Fabricated, p * reader.get("fabricate")));
+        row
+    };
+    let first = stated.iter().find(|(_, is_gold, _)| !is_gold);
+    let first = first.map(|(passage, _, value)| (*passage, *value));
     let mut row = Vec::new();
-    if let Some(at) = stated.iter().position(|(is_gold, _)| *is_gold) {
-        let right = stated[at].1;
-        let mut left = 1.0;
+    if let Some(at) = stated.iter().position(|(_, is_gold, _)| *is_gold) {
+        let (best, _, right) = stated[at];
+        let states = |p: &u32| corpus.passages[*p as usize].facts.contains_key(field);
+        let overlooked = overlooked(reader, context, |p| gold.contains(p) && states(p));
+        let mut left = 1.0 - overlooked;
         let mut followed = Vec::new();
-        for (i, (is_gold, value)) in stated.iter().enumerate() {
+        for (i, (passage, is_gold, value)) in stated.iter().enumerate() {
             if !is_gold && *value != right {
                 let name = if i < at { "distracted_above" } else { "distracted_below" };
                 let p = left * reader.get(name);
                 left -= p;
-                followed.extend(read(value, Event::Distracted, p));
+                followed.extend(read(*passage, value, Event::Distracted, p));
             }
         }
-        row.extend(read(right, Event::Clean, left));
+        row.extend(read(best, right, Event::Clean, left));
         row.extend(followed);
-    } else if let Some((_, value)) = stated.first() {
-        let (follow, fabricate) = (reader.get("follow"), reader.get("fabricate"));
-        row.extend(read(value, Event::Distracted, follow));
-        row.extend(pool.spread(Some(value), Event::Fabricated, fabricate));
+        row.extend(unaided(first, Some(right), overlooked));
     } else {
-        row.extend(pool.spread(None, Event::Fabricated, reader.get("fabricate_empty")));
+        row.extend(unaided(first, None, 1.0));
     }
     row.retain(|branch| branch.p > 0.0);
     // Whatever is left says that the evidence is not there.
@@ -321,6 +409,15 @@ fn branches(
         row.push(Branching::new(Some(Output::Missing), Event::Abstained, abstain));
     }
     row
+}
+
+/// The probability that a reader overlooks gold for where it stands: every passage between it and the nearer
+/// end of the context hides it with the same chance. So it is none at the ends, highest in the middle, and in
+/// the middle the higher the more passages there are. Gold that is there twice is overlooked twice.
+fn overlooked(reader: &Reader, context: &[u32], is_gold: impl Fn(&u32) -> bool) -> f64 {
+    let seen = 1.0 - reader.get("overlooked");
+    let gold = context.iter().enumerate().filter(|(_, p)| is_gold(p));
+    gold.map(|(at, _)| 1.0 - seen.powi(at.min(context.len() - 1 - at) as i32)).product()
 }
 
 #[cfg(test)]
@@ -338,7 +435,8 @@ mod tests {
             of: None,
             variant: None,
         };
-        Corpus { name: "c".to_owned(), passages: values.iter().enumerate().map(passage).collect() }
+        let passages = values.iter().enumerate().map(passage).collect();
+        Corpus { name: "c".to_owned(), passages, ..Corpus::default() }
     }
 
     fn read(reader: &Reader, gold: &[u32], context: &[u32]) -> Vec<(Event, f64)> {
@@ -400,6 +498,68 @@ mod tests {
         let reader = Reader::new("perfect", &BTreeMap::new()).unwrap();
         assert_eq!(read(&reader, &[2], &[0, 2]), [(Event::Clean, 1.0)]);
         assert_eq!(read(&reader, &[2], &[0, 1]), [(Event::Abstained, 1.0)]);
+    }
+
+    /// P(read right) with gold at each place among `n` passages that all state the field.
+    fn read_right(reader: &Reader, n: u32) -> Vec<f64> {
+        let values: Vec<f64> = (0..n).map(f64::from).collect();
+        let corpus = corpus(&values);
+        let pool = Pool::of(&corpus, "n");
+        let context: Vec<u32> = (0..n).collect();
+        let clean = |gold: u32| {
+            let row = row(reader, &corpus, &BTreeSet::from([gold]), "n", &pool, &context);
+            let total: f64 = row.branches.iter().map(|b| b.p).sum();
+            assert!((total - 1.0).abs() < 1e-12, "{n} passages, gold at {gold}: {total}");
+            let clean = row.branches.iter().filter(|b| b.event == Event::Clean);
+            // Whatever else happens is the reader's own error.
+            assert!(
+                row.branches.iter().all(|b| (b.fault == Fault::Own) == (b.event != Event::Clean))
+            );
+            clean.map(|b| b.p).sum()
+        };
+        context.iter().map(|&gold| clean(gold)).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn more_passages_and_the_middle_are_worse(
+            (misread, each, overlooked) in (0.0..0.5f64, 0.0..0.2f64, 0.001..0.3f64),
+            follow in 0.0..0.6f64,
+            n in 3u32..24,
+        ) {
+            let reader = reader(&[
+                ("misread", misread), ("distracted_above", each), ("distracted_below", each),
+                ("overlooked", overlooked), ("follow", follow), ("fabricate", 0.2),
+            ]);
+            let right = read_right(&reader, n);
+            let middle = right[n as usize / 2];
+            let tolerance = 1e-12;
+            proptest::prop_assert!(right.iter().all(|&p| p >= middle - tolerance));
+            proptest::prop_assert!((right[0] - right[n as usize - 1]).abs() < tolerance && right[0] > middle);
+            let more = read_right(&reader, n + 2);
+            proptest::prop_assert!(more[0] <= right[0] + tolerance);
+            proptest::prop_assert!(more[n as usize / 2 + 1] < middle + tolerance);
+        }
+    }
+
+    #[test]
+    fn the_preset_by_position_gives_the_accuracies_it_comes_from() {
+        let reader = Reader::new("gpt-3.5-turbo", &BTreeMap::new()).unwrap();
+        let right = read_right(&reader, 10);
+        for (at, expected) in [(0, 0.768), (4, 0.612), (9, 0.624)] {
+            assert!((right[at] - expected).abs() < 1e-9, "{at}: {}", right[at]);
+        }
+    }
+
+    #[test]
+    fn evidence_overlooked_and_not_reported_is_an_own_error_that_can_be_mended() {
+        let reader = reader(&[("overlooked", 0.2)]);
+        let corpus = corpus(&[1.0, 2.0, 1.0]);
+        let row =
+            row(&reader, &corpus, &BTreeSet::from([1]), "n", &Pool::of(&corpus, "n"), &[0, 1, 2]);
+        let abstained = row.branches.iter().find(|b| b.event == Event::Abstained).unwrap();
+        assert!((abstained.p - 0.2).abs() < 1e-12 && abstained.fault == Fault::Own);
+        assert_eq!(row.repair.unwrap().output, Some(Output::Value(Value::Number(2.0))));
     }
 
     #[test]

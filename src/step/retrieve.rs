@@ -205,6 +205,7 @@ mod tests {
                 passage("near", "acme", "law"),
                 passage("far", "globex", "law"),
             ],
+            ..Corpus::default()
         };
         let gold = BTreeSet::from([0]);
         let kinds: Vec<MissKind> = [Some(1), Some(2), Some(3), Some(4), None]

@@ -3,7 +3,7 @@
 
 use super::{Branching, Event, Output};
 use crate::expr::{Env, Expr};
-use crate::scenario::{Guard, OnMissing, Rule, Step, StepKind};
+use crate::scenario::{OnMissing, Rule, Step, StepKind};
 use crate::step::Outcome;
 use crate::value::Value;
 use crate::world::{Table, Task};
@@ -38,7 +38,7 @@ pub fn gate(step: &Step, task: &Task, seen: &Seen) -> Gate {
     {
         return Gate::Skip;
     }
-    if stops && step.parents.iter().any(|&p| missing(p)) {
+    if stops && step.needs.iter().any(|&p| missing(p)) {
         return Gate::Stop;
     }
     if let StepKind::Read { from, .. } = step.kind {
@@ -64,15 +64,6 @@ pub fn held(gate: Gate) -> Option<Vec<Branching>> {
         Gate::PassOn => Some(Branching::certain(Output::Missing, Event::Clean)),
         Gate::Stop => Some(vec![Branching::new(None, Event::Stopped, 1.0)]),
     }
-}
-
-/// Whether one of a step's guards sees something wrong with `value`, which the step at `at` puts out. A
-/// check without a value, as on an input that is missing, sees nothing.
-pub fn alarmed(guards: &[Guard], at: usize, task: &Task, seen: &Seen, value: &Value) -> bool {
-    let mut values = values(seen);
-    values[at] = Some(value);
-    let env = Env { task: Some(task), passage: None, steps: &values };
-    guards.iter().any(|guard| matches!(guard.check.eval(&env), Ok(Some(Value::YesNo(false)))))
 }
 
 /// Exact key join; a key that is not in the table, or an empty cell, is missing.

@@ -3,13 +3,18 @@
 //! Everything here is data at rest. Nothing in this room embeds, searches or draws random numbers
 //! (the generators in `synth` take a seed and write files).
 
+mod grid;
+mod json_line;
+mod mistakes;
 mod passage;
 mod table;
 mod task;
+mod text;
 
 pub mod import;
 pub mod synth;
 
+pub use mistakes::Mistakes;
 pub use passage::{Corpus, Passage, Variant};
 pub use table::Table;
-pub use task::{Task, TaskSet};
+pub use task::{GOLD, Task, TaskSet};

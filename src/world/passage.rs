@@ -1,12 +1,17 @@
 //! Passages: the units of retrieval, one JSON object a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::Path;
 
-use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use super::json_line;
+use super::mistakes::Mistakes;
+use super::text::Lines;
+use crate::extract::Found;
 use crate::value::{Type, Value};
+use crate::watch::{Quiet, Watch};
 
 /// How a passage differs from the one it is a near-miss of ([`Passage::of`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,7 +36,7 @@ pub struct Passage {
     /// Which clause type, which column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
-    /// What the passage states: field -> value.
+    /// What the passage states: field -> value. A scenario's extractors add what they read in the text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, Value>,
     /// The id of the passage that this one is a variant of.
@@ -46,49 +51,89 @@ pub struct Passage {
 pub struct Corpus {
     pub name: String,
     pub passages: Vec<Passage>,
+    /// Field -> by passage, the bytes of its text that state the field; only where an extractor read it.
+    pub extracted: BTreeMap<String, Vec<Option<Range<usize>>>>,
 }
 
 impl Corpus {
-    /// Reads a JSONL file. The error names file, line and what is wrong.
+    /// Reads a JSONL file. The error holds every mistake with its line and field, what was found and
+    /// what is allowed.
     pub fn read(name: &str, path: &Path) -> anyhow::Result<Corpus> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the passages in {}", path.display()))?;
-        Corpus::parse(name, &text).with_context(|| format!("in {}", path.display()))
+        Corpus::read_watched(name, path, &Quiet)
     }
 
-    /// Parses JSONL text; see [`Corpus::read`].
-    pub fn parse(name: &str, text: &str) -> anyhow::Result<Corpus> {
+    /// As [`Corpus::read`], and tells `watch` how far it is.
+    pub fn read_watched(name: &str, path: &Path, watch: &dyn Watch) -> anyhow::Result<Corpus> {
+        let mut mistakes = Mistakes::of_json(path);
         let mut passages: Vec<Passage> = Vec::new();
-        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut numbers: Vec<usize> = Vec::new();
         let mut types: BTreeMap<String, (Type, usize)> = BTreeMap::new();
-        for (index, line) in text.lines().enumerate() {
-            let number = index + 1;
-            if line.trim().is_empty() {
-                continue;
-            }
-            let passage: Passage =
-                serde_json::from_str(line).with_context(|| format!("line {number}"))?;
-            if let Some(first) = seen.insert(passage.id.clone(), number) {
-                bail!("line {number}: the id '{}' stands on line {first} already", passage.id);
-            }
+        let mut lines = Lines::open(path, watch)?;
+        while let Some((number, line)) = lines.next(&mut mistakes)? {
+            let passage: Passage = match serde_json::from_str(line) {
+                Ok(passage) => passage,
+                Err(error) => {
+                    json_line::explain(number, line, &error, &mut mistakes);
+                    if passages.is_empty() && !json_line::is_object(line) {
+                        // Another kind of file: each of its lines would be a mistake.
+                        break;
+                    }
+                    continue;
+                }
+            };
             if passage.of.is_some() != passage.variant.is_some() {
-                bail!("line {number}: 'of' and 'variant' go together: give both or neither");
+                let what = "'of' and 'variant' go together: give both or neither";
+                mistakes.add(Some(number), None, what);
             }
             for (field, value) in &passage.facts {
-                let (ty, first) = *types.entry(field.clone()).or_insert((value.type_of(), number));
-                if ty != value.type_of() {
-                    bail!(
-                        "line {number}: fact '{field}' is a {} here and a {ty} on line {first}; a field has one type",
-                        value.type_of()
-                    );
+                let ty = value.type_of();
+                match types.get(field) {
+                    None => _ = types.insert(field.clone(), (ty, number)),
+                    Some((known, _)) if *known == ty => {}
+                    Some((known, first)) => {
+                        let what = format!(
+                            "this is a {ty} here and a {known} on line {first}; a field has one type"
+                        );
+                        mistakes.add(Some(number), Some(&format!("facts.{field}")), what);
+                    }
                 }
             }
             passages.push(passage);
+            numbers.push(number);
         }
-        if passages.is_empty() {
-            bail!("no passage in the file");
+        let mut seen: HashMap<&str, usize> = HashMap::with_capacity(passages.len());
+        for (passage, &number) in passages.iter().zip(&numbers) {
+            if passage.id.is_empty() {
+                mistakes.add(Some(number), Some("id"), "the id is empty");
+            } else if let Some(first) = seen.get(passage.id.as_str()) {
+                let what = format!("the id '{}' stands on line {first} already", passage.id);
+                mistakes.add(Some(number), Some("id"), what);
+            } else {
+                seen.insert(&passage.id, number);
+            }
         }
-        Ok(Corpus { name: name.to_owned(), passages })
+        if passages.is_empty() && mistakes.count() == 0 {
+            mistakes.add(None, None, "no passage in the file");
+        }
+        mistakes.none()?;
+        Ok(Corpus { name: name.to_owned(), passages, ..Corpus::default() })
+    }
+
+    /// Adds to the facts what was found in the texts, by passage. A fact that is there already stays.
+    pub fn add_extracted(&mut self, field: &str, found: Vec<Option<Found>>) {
+        let mut ranges = vec![None; self.passages.len()];
+        for ((passage, range), found) in self.passages.iter_mut().zip(&mut ranges).zip(found) {
+            if let (Some(found), false) = (found, passage.facts.contains_key(field)) {
+                passage.facts.insert(field.to_owned(), found.value);
+                *range = Some(found.range);
+            }
+        }
+        self.extracted.insert(field.to_owned(), ranges);
+    }
+
+    /// The bytes of a passage's text from which an extractor read `field`.
+    pub fn extracted_at(&self, field: &str, passage: usize) -> Option<Range<usize>> {
+        self.extracted.get(field)?.get(passage)?.clone()
     }
 
     /// The fields that any passage states, with their types.

@@ -1,11 +1,12 @@
 //! Tables for `lookup` steps: an exact key join, no retrieval.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, bail};
-
+use super::grid::{Grid, Layout};
+use super::mistakes::Mistakes;
 use crate::value::{Type, Value};
+use crate::watch::{Quiet, Watch};
 
 /// Rows by key; a cell is absent where the file has it empty.
 #[derive(Clone, Debug, Default)]
@@ -13,55 +14,70 @@ pub struct Table {
     pub name: String,
     /// Declared columns with their types.
     pub columns: BTreeMap<String, Type>,
-    rows: BTreeMap<String, BTreeMap<String, Value>>,
+    /// By key, a cell for each of `columns`.
+    rows: HashMap<String, Box<[Option<Value>]>>,
 }
 
 impl Table {
-    /// Reads a CSV file with a header; `key` names the column with the distinct keys.
+    /// Reads a CSV file with a header; `key` names the column with the distinct keys. The error holds
+    /// every mistake of the file.
     pub fn read(
         name: &str,
         path: &Path,
         key: &str,
         columns: &BTreeMap<String, Type>,
     ) -> anyhow::Result<Table> {
-        let context = || format!("in {}", path.display());
-        let mut reader = csv::Reader::from_path(path)
-            .with_context(|| format!("cannot read the table in {}", path.display()))?;
-        let header = reader.headers().with_context(context)?.clone();
-        let position = |column: &str| {
-            header.iter().position(|h| h.trim() == column).with_context(|| {
-                let found: Vec<&str> = header.iter().collect();
-                format!("{}: no column '{column}'; there are {}", path.display(), found.join(", "))
-            })
-        };
-        let key_at = position(key)?;
-        let mut at = Vec::new();
-        for (column, &ty) in columns {
-            at.push((column, ty, position(column)?));
-        }
-        let mut rows = BTreeMap::new();
-        for record in reader.records() {
-            let record = record.with_context(context)?;
-            let line = record.position().map_or(0, |p| p.line());
-            let mut row = BTreeMap::new();
-            for &(column, ty, i) in &at {
-                let text = record.get(i).unwrap_or("").trim();
-                if !text.is_empty() {
-                    let value = Value::parse(ty, text)
-                        .with_context(|| format!("{}:{line}, column '{column}'", path.display()))?;
-                    row.insert(column.clone(), value);
+        Table::read_watched(name, path, key, columns, &Quiet)
+    }
+
+    /// As [`Table::read`], and tells `watch` how far it is.
+    pub fn read_watched(
+        name: &str,
+        path: &Path,
+        key: &str,
+        columns: &BTreeMap<String, Type>,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<Table> {
+        let mut mistakes = Mistakes::new(path);
+        let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+        let needed: Vec<&str> =
+            [key].into_iter().chain(columns.keys().map(String::as_str)).collect();
+        let places = grid.columns(&needed, |_| false, &mut mistakes).unwrap_or_default();
+        let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        let mut rows = HashMap::new();
+        for row in &grid.rows {
+            let line = Some(row.line);
+            if let Some(at) = place(key) {
+                let found = &row.cells[at];
+                if found.is_empty() {
+                    mistakes.add(line, Some(key), "the key is empty");
+                } else if let Some(first) = seen.get(found) {
+                    let what = format!("the key '{found}' stands on line {first} already");
+                    mistakes.add(line, Some(key), what);
+                } else {
+                    seen.insert(found, row.line);
                 }
             }
-            let key = record.get(key_at).unwrap_or("").trim().to_owned();
-            if rows.insert(key.clone(), row).is_some() {
-                bail!("{}:{line}: the key '{key}' is there twice", path.display());
+            let mut cell = |(column, ty): (&String, &Type)| -> Option<Value> {
+                let text = place(column).map(|at| &row.cells[at]).filter(|t| !t.is_empty())?;
+                let wrong = |e: crate::value::ValueError| {
+                    mistakes.add(line, Some(column), e.to_string());
+                };
+                Value::parse(*ty, text).map_err(wrong).ok()
+            };
+            let cells: Box<[Option<Value>]> = columns.iter().map(&mut cell).collect();
+            if let Some(at) = place(key) {
+                rows.insert(row.cells[at].to_owned(), cells);
             }
         }
+        mistakes.none()?;
         Ok(Table { name: name.to_owned(), columns: columns.clone(), rows })
     }
 
     /// The cell in the row whose key prints as `key` does.
     pub fn get(&self, key: &Value, column: &str) -> Option<&Value> {
-        self.rows.get(&key.to_string())?.get(column)
+        let at = self.columns.keys().position(|name| name == column)?;
+        self.rows.get(&key.to_string())?.get(at)?.as_ref()
     }
 }

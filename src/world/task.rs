@@ -1,17 +1,24 @@
 //! Tasks: the cases that are replayed, from CSV or JSONL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::Value as Json;
 
+use super::grid::{Grid, Layout};
+use super::json_line;
+use super::mistakes::Mistakes;
+use super::text;
 use crate::value::{Type, Value};
+use crate::watch::{Quiet, Watch};
 
 /// One case to replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     pub id: String,
+    /// Where it stands in its file, from 1.
+    pub line: usize,
     /// How often the case occurs, relative to the others; above zero.
     pub weight: f64,
     /// The declared fields; one that is empty in the file is absent here.
@@ -26,120 +33,190 @@ pub struct TaskSet {
     pub tasks: Vec<Task>,
 }
 
+/// The column of the listed gold of a step starts so.
+pub const GOLD: &str = "gold.";
+
 impl TaskSet {
     /// Reads a `.csv` or `.jsonl` file.
     ///
     /// Columns `id`, `weight` (default 1) and `gold.<step>` (passage ids apart by `;`) have their
     /// meaning; in JSONL `gold` is an object of lists. Of the rest, those in `fields` are read with
-    /// the declared type; others are left alone. The error names file, line, field, what was found
-    /// and what is allowed.
+    /// the declared type; others are left alone. The error holds every mistake of the file, with line,
+    /// field, what was found and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the tasks in {}", path.display()))?;
-        let rows = match path.extension().and_then(|e| e.to_str()) {
-            Some("csv") => csv_rows(&text),
-            Some("jsonl") => jsonl_rows(&text),
-            _ => bail!("{}: tasks are read from .csv or .jsonl", path.display()),
+        TaskSet::read_watched(path, fields, &Quiet)
+    }
+
+    /// As [`TaskSet::read`], and tells `watch` how far it is.
+    pub fn read_watched(
+        path: &Path,
+        fields: &BTreeMap<String, Type>,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<TaskSet> {
+        let mut reading = Reading {
+            fields,
+            mistakes: TaskSet::mistakes(path),
+            seen: HashMap::new(),
+            tasks: Vec::new(),
         };
-        rows.and_then(|rows| from_rows(rows, fields))
-            .with_context(|| format!("in {}", path.display()))
-    }
-}
-
-/// A row as written: column -> text, with its line in the file.
-type Row = (usize, BTreeMap<String, String>);
-
-fn csv_rows(text: &str) -> anyhow::Result<Vec<Row>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Fields).from_reader(text.as_bytes());
-    let header = reader.headers()?.clone();
-    let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record?;
-        let line = record.position().map_or(0, |p| p.line() as usize);
-        let cells = header.iter().zip(record.iter());
-        rows.push((line, cells.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()));
-    }
-    Ok(rows)
-}
-
-fn jsonl_rows(text: &str) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("csv") => reading.csv(path, watch)?,
+            Some("jsonl") => reading.jsonl(path, watch)?,
+            _ => bail!("{}: tasks are read from .csv or .jsonl", path.display()),
         }
-        let object: serde_json::Map<String, Json> =
-            serde_json::from_str(line).with_context(|| format!("line {}", index + 1))?;
-        let mut row = BTreeMap::new();
+        Ok(reading.finish()?)
+    }
+
+    /// An empty list of mistakes of a file of tasks.
+    pub fn mistakes(path: &Path) -> Mistakes {
+        match path.extension().is_some_and(|e| e == "jsonl") {
+            true => Mistakes::of_json(path),
+            false => Mistakes::new(path),
+        }
+    }
+}
+
+/// A file of tasks that is being read.
+struct Reading<'a> {
+    fields: &'a BTreeMap<String, Type>,
+    mistakes: Mistakes,
+    /// The line of each id.
+    seen: HashMap<String, usize>,
+    tasks: Vec<Task>,
+}
+
+impl Reading<'_> {
+    fn csv(&mut self, path: &Path, watch: &dyn Watch) -> anyhow::Result<()> {
+        let grid = Grid::read(path, Layout::default(), watch, &mut self.mistakes)?;
+        let needed: Vec<&str> =
+            ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
+        let known = |name: &str| name == "weight" || name.starts_with(GOLD);
+        let Some(columns) = grid.columns(&needed, known, &mut self.mistakes) else {
+            return Ok(());
+        };
+        for row in &grid.rows {
+            let cells = columns.iter().map(|&(name, at)| (name, &row.cells[at]));
+            self.row(row.line, &cells.collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+
+    fn jsonl(&mut self, path: &Path, watch: &dyn Watch) -> anyhow::Result<()> {
+        let mut lines = text::Lines::open(path, watch)?;
+        while let Some((line, text)) = lines.next(&mut self.mistakes)? {
+            match serde_json::from_str::<serde_json::Map<String, Json>>(text) {
+                Ok(object) => {
+                    let cells = self.cells(line, object);
+                    let cells: Vec<(&str, &str)> =
+                        cells.iter().map(|(name, text)| (&**name, &**text)).collect();
+                    self.row(line, &cells);
+                }
+                Err(error) => {
+                    let what = json_line::no_object("task", r#"{"id": "t1"}"#, text, &error);
+                    self.mistakes.add(Some(line), None, what);
+                    if self.tasks.is_empty() && !json_line::is_object(text) {
+                        // Another kind of file: each of its lines would be a mistake.
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An object as the cells of a row.
+    fn cells(
+        &mut self,
+        line: usize,
+        object: serde_json::Map<String, Json>,
+    ) -> Vec<(String, String)> {
+        let mut cells = Vec::new();
+        let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
         for (key, value) in object {
+            let read = ["id", "weight"].contains(&key.as_str()) || self.fields.contains_key(&key);
             match (key.as_str(), value) {
                 ("gold", Json::Object(steps)) => {
                     for (step, ids) in steps {
-                        let ids: Vec<String> = serde_json::from_value(ids).with_context(|| {
-                            format!("line {}: gold.{step} is a list of passage ids", index + 1)
-                        })?;
-                        row.insert(format!("gold.{step}"), ids.join(";"));
+                        let name = format!("{GOLD}{step}");
+                        match serde_json::from_value::<Vec<String>>(ids) {
+                            Ok(ids) => cells.push((name, ids.join(";"))),
+                            Err(_) => wrong(&name, "this must be a list of passage ids".to_owned()),
+                        }
                     }
                 }
+                ("gold", other) => wrong(
+                    &key,
+                    format!("{other} is no object of lists; such as {{\"find\": [\"p1\"]}}"),
+                ),
                 (_, Json::Null) => {}
-                (_, Json::String(text)) => {
-                    row.insert(key, text);
+                (_, Json::String(text)) => cells.push((key, text)),
+                (_, list @ (Json::Array(_) | Json::Object(_))) if read => {
+                    wrong(&key, format!("{list} is no single value"));
                 }
-                (_, other) => {
-                    row.insert(key, other.to_string());
+                (_, other) => cells.push((key, other.to_string())),
+            }
+        }
+        cells
+    }
+
+    /// Makes a task of what is read of a row.
+    fn row(&mut self, line: usize, cells: &[(&str, &str)]) {
+        let cell = |wanted: &str| {
+            let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
+            cell.filter(|text| !text.is_empty())
+        };
+        let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
+        let id = cell("id").unwrap_or_default();
+        if id.is_empty() {
+            wrong("id", "the id is empty".to_owned());
+        } else if let Some(first) = self.seen.get(id) {
+            wrong("id", format!("the id '{id}' stands on line {first} already"));
+        } else {
+            self.seen.insert(id.to_owned(), line);
+        }
+        let mut weight = 1.0;
+        if let Some(text) = cell("weight") {
+            match text.parse::<f64>() {
+                Ok(read) if (1e-9..=1e9).contains(&read) => weight = read,
+                _ => {
+                    let what = format!("'{text}' is not a weight; allowed: a number, 1e-9 to 1e9");
+                    wrong("weight", what);
                 }
             }
         }
-        rows.push((index + 1, row));
-    }
-    Ok(rows)
-}
-
-fn from_rows(rows: Vec<Row>, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
-    let mut seen = BTreeSet::new();
-    let mut tasks = Vec::new();
-    for (line, mut row) in rows {
-        let id = row.remove("id").filter(|id| !id.is_empty());
-        let id = id.with_context(|| format!("line {line}: the column 'id' is missing or empty"))?;
-        if !seen.insert(id.clone()) {
-            bail!("line {line}: the id '{id}' is there twice");
-        }
-        let weight = match row.remove("weight").filter(|w| !w.is_empty()) {
-            None => 1.0,
-            Some(text) => match text.parse::<f64>() {
-                Ok(weight) if (1e-9..=1e9).contains(&weight) => weight,
-                _ => bail!(
-                    "line {line}, field 'weight': '{text}' is not a number above zero (1e-9 to 1e9)"
-                ),
-            },
-        };
-        let mut task = Task { id, weight, fields: BTreeMap::new(), gold: BTreeMap::new() };
-        for (field, &ty) in fields {
-            let Some(text) = row.get(field) else {
+        let mut fields = BTreeMap::new();
+        for (field, &ty) in self.fields {
+            let Some(text) = cell(field) else {
                 continue;
             };
-            if text.is_empty() {
-                continue;
-            }
-            let value =
-                Value::parse(ty, text).with_context(|| format!("line {line}, field '{field}'"))?;
-            task.fields.insert(field.clone(), value);
-        }
-        for (key, ids) in &row {
-            if let Some(step) = key.strip_prefix("gold.") {
-                let ids = ids.split(';').map(str::trim).filter(|id| !id.is_empty());
-                task.gold.insert(step.to_owned(), ids.map(str::to_owned).collect());
+            match Value::parse(ty, text) {
+                Ok(value) => _ = fields.insert(field.clone(), value),
+                Err(error) => wrong(field, error.to_string()),
             }
         }
-        tasks.push(task);
+        let gold = cells.iter().filter_map(|(name, ids)| Some((name.strip_prefix(GOLD)?, ids)));
+        let gold = gold.map(|(step, ids)| {
+            let ids = ids.split(';').map(str::trim).filter(|id| !id.is_empty());
+            (step.to_owned(), ids.map(str::to_owned).collect())
+        });
+        let gold = gold.collect();
+        self.tasks.push(Task { id: id.to_owned(), line, weight, fields, gold });
     }
-    if tasks.is_empty() {
-        bail!("no task in the file");
-    }
-    for field in fields.keys() {
-        if !tasks.iter().any(|t| t.fields.contains_key(field)) {
-            bail!("no task has the declared field '{field}'");
+
+    fn finish(mut self) -> Result<TaskSet, Mistakes> {
+        if self.mistakes.count() == 0 {
+            if self.tasks.is_empty() {
+                self.mistakes.add(None, None, "no task in the file");
+            }
+            for field in self.fields.keys() {
+                let has = |task: &Task| task.fields.contains_key(field);
+                if !self.tasks.is_empty() && !self.tasks.iter().any(has) {
+                    let what = "no task has this field, which tasks.fields declares";
+                    self.mistakes.add(None, Some(field), what);
+                }
+            }
         }
+        self.mistakes.none()?;
+        Ok(TaskSet { tasks: self.tasks })
     }
-    Ok(TaskSet { tasks })
 }

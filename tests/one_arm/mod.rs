@@ -18,7 +18,7 @@ pub fn scenario(
 name: small
 corpora: {{c: {{passages: passages.jsonl}}}}
 tasks: {{file: tasks.csv, fields: {{name: text}}}}
-embedders: {{bm25: {{kind: bm25}}}}
+embedders: {{bm25: {{kind: bm25}}, other: {{kind: bm25, k1: 2}}}}
 embedder: bm25
 reader: {reader}
 steps:

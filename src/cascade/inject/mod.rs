@@ -97,14 +97,15 @@ pub fn inject(
 ) -> anyhow::Result<Record> {
     let arm = &scenario.arms[arm];
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let mut searches = Searches::new(open, watch, depth(std::slice::from_ref(arm)));
+    let mut searches =
+        Searches::new(open, watch, depth(&scenario.steps, std::slice::from_ref(arm)));
     let mut misses: Vec<usize> = Vec::new();
     for source in sources.iter().filter(|s| s.event.miss().is_some()) {
         if !misses.contains(&source.step) {
             misses.push(source.step);
         }
     }
-    watch.arm(&arm.id, scenario.steps.len());
+    watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
     let question = Question::Misses(misses);
     let compiled =
         compile(scenario, arm, &indices, &mut searches, &question, &|| watch.step_compiled())?;
@@ -115,12 +116,15 @@ pub fn inject(
         .zip(&compiled)
         .map(|(task, compiled)| Task::new(scenario, compiled, &task.id, task.weight))
         .collect();
-    watch.solving(sources.len());
+    watch.solving(sources.len() * tasks.len());
     let mut injections = Vec::new();
     for &source in sources {
-        let tried: Vec<Tried> = tasks.par_iter().map(|task| task.inject(source)).collect();
+        let inject = |task: &Task| {
+            watch.task_solved();
+            task.inject(source)
+        };
+        let tried: Vec<Tried> = tasks.par_iter().map(inject).collect();
         injections.push(summary::summary(scenario, source, &tasks, &tried));
-        watch.task_solved();
     }
     Ok(Record {
         scenario: scenario.name.clone(),

@@ -146,14 +146,14 @@ impl<'a> Watcher<'a> {
     }
 
     fn count(&mut self, at: usize, memory: &Memory, state: State, branch: &Branch, p: f64) {
-        let Branch { event, caught, .. } = *branch;
+        let Branch { event, guarded, .. } = *branch;
         let mut off = self.parents(at).filter(|&parent| memory.chains[parent] > 0);
         let (first, second) = (off.next(), off.next());
         let step = &mut self.fallout.steps[at];
         step.reached += p;
         step.events[usize::from(event)] += p;
-        if caught {
-            step.events[usize::from(Event::Caught.code())] += p;
+        if let Some(guarded) = Event::of_guards(guarded) {
+            step.events[usize::from(guarded.code())] += p;
         }
         match state {
             State::Correct if first.is_some() => step.absorbs += p,

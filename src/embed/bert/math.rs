@@ -62,6 +62,39 @@ fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     total
 }
 
+/// The dot product of two rows, added up in the order of [`sum`].
+#[inline(always)]
+fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let (x16, x_rest) = x.as_chunks::<LANES>();
+    let (y16, y_rest) = y.as_chunks::<LANES>();
+    let mut lanes = [0.0_f32; LANES];
+    for (x, y) in x16.iter().zip(y16) {
+        for lane in 0..LANES {
+            lanes[lane] += x[lane] * y[lane];
+        }
+    }
+    let mut total = 0.0;
+    for lane in lanes {
+        total += lane;
+    }
+    for (&x, &y) in x_rest.iter().zip(y_rest) {
+        total += x * y;
+    }
+    total
+}
+
+wide! {
+    /// Raises `best[q]` to the largest dot product of row q of `query` with any row of `passage`.
+    pub fn max_dots(query: &[f32], passage: &[f32], cols: usize, best: &mut [f32]) {
+        for row in passage.chunks_exact(cols) {
+            for (best, query) in best.iter_mut().zip(query.chunks_exact(cols)) {
+                let product = dot(query, row);
+                *best = if product > *best { product } else { *best };
+            }
+        }
+    }
+}
+
 /// The least and the largest number of `row`.
 #[inline(always)]
 pub(super) fn range(row: &[f32]) -> (f32, f32) {

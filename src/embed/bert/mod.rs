@@ -3,10 +3,12 @@
 
 mod attend;
 pub mod config;
+mod cross_encoder;
 mod int8;
 mod layers;
 mod linear;
 mod math;
+mod max_sim;
 pub mod modern;
 pub mod packed;
 mod pooling;
@@ -23,7 +25,9 @@ use super::files::ModelFiles;
 use super::weights::Weights;
 use super::{Embedder, ModelSpec, Precision, Role, Vectors};
 pub use config::Config;
+pub use cross_encoder::CrossEncoder;
 pub(super) use layers::{Encoder, Parts};
+pub use max_sim::MaxSim;
 use packed::{GROUP_TOKENS, Packed, Scratch};
 use reference::Reference;
 use text::TextSide;
@@ -31,6 +35,7 @@ use text::TextSide;
 pub(super) use math::normalize;
 
 /// The weights of a transformer, as its config.json says what they are.
+#[expect(clippy::large_enum_variant, reason = "there is one, and only while a model is loaded")]
 pub(super) enum Architecture {
     Bert(Config, Encoder),
     Modern(modern::Config, modern::Encoder),
@@ -90,6 +95,16 @@ impl Architecture {
 enum Forward {
     Bert(Packed),
     Modern(modern::packed::Packed),
+}
+
+impl Forward {
+    /// The last layer's token vectors of the texts of a group, text after text.
+    fn run<'s>(&self, group: &[Vec<u32>], scratch: &'s mut Scratch) -> &'s [f32] {
+        match self {
+            Self::Bert(packed) => packed.forward(group, scratch),
+            Self::Modern(packed) => packed.forward(group, scratch),
+        }
+    }
 }
 
 /// A loaded transformer on the CPU.
@@ -165,10 +180,7 @@ impl Embedder for Bert {
         let data: Vec<Vec<f32>> = groups(&ids)
             .into_par_iter()
             .map_init(Scratch::default, |scratch, group| {
-                let states = match &self.forward {
-                    Forward::Bert(packed) => packed.forward(group, scratch),
-                    Forward::Modern(packed) => packed.forward(group, scratch),
-                };
+                let states = self.forward.run(group, scratch);
                 let mut out = Vec::with_capacity(group.len() * self.hidden);
                 let mut start = 0;
                 for text in group {

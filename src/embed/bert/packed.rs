@@ -18,6 +18,8 @@ pub struct Packed {
     words: Rows,
     /// Position and token type 0, added up: (positions, hidden).
     places: Vec<f32>,
+    /// The same for token type 1; empty for a model that has no second segment.
+    second_places: Vec<f32>,
     bias: Option<Bias>,
     norm: Norm,
     layers: Vec<PackedLayer>,
@@ -52,10 +54,14 @@ impl Packed {
             Precision::F32 => encoder,
             Precision::Int8 => encoder.into_int8(),
         };
-        let mut places = encoder.positions.into_f32();
-        for place in places.chunks_exact_mut(h) {
-            encoder.types.add_row(0, place);
-        }
+        let positions = encoder.positions.into_f32();
+        let placed = |token_type: usize| {
+            let mut places = positions.clone();
+            places.chunks_exact_mut(h).for_each(|place| encoder.types.add_row(token_type, place));
+            places
+        };
+        let second_places = if config.token_types > 1 { placed(1) } else { Vec::new() };
+        let places = placed(0);
         let relative = encoder.relative.map(Rows::into_f32);
         let bias = relative.map(|learnt| Bias::new(&learnt, config.heads, config.longest()));
         let words = match precision {
@@ -75,13 +81,26 @@ impl Packed {
                 narrow_norm: l.narrow_norm,
             })
             .collect();
-        Self { config, words, places, bias, norm: encoder.norm, layers }
+        Self { config, words, places, second_places, bias, norm: encoder.norm, layers }
     }
 
     /// The last layer's token vectors of the texts of one group, (tokens, hidden), text after text.
     ///
     /// Every id is below the vocabulary and no text longer than [`Config::longest`].
     pub fn forward<'s>(&self, group: &[Vec<u32>], s: &'s mut Scratch) -> &'s [f32] {
+        self.forward_segments(group, &[], s)
+    }
+
+    /// As [`Packed::forward`]; from the token `firsts[text]` on, a text's second segment begins.
+    ///
+    /// `firsts` is one number a text, or empty: then there is only one segment, as in a model whose
+    /// [`Config::token_types`] is 1.
+    pub fn forward_segments<'s>(
+        &self,
+        group: &[Vec<u32>],
+        firsts: &[usize],
+        s: &'s mut Scratch,
+    ) -> &'s [f32] {
         let h = self.config.hidden;
         let tokens: usize = group.iter().map(Vec::len).sum();
         let rows = tokens.max(LEAST_ROWS);
@@ -89,10 +108,15 @@ impl Packed {
 
         s.x.clear();
         s.x.resize(rows * h, 0.0);
-        let places = group.iter().flat_map(|ids| ids.iter().enumerate());
-        for (row, (i, &id)) in s.x.chunks_exact_mut(h).zip(places) {
+        let firsts = firsts.iter().copied().chain(std::iter::repeat(usize::MAX));
+        let places = group.iter().zip(firsts).flat_map(|(ids, first)| {
+            let token = move |(i, &id): (usize, &u32)| (i, id, i >= first);
+            ids.iter().enumerate().map(token)
+        });
+        for (row, (i, id, second)) in s.x.chunks_exact_mut(h).zip(places) {
             let place = self.config.first_position + i;
-            row.copy_from_slice(&self.places[place * h..(place + 1) * h]);
+            let places = if second { &self.second_places } else { &self.places };
+            row.copy_from_slice(&places[place * h..(place + 1) * h]);
             self.words.add_row(id as usize, row);
         }
         math::norm_rows(&mut s.x, &self.norm.scale, &self.norm.shift, eps);

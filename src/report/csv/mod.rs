@@ -1,6 +1,7 @@
 //! The CSV files: tidy, one row a thing. Their columns are explained in `reports/README.md`.
 
 mod causes;
+mod guards;
 
 use crate::run::Ran;
 use crate::run::record::{ArmRecord, Importance, Quality, Record};
@@ -8,7 +9,7 @@ use crate::step::Outcome;
 
 /// The file names with their contents.
 pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
-    Ok(vec![
+    let mut files = vec![
         ("summary.csv", summary(record)?),
         ("steps.csv", steps(record)?),
         ("misses.csv", misses(record)?),
@@ -17,7 +18,14 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
         ("paths.csv", causes::paths(record)?),
         ("cuts.csv", causes::cuts(record)?),
         ("tasks.csv", tasks(record)?),
-    ])
+    ];
+    if record.arms.iter().any(|arm| !arm.guards.is_empty()) {
+        files.push(("guards.csv", guards::guards(record)?));
+    }
+    if record.arms.iter().any(|arm| arm.guards.iter().any(|guard| !guard.curve.is_empty())) {
+        files.push(("guard_curves.csv", guards::curves(record)?));
+    }
+    Ok(files)
 }
 
 /// A cell: empty for what cannot be told.
@@ -161,6 +169,7 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_stopped",
         "p_skipped",
         "p_caught",
+        "p_recovered",
         "p_false_alarm",
         "p_fail_given_hit",
         "p_fail_given_miss",
@@ -212,6 +221,7 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
                     s.p_stopped,
                     s.p_skipped,
                     s.p_caught,
+                    s.p_recovered,
                     s.p_false_alarm,
                 ]
                 .map(p),

@@ -71,18 +71,20 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
     }))
 }
 
-/// The span of the guard that stopped the run at the step at `at`; `None` where none did.
+/// The span of the guards that held something back at the step at `at`; `None` where none did.
 pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
     let step = &trace.steps[at];
     let done = step.done.as_ref()?;
-    let alarm = done.alarm?;
+    let last = done.alarms.last()?;
     let mut attributes = Attributes::default();
     attributes.text("openinference.span.kind", "GUARDRAIL");
-    attributes.text_if("input.value", done.output.as_deref());
-    attributes.text("output.value", "stop");
+    attributes.text("input.value", &last.held);
+    attributes.text("output.value", &last.then);
     attributes.flag("knockon.simulated", true);
     attributes.text("knockon.step", &step.step);
-    attributes.text("knockon.guard", alarm);
+    attributes.text_if("knockon.guard", done.alarm);
+    let alarms = done.alarms.iter().map(|alarm| json!(alarm));
+    attributes.json("knockon.guard.alarms", &alarms.collect());
     let end = time(begin + at as u64 + 1);
     Some(json!({
         "traceId": ids.trace,

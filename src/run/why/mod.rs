@@ -2,11 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::record::{CutRecord, EdgeRecord, Importance, PathRecord, ShareRecord};
+use super::record::{CutRecord, EdgeRecord, GuardRecord, Importance, PathRecord, ShareRecord};
 use super::{Ran, Solved};
 use crate::cascade::cuts::{self, Cut};
 use crate::cascade::edges::Propagation;
 use crate::cascade::effect::{self, Effect};
+use crate::cascade::guards::{self, AtStep};
 use crate::cascade::paths::{Path, Paths};
 use crate::cascade::replays::Replays;
 use crate::cascade::shapley::{self, Share};
@@ -15,6 +16,7 @@ use crate::kernel::{Fault, OUTCOMES, exact, failing};
 use crate::scenario::Scenario;
 use crate::step::Event;
 
+mod guarded;
 mod records;
 
 /// Why one task fails.
@@ -23,6 +25,8 @@ struct Why {
     shares: Vec<Share>,
     paths: Vec<Path>,
     cuts: Vec<Cut>,
+    /// By step.
+    guards: Vec<AtStep>,
     /// By step: P(it errs, by itself or because of its input).
     errs: Vec<f64>,
     /// P(failure, and an own miss in the run), and the same for an induced one.
@@ -38,6 +42,7 @@ pub struct Answers {
     pub paths: Vec<PathRecord>,
     pub cuts: Vec<CutRecord>,
     pub edges: Vec<EdgeRecord>,
+    pub guards: Vec<GuardRecord>,
     pub independent_success: f64,
     /// P(failure, and an own miss in the run), and the same for an induced one.
     pub failure_with_own_miss: f64,
@@ -60,6 +65,8 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     let own = |e: Event| matches!(e, Event::OwnMiss(_));
     let induced = |e: Event| matches!(e, Event::InducedMiss(_));
     let cuts = cuts::minimal(model);
+    let guards =
+        |how: Result<&Flow, &Replays>| guards::by_step(scenario, compiled, &solved.masses, how);
     match exactly {
         Some((flow, shares)) => {
             let events = Event::all();
@@ -72,6 +79,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
                 effects: effect::exact(scenario, &flow),
                 shares,
                 paths: Paths::new(compiled).exact(&flow),
+                guards: guards(Ok(&flow)),
                 cuts,
                 errs,
                 with_own_miss: with(own),
@@ -90,6 +98,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
                 shares: shapley::sampled(model, &replays, &solved.masses.outcomes),
                 with_own_miss: with(own),
                 with_induced_miss: with(induced),
+                guards: guards(Err(&replays)),
                 paths,
                 cuts,
                 errs,
@@ -98,10 +107,19 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     }
 }
 
-/// Answers for one arm; `solved` by task.
-pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers> {
-    let whys: Vec<Why> =
-        solved.par_iter().enumerate().map(|(task, solved)| why(scenario, task, solved)).collect();
+/// Answers for one arm, by its index; `solved` by task, and `done` is told of each.
+pub fn answers(
+    scenario: &Scenario,
+    arm: usize,
+    solved: &[Solved],
+    done: &(dyn Fn(usize) + Sync),
+) -> anyhow::Result<Answers> {
+    let why = |(task, solved)| {
+        let why = why(scenario, task, solved);
+        done(1);
+        why
+    };
+    let whys: Vec<Why> = solved.par_iter().enumerate().map(why).collect();
     let tasks = &scenario.tasks.tasks;
     let total: f64 = tasks.iter().map(|task| task.weight).sum();
     let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
@@ -122,6 +140,7 @@ pub fn answers(scenario: &Scenario, solved: &[Solved]) -> anyhow::Result<Answers
         paths: records::paths(scenario, solved, &whys, &weights, failure),
         cuts: records::cuts(scenario, &whys),
         edges: records::edges(scenario, &propagation),
+        guards: guarded::records(scenario, arm, solved, &whys, &weights)?,
         independent_success: propagation.independent_success(),
         failure_with_own_miss: with_miss(|why| why.with_own_miss),
         failure_with_induced_miss: with_miss(|why| why.with_induced_miss),

@@ -15,7 +15,8 @@ const TAILS: [&str; 14] = [
     "bridge", "brook", "bury", "dale", "field", "ford", "gate", "ham", "ley", "mere", "mont",
     "ridge", "water", "wick",
 ];
-const SECTORS: [&str; 12] = [
+/// What a company does, for those that provide services.
+pub(super) const SERVICES: Sectors = [
     "Systems",
     "Solutions",
     "Software",
@@ -29,7 +30,25 @@ const SECTORS: [&str; 12] = [
     "Security",
     "Communications",
 ];
+/// The same for those that trade in goods.
+pub(super) const GOODS: Sectors = [
+    "Fasteners",
+    "Fittings",
+    "Hardware",
+    "Industrial Supply",
+    "Components",
+    "Engineering",
+    "Pipework",
+    "Bearings",
+    "Valves",
+    "Metals",
+    "Tools",
+    "Plant Services",
+];
 const FORMS: [&str; 6] = ["Inc.", "LLC", "Limited", "GmbH", "B.V.", "plc"];
+
+/// The middle parts that names may have.
+type Sectors = [&'static str; 12];
 
 /// A company, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,10 +61,15 @@ pub(super) struct Name {
 
 impl Name {
     /// `Brightwater Systems, Inc.`
-    pub fn full(&self) -> String {
+    pub fn full(&self, sectors: &Sectors) -> String {
         let form = FORMS[self.form];
         let comma = if matches!(form, "Inc." | "LLC") { "," } else { "" };
-        format!("{} {}{comma} {form}", self.short(), SECTORS[self.sector])
+        format!("{}{comma} {form}", self.without_form(sectors))
+    }
+
+    /// `Brightwater Systems`
+    pub fn without_form(&self, sectors: &Sectors) -> String {
+        format!("{} {}", self.short(), sectors[self.sector])
     }
 
     /// `Brightwater`
@@ -57,7 +81,7 @@ impl Name {
         Name {
             head: rng.random_range(0..HEADS.len()),
             tail: rng.random_range(0..TAILS.len()),
-            sector: rng.random_range(0..SECTORS.len()),
+            sector: rng.random_range(0..SERVICES.len()),
             form: rng.random_range(0..FORMS.len()),
         }
     }
@@ -98,7 +122,7 @@ impl Register {
                 return name;
             }
         }
-        unreachable!("MAX_CONTRACTS is below the number of names")
+        unreachable!("MAX_NAMES is below the number of names")
     }
 
     /// A reference number that nobody has yet, such as `HG-2021-0417`; look-alikes get the next free
@@ -120,8 +144,11 @@ impl Register {
     }
 }
 
-/// The most contracts a portfolio may have: well below the 24,192 names there are.
-pub(super) const MAX_CONTRACTS: usize = 10_000;
+/// The most names a register is asked for: well below the 24,192 that there are.
+pub(super) const MAX_NAMES: usize = 10_000;
+
+/// Records in a row that may have look-alike names: the first is the one that the others resemble.
+pub(super) const FAMILY: usize = 4;
 
 /// Kinds of contract: title, the counterparty's role, what it provides.
 pub(super) const TITLES: [(&str, &str, &str); 14] = [

@@ -1,4 +1,4 @@
-"""Writes metrics.json and bm25.json beside this file; see README.md there."""
+"""Writes metrics.json, bm25.json and fusion.json beside this file; see README.md there."""
 
 import json
 import random
@@ -7,6 +7,7 @@ from pathlib import Path
 import bm25s
 import numpy as np
 import pytrec_eval
+from ranx import Run, fuse
 
 HERE = Path(__file__).parent
 CUTS = [1, 3, 5, 10, 100]
@@ -66,5 +67,42 @@ def bm25(rng):
     })
 
 
+def fusion(rng):
+    """10 queries, for each the rankings of three embedders over 80 passages, of 2 to 40 each, scores on
+    scales of their own."""
+    rankings = []
+    for q in range(10):
+        scales = [(0, 30), (-1, 1), (-11, 11)]
+        drawn = [rng.sample(range(80), rng.randint(2, 40)) for _ in scales]
+        # Scores are kept to what single precision holds exactly.
+        scores = [sorted((float(np.float32(rng.uniform(*s))) for _ in d), reverse=True)
+                  for s, d in zip(scales, drawn)]
+        rankings.append([list(map(list, zip(d, s))) for d, s in zip(drawn, scores)])
+    weights = [0.5, 1.0, 0.25]
+    runs = [
+        Run({f"q{q}": {f"p{p}": s for p, s in lists[e]} for q, lists in enumerate(rankings)})
+        for e in range(3)
+    ]
+
+    def ranked(fused):
+        found = []
+        for q in range(10):
+            scores = {int(p[1:]): float(s) for p, s in dict(fused.run[f"q{q}"]).items()}
+            ordered = sorted(scores.items(), key=lambda hit: (-round(hit[1], 12), hit[0]))
+            # As above: what is not a tie is further apart than rounding.
+            gaps = [a[1] - b[1] for a, b in zip(ordered, ordered[1:])]
+            assert all(abs(gap) < 1e-12 or gap > 1e-7 for gap in gaps), gaps
+            found.append(ordered)
+        return found
+
+    write("fusion.json", {
+        "rankings": rankings,
+        "weights": weights,
+        "rrf": ranked(fuse(runs, method="rrf", norm=None, params={"k": 60})),
+        "convex": ranked(fuse(runs, method="wsum", norm="min-max", params={"weights": weights})),
+    })
+
+
 metrics(random.Random(1))
 bm25(random.Random(2))
+fusion(random.Random(3))

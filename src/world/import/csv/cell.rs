@@ -2,15 +2,10 @@
 
 use chrono::NaiveDate;
 
-use super::number::Written;
+use crate::extract::currency::{SIGNS, is_code};
+use crate::extract::date::DayOrder;
+use crate::extract::number::Written;
 use crate::value::{Type, Value};
-
-/// Which of day and month comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DayOrder {
-    DayFirst,
-    MonthFirst,
-}
 
 /// What a cell may be.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,14 +18,6 @@ pub enum Shape {
     Parts(u32, u32, i32),
     Value(Value),
 }
-
-/// Signs of one currency only. `$` and `¥` are signs of several.
-const SIGNS: [(&str, &str); 5] = [("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("$", ""), ("¥", "")];
-
-/// Currencies that are known without being declared (ISO 4217).
-const CODES: &str = "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS \
-INR ISK JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NZD PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD \
-THB TND TRY TWD UAH USD UYU VND XAF XOF ZAR";
 
 /// `text` as a `ty`; `None` if it is none.
 pub fn shape(ty: Type, text: &str) -> Option<Shape> {
@@ -58,8 +45,7 @@ pub fn is_plain(shape: &Shape, text: &str) -> bool {
     match shape {
         Shape::Percent(_) => text.contains('%'),
         Shape::Money(currency, _) => {
-            currency.len() == 3 && CODES.split_whitespace().any(|code| code == currency)
-                || SIGNS.iter().any(|(sign, _)| sign == currency)
+            is_code(currency) || SIGNS.iter().any(|(sign, _)| sign == currency)
         }
         Shape::Number(_) => {
             let mut digits = text.trim_start_matches(['-', '+', '(']).chars();
@@ -147,8 +133,5 @@ fn date(text: &str) -> Option<Shape> {
 /// The day of [`Shape::Parts`] under one order; `None` if there is no such day.
 pub fn day(shape: &Shape, order: DayOrder) -> Option<NaiveDate> {
     let Shape::Parts(first, second, year) = *shape else { return None };
-    match order {
-        DayOrder::DayFirst => NaiveDate::from_ymd_opt(year, second, first),
-        DayOrder::MonthFirst => NaiveDate::from_ymd_opt(year, first, second),
-    }
+    order.day(first, second, year)
 }

@@ -3,10 +3,11 @@
 //! A column writes its numbers and its dates in one way. Which way is taken from the cells that leave
 //! no choice; where all can be read both ways, the user has to say.
 
-use super::cell::{self, DayOrder, Shape};
-use super::mistakes::Mistakes;
-use super::number::{Decimal, Written};
+use super::cell::{self, Shape};
+use crate::extract::date::DayOrder;
+use crate::extract::number::{Decimal, Written};
 use crate::value::{Money, Type, Value};
+use crate::world::Mistakes;
 
 /// What the user says of the whole table.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,7 @@ pub fn read(
         None => detect(column),
     };
     let mut shapes: Vec<(usize, &str, Shape)> = Vec::new();
-    let before = mistakes.list.len();
+    let before = mistakes.count();
     for (line, text) in column.filled() {
         match cell::shape(ty, text) {
             Some(shape) => shapes.push((line, text, shape)),
@@ -78,7 +79,7 @@ pub fn read(
             }
         }
     }
-    if mistakes.list.len() > before {
+    if mistakes.count() > before {
         return Column { ty, values: vec![None; column.cells.len()], note };
     }
     let mut values = values.into_iter();

@@ -1,30 +1,29 @@
 //! A user's own table: each row, or each cell, becomes a passage.
 //!
-//! 1. [`table`]: bytes to rows of one length.
-//! 2. [`number`], [`cell`], [`column`]: a type for each column, declared or detected, and its values.
+//! 1. `world::grid`: bytes to rows of one length.
+//! 2. [`cell`], [`column`]: a type for each column, declared or detected, and its values.
 //! 3. [`template`]: the text of a passage.
 //! 4. [`tasks`]: where asked, questions about the rows and a scenario that asks them.
 //!
 //! Nothing is guessed and nothing is left out: a cell that can be read in two ways, a row of another
 //! length or a key that is there twice is a mistake, and a table with mistakes gives no passages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
 pub mod cell;
 pub mod column;
-pub mod mistakes;
-pub mod number;
-pub mod table;
+mod header;
 pub mod tasks;
 pub mod template;
 
 use crate::value::Type;
-use crate::world::Passage;
+use crate::watch::{Quiet, Watch};
+use crate::world::grid::{self, Grid, Layout};
+use crate::world::{Mistakes, Passage};
 use column::{Cells, Column, Writing};
-use mistakes::Mistakes;
 use template::Template;
 
 /// How a table is to be read.
@@ -43,6 +42,8 @@ pub struct Options {
     /// Texts that mean that a cell is empty.
     pub empty: Vec<String>,
     pub delimiter: Option<u8>,
+    /// The names of the columns of a table without a header; empty where the first line is one.
+    pub header: Vec<String>,
     pub writing: Writing,
 }
 
@@ -71,13 +72,31 @@ pub struct Import {
 ///
 /// Fails with all mistakes of the file at once, each with its line and column; see [`Mistakes`].
 pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
-    let table = table::read(file, options.delimiter)?;
+    read_watched(file, options, &Quiet)
+}
+
+/// As [`read`], and tells `watch` how far it is.
+pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow::Result<Import> {
+    let mut mistakes = Mistakes::of_import(file);
+    let layout = Layout { delimiter: options.delimiter, header: &options.header };
+    let table = Grid::read(file, layout, watch, &mut mistakes)?;
     let header = table.header.as_slice();
+    let before = mistakes.count();
+    table.check_header(&mut mistakes);
+    // Names that the user gives may look like anything.
+    let read = if options.header.is_empty() { header } else { &[] };
+    let values = header::values(read);
+    if mistakes.count() > before
+        && let Some(value) = values.first()
+    {
+        mistakes.add(Some(1), None, value.perhaps_data());
+    }
     let of = |option: &str, names: &[String]| -> anyhow::Result<Vec<usize>> {
         let found = names.iter().map(|name| index(option, name, header));
-        found
-            .collect::<Result<_, _>>()
-            .map_err(|what| anyhow::anyhow!("{}: {what}", file.display()))
+        found.collect::<Result<_, _>>().map_err(|what| {
+            let hint = values.first().map(|value| format!("; {}", value.perhaps_data()));
+            anyhow::anyhow!("{}: {what}{}", file.display(), hint.unwrap_or_default())
+        })
     };
     let key = of("--key", &options.key)?;
     let named = of("--attributes", &options.attributes)?;
@@ -99,27 +118,34 @@ pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
     let template = options.text.as_deref().map(|text| Template::new(text, header)).transpose();
     let template = template.map_err(anyhow::Error::msg)?;
 
-    let mut mistakes = Mistakes::new(file);
     let fields = fields(header, &attributes, &mut mistakes);
     let entities = entities(&table, &key, &mut mistakes);
     let empty = |text: &str| text.is_empty() || options.empty.iter().any(|e| e == text);
     let mut columns: Vec<Column> = Vec::new();
+    let done = watch.batch("reading columns", attributes.len() * table.rows.len());
     for &i in &attributes {
         let cells: Vec<(usize, Option<&str>)> = table
             .rows
             .iter()
-            .map(|row| (row.line, Some(row.cells[i].as_str()).filter(|text| !empty(text))))
+            .map(|row| (row.line, Some(&row.cells[i]).filter(|text| !empty(text))))
             .collect();
         // The last declaration holds, as the last of an option given twice does.
         let ty = declared.iter().rposition(|d| *d == i).map(|at| options.types[at].1);
         let cells = Cells { name: &header[i], cells: &cells };
         columns.push(column::read(cells, ty, &options.writing, &mut mistakes));
+        done(table.rows.len());
     }
+    drop(done);
+    let types: Vec<(usize, Type)> =
+        attributes.iter().zip(&columns).map(|(&i, column)| (i, column.ty)).collect();
+    let mut notes: Vec<String> = header::check(&values, &types, &mut mistakes);
     mistakes.none()?;
 
-    let mut notes: Vec<String> = columns.iter().filter_map(|c| c.note.clone()).collect();
+    notes.extend(columns.iter().filter_map(|c| c.note.clone()));
     let mut passages = Vec::new();
+    let done = watch.batch("making passages", table.rows.len());
     for (at, (row, entity)) in table.rows.iter().zip(&entities).enumerate() {
+        done(1);
         let facts = || {
             let values = fields.iter().zip(&columns);
             values.filter_map(|(f, c)| Some((f.clone(), c.values[at].clone()?)))
@@ -136,7 +162,7 @@ pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
         };
         let shown = |columns: &[usize]| {
             let filled = columns.iter().filter(|i| !empty(&row.cells[**i]));
-            let parts = filled.map(|i| format!("{}: {}", header[*i], row.cells[*i]));
+            let parts = filled.map(|i| format!("{}: {}", header[*i], &row.cells[*i]));
             parts.collect::<Vec<_>>().join("\n")
         };
         if !options.per_cell {
@@ -187,25 +213,36 @@ impl Import {
     /// Writes `passages.jsonl` to `out` and, where `ask` names a column, `tasks.csv` and
     /// `scenario.yaml`: all of them or none.
     ///
-    /// Returns the names of the files.
+    /// Returns the names of the files with what is in them.
     pub fn write(
         &self,
         out: &Path,
         ask: Option<(&str, bool)>,
-    ) -> anyhow::Result<Vec<&'static str>> {
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
         let mut jsonl = Vec::new();
         for passage in &self.passages {
             serde_json::to_writer(&mut jsonl, passage)?;
             jsonl.push(b'\n');
         }
         let mut files = vec![("passages.jsonl", jsonl)];
+        let mut told = vec![("passages.jsonl", format!("{} passages", self.passages.len()))];
         if let Some((column, per_cell)) = ask {
             let questions = tasks::Questions::new(self, column, per_cell)?;
             files.push(("tasks.csv", questions.csv()?));
             files.push(("scenario.yaml", questions.scenario()?.into_bytes()));
+            told.push(("tasks.csv", format!("{} tasks, one a row", questions.count())));
+            told.push(match questions.sample() {
+                None => ("scenario.yaml", "replays all tasks".to_owned()),
+                Some(size) => (
+                    "scenario.yaml",
+                    format!(
+                        "replays {size} of the tasks, drawn at random; change `sample` for more"
+                    ),
+                ),
+            });
         }
         crate::whole_file::write_all(out, &files)?;
-        Ok(files.iter().map(|(name, _)| *name).collect())
+        Ok(told)
     }
 }
 
@@ -214,18 +251,7 @@ fn index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
     if let Some(at) = header.iter().position(|column| column == name) {
         return Ok(at);
     }
-    // A slip in three letters may be meant; capitals do not count, for they are what is mistyped most.
-    let far =
-        |column: &str| strsim::damerau_levenshtein(&column.to_lowercase(), &name.to_lowercase());
-    let near = header.iter().map(|column| (far(column), column)).min();
-    let help = near
-        .filter(|(far, _)| *far <= name.chars().count().max(3) / 3)
-        .map(|(_, column)| format!("; did you mean `{column}`?"))
-        .unwrap_or_default();
-    Err(format!(
-        "{option}: there is no column '{name}'; the first line names: {}{help} (the first line must be the header)",
-        header.join(", ")
-    ))
+    Err(format!("{option}: {}", grid::no_column(name, header)))
 }
 
 /// A fact's name for each attribute.
@@ -256,21 +282,24 @@ fn field(column: &str) -> String {
 }
 
 /// What each row is about. Errors: an empty key, one that is there twice.
-fn entities(table: &table::Table, key: &[usize], mistakes: &mut Mistakes) -> Vec<String> {
+fn entities(table: &Grid, key: &[usize], mistakes: &mut Mistakes) -> Vec<String> {
     let names: Vec<&str> = key.iter().map(|i| table.header[*i].as_str()).collect();
     let names = names.join(", ");
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seen: HashMap<String, usize> = HashMap::new();
     let mut entities = Vec::new();
     for row in &table.rows {
-        let parts: Vec<&str> = key.iter().map(|i| row.cells[*i].as_str()).collect();
+        let parts: Vec<&str> = key.iter().map(|i| &row.cells[*i]).collect();
         let entity = parts.join(" / ");
+        let id = entity.replace(';', ",");
         if parts.iter().any(|part| part.is_empty()) {
             mistakes.add(Some(row.line), Some(&names), "the key is empty");
-        } else if let Some(first) = seen.insert(entity.replace(';', ","), row.line) {
+        } else if let Some(first) = seen.get(&id) {
             let what = format!(
                 "the key '{entity}' stands on line {first} already; add a column to --key that tells the rows apart"
             );
             mistakes.add(Some(row.line), Some(&names), what);
+        } else {
+            seen.insert(id, row.line);
         }
         entities.push(entity);
     }

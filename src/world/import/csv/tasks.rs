@@ -5,6 +5,10 @@ use anyhow::{Context, bail};
 use super::{Attribute, Import};
 use crate::value::Value;
 
+/// Tasks that a scenario replays unless told otherwise: they tell a failure rate to within five points,
+/// and take seconds on any table.
+const SAMPLE: usize = 500;
+
 /// Tasks that ask each row for the value in one column.
 #[derive(Clone, Debug)]
 pub struct Questions<'a> {
@@ -25,6 +29,16 @@ impl<'a> Questions<'a> {
             bail!("--ask: column '{column}' is empty in every row, so there is nothing to ask for");
         }
         Ok(Questions { import, attribute, per_cell })
+    }
+
+    /// How many tasks there are.
+    pub fn count(&self) -> usize {
+        self.attribute.filled
+    }
+
+    /// How many of them the scenario replays, where it is not all.
+    pub fn sample(&self) -> Option<usize> {
+        (self.count() > SAMPLE).then_some(SAMPLE)
     }
 
     /// `tasks.csv`: a task for each row in which the column is not empty.
@@ -58,6 +72,10 @@ impl<'a> Questions<'a> {
         let query = quoted(&format!("{{{{ task.entity }}}}: {}", column.replace("{{", "{")));
         let gold = quoted(&gold);
         let field = serde_json::to_string(field)?;
+        let sample = self.sample().map_or_else(String::new, |size| {
+            let all = self.count();
+            format!("\n  # Of {all} tasks, drawn by the seed. Without this line all of them are replayed.\n  sample: {size}")
+        });
         Ok(format!(
             "# Asks every row for one column. Change the query to what your agent would search for, and the
 # last steps to what it does with the value. `knockon run` this file, `knockon check` it after a change.
@@ -66,7 +84,7 @@ name: table
 corpora:
   table: {{passages: passages.jsonl}}
 tasks:
-  file: tasks.csv
+  file: tasks.csv{sample}
   unit: entity
   fields: {{entity: text, expected: {ty}}}
 embedders:

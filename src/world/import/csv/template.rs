@@ -41,11 +41,11 @@ impl Template {
         Ok(Template(parts))
     }
 
-    pub fn render(&self, cells: &[String]) -> String {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Cell(column) => cells.get(*column).cloned().unwrap_or_default(),
-        };
-        self.0.iter().map(part).collect()
+    pub fn render(&self, cells: &csv::StringRecord) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Cell(column) => cells.get(*column).unwrap_or_default(),
+        });
+        parts.collect()
     }
 }

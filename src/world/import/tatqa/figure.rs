@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::world::import::csv::number::{Decimal, Written};
+use crate::extract::number::{Decimal, Written};
 
 /// The figure that a cell holds: `$(8,280)` is -8280, `(66)%` is -66, `12.3%` is 12.3 (percent points).
 ///

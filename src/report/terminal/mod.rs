@@ -1,5 +1,7 @@
 //! The table that a run ends with.
 
+pub mod guards;
+
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use crate::run::Record;

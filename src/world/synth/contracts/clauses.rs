@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate};
 
-use super::names::TITLES;
 use super::prose;
 use crate::value::{Money, Period, Value};
+use crate::world::synth::names::TITLES;
 
 /// What a clause is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

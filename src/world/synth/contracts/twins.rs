@@ -10,12 +10,12 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::clauses::{Clause, LAWS, Terms};
-use super::contract::{Contract, NOTICES, PAYMENTS, other, pick, rounded};
-use super::draw::{Site, stream};
-use super::names;
+use super::contract::{Contract, NOTICES, PAYMENTS, Site, rounded};
 use super::prose;
 use crate::value::Period;
 use crate::world::Variant;
+use crate::world::synth::draw::{other, pick, stream};
+use crate::world::synth::names;
 
 /// Where in the contract's file a passage stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

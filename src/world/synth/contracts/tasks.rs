@@ -5,8 +5,8 @@ use rand::RngExt;
 use rand_distr::{Distribution, Normal};
 use serde::Serialize;
 
-use super::contract::Contract;
-use super::draw::{Site, stream};
+use super::contract::{Contract, Site};
+use crate::world::synth::draw::stream;
 
 /// How many tasks each contract gets.
 const PER_CONTRACT: usize = 3;

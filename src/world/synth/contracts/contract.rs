@@ -2,17 +2,13 @@
 
 use chrono::{Datelike, Days, NaiveDate};
 use rand::RngExt;
-use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
 
 use super::clauses::{Clause, LAWS, Style, Terms};
-use super::draw::{Site, stream};
-use super::names::{Name, Register, TITLES};
 use crate::value::{Money, Period};
-
-/// Contracts that may share a template and have look-alike names.
-const FAMILY: usize = 4;
+use crate::world::synth::draw::{pick, stream};
+use crate::world::synth::names::{FAMILY, Name, Register, SERVICES, TITLES};
 
 /// Non-renewal notice periods in use: months and days side by side, as in real portfolios.
 pub(super) const NOTICES: [Period; 7] = [
@@ -25,6 +21,35 @@ pub(super) const NOTICES: [Period; 7] = [
     Period { months: 6, days: 0 },
 ];
 pub(super) const PAYMENTS: [u32; 5] = [14, 30, 45, 60, 90];
+
+/// Where a draw is made. The numbers are part of every generated file: add new ones, keep the old.
+#[derive(Clone, Copy)]
+pub(super) enum Site {
+    /// Of a family of four contracts: the shared template.
+    FamilyStyle,
+    Style,
+    Name,
+    Terms,
+    Header,
+    Tasks,
+    Optional,
+    Twin(u64),
+}
+
+impl From<Site> for u64 {
+    fn from(site: Site) -> u64 {
+        match site {
+            Site::FamilyStyle => 0,
+            Site::Style => 1,
+            Site::Name => 2,
+            Site::Terms => 3,
+            Site::Header => 4,
+            Site::Tasks => 5,
+            Site::Optional => 6,
+            Site::Twin(n) => 8 + n,
+        }
+    }
+}
 
 /// A contract before it is written down.
 pub(super) struct Contract {
@@ -69,7 +94,7 @@ impl Contract {
         let mut terms = draw_terms(&mut stream(seed, index, Site::Terms), &style);
         let (reference, number) = register.reference(&mut rng, terms.start.year(), near);
         terms.reference = reference;
-        terms.party = name.full();
+        terms.party = name.full(&SERVICES);
         terms.short = name.short();
         if place == 0 {
             *leader = Some(Leader { name, number });
@@ -143,15 +168,4 @@ fn draw_terms(rng: &mut ChaCha8Rng, style: &Style) -> Terms {
 /// To the next 50,000, as negotiated amounts are.
 pub(super) fn rounded(amount: f64) -> f64 {
     (amount / 50_000.0).round().max(1.0) * 50_000.0
-}
-
-/// One of `choices`, which is not empty.
-pub(super) fn pick<T: Clone>(rng: &mut ChaCha8Rng, choices: &[T]) -> T {
-    choices.choose(rng).unwrap_or(&choices[0]).clone()
-}
-
-/// One of `choices` that is not `current`.
-pub(super) fn other<T: Clone + PartialEq>(rng: &mut ChaCha8Rng, choices: &[T], current: &T) -> T {
-    let rest: Vec<T> = choices.iter().filter(|c| *c != current).cloned().collect();
-    pick(rng, &rest)
 }

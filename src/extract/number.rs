@@ -61,6 +61,11 @@ impl Written {
         Some(written)
     }
 
+    /// Whether a comma stands in it.
+    pub fn has_comma(&self) -> bool {
+        self.body.contains(',')
+    }
+
     /// The number under one reading; `None` if it cannot be read so.
     pub fn under(&self, decimal: Decimal) -> Option<f64> {
         let (sign, group) = match decimal {

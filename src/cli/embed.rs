@@ -1,0 +1,215 @@
+//! `knockon embed`: texts in, vectors out.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use serde::Serialize;
+
+use super::progress::Bars;
+use super::{FINDING, FINE, load, use_threads};
+use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate, registry};
+use crate::scenario::EmbedderKind;
+use crate::whole_file;
+
+/// Turn texts into vectors
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  echo \"notice of non-renewal\" | knockon embed --model all-MiniLM-L6-v2 --role query
+  knockon embed --model potion-base-8M texts.txt --out vectors.npy
+  knockon embed --scenario scenarios/renewal_desk.yaml --embedder minilm passages.jsonl --out vectors.jsonl
+
+A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, one object a line with
+`text` and `vector`, or, to a file that ends in .npy, one array of 32-bit numbers with a row a text.
+Vectors are cached as in a run.")]
+pub struct Args {
+    /// The texts [default: stdin]
+    file: Option<PathBuf>,
+    /// A name from `knockon models list`, or a directory
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "embedder",
+        conflicts_with = "embedder"
+    )]
+    model: Option<String>,
+    /// With --model: the precision of the weights
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Int8, conflicts_with = "embedder")]
+    precision: PrecisionArg,
+    /// Take the embedder from this scenario
+    #[arg(long, value_name = "FILE", requires = "embedder")]
+    scenario: Option<PathBuf>,
+    /// With --scenario: its name there
+    #[arg(long, value_name = "NAME", requires = "scenario")]
+    embedder: Option<String>,
+    /// Which side of a search the texts are on; some models put another prefix before each
+    #[arg(long, value_enum, default_value_t = RoleArg::Passage)]
+    role: RoleArg,
+    /// Write to this file (.jsonl or .npy) instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum PrecisionArg {
+    Int8,
+    F32,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum RoleArg {
+    Query,
+    Passage,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    use_threads(args.threads)?;
+    let spec = match (&args.scenario, &args.embedder, &args.model) {
+        (Some(file), Some(name), _) => match load(file) {
+            Err(code) => return Ok(code),
+            Ok(scenario) => {
+                let named = scenario.embedders.iter().find(|embedder| embedder.name == *name);
+                match named.map(|embedder| &embedder.kind) {
+                    Some(EmbedderKind::Model(spec)) => spec.clone(),
+                    Some(_) => bail!("--embedder: '{name}' makes no vectors here; static and transformer do"),
+                    None => {
+                        let all: Vec<&str> =
+                            scenario.embedders.iter().map(|e| e.name.as_str()).collect();
+                        bail!("--embedder: no embedder '{name}'; there are {}", all.join(", "));
+                    }
+                }
+            }
+        },
+        (_, _, Some(model)) => named(model, args.precision)?,
+        _ => bail!("name a --model, or a --scenario and an --embedder"),
+    };
+    let npy = match args.out.as_ref().and_then(|out| out.extension()?.to_str()) {
+        Some("npy") => true,
+        Some("jsonl") => false,
+        None if args.out.is_none() => false,
+        _ => bail!("--out: the file's name ends in .jsonl or .npy"),
+    };
+    let texts = texts(args.file.as_deref())?;
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let role = match args.role {
+        RoleArg::Query => Role::Query,
+        RoleArg::Passage => Role::Passage,
+    };
+    let model = embed::open_cached(&spec, None)?;
+    let bars = Bars::new();
+    let bar = bars.bar(&format!("{}: embedding", spec.model), texts.len());
+    let vectors = model.embed(role, &texts, &|n| bar.inc(n as u64));
+    bar.finish_and_clear();
+    let vectors = match vectors {
+        Ok(vectors) => vectors,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(FINDING));
+        }
+    };
+    let bytes = if npy { array(&vectors) } else { lines(&texts, &vectors)? };
+    match &args.out {
+        Some(path) => whole_file::write(path, &bytes)?,
+        None => std::io::stdout().write_all(&bytes)?,
+    }
+    Ok(ExitCode::from(FINE))
+}
+
+/// A model by its name, or by what its directory says it is.
+fn named(model: &str, precision: PrecisionArg) -> anyhow::Result<ModelSpec> {
+    let precision = match precision {
+        PrecisionArg::Int8 => Precision::Int8,
+        PrecisionArg::F32 => Precision::F32,
+    };
+    let kind = match registry::find(model) {
+        Some(known) => known.kind,
+        None => {
+            let dir = locate::model_dir(model, precision)?;
+            let config = std::fs::read(dir.join("config.json"))?;
+            let config: serde_json::Value = serde_json::from_slice(&config).with_context(|| {
+                format!("{} is not valid JSON", dir.join("config.json").display())
+            })?;
+            match config["model_type"].as_str() {
+                Some("model2vec") => ModelKind::Static,
+                _ => ModelKind::Transformer,
+            }
+        }
+    };
+    Ok(ModelSpec::new(kind, model).with_precision(precision))
+}
+
+fn texts(file: Option<&Path>) -> anyhow::Result<Vec<String>> {
+    let mut text = String::new();
+    match file {
+        Some(path) => {
+            text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+        }
+        None => {
+            std::io::stdin().read_to_string(&mut text).context("cannot read the texts")?;
+        }
+    }
+    let objects = file.is_some_and(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    let line = |(number, line): (usize, &str)| {
+        if !objects {
+            return Ok(line.to_owned());
+        }
+        let object: serde_json::Value =
+            serde_json::from_str(line).with_context(|| format!("line {number}"))?;
+        let text = object["text"].as_str();
+        Ok(text.with_context(|| format!("line {number}: no `text`"))?.to_owned())
+    };
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let texts: Vec<String> = lines.map(line).collect::<anyhow::Result<_>>()?;
+    ensure!(!texts.is_empty(), "there is no text");
+    Ok(texts)
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    text: &'a str,
+    vector: &'a [f32],
+}
+
+fn lines(texts: &[&str], vectors: &Vectors) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (row, text) in texts.iter().enumerate() {
+        serde_json::to_writer(&mut bytes, &Line { text, vector: vectors.row(row) })?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
+
+/// NumPy's file format, version 1.0: its header ends where a multiple of 64 bytes does.
+fn array(vectors: &Vectors) -> Vec<u8> {
+    let shape = (vectors.len(), vectors.dim);
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
+    const BEFORE: usize = 10;
+    let end = (BEFORE + header.len() + 1).next_multiple_of(64);
+    header.push_str(&" ".repeat(end - BEFORE - header.len() - 1));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(vectors.data.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_laid_out_as_numpy_lays_it_out() {
+        let bytes = array(&Vectors { dim: 2, data: vec![1.0, -2.0, 0.5, 0.0, 3.0, 4.0] });
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }";
+        assert_eq!(bytes.len(), 128 + 24);
+        assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
+        assert_eq!(String::from_utf8_lossy(&bytes[10..127]).trim_end(), header);
+        assert_eq!((bytes[127], &bytes[128..132]), (b'\n', &1.0_f32.to_le_bytes()[..]));
+    }
+}

@@ -1,0 +1,103 @@
+//! `knockon queries`: what tasks ask, to put to another system.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{FINE, WRONG_USE, load};
+use crate::expr::CorpusIndex;
+use crate::run::queries::{RightQuery, right_queries};
+use crate::scenario::Scenario;
+use crate::whole_file;
+
+/// Print what every task asks at every step, to put to a system of your own
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon queries scenarios/renewal_desk.yaml --out queries.tsv
+  knockon queries scenarios/renewal_desk.yaml --format jsonl | head -3
+
+One query a line, as it is when nothing has gone wrong before the step: `qid TAB query`, or with --format
+jsonl also task, step, corpus and whose passages are searched. A qid is TASK.STEP, or TASK.STEP.N for
+the N-th of several phrasings; a run with these qids is what `kind: run_file` reads.")]
+pub struct Args {
+    /// Scenario file (YAML)
+    file: PathBuf,
+    /// The arm whose corpora count [default: the baseline]
+    #[arg(long, value_name = "A")]
+    arm: Option<String>,
+    #[arg(long, value_enum, default_value_t = Format::Tsv)]
+    format: Format,
+    /// Write to this file instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// `qid TAB query`; white space within a query is one blank
+    Tsv,
+    /// One JSON object a line
+    Jsonl,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let scenario = match load(&args.file) {
+        Ok(scenario) => scenario,
+        Err(code) => return Ok(code),
+    };
+    let arm = match &args.arm {
+        None => scenario.baseline,
+        Some(id) => match scenario.arms.iter().position(|arm| arm.id == *id) {
+            Some(arm) => arm,
+            None => {
+                let all: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
+                eprintln!("error: --arm: no arm '{id}'; there are {}", all.join(", "));
+                return Ok(ExitCode::from(WRONG_USE));
+            }
+        },
+    };
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let mut bytes = Vec::new();
+    for query in right_queries(&scenario, &indices, &scenario.arms[arm])? {
+        let line = match args.format {
+            Format::Tsv => tsv(&scenario, &query),
+            Format::Jsonl => serde_json::to_string(&Line::new(&scenario, &query))?,
+        };
+        writeln!(bytes, "{line}")?;
+    }
+    match &args.out {
+        Some(path) => whole_file::write(path, &bytes)?,
+        None => std::io::stdout().write_all(&bytes)?,
+    }
+    Ok(ExitCode::from(FINE))
+}
+
+fn tsv(scenario: &Scenario, query: &RightQuery) -> String {
+    let text = query.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{}\t{text}", query.full_name(scenario))
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    qid: String,
+    task: &'a str,
+    step: &'a str,
+    corpus: &'a str,
+    entity: Option<&'a str>,
+    query: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn new(scenario: &'a Scenario, query: &'a RightQuery) -> Line<'a> {
+        Line {
+            qid: query.full_name(scenario),
+            task: &scenario.tasks.tasks[query.task].id,
+            step: &scenario.steps[query.step].id,
+            corpus: &scenario.corpora[query.corpus].name,
+            entity: query.entity.as_deref(),
+            query: &query.text,
+        }
+    }
+}

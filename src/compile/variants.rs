@@ -1,0 +1,130 @@
+//! Guards set otherwise: off, and with other thresholds. Each variant is a detour of the rows that it
+//! changes, so the curve over a threshold comes from the kernels of one compilation.
+
+use super::Room;
+use super::rows::Plan;
+use super::search::Answers;
+use crate::kernel::FIRST_MARK;
+use crate::scenario::{Check, Guard, Step};
+use crate::step::MissKind;
+use crate::step::guard::{Look, Setting, best, margin};
+
+/// One guard of a step, set otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Variant {
+    /// Its place among the step's guards.
+    pub guard: usize,
+    pub setting: Setting,
+}
+
+/// Thresholds on a curve, the declared one apart.
+pub const CURVE: usize = 16;
+
+/// The mark of the detour that stands for the variant at this place.
+pub fn variant_mark(at: usize) -> u8 {
+    // A step's variants are few: see `most`.
+    FIRST_MARK + MissKind::ALL.len() as u8 + at as u8
+}
+
+/// Variants of one step that have marks.
+const MARKS: usize = 255 - FIRST_MARK as usize - MissKind::ALL.len();
+
+/// The most variants that a step can have, whatever is found.
+pub fn most(step: &Step) -> usize {
+    let curve = |guard: &Guard| if has_threshold(&guard.check) { CURVE + 2 } else { 1 };
+    step.guards.iter().map(curve).sum::<usize>().min(MARKS)
+}
+
+fn has_threshold(check: &Check) -> bool {
+    matches!(check, Check::Score(_) | Check::Margin(_) | Check::Verified { .. })
+}
+
+impl Room<'_> {
+    /// The variants of a step: every guard off; and those with a threshold at even steps of what the first
+    /// attempt brings on right queries, with the declared threshold among them, ascending.
+    pub(super) fn variants(&self, step: usize, plans: &[Plan], answers: &Answers) -> Vec<Variant> {
+        if !self.guarded(step) {
+            return Vec::new();
+        }
+        let guards = &self.scenario.steps[step].guards;
+        let mut variants = Vec::new();
+        for (place, guard) in guards.iter().enumerate() {
+            variants.push(Variant { guard: place, setting: Setting::Off });
+            let Some(search) = self.search(step).filter(|_| has_threshold(&guard.check)) else {
+                continue;
+            };
+            let embedder = search.with.embedder;
+            let declared = match &guard.check {
+                Check::Score(floors) | Check::Margin(floors) => floors.get(&embedder).copied(),
+                Check::Verified { least, .. } => Some(*least),
+                _ => None,
+            };
+            let Some(declared) = declared else {
+                continue; // it does not guard this embedder
+            };
+            let mut seen = Vec::new();
+            for plan in plans {
+                for ask in &plan.right {
+                    let found = crate::step::Output::Context(search.cut(answers, ask));
+                    let look = self.look(step, &search, answers, ask, Some(&found));
+                    seen.extend(self.measure(&guard.check, place, &look));
+                }
+            }
+            let thresholds = curve(seen, declared);
+            variants.extend(
+                thresholds.into_iter().map(|least| Variant {
+                    guard: place,
+                    setting: Setting::At { embedder, least },
+                }),
+            );
+        }
+        variants.truncate(MARKS);
+        variants
+    }
+
+    /// The steps whose guards may be set otherwise, with the marks of their variants.
+    pub(super) fn swaps(&self) -> Vec<(usize, u8)> {
+        let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
+        let marks = |(step, of)| (0..most(of)).map(move |at| (step, variant_mark(at)));
+        steps.flat_map(marks).collect()
+    }
+
+    fn measure(&self, check: &Check, place: usize, look: &Look) -> Option<f64> {
+        let measured = match check {
+            Check::Score(_) => best(&look.scores),
+            Check::Margin(_) => margin(&look.scores),
+            Check::Verified { .. } => look.verified[place].map(f64::from),
+            _ => None,
+        };
+        measured.filter(|m| m.is_finite())
+    }
+}
+
+/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold.
+fn curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
+    seen.sort_by(f64::total_cmp);
+    seen.dedup();
+    let steps = CURVE.min(seen.len());
+    let mut thresholds: Vec<f64> =
+        (0..steps).map(|i| seen[i * seen.len() / steps]).chain([declared]).collect();
+    // Above the best of all, everything is an alarm.
+    thresholds.extend(seen.last().map(|last| last.next_up()));
+    thresholds.sort_by(f64::total_cmp);
+    thresholds.dedup();
+    thresholds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_runs_from_no_alarm_to_nothing_but_alarms() {
+        let seen: Vec<f64> = (0..100).map(|i| f64::from(i % 50)).collect();
+        let curve = curve(seen, 12.5);
+        assert_eq!(curve.first(), Some(&0.0));
+        assert!(curve.last().unwrap() > &49.0 && curve.contains(&12.5));
+        assert!(curve.len() <= CURVE + 2 && curve.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(super::curve(Vec::new(), 0.5), [0.5]);
+    }
+}

@@ -1,0 +1,101 @@
+//! `guards.csv` and `guard_curves.csv`.
+
+use super::{number, outcomes, p, table, text};
+use crate::run::record::{Counts, Record};
+
+const COUNTS: [&str; 6] = ["looks", "caught", "missed", "false_alarms", "retries", "escalations"];
+
+fn counts(counts: &Counts) -> [String; 6] {
+    [
+        counts.looks,
+        counts.caught,
+        counts.missed,
+        counts.false_alarms,
+        counts.retries,
+        counts.escalations,
+    ]
+    .map(p)
+}
+
+pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut header = vec!["arm", "step", "guard", "threshold"];
+    header.extend(COUNTS);
+    header.extend([
+        "cost_usd_per_run",
+        "seconds_per_run",
+        "failure_rate",
+        "failure_rate_if_off",
+        "saved",
+        "saved_low",
+        "saved_high",
+        "saved_unstopped",
+        "saved_unstopped_low",
+        "saved_unstopped_high",
+        "p_stopped_if_off",
+    ]);
+    let mut rows = Vec::new();
+    for arm in &record.arms {
+        for guard in &arm.guards {
+            let mut row = vec![
+                text(&arm.id),
+                text(&guard.step),
+                guard.guard.clone(),
+                number(guard.threshold),
+            ];
+            row.extend(counts(&guard.counts));
+            let failure = arm.summary.failure.estimate;
+            let (saved, unstopped) = (guard.saved, guard.saved_unstopped);
+            row.extend(
+                [
+                    guard.cost,
+                    guard.seconds,
+                    failure,
+                    guard.outcomes_if_off[1..].iter().sum(),
+                    saved.estimate,
+                    saved.low,
+                    saved.high,
+                    unstopped.estimate,
+                    unstopped.low,
+                    unstopped.high,
+                    guard.outcomes_if_off[crate::step::Outcome::Stopped as usize],
+                ]
+                .map(p),
+            );
+            rows.push(row);
+        }
+    }
+    table(&header, rows)
+}
+
+pub fn curves(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut header = vec!["arm", "step", "guard", "threshold", "declared"];
+    header.extend(COUNTS);
+    header.extend([
+        "cost_usd_per_run",
+        "p_correct",
+        "p_stopped",
+        "p_omission",
+        "p_commission",
+        "p_wrong_action",
+    ]);
+    let mut rows = Vec::new();
+    for arm in &record.arms {
+        for guard in &arm.guards {
+            for point in &guard.curve {
+                let declared = guard.threshold == Some(point.threshold);
+                let mut row = vec![
+                    text(&arm.id),
+                    text(&guard.step),
+                    guard.guard.clone(),
+                    p(point.threshold),
+                    if declared { "yes" } else { "no" }.to_owned(),
+                ];
+                row.extend(counts(&point.counts));
+                row.push(p(point.cost));
+                row.extend(outcomes(&point.outcomes));
+                rows.push(row);
+            }
+        }
+    }
+    table(&header, rows)
+}

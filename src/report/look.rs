@@ -1,0 +1,105 @@
+//! What a step retrieves, for people and as JSON.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use crate::run::look::{Found, Look, Search};
+
+/// Characters of a passage's text that are shown.
+const SNIPPET: usize = 60;
+
+/// Everything, with the whole texts.
+pub fn json(look: &Look) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(look)? + "\n")
+}
+
+/// A table a query.
+pub fn text(look: &Look) -> String {
+    let task = look.task.as_ref().map_or_else(String::new, |task| format!(", task {task}"));
+    let mut blocks = vec![format!(
+        "{}, step {}, arm {}{task}: {} in {}, {} handed on",
+        look.scenario, look.step, look.arm, look.embedder, look.corpus, look.top_k
+    )];
+    if let Some(entity) = &look.entity {
+        blocks.push(format!("Only passages of {entity} are searched."));
+    }
+    if look.unfiltered {
+        blocks.push(
+            "The step searches one entity's passages; without a task all are searched here."
+                .to_owned(),
+        );
+    }
+    for search in &look.searches {
+        blocks.push(String::new());
+        blocks.push(format!("\"{}\"", search.query));
+        blocks.push(match search.found.is_empty() {
+            true => "Nothing was found.".to_owned(),
+            false => table(look, search).to_string(),
+        });
+        for missed in &search.missed {
+            blocks.push(match missed.rank {
+                Some(rank) => format!("gold {} is at rank {rank}", missed.passage),
+                None => format!("gold {} is not among the first {}", missed.passage, search.depth),
+            });
+        }
+    }
+    if look.task.is_some() {
+        blocks.push(LEGEND.to_owned());
+    }
+    blocks.join("\n") + "\n"
+}
+
+const LEGEND: &str = "\
+right: `gold`, or the kind of miss that the passage makes where it ranks first and gold is not handed on.";
+
+fn table(look: &Look, search: &Search) -> Table {
+    let judged = look.task.is_some();
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    let mut header = vec!["rank", "on", "score", "right", "passage", "entity", "attribute", "text"];
+    if !judged {
+        header.retain(|name| *name != "right");
+    }
+    table.set_header(header);
+    for found in &search.found {
+        let mut row = vec![
+            found.rank.to_string(),
+            if found.rank <= look.top_k { "*" } else { "" }.to_owned(),
+            format!("{:.3}", found.score),
+        ];
+        if judged {
+            row.push(right(found).to_owned());
+        }
+        row.extend([
+            found.passage.clone(),
+            found.entity.clone().unwrap_or_default(),
+            found.attribute.clone().unwrap_or_default(),
+            snippet(&found.text),
+        ]);
+        table.add_row(row);
+    }
+    for column in [0, 2] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn right(found: &Found) -> &'static str {
+    match (found.gold, found.miss_kind) {
+        (Some(true), _) => "gold",
+        (_, Some(kind)) => kind.name(),
+        _ => "",
+    }
+}
+
+/// The beginning of a text, on one line.
+fn snippet(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SNIPPET) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

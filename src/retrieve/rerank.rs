@@ -1,0 +1,82 @@
+//! The best of one ranking ordered anew by a model that sees query and passage together.
+
+use std::sync::Arc;
+
+use anyhow::ensure;
+
+use super::top::best;
+use super::{Hit, Ranking, Request, Retriever};
+use crate::embed::{Pair, PairScorer};
+
+/// How many passages are ranked anew, unless said otherwise.
+pub const RERANK_DEPTH: usize = 20;
+
+/// Orders the best `depth` passages of another retriever anew; passages that come after them there are not
+/// returned. Nothing is left of the first ranking's scores and order.
+pub struct RerankedRetriever {
+    first: Arc<dyn Retriever>,
+    scorer: Arc<dyn PairScorer>,
+    texts: Vec<String>,
+    depth: usize,
+}
+
+impl RerankedRetriever {
+    /// `texts` are those of all passages, in order.
+    pub fn new(
+        first: Arc<dyn Retriever>,
+        scorer: Arc<dyn PairScorer>,
+        texts: &[&str],
+        depth: usize,
+    ) -> RerankedRetriever {
+        let texts = texts.iter().map(|&text| text.to_owned()).collect();
+        RerankedRetriever { first, scorer, texts, depth }
+    }
+}
+
+impl Retriever for RerankedRetriever {
+    /// As [`Retriever::search`]; `done` is told of requests in the measure in which pairs are scored.
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        let first = self.first.search(requests, self.depth, &|_| {})?;
+        let pairs: Vec<Pair> = requests
+            .iter()
+            .zip(&first)
+            .flat_map(|(request, ranking)| {
+                ranking.iter().map(|hit| (request.query, self.texts[hit.passage as usize].as_str()))
+            })
+            .collect();
+        let told =
+            Told { pairs: pairs.len(), requests: requests.len(), scored: Default::default() };
+        let scores = self.scorer.score(&pairs, &|n| done(told.further(n)))?;
+        ensure!(scores.len() == pairs.len(), "{} scores of {} pairs", scores.len(), pairs.len());
+        if pairs.is_empty() {
+            done(requests.len());
+        }
+        let mut scores = scores.into_iter();
+        let rank = |ranking: Ranking| {
+            let hits = ranking.into_iter().zip(scores.by_ref());
+            best(hits.map(|(hit, score)| Hit { score, ..hit }).collect(), depth)
+        };
+        Ok(first.into_iter().map(rank).collect())
+    }
+}
+
+/// Turns pairs scored into requests finished, so that a progress bar moves evenly.
+struct Told {
+    pairs: usize,
+    requests: usize,
+    scored: std::sync::atomic::AtomicUsize,
+}
+
+impl Told {
+    /// How many further requests `n` further pairs finish.
+    fn further(&self, n: usize) -> usize {
+        let before = self.scored.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
+        let finished = |pairs: usize| pairs * self.requests / self.pairs.max(1);
+        finished(before + n) - finished(before)
+    }
+}

@@ -1,0 +1,183 @@
+//! Rankings that a system made elsewhere, read from a file in TREC's format.
+//!
+//! A line is `qid Q0 passage rank score tag`, apart by white space, or by tabs where ids hold spaces. The
+//! ranks of a query decide its order; its scores must not contradict them (a distance, where less is
+//! better, is not a score). Nothing here knows what a qid stands for: see [`Answers`].
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use super::{Hit, Ranking, Request, Retriever, check_candidates};
+
+/// The most mistakes of one file that are told.
+const TOLD: usize = 10;
+
+/// A passage that a run found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub passage: String,
+    pub score: f32,
+    /// Of the file, from 1.
+    pub line: usize,
+}
+
+/// A run as written: by qid, best first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrecRun {
+    pub queries: BTreeMap<String, Vec<Entry>>,
+}
+
+impl TrecRun {
+    /// Reads a run; the errors, each with its line, are all that were found up to a limit.
+    ///
+    /// # Errors
+    /// Lines of another form, a rank or a passage twice for one query, scores that contradict ranks, no line.
+    pub fn parse(text: &str) -> Result<TrecRun, Vec<String>> {
+        let mut mistakes = Vec::new();
+        let mut ranked: BTreeMap<&str, Vec<(u64, Entry)>> = BTreeMap::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            if line.trim().is_empty() {
+                continue;
+            }
+            match parse_line(line, number) {
+                Ok((qid, rank, entry)) => ranked.entry(qid).or_default().push((rank, entry)),
+                Err(mistake) => mistakes.push((number, mistake)),
+            }
+        }
+        if ranked.is_empty() && mistakes.is_empty() {
+            return Err(vec!["the file has no line".to_owned()]);
+        }
+        let mut run = TrecRun::default();
+        for (qid, mut entries) in ranked {
+            entries.sort_by_key(|(rank, entry)| (*rank, entry.line));
+            let mut seen: HashMap<&str, usize> = HashMap::new();
+            for (_, entry) in &entries {
+                if let Some(first) = seen.insert(&entry.passage, entry.line) {
+                    let (first, second) = (first.min(entry.line), first.max(entry.line));
+                    let passage = &entry.passage;
+                    let mistake = format!(
+                        "query '{qid}' has the passage '{passage}' on line {first} already"
+                    );
+                    mistakes.push((second, mistake));
+                }
+            }
+            for pair in entries.windows(2) {
+                let [(a, before), (b, after)] = pair else { continue };
+                if a == b {
+                    let mistake =
+                        format!("query '{qid}' has rank {a} on line {} already", before.line);
+                    mistakes.push((after.line, mistake));
+                } else if after.score > before.score {
+                    let mistake = format!(
+                        "query '{qid}': the score rises from {} at rank {a} to {} at rank {b}; higher must be better",
+                        before.score, after.score
+                    );
+                    mistakes.push((after.line, mistake));
+                }
+            }
+            let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+            run.queries.insert(qid.to_owned(), entries);
+        }
+        if mistakes.is_empty() {
+            return Ok(run);
+        }
+        mistakes.sort();
+        let more = mistakes.len().saturating_sub(TOLD);
+        let told = mistakes.into_iter().take(TOLD).map(|(line, m)| format!("line {line}: {m}"));
+        let rest = (more > 0).then(|| format!("and {more} more mistakes"));
+        Err(told.chain(rest).collect())
+    }
+
+    /// The passages that `known` does not know, with their first lines.
+    pub fn unknown(&self, known: impl Fn(&str) -> bool) -> Vec<(usize, &str)> {
+        let entries = self.queries.values().flatten();
+        let mut unknown: Vec<(usize, &str)> = entries
+            .filter(|entry| !known(&entry.passage))
+            .map(|entry| (entry.line, entry.passage.as_str()))
+            .collect();
+        unknown.sort_unstable();
+        let mut seen = HashSet::new();
+        unknown.retain(|(_, passage)| seen.insert(*passage));
+        unknown
+    }
+}
+
+fn parse_line(line: &str, number: usize) -> Result<(&str, u64, Entry), String> {
+    let columns: Vec<&str> = match line.contains('\t') {
+        true => line.split('\t').map(str::trim).collect(),
+        false => line.split_whitespace().collect(),
+    };
+    let [qid, _, passage, rank, score, _] = columns[..] else {
+        return Err(format!("{} columns, not 6: qid Q0 passage rank score tag", columns.len()));
+    };
+    if qid.is_empty() || passage.is_empty() {
+        return Err("the qid or the passage is empty".to_owned());
+    }
+    let rank = rank.parse().map_err(|_| format!("the rank '{rank}' is not a whole number"))?;
+    let score = score.parse::<f32>().ok().filter(|score| score.is_finite());
+    let score = score.ok_or_else(|| format!("the score '{}' is not a number", columns[4]))?;
+    Ok((qid, rank, Entry { passage: passage.to_owned(), score, line: number }))
+}
+
+/// What a system answered, by the text of the query.
+pub type Answers = HashMap<String, Ranking>;
+
+/// The distinct queries that a run was asked, each with whether it holds an answer.
+pub type Asked = Mutex<BTreeMap<String, bool>>;
+
+/// Gives the answers of a run. A query that it does not hold goes to the fallback, and finds nothing where
+/// there is none; either way that is noted.
+pub struct RunRetriever {
+    answers: Answers,
+    passages: usize,
+    fallback: Option<Arc<dyn Retriever>>,
+    asked: Arc<Asked>,
+}
+
+impl RunRetriever {
+    pub fn new(
+        answers: Answers,
+        passages: usize,
+        fallback: Option<Arc<dyn Retriever>>,
+        asked: Arc<Asked>,
+    ) -> RunRetriever {
+        RunRetriever { answers, passages, fallback, asked }
+    }
+}
+
+impl Retriever for RunRetriever {
+    /// As [`Retriever::search`], in the order of the run. Candidates are picked out of what the run holds.
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        for request in requests {
+            check_candidates(request.candidates.unwrap_or_default(), self.passages)?;
+        }
+        let told = |request: &Request| {
+            let among = |hit: &&Hit| {
+                request.candidates.is_none_or(|these| these.binary_search(&hit.passage).is_ok())
+            };
+            let ranking = self.answers.get(request.query)?;
+            Some(ranking.iter().filter(among).take(depth).copied().collect::<Ranking>())
+        };
+        let mut found: Vec<Option<Ranking>> = requests.iter().map(told).collect();
+        let missing: Vec<usize> = (0..requests.len()).filter(|&i| found[i].is_none()).collect();
+        let mut asked = self.asked.lock().unwrap_or_else(|e| e.into_inner());
+        for (request, found) in requests.iter().zip(&found) {
+            asked.insert(request.query.to_owned(), found.is_some());
+        }
+        drop(asked);
+        done(requests.len() - missing.len());
+        if let Some(fallback) = self.fallback.as_ref().filter(|_| !missing.is_empty()) {
+            let left: Vec<Request> = missing.iter().map(|&i| requests[i]).collect();
+            let answers = fallback.search(&left, depth, done)?;
+            missing.iter().zip(answers).for_each(|(&i, ranking)| found[i] = Some(ranking));
+        } else {
+            done(missing.len());
+        }
+        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+    }
+}

@@ -1,0 +1,172 @@
+//! What one step would retrieve for one query: for people who ask why a passage was found, or was not.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::Watch;
+use crate::compile::search::{Among, Ask, Open, Searches};
+use crate::expr::CorpusIndex;
+use crate::retrieve::Hit;
+use crate::scenario::{Scenario, StepKind};
+use crate::step::retrieve::miss_kind;
+use crate::step::{MissKind, oracle};
+
+/// What to look at, by index.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot<'q> {
+    /// A retrieve step.
+    pub step: usize,
+    pub arm: usize,
+    /// In place of the arm's.
+    pub embedder: Option<usize>,
+    /// Tells what is gold, whose passages are searched, and without `query` what is asked.
+    pub task: Option<usize>,
+    pub query: Option<&'q str>,
+    /// How many passages to show, and how deep to look for gold.
+    pub top: usize,
+    pub depth: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Look {
+    pub scenario: String,
+    pub step: String,
+    pub arm: String,
+    pub task: Option<String>,
+    pub embedder: String,
+    pub corpus: String,
+    /// How many passages the step hands on.
+    pub top_k: usize,
+    /// Only this entity's passages were searched.
+    pub entity: Option<String>,
+    /// The step would search one entity's passages only, but no task says whose.
+    pub unfiltered: bool,
+    pub searches: Vec<Search>,
+}
+
+/// One query with its answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Search {
+    pub query: String,
+    pub found: Vec<Found>,
+    /// Gold passages that are not among those shown.
+    pub missed: Vec<Missed>,
+    /// How deep they were looked for.
+    pub depth: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Found {
+    pub rank: usize,
+    pub score: f32,
+    pub passage: String,
+    pub entity: Option<String>,
+    pub attribute: Option<String>,
+    /// `None` without a task.
+    pub gold: Option<bool>,
+    /// The miss that it makes where it ranks first and gold is not handed on.
+    pub miss_kind: Option<MissKind>,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Missed {
+    pub passage: String,
+    /// `None`: not within the depth.
+    pub rank: Option<usize>,
+}
+
+/// Searches as the step does.
+///
+/// # Errors
+/// A step that does not retrieve, a task whose oracle cannot be run or never asks here, no query, and
+/// whatever the retriever reports.
+pub fn look(
+    scenario: &Scenario,
+    spot: &Spot,
+    open: &Open,
+    watch: &dyn Watch,
+) -> anyhow::Result<Look> {
+    let arm = &scenario.arms[spot.arm];
+    let step = &scenario.steps[spot.step];
+    let (StepKind::Retrieve(retrieve), Some(retrieval)) = (&step.kind, arm.retrieval[spot.step])
+    else {
+        anyhow::bail!("the step '{}' does not retrieve", step.id);
+    };
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let at = arm.corpora[retrieve.corpus];
+    let corpus = &scenario.corpora[at];
+    let embedder = spot.embedder.unwrap_or(retrieval.embedder);
+
+    let mut gold: Option<BTreeSet<u32>> = None;
+    let mut asked = None;
+    if let Some(task) = spot.task.map(|task| &scenario.tasks.tasks[task]) {
+        let oracle = oracle::run(scenario, arm, &indices, task)?;
+        asked = oracle::asked(scenario, &oracle, task, spot.step);
+        gold = oracle.gold.into_iter().nth(spot.step);
+        if asked.is_none() && spot.query.is_none() {
+            anyhow::bail!("task '{}' asks nothing at step '{}'", task.id, step.id);
+        }
+    }
+    let queries = match (spot.query, &asked) {
+        (Some(query), _) => vec![query.to_owned()],
+        (None, asked) => {
+            asked.as_ref().context("no query, and no task to take one from")?.queries.clone()
+        }
+    };
+    let entity = asked.and_then(|asked| asked.entity).filter(|_| retrieval.entity_filter);
+    let among = entity.clone().map_or(Among::All, Among::Entity);
+    let ask = |query: String| Ask { query, among: among.clone() };
+    let asks: Vec<Ask> = queries.into_iter().map(ask).collect();
+    let mut searches = Searches::new(open, watch, spot.depth.max(spot.top));
+    let found = searches.find(scenario, &indices, embedder, at, asks.iter())?;
+
+    let reads = scenario.steps.iter().filter_map(|reader| match &reader.kind {
+        StepKind::Read { from, field } if *from == spot.step => Some(field.as_str()),
+        _ => None,
+    });
+    let fields: Vec<&str> = reads.collect();
+    let show = |(rank, hit): (usize, &Hit)| {
+        let passage = &corpus.passages[hit.passage as usize];
+        let is_gold = gold.as_ref().map(|gold| gold.contains(&hit.passage));
+        let kind = gold.as_ref().filter(|gold| is_gold == Some(false) && !gold.is_empty());
+        Found {
+            rank,
+            score: hit.score,
+            passage: passage.id.clone(),
+            entity: passage.entity.clone(),
+            attribute: passage.attribute.clone(),
+            gold: is_gold,
+            miss_kind: kind.map(|gold| miss_kind(corpus, gold, &fields, Some(hit.passage))),
+            text: passage.text.clone(),
+        }
+    };
+    let search = |ask: &Ask| {
+        let ranking = found.get(ask).map_or(&[][..], Vec::as_slice);
+        let missed = gold.iter().flatten().filter_map(|&passage| {
+            let rank = ranking.iter().position(|hit| hit.passage == passage).map(|place| place + 1);
+            let id = corpus.passages[passage as usize].id.clone();
+            rank.is_none_or(|rank| rank > spot.top).then_some(Missed { passage: id, rank })
+        });
+        Search {
+            query: ask.query.clone(),
+            found: (1..).zip(ranking.iter().take(spot.top)).map(show).collect(),
+            missed: missed.collect(),
+            depth: spot.depth.max(spot.top),
+        }
+    };
+    Ok(Look {
+        scenario: scenario.name.clone(),
+        step: step.id.clone(),
+        arm: arm.id.clone(),
+        task: spot.task.map(|task| scenario.tasks.tasks[task].id.clone()),
+        embedder: scenario.embedders[embedder].name.clone(),
+        corpus: corpus.name.clone(),
+        top_k: retrieval.top_k,
+        unfiltered: retrieval.entity_filter && entity.is_none(),
+        entity,
+        searches: asks.iter().map(search).collect(),
+    })
+}

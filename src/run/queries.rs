@@ -1,0 +1,68 @@
+//! The right queries: what every task asks at every retrieve step when nothing has gone wrong before it.
+
+use rayon::prelude::*;
+
+use crate::expr::CorpusIndex;
+use crate::scenario::{Arm, Scenario, StepKind};
+use crate::step::oracle;
+
+/// One phrasing of what a task asks at a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RightQuery {
+    pub task: usize,
+    pub step: usize,
+    /// From 1, where the step has several phrasings.
+    pub number: Option<usize>,
+    pub text: String,
+    /// Whose passages are searched where the filter is on.
+    pub entity: Option<String>,
+    /// The corpus under the arm.
+    pub corpus: usize,
+}
+
+impl RightQuery {
+    /// `TASK.STEP`, the same for all phrasings.
+    pub fn name(&self, scenario: &Scenario) -> String {
+        format!("{}.{}", scenario.tasks.tasks[self.task].id, scenario.steps[self.step].id)
+    }
+
+    /// `TASK.STEP.N` where there are several phrasings.
+    pub fn full_name(&self, scenario: &Scenario) -> String {
+        let name = self.name(scenario);
+        self.number.map_or(name.clone(), |number| format!("{name}.{number}"))
+    }
+}
+
+/// All right queries under an arm, by task, step and phrasing. Steps that a task's oracle never reaches ask
+/// nothing.
+///
+/// # Errors
+/// An oracle that cannot be run.
+pub fn right_queries(
+    scenario: &Scenario,
+    indices: &[CorpusIndex],
+    arm: &Arm,
+) -> anyhow::Result<Vec<RightQuery>> {
+    let of_task = |task: usize| -> anyhow::Result<Vec<RightQuery>> {
+        let case = &scenario.tasks.tasks[task];
+        let oracle = oracle::run(scenario, arm, indices, case)?;
+        let mut queries = Vec::new();
+        for (step, of) in scenario.steps.iter().enumerate() {
+            let StepKind::Retrieve(retrieve) = &of.kind else { continue };
+            let Some(asked) = oracle::asked(scenario, &oracle, case, step) else { continue };
+            let several = asked.queries.len() > 1;
+            queries.extend((1..).zip(asked.queries).map(|(number, text)| RightQuery {
+                task,
+                step,
+                number: several.then_some(number),
+                text,
+                entity: asked.entity.clone(),
+                corpus: arm.corpora[retrieve.corpus],
+            }));
+        }
+        Ok(queries)
+    };
+    let tasks = 0..scenario.tasks.tasks.len();
+    let queries = tasks.into_par_iter().map(of_task).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(queries.into_iter().flatten().collect())
+}

@@ -1,0 +1,128 @@
+//! Guards, from single tasks to the rows of a report: what they did, what they cost, what they saved.
+
+use super::{Why, records};
+use crate::cascade::guards::{AtStep, Counts};
+use crate::compile::Variant;
+use crate::kernel::{OUTCOMES, failing};
+use crate::run::Solved;
+use crate::run::record::{CurvePoint, GuardRecord};
+use crate::scenario::{Check, Guard, Scenario};
+use crate::stats::{self, Interval};
+use crate::step::Outcome;
+use crate::step::guard::{Setting, escalation_effort, look_effort, parameters};
+
+/// The guards of one arm, in the order of the steps. Weights sum to one.
+pub fn records(
+    scenario: &Scenario,
+    arm: usize,
+    solved: &[Solved],
+    whys: &[Why],
+    weights: &[f64],
+) -> anyhow::Result<Vec<GuardRecord>> {
+    let Some(first) = solved.first() else {
+        return Ok(Vec::new());
+    };
+    let clusters = scenario.clusters();
+    let mut records = Vec::new();
+    for (step, of) in scenario.steps.iter().enumerate() {
+        let variants = &first.compiled.variants[step];
+        let names = of.guard_names();
+        for (place, guard) in of.guards.iter().enumerate() {
+            let off = Variant { guard: place, setting: Setting::Off };
+            let Some(off) = variants.iter().position(|v| *v == off) else {
+                continue;
+            };
+            let over = Over { step, whys, weights };
+            let counts = over.counts(|at| at.counts[place]);
+            let (cost, seconds) = effort(guard, &counts);
+            let saved = |of: fn(&[f64; OUTCOMES]) -> f64| {
+                let pairs = solved.iter().zip(whys).zip(weights).zip(&clusters);
+                let pairs: Vec<stats::Pair> = pairs
+                    .map(|(((solved, why), &weight), &cluster)| stats::Pair {
+                        // Sums of rounded parts may pass one by a bit.
+                        baseline: of(&solved.masses.outcomes).clamp(0.0, 1.0),
+                        arm: of(&why.guards[step].otherwise[off].outcomes).clamp(0.0, 1.0),
+                        weight,
+                        cluster,
+                    })
+                    .collect();
+                let seed = scenario.simulation.seed;
+                Ok::<Interval, anyhow::Error>(
+                    stats::difference(&pairs, stats::LEVEL, seed)?.interval,
+                )
+            };
+            let curve = variants.iter().enumerate().filter_map(|(at, variant)| {
+                let Setting::At { least: threshold, .. } = variant.setting else {
+                    return None;
+                };
+                (variant.guard == place).then(|| {
+                    let counts = over.counts(|of| of.otherwise[at].counts);
+                    let (cost, _) = effort(guard, &counts);
+                    CurvePoint { threshold, counts, cost, outcomes: over.outcomes(at) }
+                })
+            });
+            records.push(GuardRecord {
+                step: of.id.clone(),
+                guard: names[place].clone(),
+                threshold: threshold(scenario, arm, step, guard),
+                parameters: parameters(guard),
+                counts,
+                cost,
+                seconds,
+                outcomes_if_off: over.outcomes(off),
+                saved: saved(failing)?,
+                saved_unstopped: saved(unstopped)?,
+                curve: curve.collect(),
+            });
+        }
+    }
+    Ok(records)
+}
+
+fn unstopped(outcomes: &[f64; OUTCOMES]) -> f64 {
+    failing(outcomes) - outcomes[Outcome::Stopped as usize]
+}
+
+/// One step over all tasks.
+struct Over<'a> {
+    step: usize,
+    whys: &'a [Why],
+    weights: &'a [f64],
+}
+
+impl Over<'_> {
+    fn counts(&self, of: impl Fn(&AtStep) -> Counts) -> Counts {
+        let mut sum = Counts::default();
+        for (why, &weight) in self.whys.iter().zip(self.weights) {
+            sum.add(&of(&why.guards[self.step]), weight);
+        }
+        sum
+    }
+
+    fn outcomes(&self, variant: usize) -> [f64; OUTCOMES] {
+        let outcomes =
+            self.whys.iter().map(|why| &why.guards[self.step].otherwise[variant].outcomes);
+        records::mean(self.weights, outcomes)
+    }
+}
+
+/// Cost and seconds a run.
+fn effort(guard: &Guard, counts: &Counts) -> (f64, f64) {
+    let [cost, seconds] =
+        look_effort(&guard.check).map_or([0.0; 2], |effort| effort.map(|p| counts.looks * p.value));
+    let [more, longer] = guard
+        .escalate
+        .as_ref()
+        .map_or([0.0; 2], |person| escalation_effort(person).map(|p| counts.escalations * p.value));
+    (cost + more, seconds + longer)
+}
+
+fn threshold(scenario: &Scenario, arm: usize, step: usize, guard: &Guard) -> Option<f64> {
+    match &guard.check {
+        Check::Score(floors) | Check::Margin(floors) => {
+            floors.get(&scenario.arms[arm].retrieval[step]?.embedder).copied()
+        }
+        Check::Verified { least, .. } => Some(*least),
+        _ => None,
+    }
+}

@@ -1,0 +1,205 @@
+//! Embedders whose work is done elsewhere: a run in a file, a service that searches, an endpoint that embeds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::resolve::{Resolver, World};
+use super::written::{self, EmbedderEntry};
+use super::{EmbedderKind, HttpSearch, Qid, RunFile};
+use crate::embed::{self, HttpSpec};
+use crate::expr::suggest;
+use crate::retrieve::{HTTP_DEPTH, TrecRun};
+
+/// The most unknown passages of a run that are told.
+const TOLD: usize = 5;
+
+const TIMEOUT_SECONDS: f64 = 30.0;
+const RETRIES: u32 = 3;
+const CONCURRENCY: usize = 8;
+
+impl Resolver<'_> {
+    pub(super) fn run_file(
+        &mut self,
+        name: &At<String>,
+        entry: &EmbedderEntry,
+        names: &[String],
+        world: &World,
+    ) -> Option<EmbedderKind> {
+        let fallback = entry.fallback.as_ref();
+        let known = fallback.map(|at| self.refer("embedder", "unknown-embedder", at, names));
+        if let (Some(qid), Some(queries)) = (&entry.qid, &entry.queries) {
+            let message = "`qid` and `queries` both say what the qids are";
+            self.found.push(
+                Diagnostic::new("setting-unused", qid.span.clone(), message)
+                    .label("leave out one of them")
+                    .also(queries.span.clone(), "the other"),
+            );
+        }
+        let qid = match (&entry.queries, entry.qid.as_ref().map(|at| at.value)) {
+            (Some(queries), _) => self.listed_queries(queries).map(Qid::Listed),
+            (None, Some(written::Qid::Task)) => Some(Qid::Task),
+            (None, Some(written::Qid::TaskStep) | None) => Some(Qid::TaskStep),
+        };
+        let Some(file) = &entry.file else {
+            let message = format!("the embedder `{}` names no run", name.value);
+            let label = "kind run_file needs `file`: a run in TREC's format".to_owned();
+            self.lacks(name.span.clone(), message, label);
+            return None;
+        };
+        let run = self.run(file)?;
+        self.passages_known(file, &run, world);
+        let fallback = match known {
+            None => None,
+            Some(known) => Some(known?),
+        };
+        Some(EmbedderKind::RunFile(RunFile {
+            file: file.value.clone(),
+            run: Arc::new(run),
+            qid: qid?,
+            fallback,
+        }))
+    }
+
+    pub(super) fn http(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<HttpSpec> {
+        let needed = [
+            ("url", entry.url.is_some(), "the endpoint's address"),
+            ("model", entry.model.is_some(), "as the endpoint calls it"),
+            ("dim", entry.dim.is_some(), "how many numbers its vectors hold"),
+        ];
+        for (setting, _, what) in needed.into_iter().filter(|(_, given, _)| !given) {
+            let message = format!("the embedder `{}` has no `{setting}`", name.value);
+            self.lacks(name.span.clone(), message, format!("kind http needs `{setting}`: {what}"));
+        }
+        let url = entry.url.as_ref()?;
+        if let Err(error) = embed::http::endpoint(&url.value) {
+            let mistake = Diagnostic::new("bad-url", url.span.clone(), format!("{error:#}"));
+            self.found.push(mistake.label("such as https://api.openai.com/v1"));
+        }
+        let (model, dim) = (entry.model.as_ref()?, self.count("dim", &entry.dim, 1));
+        let mut spec = HttpSpec::new(&url.value, &model.value, entry.dim.as_ref().map(|_| dim)?);
+        if let Some(timeout) = &entry.timeout {
+            self.within("timeout", timeout, 0.1, 86_400.0);
+            spec.timeout = Duration::try_from_secs_f64(timeout.value).ok()?;
+        }
+        let text =
+            |at: &Option<At<String>>| at.as_ref().map_or(String::new(), |at| at.value.clone());
+        spec.batch_size = self.count("batch_size", &entry.batch_size, spec.batch_size);
+        spec.concurrency = self.count("concurrency", &entry.concurrency, spec.concurrency);
+        spec.retries = entry.retries.as_ref().map_or(spec.retries, |at| at.value);
+        spec.api_key_env = entry.api_key_env.as_ref().map(|at| at.value.clone());
+        spec.send_dim = entry.send_dim.as_ref().is_some_and(|at| at.value);
+        spec.query_prefix = text(&entry.query_prefix);
+        spec.passage_prefix = text(&entry.passage_prefix);
+        Some(spec)
+    }
+
+    fn run(&mut self, file: &At<String>) -> Option<TrecRun> {
+        let path = self.data(file)?;
+        let text = std::fs::read_to_string(&path).map_err(anyhow::Error::from);
+        let text = self.read(file, text)?;
+        match TrecRun::parse(&text) {
+            Ok(run) => Some(run),
+            Err(mistakes) => {
+                let message = format!("`{}` cannot be used", file.value);
+                let mut mistake = Diagnostic::new("bad-data", file.span.clone(), message)
+                    .label("the mistakes are inside this file");
+                mistake.notes = mistakes;
+                self.found.push(mistake);
+                None
+            }
+        }
+    }
+
+    /// Reports passages that no corpus has; which corpus it has to be is known when it is searched.
+    fn passages_known(&mut self, file: &At<String>, run: &TrecRun, world: &World) {
+        let Some(corpora) = world.corpora.iter().map(Option::as_ref).collect::<Option<Vec<_>>>()
+        else {
+            return;
+        };
+        let ids = corpora.iter().flat_map(|c| &c.passages).map(|p| p.id.as_str());
+        let ids: BTreeSet<&str> = ids.collect();
+        let unknown = run.unknown(|passage| ids.contains(passage));
+        if unknown.is_empty() {
+            return;
+        }
+        let count = unknown.len();
+        let message = match count {
+            1 => "the run has a passage that no corpus has".to_owned(),
+            count => format!("the run has {count} passages that no corpus has"),
+        };
+        let mut mistake = Diagnostic::new("bad-data", file.span.clone(), message)
+            .label("the mistake is inside this file, or in `corpora`");
+        for (line, passage) in unknown.iter().take(TOLD) {
+            let near = suggest(passage, ids.iter().copied());
+            let near = near.map_or_else(String::new, |near| format!("; {near}"));
+            mistake = mistake.note(format!("line {line}: `{passage}`{near}"));
+        }
+        if count > TOLD {
+            mistake = mistake.note(format!("and {} more", count - TOLD));
+        }
+        self.found.push(mistake);
+    }
+
+    /// The queries that a file of lines `qid TAB query` lists.
+    fn listed_queries(&mut self, file: &At<String>) -> Option<BTreeMap<String, String>> {
+        let path = self.data(file)?;
+        let listed = std::fs::read_to_string(&path).map_err(anyhow::Error::from).and_then(|text| {
+            let mut listed = BTreeMap::new();
+            for (number, line) in (1..).zip(text.lines()).filter(|(_, l)| !l.trim().is_empty()) {
+                let Some((qid, query)) = line.split_once('\t') else {
+                    anyhow::bail!("line {number}: no tab; a line is `qid TAB query`");
+                };
+                let qid = qid.trim().to_owned();
+                if listed.insert(qid, query.trim_end_matches('\r').to_owned()).is_some() {
+                    anyhow::bail!("line {number}: the qid is there twice");
+                }
+            }
+            Ok(listed)
+        });
+        self.read(file, listed)
+    }
+
+    pub(super) fn http_search(
+        &mut self,
+        name: &At<String>,
+        entry: &EmbedderEntry,
+    ) -> Option<EmbedderKind> {
+        let depth = self.count("depth", &entry.depth, HTTP_DEPTH);
+        let concurrency = self.count("concurrency", &entry.concurrency, CONCURRENCY);
+        let seconds = self.number("timeout", &entry.timeout, TIMEOUT_SECONDS, 3600.0);
+        if let Some(timeout) = entry.timeout.as_ref().filter(|at| at.value == 0.0) {
+            let message = "`timeout` cannot be 0";
+            self.found.push(
+                Diagnostic::new("out-of-range", timeout.span.clone(), message)
+                    .label("allowed: above 0, up to 3600"),
+            );
+        }
+        let Some(url) = &entry.url else {
+            let message = format!("the embedder `{}` has no address", name.value);
+            let label = "kind http_search needs `url`: where queries are posted to".to_owned();
+            self.lacks(name.span.clone(), message, label);
+            return None;
+        };
+        let scheme = ["http://", "https://"].iter().any(|scheme| url.value.starts_with(scheme));
+        if !scheme || url.value.contains(char::is_whitespace) {
+            let message = format!("`{}` is no address", url.value);
+            self.found.push(
+                Diagnostic::new("bad-url", url.span.clone(), message)
+                    .label("allowed: http://HOST/PATH or https://HOST/PATH"),
+            );
+            return None;
+        }
+        Some(EmbedderKind::HttpSearch(HttpSearch {
+            url: url.value.clone(),
+            depth,
+            timeout: Duration::try_from_secs_f64(seconds).ok()?,
+            retries: entry.retries.as_ref().map_or(RETRIES, |at| at.value),
+            concurrency,
+            api_key_env: entry.api_key_env.as_ref().map(|at| at.value.clone()),
+            index: entry.index.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
+        }))
+    }
+}

@@ -1,0 +1,413 @@
+//! What ranks passages: each declared embedder with its settings, and what it is made of.
+
+use std::ops::Range;
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::resolve::{Resolver, World};
+use super::written::{self, EmbedderEntry, File, Kind};
+use super::{EmbedderDecl, EmbedderKind, FusionPart, Reranker};
+use crate::embed::{self, CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, registry};
+use crate::expr::suggest;
+use crate::graph;
+use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
+
+impl Resolver<'_> {
+    /// In the order of the file; `None` where an entry is wrong.
+    pub fn embedders(&mut self, file: &File, world: &World) -> Vec<Option<EmbedderDecl>> {
+        let names = self.keys("embedders");
+        let mut embedders: Vec<Option<EmbedderDecl>> = names.iter().map(|_| None).collect();
+        let entries = file.embedders.as_ref().map_or(&[][..], |named| &named.0);
+        for (name, entry) in entries {
+            let kind = self.embedder(name, entry, &names, world);
+            if let Some(i) = names.iter().position(|n| *n == name.value) {
+                embedders[i] = kind.map(|kind| EmbedderDecl { name: name.value.clone(), kind });
+            }
+        }
+        self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
+        self.no_circle(entries, &names);
+        self.lowest_scores(entries, &mut embedders);
+        embedders
+    }
+
+    fn embedder(
+        &mut self,
+        name: &At<String>,
+        entry: &EmbedderEntry,
+        names: &[String],
+        world: &World,
+    ) -> Option<EmbedderKind> {
+        self.settings(entry);
+        match entry.kind {
+            Kind::Bm25 => Some(EmbedderKind::Bm25(self.bm25(entry))),
+            Kind::Static | Kind::Transformer | Kind::Bert => {
+                self.model(name, entry).map(EmbedderKind::Model)
+            }
+            Kind::Http => self.http(name, entry).map(EmbedderKind::Http),
+            Kind::Fusion => self.fusion(name, entry, names),
+            Kind::Rerank => self.rerank(name, entry, names),
+            Kind::RunFile => self.run_file(name, entry, names, world),
+            Kind::HttpSearch => self.http_search(name, entry),
+        }
+    }
+
+    /// Reports the settings that this kind of embedder does not have.
+    fn settings(&mut self, entry: &EmbedderEntry) {
+        let (kind, allowed) = entry.kind.settings();
+        for (setting, span) in written_settings(entry) {
+            if !allowed.contains(&setting) {
+                let message = format!("an embedder of kind {kind} has no `{setting}`");
+                self.found.push(
+                    Diagnostic::new("setting-unused", span, message)
+                        .label(format!("{kind} takes {}", allowed.join(", "))),
+                );
+            }
+        }
+    }
+
+    fn bm25(&mut self, entry: &EmbedderEntry) -> Bm25Params {
+        let default = Bm25Params::default();
+        Bm25Params {
+            k1: self.number("k1", &entry.k1, default.k1, f64::INFINITY),
+            b: self.number("b", &entry.b, default.b, 1.0),
+        }
+    }
+
+    /// A number from 0 to `high`, or the default.
+    pub(super) fn number(
+        &mut self,
+        what: &str,
+        number: &Option<At<f64>>,
+        default: f64,
+        high: f64,
+    ) -> f64 {
+        number.as_ref().map_or(default, |number| {
+            self.within(what, number, 0.0, high);
+            number.value
+        })
+    }
+
+    /// A count of at least 1, or the default.
+    pub(super) fn count(&mut self, what: &str, count: &Option<At<u32>>, default: usize) -> usize {
+        count.as_ref().map_or(default, |count| {
+            self.at_least_one(what, count);
+            count.value as usize
+        })
+    }
+
+    /// Says that an embedder lacks what its kind needs.
+    pub(super) fn lacks(&mut self, span: Range<usize>, message: String, label: String) {
+        self.found.push(Diagnostic::new("missing-key", span, message).label(label));
+    }
+
+    fn model(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<ModelSpec> {
+        let (kind, _) = entry.kind.settings();
+        if let Some(max_tokens) = &entry.max_tokens {
+            self.at_least_one("max_tokens", max_tokens);
+        }
+        if let Some(dim) = &entry.dim {
+            self.at_least_one("dim", dim);
+        }
+        if let Some(adapter) = &entry.adapter
+            && !embed::is_adapter(std::path::Path::new(&adapter.value))
+        {
+            let message = format!("`{}` is no adapter", adapter.value);
+            self.found.push(
+                Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
+                    "allowed: a directory with adapter_config.json and adapter_model.safetensors",
+                ),
+            );
+        }
+        let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
+            let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
+            let message = format!("the embedder `{}` names no model", name.value);
+            let label = format!("kind {kind} needs `model`: a name in models/, or a directory");
+            self.lacks(span, message, label);
+            return None;
+        };
+        // A model that is known but not fetched yet is no mistake of the file; `run` says how to get it.
+        let name = model.value.as_str();
+        if registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
+            let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
+            self.found.push(
+                Diagnostic::new(
+                    "unknown-model",
+                    model.span.clone(),
+                    format!("there is no model `{name}`"),
+                )
+                .label(format!("allowed: {}, or a directory with a model", known.join(", ")))
+                .help(suggest(name, known)),
+            );
+        }
+        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+        Some(ModelSpec {
+            kind: match entry.kind {
+                Kind::Static => ModelKind::Static,
+                _ => ModelKind::Transformer,
+            },
+            model: model.value.clone(),
+            precision: match entry.precision.as_ref().map(|at| at.value) {
+                None | Some(written::Precision::Int8) => Precision::Int8,
+                Some(written::Precision::F32) => Precision::F32,
+            },
+            pooling: entry.pooling.as_ref().map(|at| match at.value {
+                written::Pooling::Mean => Pooling::Mean,
+                written::Pooling::Cls => Pooling::Cls,
+                written::Pooling::Max => Pooling::Max,
+                written::Pooling::Last => Pooling::Last,
+            }),
+            query_prefix: text(&entry.query_prefix),
+            passage_prefix: text(&entry.passage_prefix),
+            max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
+            adapter: text(&entry.adapter),
+            dim: entry.dim.as_ref().map(|at| at.value as usize),
+        })
+    }
+
+    fn fusion(
+        &mut self,
+        name: &At<String>,
+        entry: &EmbedderEntry,
+        names: &[String],
+    ) -> Option<EmbedderKind> {
+        let Some(of) = entry.of.as_ref().filter(|of| of.value.len() > 1) else {
+            let span = entry.of.as_ref().map_or(name.span.clone(), |of| of.span.clone());
+            let message = format!("the fusion `{}` has nothing to merge", name.value);
+            self.lacks(span, message, "`of` needs two embedders or more".to_owned());
+            return None;
+        };
+        let places: Vec<Option<usize>> = of
+            .value
+            .iter()
+            .map(|part| self.refer("embedder", "unknown-embedder", part, names))
+            .collect();
+        self.distinct_parts(&of.value);
+        let convex = matches!(&entry.method, Some(m) if m.value == written::FusionMethod::Convex);
+        let belongs = [
+            ("k", entry.k.as_ref().map(|at| &at.span), convex, "rrf"),
+            ("normalise", entry.normalise.as_ref().map(|at| &at.span), !convex, "convex"),
+        ];
+        for (setting, span, wrong, method) in belongs {
+            if let (Some(span), true) = (span, wrong) {
+                let message = format!("`{setting}` belongs to the method {method}");
+                self.found.push(
+                    Diagnostic::new("setting-unused", span.clone(), message)
+                        .label(format!("leave it out, or write method: {method}")),
+                );
+            }
+        }
+        let weights = self.weights(entry, of);
+        let how = if convex {
+            Fusion::Convex
+        } else {
+            Fusion::ReciprocalRank { k: self.number("k", &entry.k, RRF_K, f64::INFINITY) }
+        };
+        let depth = self.count("depth", &entry.depth, FUSION_DEPTH);
+        let part = |(place, weight): (Option<usize>, f64)| {
+            Some(FusionPart { embedder: place?, weight, lowest: None })
+        };
+        let parts = places.into_iter().zip(weights).map(part).collect::<Option<_>>()?;
+        Some(EmbedderKind::Fusion { parts, how, depth })
+    }
+
+    fn rerank(
+        &mut self,
+        name: &At<String>,
+        entry: &EmbedderEntry,
+        names: &[String],
+    ) -> Option<EmbedderKind> {
+        if entry.first.is_none() {
+            let message = format!("`{}` has nothing to order anew", name.value);
+            let label = "kind rerank needs `first`: the embedder that ranks first";
+            self.lacks(name.span.clone(), message, label.to_owned());
+        }
+        if entry.with.is_none() {
+            let message = format!("`{}` does not say what orders anew", name.value);
+            let label = "kind rerank needs `with`: cross_encoder or max_sim";
+            self.lacks(name.span.clone(), message, label.to_owned());
+        }
+        let first = entry.first.as_ref();
+        let first = first.and_then(|at| self.refer("embedder", "unknown-embedder", at, names));
+        let spec = self.model(name, entry);
+        let depth = self.count("depth", &entry.depth, RERANK_DEPTH);
+        let with = entry.with.as_ref()?.value;
+        let belongs = [
+            ("pair", entry.pair.as_ref(), written::Reranker::CrossEncoder, "cross_encoder"),
+            ("query_prefix", entry.query_prefix.as_ref(), written::Reranker::MaxSim, "max_sim"),
+            ("passage_prefix", entry.passage_prefix.as_ref(), written::Reranker::MaxSim, "max_sim"),
+        ];
+        for (setting, at, of, reranker) in belongs {
+            if let Some(at) = at.filter(|_| of != with) {
+                let message = format!("`{setting}` belongs to {reranker}");
+                self.found.push(
+                    Diagnostic::new("setting-unused", at.span.clone(), message)
+                        .label(format!("leave it out, or write with: {reranker}")),
+                );
+            }
+        }
+        if let Some(pair) = &entry.pair {
+            for hole in ["{query}", "{passage}"].iter().filter(|h| !pair.value.contains(**h)) {
+                let message = format!("`pair` has no {hole}");
+                self.found.push(
+                    Diagnostic::new("out-of-range", pair.span.clone(), message)
+                        .label("write it with {query} and {passage}"),
+                );
+            }
+        }
+        let spec = spec?;
+        let with = match with {
+            written::Reranker::MaxSim => Reranker::MaxSim(spec),
+            written::Reranker::CrossEncoder => Reranker::CrossEncoder(CrossEncoderSpec {
+                model: spec.model,
+                precision: spec.precision,
+                max_tokens: spec.max_tokens,
+                pair: entry.pair.as_ref().map(|at| at.value.clone()),
+            }),
+        };
+        Some(EmbedderKind::Rerank { first: first?, with, depth })
+    }
+
+    fn distinct_parts(&mut self, parts: &[At<String>]) {
+        for (at, part) in parts.iter().enumerate() {
+            if let Some(first) = parts[..at].iter().find(|first| first.value == part.value) {
+                let message = format!("`{}` is merged twice", part.value);
+                self.found.push(
+                    Diagnostic::new("duplicate-id", part.span.clone(), message)
+                        .label("give it a weight instead")
+                        .also(first.span.clone(), "first here"),
+                );
+            }
+        }
+    }
+
+    fn weights(&mut self, entry: &EmbedderEntry, of: &At<Vec<At<String>>>) -> Vec<f64> {
+        let Some(weights) = &entry.weights else {
+            return vec![1.0; of.value.len()];
+        };
+        for weight in &weights.value {
+            self.within("weights", weight, 0.0, f64::INFINITY);
+        }
+        let values: Vec<f64> = weights.value.iter().map(|at| at.value).collect();
+        if values.len() != of.value.len() {
+            let message = format!("{} weights for {} embedders", values.len(), of.value.len());
+            self.found.push(
+                Diagnostic::new("out-of-range", weights.span.clone(), message)
+                    .label("one for each entry of `of`, in the same order"),
+            );
+        } else if values.iter().all(|w| *w == 0.0) {
+            let message = "all weights are 0";
+            self.found.push(
+                Diagnostic::new("out-of-range", weights.span.clone(), message)
+                    .label("at least one is above 0"),
+            );
+        }
+        values
+    }
+
+    /// No embedder may be made of itself.
+    fn no_circle(&mut self, entries: &[(At<String>, EmbedderEntry)], names: &[String]) {
+        let parents: Vec<Vec<usize>> = names
+            .iter()
+            .map(|name| {
+                let entry = entries.iter().find(|(known, _)| known.value == *name);
+                let made_of = entry.into_iter().flat_map(|(_, entry)| made_of(entry));
+                made_of.filter_map(|part| names.iter().position(|n| *n == part.value)).collect()
+            })
+            .collect();
+        for cycle in graph::order(&parents).cycles {
+            let place = |i: &usize| entries.iter().find(|(known, _)| known.value == names[*i]);
+            let mut at = cycle.iter().filter_map(place).map(|(name, _)| name);
+            let Some(first) = at.next() else { continue };
+            // Along the edges runs what is ranked first; told is what is made of what.
+            let way = cycle.iter().take(1).chain(cycle.iter().rev());
+            let way: Vec<&str> = way.map(|&i| names[i].as_str()).collect();
+            let message = format!("embedders are made of themselves: {}", way.join(" -> "));
+            let mut mistake = Diagnostic::new("cycle", first.span.clone(), message)
+                .label("this embedder needs its own ranking");
+            for other in at {
+                mistake = mistake.also(other.span.clone(), "and so does this");
+            }
+            self.found.push(mistake);
+        }
+    }
+
+    /// Fills in what stands for 0 where a fusion normalises by the lowest score possible.
+    fn lowest_scores(
+        &mut self,
+        entries: &[(At<String>, EmbedderEntry)],
+        embedders: &mut [Option<EmbedderDecl>],
+    ) {
+        let lowest: Vec<Option<f64>> = embedders
+            .iter()
+            .map(|decl| decl.as_ref().and_then(|decl| decl.kind.lowest_score()))
+            .collect();
+        for (name, entry) in entries {
+            let Some(normalise) = &entry.normalise else { continue };
+            let decl = embedders.iter_mut().flatten().find(|decl| decl.name == name.value);
+            let Some(EmbedderKind::Fusion { parts, .. }) = decl.map(|decl| &mut decl.kind) else {
+                continue;
+            };
+            if normalise.value == written::Normalise::MinMax {
+                continue;
+            }
+            let of = entry.of.iter().flat_map(|of| &of.value);
+            for (part, name) in parts.iter_mut().zip(of) {
+                part.lowest = lowest[part.embedder];
+                if part.lowest.is_none() {
+                    let message = format!("the scores of `{}` have no lowest value", name.value);
+                    self.found.push(
+                        Diagnostic::new("setting-unused", normalise.span.clone(), message)
+                            .label("write min_max here")
+                            .also(name.span.clone(), "merged here"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The embedders that one is made of.
+fn made_of(entry: &EmbedderEntry) -> impl Iterator<Item = &At<String>> {
+    entry.of.iter().flat_map(|of| &of.value).chain(&entry.first).chain(&entry.fallback)
+}
+
+/// The settings that an entry gives, with their places.
+fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> {
+    fn at<T>(setting: &Option<At<T>>) -> Option<Range<usize>> {
+        setting.as_ref().map(|at| at.span.clone())
+    }
+    let settings = [
+        ("model", at(&entry.model)),
+        ("precision", at(&entry.precision)),
+        ("pooling", at(&entry.pooling)),
+        ("adapter", at(&entry.adapter)),
+        ("dim", at(&entry.dim)),
+        ("send_dim", at(&entry.send_dim)),
+        ("batch_size", at(&entry.batch_size)),
+        ("query_prefix", at(&entry.query_prefix)),
+        ("passage_prefix", at(&entry.passage_prefix)),
+        ("max_tokens", at(&entry.max_tokens)),
+        ("k1", at(&entry.k1)),
+        ("b", at(&entry.b)),
+        ("of", at(&entry.of)),
+        ("method", at(&entry.method)),
+        ("weights", at(&entry.weights)),
+        ("k", at(&entry.k)),
+        ("normalise", at(&entry.normalise)),
+        ("first", at(&entry.first)),
+        ("with", at(&entry.with)),
+        ("pair", at(&entry.pair)),
+        ("depth", at(&entry.depth)),
+        ("file", at(&entry.file)),
+        ("qid", at(&entry.qid)),
+        ("queries", at(&entry.queries)),
+        ("fallback", at(&entry.fallback)),
+        ("url", at(&entry.url)),
+        ("timeout", at(&entry.timeout)),
+        ("retries", at(&entry.retries)),
+        ("concurrency", at(&entry.concurrency)),
+        ("api_key_env", at(&entry.api_key_env)),
+        ("index", at(&entry.index)),
+    ];
+    settings.into_iter().filter_map(|(setting, span)| Some((setting, span?))).collect()
+}

@@ -1,0 +1,481 @@
+//! Guards: what is looked at, and what is done where something is seen.
+
+use std::collections::BTreeMap;
+
+use super::de::{At, Named};
+use super::diagnostics::Diagnostic;
+use super::kinds::weighed;
+use super::resolve::Resolver;
+use super::steps::Draft;
+use super::written::{EscalateEntry, GuardEntry, QueryEntry, RetryEntry, StepEntry, VerifierEntry};
+use super::{Query, StepKind};
+use crate::expr::{Expr, Name, Scope, suggest};
+use crate::value::Type;
+
+/// A check on a step's output, and what is done where it fails.
+#[derive(Debug)]
+pub struct Guard {
+    pub check: Check,
+    /// Tried in turn: each alarm of this guard takes the next one.
+    pub retries: Vec<Retry>,
+    /// Who settles it when no retry is left; `None`: the run stops.
+    pub escalate: Option<Person>,
+}
+
+/// What a guard looks at.
+#[derive(Debug)]
+pub enum Check {
+    /// Over the task, earlier steps and the step's own output. It fails where this is false; where it has
+    /// no value the guard sees nothing.
+    Expr(Expr),
+    /// The step with this index puts out the same. Where either has no value the guard sees nothing.
+    AgreesWith(usize),
+    /// There is an output at all, and a search found something.
+    Present,
+    /// The best passage scores no less than this, by embedder: scales differ. An embedder that is not
+    /// listed is not guarded.
+    Score(BTreeMap<usize, f64>),
+    /// The best passage leads the next one by no less than this, by embedder.
+    Margin(BTreeMap<usize, f64>),
+    /// The passage is of this entity: the best one that was found, or the one that a value was read from.
+    SameEntity(Expr),
+    /// A second model: what this embedder gives the query and the best passage is no less.
+    Verified { embedder: usize, least: f64, effort: Effort },
+    /// A verifier known by its rates alone.
+    Verifier { rates: Rates, effort: Effort },
+    /// A person who looks at every output.
+    Reviewer { rates: Rates, effort: Effort },
+}
+
+impl Check {
+    /// The key in the scenario file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Check::Expr(_) => "check",
+            Check::AgreesWith(_) => "agrees_with",
+            Check::Present => "present",
+            Check::Score(_) => "score",
+            Check::Margin(_) => "margin",
+            Check::SameEntity(_) => "same_entity",
+            Check::Verified { .. } | Check::Verifier { .. } => "verifier",
+            Check::Reviewer { .. } => "reviewer",
+        }
+    }
+}
+
+/// How often something wrong is seen, and something right taken for wrong. `None`: the default, which
+/// has a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    pub catch_rate: Option<f64>,
+    pub false_alarm_rate: Option<f64>,
+}
+
+/// What one look takes. `None`: the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Effort {
+    /// In US dollars.
+    pub cost: Option<f64>,
+    pub seconds: Option<f64>,
+}
+
+/// A person who settles what a guard has flagged.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Person {
+    /// P(the output is right afterwards); else what was flagged goes on.
+    pub accuracy: Option<f64>,
+    pub effort: Effort,
+}
+
+/// Another attempt: the step once more, with some settings changed.
+#[derive(Debug)]
+pub struct Retry {
+    /// Index into [`super::Scenario::embedders`].
+    pub embedder: Option<usize>,
+    pub top_k: Option<usize>,
+    pub entity_filter: Option<bool>,
+    /// Other phrasings; empty: the same ones.
+    pub queries: Vec<Query>,
+}
+
+impl Retry {
+    /// For a read step: whether it searches again, or only reads again.
+    pub fn searches(&self) -> bool {
+        self.embedder.is_some()
+            || self.top_k.is_some()
+            || self.entity_filter.is_some()
+            || !self.queries.is_empty()
+    }
+}
+
+/// A step whose guards are being resolved.
+pub(super) struct Guarded<'a> {
+    pub entry: &'a StepEntry,
+    /// Its index.
+    pub at: usize,
+    pub kind: &'a StepKind,
+    pub output: Option<Type>,
+}
+
+/// A check as the file has it: its key, its place, and whether the step can have it.
+type Claim<'a> = (&'static str, &'a std::ops::Range<usize>, bool);
+
+impl GuardEntry {
+    fn claims(&self, step: &Guarded) -> Vec<Claim<'_>> {
+        let value = step.output.is_some();
+        let retrieve = matches!(step.kind, StepKind::Retrieve(_));
+        let passages = retrieve || matches!(step.kind, StepKind::Read { .. });
+        let claims = [
+            ("check", self.check.as_ref().map(|at| &at.span), value),
+            ("agrees_with", self.agrees_with.as_ref().map(|at| &at.span), value),
+            ("present", self.present.as_ref().map(|at| &at.span), true),
+            ("score", self.score.as_ref().map(|at| &at.span), retrieve),
+            ("margin", self.margin.as_ref().map(|at| &at.span), retrieve),
+            ("same_entity", self.same_entity.as_ref().map(|at| &at.span), passages),
+            ("verifier", self.verifier.as_ref().map(|at| &at.span), true),
+            ("reviewer", self.reviewer.as_ref().map(|at| &at.span), true),
+        ];
+        claims.into_iter().filter_map(|(key, span, fits)| Some((key, span?, fits))).collect()
+    }
+}
+
+impl Resolver<'_> {
+    /// The guards of a step, all mistakes of all of them told.
+    pub fn guards(
+        &mut self,
+        step: &Guarded,
+        scope: &Scope,
+        earlier: &[Draft],
+    ) -> Option<Vec<Guard>> {
+        let guards = step.entry.guard.as_ref().map_or(&[][..], |guards| &guards.value);
+        if let (Some(guarded), true) = (&step.entry.guarded, guards.is_empty()) {
+            let message = format!("the step `{}` has no `guard` to switch", step.entry.id.value);
+            self.found.push(
+                Diagnostic::new("setting-unused", guarded.span.clone(), message)
+                    .label("give it a `guard`, or leave this out"),
+            );
+        }
+        let found: Vec<Option<Guard>> =
+            guards.iter().map(|guard| self.guard(guard, step, scope, earlier)).collect();
+        found.into_iter().collect()
+    }
+
+    fn guard(
+        &mut self,
+        entry: &At<GuardEntry>,
+        step: &Guarded,
+        scope: &Scope,
+        earlier: &[Draft],
+    ) -> Option<Guard> {
+        let before = self.found.len();
+        let claims = entry.value.claims(step);
+        if claims.len() != 1 && !(claims.is_empty() && self.spoilt(&entry.span)) {
+            let message = match claims.as_slice() {
+                [] => "this guard checks nothing".to_owned(),
+                claims => {
+                    let keys: Vec<&str> = claims.iter().map(|(key, ..)| *key).collect();
+                    format!("this guard is {} at once", keys.join(" and "))
+                }
+            };
+            self.found.push(Diagnostic::new("guard-kind", entry.span.clone(), message).label(
+                "a guard has exactly one of check, agrees_with, present, score, margin, same_entity, verifier, reviewer",
+            ));
+        }
+        for (key, span, _) in claims.iter().filter(|(.., fits)| !fits) {
+            let id = &step.entry.id.value;
+            let (message, label) = match *key {
+                "check" | "agrees_with" => (
+                    format!("the step `{id}` puts out no value to check"),
+                    "this belongs to a read, lookup or compute step",
+                ),
+                "same_entity" => (
+                    format!("the step `{id}` has no passage whose entity could be looked at"),
+                    "this belongs to a retrieve or read step",
+                ),
+                _ => (
+                    format!("the step `{id}` finds no passages with scores"),
+                    "this belongs to a retrieve step",
+                ),
+            };
+            let mistake = Diagnostic::new("setting-unused", (*span).clone(), message);
+            self.found.push(mistake.label(label));
+        }
+        let check = self.check(&entry.value, step, scope);
+        let retries: Vec<Option<Retry>> = self.retries(&entry.value, step, scope, earlier);
+        let escalate = entry.value.escalate.as_ref().map(|at| self.person(&at.value));
+        let retries: Option<Vec<Retry>> = retries.into_iter().collect();
+        (self.found.len() == before).then_some(())?;
+        Some(Guard { check: check?, retries: retries?, escalate })
+    }
+
+    fn check(&mut self, entry: &GuardEntry, step: &Guarded, scope: &Scope) -> Option<Check> {
+        if let Some(check) = &entry.check {
+            step.output?;
+            let mut names = scope.steps.clone();
+            names.insert(
+                step.entry.id.value.clone(),
+                Name::Output { step: step.at, ty: step.output },
+            );
+            let scope = Scope { task: scope.task, passage: false, steps: &names };
+            return Some(Check::Expr(self.expr(check, &scope, Some(("check", Type::YesNo)))?));
+        }
+        if let Some(other) = &entry.agrees_with {
+            return self.agrees_with(other, step, scope);
+        }
+        if let Some(present) = &entry.present {
+            if !present.value {
+                let mistake =
+                    Diagnostic::new("setting-unused", present.span.clone(), "this checks nothing");
+                self.found.push(mistake.label("write true, or leave the guard out"));
+            }
+            return Some(Check::Present);
+        }
+        if let Some(floors) = &entry.score {
+            return Some(Check::Score(self.floors(floors)?));
+        }
+        if let Some(floors) = &entry.margin {
+            return Some(Check::Margin(self.floors(floors)?));
+        }
+        if let Some(entity) = &entry.same_entity {
+            let expr = self.expr(entity, scope, Some(("same_entity", Type::Text)))?;
+            return Some(Check::SameEntity(expr));
+        }
+        if let Some(verifier) = &entry.verifier {
+            return self.verifier(verifier, step);
+        }
+        let reviewer = &entry.reviewer.as_ref()?.value;
+        let rates = self.rates(reviewer.catch_rate.as_ref(), reviewer.false_alarm_rate.as_ref());
+        let effort = self.effort(reviewer.cost.as_ref(), reviewer.minutes.as_ref(), 60.0);
+        Some(Check::Reviewer { rates, effort })
+    }
+
+    fn agrees_with(&mut self, other: &At<String>, step: &Guarded, scope: &Scope) -> Option<Check> {
+        let of_type = |name: &Name| match name {
+            Name::Output { ty, .. } => *ty == step.output,
+            _ => false,
+        };
+        let alike = scope.steps.iter().filter(|(_, name)| of_type(name));
+        let alike: Vec<&str> =
+            alike.map(|(id, _)| id.as_str()).filter(|id| *id != step.entry.id.value).collect();
+        let found = scope.steps.get(&other.value);
+        let own = other.value == step.entry.id.value;
+        let (code, message) = match found {
+            Some(Name::Output { step: at, ty }) if !own => match (ty, step.output) {
+                (Some(ty), Some(own)) if *ty != own => (
+                    "type-error",
+                    format!("`{}` is a {ty}, this step puts out a {own}", other.value),
+                ),
+                _ => return Some(Check::AgreesWith(*at)),
+            },
+            Some(Name::Unknown) if !own => return None,
+            Some(_) if own => ("not-allowed", "a step always agrees with itself".to_owned()),
+            Some(_) => ("not-allowed", format!("`{}` puts out no value", other.value)),
+            None => ("unknown-step", format!("there is no step `{}`", other.value)),
+        };
+        let allowed = if alike.is_empty() { "none here".to_owned() } else { alike.join(", ") };
+        self.found.push(
+            Diagnostic::new(code, other.span.clone(), message)
+                .label(format!("steps before it that put out the same type: {allowed}"))
+                .help(suggest(&other.value, alike.iter().copied())),
+        );
+        None
+    }
+
+    /// Least scores by embedder.
+    fn floors(&mut self, floors: &At<Named<At<f64>>>) -> Option<BTreeMap<usize, f64>> {
+        let embedders = self.keys("embedders");
+        if floors.value.0.is_empty() && !self.spoilt(&floors.span) {
+            let mistake =
+                Diagnostic::new("empty-value", floors.span.clone(), "no embedder is named");
+            self.found.push(
+                mistake.label("write EMBEDDER: NUMBER; scores of two embedders have two scales"),
+            );
+        }
+        let mut found = BTreeMap::new();
+        for (name, least) in &floors.value.0 {
+            let embedder = self.refer("embedder", "unknown-embedder", name, &embedders);
+            found.extend(embedder.map(|embedder| (embedder, least.value)));
+        }
+        Some(found)
+    }
+
+    fn verifier(&mut self, entry: &At<VerifierEntry>, step: &Guarded) -> Option<Check> {
+        let verifier = &entry.value;
+        let effort = self.effort(verifier.cost.as_ref(), verifier.seconds.as_ref(), 1.0);
+        let rates = self.rates(verifier.catch_rate.as_ref(), verifier.false_alarm_rate.as_ref());
+        let Some(embedder) = &verifier.embedder else {
+            if let Some(score) = &verifier.score {
+                let mistake = Diagnostic::new(
+                    "setting-unused",
+                    score.span.clone(),
+                    "a verifier without a model has no `score`",
+                );
+                self.found.push(mistake.label("name its `embedder`, or give a catch_rate"));
+            }
+            return Some(Check::Verifier { rates, effort });
+        };
+        for rate in [&verifier.catch_rate, &verifier.false_alarm_rate].into_iter().flatten() {
+            let message = "the rates of a verifier with a model follow from its scores";
+            self.found.push(
+                Diagnostic::new("setting-unused", rate.span.clone(), message)
+                    .label("leave this out, or `embedder` and `score`"),
+            );
+        }
+        if !matches!(step.kind, StepKind::Retrieve(_)) {
+            let message = format!("the step `{}` has no query to score", step.entry.id.value);
+            self.found.push(
+                Diagnostic::new("setting-unused", embedder.span.clone(), message)
+                    .label("a verifier with a model belongs to a retrieve step"),
+            );
+        }
+        let embedders = self.keys("embedders");
+        let found = self.refer("embedder", "unknown-embedder", embedder, &embedders);
+        let Some(score) = &verifier.score else {
+            let message = "a verifier with a model needs the least `score` that it lets pass";
+            self.found.push(
+                Diagnostic::new("missing-key", entry.span.clone(), message)
+                    .label("`score` is missing"),
+            );
+            return None;
+        };
+        Some(Check::Verified { embedder: found?, least: score.value, effort })
+    }
+
+    fn rates(&mut self, catch: Option<&At<f64>>, false_alarm: Option<&At<f64>>) -> Rates {
+        for (name, rate) in [("catch_rate", catch), ("false_alarm_rate", false_alarm)] {
+            if let Some(rate) = rate {
+                self.within(name, rate, 0.0, 1.0);
+            }
+        }
+        Rates {
+            catch_rate: catch.map(|at| at.value),
+            false_alarm_rate: false_alarm.map(|at| at.value),
+        }
+    }
+
+    /// `seconds` a unit of time as written.
+    fn effort(&mut self, cost: Option<&At<f64>>, time: Option<&At<f64>>, seconds: f64) -> Effort {
+        let name = if seconds > 1.0 { "minutes" } else { "seconds" };
+        for (name, number) in [("cost", cost), (name, time)] {
+            if let Some(number) = number {
+                self.within(name, number, 0.0, f64::INFINITY);
+            }
+        }
+        Effort { cost: cost.map(|at| at.value), seconds: time.map(|at| at.value * seconds) }
+    }
+
+    fn person(&mut self, entry: &EscalateEntry) -> Person {
+        if let Some(accuracy) = &entry.accuracy {
+            self.within("accuracy", accuracy, 0.0, 1.0);
+        }
+        Person {
+            accuracy: entry.accuracy.as_ref().map(|at| at.value),
+            effort: self.effort(entry.cost.as_ref(), entry.minutes.as_ref(), 60.0),
+        }
+    }
+
+    fn retries(
+        &mut self,
+        entry: &GuardEntry,
+        step: &Guarded,
+        scope: &Scope,
+        earlier: &[Draft],
+    ) -> Vec<Option<Retry>> {
+        let Some(retries) = &entry.retry else {
+            return Vec::new();
+        };
+        let source = match step.kind {
+            StepKind::Retrieve(_) => step.entry.retrieve.as_ref().map(|at| &at.value),
+            StepKind::Read { from, .. } => earlier[*from].retrieve(),
+            _ => {
+                let message = format!("the step `{}` would do the same again", step.entry.id.value);
+                self.found.push(
+                    Diagnostic::new("setting-unused", retries.span.clone(), message)
+                        .label("only retrieve and read steps retry; here, `escalate` or stop"),
+                );
+                return Vec::new();
+            }
+        };
+        if retries.value.len() > MOST_RETRIES {
+            let message = format!("{} retries of one guard", retries.value.len());
+            self.found.push(
+                Diagnostic::new("out-of-range", retries.span.clone(), message)
+                    .label(format!("allowed: up to {MOST_RETRIES}")),
+            );
+        }
+        let filters = source.is_some_and(|retrieve| retrieve.entity.is_some());
+        let searches = matches!(step.kind, StepKind::Retrieve(_));
+        let retry = |retry: &At<RetryEntry>| self.retry(retry, filters, searches, scope);
+        retries.value.iter().map(retry).collect()
+    }
+
+    fn retry(
+        &mut self,
+        entry: &At<RetryEntry>,
+        filters: bool,
+        searches: bool,
+        scope: &Scope,
+    ) -> Option<Retry> {
+        let before = self.found.len();
+        let At { value: retry, span } = entry;
+        let embedders = self.keys("embedders");
+        let embedder = retry
+            .embedder
+            .as_ref()
+            .map(|name| self.refer("embedder", "unknown-embedder", name, &embedders));
+        if let Some(top_k) = &retry.top_k {
+            self.at_least_one("top_k", top_k);
+        }
+        if let Some(filter) = retry.entity_filter.as_ref().filter(|filter| filter.value && !filters)
+        {
+            let message = "the search has no `entity` to filter by";
+            self.found.push(
+                Diagnostic::new("setting-unused", filter.span.clone(), message)
+                    .label("give the retrieve step an `entity`, or leave this out"),
+            );
+        }
+        let queries = self.phrased(retry.query.as_ref(), retry.queries.as_ref(), scope);
+        let resolved = Retry {
+            embedder: embedder.flatten(),
+            top_k: retry.top_k.as_ref().map(|at| at.value as usize),
+            entity_filter: retry.entity_filter.as_ref().map(|at| at.value),
+            queries,
+        };
+        if searches && self.found.len() == before && !resolved.searches() && !self.spoilt(span) {
+            let message = "this retry changes nothing: the search would bring the same";
+            self.found.push(
+                Diagnostic::new("empty-value", span.clone(), message)
+                    .label("give it an embedder, top_k, entity_filter, query or queries"),
+            );
+        }
+        (self.found.len() == before).then_some(resolved)
+    }
+
+    /// Phrasings with their weights, which sum to one.
+    fn phrased(
+        &mut self,
+        single: Option<&At<String>>,
+        several: Option<&At<Vec<QueryEntry>>>,
+        scope: &Scope,
+    ) -> Vec<Query> {
+        if let (Some(_), Some(several)) = (single, several) {
+            self.found.push(
+                Diagnostic::new(
+                    "query-or-queries",
+                    several.span.clone(),
+                    "a retry has both `query` and `queries`",
+                )
+                .label("give one query, or a list of phrasings"),
+            );
+        }
+        let texts = single.map(|text| (text, None)).into_iter();
+        let texts = texts
+            .chain(several.iter().flat_map(|q| &q.value).map(|q| (&q.text, q.weight.as_ref())));
+        let queries: Vec<Query> =
+            texts.filter_map(|(text, weight)| self.query(text, weight, scope)).collect();
+        weighed(queries)
+    }
+}
+
+/// Retries that one guard may have: each is one more attempt a step.
+const MOST_RETRIES: usize = 5;

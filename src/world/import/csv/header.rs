@@ -1,0 +1,63 @@
+//! Whether the first line is a header: a table without one would lose its first row.
+//!
+//! A name can look like a value (years and quantiles head columns), so a look is no proof. It is a mistake
+//! where a date or an amount heads a column of such, and otherwise a user is told what the line was taken for.
+
+use super::cell;
+use crate::value::Type;
+use crate::world::Mistakes;
+
+/// Types that a name looks like; yes and no are names as well.
+const TYPES: [Type; 5] = [Type::Date, Type::Duration, Type::Percent, Type::Money, Type::Number];
+
+/// A name of the header that looks like a value.
+pub struct Value<'a> {
+    column: usize,
+    name: &'a str,
+    ty: Type,
+}
+
+/// All of them.
+pub fn values(header: &[String]) -> Vec<Value<'_>> {
+    let value = |(column, name): (usize, &'_ String)| {
+        let fits = |ty: &Type| cell::shape(*ty, name).is_some_and(|s| cell::is_plain(&s, name));
+        let ty = TYPES.into_iter().find(fits);
+        ty.map(|ty| (column, ty))
+    };
+    let found = header.iter().enumerate().filter_map(value);
+    found.map(|(column, ty)| Value { column, name: &header[column], ty }).collect()
+}
+
+impl Value<'_> {
+    /// Said beside another mistake that this may explain.
+    pub fn perhaps_data(&self) -> String {
+        format!(
+            "'{}' in the first line is a {}: where the table has no header, give the names, --header NAME,NAME",
+            self.name, self.ty
+        )
+    }
+}
+
+/// The mistakes among `values`, given the types of columns; of the rest, what a user should know.
+pub fn check(values: &[Value], types: &[(usize, Type)], mistakes: &mut Mistakes) -> Vec<String> {
+    let mut names = Vec::new();
+    for value in values {
+        let below = types.contains(&(value.column, value.ty));
+        if below && matches!(value.ty, Type::Date | Type::Money) {
+            let what = format!(
+                "this is a {} like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME",
+                value.ty
+            );
+            mistakes.add(Some(1), Some(value.name), what);
+        } else {
+            names.push(format!("'{}' (a {})", value.name, value.ty));
+        }
+    }
+    match names.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "the first line is taken as the header, with {} as names; where it is data, give the names, --header NAME,NAME",
+            names.join(", ")
+        )],
+    }
+}

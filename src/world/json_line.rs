@@ -1,0 +1,146 @@
+//! What is wrong with a line that should be a passage. Only lines that could not be read come here.
+
+use serde_json::{Map, Value as Json};
+
+use super::grid::meant;
+use super::mistakes::Mistakes;
+use crate::value::{Type, Value};
+
+const FIELDS: [&str; 7] = ["id", "text", "entity", "attribute", "facts", "of", "variant"];
+const VARIANTS: [&str; 5] = ["negation", "role_swap", "number", "version", "binding"];
+
+/// Characters of a line or a value that a message shows.
+const SHOWN: usize = 40;
+
+/// A JSON text in a message.
+pub(super) fn found(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(SHOWN) {
+        Some((at, _)) => format!("'{}…'", &text[..at]),
+        None => format!("'{text}'"),
+    }
+}
+
+/// Whether a line is meant to be an object at all.
+pub(super) fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
+/// What is said of a line that is no JSON object. `what` it should be, `such as` this.
+pub(super) fn no_object(
+    what: &str,
+    such_as: &str,
+    text: &str,
+    error: &serde_json::Error,
+) -> String {
+    if !is_object(text) {
+        return format!(
+            "a {what} is a JSON object, such as {such_as}, but this is {}",
+            found(text)
+        );
+    }
+    // Of a single line its column is said, and no line.
+    let said = error.to_string();
+    let said = said.split(" at line ").next().unwrap_or(&said);
+    format!("no JSON that can be read: {said}, at character {}", error.column())
+}
+
+/// Says what is wrong with `text`, of which `error` was said.
+pub(super) fn explain(line: usize, text: &str, error: &serde_json::Error, mistakes: &mut Mistakes) {
+    let before = mistakes.count();
+    if let Ok(object) = serde_json::from_str::<Map<String, Json>>(text) {
+        passage(line, &object, mistakes);
+    }
+    if mistakes.count() == before {
+        let mut what = no_object("passage", r#"{"id": "p1", "text": "..."}"#, text, error);
+        if !is_object(text) {
+            what.push_str(" (a table becomes passages by `knockon import csv`)");
+        }
+        mistakes.add(Some(line), None, what);
+    }
+}
+
+fn passage(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) {
+    for field in ["id", "text"] {
+        if !object.contains_key(field) {
+            mistakes.add(Some(line), Some(field), "a passage needs it, and it is not there");
+        }
+    }
+    for (field, value) in object {
+        let mut wrong = |what: String| mistakes.add(Some(line), Some(field), what);
+        let text = value.as_str();
+        let optional = !["id", "text"].contains(&field.as_str());
+        match field.as_str() {
+            unknown if !FIELDS.contains(&unknown) => wrong(format!(
+                "passages have no such field; allowed: {}{}",
+                FIELDS.join(", "),
+                meant(unknown, FIELDS.into_iter())
+            )),
+            "facts" => match value {
+                Json::Object(facts) => {
+                    for (name, fact) in facts {
+                        if let Some(what) = fact_mistake(fact) {
+                            mistakes.add(Some(line), Some(&format!("facts.{name}")), what);
+                        }
+                    }
+                }
+                other => wrong(format!(
+                    "{} is no object; such as {{\"price\": {{\"number\": 12.5}}}}",
+                    found(&other.to_string())
+                )),
+            },
+            _ if optional && value.is_null() => {}
+            "variant" if text.is_none_or(|text| !VARIANTS.contains(&text)) => {
+                wrong(format!(
+                    "{} is no variant; allowed: {}",
+                    found(&value.to_string()),
+                    VARIANTS.join(", ")
+                ));
+            }
+            _ if text.is_none() => {
+                wrong(format!(
+                    "{} is not a text; texts stand in quotes",
+                    found(&value.to_string())
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is wrong with a fact, which is `{TYPE: VALUE}`.
+fn fact_mistake(fact: &Json) -> Option<String> {
+    let types = || Type::ALL.map(Type::name);
+    let entry = fact.as_object().filter(|fact| fact.len() == 1).and_then(|fact| fact.iter().next());
+    let Some((name, value)) = entry else {
+        return Some(format!(
+            "{} is no fact; a fact is {{TYPE: VALUE}}, with one of the types {}",
+            found(&fact.to_string()),
+            types().join(", ")
+        ));
+    };
+    let Some(ty) = Type::ALL.into_iter().find(|ty| ty.name() == name) else {
+        return Some(format!(
+            "'{name}' is no type; allowed: {}{}",
+            types().join(", "),
+            meant(name, types().into_iter())
+        ));
+    };
+    let shown = found(&value.to_string());
+    let quoted = match (ty, value) {
+        (Type::Number | Type::Percent, Json::Number(_)) | (Type::YesNo, Json::Bool(_)) => None,
+        (Type::Number | Type::Percent, _) => Some("a number without quotes, such as 12.5"),
+        (Type::YesNo, _) => Some("true or false, without quotes"),
+        (Type::Text, Json::String(_)) => None,
+        (Type::Text, _) => Some("a text in quotes"),
+        (Type::Date | Type::Duration | Type::Money, _) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            return match Value::parse(ty, &text) {
+                Err(error) => Some(error.to_string()),
+                Ok(_) if !value.is_string() => Some(format!("{shown} must stand in quotes")),
+                Ok(_) => None,
+            };
+        }
+    };
+    quoted.map(|allowed| format!("{shown} is not a {ty}; allowed: {allowed}"))
+}

@@ -1,0 +1,72 @@
+//! Companies that are bought from or sold to: a name, a town, and look-alikes in the same family.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::world::synth::draw::pick;
+use crate::world::synth::names::{FAMILY, GOODS, Name, Register};
+
+const TOWNS: [&str; 16] = [
+    "Aberdeen",
+    "Antwerp",
+    "Bremen",
+    "Bristol",
+    "Cardiff",
+    "Cork",
+    "Dresden",
+    "Ghent",
+    "Hull",
+    "Leeds",
+    "Lyon",
+    "Malmo",
+    "Porto",
+    "Rotterdam",
+    "Turin",
+    "Utrecht",
+];
+
+/// A business partner.
+#[derive(Clone, Debug)]
+pub(super) struct Company {
+    name: Name,
+    pub town: &'static str,
+}
+
+impl Company {
+    /// As the records have it.
+    pub fn name(&self) -> String {
+        self.name.full(&GOODS)
+    }
+
+    /// As people who write to us shorten it: two legal forms of one name read the same.
+    pub fn short_name(&self) -> String {
+        self.name.without_form(&GOODS)
+    }
+}
+
+/// Hands out companies in order; the first of each family is the one that the others resemble.
+#[derive(Default)]
+pub(super) struct Companies {
+    register: Register,
+    leader: Option<Company>,
+    count: usize,
+}
+
+impl Companies {
+    /// The next company. How much it draws from `rng` depends on the difficulty.
+    pub fn next(&mut self, rng: &mut ChaCha8Rng, difficulty: f64) -> Company {
+        let place = self.count % FAMILY;
+        self.count += 1;
+        let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
+        let town = pick(rng, &TOWNS);
+        // Look-alikes are often neighbours: branches, spin-offs, namesakes in the same trade.
+        let near = rng.random_bool(0.5);
+        let like = self.leader.as_ref().filter(|_| alike);
+        let town = like.filter(|_| near).map_or(town, |leader| leader.town);
+        let company = Company { name: self.register.name(rng, like.map(|l| &l.name)), town };
+        if place == 0 {
+            self.leader = Some(company.clone());
+        }
+        company
+    }
+}

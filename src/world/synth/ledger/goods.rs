@@ -1,0 +1,113 @@
+//! Goods: what is ordered, received, billed and quoted, and how people who do not look at the catalogue
+//! put it.
+
+use std::collections::BTreeSet;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+/// As the catalogue has it, and in the plural.
+const NOUNS: [(&str, &str); 24] = [
+    ("hex bolt", "hex bolts"),
+    ("cap screw", "cap screws"),
+    ("flat washer", "flat washers"),
+    ("lock nut", "lock nuts"),
+    ("threaded rod", "threaded rods"),
+    ("ball valve", "ball valves"),
+    ("gate valve", "gate valves"),
+    ("check valve", "check valves"),
+    ("pipe clamp", "pipe clamps"),
+    ("hose coupling", "hose couplings"),
+    ("pipe elbow", "pipe elbows"),
+    ("reducing tee", "reducing tees"),
+    ("cable gland", "cable glands"),
+    ("ball bearing", "ball bearings"),
+    ("bearing housing", "bearing housings"),
+    ("shaft collar", "shaft collars"),
+    ("flange gasket", "flange gaskets"),
+    ("spring pin", "spring pins"),
+    ("butt hinge", "butt hinges"),
+    ("angle bracket", "angle brackets"),
+    ("drawer slide", "drawer slides"),
+    ("filter cartridge", "filter cartridges"),
+    ("pressure gauge", "pressure gauges"),
+    ("solenoid valve", "solenoid valves"),
+];
+const SIZES: [u32; 14] = [5, 6, 8, 10, 12, 16, 20, 25, 32, 40, 50, 65, 80, 100];
+const MATERIALS: [&str; 8] = [
+    "stainless steel",
+    "carbon steel",
+    "galvanised steel",
+    "brass",
+    "bronze",
+    "aluminium",
+    "nylon",
+    "PVC",
+];
+const GRADES: [&str; 6] =
+    ["heavy duty", "light duty", "food safe", "marine", "high temperature", "general purpose"];
+
+/// An article, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Article {
+    noun: usize,
+    size: usize,
+    material: usize,
+    grade: usize,
+}
+
+impl Article {
+    pub fn random(rng: &mut ChaCha8Rng) -> Article {
+        Article {
+            noun: rng.random_range(0..NOUNS.len()),
+            size: rng.random_range(0..SIZES.len()),
+            material: rng.random_range(0..MATERIALS.len()),
+            grade: rng.random_range(0..GRADES.len()),
+        }
+    }
+
+    /// This article in another size, material or grade.
+    pub fn alike(self, rng: &mut ChaCha8Rng) -> Article {
+        let other = Article::random(rng);
+        match rng.random_range(0..4) {
+            0 | 1 => Article { size: other.size, ..self },
+            2 => Article { material: other.material, ..self },
+            _ => Article { grade: other.grade, ..self },
+        }
+    }
+
+    /// As the catalogue has it: `ball valve, 25 mm, brass, marine`.
+    pub fn listed(self) -> String {
+        let (noun, size) = (NOUNS[self.noun].0, SIZES[self.size]);
+        format!("{noun}, {size} mm, {}, {}", MATERIALS[self.material], GRADES[self.grade])
+    }
+
+    /// As somebody without the catalogue writes it: `marine ball valves brass 25mm`.
+    pub fn loosely(self) -> String {
+        let (noun, size) = (NOUNS[self.noun].1, SIZES[self.size]);
+        format!("{} {noun} {} {size}mm", GRADES[self.grade], MATERIALS[self.material])
+    }
+}
+
+/// The articles given out so far, each once. Asked in order, so that an article depends on the earlier ones
+/// only.
+#[derive(Default)]
+pub(super) struct Catalogue(BTreeSet<Article>);
+
+impl Catalogue {
+    /// An article that is not listed yet; near `like` if given.
+    pub fn article(&mut self, rng: &mut ChaCha8Rng, like: Option<Article>) -> Article {
+        // All neighbours may be taken: a fresh one after some tries. There are 16,128 articles, more than
+        // are ever asked for.
+        for attempt in 0.. {
+            let article = match like {
+                Some(like) if attempt < 32 => like.alike(rng),
+                _ => Article::random(rng),
+            };
+            if self.0.insert(article) {
+                return article;
+            }
+        }
+        unreachable!("MAX_NAMES is below the number of articles")
+    }
+}

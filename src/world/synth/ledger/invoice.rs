@@ -1,0 +1,90 @@
+//! Invoices that have come in: pay or hold?
+
+use rand::RngExt;
+use serde::Serialize;
+
+use super::Site;
+use super::order::{Case, Order};
+use super::row::money;
+use super::vendor::Vendor;
+use crate::value::Money;
+use crate::world::synth::draw::{pick, stream};
+
+/// Exceptions are two in five cases, so that each kind is seen, and weigh as much as makes them 18% of
+/// what comes in. Usual are 10 to 23% (Ardent Partners and others; indicative).
+const EXCEPTION_WEIGHT: f64 = 0.33;
+
+/// One row of `invoices.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct InvoiceTask {
+    pub id: String,
+    pub weight: f64,
+    /// The order that it bills, by which the right rows are known.
+    pub order: String,
+    /// The vendor that it comes from, the same.
+    pub vendor: String,
+    /// The account on file for this vendor: what makes a payment right.
+    pub account: String,
+    /// The letterhead.
+    pub vendor_name: String,
+    /// The order number as it stands on the invoice, if it does.
+    pub printed_order: Option<String>,
+    pub item: String,
+    pub quantity: u32,
+    pub amount: Money,
+    /// The account that the invoice asks to be paid at, if it names one.
+    pub printed_account: Option<String>,
+}
+
+/// The invoices for the open orders of vendor `index`.
+pub(super) fn draw(
+    seed: u64,
+    index: usize,
+    difficulty: f64,
+    vendor: &Vendor,
+    orders: &[Order],
+) -> Vec<InvoiceTask> {
+    let open = orders.iter().filter(|order| order.is_open());
+    open.map(|order| one(seed, index, difficulty, vendor, order)).collect()
+}
+
+fn one(seed: u64, index: usize, difficulty: f64, vendor: &Vendor, order: &Order) -> InvoiceTask {
+    let mut rng = stream(seed, index, Site::Invoice(order.place));
+    // An invoice may name an account that was changed, or was never verified; else it has nothing odd.
+    let odd = vendor.requested.as_ref().or(vendor.former.as_ref());
+    let names_one = rng.random_bool(0.4);
+    let printed_account = match (order.case, odd) {
+        (Case::Account, Some(odd)) => Some(odd.clone()),
+        _ => names_one.then(|| vendor.account.clone()),
+    };
+    let plain = match order.case {
+        Case::Plain => true,
+        Case::Account => odd.is_none(),
+        Case::Price | Case::Quantity | Case::NoReceipt => false,
+    };
+    let price = if order.case == Case::Price { order.draft_price } else { order.unit_price };
+    // Without the number, with it, or with it in another form than ours.
+    let digits = order.number.trim_start_matches("PO-");
+    let other_form = pick(&mut rng, &[format!("PO{digits}"), digits.to_owned()]);
+    let draw: f64 = rng.random();
+    let (none, other) = (0.1 + 0.3 * difficulty, 0.2 + 0.6 * difficulty);
+    let printed_order = match draw {
+        _ if draw < none => None,
+        _ if draw < other => Some(other_form),
+        _ => Some(order.number.clone()),
+    };
+    let [short, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
+    InvoiceTask {
+        id: format!("{}-invoice", order.number),
+        weight: if plain { 1.0 } else { EXCEPTION_WEIGHT },
+        order: order.number.clone(),
+        vendor: vendor.number.clone(),
+        account: vendor.account.clone(),
+        vendor_name: if short { vendor.company.short_name() } else { vendor.company.name() },
+        printed_order,
+        item: if loosely { order.article.loosely() } else { order.article.listed() },
+        quantity: order.quantity,
+        amount: money(f64::from(order.quantity) * price),
+        printed_account,
+    }
+}

@@ -1,0 +1,223 @@
+//! A company's records, row by row, and what its people are asked about them.
+//!
+//! Purchasing: vendors with their bank accounts, orders, receipts, paid invoices; the cases are invoices to
+//! be paid or held. Sales: customers with tiers, credit limits, price lists; the cases are quotes to be sent or to be
+//! approved first. Each row is one passage (`row`), labelled with its record (`entity`: an order, a vendor) and
+//! its table (`attribute`). What is out of date, requested or reversed stands beside what is in force, as in
+//! real tables, and is labelled as a near-miss of it.
+//!
+//! 1. `company`, `goods`: who trades what, with look-alikes;
+//! 2. `vendor`, `order`: the rows of purchasing; `invoice`: its cases;
+//! 3. `customer`, `price`: the rows of sales; `quote`: its cases.
+
+mod company;
+mod customer;
+mod goods;
+mod invoice;
+mod order;
+mod price;
+mod quote;
+mod row;
+mod vendor;
+
+use std::path::Path;
+
+use anyhow::bail;
+use chrono::{Days, NaiveDate};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use self::company::Companies;
+use self::customer::Customer;
+use self::goods::Catalogue;
+use self::price::Product;
+use self::vendor::Vendor;
+use super::Difficulty;
+use super::names::MAX_NAMES;
+use crate::world::{Passage, Variant};
+
+pub use self::invoice::InvoiceTask;
+pub use self::quote::QuoteTask;
+
+/// What a ledger is a function of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// More of them leave the rows of the earlier ones as they are.
+    pub vendors: usize,
+    /// Each brings an article with its prices. More of them leave the earlier ones as they are.
+    pub customers: usize,
+    pub seed: u64,
+    pub difficulty: Difficulty,
+}
+
+/// A generated ledger.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ledger {
+    /// Vendor by vendor: account, orders, receipts, invoices.
+    pub purchasing: Vec<Passage>,
+    pub invoices: Vec<InvoiceTask>,
+    /// Customer by customer: tier, credit limit, and an article's prices.
+    pub sales: Vec<Passage>,
+    pub quotes: Vec<QuoteTask>,
+}
+
+/// How much was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Written {
+    pub purchasing: usize,
+    pub invoices: usize,
+    pub sales: usize,
+    pub quotes: usize,
+    /// Rows that are out of date, or not in force yet.
+    pub versions: usize,
+    /// Rows that were requested or reversed, with another figure.
+    pub numbers: usize,
+    /// Rows of the same record for another purpose.
+    pub bindings: usize,
+}
+
+/// Draws a ledger. Fails for none of either, and for more than there are names.
+pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
+    let mut ledger = Ledger::default();
+    for (rows, tasks) in purchasing(options)? {
+        ledger.purchasing.extend(rows);
+        ledger.invoices.extend(tasks);
+    }
+    for (rows, tasks) in sales(options)? {
+        ledger.sales.extend(rows);
+        ledger.quotes.extend(tasks);
+    }
+    Ok(ledger)
+}
+
+/// Writes `purchasing.jsonl`, `invoices.csv`, `sales.jsonl` and `quotes.csv` into `dir`, which is made if need
+/// be. Of the records, one vendor's or one customer's are held at a time.
+pub fn write(options: Options, dir: &Path) -> anyhow::Result<Written> {
+    let mut written = Written::default();
+    let bought =
+        files(purchasing(options)?, &mut written, |w| (&mut w.purchasing, &mut w.invoices))?;
+    let sold = files(sales(options)?, &mut written, |w| (&mut w.sales, &mut w.quotes))?;
+    let files = [
+        ("purchasing.jsonl", bought.0),
+        ("invoices.csv", bought.1),
+        ("sales.jsonl", sold.0),
+        ("quotes.csv", sold.1),
+    ];
+    crate::whole_file::write_all(dir, &files)?;
+    Ok(written)
+}
+
+/// The rows as JSONL and the tasks as CSV, counted.
+fn files<T: Serialize>(
+    records: impl Iterator<Item = (Vec<Passage>, Vec<T>)>,
+    written: &mut Written,
+    counts: fn(&mut Written) -> (&mut usize, &mut usize),
+) -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
+    let mut lines = Vec::new();
+    let mut table = csv::Writer::from_writer(Vec::new());
+    for (passages, tasks) in records {
+        for passage in &passages {
+            serde_json::to_writer(&mut lines, passage)?;
+            lines.push(b'\n');
+            match passage.variant {
+                Some(Variant::Version) => written.versions += 1,
+                Some(Variant::Number) => written.numbers += 1,
+                Some(_) => written.bindings += 1,
+                None => {}
+            }
+        }
+        for task in &tasks {
+            table.serialize(task)?;
+        }
+        let (rows, cases) = counts(written);
+        *rows += passages.len();
+        *cases += tasks.len();
+    }
+    Ok((lines, table.into_inner()?))
+}
+
+/// Vendor by vendor, in order: its rows and the invoices that it sends.
+fn purchasing(
+    options: Options,
+) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<InvoiceTask>)>> {
+    let Options { vendors, seed, difficulty: Difficulty(difficulty), .. } = options;
+    countable(vendors, "vendors")?;
+    let mut companies = Companies::default();
+    Ok((0..vendors).map(move |index| {
+        let vendor = Vendor::draw(seed, index, difficulty, &mut companies);
+        let orders = order::draw(seed, index, difficulty);
+        let mut rows = vendor.rows();
+        rows.extend(orders.iter().flat_map(|order| order.rows(&vendor)));
+        (rows, invoice::draw(seed, index, difficulty, &vendor, &orders))
+    }))
+}
+
+/// Customer by customer, in order: its rows, those of an article, and the quotes that it asks for.
+fn sales(options: Options) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<QuoteTask>)>> {
+    let Options { customers, seed, difficulty: Difficulty(difficulty), .. } = options;
+    countable(customers, "customers")?;
+    let (mut companies, mut catalogue) = (Companies::default(), Catalogue::default());
+    let mut products: Vec<Product> = Vec::new();
+    Ok((0..customers).map(move |index| {
+        let customer = Customer::draw(seed, index, difficulty, &mut companies);
+        products.push(Product::draw(seed, index, difficulty, &mut catalogue, &products));
+        let mut rows = customer.rows();
+        rows.extend(products[index].rows());
+        (rows, quote::draw(seed, index, difficulty, &customer, &products))
+    }))
+}
+
+fn countable(count: usize, what: &str) -> anyhow::Result<()> {
+    if !(1..=MAX_NAMES).contains(&count) {
+        bail!("{count} {what} asked for; allowed: 1 to {MAX_NAMES}");
+    }
+    Ok(())
+}
+
+/// Where a draw is made. The numbers are part of every generated file: add new ones, keep the old.
+#[derive(Clone, Copy)]
+enum Site {
+    Vendor,
+    Account,
+    /// The `n`th order of a vendor.
+    Order(usize),
+    Receipt(usize),
+    Invoice(usize),
+    Customer,
+    Tier,
+    Credit,
+    Product,
+    Quotes,
+}
+
+impl From<Site> for u64 {
+    fn from(site: Site) -> u64 {
+        match site {
+            Site::Vendor => 0,
+            Site::Account => 1,
+            Site::Order(n) => 8 + n as u64,
+            Site::Receipt(n) => 16 + n as u64,
+            Site::Invoice(n) => 24 + n as u64,
+            Site::Customer => 32,
+            Site::Tier => 33,
+            Site::Credit => 34,
+            Site::Product => 35,
+            Site::Quotes => 36,
+        }
+    }
+}
+
+/// Whether a near-miss is there whose share of records is `low` at difficulty 0 and `high` at 1. One
+/// number is drawn, whatever the difficulty: a harder ledger holds every near-miss of an easier one.
+fn chance(rng: &mut ChaCha8Rng, (low, high): (f64, f64), difficulty: f64) -> bool {
+    rng.random::<f64>() < low + (high - low) * difficulty
+}
+
+/// A day of 2026, counted from the first of January; days of the year before are negative.
+fn day(number: i64) -> NaiveDate {
+    let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
+    let days = Days::new(number.unsigned_abs());
+    let day = if number < 0 { first.checked_sub_days(days) } else { first.checked_add_days(days) };
+    day.unwrap_or(first)
+}

@@ -1,0 +1,107 @@
+//! Articles that are sold, with one price a tier: last year's, this one's, and the next that is announced.
+
+use rand::RngExt;
+use rand_distr::{Distribution, LogNormal};
+
+use super::customer::TIERS;
+use super::goods::{Article, Catalogue};
+use super::row::{Row, money};
+use super::{Site, chance, day};
+use crate::world::synth::draw::{pick, stream};
+use crate::world::synth::names::FAMILY;
+use crate::world::{Passage, Variant};
+
+/// From this quantity on, the discount of the price row counts.
+pub(super) const DISCOUNT_FROM: u32 = 100;
+
+/// An article with its prices.
+pub(super) struct Product {
+    /// `P-3007`; with the tier it is the `entity` of a price row.
+    pub number: String,
+    pub article: Article,
+    /// By tier: price and percent off.
+    pub prices: [(f64, f64); TIERS.len()],
+    /// What last year's and next year's prices are of this year's, where they are on the list.
+    last: Option<f64>,
+    next: Option<f64>,
+}
+
+impl Product {
+    /// The article that comes with customer `index`; `earlier` are those of the customers before.
+    pub fn draw(
+        seed: u64,
+        index: usize,
+        difficulty: f64,
+        catalogue: &mut Catalogue,
+        earlier: &[Product],
+    ) -> Product {
+        let mut rng = stream(seed, index, Site::Product);
+        let place = index % FAMILY;
+        let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
+        let like = alike.then(|| earlier[index - place].article);
+        // Median 15 dollars, nine in ten between 4 and 56.
+        let list = match LogNormal::new(15f64.ln(), 0.8) {
+            Ok(distribution) => distribution.sample(&mut rng),
+            Err(_) => 15.0,
+        };
+        let list = list.max(1.0);
+        let silver = list * rng.random_range(0.9..0.96);
+        let gold = silver * rng.random_range(0.9..0.96);
+        let off = pick(&mut rng, &[0.0, 2.0, 3.0, 5.0]);
+        let more = pick(&mut rng, &[0.0, 1.0, 2.0]);
+        let last = rng.random_range(0.9..0.98);
+        let next = rng.random_range(1.02..1.08);
+        let last = chance(&mut rng, (0.3, 0.8), difficulty).then_some(last);
+        let next = chance(&mut rng, (0.1, 0.4), difficulty).then_some(next);
+        Product {
+            number: format!("P-{}", 3001 + index),
+            article: catalogue.article(&mut rng, like),
+            prices: [
+                (money(list).amount, off),
+                (money(silver).amount, off + more),
+                (money(gold).amount, off + 2.0 * more),
+            ],
+            last,
+            next,
+        }
+    }
+
+    /// The `entity` of the price row for a tier.
+    pub fn price_row(&self, tier: usize) -> String {
+        format!("{}/{}", self.number, TIERS[tier])
+    }
+
+    /// What `quantity` costs a customer of `tier`.
+    pub fn total(&self, tier: usize, quantity: u32) -> f64 {
+        let (price, off) = self.prices[tier];
+        let off = if quantity >= DISCOUNT_FROM { off } else { 0.0 };
+        money(f64::from(quantity) * price * (1.0 - off / 100.0)).amount
+    }
+
+    /// Tier by tier, the current row and then the others.
+    pub fn rows(&self) -> Vec<Passage> {
+        let mut rows = Vec::new();
+        for (tier, (price, off)) in self.prices.into_iter().enumerate() {
+            let row = || Row::new(&self.price_row(tier), "price");
+            let cells = |row: Row, price: f64, since: i64| {
+                row.text("product", &self.number)
+                    .text("product name", &self.article.listed())
+                    .text("tier", TIERS[tier])
+                    .money("unit price", price)
+                    .percent("discount from 100 units", off)
+                    .date("price valid from", day(since))
+            };
+            rows.push(cells(row(), price, 0).passage());
+            if let Some(share) = self.last {
+                let row = row().near_miss(Variant::Version, "2025");
+                let row = cells(row, price * share, -365);
+                rows.push(row.date("price valid until", day(-1)).passage());
+            }
+            if let Some(share) = self.next {
+                let row = row().near_miss(Variant::Version, "2027");
+                rows.push(cells(row, price * share, 365).passage());
+            }
+        }
+        rows
+    }
+}

@@ -1,0 +1,78 @@
+//! Requests for quotes: what is the total, and does it stay within the customer's credit limit?
+
+use chrono::NaiveDate;
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use serde::Serialize;
+
+use super::customer::Customer;
+use super::price::Product;
+use super::row::money;
+use super::{Site, day};
+use crate::value::Money;
+use crate::world::synth::draw::stream;
+
+/// How many quotes each customer asks for.
+const PER_CUSTOMER: usize = 3;
+
+/// One row of `quotes.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct QuoteTask {
+    pub id: String,
+    /// Customers on better tiers ask more often: one, two or three times as much.
+    pub weight: f64,
+    /// By these the right rows are known: the customer, the article, the article's price for the tier.
+    pub customer: String,
+    pub product: String,
+    pub price: String,
+    /// What the right quote adds up to.
+    pub total: Money,
+    pub today: NaiveDate,
+    /// The signature under the request.
+    pub customer_name: String,
+    pub town: String,
+    pub item: String,
+    pub quantity: u32,
+}
+
+/// The requests of customer `index`, for articles listed so far.
+pub(super) fn draw(
+    seed: u64,
+    index: usize,
+    difficulty: f64,
+    customer: &Customer,
+    products: &[Product],
+) -> Vec<QuoteTask> {
+    let mut rng = stream(seed, index, Site::Quotes);
+    let mut tasks = Vec::new();
+    for n in 0..PER_CUSTOMER {
+        let Some(product) = products.choose(&mut rng) else { continue };
+        // A third goes past the limit; most are near enough for a wrong price or limit to matter.
+        let share = if rng.random_bool(0.33) {
+            rng.random_range(1.03..1.6)
+        } else {
+            rng.random_range(0.5..0.97)
+        };
+        let unit = product.total(customer.tier, 1000) / 1000.0;
+        let quantity = (customer.limit * share / unit).round().max(1.0) as u32;
+        let [short, loosely] = [(); 2].map(|()| rng.random::<f64>() < 0.2 + 0.6 * difficulty);
+        tasks.push(QuoteTask {
+            id: format!("{}-q{}", customer.number, n + 1),
+            weight: (1 + customer.tier) as f64,
+            customer: customer.number.clone(),
+            product: product.number.clone(),
+            price: product.price_row(customer.tier),
+            total: money(product.total(customer.tier, quantity)),
+            today: day(rng.random_range(130..160)),
+            customer_name: if short {
+                customer.company.short_name()
+            } else {
+                customer.company.name()
+            },
+            town: customer.company.town.to_owned(),
+            item: if loosely { product.article.loosely() } else { product.article.listed() },
+            quantity,
+        });
+    }
+    tasks
+}

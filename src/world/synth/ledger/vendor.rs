@@ -1,0 +1,94 @@
+//! Vendors: the row with the bank account that is paid, and those that look like it.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::company::{Companies, Company};
+use super::row::{CURRENCY, Row};
+use super::{Site, chance, day};
+use crate::world::synth::draw::{pick, stream};
+use crate::world::{Passage, Variant};
+
+/// One that invoices come from.
+pub(super) struct Vendor {
+    /// `V-1007`, the `entity` of its row.
+    pub number: String,
+    pub company: Company,
+    /// The account that is to be paid.
+    pub account: String,
+    /// The account before, where it has changed.
+    pub former: Option<String>,
+    /// An account that somebody has asked to be paid at, and that nobody has verified.
+    pub requested: Option<String>,
+    /// The account for invoices in another currency.
+    foreign: Option<String>,
+    /// Days of 2026 from which the former account, the account, and the requested one are valid.
+    since: [i64; 3],
+    terms: u32,
+}
+
+impl Vendor {
+    pub fn draw(seed: u64, index: usize, difficulty: f64, companies: &mut Companies) -> Vendor {
+        let company = companies.next(&mut stream(seed, index, Site::Vendor), difficulty);
+        let mut rng = stream(seed, index, Site::Account);
+        let bank = rng.random_range(1000..1012);
+        let current = account(&mut rng, bank);
+        let mut beside = |share| {
+            let there = chance(&mut rng, share, difficulty);
+            let (stays, other_bank) = (rng.random_bool(0.5), rng.random_range(1000..1012));
+            let account = account(&mut rng, if stays { bank } else { other_bank });
+            there.then_some(account)
+        };
+        Vendor {
+            number: format!("V-{}", 1001 + index),
+            company,
+            account: current,
+            former: beside((0.2, 0.7)),
+            requested: beside((0.05, 0.35)),
+            foreign: beside((0.05, 0.3)),
+            since: [
+                -rng.random_range(900..2000),
+                -rng.random_range(30..800),
+                rng.random_range(60..160),
+            ],
+            terms: pick(&mut rng, &[14, 30, 30, 45, 60]),
+        }
+    }
+
+    /// The current row, then the others.
+    pub fn rows(&self) -> Vec<Passage> {
+        let [former, current, requested] = self.since;
+        let row = || Row::new(&self.number, "vendor");
+        let rest = |row: Row, account: &str, currency: &str, status: &str, since: i64| {
+            row.text("vendor", &self.number)
+                .text("vendor name", &self.company.name())
+                .text("town", self.company.town)
+                .text("bank account", account)
+                .text("account currency", currency)
+                .text("account status", status)
+                .date("account valid from", day(since))
+        };
+        let days = |row: Row| row.number("payment terms in days", self.terms).passage();
+        let mut rows = vec![days(rest(row(), &self.account, CURRENCY, "verified", current))];
+        if let Some(account) = &self.former {
+            let row = row().near_miss(Variant::Version, "former");
+            let row = rest(row, account, CURRENCY, "verified", former);
+            rows.push(days(row.date("account valid until", day(current - 1))));
+        }
+        if let Some(account) = &self.requested {
+            let row = row().near_miss(Variant::Number, "requested");
+            rows.push(days(rest(row, account, CURRENCY, "requested, not verified", requested)));
+        }
+        if let Some(account) = &self.foreign {
+            let row = row().near_miss(Variant::Binding, "foreign");
+            rows.push(days(rest(row, account, "EUR", "verified", former)));
+        }
+        rows
+    }
+}
+
+/// Four digits for the bank and eight for the account. No real scheme looks like this, so that no number
+/// is anybody's.
+fn account(rng: &mut ChaCha8Rng, bank: u32) -> String {
+    format!("{bank}-{:08}", rng.random_range(10_000_000..100_000_000))
+}

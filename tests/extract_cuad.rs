@@ -1,0 +1,209 @@
+//! Extractors on CUAD: of the answers that stand literally in their clause, how many are read.
+//!
+//! *Literally* is decided here, without the extractors: the clause's words (lower case, everything but letters
+//! and digits a space, `1st` as `1`) hold one of the usual spellings of the lawyers' answer. For a period these
+//! are the count in digits or in words, perhaps `calendar` or `full`, and the unit; for a date, the day, the
+//! month by its name or its first three letters, and the year, in the orders that people write, or the three as
+//! numbers. What has to be worked out (`five years after the Effective Date`) is no matter of reading.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{Datelike, NaiveDate};
+use knockon::extract::phrase::Phrase;
+use knockon::extract::{Extractor, Kind};
+use knockon::spell;
+use knockon::value::{Period, Type, Value};
+use knockon::world::Passage;
+use knockon::world::import::cuad::answer::{Answer, normalise};
+use knockon::world::import::cuad::{self, fold, layout, list_literal, passages};
+
+/// The data set, where this machine has it.
+fn data() -> Option<PathBuf> {
+    let root = match std::env::var_os("KNOCKON_DATA") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    };
+    let dir = root.join("cuad");
+    if dir.join("master_clauses.csv").exists() {
+        return Some(dir);
+    }
+    eprintln!("skipped: no CUAD in {}", dir.display());
+    None
+}
+
+/// Lower-case words and numbers with one space around each.
+fn plain(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = words.map(|word| {
+        let number = word.trim_end_matches(char::is_alphabetic);
+        let ordinal =
+            !number.is_empty() && ["st", "nd", "rd", "th"].contains(&&word[number.len()..]);
+        if ordinal { number } else { word }
+    });
+    format!(" {} ", words.collect::<Vec<_>>().join(" "))
+}
+
+fn period_spellings(period: Period) -> Vec<String> {
+    let ways = [
+        (period.days, 1, "day"),
+        (period.days, 7, "week"),
+        (period.months, 1, "month"),
+        (period.months, 12, "year"),
+    ];
+    let mut spellings = Vec::new();
+    for (n, by, unit) in ways {
+        if n == 0 || !n.is_multiple_of(by) {
+            continue;
+        }
+        for count in [(n / by).to_string(), spell::words(n / by)] {
+            for kind in ["", "calendar ", "full "] {
+                spellings.push(format!("{count} {kind}{unit}"));
+                spellings.push(format!("{count} {kind}{unit}s"));
+            }
+        }
+    }
+    spellings
+}
+
+fn date_spellings(date: NaiveDate) -> Vec<String> {
+    let (y, m, d) = (date.year(), date.month(), date.day());
+    let name = date.format("%B").to_string();
+    let mut spellings = vec![
+        format!("{y} {m:02} {d:02}"),
+        format!("{m} {d} {y}"),
+        format!("{m:02} {d:02} {y}"),
+        format!("{d} {m} {y}"),
+        format!("{d:02} {m:02} {y}"),
+    ];
+    for month in [&name[..], &name[..3]] {
+        for day in [d.to_string(), format!("{d:02}")] {
+            spellings.push(format!("{month} {day} {y}"));
+            for between in ["", "of ", "day of "] {
+                spellings.push(format!("{day} {between}{month} {y}"));
+            }
+        }
+    }
+    spellings
+}
+
+fn is_literal(value: &Value, text: &str) -> bool {
+    let spellings = match value {
+        Value::Duration(period) => period_spellings(*period),
+        Value::Date(date) => date_spellings(*date),
+        _ => Vec::new(),
+    };
+    let text = plain(text);
+    spellings.iter().any(|spelling| text.contains(&plain(spelling)))
+}
+
+/// Reads every clause of a column; gives how many literal answers there are and how many were read.
+fn read(dir: &Path, column: &str, ty: Type, kind: Kind, near: &[&str]) -> (usize, usize) {
+    let near = near.iter().filter_map(|cue| Phrase::new(cue)).collect();
+    let extractor = Extractor { ty, kind, near };
+    let layout = layout::read(dir).unwrap();
+    let at = layout.types.iter().position(|ty| ty.name == column).unwrap();
+    let (mut literal, mut right, mut worked_out, mut wrong) = (0, 0, 0, 0);
+    for row in &layout.rows {
+        let (texts, answer) = &row.cells[at];
+        let Answer::Value(answer) = normalise(layout.types[at].form, answer) else {
+            continue;
+        };
+        let texts = list_literal::parse(texts).unwrap_or_default();
+        let texts: Vec<String> = texts.iter().map(|text| fold::flat(text)).collect();
+        let text = texts.join("\n");
+        if text.is_empty() {
+            continue;
+        }
+        let found = extractor.read(&text).map(|found| found.value);
+        if !is_literal(&answer, &text) {
+            worked_out += 1;
+            wrong += usize::from(found.is_some_and(|found| found != answer));
+            continue;
+        }
+        literal += 1;
+        if found.as_ref() == Some(&answer) {
+            right += 1;
+        } else {
+            let found = found.map_or("nothing".to_owned(), |found| found.to_string());
+            println!("{column}: {answer}, read {found}: {text}");
+        }
+    }
+    println!(
+        "{column}: {right} of {literal} literal answers read; of {worked_out} others {wrong} read as something else"
+    );
+    (literal, right)
+}
+
+const NOTICE: [&str; 6] = ["notice", "prior", "before", "advance", "written", "in writing"];
+
+const EXPIRY: [&str; 16] = [
+    "until",
+    "through",
+    "to",
+    "expire",
+    "expires",
+    "expire on",
+    "end",
+    "ends",
+    "ending",
+    "terminate",
+    "terminates",
+    "terminating",
+    "concluding",
+    "termination date",
+    "no later than",
+    "later than",
+];
+
+#[test]
+fn nine_in_ten_literal_notice_periods_are_read() {
+    let Some(dir) = data() else { return };
+    let column = "Notice Period To Terminate Renewal";
+    let (literal, right) = read(&dir, column, Type::Duration, Kind::Duration, &NOTICE);
+    assert!(literal >= 45, "{literal} literal answers");
+    assert!(10 * right >= 9 * literal, "{right} of {literal}");
+}
+
+#[test]
+fn nine_in_ten_literal_expiry_dates_are_read() {
+    let Some(dir) = data() else { return };
+    let (literal, right) = read(&dir, "Expiration Date", Type::Date, Kind::Date(None), &EXPIRY);
+    assert!(literal >= 40, "{literal} literal answers");
+    assert!(10 * right >= 9 * literal, "{right} of {literal}");
+}
+
+/// A passage of a contract holds more than the clause: other periods and dates stand beside the right one.
+#[test]
+fn nine_in_ten_literal_facts_are_read_from_whole_passages() {
+    let Some(dir) = data() else { return };
+    let import = cuad::read(&dir, 800).unwrap();
+    let passages: Vec<Passage> = passages::passages(&import, false).collect();
+    let kinds = [
+        ("notice_period", Type::Duration, Kind::Duration, &NOTICE[..]),
+        ("expiration_date", Type::Date, Kind::Date(None), &EXPIRY[..]),
+    ];
+    for (field, ty, kind, near) in kinds {
+        let near = near.iter().filter_map(|cue| Phrase::new(cue)).collect();
+        let extractor = Extractor { ty, kind, near };
+        let (mut literal, mut right, mut nothing, mut others) = (0, 0, 0, 0);
+        for passage in &passages {
+            let found = extractor.read(&passage.text).map(|found| found.value);
+            match passage.facts.get(field) {
+                None => others += usize::from(found.is_some()),
+                Some(fact) if is_literal(fact, &passage.text) => {
+                    literal += 1;
+                    right += usize::from(found.as_ref() == Some(fact));
+                    nothing += usize::from(found.is_none());
+                }
+                Some(_) => {}
+            }
+        }
+        let all = passages.len();
+        println!(
+            "{field}: read from {right} of {literal} passages that state it literally, nothing from {nothing}; \
+             {others} of {all} passages state another"
+        );
+        assert!(literal >= 40 && 10 * right >= 9 * literal, "{field}: {right} of {literal}");
+    }
+}

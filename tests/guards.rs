@@ -1,0 +1,398 @@
+//! Guards, retries and escalation: every figure on paper, against re-running, and against sampling.
+
+mod one_arm;
+
+use knockon::run::record::{ArmRecord, GuardRecord};
+use knockon::run::{self, Models, Quiet};
+use knockon::scenario::{Method, Scenario};
+use knockon::step::{Event, MissKind, Outcome};
+use proptest::prelude::*;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Each passage has a word of its own, so that BM25 finds it and no other.
+const PASSAGES: &str = r#"
+{"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
+{"id":"other","text":"beta","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
+{"id":"third","text":"gamma","entity":"c","attribute":"key","facts":{"fee":{"number":30}}}
+"#;
+
+fn scenario(reader: &str, steps: &str) -> Scenario {
+    one_arm::scenario(PASSAGES, "id,name\nt1,x\n", reader, steps, "{trials: 8000}")
+}
+
+fn run(scenario: &Scenario) -> ArmRecord {
+    let models = Models::new(scenario, &Quiet, None);
+    let record = run::run(scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
+    record.arms.into_iter().next().unwrap()
+}
+
+const FOLLOWS: &str = "{preset: perfect, follow: 1}";
+
+/// The find misses in 2 of 10 runs and the reader follows what is found; `find` and `fee` are the guards of
+/// the two steps.
+fn chain(find: &str, fee: &str) -> String {
+    format!(
+        r#"
+  - id: find
+    retrieve:
+      corpus: c
+      queries: [{{text: alpha, weight: 8}}, {{text: beta, weight: 2}}]
+      gold: passage.id == "right"
+      top_k: 1
+    guard: [{find}]
+  - {{id: fee, read: {{from: find, field: fee}}, guard: [{fee}]}}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}"#
+    )
+}
+
+fn follows(find: &str, fee: &str) -> ArmRecord {
+    run(&scenario(FOLLOWS, &chain(find, fee)))
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+}
+
+/// Looks, caught, missed, false alarms, retries, escalations.
+fn counts(guard: &GuardRecord, expected: [f64; 6]) {
+    let c = &guard.counts;
+    let found = [c.looks, c.caught, c.missed, c.false_alarms, c.retries, c.escalations];
+    for (found, expected) in found.into_iter().zip(expected) {
+        near(found, expected);
+    }
+}
+
+fn outcome(arm: &ArmRecord, outcome: Outcome) -> f64 {
+    arm.summary.outcomes[outcome as usize]
+}
+
+const BINDING: Event = Event::OwnMiss(MissKind::Binding);
+
+/// The miss (.2) is seen by its entity, and another query finds what is right: two looks in those runs.
+#[test]
+fn a_retry_recovers_what_a_guard_sees() {
+    let arm = follows(r#"{same_entity: '"a"', retry: [{query: alpha}]}"#, "");
+    near(arm.summary.failure.estimate, 0.0);
+    counts(&arm.guards[0], [1.2, 0.2, 0.0, 0.0, 0.2, 0.0]);
+    near(arm.guards[0].saved.estimate, 0.2);
+    near(arm.guards[0].outcomes_if_off[Outcome::WrongAction as usize], 0.2);
+    let find = &arm.steps[0];
+    // The miss happened, though the step put out what is right.
+    near(find.p_own_miss, 0.2);
+    near(find.p_recovered, 0.2);
+    near(find.p_correct, 1.0);
+    assert!(arm.causes.iter().all(|cause| cause.failure.estimate.abs() < 1e-12));
+}
+
+/// The retry misses again: seen again, and with no retry left the run stops. Two alarms in those runs.
+#[test]
+fn retries_are_used_up_and_then_the_run_stops() {
+    let arm = follows(r#"{same_entity: '"a"', retry: [{query: beta}]}"#, "");
+    near(outcome(&arm, Outcome::Stopped), 0.2);
+    counts(&arm.guards[0], [1.2, 0.4, 0.0, 0.0, 0.2, 0.0]);
+    near(arm.steps[0].p_caught, 0.2);
+    near(arm.guards[0].saved.estimate, 0.0);
+    near(arm.guards[0].saved_unstopped.estimate, 0.2);
+    let miss = arm.causes.iter().find(|c| c.event == BINDING).unwrap();
+    near(miss.outcomes[Outcome::Stopped as usize], 0.2);
+}
+
+/// A person settles 9 of 10 and lets the tenth pass: .2 * .1 of wrong actions, silent ones.
+#[test]
+fn a_person_settles_what_was_flagged() {
+    let escalate = "escalate: {accuracy: 0.9, cost: 50, minutes: 10}";
+    let arm = follows(&format!(r#"{{same_entity: '"a"', {escalate}}}"#), "");
+    near(outcome(&arm, Outcome::WrongAction), 0.02);
+    near(arm.summary.silent, 0.02);
+    counts(&arm.guards[0], [1.0, 0.2, 0.0, 0.0, 0.0, 0.2]);
+    near(arm.guards[0].cost, 10.0);
+    near(arm.guards[0].seconds, 120.0);
+    near(arm.guards[0].saved.estimate, 0.18);
+}
+
+/// A guard that takes the right entity for wrong: the hits (.8) are searched again and end wrong, and that
+/// is the alarm's doing; the misses (.2) pass.
+#[test]
+fn a_false_alarm_can_make_it_worse() {
+    let arm = follows(r#"{same_entity: '"b"', retry: [{query: beta}]}"#, "");
+    near(outcome(&arm, Outcome::WrongAction), 1.0);
+    counts(&arm.guards[0], [1.8, 0.0, 1.0, 0.8, 0.8, 0.0]);
+    near(arm.steps[0].p_false_alarm, 0.8);
+    near(arm.guards[0].saved.estimate, -0.8);
+    // Two errors of one step, of which a run makes one: v({miss}) = .2, v({alarm}) = .8, v(both) = 1.
+    let share = |event| arm.causes.iter().find(|c| c.event == event).unwrap().failure.estimate;
+    near(share(BINDING), 0.2);
+    near(share(Event::FalseAlarm), 0.8);
+}
+
+/// A reviewer stops 9 of 10 wrong fees and 1 of 20 right ones.
+#[test]
+fn a_reviewer_goes_by_rates() {
+    let arm =
+        follows("", "{reviewer: {catch_rate: 0.9, false_alarm_rate: 0.05, cost: 2, minutes: 1}}");
+    near(outcome(&arm, Outcome::WrongAction), 0.02);
+    near(outcome(&arm, Outcome::Stopped), 0.18 + 0.04);
+    counts(&arm.guards[0], [1.0, 0.18, 0.02, 0.04, 0.0, 0.0]);
+    near(arm.guards[0].cost, 2.0);
+}
+
+/// A read step that searches again with the other query, and one that only reads again.
+#[test]
+fn a_read_step_searches_or_reads_again() {
+    let arm = follows("", "{check: fee < 15, retry: [{queries: [{text: alpha}, {text: gamma}]}]}");
+    // Half of the retries find the 30 of `third`, which is seen as well.
+    near(outcome(&arm, Outcome::Stopped), 0.1);
+    counts(&arm.guards[0], [1.2, 0.3, 0.0, 0.0, 0.2, 0.0]);
+    near(arm.steps[1].p_recovered, 0.1);
+
+    // Misread in a tenth, as 20 or 30; the second reading goes wrong as often.
+    let reader = "{preset: perfect, misread: 0.1}";
+    let steps =
+        chain("", "{check: fee < 15, retry: [{}]}").replace("weight: 2", "weight: 0.000001");
+    let arm = run(&scenario(reader, &steps));
+    assert!((outcome(&arm, Outcome::Stopped) - 0.01).abs() < 1e-5, "{:?}", arm.summary.outcomes);
+}
+
+/// What comes from an earlier step's error and is not seen goes on as it is: never retried.
+#[test]
+fn a_silent_wrong_value_is_never_retried() {
+    let guard = "{check: fee < 25, retry: [{query: alpha}], escalate: {accuracy: 1}}";
+    let arm = follows("", guard);
+    near(outcome(&arm, Outcome::WrongAction), 0.2);
+    counts(&arm.guards[0], [1.0, 0.0, 0.2, 0.0, 0.0, 0.0]);
+    // A reviewer that never catches anything, and a check without a value.
+    let blind = "{reviewer: {catch_rate: 0, false_alarm_rate: 0}, retry: [{query: alpha}]}";
+    near(outcome(&follows(blind, blind), Outcome::WrongAction), 0.2);
+}
+
+/// `agrees_with` sees two readings that differ, not two that are wrong alike; where the other one is missing
+/// it sees nothing, and the step runs all the same.
+#[test]
+fn a_cross_check_sees_a_difference() {
+    let again = |query: &str| {
+        format!(
+            r#"
+  - id: find_again
+    retrieve: {{corpus: c, query: {query}, gold: passage.id == "right", top_k: 1}}
+  - {{id: again, read: {{from: find_again, field: fee}}}}"#
+        )
+    };
+    let steps = |query: &str| again(query) + &chain("", "{agrees_with: again}");
+    let arm = run(&scenario(FOLLOWS, &steps("alpha")));
+    near(outcome(&arm, Outcome::Stopped), 0.2);
+    let arm = run(&scenario(FOLLOWS, &steps("beta")));
+    near(outcome(&arm, Outcome::WrongAction), 0.2);
+    near(outcome(&arm, Outcome::Stopped), 0.8);
+    let arm = run(&scenario(FOLLOWS, &steps("nothing")));
+    near(outcome(&arm, Outcome::WrongAction), 0.2);
+    near(outcome(&arm, Outcome::Correct), 0.8);
+}
+
+/// Nothing found is seen by `present`, and by a threshold on scores.
+#[test]
+fn an_empty_result_is_seen() {
+    for guard in [
+        "{present: true, retry: [{query: alpha}]}",
+        "{score: {bm25: 0.01}, retry: [{query: alpha}]}",
+    ] {
+        let steps = chain(guard, "").replace("text: beta", "text: nothing");
+        let arm = run(&scenario(FOLLOWS, &steps));
+        near(arm.summary.failure.estimate, 0.0);
+        near(arm.guards[0].counts.caught, 0.2);
+    }
+}
+
+/// Every point of a curve is what re-running with that threshold gives.
+#[test]
+fn a_curve_is_what_rerunning_would_give() {
+    let steps = |threshold: f64| {
+        let retry = "[{embedder: other}, {query: alpha, top_k: 2}]";
+        let score = format!("{{bm25: {threshold}, other: 0.01}}");
+        let guard = format!("{{score: {score}, retry: {retry}, escalate: {{}}}}");
+        chain(&guard, "{check: fee < 25}").replace(
+            "queries: [{text: alpha, weight: 8}, {text: beta, weight: 2}]",
+            "queries: [{text: alpha, weight: 3}, {text: alpha alpha alpha, weight: 4}, {text: beta beta, weight: 2}, {text: gamma, weight: 1}]",
+        )
+    };
+    let arm = run(&scenario(FOLLOWS, &steps(1.0)));
+    let curve = &arm.guards[0].curve;
+    // The declared threshold is one of them.
+    let declared = curve.iter().find(|point| point.threshold == 1.0).unwrap();
+    for (a, b) in declared.outcomes.iter().zip(&arm.summary.outcomes) {
+        near(*a, *b);
+    }
+    assert!(curve.len() >= 4, "{curve:?}");
+    let mut failures = Vec::new();
+    for point in curve {
+        let again = run(&scenario(FOLLOWS, &steps(point.threshold)));
+        for (a, b) in again.summary.outcomes.iter().zip(&point.outcomes) {
+            near(*a, *b);
+        }
+        let (a, b) = (&again.guards[0].counts, &point.counts);
+        near(a.looks, b.looks);
+        near(a.caught, b.caught);
+        near(a.missed, b.missed);
+        near(a.false_alarms, b.false_alarms);
+        near(a.escalations, b.escalations);
+        failures.push(point.outcomes[0]);
+    }
+    failures.dedup();
+    assert!(failures.len() > 1, "the threshold makes no difference");
+}
+
+/// Guards on any step, of every kind, with retries and people behind them.
+fn random_guard(rng: &mut ChaCha8Rng, of: &str) -> String {
+    let searches = of == "find";
+    let p = |rng: &mut ChaCha8Rng| rng.random_range(0..=10) as f64 / 10.0;
+    let kinds: &[&str] = match of {
+        "find" => &["same_entity", "score", "margin", "present", "reviewer", "verifier"],
+        "act" => &["reviewer", "verifier"],
+        "fee" => &["check", "same_entity", "present", "reviewer", "verifier"],
+        _ => &["check", "reviewer", "verifier"],
+    };
+    let check = match *kinds.choose(rng).unwrap() {
+        "same_entity" => format!(r#"same_entity: '"{}"'"#, ["a", "b"].choose(rng).unwrap()),
+        "score" => format!("score: {{bm25: {}}}", p(rng)),
+        "margin" => format!("margin: {{bm25: {}}}", p(rng)),
+        "present" => "present: true".to_owned(),
+        "check" => format!("check: STEP < {}", rng.random_range(5..35)),
+        kind => format!("{kind}: {{catch_rate: {}, false_alarm_rate: {}}}", p(rng), p(rng)),
+    };
+    let retry = [
+        "{query: alpha}",
+        "{query: gamma}",
+        "{top_k: 2}",
+        "{queries: [{text: alpha}, {text: beta}]}",
+    ];
+    let retries: Vec<&str> =
+        (0..rng.random_range(0..=2)).map(|_| *retry.choose(rng).unwrap()).collect();
+    let retry = if (searches || of == "fee") && !retries.is_empty() {
+        format!(", retry: [{}]", retries.join(", "))
+    } else {
+        String::new()
+    };
+    let escalate = if rng.random_bool(0.5) {
+        format!(", escalate: {{accuracy: {}}}", p(rng))
+    } else {
+        String::new()
+    };
+    format!("{{{check}{retry}{escalate}}}")
+}
+
+/// Two to four searches whose queries name what an earlier one read, a sum, an action; guards on some.
+fn random_steps(seed: u64) -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut steps = String::new();
+    let searches = rng.random_range(2..=3);
+    let guards = |rng: &mut ChaCha8Rng, of: &str, step: &str| {
+        let guards: Vec<String> = (0..rng.random_range(0..=2))
+            .map(|_| random_guard(rng, of).replace("STEP", step))
+            .collect();
+        if guards.is_empty() { String::new() } else { format!(", guard: [{}]", guards.join(", ")) }
+    };
+    for i in 0..searches {
+        let words = ["alpha", "beta", "gamma", "nothing"];
+        let mut queries: Vec<String> = (0..rng.random_range(1..=3))
+            .map(|_| {
+                let weight = rng.random_range(1..=5);
+                format!("{{text: {}, weight: {weight}}}", words.choose(&mut rng).unwrap())
+            })
+            .collect();
+        if i > 0 {
+            // Wrong fees upstream make this one miss.
+            queries.push(format!(
+                r#"{{text: "{{{{ fee{} == 10.0 ? 'alpha' : 'beta' }}}}", weight: 5}}"#,
+                i - 1
+            ));
+        }
+        let top_k = rng.random_range(1..=2);
+        let guard = guards(&mut rng, "find", "");
+        steps += &format!(
+            "\n  - {{id: find{i}, retrieve: {{corpus: c, queries: [{}], gold: 'passage.id == \"right\"', top_k: {top_k}}}{guard}}}",
+            queries.join(", ")
+        );
+        let fee = format!("fee{i}");
+        let guard = guards(&mut rng, "fee", &fee);
+        let missing = if rng.random_bool(0.5) { ", on_missing: continue" } else { "" };
+        steps +=
+            &format!("\n  - {{id: {fee}, read: {{from: find{i}, field: fee}}{missing}{guard}}}");
+    }
+    let last = searches - 1;
+    let guard = guards(&mut rng, "sum", "sum");
+    steps += &format!("\n  - {{id: sum, compute: fee0 + fee{last}{guard}}}");
+    let guard = guards(&mut rng, "act", "");
+    steps += &format!(
+        "\n  - {{id: act, act: [{{if: sum == 20, do: pay}}, {{if: sum < 45, do: part}}, {{do: wait}}], hold: [wait]{guard}}}"
+    );
+    steps
+}
+
+const READER: &str =
+    "{preset: perfect, follow: 0.6, fabricate: 0.2, misread: 0.1, distracted_above: 0.2}";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Exact equals sampled, also where states are too many to be held, guard by guard; and with every guard off
+    /// all is as if there were none, to the last bit.
+    #[test]
+    fn exact_equals_sampled_and_off_equals_none(seed in any::<u64>()) {
+        let steps = random_steps(seed);
+        let mut guarded = scenario(READER, &steps);
+        guarded.simulation.method = Method::Exact;
+        let exact = run(&guarded);
+        prop_assert!((exact.summary.outcomes.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let shares: f64 = exact.causes.iter().map(|cause| cause.failure.estimate).sum();
+        prop_assert!((shares - exact.summary.failure.estimate).abs() < 1e-9, "shares {shares}");
+
+        for (method, cap) in [(Method::MonteCarlo, 20_000), (Method::Auto, 1)] {
+            guarded.simulation.method = method;
+            guarded.simulation.max_states = cap;
+            let sampled = run(&guarded);
+            let trials = f64::from(guarded.simulation.trials);
+            let close = |a: f64, b: f64, trials: f64| {
+                let p = a.clamp(0.0, 1.0);
+                (a - b).abs() <= 5.0 * (p * (1.0 - p) / trials).sqrt() + 5.0 / trials
+            };
+            for (a, b) in exact.summary.outcomes.iter().zip(&sampled.summary.outcomes) {
+                prop_assert!(close(*a, *b, trials), "outcome {a} against {b}");
+            }
+            for (a, b) in exact.guards.iter().zip(&sampled.guards) {
+                let off = (&a.outcomes_if_off, &b.outcomes_if_off);
+                for ((x, y), with) in off.0.iter().zip(off.1).zip(exact.summary.outcomes) {
+                    // What changes rests on a thousand trials, played with the guard and without.
+                    let variance = (x * (1.0 - x) + with * (1.0 - with)).max(0.0);
+                    let off = (x - y).abs() - 5.0 * (variance / 1_000.0).sqrt();
+                    prop_assert!(off < 0.005, "{} {} off: {x} against {y}", a.step, a.guard);
+                }
+                // Several looks a run: the variance is that of a few coins.
+                prop_assert!((a.counts.caught - b.counts.caught).abs() < 0.05, "{} {}", a.step, a.guard);
+                prop_assert!((a.counts.looks - b.counts.looks).abs() < 0.1, "{} {}", a.step, a.guard);
+            }
+        }
+
+        let mut off = scenario(READER, &steps);
+        off.simulation.method = Method::Exact;
+        off.arms[0].guarded.fill(false);
+        let bare: Vec<String> = steps.lines().map(without_guards).collect();
+        let mut bare = scenario(READER, &bare.join("\n"));
+        bare.simulation.method = Method::Exact;
+        let (off, bare) = (run(&off), run(&bare));
+        prop_assert_eq!(off.summary.outcomes, bare.summary.outcomes);
+        let causes = |arm: &ArmRecord| -> Vec<(String, Event, f64)> {
+            arm.causes.iter().map(|c| (c.step.clone(), c.event, c.failure.estimate)).collect()
+        };
+        prop_assert_eq!(causes(&off), causes(&bare));
+        prop_assert!(off.guards.is_empty());
+    }
+}
+
+/// A step's line without its guards, which come last on it.
+fn without_guards(line: &str) -> String {
+    match line.find(", guard: [") {
+        Some(at) => format!("{}}}", &line[..at]),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,219 @@
+//! The `run_file` retriever: rankings of another system, from a file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use knockon::expr::CorpusIndex;
+use knockon::retrieve::{Answers, Asked, Hit, Request, Retriever, RunRetriever, TrecRun};
+use knockon::run::queries::right_queries;
+use knockon::run::{self, Models, Quiet};
+use knockon::scenario::{self, Scenario};
+
+fn mistakes(text: &str) -> Vec<String> {
+    TrecRun::parse(text).unwrap_err()
+}
+
+#[test]
+fn a_run_is_ordered_by_rank_and_every_mistake_is_told_with_its_line() {
+    let run = "t1.find Q0 b 2 0.5 x\n\nt1.find Q0 a 1 0.5 x\r\na task\tQ0\tp 1\t0\t-3e1\tx\n";
+    let run = TrecRun::parse(run).unwrap();
+    let passages =
+        |qid: &str| run.queries[qid].iter().map(|e| e.passage.as_str()).collect::<Vec<_>>();
+    assert_eq!((passages("t1.find"), passages("a task")), (vec!["a", "b"], vec!["p 1"]));
+    assert_eq!(run.unknown(|passage| passage == "a"), [(1, "b"), (4, "p 1")]);
+
+    let told = mistakes(
+        "q Q0 a 1 0.5\nq Q0 a 1 0.5 x\nq Q0 a 2 0.5 x\nq Q0 b 2 0.4 x\nq Q0 c 3 0.9 x\nq Q0 d 1st 1 x\nq Q0 d 4 NaN x\n",
+    );
+    assert_eq!(
+        told,
+        [
+            "line 1: 5 columns, not 6: qid Q0 passage rank score tag",
+            "line 3: query 'q' has the passage 'a' on line 2 already",
+            "line 4: query 'q' has rank 2 on line 3 already",
+            "line 5: query 'q': the score rises from 0.4 at rank 2 to 0.9 at rank 3; higher must be better",
+            "line 6: the rank '1st' is not a whole number",
+            "line 7: the score 'NaN' is not a number",
+        ]
+    );
+    assert_eq!(mistakes(" \n"), ["the file has no line"]);
+    assert_eq!(mistakes(&"x\n".repeat(99)).last().unwrap(), "and 89 more mistakes");
+}
+
+#[test]
+fn what_the_run_holds_comes_from_it_and_the_rest_from_the_fallback() {
+    let hits =
+        |passages: &[u32]| passages.iter().map(|&passage| Hit { passage, score: 1.0 }).collect();
+    let answers = |text: &str, passages: &[u32]| Answers::from([(text.to_owned(), hits(passages))]);
+    let asked = Arc::<Asked>::default();
+    let other = RunRetriever::new(answers("late", &[1, 0]), 3, None, Arc::default());
+    let search = |fallback: Option<Arc<dyn Retriever>>| {
+        let run = RunRetriever::new(answers("right", &[2, 0, 1]), 3, fallback, asked.clone());
+        let request = |query, candidates| Request { query, candidates };
+        let requests = [
+            request("late", None),
+            request("right", Some(&[0, 1][..])),
+            request("right", None),
+            request("never", None),
+        ];
+        let found = run.search(&requests, 2, &|_| {}).unwrap();
+        found
+            .into_iter()
+            .map(|r| r.iter().map(|hit| hit.passage).collect())
+            .collect::<Vec<Vec<u32>>>()
+    };
+    assert_eq!(search(None), [vec![], vec![0, 1], vec![2, 0], vec![]]);
+    assert_eq!(search(Some(Arc::new(other))), [vec![1, 0], vec![0, 1], vec![2, 0], vec![]]);
+    let asked: Vec<(String, bool)> = asked.lock().unwrap().clone().into_iter().collect();
+    let expected = [("late", false), ("never", false), ("right", true)];
+    assert_eq!(asked, expected.map(|(query, held)| (query.to_owned(), held)));
+}
+
+/// A scenario on the test desk that searches a run.
+fn written(folder: &Path, run: &str, settings: &str) -> anyhow::Result<Scenario> {
+    let data = Path::new("tests/data/desk").canonicalize()?;
+    std::fs::write(folder.join("run.trec"), run)?;
+    let yaml = format!(
+        r#"
+version: 1
+name: told
+corpora: {{contracts: {{passages: {data}/passages.jsonl}}}}
+tasks:
+  file: {data}/tasks.csv
+  fields: {{contract: text, title: text, today: date}}
+embedders:
+  bm25: {{kind: bm25}}
+  production: {{kind: run_file, file: run.trec{settings}}}
+embedder: production
+steps:
+  - id: find
+    retrieve:
+      corpus: contracts
+      queries: [{{text: "when does {{{{ task.title }}}} expire?"}}, {{text: "{{{{ task.title }}}} term"}}]
+      gold: passage.entity == task.contract && passage.attribute == "expiry"
+  - {{id: expiry, read: {{from: find, field: expiration_date}}}}
+  - id: action
+    act: [{{if: 'expiry == date("2024-06-30")', do: late}}, {{do: nothing}}]
+    hold: [nothing]
+arms: [{{id: told}}, {{id: bm25, embedder: bm25}}]
+"#,
+        data = data.display()
+    );
+    let file = folder.join("told.yaml");
+    std::fs::write(&file, yaml)?;
+    scenario::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+}
+
+/// What three queries of it find.
+fn desk(
+    folder: &Path,
+    run: &str,
+    settings: &str,
+) -> anyhow::Result<(Vec<Vec<String>>, Vec<String>)> {
+    let scenario = written(folder, run, settings)?;
+    let models = Models::new(&scenario, &Quiet, Some(folder));
+    let retriever = models.open(1, 0)?;
+    let title = scenario.tasks.tasks[0].fields["title"].to_string();
+    let queries =
+        [format!("when does {title} expire?"), format!("{title} term"), "other".to_owned()];
+    let requests: Vec<Request> =
+        queries.iter().map(|query| Request { query, candidates: None }).collect();
+    let found = retriever.search(&requests, 9, &|_| {})?;
+    let id = |hit: &Hit| scenario.corpora[0].passages[hit.passage as usize].id.clone();
+    Ok((found.iter().map(|r| r.iter().map(id).collect()).collect(), models.notes()))
+}
+
+#[test]
+fn qids_stand_for_the_queries_of_tasks() {
+    let folder = tempfile::tempdir().unwrap();
+    let run =
+        "t1.find Q0 a2 1 2 x\nt1.find.2 Q0 a1 1 2 x\nt1.find.2 Q0 a2 2 1 x\nt9.find Q0 a1 1 1 x\n";
+    let (found, notes) = desk(folder.path(), run, "").unwrap();
+    // The second phrasing has an answer of its own; the other goes by the step's.
+    assert_eq!(found, [vec!["a2"], vec!["a1", "a2"], vec![]]);
+    let [unanswered, idle] = notes.as_slice() else { panic!("{notes:?}") };
+    assert_eq!(
+        unanswered,
+        "production: 1 of 3 distinct queries are not in run.trec, 0 of them as tasks ask when nothing \
+         has gone wrong, 1 as an upstream error makes them: they found nothing (`empty`); a `fallback` \
+         would answer them. One of them: \"other\""
+    );
+    assert_eq!(idle, "production: 1 of 3 qids in run.trec stand for no query of a task here");
+
+    let (found, notes) =
+        desk(folder.path(), "t1 Q0 a2 1 2 x", ", qid: task, fallback: bm25").unwrap();
+    assert_eq!(found[..2], [["a2"], ["a2"]]);
+    assert!(notes[0].contains("they went to bm25"), "{notes:?}");
+
+    std::fs::write(folder.path().join("q.tsv"), "7\tother\n8\tnobody asks this\n").unwrap();
+    let (found, _) = desk(folder.path(), "7 Q0 a2 1 2 x", ", queries: q.tsv").unwrap();
+    assert_eq!(found, [vec![], vec![], vec!["a2"]]);
+}
+
+#[test]
+fn a_run_that_cannot_be_meant_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (run, settings, expected) in [
+        (
+            "1 Q0 a1 1 2 x",
+            "",
+            "none of the 1 qids (such as '1') stands for a query to the corpus contracts; they should read like 't1.find'",
+        ),
+        ("t1 Q0 a11 1 2 x", ", qid: task", "line 1: `a11`; did you mean `a1`?"),
+        (
+            "t1 Q0 a1 1 2 x\nt1 Q0 a1 2 1 x",
+            "",
+            "line 2: query 't1' has the passage 'a1' on line 1 already",
+        ),
+        ("t1 Q0 a1 1 2 x", ", qid: task, queries: run.trec", "both say what the qids are"),
+        ("t1 Q0 a1 1 2 x", ", queries: run.trec", "line 1: no tab"),
+        (
+            "t1 Q0 a1 1 2 x",
+            ", fallback: production",
+            "embedders are made of themselves: production -> production",
+        ),
+    ] {
+        let error = format!("{:#}", desk(folder.path(), run, settings).unwrap_err());
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn one_query_has_one_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("q.tsv"), "7\tother\n8\tother\n").unwrap();
+    let same = "7 Q0 a2 1 2 x\n8 Q0 a2 1 2 x\n";
+    assert_eq!(desk(folder.path(), same, ", queries: q.tsv").unwrap().0[2], ["a2"]);
+    let differ = "7 Q0 a2 1 2 x\n8 Q0 a1 1 2 x\n";
+    let error = format!("{:#}", desk(folder.path(), differ, ", queries: q.tsv").unwrap_err());
+    assert!(error.contains("'7' and '8' stand for one query, \"other\""), "{error}");
+}
+
+#[test]
+fn a_run_of_the_right_queries_with_the_same_fallback_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = written(folder.path(), "t1.find Q0 a1 1 1 x", "").unwrap();
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let queries = right_queries(&scenario, &indices, &scenario.arms[0]).unwrap();
+    let models = Models::new(&scenario, &Quiet, Some(folder.path()));
+    let bm25 = models.open(0, 0).unwrap();
+    let mut exported = String::new();
+    for query in &queries {
+        let request = Request { query: &query.text, candidates: None };
+        for (rank, hit) in (1..).zip(&bm25.search(&[request], 100, &|_| {}).unwrap()[0]) {
+            let passage = &scenario.corpora[0].passages[hit.passage as usize].id;
+            let (qid, score) = (query.full_name(&scenario), hit.score);
+            exported += &format!("{qid} Q0 {passage} {rank} {score} bm25\n");
+        }
+    }
+    let scenario = written(folder.path(), &exported, ", fallback: bm25").unwrap();
+    let models = Models::new(&scenario, &Quiet, Some(folder.path()));
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let record = run::run(&scenario, &[0, 1], &open, &Quiet).unwrap();
+    let [told, bm25] = record.arms.as_slice() else { panic!() };
+    assert!(told.summary.failure.estimate > 0.0);
+    assert_eq!(told.summary.outcomes, bm25.summary.outcomes);
+    let quality = |arm: &run::record::ArmRecord| arm.summary.quality;
+    assert!(quality(told).is_some() && quality(told) == quality(bm25));
+    assert_eq!(models.notes(), [] as [String; 0]);
+}
