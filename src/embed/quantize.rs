@@ -13,7 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
-use super::bert::{Config, Encoder};
+use super::bert::Architecture;
 use super::files::ModelFiles;
 use super::weights::{Rows, Weights};
 use crate::whole_file::write;
@@ -50,9 +50,8 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
     if files.config.get("model_type").and_then(|t| t.as_str()) == Some("model2vec") {
         tensors.rows("embeddings".to_owned(), &weights.rows("embeddings", 0, 0)?.into_int8());
     } else {
-        let config = Config::parse(&files.config)?;
-        let encoder = Encoder::load(&weights, &config)?.into_int8();
-        let parts = encoder.parts();
+        let architecture = Architecture::load(&files, &weights)?.into_int8();
+        let parts = architecture.parts();
         for (name, rows) in parts.matrices {
             tensors.rows(name, rows);
         }

@@ -1,18 +1,31 @@
 //! What a user may ask of a model, and the way from there to an [`Embedder`].
 
+use std::path::Path;
+
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::{Embedder, PairScorer, bert, files, locate, static_table};
+use super::truncate::Truncated;
+use super::{CachedEmbedder, Embedder, PairScorer, bert, files, locate, static_table};
 
-/// The architecture of a model directory.
+/// The sort of a model directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
     /// A table with one row a token (model2vec).
     Static,
-    /// A transformer of the BERT family.
-    Bert,
+    /// A transformer; which one, `config.json` says.
+    Transformer,
+}
+
+impl ModelKind {
+    /// As a scenario calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelKind::Static => "static",
+            ModelKind::Transformer => "transformer",
+        }
+    }
 }
 
 /// The arithmetic of the linear layers and tables.
@@ -34,6 +47,10 @@ pub enum Pooling {
     Mean,
     /// The vector of the first token.
     Cls,
+    /// Number by number the largest over all tokens.
+    Max,
+    /// The vector of the last token.
+    Last,
 }
 
 /// One model with its settings; `None` means: as the model's own files say.
@@ -48,6 +65,10 @@ pub struct ModelSpec {
     pub passage_prefix: Option<String>,
     /// Longer texts are cut, special tokens counted.
     pub max_tokens: Option<usize>,
+    /// A LoRA adapter's directory.
+    pub adapter: Option<String>,
+    /// Vectors are cut to so many numbers.
+    pub dim: Option<usize>,
 }
 
 impl ModelSpec {
@@ -61,6 +82,8 @@ impl ModelSpec {
             query_prefix: None,
             passage_prefix: None,
             max_tokens: None,
+            adapter: None,
+            dim: None,
         }
     }
 
@@ -88,10 +111,30 @@ pub struct CrossEncoderSpec {
 /// A model that is not on disk (the message names the command that fetches it), a directory whose
 /// files are missing, damaged or of another architecture, settings the model cannot meet.
 pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
+    truncated(whole(spec)?, spec)
+}
+
+/// As [`open`], remembering vectors in `cache`, by default the user's. Whole ones are kept, so that
+/// another `dim` embeds nothing.
+///
+/// # Errors
+/// Those of [`open`], and a cache that cannot be written.
+pub fn open_cached(spec: &ModelSpec, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
+    truncated(Box::new(CachedEmbedder::new(whole(spec)?, cache)?), spec)
+}
+
+fn truncated(whole: Box<dyn Embedder>, spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
+    Ok(match spec.dim {
+        None => whole,
+        Some(dim) => Box::new(Truncated::new(whole, dim)?),
+    })
+}
+
+fn whole(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
     load(&spec.model, spec.precision, |files| -> anyhow::Result<Box<dyn Embedder>> {
         Ok(match spec.kind {
             ModelKind::Static => Box::new(static_table::StaticTable::load(files, spec)?),
-            ModelKind::Bert => Box::new(bert::Bert::load(files, spec)?),
+            ModelKind::Transformer => Box::new(bert::Bert::load(files, spec)?),
         })
     })
 }

@@ -27,8 +27,13 @@ impl StaticTable {
     /// Files that do not fit together, a setting that a table cannot have, or f32 asked of int8
     /// weights.
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
-        if spec.pooling == Some(super::Pooling::Cls) {
-            bail!("pooling cls needs a bert model; a static table has no first token's vector");
+        if spec.pooling.is_some_and(|p| p != super::Pooling::Mean) || spec.adapter.is_some() {
+            bail!("a static table has no layers: its pooling is mean, and no adapter fits it");
+        }
+        if files.config.get("num_hidden_layers").is_some() {
+            bail!(
+                "config.json is that of a transformer, not of a static table (kind: transformer)"
+            );
         }
         let weights = Weights::parse(&files.weights)?;
         ensure!(

@@ -5,13 +5,20 @@
 //! Where `NAME.smooth` is there, one f32 a column, the right side is divided by `smooth[c]`.
 
 use anyhow::{Context, bail};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+
+use super::adapter::Adapter;
 
 /// The tensors of one file, found by name under any of the prefixes that exporters put in front.
 pub struct Weights<'a> {
     tensors: SafeTensors<'a>,
     prefix: &'static str,
+    adapter: Option<&'a Adapter>,
 }
+
+/// What exporters put in front of the encoder's names.
+pub(super) const PREFIXES: [&str; 4] = ["bert.", "roberta.", "mpnet.", "model."];
 
 /// A matrix, row-major, in the precision of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,16 +141,16 @@ impl<'a> Weights<'a> {
     pub fn parse(bytes: &'a [u8]) -> anyhow::Result<Self> {
         let tensors = SafeTensors::deserialize(bytes)
             .context("model.safetensors is damaged or not a safetensors file")?;
-        let prefix = ["bert.", "roberta.", "model."]
+        let prefix = PREFIXES
             .into_iter()
             .find(|p| tensors.names().iter().any(|n| n.starts_with(p)))
             .unwrap_or("");
-        Ok(Self { tensors, prefix })
+        Ok(Self { tensors, prefix, adapter: None })
     }
 
-    /// Whether any tensor is stored as int8.
-    pub fn is_int8(&self) -> bool {
-        self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
+    /// Matrices are read with what `adapter` adds to them.
+    pub fn with_adapter(self, adapter: Option<&'a Adapter>) -> Self {
+        Self { adapter, ..self }
     }
 
     /// Whether there is a tensor of this name.
@@ -151,8 +158,13 @@ impl<'a> Weights<'a> {
         self.view(name).is_ok()
     }
 
+    /// Whether any tensor is stored as int8.
+    pub fn is_int8(&self) -> bool {
+        self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
+    }
+
     /// Heads stand beside the encoder, without its prefix.
-    fn view(&self, name: &str) -> anyhow::Result<safetensors::tensor::TensorView<'a>> {
+    fn view(&self, name: &str) -> anyhow::Result<TensorView<'a>> {
         let full = format!("{}{name}", self.prefix);
         self.tensors
             .tensor(&full)
@@ -179,13 +191,32 @@ impl<'a> Weights<'a> {
         if (rows != 0 && r != rows) || (cols != 0 && c != cols) || r == 0 || c == 0 {
             bail!("tensor `{name}` is {r} x {c}, not {rows} x {cols} as config.json says");
         }
+        let rows = self.stored_rows(name, view, r, c)?;
+        match self.adapter {
+            None => Ok(rows),
+            // All matrices as f32, so that those that share an input are rounded alike later on.
+            Some(adapter) => {
+                let mut data = rows.into_f32();
+                adapter.add_to(name, &mut data, r, c)?;
+                Ok(Rows::F32 { data, cols: c })
+            }
+        }
+    }
+
+    fn stored_rows(
+        &self,
+        name: &str,
+        view: TensorView<'a>,
+        r: usize,
+        c: usize,
+    ) -> anyhow::Result<Rows> {
         if view.dtype() == Dtype::I8 {
             let scale = self.vector(&format!("{name}.scale"), r)?;
             let data = view.data().iter().map(|&b| b as i8).collect();
             let smooth = format!("{name}.smooth");
-            let smooth = match self.tensors.tensor(&format!("{}{smooth}", self.prefix)) {
-                Ok(_) => self.vector(&smooth, c)?,
-                Err(_) => Vec::new(),
+            let smooth = match self.has(&smooth) {
+                true => self.vector(&smooth, c)?,
+                false => Vec::new(),
             };
             Ok(Rows::Int8 { data, scale, smooth, cols: c })
         } else {
@@ -194,7 +225,7 @@ impl<'a> Weights<'a> {
     }
 }
 
-fn floats(name: &str, view: &safetensors::tensor::TensorView) -> anyhow::Result<Vec<f32>> {
+pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> {
     let bytes = view.data();
     let half = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
     Ok(match view.dtype() {

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::csv::method;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
-use crate::embed::{ModelKind, Precision};
+use crate::embed::Precision;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
 use crate::scenario::{EmbedderDecl, EmbedderKind, Method, Qid, Reranker, Scenario};
@@ -125,10 +125,16 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
         }
         EmbedderKind::Model(model) => json!({
             "name": name,
-            "kind": match model.kind { ModelKind::Static => "static", ModelKind::Bert => "bert" },
+            "kind": model.kind.name(),
             "model": model.model,
             "precision": precision(model.precision),
+            "dim": model.dim,
+            "adapter": model.adapter,
             "fingerprint": fingerprint,
+        }),
+        EmbedderKind::Http(http) => json!({
+            "name": name, "kind": "http", "url": http.url.split('?').next(), "model": http.model,
+            "dim": http.dim, "fingerprint": fingerprint,
         }),
         EmbedderKind::Fusion { parts, how, depth } => {
             let of = parts.iter().map(|part| {

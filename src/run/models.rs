@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::Watch;
 use super::answers::{self, Told};
-use crate::embed::{self, CachedEmbedder, CachedScorer, Embedder, ModelSpec, PairScorer, Role};
+use crate::embed::{self, CachedEmbedder, CachedScorer, Embedder, HttpEmbedder, PairScorer, Role};
 use crate::remote::Endpoint;
 use crate::retrieve::{
     Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, Part,
@@ -73,7 +73,9 @@ impl<'a> Models<'a> {
                 let done = self.watch.batch(&label, texts.len());
                 Arc::new(Bm25Retriever::index(&texts, *params, &*done)?)
             }
-            EmbedderKind::Model(spec) => Arc::new(self.dense(embedder, spec, corpus)?),
+            EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
+                Arc::new(self.dense(embedder, corpus)?)
+            }
             EmbedderKind::Fusion { parts, how, depth } => {
                 let part = |part: &FusionPart| {
                     let retriever = self.shared(part.embedder, corpus)?;
@@ -105,21 +107,16 @@ impl<'a> Models<'a> {
         self.scenario.corpora[corpus].passages.iter().map(|p| p.text.as_str()).collect()
     }
 
-    fn dense(
-        &self,
-        embedder: usize,
-        spec: &ModelSpec,
-        corpus: usize,
-    ) -> anyhow::Result<DenseRetriever> {
-        let name = &self.scenario.embedders[embedder].name;
+    fn dense(&self, embedder: usize, corpus: usize) -> anyhow::Result<DenseRetriever> {
+        let declared = &self.scenario.embedders[embedder];
         let slot = self.loaded.borrow()[embedder].clone();
         let model = match slot {
             Some(model) => model,
             None => {
-                let model: Arc<dyn Embedder> = embed::open(spec)
-                    .and_then(|model| CachedEmbedder::new(model, self.cache))
-                    .map(Arc::new)
-                    .with_context(|| format!("embedder '{name}'"))?;
+                let model: Arc<dyn Embedder> = self
+                    .load(&declared.kind)
+                    .with_context(|| format!("embedder '{}'", declared.name))?
+                    .into();
                 self.loaded.borrow_mut()[embedder] = Some(model.clone());
                 model
             }
@@ -130,6 +127,17 @@ impl<'a> Models<'a> {
         let passages = model.embed(Role::Passage, &texts, &*done)?;
         drop(done);
         DenseRetriever::new(model, passages)
+    }
+
+    fn load(&self, kind: &EmbedderKind) -> anyhow::Result<Box<dyn Embedder>> {
+        match kind {
+            EmbedderKind::Model(settings) => embed::open_cached(settings, self.cache),
+            EmbedderKind::Http(settings) => {
+                let remote = Box::new(HttpEmbedder::new(settings.clone())?);
+                Ok(Box::new(CachedEmbedder::new(remote, self.cache)?))
+            }
+            _ => bail!("it has no vectors"),
+        }
     }
 
     fn run_file(
@@ -224,7 +232,7 @@ impl<'a> Models<'a> {
     fn fingerprint(&self, embedder: usize) -> Option<String> {
         match &self.scenario.embedders[embedder].kind {
             EmbedderKind::Bm25(_) => None,
-            EmbedderKind::Model(_) => {
+            EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
                 self.loaded.borrow()[embedder].as_ref().map(|model| model.fingerprint().to_owned())
             }
             EmbedderKind::Fusion { parts, how, depth } => {

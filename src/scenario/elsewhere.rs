@@ -1,4 +1,4 @@
-//! Embedders whose ranking is made elsewhere: a run in a file, a service.
+//! Embedders whose work is done elsewhere: a run in a file, a service that searches, an endpoint that embeds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::written::{self, EmbedderEntry};
 use super::{EmbedderKind, HttpSearch, Qid, RunFile};
+use crate::embed::{self, HttpSpec};
 use crate::expr::suggest;
 use crate::retrieve::{HTTP_DEPTH, TrecRun};
 
@@ -60,6 +61,39 @@ impl Resolver<'_> {
             qid: qid?,
             fallback,
         }))
+    }
+
+    pub(super) fn http(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<HttpSpec> {
+        let needed = [
+            ("url", entry.url.is_some(), "the endpoint's address"),
+            ("model", entry.model.is_some(), "as the endpoint calls it"),
+            ("dim", entry.dim.is_some(), "how many numbers its vectors hold"),
+        ];
+        for (setting, _, what) in needed.into_iter().filter(|(_, given, _)| !given) {
+            let message = format!("the embedder `{}` has no `{setting}`", name.value);
+            self.lacks(name.span.clone(), message, format!("kind http needs `{setting}`: {what}"));
+        }
+        let url = entry.url.as_ref()?;
+        if let Err(error) = embed::http::endpoint(&url.value) {
+            let mistake = Diagnostic::new("bad-url", url.span.clone(), format!("{error:#}"));
+            self.found.push(mistake.label("such as https://api.openai.com/v1"));
+        }
+        let (model, dim) = (entry.model.as_ref()?, self.count("dim", &entry.dim, 1));
+        let mut spec = HttpSpec::new(&url.value, &model.value, entry.dim.as_ref().map(|_| dim)?);
+        if let Some(timeout) = &entry.timeout {
+            self.within("timeout", timeout, 0.1, 86_400.0);
+            spec.timeout = Duration::try_from_secs_f64(timeout.value).ok()?;
+        }
+        let text =
+            |at: &Option<At<String>>| at.as_ref().map_or(String::new(), |at| at.value.clone());
+        spec.batch_size = self.count("batch_size", &entry.batch_size, spec.batch_size);
+        spec.concurrency = self.count("concurrency", &entry.concurrency, spec.concurrency);
+        spec.retries = entry.retries.as_ref().map_or(spec.retries, |at| at.value);
+        spec.api_key_env = entry.api_key_env.as_ref().map(|at| at.value.clone());
+        spec.send_dim = entry.send_dim.as_ref().is_some_and(|at| at.value);
+        spec.query_prefix = text(&entry.query_prefix);
+        spec.passage_prefix = text(&entry.passage_prefix);
+        Some(spec)
     }
 
     fn run(&mut self, file: &At<String>) -> Option<TrecRun> {

@@ -7,7 +7,7 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::written::{self, EmbedderEntry, File, Kind};
 use super::{EmbedderDecl, EmbedderKind, FusionPart, Reranker};
-use crate::embed::{CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, registry};
+use crate::embed::{self, CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, registry};
 use crate::expr::suggest;
 use crate::graph;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
@@ -40,7 +40,10 @@ impl Resolver<'_> {
         self.settings(entry);
         match entry.kind {
             Kind::Bm25 => Some(EmbedderKind::Bm25(self.bm25(entry))),
-            Kind::Static | Kind::Bert => self.model(name, entry).map(EmbedderKind::Model),
+            Kind::Static | Kind::Transformer | Kind::Bert => {
+                self.model(name, entry).map(EmbedderKind::Model)
+            }
+            Kind::Http => self.http(name, entry).map(EmbedderKind::Http),
             Kind::Fusion => self.fusion(name, entry, names),
             Kind::Rerank => self.rerank(name, entry, names),
             Kind::RunFile => self.run_file(name, entry, names, world),
@@ -102,6 +105,19 @@ impl Resolver<'_> {
         if let Some(max_tokens) = &entry.max_tokens {
             self.at_least_one("max_tokens", max_tokens);
         }
+        if let Some(dim) = &entry.dim {
+            self.at_least_one("dim", dim);
+        }
+        if let Some(adapter) = &entry.adapter
+            && !embed::is_adapter(std::path::Path::new(&adapter.value))
+        {
+            let message = format!("`{}` is no adapter", adapter.value);
+            self.found.push(
+                Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
+                    "allowed: a directory with adapter_config.json and adapter_model.safetensors",
+                ),
+            );
+        }
         let Some(model) = entry.model.as_ref().filter(|m| !m.value.trim().is_empty()) else {
             let span = entry.model.as_ref().map_or(name.span.clone(), |m| m.span.clone());
             let message = format!("the embedder `{}` names no model", name.value);
@@ -125,7 +141,10 @@ impl Resolver<'_> {
         }
         let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
         Some(ModelSpec {
-            kind: if entry.kind == Kind::Static { ModelKind::Static } else { ModelKind::Bert },
+            kind: match entry.kind {
+                Kind::Static => ModelKind::Static,
+                _ => ModelKind::Transformer,
+            },
             model: model.value.clone(),
             precision: match entry.precision.as_ref().map(|at| at.value) {
                 None | Some(written::Precision::Int8) => Precision::Int8,
@@ -134,10 +153,14 @@ impl Resolver<'_> {
             pooling: entry.pooling.as_ref().map(|at| match at.value {
                 written::Pooling::Mean => Pooling::Mean,
                 written::Pooling::Cls => Pooling::Cls,
+                written::Pooling::Max => Pooling::Max,
+                written::Pooling::Last => Pooling::Last,
             }),
             query_prefix: text(&entry.query_prefix),
             passage_prefix: text(&entry.passage_prefix),
             max_tokens: entry.max_tokens.as_ref().map(|at| at.value as usize),
+            adapter: text(&entry.adapter),
+            dim: entry.dim.as_ref().map(|at| at.value as usize),
         })
     }
 
@@ -357,6 +380,10 @@ fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> 
         ("model", at(&entry.model)),
         ("precision", at(&entry.precision)),
         ("pooling", at(&entry.pooling)),
+        ("adapter", at(&entry.adapter)),
+        ("dim", at(&entry.dim)),
+        ("send_dim", at(&entry.send_dim)),
+        ("batch_size", at(&entry.batch_size)),
         ("query_prefix", at(&entry.query_prefix)),
         ("passage_prefix", at(&entry.passage_prefix)),
         ("max_tokens", at(&entry.max_tokens)),

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::embed::{CrossEncoderSpec, ModelSpec};
+use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec};
 use crate::expr::{Expr, GoldRule, Template};
 use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
@@ -108,6 +108,7 @@ pub struct EmbedderDecl {
 pub enum EmbedderKind {
     Bm25(Bm25Params),
     Model(ModelSpec),
+    Http(HttpSpec),
     Fusion {
         parts: Vec<FusionPart>,
         how: Fusion,
@@ -170,9 +171,9 @@ impl EmbedderKind {
     pub fn lowest_score(&self) -> Option<f64> {
         match self {
             EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Some(0.0),
-            EmbedderKind::Model(_) | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => {
-                Some(-1.0)
-            }
+            EmbedderKind::Model(_)
+            | EmbedderKind::Http(_)
+            | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => Some(-1.0),
             EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,
@@ -182,7 +183,10 @@ impl EmbedderKind {
     /// To how many passages its ranking is limited; `None`: as many as are asked for.
     pub fn depth(&self) -> Option<usize> {
         match self {
-            EmbedderKind::Bm25(_) | EmbedderKind::Model(_) | EmbedderKind::RunFile(_) => None,
+            EmbedderKind::Bm25(_)
+            | EmbedderKind::Model(_)
+            | EmbedderKind::Http(_)
+            | EmbedderKind::RunFile(_) => None,
             EmbedderKind::Fusion { depth, .. }
             | EmbedderKind::Rerank { depth, .. }
             | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),

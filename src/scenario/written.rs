@@ -89,22 +89,32 @@ pub(super) struct TableEntry {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbedderEntry {
-    /// `bm25` counts words; `static` adds up word vectors; `bert` runs a transformer; `fusion` merges the
-    /// rankings of several embedders; `rerank` orders the best of one anew; `run_file` gives what another system
-    /// found, from a file; `http_search` asks a service.
+    /// `bm25` counts words; `static` adds up word vectors; `transformer` runs one (BERT and its family, MPNet,
+    /// ModernBERT; `bert` means the same); `http` asks an endpoint that speaks OpenAI's embeddings API; `fusion`
+    /// merges the rankings of several embedders; `rerank` orders the best of one anew; `run_file` gives what
+    /// another system found, from a file; `http_search` asks a service.
     pub kind: Kind,
-    /// For static, bert and rerank: a name in models/, or a directory.
+    /// For static, transformer and rerank: a name in models/, or a directory. For http: as the endpoint calls it.
     pub model: Option<At<String>>,
-    /// For static, bert and rerank. Default: int8.
+    /// For static, transformer and rerank. Default: int8.
     pub precision: Option<At<Precision>>,
-    /// For bert. Default: as the model's own configuration says.
+    /// For transformer. Default: as the model's own configuration says.
     pub pooling: Option<At<Pooling>>,
-    /// Put before each query. Default: as the model's own configuration says.
+    /// For transformer: the directory of a LoRA adapter in PEFT's layout.
+    pub adapter: Option<At<String>>,
+    /// Numbers in a vector. For static and transformer: cut to so many, at length one again (Matryoshka);
+    /// default: all. For http: what the endpoint sends, and needed.
+    pub dim: Option<At<u32>>,
+    /// Put before each query. Default: as the model's own configuration says; for http none.
     pub query_prefix: Option<At<String>>,
-    /// Put before each passage. Default: as the model's own configuration says.
+    /// Put before each passage. Default: as the model's own configuration says; for http none.
     pub passage_prefix: Option<At<String>>,
-    /// Longer texts are cut. Default: as the model's own configuration says.
+    /// For static and transformer: longer texts are cut. Default: as the model's own configuration says.
     pub max_tokens: Option<At<u32>>,
+    /// For http: ask for vectors of `dim` numbers (`dimensions`), which not every endpoint knows. Default: false.
+    pub send_dim: Option<At<bool>>,
+    /// For http: texts in a request. Default: 64.
+    pub batch_size: Option<At<u32>>,
     /// For bm25: how slowly repeats of a word stop counting. Default: 0.9.
     pub k1: Option<At<f64>>,
     /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
@@ -141,15 +151,16 @@ pub(super) struct EmbedderEntry {
     pub queries: Option<At<String>>,
     /// For run_file: the embedder for queries that are not in the run. Default: these find nothing.
     pub fallback: Option<At<String>>,
-    /// For http_search: where queries are posted to.
+    /// For http_search: where queries are posted to. For http: the address; `/embeddings` is added where it
+    /// does not end so.
     pub url: Option<At<String>>,
-    /// For http_search: seconds that one try may take. Default: 30.
+    /// For http_search and http: seconds that one try may take. Default: 30; for http 60.
     pub timeout: Option<At<f64>>,
-    /// For http_search: further tries of a request that failed for now. Default: 3.
+    /// For http_search and http: further tries of a request that failed for now. Default: 3; for http 5.
     pub retries: Option<At<u32>>,
-    /// For http_search: requests at a time. Default: 8.
+    /// For http_search and http: requests at a time. Default: 8; for http 4.
     pub concurrency: Option<At<u32>>,
-    /// For http_search: the environment variable that holds the key. Default: no key is sent.
+    /// For http_search and http: the environment variable that holds the key. Default: no key is sent.
     pub api_key_env: Option<At<String>>,
     /// For http_search: any text for the state of the service's index. Answers are kept under it: change it
     /// when the index has changed.
@@ -163,24 +174,52 @@ pub(super) struct EmbedderEntry {
 pub(super) enum Kind {
     Bm25,
     Static,
+    Transformer,
     Bert,
+    Http,
     Fusion,
     Rerank,
     RunFile,
     HttpSearch,
 }
 
+const TRANSFORMER: &[&str] = &[
+    "model",
+    "precision",
+    "pooling",
+    "adapter",
+    "dim",
+    "query_prefix",
+    "passage_prefix",
+    "max_tokens",
+];
+
 impl Kind {
     /// Its name, and the settings that it has.
     pub fn settings(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Kind::Bm25 => ("bm25", &["k1", "b"]),
-            Kind::Static => {
-                ("static", &["model", "precision", "query_prefix", "passage_prefix", "max_tokens"])
-            }
-            Kind::Bert => (
-                "bert",
-                &["model", "precision", "pooling", "query_prefix", "passage_prefix", "max_tokens"],
+            Kind::Static => (
+                "static",
+                &["model", "precision", "dim", "query_prefix", "passage_prefix", "max_tokens"],
+            ),
+            Kind::Transformer => ("transformer", TRANSFORMER),
+            Kind::Bert => ("bert", TRANSFORMER),
+            Kind::Http => (
+                "http",
+                &[
+                    "url",
+                    "model",
+                    "dim",
+                    "send_dim",
+                    "api_key_env",
+                    "batch_size",
+                    "concurrency",
+                    "timeout",
+                    "retries",
+                    "query_prefix",
+                    "passage_prefix",
+                ],
             ),
             Kind::Fusion => ("fusion", &["of", "method", "weights", "k", "normalise", "depth"]),
             Kind::RunFile => ("run_file", &["file", "qid", "queries", "fallback"]),
@@ -258,6 +297,8 @@ pub(super) enum Precision {
 pub(super) enum Pooling {
     Mean,
     Cls,
+    Max,
+    Last,
 }
 
 /// A preset, with parameters that replace the preset's.

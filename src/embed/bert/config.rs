@@ -11,9 +11,19 @@ pub enum Activation {
     Relu,
 }
 
+/// Whose names and extras the layers have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// BERT and RoBERTa.
+    Bert,
+    /// No token types, but a relative position bias with so many buckets.
+    Mpnet { buckets: usize },
+}
+
 /// The shape of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    pub family: Family,
     pub vocabulary: usize,
     pub hidden: usize,
     pub layers: usize,
@@ -23,32 +33,49 @@ pub struct Config {
     pub token_types: usize,
     pub activation: Activation,
     pub norm_eps: f32,
-    /// Position of the first token: RoBERTa starts behind the padding id.
+    /// Position of the first token: RoBERTa and MPNet start behind the padding id.
     pub first_position: usize,
+}
+
+/// What config.json calls the architecture; BERT's own early files leave it out.
+pub fn model_type(json: &Value) -> &str {
+    json.get("model_type").and_then(Value::as_str).unwrap_or("bert")
+}
+
+pub(super) fn number(json: &Value, key: &str) -> anyhow::Result<usize> {
+    match json.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()) {
+        Some(n) if n > 0 => Ok(n),
+        _ => bail!("config.json: `{key}` must be a positive whole number"),
+    }
 }
 
 impl Config {
     /// # Errors
     /// Another architecture, or a field missing or out of range.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
-        let number = |key: &str| -> anyhow::Result<usize> {
-            match json.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()) {
-                Some(n) if n > 0 => Ok(n),
-                _ => bail!("config.json: `{key}` must be a positive whole number"),
-            }
-        };
+        let number = |key: &str| number(json, key);
         let text = |key: &str, default: &'static str| match json.get(key).and_then(Value::as_str) {
             Some(s) => s.to_owned(),
             None => default.to_owned(),
         };
-        let model_type = text("model_type", "bert");
-        let first_position = match model_type.as_str() {
-            "bert" => 0,
-            "roberta" | "xlm-roberta" | "camembert" => {
-                json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1) as usize + 1
+        let behind_padding =
+            || json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1) as usize + 1;
+        let (family, first_position) = match model_type(json) {
+            "bert" => (Family::Bert, 0),
+            "roberta" | "xlm-roberta" | "camembert" => (Family::Bert, behind_padding()),
+            "mpnet" => {
+                let buckets = number("relative_attention_num_buckets")?;
+                // A quarter of them is for exact distances.
+                ensure!(
+                    buckets.is_multiple_of(4),
+                    "config.json: relative_attention_num_buckets is {buckets}, not a multiple of 4"
+                );
+                // Whatever pad_token_id says: transformers has the 1 in its code.
+                (Family::Mpnet { buckets }, 2)
             }
             other => bail!(
-                "config.json: model_type is `{other}`; bert, roberta, xlm-roberta and camembert can be run"
+                "config.json: model_type is `{other}`; bert, roberta, xlm-roberta, camembert, mpnet and \
+                 modernbert can be run"
             ),
         };
         let positional = text("position_embedding_type", "absolute");
@@ -62,13 +89,17 @@ impl Config {
             other => bail!("config.json: hidden_act is `{other}`; gelu and relu can be run"),
         };
         let config = Self {
+            family,
             vocabulary: number("vocab_size")?,
             hidden: number("hidden_size")?,
             layers: number("num_hidden_layers")?,
             heads: number("num_attention_heads")?,
             intermediate: number("intermediate_size")?,
             positions: number("max_position_embeddings")?,
-            token_types: number("type_vocab_size")?,
+            token_types: match family {
+                Family::Bert => number("type_vocab_size")?,
+                Family::Mpnet { .. } => 0,
+            },
             activation,
             norm_eps: json.get("layer_norm_eps").and_then(Value::as_f64).unwrap_or(1e-12) as f32,
             first_position,

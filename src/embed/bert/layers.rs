@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 
-use super::config::Config;
+use super::config::{Config, Family};
 use crate::embed::weights::{Rows, Weights};
 
 /// Scale and shift of a layer norm.
@@ -29,9 +29,13 @@ pub struct Layer {
 }
 
 pub struct Encoder {
+    family: Family,
     pub words: Rows,
     pub positions: Rows,
+    /// A row of zeros where the model knows no token types.
     pub types: Rows,
+    /// The relative position bias, (buckets, heads).
+    pub relative: Option<Rows>,
     pub norm: Norm,
     pub layers: Vec<Layer>,
 }
@@ -42,11 +46,48 @@ pub struct Parts<'a> {
     pub vectors: Vec<(String, &'a [f32])>,
 }
 
+/// What the parts of a layer are called in a safetensors file.
+struct Names {
+    query: &'static str,
+    key: &'static str,
+    value: &'static str,
+    attended: &'static str,
+    attended_norm: &'static str,
+}
+
+const WIDE: &str = "intermediate.dense";
+const NARROW: &str = "output.dense";
+const NARROW_NORM: &str = "output.LayerNorm";
+const TYPES: &str = "embeddings.token_type_embeddings.weight";
+const RELATIVE: &str = "encoder.relative_attention_bias.weight";
+
+impl Family {
+    fn names(self) -> Names {
+        match self {
+            Family::Bert => Names {
+                query: "attention.self.query",
+                key: "attention.self.key",
+                value: "attention.self.value",
+                attended: "attention.output.dense",
+                attended_norm: "attention.output.LayerNorm",
+            },
+            Family::Mpnet { .. } => Names {
+                query: "attention.attn.q",
+                key: "attention.attn.k",
+                value: "attention.attn.v",
+                attended: "attention.attn.o",
+                attended_norm: "attention.LayerNorm",
+            },
+        }
+    }
+}
+
 impl Encoder {
     /// # Errors
     /// A tensor missing or of another shape than `config` says.
     pub fn load(weights: &Weights, config: &Config) -> anyhow::Result<Self> {
         let h = config.hidden;
+        let names = config.family.names();
         let norm = |name: &str| -> anyhow::Result<Norm> {
             // Exports from before 2019 call them gamma and beta.
             let part = |new: &str, old: &str| {
@@ -67,14 +108,14 @@ impl Encoder {
             .map(|i| -> anyhow::Result<Layer> {
                 let at = format!("encoder.layer.{i}");
                 let layer = Layer {
-                    query: dense(format!("{at}.attention.self.query"), h, h)?,
-                    key: dense(format!("{at}.attention.self.key"), h, h)?,
-                    value: dense(format!("{at}.attention.self.value"), h, h)?,
-                    attended: dense(format!("{at}.attention.output.dense"), h, h)?,
-                    attended_norm: norm(&format!("{at}.attention.output.LayerNorm"))?,
-                    wide: dense(format!("{at}.intermediate.dense"), config.intermediate, h)?,
-                    narrow: dense(format!("{at}.output.dense"), h, config.intermediate)?,
-                    narrow_norm: norm(&format!("{at}.output.LayerNorm"))?,
+                    query: dense(format!("{at}.{}", names.query), h, h)?,
+                    key: dense(format!("{at}.{}", names.key), h, h)?,
+                    value: dense(format!("{at}.{}", names.value), h, h)?,
+                    attended: dense(format!("{at}.{}", names.attended), h, h)?,
+                    attended_norm: norm(&format!("{at}.{}", names.attended_norm))?,
+                    wide: dense(format!("{at}.{WIDE}"), config.intermediate, h)?,
+                    narrow: dense(format!("{at}.{NARROW}"), h, config.intermediate)?,
+                    narrow_norm: norm(&format!("{at}.{NARROW_NORM}"))?,
                 };
                 let smooth = layer.query.weight.smooth();
                 ensure!(
@@ -85,10 +126,19 @@ impl Encoder {
             })
             .collect::<anyhow::Result<_>>()
             .context("the layers")?;
+        let (types, relative) = match config.family {
+            Family::Bert => (weights.rows(TYPES, config.token_types, h)?, None),
+            Family::Mpnet { buckets } => (
+                Rows::F32 { data: vec![0.0; h], cols: h },
+                Some(weights.rows(RELATIVE, buckets, config.heads)?),
+            ),
+        };
         Ok(Self {
+            family: config.family,
             words: table("word_embeddings", config.vocabulary)?,
             positions: table("position_embeddings", config.positions)?,
-            types: table("token_type_embeddings", config.token_types)?,
+            types,
+            relative,
             norm: norm("embeddings.LayerNorm")?,
             layers,
         })
@@ -121,31 +171,32 @@ impl Encoder {
 
     /// All matrices and vectors under their names in a safetensors file.
     pub fn parts(&self) -> Parts<'_> {
-        let mut matrices = Vec::new();
+        let names = self.family.names();
+        let mut matrices = vec![
+            ("embeddings.word_embeddings.weight".to_owned(), &self.words),
+            ("embeddings.position_embeddings.weight".to_owned(), &self.positions),
+            match &self.relative {
+                Some(relative) => (RELATIVE.to_owned(), relative),
+                None => (TYPES.to_owned(), &self.types),
+            },
+        ];
         let mut vectors: Vec<(String, &[f32])> = Vec::new();
-        for (name, rows) in [
-            ("word_embeddings", &self.words),
-            ("position_embeddings", &self.positions),
-            ("token_type_embeddings", &self.types),
-        ] {
-            matrices.push((format!("embeddings.{name}.weight"), rows));
-        }
         let mut norms = vec![("embeddings.LayerNorm".to_owned(), &self.norm)];
         for (i, l) in self.layers.iter().enumerate() {
             let at = format!("encoder.layer.{i}");
             for (name, dense) in [
-                ("attention.self.query", &l.query),
-                ("attention.self.key", &l.key),
-                ("attention.self.value", &l.value),
-                ("attention.output.dense", &l.attended),
-                ("intermediate.dense", &l.wide),
-                ("output.dense", &l.narrow),
+                (names.query, &l.query),
+                (names.key, &l.key),
+                (names.value, &l.value),
+                (names.attended, &l.attended),
+                (WIDE, &l.wide),
+                (NARROW, &l.narrow),
             ] {
                 matrices.push((format!("{at}.{name}.weight"), &dense.weight));
                 vectors.push((format!("{at}.{name}.bias"), &dense.bias));
             }
-            norms.push((format!("{at}.attention.output.LayerNorm"), &l.attended_norm));
-            norms.push((format!("{at}.output.LayerNorm"), &l.narrow_norm));
+            norms.push((format!("{at}.{}", names.attended_norm), &l.attended_norm));
+            norms.push((format!("{at}.{NARROW_NORM}"), &l.narrow_norm));
         }
         for (name, norm) in norms {
             vectors.push((format!("{name}.weight"), &norm.scale));
@@ -155,13 +206,13 @@ impl Encoder {
     }
 }
 
-fn round(dense: &mut Dense, smooth: &[f32]) {
+pub(super) fn round(dense: &mut Dense, smooth: &[f32]) {
     let weight = std::mem::replace(&mut dense.weight, Rows::F32 { data: Vec::new(), cols: 0 });
     dense.weight = weight.into_smooth_int8(smooth);
 }
 
 /// sqrt(span of the input channel / largest weight on it), with the median at 1.
-fn smoothing(norm: &Norm, reader: &Dense) -> Vec<f32> {
+pub(super) fn smoothing(norm: &Norm, reader: &Dense) -> Vec<f32> {
     let cols = norm.scale.len();
     let Rows::F32 { data, .. } = &reader.weight else { return Vec::new() };
     let mut largest = vec![0.0_f32; cols];

@@ -169,6 +169,26 @@ wide! {
 }
 
 wide! {
+    /// `out = gelu(a) * b` for rows of `x` that hold `cols` numbers a and behind them as many gates b.
+    pub fn gated_gelu(x: &[f32], cols: usize, out: &mut [f32]) {
+        for (row, out) in x.chunks_exact(2 * cols).zip(out.chunks_exact_mut(cols)) {
+            let (a, b) = row.split_at(cols);
+            for ((o, a), b) in out.iter_mut().zip(a).zip(b) {
+                *o = 0.5 * a * (1.0 + erf(a * std::f32::consts::FRAC_1_SQRT_2)) * b;
+            }
+        }
+    }
+}
+
+wide! {
+    pub fn add(x: &mut [f32], y: &[f32]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += y;
+        }
+    }
+}
+
+wide! {
     /// The larger of x and 0, in place.
     pub fn relu(values: &mut [f32]) {
         for v in values {

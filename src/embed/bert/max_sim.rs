@@ -47,7 +47,7 @@ impl MaxSim {
         let tokens: Vec<Vec<Vec<f32>>> = super::groups(&ids)
             .into_par_iter()
             .map_init(Scratch::default, |scratch, group| {
-                let mut states = self.bert.packed.forward(group, scratch).chunks_exact(hidden);
+                let mut states = self.bert.forward.run(group, scratch).chunks_exact(hidden);
                 let text = |ids: &Vec<u32>| {
                     let plain = ids.iter().zip(states.by_ref().take(ids.len()));
                     let plain = plain.filter(|(id, _)| !special.contains(id)).skip(prefix);

@@ -1,6 +1,7 @@
-//! Transformers of the BERT family, through two forwards that must agree: [`reference`] in candle
-//! tensors, and [`packed`], which is what runs.
+//! Transformers: BERT and its family through two forwards that must agree, [`reference`] in candle tensors
+//! and [`packed`], which is what runs; and ModernBERT, which has a packed one alone.
 
+mod attend;
 pub mod config;
 mod cross_encoder;
 mod int8;
@@ -8,106 +9,156 @@ mod layers;
 mod linear;
 mod math;
 mod max_sim;
+pub mod modern;
 pub mod packed;
 mod pooling;
 pub mod reference;
+mod relative;
+mod text;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use super::adapter::Adapter;
 use super::files::ModelFiles;
-use super::tokens::Tokens;
 use super::weights::Weights;
-use super::{Embedder, ModelSpec, Pooling, Precision, Role, Vectors};
+use super::{Embedder, ModelSpec, Precision, Role, Vectors};
 pub use config::Config;
 pub use cross_encoder::CrossEncoder;
-pub(super) use layers::Encoder;
+pub(super) use layers::{Encoder, Parts};
 pub use max_sim::MaxSim;
 use packed::{GROUP_TOKENS, Packed, Scratch};
 use reference::Reference;
+use text::TextSide;
 
 pub(super) use math::normalize;
 
-/// A loaded BERT model on the CPU.
+/// The weights of a transformer, as its config.json says what they are.
+#[expect(clippy::large_enum_variant, reason = "there is one, and only while a model is loaded")]
+pub(super) enum Architecture {
+    Bert(Config, Encoder),
+    Modern(modern::Config, modern::Encoder),
+}
+
+impl Architecture {
+    /// # Errors
+    /// An architecture that cannot be run, or weights other than config.json says.
+    pub fn load(files: &ModelFiles, weights: &Weights) -> anyhow::Result<Self> {
+        let config = &files.config;
+        Ok(match config::model_type(config) {
+            "modernbert" => {
+                let config = modern::Config::parse(config)?;
+                let encoder = modern::Encoder::load(weights, &config)?;
+                Self::Modern(config, encoder)
+            }
+            "model2vec" => bail!("config.json is that of a static table (kind: static)"),
+            _ => {
+                let config = Config::parse(config)?;
+                let encoder = Encoder::load(weights, &config)?;
+                Self::Bert(config, encoder)
+            }
+        })
+    }
+
+    pub fn into_int8(self) -> Self {
+        match self {
+            Self::Bert(config, encoder) => Self::Bert(config, encoder.into_int8()),
+            Self::Modern(config, encoder) => Self::Modern(config, encoder.into_int8()),
+        }
+    }
+
+    pub fn parts(&self) -> Parts<'_> {
+        match self {
+            Self::Bert(_, encoder) => encoder.parts(),
+            Self::Modern(_, encoder) => encoder.parts(),
+        }
+    }
+
+    /// Tokens in the table, tokens of the longest text.
+    fn limits(&self) -> (usize, usize) {
+        match self {
+            Self::Bert(config, _) => (config.vocabulary, config.longest()),
+            Self::Modern(config, _) => (config.vocabulary, config.positions),
+        }
+    }
+
+    fn hidden(&self) -> usize {
+        match self {
+            Self::Bert(config, _) => config.hidden,
+            Self::Modern(config, _) => config.hidden,
+        }
+    }
+}
+
+/// What turns token ids into token vectors.
+enum Forward {
+    Bert(Packed),
+    Modern(modern::packed::Packed),
+}
+
+impl Forward {
+    /// The last layer's token vectors of the texts of a group, text after text.
+    fn run<'s>(&self, group: &[Vec<u32>], scratch: &'s mut Scratch) -> &'s [f32] {
+        match self {
+            Self::Bert(packed) => packed.forward(group, scratch),
+            Self::Modern(packed) => packed.forward(group, scratch),
+        }
+    }
+}
+
+/// A loaded transformer on the CPU.
 pub struct Bert {
     text: TextSide,
-    packed: Packed,
+    forward: Forward,
     fingerprint: String,
     hidden: usize,
 }
 
-/// What happens to a text before and after the encoder.
-struct TextSide {
-    tokens: Tokens,
-    pooling: Pooling,
-    query_prefix: String,
-    passage_prefix: String,
-}
-
-impl TextSide {
-    fn load(files: &ModelFiles, spec: &ModelSpec, config: &Config) -> anyhow::Result<Self> {
-        let max_tokens = spec
-            .max_tokens
-            .or(files.max_tokens())
-            .unwrap_or(config.longest())
-            .min(config.longest());
-        ensure!(max_tokens > 2, "max_tokens is {max_tokens}; at least 3 are needed");
-        let tokens = Tokens::load(&files.tokenizer, max_tokens, true)?;
-        ensure!(
-            tokens.vocabulary() <= config.vocabulary,
-            "tokenizer.json has {} tokens, config.json only {}: they are not of one model",
-            tokens.vocabulary(),
-            config.vocabulary
-        );
-        let pooling = match spec.pooling {
-            Some(p) => p,
-            None => files.pooling()?.unwrap_or(Pooling::Mean),
-        };
-        let prefix = |asked: &Option<String>, role| {
-            asked.clone().unwrap_or_else(|| files.prefix(role).to_owned())
-        };
-        Ok(Self {
-            tokens,
-            pooling,
-            query_prefix: prefix(&spec.query_prefix, Role::Query),
-            passage_prefix: prefix(&spec.passage_prefix, Role::Passage),
-        })
-    }
-
-    fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {
-        let prefix = match role {
-            Role::Query => &self.query_prefix,
-            Role::Passage => &self.passage_prefix,
-        };
-        self.tokens.encode(prefix, texts)
-    }
-}
-
 impl Bert {
     /// # Errors
-    /// Files that do not fit together, an architecture that cannot be run, or f32 asked of int8
-    /// weights.
+    /// Files that do not fit together, an architecture that cannot be run, an adapter made for another
+    /// base, or f32 asked of int8 weights.
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
-        let config = Config::parse(&files.config)?;
-        let weights = Weights::parse(&files.weights)?;
+        let adapter = read_adapter(spec)?;
+        let weights = Weights::parse(&files.weights)?.with_adapter(adapter.as_ref());
         ensure!(
             spec.precision == Precision::Int8 || !weights.is_int8(),
             "the weights there are int8, and precision f32 was asked for"
         );
-        let text = TextSide::load(files, spec, &config)?;
-        let encoder = Encoder::load(&weights, &config)?;
-        let fingerprint = files.fingerprint(&format!(
+        let architecture = Architecture::load(files, &weights)?;
+        let (vocabulary, longest) = architecture.limits();
+        let text = TextSide::load(files, spec, vocabulary, longest)?;
+        let mut settings = format!(
             "bert 1 {:?} {:?} {} {:?} {:?}",
             spec.precision,
             text.pooling,
             text.tokens.max_tokens(),
             text.query_prefix,
             text.passage_prefix
-        ));
-        let hidden = config.hidden;
-        Ok(Self { text, packed: Packed::new(config, encoder, spec.precision), fingerprint, hidden })
+        );
+        if let Some(adapter) = &adapter {
+            adapter.check_all_used()?;
+            settings.push_str(&adapter.hash());
+        }
+        let fingerprint = files.fingerprint(&settings);
+        let hidden = architecture.hidden();
+        let forward = match architecture {
+            Architecture::Bert(config, encoder) => {
+                Forward::Bert(Packed::new(config, encoder, spec.precision))
+            }
+            Architecture::Modern(config, encoder) => {
+                let longest = text.tokens.max_tokens();
+                let packed = modern::packed::Packed::new(config, encoder, spec.precision, longest);
+                Forward::Modern(packed)
+            }
+        };
+        Ok(Self { text, forward, fingerprint, hidden })
     }
+}
+
+fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<Adapter>> {
+    spec.adapter.as_ref().map(|dir| Adapter::read(std::path::Path::new(dir))).transpose()
 }
 
 impl Embedder for Bert {
@@ -129,7 +180,7 @@ impl Embedder for Bert {
         let data: Vec<Vec<f32>> = groups(&ids)
             .into_par_iter()
             .map_init(Scratch::default, |scratch, group| {
-                let states = self.packed.forward(group, scratch);
+                let states = self.forward.run(group, scratch);
                 let mut out = Vec::with_capacity(group.len() * self.hidden);
                 let mut start = 0;
                 for text in group {
@@ -169,29 +220,29 @@ pub struct ReferenceBert {
 }
 
 impl ReferenceBert {
-    /// Loads a model directory onto the CPU.
+    /// Loads the directory of a BERT or MPNet model onto the CPU.
     pub fn load(dir: &std::path::Path, spec: &ModelSpec) -> anyhow::Result<Self> {
         let files = ModelFiles::read(dir)?;
         let config = Config::parse(&files.config)?;
-        let text = TextSide::load(&files, spec, &config)?;
-        let encoder = Encoder::load(&Weights::parse(&files.weights)?, &config)?;
+        let text = TextSide::load(&files, spec, config.vocabulary, config.longest())?;
+        let adapter = read_adapter(spec)?;
+        let weights = Weights::parse(&files.weights)?.with_adapter(adapter.as_ref());
+        let encoder = Encoder::load(&weights, &config)?;
         let model = Reference::new(config, encoder, &Device::Cpu).context("the weights")?;
         Ok(Self { text, model })
     }
 
     /// Text by text, without padding.
     pub fn embed(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vectors> {
+        let hidden = self.model.config.hidden;
         let mut data = Vec::new();
         for ids in self.text.encode(role, texts)? {
             let n = ids.len();
             let ids = Tensor::from_vec(ids, (1, n), &Device::Cpu)?;
             let mask = Tensor::ones_like(&ids)?.to_dtype(candle_core::DType::F32)?;
-            let vector = match self.text.pooling {
-                Pooling::Mean => self.model.mean_pooled(&ids, &mask)?,
-                Pooling::Cls => self.model.cls_pooled(&ids, &mask)?,
-            };
-            data.extend(vector.flatten_all()?.to_vec1::<f32>()?);
+            let states = self.model.forward(&ids, &mask)?.flatten_all()?.to_vec1::<f32>()?;
+            data.extend(pooling::pool(&states, hidden, self.text.pooling));
         }
-        Ok(Vectors { dim: self.model.config.hidden, data })
+        Ok(Vectors { dim: hidden, data })
     }
 }

@@ -1,10 +1,12 @@
 //! The forward for the CPU: no padding. A group of texts lies token behind token; linear layers run
 //! over all its tokens at once, attention text by text and head by head.
 
+use super::attend::Attention;
 use super::config::{Activation, Config};
 use super::layers::{Dense, Encoder, Norm};
 use super::linear::{LEAST_ROWS, Linear};
 use super::math;
+use super::relative::Bias;
 use crate::embed::Precision;
 use crate::embed::weights::Rows;
 
@@ -18,6 +20,7 @@ pub struct Packed {
     places: Vec<f32>,
     /// The same for token type 1; empty for a model that has no second segment.
     second_places: Vec<f32>,
+    bias: Option<Bias>,
     norm: Norm,
     layers: Vec<PackedLayer>,
 }
@@ -35,12 +38,13 @@ struct PackedLayer {
 /// Buffers a thread keeps from group to group.
 #[derive(Default)]
 pub struct Scratch {
-    x: Vec<f32>,
-    y: Vec<f32>,
-    qkv: Vec<f32>,
-    wide: Vec<f32>,
-    scores: Vec<f32>,
-    bytes: Vec<u8>,
+    pub(super) x: Vec<f32>,
+    pub(super) y: Vec<f32>,
+    pub(super) qkv: Vec<f32>,
+    pub(super) wide: Vec<f32>,
+    pub(super) gated: Vec<f32>,
+    pub(super) scores: Vec<f32>,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Packed {
@@ -58,6 +62,8 @@ impl Packed {
         };
         let second_places = if config.token_types > 1 { placed(1) } else { Vec::new() };
         let places = placed(0);
+        let relative = encoder.relative.map(Rows::into_f32);
+        let bias = relative.map(|learnt| Bias::new(&learnt, config.heads, config.longest()));
         let words = match precision {
             Precision::F32 => Rows::F32 { data: encoder.words.into_f32(), cols: h },
             Precision::Int8 => encoder.words,
@@ -75,7 +81,7 @@ impl Packed {
                 narrow_norm: l.narrow_norm,
             })
             .collect();
-        Self { config, words, places, second_places, norm: encoder.norm, layers }
+        Self { config, words, places, second_places, bias, norm: encoder.norm, layers }
     }
 
     /// The last layer's token vectors of the texts of one group, (tokens, hidden), text after text.
@@ -120,18 +126,17 @@ impl Packed {
         s.wide.resize(rows * self.config.intermediate, 0.0);
         for layer in &self.layers {
             layer.qkv.forward(&s.x, &mut s.qkv, rows, &mut s.bytes);
+            let attention = Attention {
+                hidden: h,
+                heads: self.config.heads,
+                bias: self.bias.as_ref(),
+                window: None,
+            };
             let mut start = 0;
             for ids in group {
                 let (from, to) = (start, start + ids.len());
                 let qkv = &s.qkv[from * 3 * h..to * 3 * h];
-                attend(
-                    qkv,
-                    ids.len(),
-                    h,
-                    self.config.heads,
-                    &mut s.y[from * h..to * h],
-                    &mut s.scores,
-                );
+                attention.attend(qkv, ids.len(), &mut s.y[from * h..to * h], &mut s.scores);
                 start = to;
             }
             s.y[tokens * h..].fill(0.0);
@@ -152,88 +157,5 @@ impl Packed {
             math::add_norm_rows(&mut s.x, &s.y, &norm.scale, &norm.shift, eps);
         }
         &s.x[..tokens * h]
-    }
-}
-
-/// Attention within one text of `n` tokens: `qkv` is (n, 3 hidden), `out` (n, hidden).
-fn attend(
-    qkv: &[f32],
-    n: usize,
-    hidden: usize,
-    heads: usize,
-    out: &mut [f32],
-    scores: &mut Vec<f32>,
-) {
-    let size = hidden / heads;
-    let stride = 3 * hidden as isize;
-    scores.clear();
-    scores.resize(n * n, 0.0);
-    let scale = 1.0 / (size as f32).sqrt();
-    for head in 0..heads {
-        let at = head * size;
-        // SAFETY: head `head` of query, key and value lies at `at`, `hidden + at` and
-        // `2 hidden + at` of each of the `n` rows of `qkv`; `scores` is n x n, `out` n x hidden.
-        unsafe {
-            let query = qkv.as_ptr().add(at);
-            let key = qkv.as_ptr().add(hidden + at);
-            let value = qkv.as_ptr().add(2 * hidden + at);
-            multiply(
-                (n, n, size),
-                scores.as_mut_ptr(),
-                n as isize,
-                (query, stride, 1),
-                (key, 1, stride),
-                scale,
-            );
-            math::softmax_rows(scores, n);
-            let out = out.as_mut_ptr().add(at);
-            multiply(
-                (n, size, n),
-                out,
-                hidden as isize,
-                (scores.as_ptr(), n as isize, 1),
-                (value, stride, 1),
-                1.0,
-            );
-        }
-    }
-}
-
-/// `out = scale * a b` with (rows, columns, depth) and, for `a` and `b`, (start, row stride, column
-/// stride).
-///
-/// # Safety
-/// The strides stay within the buffers.
-unsafe fn multiply(
-    (m, n, k): (usize, usize, usize),
-    out: *mut f32,
-    out_stride: isize,
-    (a, a_row, a_col): (*const f32, isize, isize),
-    (b, b_row, b_col): (*const f32, isize, isize),
-    scale: f32,
-) {
-    // SAFETY: by the caller.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out,
-            1,
-            out_stride,
-            false,
-            a,
-            a_col,
-            a_row,
-            b,
-            b_col,
-            b_row,
-            0.0,
-            scale,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
     }
 }

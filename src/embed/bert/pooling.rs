@@ -9,14 +9,19 @@ pub fn pool(tokens: &[f32], hidden: usize, pooling: Pooling) -> Vec<f32> {
     if tokens.is_empty() {
         return vec![0.0; hidden];
     }
-    let mut out = tokens[..hidden].to_vec();
-    if pooling == Pooling::Mean {
-        for row in tokens.chunks_exact(hidden).skip(1) {
-            for (o, v) in out.iter_mut().zip(row) {
-                *o += v;
-            }
-        }
+    let row = |i: usize| tokens[i * hidden..(i + 1) * hidden].to_vec();
+    let rest = tokens.chunks_exact(hidden).skip(1);
+    let mut out = match pooling {
+        Pooling::Mean | Pooling::Max | Pooling::Cls => row(0),
+        Pooling::Last => row(tokens.len() / hidden - 1),
+    };
+    match pooling {
         // The division by the number of tokens falls away in the normalisation.
+        Pooling::Mean => rest.for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o += v)),
+        Pooling::Max => {
+            rest.for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)));
+        }
+        Pooling::Cls | Pooling::Last => {}
     }
     normalize(&mut out);
     out

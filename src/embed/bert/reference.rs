@@ -5,6 +5,7 @@ use candle_core::{D, Device, Module, Result, Tensor};
 
 use super::config::{Activation, Config};
 use super::layers::{Dense, Encoder, Norm};
+use super::relative::bucket;
 use crate::embed::weights::Rows;
 
 /// The encoder's weights as tensors. Fields are public so that training may replace them by
@@ -14,6 +15,8 @@ pub struct Reference {
     pub words: Tensor,
     pub positions: Tensor,
     pub types: Tensor,
+    /// MPNet's relative position bias, (buckets, heads).
+    pub relative: Option<Tensor>,
     pub norm: TensorNorm,
     pub layers: Vec<TensorLayer>,
 }
@@ -77,6 +80,7 @@ impl Reference {
             words: matrix(encoder.words)?,
             positions: matrix(encoder.positions)?,
             types: matrix(encoder.types)?,
+            relative: encoder.relative.map(matrix).transpose()?,
             norm: norm(encoder.norm)?,
             layers,
             config,
@@ -96,8 +100,12 @@ impl Reference {
         let mut x = self.norm.forward(&x, eps)?;
         // 0 where attention may go, a large negative number where it may not.
         let closed = ((mask - 1.0)? * 1e9)?.reshape((texts, 1, 1, tokens))?;
+        let added = match &self.relative {
+            None => closed,
+            Some(learnt) => closed.broadcast_add(&bias(learnt, tokens)?)?,
+        };
         for layer in &self.layers {
-            let attended = layer.attend(&x, &closed, self.config.heads)?;
+            let attended = layer.attend(&x, &added, self.config.heads)?;
             x = layer.attended_norm.forward(&(x + layer.attended.forward(&attended)?)?, eps)?;
             let wide = layer.wide.forward(&x)?;
             let wide = match self.config.activation {
@@ -121,6 +129,18 @@ impl Reference {
     }
 }
 
+/// The relative position bias of a text of so many tokens, (1, heads, tokens, tokens).
+fn bias(learnt: &Tensor, tokens: usize) -> Result<Tensor> {
+    let (buckets, heads) = learnt.dims2()?;
+    let places = 0..tokens as isize;
+    let of: Vec<u32> = places
+        .clone()
+        .flat_map(|query| places.clone().map(move |key| bucket(key - query, buckets) as u32))
+        .collect();
+    let of = Tensor::from_vec(of, tokens * tokens, learnt.device())?;
+    learnt.index_select(&of, 0)?.reshape((1, tokens, tokens, heads))?.permute((0, 3, 1, 2))
+}
+
 fn unit(x: &Tensor) -> Result<Tensor> {
     x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
 }
@@ -140,7 +160,7 @@ impl Module for TensorDense {
 }
 
 impl TensorLayer {
-    fn attend(&self, x: &Tensor, closed: &Tensor, heads: usize) -> Result<Tensor> {
+    fn attend(&self, x: &Tensor, added: &Tensor, heads: usize) -> Result<Tensor> {
         let (texts, tokens, hidden) = x.dims3()?;
         let size = hidden / heads;
         let split =
@@ -149,7 +169,7 @@ impl TensorLayer {
         let key = split(self.key.forward(x)?)?;
         let value = split(self.value.forward(x)?)?;
         let scores = (query.matmul(&key.t()?.contiguous()?)? / (size as f64).sqrt())?;
-        let scores = scores.broadcast_add(closed)?;
+        let scores = scores.broadcast_add(added)?;
         let scores = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?.exp()?;
         let weights = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
         weights.matmul(&value)?.transpose(1, 2)?.reshape((texts, tokens, hidden))

@@ -1,77 +1,117 @@
 """Makes the reference vectors beside this file with the models' own Python libraries.
 
-    pip install sentence-transformers model2vec
-    python make_reference.py MINILM_DIR POTION_DIR
+    pip install sentence-transformers model2vec onnxruntime onnx
+    python make_reference.py minilm|potion|gte|arctic|mpnet DIR
 
-MINILM_DIR and POTION_DIR hold the original weights (`knockon models pull NAME`).
+DIR holds the original weights (`knockon models pull NAME`); for gte and arctic the ONNX file that they are made from,
+`onnx/model.onnx`, with its tokenizer.json and config.json.
 """
 
 import json
 import pathlib
 import sys
 
-import model2vec
-import sentence_transformers
+from texts import TEXTS
 
 HERE = pathlib.Path(__file__).parent
 
-CLAUSE = (
-    "This Agreement shall commence on the Effective Date and shall continue in force for an initial term of "
-    "three (3) years, and shall thereafter renew automatically for successive periods of one (1) year unless "
-    "either party gives written notice of non-renewal at least sixty (60) days before the end of the then "
-    "current term. "
-)
 
-TEXTS = [
-    "",
-    " ",
-    "?",
-    "a",
-    "When does the agreement expire?",
-    "The buyer sued the seller.",
-    "The seller sued the buyer.",
-    "Neither party may assign this Agreement without the prior written consent of the other party.",
-    "Either party may assign this Agreement without the prior written consent of the other party.",
-    "Governed by the laws of the State of New York, without regard to conflict of laws principles.",
-    "Liability is capped at USD 1,250,000.00 (one million two hundred fifty thousand dollars).",
-    "Notice period: 60 days; renewal term 12 months; effective 06/21/00.",
-    "Größe über Straße: naïve café, Ærøskøbing, ﬁne print",
-    "契約は2024年3月31日に満了する。",
-    "Договор вступает в силу с момента подписания",
-    "emoji \U0001f600 and \u200bzero\u00a0width\tand\r\ncontrol \u0007 characters",
-    "antidisestablishmentarianism" * 5,
-    "[CLS] literal [SEP] tokens [MASK] and [UNK]",
-    "q1 revenue was 3.4% below plan; EBITDA (adj.) rose to $12.7m, vs. $11.9m",
-    CLAUSE,
-    CLAUSE * 3,
-    CLAUSE * 8,
-    "word " * 254,
-    "word " * 255,
-]
-
-
-def write(name, made_with, texts, vectors):
-    rows = [[round(float(x), 7) for x in v] for v in vectors]
+def write(name, made_with, texts, vectors, digits=7):
+    rows = [[round(float(x), digits) for x in v] for v in vectors]
     with open(HERE / name, "w", encoding="utf-8") as f:
         f.write('{"made_with": %s,\n"texts": %s,\n"vectors": [\n' % (json.dumps(made_with), json.dumps(texts)))
         f.write(",\n".join(json.dumps(r, separators=(",", ":")) for r in rows))
         f.write("\n]}\n")
 
 
-minilm = sentence_transformers.SentenceTransformer(sys.argv[1], device="cpu")
-assert minilm.max_seq_length == 256, minilm.max_seq_length
-write(
-    "minilm.json",
-    f"sentence-transformers {sentence_transformers.__version__}, all-MiniLM-L6-v2, f32, normalize_embeddings",
-    TEXTS,
-    # One text at a time: no padding, so no trace of the batch in the last digits.
-    [minilm.encode([t], normalize_embeddings=True)[0] for t in TEXTS],
-)
+# Every other text, and the longest: enough for a model whose forward is tested on all of them elsewhere.
+SOME = TEXTS[::2] + TEXTS[-3:-2]
 
-potion = model2vec.StaticModel.from_pretrained(sys.argv[2])
-write(
-    "potion.json",
-    f"model2vec {model2vec.__version__}, potion-base-8M, f32",
-    TEXTS,
-    [potion.encode([t])[0] for t in TEXTS],
-)
+
+def minilm(where):
+    import sentence_transformers
+
+    model = sentence_transformers.SentenceTransformer(where, device="cpu")
+    assert model.max_seq_length == 256, model.max_seq_length
+    made_with = f"sentence-transformers {sentence_transformers.__version__}, all-MiniLM-L6-v2, f32, normalize_embeddings"
+    # One text at a time: no padding, so no trace of the batch in the last digits.
+    write("minilm.json", made_with, TEXTS, [model.encode([t], normalize_embeddings=True)[0] for t in TEXTS])
+
+
+def potion(where):
+    import model2vec
+
+    model = model2vec.StaticModel.from_pretrained(where)
+    made_with = f"model2vec {model2vec.__version__}, potion-base-8M, f32"
+    write("potion.json", made_with, TEXTS, [model.encode([t])[0] for t in TEXTS])
+
+
+def mpnet(where):
+    import sentence_transformers
+
+    model = sentence_transformers.SentenceTransformer(where, device="cpu")
+    assert model.max_seq_length == 384, model.max_seq_length
+    made_with = f"sentence-transformers {sentence_transformers.__version__}, all-mpnet-base-v2, f32, normalize_embeddings"
+    write("mpnet.json", made_with, SOME, [model.encode([t], normalize_embeddings=True)[0] for t in SOME], 5)
+
+
+def tokens(where):
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer.from_file(f"{where}/tokenizer.json")
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(512)
+    return lambda text: tokenizer.encode(text).ids
+
+
+def gte(where):
+    import numpy as np
+    import onnxruntime
+
+    session, ids_of = onnxruntime.InferenceSession(f"{where}/onnx/model.onnx"), tokens(where)
+
+    def vector(text):
+        ids = np.array([ids_of(text)])
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        mean = session.run(None, feed)[0][0].mean(0)
+        return mean / np.linalg.norm(mean)
+
+    made_with = f"ONNX Runtime {onnxruntime.__version__}, gte-small (Xenova's export), f32, mean"
+    write("gte.json", made_with, SOME, [vector(t) for t in SOME], 5)
+
+
+def arctic(where):
+    """The file's int8 weights as f32 through transformers: ONNX Runtime would round activations as well."""
+    import onnx
+    import torch
+    import transformers
+    from onnx.numpy_helper import to_array
+
+    graph = onnx.load(f"{where}/onnx/model.onnx").graph
+    found = {i.name: to_array(i) for i in graph.initializer}
+
+    def dequantised(base):
+        q = found[base + "_quantized"].astype("float32")
+        return found[base + "_scale"] * (q - found[base + "_zero_point"].astype("float32"))
+
+    state = {name: a for name, a in found.items() if name.endswith((".weight", ".bias"))}
+    for table in ["word", "position", "token_type"]:
+        state[f"embeddings.{table}_embeddings.weight"] = dequantised(f"embeddings.{table}_embeddings.weight")
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            layer = node.name.strip("/").replace("/", ".").removesuffix(".MatMul_quant")
+            state[layer + ".weight"] = dequantised(node.input[1].removesuffix("_quantized")).T
+    model = transformers.BertModel(transformers.BertConfig.from_pretrained(where), add_pooling_layer=False).eval()
+    model.load_state_dict({k: torch.tensor(v) for k, v in state.items()}, strict=True)
+    ids_of = tokens(where)
+
+    def vector(text):
+        with torch.no_grad():
+            first = model(torch.tensor([ids_of(text)])).last_hidden_state[0, 0]
+        return first / first.norm()
+
+    made_with = f"transformers {transformers.__version__}, snowflake-arctic-embed-s, int8 weights as f32, CLS, no prefix"
+    write("arctic.json", made_with, SOME, [vector(t) for t in SOME], 5)
+
+
+{f.__name__: f for f in [minilm, potion, gte, arctic, mpnet]}[sys.argv[1]](sys.argv[2])

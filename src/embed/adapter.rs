@@ -1,0 +1,180 @@
+//! LoRA adapters in the layout of PEFT, added to the base's weights while these are read.
+//!
+//! An adapter directory holds `adapter_config.json` and `adapter_model.safetensors` with two thin matrices
+//! A (r, inputs) and B (outputs, r) for each weight W that was tuned: the tuned weight is W + s B A with
+//! s = alpha / r (alpha / sqrt r with `use_rslora`). Variants that add anything else are refused, never
+//! applied in part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context, bail, ensure};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use super::weights::{PREFIXES, floats};
+
+const CONFIG: &str = "adapter_config.json";
+const WEIGHTS: &str = "adapter_model.safetensors";
+
+/// Whether a directory holds an adapter.
+pub fn is_adapter(dir: &Path) -> bool {
+    dir.join(CONFIG).is_file() && dir.join(WEIGHTS).is_file()
+}
+
+/// A matrix, row-major.
+struct Thin {
+    data: Vec<f32>,
+    rows: usize,
+    cols: usize,
+}
+
+#[derive(Default)]
+struct Pair {
+    a: Option<Thin>,
+    b: Option<Thin>,
+}
+
+/// A loaded adapter.
+pub struct Adapter {
+    /// By the name of the weight that they change.
+    pairs: BTreeMap<String, Pair>,
+    scale: f32,
+    hash: blake3::Hash,
+    used: Mutex<BTreeSet<String>>,
+}
+
+impl Adapter {
+    /// # Errors
+    /// A file missing or damaged, or an adapter of another kind than plain LoRA.
+    pub fn read(dir: &Path) -> anyhow::Result<Self> {
+        let bytes = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let load = || -> anyhow::Result<Self> {
+            let (config, weights) = (bytes(CONFIG)?, bytes(WEIGHTS)?);
+            let mut hash = blake3::Hasher::new();
+            hash.update(&config);
+            hash.update(&weights);
+            let config: Value =
+                serde_json::from_slice(&config).with_context(|| format!("{CONFIG} is not JSON"))?;
+            let scale = scale(&config)?;
+            let pairs = pairs(&weights)?;
+            Ok(Self { pairs, scale, hash: hash.finalize(), used: Mutex::default() })
+        };
+        load().with_context(|| format!("the adapter {}", dir.display()))
+    }
+
+    /// Changes with the adapter's files.
+    pub fn hash(&self) -> String {
+        self.hash.to_hex().to_string()
+    }
+
+    /// Adds `scale B A` to the weight `name` of (rows, cols), if the adapter has it.
+    pub fn add_to(
+        &self,
+        name: &str,
+        data: &mut [f32],
+        rows: usize,
+        cols: usize,
+    ) -> anyhow::Result<()> {
+        let Some(pair) = self.pairs.get(name) else { return Ok(()) };
+        let (Some(a), Some(b)) = (&pair.a, &pair.b) else {
+            bail!("the adapter has one of lora_A and lora_B for `{name}`, not both");
+        };
+        ensure!(
+            a.cols == cols && b.rows == rows && a.rows == b.cols,
+            "the adapter's `{name}` is {} x {} times {} x {}, for a weight of {rows} x {cols}: it was \
+             made for another base",
+            b.rows,
+            b.cols,
+            a.rows,
+            a.cols
+        );
+        for (row, b) in data.chunks_exact_mut(cols).zip(b.data.chunks_exact(b.cols)) {
+            for (b, a) in b.iter().zip(a.data.chunks_exact(cols)) {
+                for (w, a) in row.iter_mut().zip(a) {
+                    *w += self.scale * b * a;
+                }
+            }
+        }
+        self.used.lock().unwrap_or_else(|e| e.into_inner()).insert(name.to_owned());
+        Ok(())
+    }
+
+    /// # Errors
+    /// Weights of the adapter that were never asked for.
+    pub fn check_all_used(&self) -> anyhow::Result<()> {
+        let used = self.used.lock().unwrap_or_else(|e| e.into_inner());
+        let mut left = self.pairs.keys().filter(|name| !used.contains(*name));
+        match left.next() {
+            None => Ok(()),
+            Some(name) => bail!(
+                "the adapter changes `{name}`{}, which the base does not have",
+                match left.count() {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                }
+            ),
+        }
+    }
+}
+
+/// The factor of `B A`; anything that plain LoRA has not is refused.
+fn scale(config: &Value) -> anyhow::Result<f32> {
+    let kind = config.get("peft_type").and_then(Value::as_str).unwrap_or("LORA");
+    ensure!(kind == "LORA", "{CONFIG}: peft_type is `{kind}`; only LORA can be applied");
+    let on = |key: &str| match config.get(key) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Object(map)) => !map.is_empty(),
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(_) => true,
+    };
+    for key in ["use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save"] {
+        ensure!(!on(key), "{CONFIG}: `{key}` is set; only plain LoRA can be applied");
+    }
+    let number = |key: &str| config.get(key).and_then(Value::as_f64).filter(|n| *n > 0.0);
+    let (Some(r), Some(alpha)) = (number("r"), number("lora_alpha")) else {
+        bail!("{CONFIG}: `r` and `lora_alpha` must be positive numbers");
+    };
+    Ok((alpha / if on("use_rslora") { r.sqrt() } else { r }) as f32)
+}
+
+fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, Pair>> {
+    let tensors = SafeTensors::deserialize(weights)
+        .with_context(|| format!("{WEIGHTS} is damaged or not a safetensors file"))?;
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
+    for full in names {
+        // PEFT's wrapper, that of sentence-transformers, then that of the exported head.
+        let mut name = full;
+        for prefix in
+            ["base_model.model.", "0.auto_model.", "auto_model."].into_iter().chain(PREFIXES)
+        {
+            name = name.strip_prefix(prefix).unwrap_or(name);
+        }
+        let part = [
+            ".lora_A.weight",
+            ".lora_B.weight",
+            ".lora_A.default.weight",
+            ".lora_B.default.weight",
+        ]
+        .into_iter()
+        .find_map(|end| Some((name.strip_suffix(end)?, end.contains("lora_A"))));
+        let Some((module, is_a)) = part else {
+            bail!("{WEIGHTS}: `{full}` is no part of plain LoRA on a linear layer");
+        };
+        let view = tensors.tensor(full)?;
+        let &[rows, cols] = view.shape() else {
+            bail!("{WEIGHTS}: `{full}` has the shape {:?}, not that of a matrix", view.shape());
+        };
+        let thin = Thin { data: floats(full, &view)?, rows, cols };
+        let pair = pairs.entry(format!("{module}.weight")).or_default();
+        *if is_a { &mut pair.a } else { &mut pair.b } = Some(thin);
+    }
+    ensure!(!pairs.is_empty(), "{WEIGHTS} holds nothing");
+    Ok(pairs)
+}

@@ -1,0 +1,131 @@
+//! Attention within one text, a head and a block of queries at a time, so that the scores stay in the
+//! cache and a long text needs no square of them.
+
+use std::ops::Range;
+
+use super::math;
+use super::relative::Bias;
+
+/// Most queries of a block.
+const BLOCK: usize = 128;
+
+/// Who attends to whom, and how.
+#[derive(Clone, Copy)]
+pub struct Attention<'a> {
+    pub hidden: usize,
+    pub heads: usize,
+    /// Added to the scores.
+    pub bias: Option<&'a Bias>,
+    /// A token sees those at most so far away; `None`: all.
+    pub window: Option<usize>,
+}
+
+impl Attention<'_> {
+    /// `qkv` is (n, 3 hidden) for a text of `n` tokens, `out` (n, hidden).
+    pub fn attend(&self, qkv: &[f32], n: usize, out: &mut [f32], scores: &mut Vec<f32>) {
+        let hidden = self.hidden;
+        assert!(qkv.len() >= n * 3 * hidden && out.len() >= n * hidden);
+        // Blocks of one size, about: few rows take another path through `gemm`.
+        let block = n.div_ceil(n.div_ceil(BLOCK).max(1)).max(1);
+        for head in 0..self.heads {
+            for from in (0..n).step_by(block) {
+                self.block(head, from..(from + block).min(n), qkv, n, out, scores);
+            }
+        }
+    }
+
+    fn block(
+        &self,
+        head: usize,
+        queries: Range<usize>,
+        qkv: &[f32],
+        n: usize,
+        out: &mut [f32],
+        scores: &mut Vec<f32>,
+    ) {
+        let (hidden, size) = (self.hidden, self.hidden / self.heads);
+        let stride = 3 * hidden;
+        let keys = match self.window {
+            None => 0..n,
+            Some(w) => queries.start.saturating_sub(w)..(queries.end + w).min(n),
+        };
+        let cols = keys.len();
+        scores.clear();
+        scores.resize(queries.len() * cols, 0.0);
+        let at = head * size;
+        // SAFETY: query, key and value of head `head` lie at `at`, `hidden + at` and `2 hidden + at` of
+        // each of the `n` rows of `qkv`, of which `queries` and `keys` are some; `scores` is
+        // (queries, keys).
+        unsafe {
+            multiply(
+                (queries.len(), cols, size),
+                (scores.as_mut_ptr(), cols),
+                (qkv.as_ptr().add(queries.start * stride + at), stride, 1),
+                (qkv.as_ptr().add(keys.start * stride + hidden + at), 1, stride),
+                1.0 / (size as f32).sqrt(),
+            );
+        }
+        for (place, row) in queries.clone().zip(scores.chunks_exact_mut(cols)) {
+            if let Some(bias) = self.bias {
+                for (s, b) in row.iter_mut().zip(bias.of(head, place, keys.clone())) {
+                    *s += b;
+                }
+            }
+            if let Some(w) = self.window {
+                let first = place.saturating_sub(w) - keys.start;
+                let end = (place + w + 1).min(n) - keys.start;
+                row[..first].fill(f32::NEG_INFINITY);
+                row[end..].fill(f32::NEG_INFINITY);
+            }
+        }
+        math::softmax_rows(scores, cols);
+        // SAFETY: as above; rows `queries` of `out` have room for the head at `at`.
+        unsafe {
+            multiply(
+                (queries.len(), size, cols),
+                (out.as_mut_ptr().add(queries.start * hidden + at), hidden),
+                (scores.as_ptr(), cols, 1),
+                (qkv.as_ptr().add(keys.start * stride + 2 * hidden + at), stride, 1),
+                1.0,
+            );
+        }
+    }
+}
+
+/// `out = scale * a b` with (rows, columns, depth), (start, row stride) of `out` and (start, row stride,
+/// column stride) of `a` and `b`.
+///
+/// # Safety
+/// The strides stay within the buffers.
+unsafe fn multiply(
+    (m, n, k): (usize, usize, usize),
+    (out, out_row): (*mut f32, usize),
+    (a, a_row, a_col): (*const f32, usize, usize),
+    (b, b_row, b_col): (*const f32, usize, usize),
+    scale: f32,
+) {
+    // SAFETY: by the caller.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out,
+            1,
+            out_row as isize,
+            false,
+            a,
+            a_col as isize,
+            a_row as isize,
+            b,
+            b_col as isize,
+            b_row as isize,
+            0.0,
+            scale,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}

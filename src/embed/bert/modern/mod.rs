@@ -1,0 +1,220 @@
+//! ModernBERT (arXiv 2412.13663): norms in front of the blocks, rotary positions, a gated feed-forward, and
+//! in most layers attention to a window only. Here its configuration and weights.
+
+pub mod packed;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use super::config::number;
+use super::layers::{Dense, Norm, Parts, round, smoothing};
+use crate::embed::weights::{Rows, Weights};
+
+/// How a layer attends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scope {
+    /// A token sees those at most so far away; `None`: all.
+    pub window: Option<usize>,
+    /// Base of the rotary angles.
+    pub theta: f64,
+}
+
+/// The shape of the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub vocabulary: usize,
+    pub hidden: usize,
+    pub heads: usize,
+    pub intermediate: usize,
+    pub positions: usize,
+    pub norm_eps: f32,
+    /// By layer.
+    pub scopes: Vec<Scope>,
+}
+
+impl Config {
+    /// # Errors
+    /// A field missing or out of range, or an activation other than GELU.
+    pub fn parse(json: &Value) -> anyhow::Result<Self> {
+        let number = |key: &str| number(json, key);
+        let activation = json.get("hidden_activation").and_then(Value::as_str).unwrap_or("gelu");
+        ensure!(
+            activation == "gelu",
+            "config.json: hidden_activation is `{activation}`; only gelu can be run"
+        );
+        let config = Self {
+            vocabulary: number("vocab_size")?,
+            hidden: number("hidden_size")?,
+            heads: number("num_attention_heads")?,
+            intermediate: number("intermediate_size")?,
+            positions: number("max_position_embeddings")?,
+            norm_eps: json.get("norm_eps").and_then(Value::as_f64).unwrap_or(1e-5) as f32,
+            scopes: scopes(json, number("num_hidden_layers")?)?,
+        };
+        ensure!(
+            config.hidden.is_multiple_of(2 * config.heads),
+            "config.json: hidden_size {} is not a multiple of twice num_attention_heads {}",
+            config.hidden,
+            config.heads
+        );
+        Ok(config)
+    }
+}
+
+/// Written in two ways: by `global_attn_every_n_layers`, `global_rope_theta` and `local_rope_theta`, and, by
+/// transformers 5, by `layer_types` and `rope_parameters`.
+fn scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Scope>> {
+    let every = json.get("global_attn_every_n_layers").and_then(Value::as_u64).unwrap_or(3);
+    let types = json.get("layer_types").and_then(Value::as_array);
+    let theta = |scope: &str, key: &str, default: f64| {
+        let new =
+            json.get("rope_parameters").and_then(|p| p.get(scope)?.get("rope_theta")?.as_f64());
+        new.or_else(|| json.get(key)?.as_f64()).unwrap_or(default)
+    };
+    let all = theta("full_attention", "global_rope_theta", 160_000.0);
+    let near = theta("sliding_attention", "local_rope_theta", 10_000.0);
+    let window = json.get("local_attention").and_then(Value::as_u64).unwrap_or(128) as usize / 2;
+    let scaled = json.get("rope_parameters").and_then(|p| {
+        let kinds = ["full_attention", "sliding_attention"].into_iter();
+        kinds.filter_map(|s| p.get(s)?.get("rope_type")?.as_str()).find(|t| *t != "default")
+    });
+    ensure!(
+        scaled.is_none(),
+        "config.json: rope_type is `{}`; only default can be run",
+        scaled.unwrap_or("")
+    );
+    ensure!(
+        types.is_none_or(|types| types.len() == layers),
+        "config.json: layer_types does not name the type of every one of {layers} layers"
+    );
+    (0..layers)
+        .map(|i| {
+            let global = match types.map(|types| types[i].as_str()) {
+                None => (i as u64).is_multiple_of(every.max(1)),
+                Some(Some("full_attention")) => true,
+                Some(Some("sliding_attention")) => false,
+                Some(other) => anyhow::bail!(
+                    "config.json: layer {i} is of type `{}`; full_attention and sliding_attention can be run",
+                    other.unwrap_or("?")
+                ),
+            };
+            Ok(match global {
+                true => Scope { window: None, theta: all },
+                false => Scope { window: Some(window), theta: near },
+            })
+        })
+        .collect()
+}
+
+pub struct Layer {
+    /// Absent in the first layer.
+    pub attention_norm: Option<Norm>,
+    /// Query, key and value one below the other.
+    pub qkv: Dense,
+    pub attended: Dense,
+    pub wide_norm: Norm,
+    /// What goes through the activation, and below it the gates.
+    pub wide: Dense,
+    pub narrow: Dense,
+}
+
+pub struct Encoder {
+    pub words: Rows,
+    pub norm: Norm,
+    pub layers: Vec<Layer>,
+    pub final_norm: Norm,
+}
+
+impl Encoder {
+    /// # Errors
+    /// A tensor missing or of another shape than `config` says.
+    pub fn load(weights: &Weights, config: &Config) -> anyhow::Result<Self> {
+        let (h, wide) = (config.hidden, config.intermediate);
+        // Biases are an option of the architecture that no published model takes for all layers.
+        let vector_or_zeros = |name: String, len| match weights.has(&name) {
+            true => weights.vector(&name, len),
+            false => Ok(vec![0.0; len]),
+        };
+        let norm = |name: &str| -> anyhow::Result<Norm> {
+            Ok(Norm {
+                scale: weights.vector(&format!("{name}.weight"), h)?,
+                shift: vector_or_zeros(format!("{name}.bias"), h)?,
+            })
+        };
+        let dense = |name: String, outputs, inputs| -> anyhow::Result<Dense> {
+            Ok(Dense {
+                weight: weights.rows(&format!("{name}.weight"), outputs, inputs)?,
+                bias: vector_or_zeros(format!("{name}.bias"), outputs)?,
+            })
+        };
+        let layers = (0..config.scopes.len())
+            .map(|i| -> anyhow::Result<Layer> {
+                let at = format!("layers.{i}");
+                Ok(Layer {
+                    attention_norm: match i {
+                        0 => None,
+                        _ => Some(norm(&format!("{at}.attn_norm"))?),
+                    },
+                    qkv: dense(format!("{at}.attn.Wqkv"), 3 * h, h)?,
+                    attended: dense(format!("{at}.attn.Wo"), h, h)?,
+                    wide_norm: norm(&format!("{at}.mlp_norm"))?,
+                    wide: dense(format!("{at}.mlp.Wi"), 2 * wide, h)?,
+                    narrow: dense(format!("{at}.mlp.Wo"), h, wide)?,
+                })
+            })
+            .collect::<anyhow::Result<_>>()
+            .context("the layers")?;
+        Ok(Self {
+            words: weights.rows("embeddings.tok_embeddings.weight", config.vocabulary, h)?,
+            norm: norm("embeddings.norm")?,
+            layers,
+            final_norm: norm("final_norm")?,
+        })
+    }
+
+    /// As [`super::layers::Encoder::into_int8`].
+    pub fn into_int8(mut self) -> Self {
+        self.words = self.words.into_int8();
+        for layer in &mut self.layers {
+            let before = layer.attention_norm.as_ref().unwrap_or(&self.norm);
+            let smooth = smoothing(before, &layer.qkv);
+            round(&mut layer.qkv, &smooth);
+            round(&mut layer.attended, &[]);
+            let smooth = smoothing(&layer.wide_norm, &layer.wide);
+            round(&mut layer.wide, &smooth);
+            round(&mut layer.narrow, &[]);
+        }
+        self
+    }
+
+    /// All matrices and vectors under their names in a safetensors file.
+    pub fn parts(&self) -> Parts<'_> {
+        let mut matrices = vec![("embeddings.tok_embeddings.weight".to_owned(), &self.words)];
+        let mut vectors: Vec<(String, &[f32])> = Vec::new();
+        let mut norms = vec![
+            ("embeddings.norm".to_owned(), &self.norm),
+            ("final_norm".to_owned(), &self.final_norm),
+        ];
+        for (i, l) in self.layers.iter().enumerate() {
+            let at = format!("layers.{i}");
+            for (name, dense) in [
+                ("attn.Wqkv", &l.qkv),
+                ("attn.Wo", &l.attended),
+                ("mlp.Wi", &l.wide),
+                ("mlp.Wo", &l.narrow),
+            ] {
+                matrices.push((format!("{at}.{name}.weight"), &dense.weight));
+                vectors.push((format!("{at}.{name}.bias"), &dense.bias));
+            }
+            if let Some(norm) = &l.attention_norm {
+                norms.push((format!("{at}.attn_norm"), norm));
+            }
+            norms.push((format!("{at}.mlp_norm"), &l.wide_norm));
+        }
+        for (name, norm) in norms {
+            vectors.push((format!("{name}.weight"), &norm.scale));
+            vectors.push((format!("{name}.bias"), &norm.shift));
+        }
+        Parts { matrices, vectors }
+    }
+}

