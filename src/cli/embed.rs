@@ -75,7 +75,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 let named = scenario.embedders.iter().find(|embedder| embedder.name == *name);
                 match named.map(|embedder| &embedder.kind) {
                     Some(EmbedderKind::Model(spec)) => spec.clone(),
-                    Some(_) => bail!("--embedder: '{name}' makes no vectors here; static and transformer do"),
+                    Some(_) => bail!(
+                        "--embedder: '{name}' makes no vectors here; static and transformer do"
+                    ),
                     None => {
                         let all: Vec<&str> =
                             scenario.embedders.iter().map(|e| e.name.as_str()).collect();
