@@ -5,6 +5,8 @@
 //! abstains; and so it does where it overlooks gold between other passages. On top, what it reads can
 //! come out wrong. A distractor's value is never invented: it is what the passage states.
 
+mod presets;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
@@ -12,9 +14,11 @@ use serde::Serialize;
 
 use super::{Branching, Event, Output, Row};
 use crate::kernel::Fault;
-use crate::scenario::{PARAMETERS, PRESETS};
+use crate::scenario::PRESETS;
 use crate::value::Value;
 use crate::world::Corpus;
+
+use presets::preset_parameters;
 
 /// How far a figure can be leaned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,14 +43,6 @@ pub struct Parameter {
     pub tag: Tag,
     pub source: String,
 }
-
-const CLASHEVAL_2: &str = "ClashEval, arXiv 2404.10198, table 2";
-const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
-const LOST: &str = "Lost in the Middle, arXiv 2307.03172, tables 1 and 5";
-const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence is absent";
-
-/// How often the evidence that is not there is said not to be there ([`RGB`]).
-const REFUSES: f64 = 0.45;
 
 fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((value * 1e6).round() / 1e6)
@@ -92,7 +88,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The value of a parameter in [`PARAMETERS`]:
+    /// The value of a parameter in [`crate::scenario::PARAMETERS`]:
     ///
     /// - `misread`: a value that was read comes out as another one of the field;
     /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above
@@ -105,146 +101,6 @@ impl Reader {
     pub fn get(&self, name: &str) -> f64 {
         self.parameters.iter().find(|p| p.name == name).map_or(0.0, |p| p.value)
     }
-}
-
-fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
-    if preset == "gpt-3.5-turbo" {
-        return Some(by_position());
-    }
-    // Per model: accuracy with the right passage alone and among five (table 6, where the paper has
-    // them), and given wrong evidence: follows it, resists it, says something else (table 2).
-    let (one, five, follow, other) = match preset {
-        "gpt-4o" => (Some(0.941), Some(0.922), 0.608, 0.065),
-        "claude-opus" => (Some(0.939), Some(0.843), 0.313, 0.102),
-        "gemini-1.5" => (None, None, 0.490, 0.122),
-        "llama-3" => (None, None, 0.529, 0.263),
-        "perfect" => {
-            let zero = |&name: &&'static str| Parameter {
-                name,
-                value: 0.0,
-                tag: Tag::Assumed,
-                source: "by definition: reads gold, abstains without it".to_owned(),
-            };
-            return Some(PARAMETERS.iter().map(zero).collect());
-        }
-        _ => return None,
-    };
-    // Right evidence against a wrong belief of the model: uses the evidence (table 2). An upper
-    // bound on misreading where table 6 has no row for the model.
-    let uses_evidence = if preset == "gemini-1.5" { 0.860 } else { 0.793 };
-    let parameter = |name, value: f64, tag, source: String| Parameter { name, value, tag, source };
-    let misread = match one {
-        Some(one) => parameter(
-            "misread",
-            1.0 - one,
-            Tag::Cited,
-            format!("{CLASHEVAL_6}: 1 - accuracy with the right passage alone ({one})"),
-        ),
-        None => parameter(
-            "misread",
-            1.0 - uses_evidence,
-            Tag::Indicative,
-            format!(
-                "{CLASHEVAL_2}: 1 - use of right evidence against a wrong belief ({uses_evidence}), an upper bound"
-            ),
-        ),
-    };
-    // Four more passages took accuracy from `one` to `five`; read as each of the four being followed
-    // with the same chance: 1 - (five / one)^(1/4).
-    let (distracted, tag, source) = match (one, five) {
-        (Some(one), Some(five)) => (
-            1.0 - (five / one).powf(0.25),
-            Tag::Indicative,
-            format!(
-                "{CLASHEVAL_6}: {one} with 1 passage to {five} with 5, spread over 4 distractors"
-            ),
-        ),
-        _ => (
-            1.0 - (0.922f64 / 0.941).powf(0.25),
-            Tag::Assumed,
-            format!("as gpt-4o ({CLASHEVAL_6} has no row for this model)"),
-        ),
-    };
-    Some(vec![
-        misread,
-        parameter("distracted_above", distracted, tag, source.clone()),
-        parameter("distracted_below", distracted, tag, source),
-        parameter(
-            "follow",
-            follow,
-            Tag::Cited,
-            format!(
-                "{CLASHEVAL_2}: follows wrong evidence; a lower bound for private contracts, of which the model knows nothing"
-            ),
-        ),
-        parameter(
-            "fabricate",
-            other,
-            Tag::Indicative,
-            format!(
-                "{CLASHEVAL_2}: neither the evidence nor the model's own answer. What resists the evidence there is taken to abstain here (assumed)"
-            ),
-        ),
-        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
-        parameter(
-            "overlooked",
-            0.0,
-            Tag::Assumed,
-            format!(
-                "{CLASHEVAL_6}: accuracy among five passages has the effect of gold's place in it already"
-            ),
-        ),
-    ])
-}
-
-/// The preset of a model whose accuracy is known by the place of gold.
-///
-/// Accuracy with gold alone, and among ten passages as the first, the fifth and the last. As the first, all
-/// others rank below it, as the last above, and none hides it; what else is lost in the fifth place is taken
-/// for the hiding, by each of the four passages between it and the start. Fitted to ten passages, since among
-/// twenty and thirty (tables 6 and 7) each further passage does less.
-fn by_position() -> Vec<Parameter> {
-    let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
-    let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
-    let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
-    let unhidden = alone * (1.0 - above).powi(4) * (1.0 - below).powi(5);
-    let overlooked = each(fifth / unhidden, 4.0);
-    let (follow, fabricate) = (0.608, 0.065);
-    let parameter = |name, value, tag, source: String| Parameter { name, value, tag, source };
-    let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
-    vec![
-        parameter(
-            "misread",
-            1.0 - alone,
-            Tag::Cited,
-            format!("{LOST}: 1 - accuracy with the right passage alone ({alone})"),
-        ),
-        parameter(
-            "distracted_above",
-            above,
-            Tag::Indicative,
-            format!("{LOST}: {alone} alone to {last} as the last of 10, spread over 9 distractors"),
-        ),
-        parameter(
-            "distracted_below",
-            below,
-            Tag::Indicative,
-            format!(
-                "{LOST}: {alone} alone to {first} as the first of 10, spread over 9 distractors"
-            ),
-        ),
-        parameter("follow", follow, Tag::Assumed, elsewhere("follows wrong evidence")),
-        parameter("fabricate", fabricate, Tag::Assumed, elsewhere("says something else")),
-        parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
-        parameter(
-            "overlooked",
-            overlooked,
-            Tag::Indicative,
-            format!(
-                "{LOST}: {fifth} as the fifth of 10, beyond what distractors explain, spread over the 4 passages before it"
-            ),
-        ),
-    ]
 }
 
 /// The values of a field from which a reader makes one up: at most [`POOL`] of them, taken at even
@@ -423,6 +279,7 @@ fn overlooked(reader: &Reader, context: &[u32], is_gold: impl Fn(&u32) -> bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::PARAMETERS;
     use crate::world::Passage;
 
     fn corpus(values: &[f64]) -> Corpus {
