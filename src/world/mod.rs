@@ -10,6 +10,7 @@ mod passage;
 mod table;
 mod task;
 mod text;
+pub mod triplet;
 
 pub mod import;
 pub mod synth;

@@ -1,0 +1,91 @@
+//! Triplets of texts: what embedders that tell near-identical sentences apart are trained and tested on.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::grid::{Grid, Layout};
+use super::mistakes::Mistakes;
+use crate::watch::Watch;
+
+const ANCHOR: &str = "anchor";
+const POSITIVE: &str = "positive";
+const NEGATIVE: &str = "negative";
+const CATEGORY: &str = "category";
+
+/// A text, one that means the same or answers it, and one that only looks so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Triplet {
+    pub anchor: String,
+    pub positive: String,
+    /// `None` for a plain pair: then the texts of others serve as negatives.
+    pub negative: Option<String>,
+    /// How the negative differs, `negation` say; for a pair, where it comes from. May be empty.
+    pub category: String,
+}
+
+/// Reads a CSV file with a header that has at least `anchor` and `positive`; `negative` and `category`
+/// may be left out, as a column or in a line. The error holds every mistake of the file.
+pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
+    let mut mistakes = Mistakes::new(path);
+    let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+    let mut wanted = vec![ANCHOR, POSITIVE];
+    let optional = [NEGATIVE, CATEGORY].into_iter();
+    wanted.extend(optional.filter(|name| grid.header.iter().any(|found| found == name)));
+    let places = grid.columns(&wanted, |_| false, &mut mistakes).unwrap_or_default();
+    let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
+    let mut triplets = Vec::with_capacity(grid.rows.len());
+    for row in &grid.rows {
+        let cell = |column| place(column).map_or("", |at| row.cells[at].trim());
+        for column in [ANCHOR, POSITIVE] {
+            if place(column).is_some() && cell(column).is_empty() {
+                mistakes.add(Some(row.line), Some(column), "the text is empty");
+            }
+        }
+        let negative = Some(cell(NEGATIVE)).filter(|text| !text.is_empty());
+        triplets.push(Triplet {
+            anchor: cell(ANCHOR).to_owned(),
+            positive: cell(POSITIVE).to_owned(),
+            negative: negative.map(str::to_owned),
+            category: cell(CATEGORY).to_owned(),
+        });
+    }
+    mistakes.none()?;
+    Ok(triplets)
+}
+
+/// The same layout, header first.
+pub fn to_csv(triplets: &[Triplet]) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record([ANCHOR, POSITIVE, NEGATIVE, CATEGORY])?;
+    for triplet in triplets {
+        writer.serialize(triplet)?;
+    }
+    writer.into_inner().context("the triplets do not fit in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let triplet = |negative: Option<&str>, category: &str| Triplet {
+            anchor: "A pays B".into(),
+            positive: "B is paid\nby \"A\"".into(),
+            negative: negative.map(str::to_owned),
+            category: category.into(),
+        };
+        let triplets = [triplet(Some("B pays A"), "role_swap"), triplet(None, "")];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.csv");
+        std::fs::write(&path, to_csv(&triplets).unwrap()).unwrap();
+        assert_eq!(read(&path, &Quiet).unwrap(), triplets);
+
+        std::fs::write(&path, "anchor,positive\na,b\n,b\n").unwrap();
+        let message = read(&path, &Quiet).unwrap_err().to_string();
+        assert!(message.contains("line 3, column 'anchor': the text is empty"), "{message}");
+    }
+}
