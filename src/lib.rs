@@ -10,6 +10,7 @@ pub mod expr;
 pub mod extract;
 pub mod graph;
 pub mod kernel;
+pub mod perturb;
 pub mod remote;
 pub mod report;
 pub mod retrieve;

@@ -10,6 +10,7 @@ mod passage;
 mod table;
 mod task;
 mod text;
+pub mod texts;
 pub mod triplet;
 
 pub mod import;
