@@ -36,25 +36,26 @@ static ROLE: LazyLock<Regex> = LazyLock::new(|| {
 /// A word with a capital that does something, or that something is done to.
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?:^|[^\w])(?<a>[A-Z][a-z]{2,})\s+(?:shall|may|must|agrees|hereby|undertakes|is at liberty|grants|acknowledges)\b|\b(?:by|giving|to|from|against|inform|give|pay|on|of|with)\s+(?<b>[A-Z][a-z]{2,})(?:[ ,.;']|$)",
+        r"(?:^|[^\w])(?<a>[A-Z][a-z]{2,})\s+(?:shall|may|must|agrees|hereby|undertakes|is at liberty|grants|acknowledges)\b|\b(?:by|giving|to|from|against|inform|give|pay)\s+(?<b>[A-Z][a-z]{2,})(?:[ ,.;']|$)",
     )
     .expect("the pattern is valid")
 });
 
 /// Defined terms that are no persons.
 #[rustfmt::skip]
-const THINGS: [&str; 58] = [
+const THINGS: &[&str] = &[
     "Agreement", "Products", "Product", "Services", "Service", "Territory", "Term", "Section", "Article", "Exhibit", "Schedule",
     "Information", "Party", "Parties", "Notice", "Notices", "Software", "Trademarks", "Property", "Law", "Laws", "Board", "State", "States",
     "Work", "Works", "Invoices", "Invoice", "Royalties", "Royalty", "Fees", "Fee", "Data", "Site", "Website", "Content", "Effective", "Net",
     "Any", "Each", "Either", "Neither", "This", "Such", "They", "All", "Payment", "Payments", "Delivery", "Termination", "Intellectual",
-    "Confidential", "New", "The", "January", "December", "Licensed", "Affiliates",
+    "Confidential", "New", "The", "Licensed", "Affiliates", "January", "February", "March", "April", "May", "June", "July",
+    "August", "September", "October", "November", "December", "You", "Users", "Customers", "Employees", "Third", "Court",
 ];
 
 /// Words before a role that make it another's, or any.
 const OTHERS: [&str; 16] = [
-    "a", "an", "any", "each", "such", "its", "either", "our", "your", "no", "another", "this", "every", "other",
-    "their", "both",
+    "a", "an", "any", "each", "such", "its", "either", "our", "your", "no", "another", "this",
+    "every", "other", "their", "both",
 ];
 
 /// All actors of a sentence that are named as such wherever they are named.
@@ -86,10 +87,14 @@ pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
         let key = role.as_str().to_lowercase();
         if alone(text, &range, the.is_some()) { add(key, range) } else { spoiled.push(key) }
     }
+    // Short names are told from other words by what contracts have them do.
+    let duties =
+        [" shall ", " may ", " must ", " will ", " agree"].iter().any(|w| text.contains(w));
     let names: Vec<&str> = NAME
         .captures_iter(text)
+        .filter(|_| duties)
         .filter_map(|c| Some(c.name("a").or(c.name("b"))?.as_str()))
-        .filter(|name| !THINGS.contains(name) && !ROLE.is_match(name))
+        .filter(|name| !THINGS.contains(name) && !ROLE.is_match(name) && !abstract_noun(name))
         .collect();
     for name in names {
         for (at, _) in text.match_indices(name) {
@@ -110,6 +115,10 @@ pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
     all
 }
 
+fn abstract_noun(name: &str) -> bool {
+    ["ing", "tion", "sion", "ment", "ance", "ence", "ity"].iter().any(|end| name.ends_with(end))
+}
+
 /// Whether what stands there is the whole name of somebody: no `Customer Data`, no `such Customer`.
 fn alone(text: &str, range: &Range<usize>, the: bool) -> bool {
     let before = &text[..range.start];
@@ -122,13 +131,27 @@ fn alone(text: &str, range: &Range<usize>, the: bool) -> bool {
         && last.starts_with(char::is_uppercase)
         && before.trim_end().contains(' ');
     let next = after.strip_prefix(' ').unwrap_or("");
-    let compound = next.starts_with(char::is_uppercase) && !next.starts_with("(");
+    let compound = next.starts_with(char::is_uppercase) || next.starts_with("of ");
     let glued = after.starts_with(['-', '/', '.']) && after[1..].starts_with(char::is_alphanumeric)
         || before.ends_with(['-', '/', '"', '\u{201c}'])
         || after.starts_with(['"', '\u{201d}']);
     let plural_or_word = after.starts_with(char::is_alphanumeric);
-    let noun = ["name", "names", "service", "services", "list", "data", "records", "system", "products", "account", "complaints", "agreement", "agreements"]
-        .iter()
-        .any(|noun| next.split(|c: char| !c.is_alphanumeric()).next() == Some(noun));
+    let noun = [
+        "name",
+        "names",
+        "service",
+        "services",
+        "list",
+        "data",
+        "records",
+        "system",
+        "products",
+        "account",
+        "complaints",
+        "agreement",
+        "agreements",
+    ]
+    .iter()
+    .any(|noun| next.split(|c: char| !c.is_alphanumeric()).next() == Some(noun));
     !(attribute || long_name || compound || glued || plural_or_word || noun)
 }

@@ -4,11 +4,27 @@ use std::ops::Range;
 
 use super::edit::{Change, exchange};
 use super::slots::{Slot, Sort};
+use crate::value::Value;
 
 /// Words between two values that bind them to the same thing, or to the two ends of a span.
-const JOINED: [&str; 16] = [
-    "and", "or", "to", "through", "until", "-", "\u{2013}", ",", "and/or", "nor", ", and", ", or",
-    "by and between", "and between", "with", "up to",
+const JOINED: [&str; 17] = [
+    "and",
+    "or",
+    "to",
+    "through",
+    "until",
+    "-",
+    "\u{2013}",
+    ",",
+    "and/or",
+    "nor",
+    ", and",
+    ", or",
+    "by and between",
+    "and between",
+    "with",
+    "up to",
+    "x",
 ];
 
 pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
@@ -45,11 +61,13 @@ fn fits(text: &str, a: &Slot, b: &Slot) -> bool {
             a.1 == b.1 && (a.2 == b.2 || !a.0 && !b.0)
         }
         Sort::Number => {
-            let one = |slot: &Slot| ["1", "one"].contains(&words(&slot.range).to_lowercase().as_str());
+            let one = |slot: &Slot| slot.value == Value::Number(1.0);
             !one(a) && !one(b)
         }
         // Names in brackets or as a party's new name follow on each other.
-        Sort::Party => text[a.range.end..b.range.start].contains(" (") || text[a.range.end..].starts_with(" ("),
+        Sort::Party => {
+            text[a.range.end..b.range.start].contains(" (") || text[a.range.end..].starts_with(" (")
+        }
         _ => true,
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn apply(text: &str, change: &[Edit]) -> String {
     let mut at = 0;
     for edit in edits {
         out.push_str(&text[at..edit.range.start]);
-        let first = !out.contains(char::is_alphabetic);
+        let first = opens(&out);
         let start = out.len();
         out.push_str(&edit.with);
         at = edit.range.end;
@@ -55,12 +55,15 @@ pub(super) fn apply(text: &str, change: &[Edit]) -> String {
     out
 }
 
-static ARTICLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:^|[\s(])([Aa])n?\s+$").unwrap());
+static ARTICLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^[^\p{L}]*(A)|[\s(](a))n?\s+$").unwrap());
 
 /// Makes an article right that stands before `start`, where the text goes on with what `out` has there and
 /// then `rest`.
 fn mend_article(out: &mut String, start: usize, rest: &str) {
-    let Some(article) = ARTICLE.captures(&out[..start]).and_then(|c| c.get(1)) else { return };
+    let Some(article) = ARTICLE.captures(&out[..start]).and_then(|c| c.get(1).or(c.get(2))) else {
+        return;
+    };
     let next = format!("{}{}", &out[start..], rest.split(' ').next().unwrap_or(""));
     let a = article.as_str();
     let mended = if sounds_as_vowel(&next) { format!("{a}n ") } else { format!("{a} ") };
@@ -73,6 +76,15 @@ fn sounds_as_vowel(word: &str) -> bool {
     let word = word.trim_start_matches(['"', '\u{201c}', '(']).to_lowercase();
     let starts = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
     starts(&VOWEL) || !starts(&CONSONANT) && word.starts_with(['a', 'e', 'i', 'o', 'u'])
+}
+
+/// Whether a sentence starts behind this text: there is none, or a number such as `14.1(b)` or `Section 2:`.
+pub(super) fn opens(before: &str) -> bool {
+    let numbering = |word: &str| {
+        word.ends_with(':')
+            || !word.as_bytes().windows(2).any(|w| w.iter().all(u8::is_ascii_alphabetic))
+    };
+    before.trim_end().ends_with(':') || before.split_whitespace().all(numbering)
 }
 
 /// With its first letter in upper case.

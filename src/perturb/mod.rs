@@ -116,8 +116,10 @@ pub fn near_misses(texts: &[String], options: &Options) -> NearMisses {
         let found: Vec<(Option<Triplet>, &String)> =
             all.par_iter().filter_map(|sentence| Some((of(sentence)?, sentence))).collect();
         let possible = found.len();
-        let mut kept: Vec<(Triplet, &String)> =
-            found.into_iter().filter_map(|(triplet, sentence)| Some((triplet?, sentence))).collect();
+        let mut kept: Vec<(Triplet, &String)> = found
+            .into_iter()
+            .filter_map(|(triplet, sentence)| Some((triplet?, sentence)))
+            .collect();
         let not_reworded = possible - kept.len();
         if let Some(most) = options.per_kind {
             sample(&mut kept, most, options.seed, kind);

@@ -10,12 +10,12 @@ use super::rule::{Rule, Written, rules, uses};
 /// What makes `shall` and `may` say the same.
 const NEGATED: &str = "not|only|in no|never|neither|nor|no";
 /// Subjects that negate.
-const NOBODY: &str = r"(?:no|neither|nothing|nor|never|none)(?:\s+[^\s,;]+){0,6}";
+const NOBODY: &str = r"(?:no|neither|nothing|nor|never|none)\b.*";
 
 #[rustfmt::skip]
 const TABLE: &[Written] = &[
     ("(?-i:shall|must)", "may", NOBODY, NEGATED),
-    ("(?-i:will)", "may", r"at|good|the|a|free|own|of|no(?:\s+[^\s,;]+){0,6}|neither(?:\s+[^\s,;]+){0,6}", NEGATED),
+    ("(?-i:will)", "may", r"at|good|the|a|free|own|of|his|her|(?:no|neither|nothing|nor|never|none)\b.*", NEGATED),
     ("(?-i:may)", "shall/must", NOBODY, "not|only|be applicable|be necessary|be required|be amended|arise|have been"),
     ("is required to", "may", "not", NEGATED),
     ("is entitled to", "is required to", "not", NEGATED),
@@ -43,7 +43,7 @@ const TABLE: &[Written] = &[
     ("usually|often|frequently|generally", "rarely", "not|more|most|very|less|is hereby", "and|speaking|accepted"),
     ("rarely|seldom", "often", "not|more|most|very", ""),
     ("the majority of", "a minority of", "", ""),
-    ("a majority of", "a minority of", "", ""),
+    ("a majority of", "a minority of", "", r"\d|just|only"),
     ("the greater of", "the lesser of", "", ""),
     ("the lesser of", "the greater of", "", ""),
     ("shall not exceed", "shall not fall below", "", ""),

@@ -13,7 +13,9 @@ fn pattern(text: &str) -> Regex {
 
 /// Verbs that take `not` behind them, and the word after.
 static AUXILIARY: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\b(?<verb>shall|will|must|may|can|should|would|could|is|are|was|were)\s+(?<next>[a-z]+)")
+    pattern(
+        r"\b(?<verb>shall|will|must|may|can|should|would|could|is|are|was|were)\s+(?<next>[a-z]+)",
+    )
 });
 static PERFECT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -33,14 +35,55 @@ static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Words behind a verb before which `not` does not stand well, or means something else.
 const NOT_BEFORE: [&str; 28] = [
-    "not", "never", "no", "neither", "nor", "none", "nothing", "nobody", "only", "in", "also", "both", "either", "still",
-    "already", "even", "just", "thus", "therefore", "hereby", "and", "or", "at", "well", "sometimes", "more", "less",
+    "not",
+    "never",
+    "no",
+    "neither",
+    "nor",
+    "none",
+    "nothing",
+    "nobody",
+    "only",
+    "in",
+    "also",
+    "both",
+    "either",
+    "still",
+    "already",
+    "even",
+    "just",
+    "thus",
+    "therefore",
+    "hereby",
+    "and",
+    "or",
+    "at",
+    "well",
+    "sometimes",
+    "more",
+    "less",
     "of",
 ];
 /// Words behind `not` that belong to it.
 const BOUND: [&str; 18] = [
-    "only", "less", "more", "later", "earlier", "limited", "to", "fewer", "necessarily", "yet",
-    "merely", "nor", "just", "so", "greater", "exceed", "until", "unless",
+    "only",
+    "less",
+    "more",
+    "later",
+    "earlier",
+    "limited",
+    "to",
+    "fewer",
+    "necessarily",
+    "yet",
+    "merely",
+    "nor",
+    "just",
+    "so",
+    "greater",
+    "exceed",
+    "until",
+    "unless",
 ];
 const NEGATIVE: [&str; 11] = [
     "no", "not", "neither", "nor", "nothing", "never", "none", "nobody", "without", "hardly",
@@ -114,10 +157,17 @@ fn put_in(text: &str) -> Vec<Change> {
                 .contains(&last);
         // `as is`, `than was`, `there is`: another order of words, or nothing that can be denied.
         let fixed = ["as", "than", "there", "what", "how", "so", "also"].contains(&last);
-        if NOT_BEFORE.contains(&next) || negated(&before) || noun || infinitive || fixed {
+        let after = captures.name("next").map_or("", |next| &text[next.end()..]);
+        let bound =
+            after.split_whitespace().take(2).any(|word| ["no", "only", "nothing"].contains(&word));
+        if NOT_BEFORE.contains(&next) || bound || negated(&before) || noun || infinitive || fixed {
             continue;
         }
-        let with = if verb.as_str() == "can" { "cannot".to_owned() } else { format!("{} not", verb.as_str()) };
+        let with = if verb.as_str() == "can" {
+            "cannot".to_owned()
+        } else {
+            format!("{} not", verb.as_str())
+        };
         all.push(vec![Edit::new(verb.range(), with)]);
     }
     for captures in FULL.captures_iter(text) {
@@ -175,11 +225,19 @@ fn third_person(verb: &str) -> String {
     match verb {
         "have" => "has".to_owned(),
         "do" | "go" => format!("{verb}es"),
-        _ if verb.ends_with('y') && !verb.ends_with(['a', 'e', 'o']) && !verb.ends_with("ay")
-            && !verb.ends_with("ey") && !verb.ends_with("oy") => {
+        _ if verb.ends_with('y')
+            && !verb.ends_with(['a', 'e', 'o'])
+            && !verb.ends_with("ay")
+            && !verb.ends_with("ey")
+            && !verb.ends_with("oy") =>
+        {
             format!("{}ies", &verb[..verb.len() - 1])
         }
-        _ if verb.ends_with('s') || verb.ends_with("ch") || verb.ends_with("sh") || verb.ends_with('x') => {
+        _ if verb.ends_with('s')
+            || verb.ends_with("ch")
+            || verb.ends_with("sh")
+            || verb.ends_with('x') =>
+        {
             format!("{verb}es")
         }
         _ => format!("{verb}s"),

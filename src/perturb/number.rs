@@ -10,6 +10,7 @@ use super::edit::{Change, Edit, in_case_of};
 use super::slots::{Slot, Sort};
 use crate::extract::count::counts;
 use crate::spell;
+use crate::value::Value;
 
 /// Years that a date or a year moves by, at most.
 const YEARS: usize = 6;
@@ -21,7 +22,7 @@ pub(super) fn changes(text: &str, slots: &[Slot], draws: &mut Draws) -> Vec<Chan
             Sort::Party => None,
             Sort::Date => date(text, &slot.range, draws),
             Sort::Year => year(text, &slot.range, draws),
-            _ => amount(text, &slot.range, draws),
+            _ => amount(text, slot, draws),
         };
         all.extend(edit.map(|edit| vec![edit]));
     }
@@ -37,8 +38,18 @@ static MONTH: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// With so many days that any day below 29 is there in each.
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// A date in another month, where it names one and any has such a day; else in another year.
@@ -69,28 +80,36 @@ fn year(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
 }
 
 /// Another count within the slot, where it holds just one.
-fn amount(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
+fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
+    let range = &slot.range;
     let part = &text[range.clone()];
     let found = counts(part);
     let [count] = found.as_slice() else { return None };
     let written = part[count.range.clone()].trim_end();
-    let (new, plural) = other(written, draws)?;
+    // A share of a whole stays one.
+    let most = match slot.value {
+        Value::Percent(p) if p <= 100.0 => 100.0 / p,
+        _ => f64::INFINITY,
+    };
+    let (new, plural) = other(written, most, draws)?;
     let start = range.start + count.range.start;
     let end = start + written.len();
     if plural {
         // `one (1) year`: more of them take an s.
         let unit = &text[end..range.end];
         let pluralised = !unit.contains('-') && !unit.contains("(s)") && !unit.ends_with('s');
-        let word = !unit.trim().is_empty() && pluralised;
+        let genitive = text[range.end..].starts_with(['\'', '\u{2019}']);
+        let word = slot.sort == Sort::Duration && pluralised && !genitive;
         return word.then(|| Edit::new(start..range.end, format!("{new}{unit}s")));
     }
     Some(Edit::new(start..end, new))
 }
 
-static DIGITS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d[\d,]*(?:\.\d+)?").expect("valid"));
+static DIGITS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\d[\d,]*(?:\.\d+)?").expect("valid"));
 
 /// Another number written alike, and whether it was one before.
-fn other(written: &str, draws: &mut Draws) -> Option<(String, bool)> {
+fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> {
     let digits = DIGITS.find(written);
     let words_end = written.find('(').unwrap_or(written.len());
     let words = written[..words_end].trim();
@@ -98,7 +117,7 @@ fn other(written: &str, draws: &mut Draws) -> Option<(String, bool)> {
         let lower = words.to_lowercase();
         let parts: Vec<&str> = lower.split([' ', '-']).filter(|w| !w.is_empty()).collect();
         let old = spell::number(&parts)?;
-        let new = moved(old, draws)?;
+        let new = moved(old, most, draws)?;
         let spelled = spell::words(u32::try_from(new).ok().filter(|n| *n < 1000)?);
         let spelled = in_case_of(words, &spelled);
         let new = match digits {
@@ -119,8 +138,8 @@ fn other(written: &str, draws: &mut Draws) -> Option<(String, bool)> {
     let zeros = decimals.len() as u32;
     let unit = 10u64.checked_pow(zeros)?;
     let new = match mantissa % unit {
-        0 => moved(mantissa / unit, draws)?.checked_mul(unit)?,
-        _ => moved(mantissa, draws)?,
+        0 => moved(mantissa / unit, most, draws)?.checked_mul(unit)?,
+        _ => moved(mantissa, most, draws)?,
     };
     let parted = whole.contains(',');
     let mut with = thousands(new / unit, parted);
@@ -131,14 +150,14 @@ fn other(written: &str, draws: &mut Draws) -> Option<(String, bool)> {
     Some((new, mantissa == 1 && zeros == 0))
 }
 
-/// Another number of about the same size, never one.
-fn moved(n: u64, draws: &mut Draws) -> Option<u64> {
+/// Another number of about the same size, at most `most` times as large, never one.
+fn moved(n: u64, most: f64, draws: &mut Draws) -> Option<u64> {
     let mut choices = vec![n.checked_mul(2)?, n.checked_mul(3)?];
     choices.extend((n % 2 == 0 && n > 2).then_some(n / 2));
     choices.extend((n < 20).then_some(n + 1));
-    choices.extend((n > 2 && n < 20).then_some(n - 1));
+    choices.extend((n > 2 && n < 20).then(|| n - 1));
     choices.extend((n % 10 == 0 && n >= 30).then_some(n + n / 10 * 5));
-    choices.retain(|new| *new > 1 && *new != n);
+    choices.retain(|new| *new > 1 && *new != n && *new as f64 <= n as f64 * most);
     draws.pick(&choices).copied()
 }
 

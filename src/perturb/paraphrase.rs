@@ -60,7 +60,7 @@ const TABLE: &[Written] = &[
     ("commence", "begin", "", ""),
     ("commences", "begins", "", ""),
     ("commencing", "beginning", "", ""),
-    ("purchase", "buy", "the|a|of|each|any|such|all|this|for|or|and|initial", "order|orders|price|prices|agreement|money|or"),
+    ("(?-i:purchase)", "buy", "the|a|of|each|any|such|all|this|for|or|and|initial", "order|orders|price|prices|agreement|money|or"),
     ("obtain", "get", "", "or"),
     ("sufficient", "enough", "be|is|are|legally|of", "to|for|and|or|number"),
     ("subsequent to", "after", "", ""),
@@ -79,7 +79,6 @@ const TABLE: &[Written] = &[
     ("in full force and effect", "fully in force", "", ""),
     ("the parties hereto", "the parties to this Agreement", "", ""),
     ("in writing", "in written form", "notice|consent|agreed", "signed"),
-    ("shall promptly notify", "shall notify without delay", "", ""),
     ("liable", "answerable", "jointly|severally", "and"),
     ("entire", "whole", "", "agreement|understanding"),
     ("began", "started", "", ""),
@@ -87,9 +86,9 @@ const TABLE: &[Written] = &[
     ("however", "nevertheless", "", "much|many|long|caused|it may|arising|small|,? that"),
     ("although", "though", "even", ""),
     ("in order to", "to", "", ""),
-    ("due to", "because of", "is|are|was|were|be|amounts?|sums?|becomes?|being|partly", "be|the fact|him|her|it|them|Licensor|Company"),
+    ("due to", "because of", "is|are|was|were|be|amounts?|sums?|becomes?|being|partly|payments?|fees?|royalties|monies|money|rent|payable", "be|the fact|him|her|it|them|Licensor|Company"),
     ("because of", "owing to", "", ""),
-    ("as well as", "and also", "not only", ""),
+    ("as well as", "and also", "not only|and", ""),
     ("frequently", "often", "more|less", ""),
     ("often", "frequently", "more|less", ""),
     ("numerous", "many", "", ""),
@@ -123,7 +122,8 @@ pub(super) fn change(text: &str, slots: &[Slot], draws: &mut Draws) -> Option<Ch
     all.extend(slots.iter().filter_map(|slot| rewritten(text, slot)).map(|edit| vec![edit]));
     let mut kept: Change = Vec::new();
     // In a drawn order, so that of two that overlap either may come first.
-    let mut order: Vec<(u64, Change)> = all.into_iter().map(|edits| (draws.bits(), edits)).collect();
+    let mut order: Vec<(u64, Change)> =
+        all.into_iter().map(|edits| (draws.bits(), edits)).collect();
     order.sort_by_key(|(bits, _)| *bits);
     for (bits, edits) in order {
         let apart = |edit: &Edit| {
@@ -138,8 +138,9 @@ pub(super) fn change(text: &str, slots: &[Slot], draws: &mut Draws) -> Option<Ch
 }
 
 static PLAIN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d{1,2}$").expect("valid"));
-static SPELLED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(?<words>[A-Za-z -]+?)\s*\(\s*(?<digits>\d+)\s*\)$").expect("valid"));
+static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?<words>[A-Za-z -]+?)\s*\(\s*(?<digits>\d+)\s*\)$").expect("valid")
+});
 
 /// A value written in another way.
 fn rewritten(text: &str, slot: &Slot) -> Option<Edit> {
@@ -183,10 +184,20 @@ fn rewritten(text: &str, slot: &Slot) -> Option<Edit> {
 
 /// Verbs with their participles.
 const VERBS: [(&str, &str); 14] = [
-    ("pay", "paid"), ("deliver", "delivered"), ("provide", "provided"), ("notify", "notified"),
-    ("reimburse", "reimbursed"), ("maintain", "maintained"), ("discharge", "discharged"),
-    ("terminate", "terminated"), ("assign", "assigned"), ("increase", "increased"),
-    ("supply", "supplied"), ("indemnify", "indemnified"), ("keep", "kept"), ("disclose", "disclosed"),
+    ("pay", "paid"),
+    ("deliver", "delivered"),
+    ("provide", "provided"),
+    ("notify", "notified"),
+    ("reimburse", "reimbursed"),
+    ("maintain", "maintained"),
+    ("discharge", "discharged"),
+    ("terminate", "terminated"),
+    ("assign", "assigned"),
+    ("increase", "increased"),
+    ("supply", "supplied"),
+    ("indemnify", "indemnified"),
+    ("keep", "kept"),
+    ("disclose", "disclosed"),
 ];
 
 static ACTIVE: LazyLock<Regex> = LazyLock::new(|| {
@@ -214,7 +225,8 @@ fn passive(text: &str, slots: &[Slot]) -> Option<Change> {
     };
     // What follows must not speak of `its` subject, which is another one now.
     let rest = &text[subject.end + object.end()..];
-    let bound = [" its ", " it ", " their ", " and ", " or "].iter().any(|word| rest.contains(word));
+    let bound =
+        [" its ", " it ", " their ", " and ", " or "].iter().any(|word| rest.contains(word));
     (!bound).then(|| {
         let with = format!(
             "{} {}{not} be {participle} by {actor}",

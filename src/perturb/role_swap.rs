@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::actors::{Actor, actors};
-use super::edit::{Change, Edit, exchange};
+use super::edit::{Change, Edit, exchange, opens};
 use super::slots::Slot;
 
 /// What stands between two names where either order says the same.
@@ -19,7 +19,7 @@ const WORD: &str = r"[A-Z][\w'\u{2019}-]*[a-z]";
 static DEED: LazyLock<Regex> = LazyLock::new(|| {
     let name = format!("{WORD}(?: (?:of|the|de|van|von) {WORD}| {WORD})*");
     Regex::new(&format!(
-        r"^(?:[A-Z][^,]*, )?(?:[Tt]he )?(?<a>{name}) (?:[a-z]+ ){{0,4}}?(?:[a-z]{{2,}}ed|beat|met|led|won over|fought|taught|sold|bought|built|gave|sent|wrote to|than|by|against) (?:the )?(?<b>{name})(?:[ ,.;]|$)"
+        r"^(?:[A-Z][^,]*, )?(?:[Tt]he )?(?<a>{name}) (?:(?:was|were|is|had|has|been|also|later|then|soon|first|once) ){{0,3}}(?:[a-z]{{2,}}ed by|[a-z]{{2,}}ed|won by|held by|taught by|led by|written by|beat|met|led|won over|fought|taught|sold|bought|built|gave|sent|wrote to|(?:larger|smaller|older|younger|taller|longer|higher|lower|richer) than) (?:the )?(?<b>{name})(?:[,.;]| (?:in|on|at|for|with|to|from|by|as|during|and|who|when|after|before|until) |$)"
     ))
     .expect("the pattern is valid")
 });
@@ -78,7 +78,7 @@ fn joined(text: &str, a: &Actor, b: &Actor) -> bool {
 }
 
 fn swapped(text: &str, a: &Actor, b: &Actor) -> Change {
-    let begins = |at: usize| !text[..at].contains(char::is_alphabetic);
+    let begins = |at: usize| opens(&text[..at]);
     let put = |(from, to): (&Actor, &Actor)| {
         let edit = |range: &std::ops::Range<usize>| {
             let with = match to.form.strip_prefix("The ") {

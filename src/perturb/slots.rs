@@ -27,8 +27,28 @@ pub(super) struct Slot {
 
 /// Words before a number that make a name of it.
 const NAMED: [&str; 22] = [
-    "section", "sections", "article", "articles", "exhibit", "schedule", "no.", "number", "paragraph", "clause", "appendix",
-    "page", "chapter", "rule", "form", "annex", "phase", "part", "item", "version", "revision", "type",
+    "section",
+    "sections",
+    "article",
+    "articles",
+    "exhibit",
+    "schedule",
+    "no.",
+    "number",
+    "paragraph",
+    "clause",
+    "appendix",
+    "page",
+    "chapter",
+    "rule",
+    "form",
+    "annex",
+    "phase",
+    "part",
+    "item",
+    "version",
+    "revision",
+    "type",
 ];
 
 /// All slots of a sentence, in order; no two over the same bytes.
@@ -67,13 +87,17 @@ pub(super) fn slots(text: &str) -> Vec<Slot> {
 fn is_year(text: &str) -> bool {
     text.len() == 4
         && text.bytes().all(|b| b.is_ascii_digit())
-        && (1000..2100).contains(&text.parse::<u32>().unwrap_or(0))
+        && (1500..2100).contains(&text.parse::<u32>().unwrap_or(0))
 }
 
 /// Whether a number is no part of a name, such as `Section 4`, and not the number of the sentence.
 fn counts_something(text: &str, range: &Range<usize>) -> bool {
     let before = text[..range.start].trim_end();
-    let last = before.rsplit([' ', '(']).next().unwrap_or("").to_lowercase();
+    // Of `Sections 7, 10 and 12` each number is part of the name.
+    let listed = before.trim_end_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c));
+    let listed = listed.strip_suffix(" and").or(listed.strip_suffix(" or")).unwrap_or(listed);
+    let listed = listed.trim_end_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c));
+    let last = listed.rsplit([' ', '(']).next().unwrap_or("").to_lowercase();
     let next = text[range.end..].chars().next();
     let word = text[range.end..].trim_start().chars().next();
     let in_name = before.ends_with(|c: char| "#-/.".contains(c))

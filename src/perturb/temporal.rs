@@ -11,7 +11,9 @@ use super::rule::{Rule, Written, rules, uses};
 const PERIOD: &str = r"(?:a period of )?(?:\w+(?:-\w+)? ?\(\d+\)|\d+|one|two|three|five|ten|fifteen|thirty|sixty|ninety|a|the first \w+)(?: (?:calendar|business|working|full))? (?:days?|weeks?|months?|years?)";
 
 static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
-    let spaced = format!(r"(?i)\b(?<within>within) {PERIOD}'? (?:(?<of>of|from)|after|following|before|prior to)\b");
+    let spaced = format!(
+        r"(?i)\b(?<within>within) {PERIOD}'? (?:(?<of>of|from)|after|following|before|prior to)\b"
+    );
     Regex::new(&spaced.replace(' ', r"\s+")).expect("the pattern is valid")
 });
 

@@ -53,7 +53,11 @@ fn of_lines(path: &Path, field: Option<&str>, watch: &dyn Watch) -> anyhow::Resu
                     mistakes.add(Some(number), Some(field), what);
                 }
                 None => {
-                    mistakes.add(Some(number), Some(field), "there is no such field in this object");
+                    mistakes.add(
+                        Some(number),
+                        Some(field),
+                        "there is no such field in this object",
+                    );
                 }
             },
         }
