@@ -11,6 +11,7 @@ pub mod extract;
 pub mod graph;
 pub mod kernel;
 pub mod perturb;
+pub mod probe;
 pub mod remote;
 pub mod report;
 pub mod retrieve;

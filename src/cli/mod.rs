@@ -14,6 +14,7 @@ mod import;
 mod inject;
 mod models;
 mod perturb;
+mod probe;
 mod progress;
 mod queries;
 mod run;
@@ -66,6 +67,7 @@ enum Command {
     Synth(synth::Args),
     Embed(embed::Args),
     Perturb(perturb::Args),
+    Probe(probe::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
         Command::Perturb(args) => perturb::run(&args).map(fine),
+        Command::Probe(args) => probe::run(&args),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();

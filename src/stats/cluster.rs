@@ -61,6 +61,22 @@ pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval
     Ok(Interval { estimate: p, low, high })
 }
 
+/// The weighted mean of values of any size: plus and minus Student's t (clusters - 1 degrees of freedom) times
+/// the root of the linearised variance (see [`rate`]). With one cluster nothing is known of the spread, and the
+/// interval is infinite.
+///
+/// # Errors
+/// As [`rate`], but for the range of the values.
+pub fn mean(observations: &[Observation], level: f64) -> anyhow::Result<Interval> {
+    check_level(level)?;
+    let Mean { mean, variance, clusters, .. } = Mean::of(observations)?;
+    let half = match clusters {
+        1 => f64::INFINITY,
+        _ => t_quantile(level, clusters - 1)? * variance.sqrt(),
+    };
+    Ok(Interval { estimate: mean, low: mean - half, high: mean + half })
+}
+
 /// Wilson's score interval for a rate `p` among `n` observations, `n` not necessarily whole.
 pub(super) fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
     let q2n = quantile * quantile / n;

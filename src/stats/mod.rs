@@ -2,10 +2,12 @@
 //! what makes a cluster, is the caller's business. Nothing here reads a clock or draws at random
 //! other than from a given seed.
 
+mod auc;
 mod cluster;
 mod paired;
 
-pub use cluster::{Observation, rate};
+pub use auc::Auc;
+pub use cluster::{Observation, mean, rate};
 pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm};
 
 /// Confidence level of all intervals in reports.

@@ -3,6 +3,7 @@
 //! Everything here is data at rest. Nothing in this room embeds, searches or draws random numbers
 //! (the generators in `synth` take a seed and write files).
 
+pub mod beir;
 mod grid;
 mod json_line;
 mod mistakes;
