@@ -81,10 +81,10 @@ fn sounds_as_vowel(word: &str) -> bool {
 /// Whether a sentence starts behind this text: there is none, or a number such as `14.1(b)` or `Section 2:`.
 pub(super) fn opens(before: &str) -> bool {
     let numbering = |word: &str| {
-        word.ends_with(':')
-            || !word.as_bytes().windows(2).any(|w| w.iter().all(u8::is_ascii_alphabetic))
+        let letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
+        ["Section", "Article", "Clause"].contains(&word) || !word.as_bytes().windows(2).any(letters)
     };
-    before.trim_end().ends_with(':') || before.split_whitespace().all(numbering)
+    before.split_whitespace().all(numbering)
 }
 
 /// With its first letter in upper case.
