@@ -30,7 +30,7 @@ const TABLE: &[Written] = &[
     ("more than", "less than", "no|not|any|little|nothing", "one"),
     ("less than", "more than", "no|not|any|little|nothing", ""),
     ("fewer than", "more than", "no|not", ""),
-    (r"(?<x>up to) (?:\d|\$|USD|US\$|[a-z]+ ?\()", "at least", "", "and|date|the"),
+    (r"(?<x>up to) (?:\d|\$|USD|US\$|[a-z]+\s*\()", "at least", "", "and|date|the"),
     ("a minimum of", "a maximum of", "", ""),
     ("a maximum of", "a minimum of", "", ""),
     (r"(?<x>all) (?:of the|rights|obligations|claims|costs|expenses|payments|members|parties|employees|countries|students|products|records|invoices|people|states|sums|amounts|taxes|liabilities|materials|copies|information)", "some", "in|at|after|above|first|and", ""),

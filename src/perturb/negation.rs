@@ -97,7 +97,7 @@ const TABLE: &[Written] = &[
     (r"(?<x>neither) party", "each", "", ""),
     (r"(?<x>without) (?:the|its|their|such|prior)(?: [\w']+){0,3} (?:consent|notice|approval|permission)", "with", "", ""),
     (r"(?<x>with) (?:the|its|their) prior written (?:consent|notice|approval)", "without", "", ""),
-    ("non ?-? ?exclusive", "exclusive", "", ""),
+    (r"non\s*-?\s*exclusive", "exclusive", "", ""),
     (r"(?:an?|the|such|of) (?<x>exclusive) (?:license|licence|right|rights|distributor|basis|agent)", "non-exclusive", "", ""),
     ("nontransferable|non-transferable", "transferable", "", ""),
     ("transferable", "non-transferable", "non", ""),

@@ -24,7 +24,7 @@ const TABLE: &[Written] = &[
     ("not less than", "at least/no less than", "", ""),
     ("at least", "not less than/no fewer than", "", "one of|as|one|in part"),
     ("not more than", "at most/no more than", "", ""),
-    ("(?:no|not) later than", "at the latest by", "or", r"\w+ ?\(|\d+ (?:days|months|years)|\w+ (?:days|months|years)|the date"),
+    ("(?:no|not) later than", "at the latest by", "or", r"\w+\s*\(|\d+ (?:days|months|years)|\w+ (?:days|months|years)|the date"),
     ("per annum", "a year/per year", "", ""),
     ("pursuant to", "under/in accordance with", "", ""),
     ("in accordance with", "in line with/in conformity with", "", ""),

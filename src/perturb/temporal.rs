@@ -8,7 +8,7 @@ use super::edit::{Change, Edit, in_case_of};
 use super::rule::{Rule, Written, rules, uses};
 
 /// A period, as `within` takes one.
-const PERIOD: &str = r"(?:a period of )?(?:\w+(?:-\w+)? ?\(\d+\)|\d+|one|two|three|five|ten|fifteen|thirty|sixty|ninety|a|the first \w+)(?: (?:calendar|business|working|full))? (?:days?|weeks?|months?|years?)";
+const PERIOD: &str = r"(?:a period of )?(?:\w+(?:-\w+)?\s*\(\d+\)|\d+|one|two|three|five|ten|fifteen|thirty|sixty|ninety|a|the first \w+)(?: (?:calendar|business|working|full))? (?:days?|weeks?|months?|years?)";
 
 static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
     let spaced = format!(
