@@ -5,6 +5,7 @@
 
 pub use crate::cascade::guards::Counts;
 use crate::run::Ran;
+pub use crate::run::money::{Band, By, MoneyDifference, MoneyRecord, Split, Tail};
 use crate::step::reader::{Parameter, Reader};
 use crate::step::{Event, MissKind, Outcome};
 
@@ -20,6 +21,8 @@ pub struct Record {
     pub units: usize,
     /// Index of the baseline in `arms`; `None` when it was not run.
     pub baseline: Option<usize>,
+    /// What amounts of money are in, where there are any.
+    pub currency: Option<String>,
     /// In the order in which they were run.
     pub arms: Vec<ArmRecord>,
 }
@@ -40,6 +43,8 @@ pub struct ArmRecord {
     pub paths: Vec<PathRecord>,
     pub cuts: Vec<CutRecord>,
     pub tasks: Vec<TaskRecord>,
+    /// Where the scenario says what failures cost.
+    pub money: Option<MoneyRecord>,
 }
 
 /// One arm in one line.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Ran;
+use super::money::{self, MoneyRecord};
 use super::record::{
     ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
 };
@@ -15,11 +16,24 @@ use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
 /// The record of arms that were tallied, each with why its runs fail.
-pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Result<Record> {
-    let (tallies, answers): (Vec<Tally>, Vec<Answers>) = tallies.into_iter().unzip();
+pub fn record(
+    scenario: &Scenario,
+    arms: Vec<(Tally, Answers, Option<MoneyRecord>)>,
+) -> anyhow::Result<Record> {
+    let (mut all, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
+    for (tally, why, costs) in arms {
+        all.push(tally);
+        answers.push(why);
+        money.push(costs);
+    }
+    let tallies = all;
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = scenario.clusters();
     let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
+    let mut priced: Vec<&mut MoneyRecord> = money.iter_mut().flatten().collect();
+    if !priced.is_empty() {
+        money::compare(scenario, &mut priced, baseline)?;
+    }
     let mut arms = Vec::new();
     for (at, (tally, why)) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
@@ -35,9 +49,11 @@ pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Re
             paths: why.paths,
             cuts: why.cuts,
             tasks: tally.tasks,
+            money: money[at].take(),
         });
     }
     Ok(Record {
+        currency: scenario.impact.as_ref().map(|impact| impact.currency.clone()),
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
         unit: scenario.unit.clone(),

@@ -5,8 +5,8 @@
 mod cluster;
 mod paired;
 
-pub use cluster::{Observation, rate};
-pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm};
+pub use cluster::{Observation, mean, rate};
+pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm, mean_difference};
 
 /// Confidence level of all intervals in reports.
 pub const LEVEL: f64 = 0.95;

@@ -81,6 +81,27 @@ pub fn difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Diffe
     Ok(Difference { interval: Interval { estimate: d, low, high }, p: sign_flip(&totals, seed) })
 }
 
+/// The same for values of any size: the interval is plain Student's t, and zero wide where all clusters agree.
+///
+/// # Errors
+/// As [`super::mean`].
+pub fn mean_difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Difference> {
+    check_level(level)?;
+    let differences: Vec<Observation> = pairs
+        .iter()
+        .map(|&Pair { baseline, arm, weight, cluster }| Observation {
+            value: arm - baseline,
+            weight,
+            cluster,
+        })
+        .collect();
+    let finite = differences.iter().all(|d| d.value.is_finite());
+    ensure!(finite, "amounts that are compared are finite");
+    let Mean { mean, variance, clusters, totals, .. } = Mean::of(&differences)?;
+    let interval = super::cluster::interval(mean, variance, clusters, level)?;
+    Ok(Difference { interval, p: sign_flip(&totals, seed) })
+}
+
 /// The share of sign assignments under which the sum is at least as far from zero as it is.
 ///
 /// Counted over all assignments for up to [`EXACT_CLUSTERS`] totals that are not zero. Beyond,

@@ -2,6 +2,7 @@
 
 mod causes;
 mod guards;
+mod money;
 
 use crate::run::Ran;
 use crate::run::record::{ArmRecord, Importance, Quality, Record};
@@ -24,6 +25,12 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     }
     if record.arms.iter().any(|arm| arm.guards.iter().any(|guard| !guard.curve.is_empty())) {
         files.push(("guard_curves.csv", guards::curves(record)?));
+    }
+    if record.currency.is_some() {
+        files.push(("impact.csv", money::impact(record)?));
+        files.push(("losses.csv", money::losses(record)?));
+        files.push(("loss_curve.csv", money::curve(record)?));
+        files.push(("loss_bands.csv", money::bands(record)?));
     }
     Ok(files)
 }
@@ -300,10 +307,11 @@ fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
         "main_miss_step",
         "main_miss_kind",
         "p_failure_with_main_miss",
+        "expected_loss",
     ];
     let mut rows = Vec::new();
     for arm in &record.arms {
-        for task in &arm.tasks {
+        for (at, task) in arm.tasks.iter().enumerate() {
             let mut row = vec![
                 text(&arm.id),
                 text(&task.id),
@@ -322,6 +330,7 @@ fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
                 miss.map_or_else(String::new, |(step, ..)| text(step)),
                 miss.map_or_else(String::new, |(_, kind, _)| kind.name().to_owned()),
                 number(miss.map(|(.., p)| *p)),
+                number(arm.money.as_ref().map(|money| money.tasks[at])),
             ]);
             rows.push(row);
         }

@@ -1,6 +1,7 @@
 //! The table that a run ends with.
 
 pub mod guards;
+pub mod money;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
