@@ -96,7 +96,8 @@ impl<'a> Till<'a> {
             return Ok(None);
         };
         let start = self.start();
-        let remember = |step: usize, memory: &Memory, branch: &Branch| self.after(step, memory, branch);
+        let remember =
+            |step: usize, memory: &Memory, branch: &Branch| self.after(step, memory, branch);
         let (lifted, memories) = lift(&model.kernels, trellis, start, remember);
         let mut prices: HashMap<(Memory, u8), Priced> = HashMap::new();
         let mut priced = Vec::with_capacity(memories.len());
@@ -107,9 +108,8 @@ impl<'a> Till<'a> {
         let flow = |broken: f64| Flow::worth(&model.kernels, &lifted, &worth, broken);
         let plain = flow(1.0);
         let ends = plain.ends().iter().zip(&lifted.outcomes).zip(priced);
-        let if_right = |(step, of)| {
-            can_err(of).then(|| plain.instead(step, Do::Right).iter().sum::<f64>())
-        };
+        let if_right =
+            |(step, of)| can_err(of).then(|| plain.instead(step, Do::Right).iter().sum::<f64>());
         Ok(Some(Losses {
             ends: gathered(ends.map(|((&p, &outcome), end)| (p, outcome, end.parts))),
             outcomes: plain.outcomes(),
@@ -147,7 +147,8 @@ impl<'a> Till<'a> {
             worth
         };
         let expected: f64 = outcomes.iter().sum();
-        let trials = || (0..replays.trials).filter_map(|trial| Some((trial, replays.plain(trial)?)));
+        let trials =
+            || (0..replays.trials).filter_map(|trial| Some((trial, replays.plain(trial)?)));
         let mended: Vec<f64> = (0..replays.trials)
             .filter_map(|trial| replays.mended(trial))
             .map(|(plain, mended)| loss(mended.last().map_or(&plain, |(_, run)| run)))
@@ -256,12 +257,13 @@ impl<'a> Till<'a> {
 
     /// The labels of act steps, apart by `+`, and `stopped` with them where the run stopped.
     fn action(&self, memory: &Memory) -> String {
-        let labels = self.acts.iter().zip(&memory.labels).filter_map(|(&step, &token)| {
-            match self.compiled.outputs[step].get(token as usize) {
-                Some(Output::Action(label)) => Some(label.as_str()),
-                _ => None,
-            }
-        });
+        let labels =
+            self.acts.iter().zip(&memory.labels).filter_map(|(&step, &token)| {
+                match self.compiled.outputs[step].get(token as usize) {
+                    Some(Output::Action(label)) => Some(label.as_str()),
+                    _ => None,
+                }
+            });
         let stopped = memory.stopped.then_some("stopped");
         labels.chain(stopped).collect::<Vec<_>>().join("+")
     }

@@ -46,10 +46,7 @@ pub fn exact_worth<'a>(model: &Model, flow: impl Fn(f64) -> Flow<'a>) -> Vec<Sha
     exactly(model, |broken| Some(flow(broken))).unwrap_or_default()
 }
 
-fn exactly<'a>(
-    model: &Model,
-    flow: impl Fn(f64) -> Option<Flow<'a>>,
-) -> Option<Vec<Share>> {
+fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<Vec<Share>> {
     let events = Event::all();
     let mut steps: Vec<usize> = sources(model).iter().map(|source| source.step).collect();
     steps.dedup();

@@ -60,7 +60,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let notes = models.notes();
+    let mut notes = models.notes();
+    notes.extend(run::money::notes(&record));
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let mut files = report::csv::files(&record)?;
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;

@@ -96,9 +96,7 @@ impl Variable {
                 (ordered && (max - min).is_finite(), "three numbers in ascending order")
             }
             Uniform(min, max) => (min < max && (max - min).is_finite(), "the smaller number first"),
-            Beta(a, b) | Gamma(a, b) | Weibull(a, b) => {
-                (positive(&[a, b]), "two numbers above 0")
-            }
+            Beta(a, b) | Gamma(a, b) | Weibull(a, b) => (positive(&[a, b]), "two numbers above 0"),
             // Below 2 the variance, and with it any interval, has no bound.
             Pareto(scale, shape) => {
                 (positive(&[scale]) && shape > 2.0, "a smallest value above 0 and a shape above 2")
@@ -165,9 +163,7 @@ impl Variable {
             Triangular(a, c, b) => (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0,
             Exponential(mean) => mean * mean,
             Gamma(shape, scale) => shape * scale * scale,
-            Pareto(scale, shape) => {
-                scale * scale * shape / ((shape - 1.0).powi(2) * (shape - 2.0))
-            }
+            Pareto(scale, shape) => scale * scale * shape / ((shape - 1.0).powi(2) * (shape - 2.0)),
             Weibull(scale, shape) => {
                 let first = gamma(1.0 + 1.0 / shape);
                 scale * scale * (gamma(1.0 + 2.0 / shape) - first * first)

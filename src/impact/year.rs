@@ -45,7 +45,10 @@ impl Volume {
             Volume::NegativeBinomial(mean, sd) => {
                 // A Poisson distribution whose mean is gamma distributed.
                 let scale = (sd * sd - mean) / mean;
-                ensure!(scale > 0.0, "a negative binomial volume needs sd above the root of its mean");
+                ensure!(
+                    scale > 0.0,
+                    "a negative binomial volume needs sd above the root of its mean"
+                );
                 let mean = Gamma::new(mean / scale, scale)?.sample(rng);
                 poisson(mean, rng)
             }
@@ -177,7 +180,8 @@ mod tests {
         for q in [0.5, 0.95, 0.99] {
             // A sampled quantile lies between those of q give or take five standard errors.
             let error = 5.0 * (q * (1.0 - q) / 20_000.0_f64).sqrt();
-            let (low, high) = (exact.inverse_cdf(q - error), exact.inverse_cdf((q + error).min(0.9999)));
+            let (low, high) =
+                (exact.inverse_cdf(q - error), exact.inverse_cdf((q + error).min(0.9999)));
             let var = years.var(q) / 100.0;
             assert!((low as f64..=high as f64).contains(&var), "{q}: {var} of {low} to {high}");
         }

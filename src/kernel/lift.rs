@@ -23,8 +23,12 @@ pub fn lift<M: Clone + Eq + Hash>(
     for (step, (kernel, layer)) in kernels.iter().zip(&trellis.layers).enumerate() {
         let mut after: Vec<(M, u32)> = Vec::new();
         let mut places: FxHashMap<(M, u32), u32> = FxHashMap::default();
-        let mut lifted =
-            Layer { rows: Vec::with_capacity(now.len()), at: Vec::new(), next: Vec::new(), states: 0 };
+        let mut lifted = Layer {
+            rows: Vec::with_capacity(now.len()),
+            at: Vec::new(),
+            next: Vec::new(),
+            states: 0,
+        };
         for (memory, state) in &now {
             let row = layer.rows[*state as usize];
             lifted.rows.push(row);

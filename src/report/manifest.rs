@@ -8,9 +8,9 @@ use super::csv::method;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
 use crate::embed::Precision;
+use crate::impact::Volume;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
-use crate::impact::Volume;
 use crate::scenario::{
     Backed, EmbedderDecl, EmbedderKind, Impact, Method, Price, Qid, Reranker, Scenario,
 };
@@ -117,9 +117,7 @@ pub fn manifest(
 
 /// What failures are taken to cost, with the source of every figure.
 fn impact(scenario: &Scenario, impact: &Impact) -> Json {
-    let backed = |name: &str, value: Json, backing: &Backed| {
-        json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source})
-    };
+    let backed = |name: &str, value: Json, backing: &Backed| json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source});
     let volume = match impact.volume {
         Volume::Fixed(mean) => json!({"distribution": "fixed", "mean": mean}),
         Volume::Poisson(mean) => json!({"distribution": "poisson", "mean": mean}),

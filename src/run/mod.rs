@@ -61,8 +61,7 @@ fn money(
         return Ok(None);
     };
     let losses = {
-        let done =
-            watch.batch(&format!("{}: pricing", scenario.arms[tally.arm].id), solved.len());
+        let done = watch.batch(&format!("{}: pricing", scenario.arms[tally.arm].id), solved.len());
         money::losses(scenario, impact, solved, &*done)?
     };
     let (steps, guards) = (&tally.steps, &answers.guards);

@@ -20,13 +20,12 @@ pub fn record(
     scenario: &Scenario,
     arms: Vec<(Tally, Answers, Option<MoneyRecord>)>,
 ) -> anyhow::Result<Record> {
-    let (mut all, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tallies, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
     for (tally, why, costs) in arms {
-        all.push(tally);
+        tallies.push(tally);
         answers.push(why);
         money.push(costs);
     }
-    let tallies = all;
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = scenario.clusters();
     let mut differences = differences(scenario, &tallies, baseline, &clusters)?;

@@ -88,8 +88,16 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
 
 /// Where the expected loss comes from, in several ways, and what each step being right would save.
 pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
-    let header =
-        ["arm", "currency", "by", "step", "item", "loss_per_case", "loss_per_year", "share_of_loss"];
+    let header = [
+        "arm",
+        "currency",
+        "by",
+        "step",
+        "item",
+        "loss_per_case",
+        "loss_per_year",
+        "share_of_loss",
+    ];
     let mut rows = Vec::new();
     for (_, arm, m) in arms(record) {
         let mut row = |by: &str, step: &str, item: String, loss: f64, share: Option<f64>| {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 pub use record::{Band, By, MoneyDifference, MoneyRecord, Split, Tail};
 
-use super::record::GuardRecord;
+use super::record::{GuardRecord, Record};
 use super::tally::StepTally;
 use super::{Ran, Solved};
 use crate::cascade::money::{Losses, Till};
@@ -145,7 +145,8 @@ impl Arm<'_> {
             share: if loss > 0.0 { part / loss } else { 0.0 },
         };
         let outcomes = Outcome::ALL.into_iter().zip(outcomes);
-        let mut splits: Vec<Split> = outcomes.map(|(o, part)| split(By::Outcome(o), part)).collect();
+        let mut splits: Vec<Split> =
+            outcomes.map(|(o, part)| split(By::Outcome(o), part)).collect();
         let names = self.impact.losses.iter().map(|rule| rule.name.clone());
         splits.extend(names.zip(rules).map(|(name, part)| split(By::Rule(name), part)));
         let explained: f64 = errors.values().sum();
@@ -175,7 +176,8 @@ impl Arm<'_> {
                 }
                 // A whole power of ten opens its own band, whatever the logarithm is rounded to.
                 let mut power = amount.log10().floor() as i32;
-                power += i32::from(amount >= 10f64.powi(power + 1)) - i32::from(amount < 10f64.powi(power));
+                power += i32::from(amount >= 10f64.powi(power + 1))
+                    - i32::from(amount < 10f64.powi(power));
                 let band = bands.entry(power).or_default();
                 band.p += weight * end.p;
                 band.loss += weight * end.p * amount;
@@ -268,7 +270,8 @@ fn tried(step: &StepTally) -> f64 {
 
 /// The least number of tasks that make up half of the expected loss.
 fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
-    let mut parts: Vec<f64> = losses.iter().zip(weights).map(|(loss, weight)| loss * weight).collect();
+    let mut parts: Vec<f64> =
+        losses.iter().zip(weights).map(|(loss, weight)| loss * weight).collect();
     parts.sort_by(|a, b| b.total_cmp(a));
     let half = parts.iter().sum::<f64>() / 2.0;
     let mut sum = 0.0;
@@ -278,6 +281,24 @@ fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
         before < half
     });
     enough.count()
+}
+
+/// What a user should know of rules that never apply: a label in one may be mistyped.
+pub fn notes(record: &Record) -> Vec<String> {
+    let money = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
+    let Some(first) = money().next() else {
+        return Vec::new();
+    };
+    let rules = first.splits.iter().filter(|split| matches!(split.by, By::Rule(_)));
+    let idle = rules.filter(|rule| {
+        let all = money().flat_map(|m| &m.splits);
+        all.filter(|split| split.by == rule.by).all(|split| split.loss == 0.0)
+    });
+    let note = |split: &Split| match &split.by {
+        By::Rule(name) => format!("impact: the loss `{name}` applies to no run of any arm"),
+        _ => String::new(),
+    };
+    idle.map(note).collect()
 }
 
 /// Compares every arm with the baseline.

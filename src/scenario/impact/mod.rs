@@ -128,7 +128,7 @@ impl Resolver<'_> {
         }
         let scope = names_at_the_end(steps);
         let scope = Scope { task: world.fields.as_ref(), passage: false, steps: &scope };
-        self.distinct("loss", entry.losses.value.iter().map(|loss| &loss.value.name));
+        self.distinct("loss rule", entry.losses.value.iter().map(|loss| &loss.value.name));
         if entry.losses.value.is_empty() && !self.spoilt(&entry.losses.span) {
             self.found.push(
                 Diagnostic::new("empty-value", entry.losses.span.clone(), "`losses` is empty")
@@ -143,7 +143,8 @@ impl Resolver<'_> {
             if let Some(ty) = amount.as_ref().and_then(Expr::ty)
                 && !matches!(ty, Type::Number | Type::Money)
             {
-                let message = format!("`amount` is a number or money; this expression gives a {ty}");
+                let message =
+                    format!("`amount` is a number or money; this expression gives a {ty}");
                 self.found.push(
                     Diagnostic::new("type-error", text.span.clone(), message)
                         .label("a number or money goes here"),
@@ -210,12 +211,12 @@ impl Resolver<'_> {
                     return Some(Volume::NegativeBinomial(mean, sd.value));
                 }
                 let message = format!("`sd` cannot be {}", sd.value);
-                self.found.push(
-                    Diagnostic::new("out-of-range", sd.span.clone(), message).label(format!(
+                self.found.push(Diagnostic::new("out-of-range", sd.span.clone(), message).label(
+                    format!(
                         "a negative binomial volume varies more than a Poisson one: above {:.1}",
                         mean.sqrt()
-                    )),
-                );
+                    ),
+                ));
                 None
             }
             (VolumeKind::NegativeBinomial, None) => {
