@@ -3,13 +3,17 @@
 use super::{causes, number, p, table, text};
 use crate::run::record::{By, MoneyRecord, Record};
 
-/// Amounts of money have two decimals more than a cent needs.
+/// What a case costs: two decimals more than cents have, for a search costs less than one.
 fn money(value: f64) -> String {
-    if value.is_finite() {
-        format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0)
-    } else {
-        number(Some(value))
+    match value.is_finite() {
+        true => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
+        false => number(Some(value)),
     }
+}
+
+/// What a year or an incident costs, in cents.
+fn cents(value: f64) -> String {
+    format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
 }
 
 fn arms(record: &Record) -> impl Iterator<Item = (usize, &str, &MoneyRecord)> {
@@ -72,13 +76,13 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
             number(d.map(|d| d.p_value)),
             number(d.map(|d| d.p_holm)),
             p(m.cases),
-            money(m.cases * m.loss.estimate),
-            money(m.cases * m.running),
-            money(m.cases * m.total()),
-            amount(d.map(|d| m.cases * d.interval.estimate)),
-            money(m.sd),
+            cents(m.cases * m.loss.estimate),
+            cents(m.cases * m.running),
+            cents(m.cases * m.total()),
+            d.map_or_else(String::new, |d| cents(m.cases * d.interval.estimate)),
+            cents(m.sd),
         ];
-        row.extend(m.tail.iter().flat_map(|tail| [money(tail.var), money(tail.cvar)]));
+        row.extend(m.tail.iter().flat_map(|tail| [cents(tail.var), cents(tail.cvar)]));
         row.extend([m.years.to_string(), m.tasks_behind_half.to_string()]);
         row
     };
@@ -108,7 +112,7 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
                 text(step),
                 item,
                 money(loss),
-                money(m.cases * loss),
+                cents(m.cases * loss),
                 number(share),
             ]);
         };
@@ -140,7 +144,7 @@ pub fn curve(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut rows = Vec::new();
     for (_, arm, m) in arms(record) {
         for (exceeded, loss) in &m.curve {
-            rows.push(vec![text(arm), currency(record), p(*exceeded), money(*loss)]);
+            rows.push(vec![text(arm), currency(record), p(*exceeded), cents(*loss)]);
         }
     }
     table(&header, rows)
@@ -165,10 +169,10 @@ pub fn bands(record: &Record) -> anyhow::Result<Vec<u8>> {
             rows.push(vec![
                 text(arm),
                 currency(record),
-                money(band.from),
-                money(10.0 * band.from),
+                cents(band.from),
+                cents(10.0 * band.from),
                 p(band.incidents),
-                money(band.loss),
+                cents(band.loss),
                 p(band.share),
                 band.tasks.to_string(),
                 band.units.to_string(),
