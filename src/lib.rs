@@ -8,6 +8,7 @@ pub mod compile;
 pub mod embed;
 pub mod expr;
 pub mod extract;
+pub mod gate;
 pub mod graph;
 pub mod impact;
 pub mod kernel;

@@ -10,6 +10,7 @@ use crate::scenario::{self, Scenario};
 
 pub mod check;
 mod embed;
+mod gate;
 mod import;
 mod inject;
 mod models;
@@ -52,6 +53,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Gate(gate::Args),
     Inject(inject::Args),
     Trace(trace::Args),
     Search(search::Args),
@@ -81,6 +83,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Run(args) => run::run(args),
+        Command::Gate(args) => gate::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Search(args) => search::run(&args),

@@ -53,7 +53,7 @@ pub(super) fn p(value: f64) -> String {
 
 /// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
 /// formula is quoted (OWASP, "CSV injection").
-pub(super) fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     match value.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{value}"),
         _ => value.to_owned(),
