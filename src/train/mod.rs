@@ -25,6 +25,7 @@ mod result;
 mod run;
 mod settings;
 
+pub use checkpoint::Logged;
 pub use data::Texts;
 pub use recipe::{Arm, Method, Recipe};
-pub use run::{Outcome, Request, Watch, tune};
+pub use run::{Outcome, Request, Training, Watch, tune};

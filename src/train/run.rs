@@ -133,8 +133,8 @@ fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>>
 }
 
 /// A run under way.
-struct Training<'a> {
-    recipe: &'a Recipe,
+pub struct Training {
+    recipe: Recipe,
     network: Network,
     tuned: Tuned,
     texts: Tokenized,
@@ -143,8 +143,17 @@ struct Training<'a> {
     state: State,
 }
 
-impl<'a> Training<'a> {
-    fn new(base: &Tunable, recipe: &'a Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
+impl Training {
+    /// From the base on, a model's name or a directory.
+    ///
+    /// # Errors
+    /// A base that cannot be tuned, or not in this way.
+    pub fn open(base: &str, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
+        recipe.check()?;
+        Self::new(&Tunable::open(base, recipe.length)?, recipe, arm, texts)
+    }
+
+    fn new(base: &Tunable, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
         let network = Network::new(&base.config, &base.encoder, base.text.pooling)?;
         let (tuned, theta) = Tuned::new(recipe, &network);
         let (near, pairs) = (texts.structural.len(), texts.rehearsal.len());
@@ -156,7 +165,7 @@ impl<'a> Training<'a> {
         let state =
             State { step: 0, moments: Moments::new(theta.len()), log: Vec::new(), theta };
         Ok(Self {
-            recipe,
+            recipe: recipe.clone(),
             network,
             tuned,
             texts: Tokenized::new(texts, &base.text)?,
@@ -166,9 +175,14 @@ impl<'a> Training<'a> {
         })
     }
 
-    fn step(&mut self) -> anyhow::Result<Logged> {
+    /// Takes the next of the recipe's steps.
+    ///
+    /// # Errors
+    /// A loss that is no number any more.
+    pub fn step(&mut self) -> anyhow::Result<Logged> {
         let Self { recipe, network, tuned, state, .. } = self;
-        let (texts, batch) = self.texts.batch(&self.batches[state.step]);
+        let items = self.batches.get(state.step).context("all steps are taken")?;
+        let (texts, batch) = self.texts.batch(items);
         tuned.put(&state.theta, network);
         let wanted = tuned.wanted(network);
         let pass = network.forward(&texts, wanted);
