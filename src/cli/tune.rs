@@ -172,13 +172,13 @@ fn told(outcomes: &[Outcome], batch: usize) -> String {
     let mut text = String::new();
     for outcome in outcomes {
         let losses = &outcome.losses;
-        let told = TOLD.min(losses.len());
+        let told = TOLD.min(losses.len().div_ceil(2));
         let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));
         let there = if outcome.was_there { "  (was there already)" } else { "" };
         let _ = writeln!(
             text,
-            "{:10}  {} steps of {batch} pairs  loss {first:.4} -> {last:.4} (mean of {told} steps)  {}{there}",
+            "{:10}  {} steps of {batch} pairs  loss {first:.4} -> {last:.4} (means of {told})  {}{there}",
             outcome.arm.name(),
             losses.len(),
             outcome.dir.display(),
