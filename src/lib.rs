@@ -9,6 +9,7 @@ pub mod embed;
 pub mod expr;
 pub mod extract;
 pub mod graph;
+pub mod impact;
 pub mod kernel;
 pub mod remote;
 pub mod report;
