@@ -83,7 +83,8 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found.into_iter().map(|(path, bytes)| (path.strip_prefix(dir).unwrap().into(), bytes)).collect()
 }
 
-const SAID: [&str; 3] = ["the seller pays the owner 3", "the owner never calls", "who sees the court"];
+const SAID: [&str; 3] =
+    ["the seller pays the owner 3", "the owner never calls", "who sees the court"];
 
 fn vectors(model: &Path, adapter: Option<&Path>, precision: Precision) -> Vectors {
     let spec = ModelSpec::new(ModelKind::Transformer, model.to_str().unwrap());
@@ -163,7 +164,8 @@ fn other_settings_are_refused_by_name() {
     };
     let first = Recipe { steps: 6, ..recipe(Method::Full) };
     assert!(go(first.clone(), 6).is_err(), "broken off");
-    let message = format!("{:#}", go(Recipe { seed: 7, ..first.clone() }, 99).unwrap().unwrap_err());
+    let message =
+        format!("{:#}", go(Recipe { seed: 7, ..first.clone() }, 99).unwrap().unwrap_err());
     assert!(message.contains("recipe.seed: 42 there, 7 here"), "{message}");
     go(first.clone(), 99).unwrap().unwrap();
     let other = Recipe { rate: 0.5, ..first };

@@ -141,11 +141,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         alpha: args.alpha,
         method,
     };
-    ensure!(
-        !args.out.is_file(),
-        "--out: {} is a file; it takes a directory",
-        args.out.display()
-    );
+    ensure!(!args.out.is_file(), "--out: {} is a file; it takes a directory", args.out.display());
     let bars = Bars::new();
     let texts = Texts::read(&args.structural, &args.rehearsal, &args.negatives, &bars)?;
     let arms = if args.no_control {

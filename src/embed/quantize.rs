@@ -14,7 +14,7 @@ use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
 use super::bert::Architecture;
-use super::files::{Module, ModelFiles};
+use super::files::{ModelFiles, Module};
 use super::weights::{Rows, Weights};
 use crate::whole_file::write;
 

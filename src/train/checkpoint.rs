@@ -39,9 +39,8 @@ pub struct Logged {
 
 impl State {
     pub fn write(&self, dir: &Path, settings: &Settings) -> anyhow::Result<()> {
-        let bytes = |numbers: &[f32]| -> Vec<u8> {
-            numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
-        };
+        let bytes =
+            |numbers: &[f32]| -> Vec<u8> { numbers.iter().flat_map(|x| x.to_le_bytes()).collect() };
         let log: Vec<u8> =
             self.log.iter().flat_map(|l| [l.loss, l.length]).flat_map(f64::to_le_bytes).collect();
         let tensors = [
@@ -94,13 +93,24 @@ impl State {
             let bytes = tensors.tensor(name)?.data();
             Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
         };
-        let numbers: Vec<f64> =
-            tensors.tensor("log")?.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+        let numbers: Vec<f64> = tensors
+            .tensor("log")?
+            .data()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|b| f64::from_le_bytes(*b))
+            .collect();
         let state = Self {
             step: note["step"].as_u64().context("it names no step")? as usize,
             theta: floats("theta")?,
             moments: Moments { first: floats("first")?, second: floats("second")? },
-            log: numbers.as_chunks().0.iter().map(|&[loss, length]| Logged { loss, length }).collect(),
+            log: numbers
+                .as_chunks()
+                .0
+                .iter()
+                .map(|&[loss, length]| Logged { loss, length })
+                .collect(),
         };
         ensure!(
             state.log.len() == state.step && state.step <= settings.recipe.steps,

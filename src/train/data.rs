@@ -10,8 +10,8 @@ use super::loss::Batch;
 use crate::embed::Role;
 use crate::embed::bert::text::TextSide;
 use crate::watch::Watch;
-use crate::world::triplet::{self, Triplet};
 use crate::world::pair;
+use crate::world::triplet::{self, Triplet};
 
 /// What a run learns from, as read.
 #[derive(Clone, Debug)]
@@ -109,7 +109,8 @@ impl Tokenized {
                 };
                 side.encode(role, &texts)?.into_iter().map(&mut place).collect()
             };
-            let anchors = encode(Role::Query, triplets.iter().map(|t| t.anchor.as_str()).collect())?;
+            let anchors =
+                encode(Role::Query, triplets.iter().map(|t| t.anchor.as_str()).collect())?;
             let positives =
                 encode(Role::Passage, triplets.iter().map(|t| t.positive.as_str()).collect())?;
             let negatives = triplets.iter().filter_map(|t| t.negative.as_deref()).collect();

@@ -141,10 +141,7 @@ fn by_candle(
     let loss = (loss / batch.pairs.len() as f64).unwrap();
     let gradients = loss.backward().unwrap();
     let numbers = |v: &Var| gradients.get(v).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-    variables
-        .iter()
-        .map(|of| of.iter().map(|(part, v)| (*part, numbers(v))).collect())
-        .collect()
+    variables.iter().map(|of| of.iter().map(|(part, v)| (*part, numbers(v))).collect()).collect()
 }
 
 #[test]

@@ -18,8 +18,7 @@ pub enum Method {
 }
 
 impl Method {
-    pub const ALL: [Method; 4] =
-        [Method::Full, Method::LastLayer, Method::Lora, Method::Adapter];
+    pub const ALL: [Method; 4] = [Method::Full, Method::LastLayer, Method::Lora, Method::Adapter];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -95,8 +94,12 @@ impl Recipe {
         ensure!((0.0..=1.0).contains(&self.share), "--share is {}; it is from 0 to 1", self.share);
         ensure!((0.0..1.0).contains(&self.warmup), "--warmup is {}; it is below 1", self.warmup);
         ensure!(self.rank > 0, "--rank: at least 1 is needed");
-        let positive =
-            [("--scale", self.scale), ("--lr", self.rate), ("--alpha", self.alpha), ("--clip", self.clip)];
+        let positive = [
+            ("--scale", self.scale),
+            ("--lr", self.rate),
+            ("--alpha", self.alpha),
+            ("--clip", self.clip),
+        ];
         for (name, value) in positive {
             ensure!(value > 0.0 && value.is_finite(), "{name} is {value}; it is above 0");
         }

@@ -9,8 +9,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
-use super::checkpoint::State;
 use super::adamw::Pace;
+use super::checkpoint::State;
 use super::layer::unfold;
 use super::method::{Lora, Tuned};
 use super::network::Network;
@@ -187,8 +187,11 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
     }
     let in_f32 = |rows: &Rows| rows.clone().into_f32();
     let parts = base.encoder.parts();
-    let matrices: Vec<_> =
-        parts.matrices.iter().map(|(name, rows)| (name, [rows.len(), rows.cols()], in_f32(rows))).collect();
+    let matrices: Vec<_> = parts
+        .matrices
+        .iter()
+        .map(|(name, rows)| (name, [rows.len(), rows.cols()], in_f32(rows)))
+        .collect();
     let mut tensors: Vec<(String, Vec<usize>, &[f32])> = matrices
         .iter()
         .map(|(name, shape, data)| ((*name).clone(), shape.to_vec(), data.as_slice()))

@@ -162,8 +162,7 @@ impl Training {
             "there are no structural triplets, and --share asks for {} in a batch",
             recipe.structural()
         );
-        let state =
-            State { step: 0, moments: Moments::new(theta.len()), log: Vec::new(), theta };
+        let state = State { step: 0, moments: Moments::new(theta.len()), log: Vec::new(), theta };
         Ok(Self {
             recipe: recipe.clone(),
             network,

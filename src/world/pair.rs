@@ -71,14 +71,16 @@ mod tests {
     fn pairs_are_read_and_all_mistakes_told() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pairs.jsonl");
-        std::fs::write(&path, "{\"query\": \"q\", \"passage\": \"p\", \"source\": \"s\"}\n").unwrap();
+        std::fs::write(&path, "{\"query\": \"q\", \"passage\": \"p\", \"source\": \"s\"}\n")
+            .unwrap();
         let pairs = read(&path, &Quiet).unwrap();
         assert_eq!((pairs[0].anchor.as_str(), pairs[0].positive.as_str()), ("q", "p"));
         assert_eq!((pairs[0].negative.as_deref(), pairs[0].category.as_str()), (None, "s"));
 
         std::fs::write(&path, "{\"query\": 1}\n{\"query\": \"q\", \"passage\": \" \"}\n").unwrap();
         let message = read(&path, &Quiet).unwrap_err().to_string();
-        for what in ["3 mistakes", "line 1, field 'query': '1' is not a text", "line 2, field 'passage'"]
+        for what in
+            ["3 mistakes", "line 1, field 'query': '1' is not a text", "line 2, field 'passage'"]
         {
             assert!(message.contains(what), "{message}");
         }
