@@ -22,6 +22,7 @@ mod search;
 mod synth;
 mod trace;
 mod traces;
+mod tune;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -66,6 +67,7 @@ enum Command {
     /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
+    Tune(tune::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
+        Command::Tune(args) => tune::run(&args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -6,6 +6,7 @@
 mod grid;
 mod json_line;
 mod mistakes;
+pub mod pair;
 mod passage;
 mod table;
 mod task;
