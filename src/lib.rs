@@ -12,6 +12,7 @@ pub mod gate;
 pub mod graph;
 pub mod impact;
 pub mod kernel;
+pub mod perturb;
 pub mod remote;
 pub mod report;
 pub mod retrieve;

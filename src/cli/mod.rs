@@ -14,6 +14,7 @@ mod gate;
 mod import;
 mod inject;
 mod models;
+mod perturb;
 mod progress;
 mod queries;
 mod run;
@@ -68,6 +69,7 @@ enum Command {
     Synth(synth::Args),
     Embed(embed::Args),
     Tune(tune::Args),
+    Perturb(perturb::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
         Command::Tune(args) => tune::run(&args).map(fine),
+        Command::Perturb(args) => perturb::run(&args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();
