@@ -6,7 +6,7 @@ use knockon::perturb::{Kind, Options, Positive, near_misses};
 use knockon::watch::Quiet;
 use knockon::world::import::{condaqa, paws};
 use knockon::world::triplet::{self, Triplet};
-use knockon::world::{pair, texts};
+use knockon::world::{labelled_pair, texts};
 
 fn options(kinds: &[Kind], positive: Positive) -> Options {
     Options { kinds: kinds.to_vec(), seed: 1, per_kind: None, positive }
@@ -190,12 +190,12 @@ fn probe(name: &str) -> Option<PathBuf> {
 fn paws_and_condaqa_are_read_as_published() {
     if let Some(file) = probe("paws_wiki_dev.tsv") {
         let pairs = paws::read(&file, &Quiet).unwrap();
-        let differ = |p: &&pair::LabelledPair| !p.same && p.category == "same_words";
+        let differ = |p: &&labelled_pair::LabelledPair| !p.same && p.category == "same_words";
         assert_eq!((pairs.len(), pairs.iter().filter(differ).count()), (8000, 381));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pairs.csv");
-        std::fs::write(&path, pair::to_csv(&pairs).unwrap()).unwrap();
-        assert!(pair::read(&path, &Quiet).unwrap() == pairs);
+        std::fs::write(&path, labelled_pair::to_csv(&pairs).unwrap()).unwrap();
+        assert!(labelled_pair::read(&path, &Quiet).unwrap() == pairs);
     }
     if let Some(file) = probe("condaqa_dev.jsonl") {
         assert_eq!(condaqa::read(&file, &Quiet).unwrap().len(), 187);

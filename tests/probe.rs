@@ -10,7 +10,7 @@ use knockon::retrieve::Bm25Params;
 use knockon::stats::Auc;
 use knockon::watch::Quiet;
 use knockon::world::beir::{BeirSet, Judged};
-use knockon::world::pair::LabelledPair;
+use knockon::world::labelled_pair::LabelledPair;
 use knockon::world::triplet::Triplet;
 
 /// Counts the letters a to z: it cannot see any order.

@@ -12,7 +12,7 @@ use crate::value::Type;
 use crate::whole_file;
 use crate::world::import::csv::column::Writing;
 use crate::world::import::{condaqa, csv, cuad, paws, tatqa};
-use crate::world::{pair, triplet};
+use crate::world::{labelled_pair, triplet};
 
 #[derive(Args, Debug)]
 pub struct ImportArgs {
@@ -201,7 +201,7 @@ pub fn run(args: ImportArgs) -> anyhow::Result<()> {
 
 fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
     let pairs = paws::read(&args.file, &Bars::new())?;
-    whole_file::write(&args.out, &pair::to_csv(&pairs)?)?;
+    whole_file::write(&args.out, &labelled_pair::to_csv(&pairs)?)?;
     let same = pairs.iter().filter(|pair| pair.same).count();
     let reordered = pairs.iter().filter(|pair| !pair.same && pair.category == "same_words").count();
     writeln!(

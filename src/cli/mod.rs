@@ -10,6 +10,7 @@ use crate::scenario::{self, Scenario};
 
 pub mod check;
 mod embed;
+mod gate;
 mod import;
 mod inject;
 mod models;
@@ -23,6 +24,7 @@ mod search;
 mod synth;
 mod trace;
 mod traces;
+mod tune;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -54,6 +56,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Gate(gate::Args),
     Inject(inject::Args),
     Trace(trace::Args),
     Search(search::Args),
@@ -66,6 +69,7 @@ enum Command {
     /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
+    Tune(tune::Args),
     Perturb(perturb::Args),
     Probe(probe::Args),
     /// List, fetch and prepare embedding models
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Run(args) => run::run(args),
+        Command::Gate(args) => gate::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Search(args) => search::run(&args),
@@ -94,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
+        Command::Tune(args) => tune::run(&args).map(fine),
         Command::Perturb(args) => perturb::run(&args).map(fine),
         Command::Probe(args) => probe::run(&args),
         Command::Models(command) => models::run(&command).map(fine),

@@ -16,7 +16,7 @@ use crate::probe::{Probes, plot, scorecard, sheet};
 use crate::retrieve::Bm25Params;
 use crate::scenario::EmbedderKind;
 use crate::whole_file;
-use crate::world::{beir, pair, triplet};
+use crate::world::{beir, labelled_pair, triplet};
 
 /// Compare embedders: general retrieval, near-misses told apart, geometry
 #[derive(clap::Args)]
@@ -155,7 +155,7 @@ fn probes(args: &Args) -> anyhow::Result<Probes> {
         probes.triplets.push((stem(file), triplet::read(file, &bars)?));
     }
     for file in &args.pairs {
-        probes.pairs.push((stem(file), pair::read(file, &bars)?));
+        probes.pairs.push((stem(file), labelled_pair::read(file, &bars)?));
     }
     // A set is told by its name in the scorecard.
     let mut seen = std::collections::BTreeSet::new();

@@ -3,7 +3,7 @@
 mod adapter;
 pub mod bert;
 pub mod cache;
-mod files;
+pub(crate) mod files;
 pub mod http;
 pub mod locate;
 pub mod onnx;
@@ -17,7 +17,7 @@ pub mod static_table;
 mod store;
 mod tokens;
 pub mod truncate;
-mod weights;
+pub(crate) mod weights;
 
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;

@@ -13,7 +13,7 @@ use crate::embed::{Role, Vectors};
 use crate::retrieve::{Bm25Retriever, Request, Retriever};
 use crate::stats::Auc;
 use crate::watch::Watch;
-use crate::world::pair::LabelledPair;
+use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
 /// Cosines of vectors in 32 bits are known to about this.
@@ -79,13 +79,12 @@ pub fn of_triplets(
             measure: format!("{measure} {category}"),
             sample,
         };
-        let mean = |value: &dyn Fn((f64, f64)) -> f64, range| Sample::Mean {
-            values: of.iter().map(|&i| (value(sides[i]), clusters[i])).collect(),
-            range,
+        let values = |value: &dyn Fn((f64, f64)) -> f64| -> Vec<(f64, usize)> {
+            of.iter().map(|&i| (value(sides[i]), clusters[i])).collect()
         };
-        scores.push(score(ACCURACY, mean(&right, (0.0, 1.0))));
+        scores.push(score(ACCURACY, Sample::Rate(values(&right))));
         if vectors.is_some() {
-            scores.push(score("margin", mean(&|(same, other)| same - other, (-2.0, 2.0))));
+            scores.push(score("margin", Sample::Mean(values(&|(same, other)| same - other))));
             let side = |of_side: fn(&(f64, f64)) -> f64| {
                 of.iter().map(|&i| rounded(of_side(&sides[i]))).collect::<Vec<f64>>()
             };

@@ -50,7 +50,7 @@ pub fn of_set(
             .map(move |(passage, _)| (distance(&asked, &rows[*passage as usize]), at))
     });
     let mut scores = vec![
-        score("alignment", Sample::Mean { values: distances.collect(), range: (0.0, 4.0) }),
+        score("alignment", Sample::Mean(distances.collect())),
         score("uniformity", whole(uniformity(&rows))),
         score("effective rank", whole(effective_rank(&values))),
         score("mean cosine", whole(mean_cosine(&matrix))),

@@ -20,7 +20,7 @@ pub mod spectrum;
 
 use crate::watch::Watch;
 use crate::world::beir::BeirSet;
-use crate::world::pair::LabelledPair;
+use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 use contender::Contender;
 use score::Row;

@@ -31,10 +31,7 @@ pub fn of_set(contender: &Contender, set: &BeirSet, watch: &dyn Watch) -> anyhow
         section: Section::Retrieval,
         set: set.name.clone(),
         measure: measure.to_owned(),
-        sample: Sample::Mean {
-            values: (0..queries.len()).map(|query| (of(query), query)).collect(),
-            range: (0.0, 1.0),
-        },
+        sample: Sample::Rate((0..queries.len()).map(|query| (of(query), query)).collect()),
     };
     let scores = vec![
         score(NDCG, &|q| judged[q].ndcg(&rankings[q], DEPTH).min(1.0)),

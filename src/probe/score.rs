@@ -23,11 +23,10 @@ impl Section {
 /// What a number is made of.
 #[derive(Clone, Debug)]
 pub enum Sample {
-    /// The mean of values from `range.0` to `range.1`, each with its cluster.
-    Mean {
-        values: Vec<(f64, usize)>,
-        range: (f64, f64),
-    },
+    /// The mean of values from 0 to 1, each with its cluster.
+    Rate(Vec<(f64, usize)>),
+    /// The mean of values of any size, each with its cluster.
+    Mean(Vec<(f64, usize)>),
     Area(Auc),
     /// A property of all texts together, which no single text has a part of.
     Whole {
@@ -93,18 +92,13 @@ impl Score {
     }
 
     fn interval(&self) -> anyhow::Result<(Interval, usize)> {
+        let observations = |values: &[(f64, usize)]| -> Vec<Observation> {
+            let one = |&(value, cluster)| Observation { value, weight: 1.0, cluster };
+            values.iter().map(one).collect()
+        };
         Ok(match &self.sample {
-            Sample::Mean { values, range } => {
-                let observations: Vec<Observation> = values
-                    .iter()
-                    .map(|&(value, cluster)| Observation { value, weight: 1.0, cluster })
-                    .collect();
-                let interval = match range {
-                    (0.0, 1.0) => stats::rate(&observations, LEVEL)?,
-                    _ => stats::mean(&observations, LEVEL)?,
-                };
-                (interval, values.len())
-            }
+            Sample::Rate(values) => (stats::rate(&observations(values), LEVEL)?, values.len()),
+            Sample::Mean(values) => (stats::mean(&observations(values), LEVEL)?, values.len()),
             Sample::Area(auc) => (auc.interval(LEVEL)?, auc.count()),
             Sample::Whole { value, n } => {
                 (Interval { estimate: *value, low: *value, high: *value }, *n)
@@ -114,29 +108,19 @@ impl Score {
 
     /// How far this lies above `baseline`, case by case.
     fn above(&self, baseline: &Score, seed: u64) -> anyhow::Result<Option<Difference>> {
+        let pairs =
+            |arm: &[(f64, usize)], baseline: &[(f64, usize)]| -> Vec<Pair> {
+                let pair = |(&(arm, cluster), &(baseline, _)): (&(f64, usize), &(f64, usize))| {
+                    Pair { baseline, arm, weight: 1.0, cluster }
+                };
+                arm.iter().zip(baseline).map(pair).collect()
+            };
         Ok(match (&self.sample, &baseline.sample) {
-            (Sample::Mean { values, range: (low, high) }, Sample::Mean { values: other, .. })
-                if values.len() == other.len() =>
-            {
-                // The paired test takes values from 0 to 1.
-                let width = high - low;
-                let unit = |value: f64| ((value - low) / width).clamp(0.0, 1.0);
-                let pairs: Vec<Pair> = values
-                    .iter()
-                    .zip(other)
-                    .map(|(&(arm, cluster), &(baseline, _))| Pair {
-                        baseline: unit(baseline),
-                        arm: unit(arm),
-                        weight: 1.0,
-                        cluster,
-                    })
-                    .collect();
-                let Difference { interval: Interval { estimate, low, high }, p } =
-                    stats::difference(&pairs, LEVEL, seed)?;
-                let wide = |value: f64| value * width;
-                let interval =
-                    Interval { estimate: wide(estimate), low: wide(low), high: wide(high) };
-                Some(Difference { interval, p })
+            (Sample::Rate(arm), Sample::Rate(other)) => {
+                Some(stats::difference(&pairs(arm, other), LEVEL, seed)?)
+            }
+            (Sample::Mean(arm), Sample::Mean(other)) => {
+                Some(stats::mean_difference(&pairs(arm, other), LEVEL, seed)?)
             }
             (Sample::Area(auc), Sample::Area(other)) => Some(auc.above(other, LEVEL)?),
             _ => None,

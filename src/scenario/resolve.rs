@@ -96,6 +96,7 @@ impl Resolver<'_> {
         let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
+        let impact = self.impact(file.impact.as_ref(), &world, &steps);
         self.unused_gold(&steps, &world);
         let sample = self.sample(file);
         if !self.found.is_empty() {
@@ -127,6 +128,7 @@ impl Resolver<'_> {
             arms,
             baseline,
             simulation,
+            impact,
             inputs: std::mem::take(&mut self.inputs),
         })
     }

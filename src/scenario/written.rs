@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::de::{At, Named};
+use super::impact::ImpactEntry;
 use crate::value::Type;
 
 /// A knockon scenario: a pipeline of retrieval steps, the cases it is replayed on, and the arms to compare.
@@ -48,6 +49,8 @@ pub(super) struct File {
     /// How the answer is computed.
     #[serde(default)]
     pub simulation: SimulationEntry,
+    /// What failures cost. Default: money is left out.
+    pub impact: Option<At<ImpactEntry>>,
 }
 
 /// A set of passages.

@@ -3,12 +3,16 @@
 //! other than from a given seed.
 
 mod auc;
+mod bootstrap;
 mod cluster;
 mod paired;
 
 pub use auc::Auc;
+pub use bootstrap::{SAMPLES, lowest};
 pub use cluster::{Observation, mean, rate};
-pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm};
+pub use paired::{
+    DRAWS, Difference, EXACT_CLUSTERS, POWER, Pair, detectable, difference, holm, mean_difference,
+};
 
 /// Confidence level of all intervals in reports.
 pub const LEVEL: f64 = 0.95;

@@ -6,6 +6,7 @@
 pub mod beir;
 mod grid;
 mod json_line;
+pub mod labelled_pair;
 mod mistakes;
 pub mod pair;
 mod passage;

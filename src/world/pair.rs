@@ -1,71 +1,88 @@
-//! Pairs of texts with a verdict: whether they mean the same.
+//! Pairs of a query and a passage that answers it: JSON lines, or triplets without a negative.
 
 use std::path::Path;
 
-use anyhow::Context;
-use serde::Serialize;
+use serde_json::{Map, Value as Json};
 
-use super::grid::{Grid, Layout};
+use super::json_line;
 use super::mistakes::Mistakes;
+use super::text::Lines;
+use super::triplet::{self, Triplet};
 use crate::watch::Watch;
 
-const COLUMNS: [&str; 4] = ["first", "second", "same", "category"];
+const QUERY: &str = "query";
+const PASSAGE: &str = "passage";
+const SOURCE: &str = "source";
 
-/// Two texts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LabelledPair {
-    pub first: String,
-    pub second: String,
-    /// Whether they mean the same.
-    pub same: bool,
-    /// What sort of pair it is. May be empty.
-    pub category: String,
-}
-
-/// Reads a CSV file with a header that has `first`, `second` and `same` (true or false, 1 or 0), and perhaps
-/// `category`. The error holds every mistake of the file.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>> {
-    let mut mistakes = Mistakes::new(path);
-    let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
-    let places =
-        grid.columns(&COLUMNS[..3], |name| name == COLUMNS[3], &mut mistakes).unwrap_or_default();
-    let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
-    let mut pairs = Vec::with_capacity(grid.rows.len());
-    for row in grid.rows.iter().filter(|_| !places.is_empty()) {
-        let cell = |column| place(column).map_or("", |at| row.cells[at].trim());
-        for column in ["first", "second"] {
-            if place(column).is_some() && cell(column).is_empty() {
-                mistakes.add(Some(row.line), Some(column), "the text is empty");
-            }
-        }
-        let same = match cell("same") {
-            "true" | "1" => true,
-            "false" | "0" => false,
-            other => {
-                if place("same").is_some() {
-                    let what = format!("'{other}' is neither true nor false");
-                    mistakes.add(Some(row.line), Some("same"), what);
+/// Reads a file of pairs: where its name ends in `.jsonl`, an object a line with `query`, `passage` and,
+/// where it is there, `source`; else a CSV file of triplets. The error holds every mistake of the file.
+pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
+        return triplet::read(path, watch);
+    }
+    let mut mistakes = Mistakes::of_json(path);
+    let mut pairs = Vec::new();
+    let mut lines = Lines::open(path, watch)?;
+    while let Some((number, line)) = lines.next(&mut mistakes)? {
+        let object: Map<String, Json> = match serde_json::from_str(line) {
+            Ok(object) => object,
+            Err(error) => {
+                let such_as = r#"{"query": "...", "passage": "..."}"#;
+                let what = json_line::no_object("pair", such_as, line, &error);
+                mistakes.add(Some(number), None, what);
+                if pairs.is_empty() && !json_line::is_object(line) {
+                    // Another kind of file: each of its lines would be a mistake.
+                    break;
                 }
-                false
+                continue;
             }
         };
-        pairs.push(LabelledPair {
-            first: cell("first").to_owned(),
-            second: cell("second").to_owned(),
-            same,
-            category: cell("category").to_owned(),
+        let mut text = |field: &str| match object.get(field) {
+            Some(Json::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
+            found => {
+                let what = match found {
+                    None => "a pair needs it, and it is not there".to_owned(),
+                    Some(Json::String(_)) => "the text is empty".to_owned(),
+                    Some(other) => {
+                        format!("{} is not a text", json_line::found(&other.to_string()))
+                    }
+                };
+                mistakes.add(Some(number), Some(field), what);
+                String::new()
+            }
+        };
+        pairs.push(Triplet {
+            anchor: text(QUERY),
+            positive: text(PASSAGE),
+            negative: None,
+            category: object.get(SOURCE).and_then(Json::as_str).unwrap_or_default().to_owned(),
         });
     }
     mistakes.none()?;
     Ok(pairs)
 }
 
-/// The same layout, header first.
-pub fn to_csv(pairs: &[LabelledPair]) -> anyhow::Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(COLUMNS)?;
-    for pair in pairs {
-        writer.serialize(pair)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    #[test]
+    fn pairs_are_read_and_all_mistakes_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pairs.jsonl");
+        std::fs::write(&path, "{\"query\": \"q\", \"passage\": \"p\", \"source\": \"s\"}\n")
+            .unwrap();
+        let pairs = read(&path, &Quiet).unwrap();
+        assert_eq!((pairs[0].anchor.as_str(), pairs[0].positive.as_str()), ("q", "p"));
+        assert_eq!((pairs[0].negative.as_deref(), pairs[0].category.as_str()), (None, "s"));
+
+        std::fs::write(&path, "{\"query\": 1}\n{\"query\": \"q\", \"passage\": \" \"}\n").unwrap();
+        let message = read(&path, &Quiet).unwrap_err().to_string();
+        for what in
+            ["3 mistakes", "line 1, field 'query': '1' is not a text", "line 2, field 'passage'"]
+        {
+            assert!(message.contains(what), "{message}");
+        }
     }
-    writer.into_inner().context("the pairs do not fit in memory")
 }

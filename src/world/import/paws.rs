@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use crate::watch::Watch;
+use crate::world::labelled_pair::LabelledPair;
 use crate::world::mistakes::Mistakes;
-use crate::world::pair::LabelledPair;
 use crate::world::text::Lines;
 
 /// Reads the file; the error holds every mistake.
