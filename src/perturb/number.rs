@@ -153,10 +153,10 @@ fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> 
 /// Another number of about the same size, at most `most` times as large, never one.
 fn moved(n: u64, most: f64, draws: &mut Draws) -> Option<u64> {
     let mut choices = vec![n.checked_mul(2)?, n.checked_mul(3)?];
-    choices.extend((n % 2 == 0 && n > 2).then_some(n / 2));
+    choices.extend((n.is_multiple_of(2) && n > 2).then_some(n / 2));
     choices.extend((n < 20).then_some(n + 1));
     choices.extend((n > 2 && n < 20).then(|| n - 1));
-    choices.extend((n % 10 == 0 && n >= 30).then_some(n + n / 10 * 5));
+    choices.extend((n.is_multiple_of(10) && n >= 30).then_some(n + n / 10 * 5));
     choices.retain(|new| *new > 1 && *new != n && *new as f64 <= n as f64 * most);
     draws.pick(&choices).copied()
 }

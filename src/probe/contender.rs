@@ -17,6 +17,13 @@ pub enum Kind {
     Vectors(Arc<dyn Embedder>),
 }
 
+/// What was found, and of an embedder that has them the vectors of passages and of queries.
+#[derive(Default)]
+pub struct Ranked {
+    pub rankings: Vec<Ranking>,
+    pub vectors: Option<(Vectors, Vectors)>,
+}
+
 impl Contender {
     /// The vectors of texts; `None` for one that has none.
     ///
@@ -45,18 +52,19 @@ impl Contender {
         depth: usize,
         what: &str,
         watch: &dyn Watch,
-    ) -> anyhow::Result<(Vec<Ranking>, Option<(Vectors, Vectors)>)> {
+    ) -> anyhow::Result<Ranked> {
         if let Kind::Bm25(params) = &self.kind {
             let index = Bm25Retriever::new(passages, *params)?;
             let requests: Vec<Request> =
                 queries.iter().map(|query| Request { query, candidates: None }).collect();
-            return Ok((index.search(&requests, depth, &|_| {})?, None));
+            let rankings = index.search(&requests, depth, &|_| {})?;
+            return Ok(Ranked { rankings, vectors: None });
         }
         let found = self.vectors(Role::Passage, passages, what, watch)?;
         let asked = self.vectors(Role::Query, queries, &format!("queries of {what}"), watch)?;
-        let (Some(found), Some(asked)) = (found, asked) else { return Ok((Vec::new(), None)) };
+        let (Some(found), Some(asked)) = (found, asked) else { return Ok(Ranked::default()) };
         let index = DenseIndex::new(found.clone())?;
         let rankings = index.search(&asked, depth, &|_| {})?;
-        Ok((rankings, Some((found, asked))))
+        Ok(Ranked { rankings, vectors: Some((found, asked)) })
     }
 }

@@ -1,6 +1,6 @@
 //! General retrieval: nDCG@10, recall@10 and MRR@10 over the queries of a set.
 
-use super::contender::Contender;
+use super::contender::{Contender, Ranked};
 use super::score::{Sample, Score, Section};
 use crate::embed::Vectors;
 use crate::retrieve::metrics::Judgements;
@@ -24,7 +24,8 @@ pub struct Found {
 pub fn of_set(contender: &Contender, set: &BeirSet, watch: &dyn Watch) -> anyhow::Result<Found> {
     let passages: Vec<&str> = set.passages.iter().map(String::as_str).collect();
     let queries: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
-    let (rankings, vectors) = contender.rank(&queries, &passages, DEPTH, &set.name, watch)?;
+    let Ranked { rankings, vectors } =
+        contender.rank(&queries, &passages, DEPTH, &set.name, watch)?;
     let judged: Vec<Judgements> =
         set.queries.iter().map(|q| Judgements::graded(q.relevant.iter().copied())).collect();
     let score = |measure: &str, of: &dyn Fn(usize) -> f64| Score {
