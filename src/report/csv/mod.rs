@@ -41,13 +41,13 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
 }
 
 /// A cell: empty for what cannot be told.
-pub(super) fn number(value: Option<f64>) -> String {
+pub(crate) fn number(value: Option<f64>) -> String {
     // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero. What is
     // infinite prints as `inf`, which spreadsheets keep as text and data frames read as a number.
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
-pub(super) fn p(value: f64) -> String {
+pub(crate) fn p(value: f64) -> String {
     number(Some(value))
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn text(value: &str) -> String {
     }
 }
 
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
