@@ -13,6 +13,7 @@ pub mod graph;
 pub mod impact;
 pub mod kernel;
 pub mod perturb;
+pub mod plan;
 pub mod probe;
 pub mod remote;
 pub mod report;

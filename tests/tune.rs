@@ -69,18 +69,18 @@ fn train(recipe: Recipe, texts: &Texts, out: &Path) -> Vec<Outcome> {
     tune(&request(base.to_str().unwrap(), recipe, texts, out), &never).unwrap()
 }
 
-/// Every file of a directory by its path.
+/// Every file below a directory, by its path from there.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+        let (path, name) = entry.map(|e| (e.path(), PathBuf::from(e.file_name()))).unwrap();
         if path.is_dir() {
-            found.extend(files(&path));
+            found.extend(files(&path).into_iter().map(|(below, bytes)| (name.join(below), bytes)));
         } else {
-            found.insert(path.clone(), std::fs::read(&path).unwrap());
+            found.insert(name, std::fs::read(&path).unwrap());
         }
     }
-    found.into_iter().map(|(path, bytes)| (path.strip_prefix(dir).unwrap().into(), bytes)).collect()
+    found
 }
 
 const SAID: [&str; 3] =

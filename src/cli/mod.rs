@@ -15,6 +15,7 @@ mod import;
 mod inject;
 mod models;
 mod perturb;
+mod plan;
 mod probe;
 mod progress;
 mod queries;
@@ -57,6 +58,7 @@ struct Args {
 enum Command {
     Run(run::Args),
     Gate(gate::Args),
+    Plan(plan::Args),
     Inject(inject::Args),
     Trace(trace::Args),
     Search(search::Args),
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Run(args) => run::run(args),
         Command::Gate(args) => gate::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Search(args) => search::run(&args),

@@ -95,9 +95,11 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
          .paper {{ fill: #ffffff; }} .ink {{ fill: #1f2328; }} .mute {{ fill: #59636e; }}\n\
          .grid {{ stroke: #d1d9e0; stroke-width: 1; }} .bar {{ stroke: #0969da; stroke-width: 1.5; }}\n\
          .dot {{ fill: #0969da; }}\n\
+         .name {{ paint-order: stroke; stroke: #ffffff; stroke-width: 4; stroke-linejoin: round; }}\n\
          @media (prefers-color-scheme: dark) {{\n\
          .paper {{ fill: #0d1117; }} .ink {{ fill: #e6edf3; }} .mute {{ fill: #9198a1; }}\n\
          .grid {{ stroke: #3d444d; }} .bar {{ stroke: #58a6ff; }} .dot {{ fill: #58a6ff; }}\n\
+         .name {{ stroke: #0d1117; }}\n\
          }}\n\
          </style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n"
@@ -151,7 +153,7 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
             ly += 15.0;
         }
         labels.push((lx, ly));
-        svg += &text("ink", lx, ly, anchor, name);
+        svg += &text("ink name", lx, ly, anchor, name);
     }
     svg + "</svg>\n"
 }

@@ -47,7 +47,7 @@ pub(crate) fn number(value: Option<f64>) -> String {
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
-pub(super) fn p(value: f64) -> String {
+pub(crate) fn p(value: f64) -> String {
     number(Some(value))
 }
 
