@@ -24,8 +24,10 @@ fn main() -> anyhow::Result<()> {
         let found = index.search(&queries, depth, &|_| {})?;
         say("done")?;
         if !out.is_empty() {
-            let rows: Vec<Vec<u32>> =
-                found.iter().map(|ranking| ranking.iter().map(|hit| hit.passage).collect()).collect();
+            let rows: Vec<Vec<u32>> = found
+                .iter()
+                .map(|ranking| ranking.iter().map(|hit| hit.passage).collect())
+                .collect();
             std::fs::write(out, serde_json::to_vec(&rows)?)?;
             say("written")?;
         }

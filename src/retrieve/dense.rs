@@ -27,7 +27,7 @@ const QUERIES: usize = 64;
 /// Passages of one multiplication: 64 x 1,024 scores are 256 KiB, which a core's cache holds.
 const PASSAGES: usize = 1024;
 /// Passages that one thread goes through in a row.
-const SHARD: usize = 16 * PASSAGES;
+const SHARD: usize = 4 * PASSAGES;
 /// Queries for which the vectors are gone through once.
 const GROUP: usize = 16 * QUERIES;
 
@@ -146,7 +146,12 @@ impl DenseIndex {
     }
 
     /// Searches for the query vectors of a group, row-major in `group`.
-    fn search_group(&self, group: &[f32], depth: usize, slack: f32) -> anyhow::Result<Vec<Ranking>> {
+    fn search_group(
+        &self,
+        group: &[f32],
+        depth: usize,
+        slack: f32,
+    ) -> anyhow::Result<Vec<Ranking>> {
         let dim = self.vectors.dim();
         let mut rankings: Vec<Ranking> = vec![Vec::new(); group.len() / dim];
         for window in self.vectors.windows() {
@@ -180,7 +185,9 @@ fn search_block(
     let shards: Vec<Vec<Vec<Hit>>> = rows
         .par_chunks(SHARD * dim)
         .enumerate()
-        .map(|(shard, rows)| shortlists(block, rows, dim, window.start + shard * SHARD, lists.clone()))
+        .map(|(shard, rows)| {
+            shortlists(block, rows, dim, window.start + shard * SHARD, lists.clone())
+        })
         .collect();
     let mut merged = lists;
     for (list, hits) in shards.into_iter().flat_map(|s| (0..).zip(s)) {
@@ -216,9 +223,7 @@ fn shortlists(
         multiply(block, rows, dim, &mut scores[..queries * passages]);
         let start = first + number * PASSAGES;
         for (list, scores) in lists.iter_mut().zip(scores.chunks_exact(passages)) {
-            for (passage, &score) in (start as u32..).zip(scores) {
-                list.push(Hit { passage, score });
-            }
+            list.extend(start as u32, scores);
         }
     }
     lists.into_iter().map(Shortlist::into_hits).collect()

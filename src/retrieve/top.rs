@@ -56,6 +56,18 @@ impl Shortlist {
         }
     }
 
+    /// Pushes the scores of passages that follow one another. Most runs of 16 hold nothing above the floor,
+    /// and looking for one is much cheaper than pushing each.
+    pub(super) fn extend(&mut self, first: u32, scores: &[f32]) {
+        for (passage, run) in (first..).step_by(16).zip(scores.chunks(16)) {
+            if run.iter().fold(false, |any, &score| any | (score >= self.floor)) {
+                (passage..)
+                    .zip(run)
+                    .for_each(|(passage, &score)| self.push(Hit { passage, score }));
+            }
+        }
+    }
+
     /// What is left after pruning, in no particular order.
     pub(super) fn into_hits(mut self) -> Vec<Hit> {
         self.prune();
