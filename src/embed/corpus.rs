@@ -107,7 +107,7 @@ impl CorpusVectors {
     /// The pieces in which to go through all rows: the one that there is, or the file's windows.
     pub fn windows(&self) -> Vec<Range<usize>> {
         match self {
-            CorpusVectors::Held(vectors) => vec![0..vectors.len()],
+            CorpusVectors::Held(vectors) => std::iter::once(0..vectors.len()).collect(),
             CorpusVectors::Filed(file) => windows(file.rows, file.dim).collect(),
         }
     }

@@ -289,7 +289,7 @@ fn check_rows(data: &[f32], dim: usize, first: usize, what: &str) -> anyhow::Res
         return Ok(0.0);
     }
     ensure!(
-        data.len() % dim == 0,
+        data.len().is_multiple_of(dim),
         "{} numbers do not make whole {what} vectors of {dim}",
         data.len()
     );
