@@ -12,7 +12,7 @@ ci:
     .ci/run
 
 test:
-    cargo test
+    cargo test --profile ci
 
 lint:
     cargo fmt --check

@@ -17,6 +17,7 @@ pub mod edges;
 pub mod effect;
 pub mod guards;
 pub mod inject;
+pub mod money;
 pub mod paths;
 pub mod replays;
 pub mod runs;

@@ -37,13 +37,23 @@ impl Share {
 
 /// The exact shares of one task; `None` where the model has no trellis.
 pub fn exact(model: &Model) -> Option<Vec<Share>> {
+    exactly(model, |broken| Flow::mixed(model, broken))
+}
+
+/// Exact shares of what runs cost: `flow` gives the expected cost by outcome, each own error staying with the
+/// probability that it is given (see [`Flow::worth`]).
+pub fn exact_worth<'a>(model: &Model, flow: impl Fn(f64) -> Flow<'a>) -> Vec<Share> {
+    exactly(model, |broken| Some(flow(broken))).unwrap_or_default()
+}
+
+fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<Vec<Share>> {
     let events = Event::all();
     let mut steps: Vec<usize> = sources(model).iter().map(|source| source.step).collect();
     steps.dedup();
     let steps = steps.len();
     let mut shares: Vec<Share> = Vec::new();
     for (q, weight) in gauss_legendre(steps.div_ceil(2)) {
-        let flow = Flow::mixed(model, q)?;
+        let flow = flow(q)?;
         for step in 0..model.kernels.len() {
             for (event, slope) in flow.slopes(step) {
                 let source = Source { step, event: events[usize::from(event)] };
@@ -55,48 +65,79 @@ pub fn exact(model: &Model) -> Option<Vec<Share>> {
     Some(shares)
 }
 
-/// Estimates from replayed trials, one random order of mending a trial (Castro, Gómez and Tejada,
-/// "Polynomial calculation of the Shapley value based on sampling", Computers & Operations Research 36,
-/// 2009), scaled so that their failing parts add up to that of `outcomes`.
+/// Estimates from replayed trials, scaled so that their failing parts add up to that of `outcomes`.
 pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> Vec<Share> {
+    let worth = |run: &Run| {
+        let mut worth = [0.0; OUTCOMES];
+        worth[usize::from(run.outcome)] = 1.0;
+        worth
+    };
+    sampled_by(model, replays, failing(outcomes), worth, failing)
+        .unwrap_or_else(|| rare(model, replays))
+}
+
+/// The same of what runs cost, by outcome, scaled so that all parts together add up to `expected`. Nothing
+/// where no error makes a difference in any trial.
+pub fn sampled_worth(
+    model: &Model,
+    replays: &Replays,
+    expected: f64,
+    worth: impl Fn(&Run) -> [f64; OUTCOMES],
+) -> Vec<Share> {
+    sampled_by(model, replays, expected, worth, |worth| worth.iter().sum()).unwrap_or_default()
+}
+
+/// One random order of mending a trial (Castro, Gómez and Tejada, "Polynomial calculation of the Shapley
+/// value based on sampling", Computers & Operations Research 36, 2009). `None` where no trial is worth more
+/// or less once all its errors are mended.
+fn sampled_by(
+    model: &Model,
+    replays: &Replays,
+    expected: f64,
+    worth: impl Fn(&Run) -> [f64; OUTCOMES],
+    total: impl Fn(&[f64; OUTCOMES]) -> f64,
+) -> Option<Vec<Share>> {
     let mut shares: Vec<Share> = Vec::new();
     let mut squares: Vec<(Source, f64)> = Vec::new();
     let events = Event::all();
-    let (mut played, mut failed) = (0.0, 0.0);
+    let (mut played, mut differing, mut answered_for) = (0.0, false, 0.0);
     for (plain, mended) in (0..replays.trials).filter_map(|trial| replays.mended(trial)) {
         played += 1.0;
-        failed += f64::from(plain.outcome > 0);
-        let mut before = plain;
+        let first = worth(&plain);
+        let (mut before, mut was) = (plain, first);
         for (step, after) in mended {
+            let is = worth(&after);
             if let Some(taken) = before.taken[step]
-                && before.outcome != after.outcome
+                && was != is
             {
                 let source = source(&events, model, step, taken);
-                let (from, to) = (usize::from(before.outcome), usize::from(after.outcome));
-                add(&mut shares, source, |o| f64::from(o == from) - f64::from(o == to));
-                let change = f64::from(from > 0) - f64::from(to > 0);
+                add(&mut shares, source, |o| was[o] - is[o]);
+                let change = total(&was) - total(&is);
                 match squares.iter_mut().find(|(of, _)| *of == source) {
                     Some((_, sum)) => *sum += change * change,
                     None => squares.push((source, change * change)),
                 }
             }
-            before = after;
+            (before, was) = (after, is);
         }
+        let change = total(&first) - total(&was);
+        differing |= change != 0.0;
+        answered_for += change;
     }
-    if failed == 0.0 {
-        return rare(model, replays);
+    if !differing || answered_for == 0.0 {
+        return None;
     }
-    // Not all trials were played under interventions; the plain ones tell the failure rate better.
-    let scale = failing(outcomes) / failed;
+    // Not all trials were played under interventions; the plain ones tell the total better.
+    let scale = expected / answered_for;
     for share in &mut shares {
         let square = squares.iter().find(|(of, _)| *of == share.source).map_or(0.0, |(_, s)| *s);
-        let mean = share.failure() / played;
+        let mean = total(&share.outcomes) / played;
         let variance = (square / played - mean * mean).max(0.0) / played;
         share.variance = variance * (scale * played).powi(2);
         share.outcomes.iter_mut().for_each(|sum| *sum *= scale);
     }
     shares.sort_by_key(|share| share.source);
-    shares
+    Some(shares)
 }
 
 /// Where none of the trials that can be mended fails: each failing one is shared out evenly among the

@@ -10,9 +10,12 @@ use crate::scenario::{self, Scenario};
 
 pub mod check;
 mod embed;
+mod gate;
 mod import;
 mod inject;
 mod models;
+mod perturb;
+mod plan;
 mod progress;
 mod queries;
 mod run;
@@ -21,6 +24,7 @@ mod search;
 mod synth;
 mod trace;
 mod traces;
+mod tune;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -52,6 +56,8 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Gate(gate::Args),
+    Plan(plan::Args),
     Inject(inject::Args),
     Trace(trace::Args),
     Search(search::Args),
@@ -64,6 +70,8 @@ enum Command {
     /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
+    Tune(tune::Args),
+    Perturb(perturb::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -81,6 +89,8 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Run(args) => run::run(args),
+        Command::Gate(args) => gate::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Search(args) => search::run(&args),
@@ -90,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
+        Command::Tune(args) => tune::run(&args).map(fine),
+        Command::Perturb(args) => perturb::run(&args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -19,8 +19,9 @@ use crate::whole_file;
   knockon run scenarios/renewal_desk.yaml --traces otlp,who-and-when --traces-limit 50
 
 Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv,
-paths.csv, cuts.csv) and manifest.json, and with --traces single runs; reports/README.md
-explains every column.")]
+paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv,
+loss_curve.csv, loss_bands.csv) and manifest.json, and with --traces single runs;
+reports/README.md explains every column.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -59,7 +60,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let notes = models.notes();
+    let mut notes = models.notes();
+    notes.extend(run::money::notes(&record));
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let mut files = report::csv::files(&record)?;
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
@@ -74,6 +76,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     writeln!(stdout, "{}", report::terminal::legend(&record))?;
     if let Some(table) = report::terminal::guards::table(&record) {
         writeln!(stdout, "\n{table}\n{}", report::terminal::guards::LEGEND)?;
+    }
+    if let Some(table) = report::terminal::money::table(&record) {
+        writeln!(stdout, "\n{table}\n{}", report::terminal::money::legend(&record))?;
+    }
+    if let Some(lines) = report::terminal::ranks::lines(&record) {
+        writeln!(stdout, "\n{lines}")?;
     }
     writeln!(stdout, "Reports: {}", out.display())?;
     super::say(&notes);

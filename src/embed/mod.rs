@@ -4,7 +4,7 @@ mod adapter;
 pub mod bert;
 pub mod cache;
 mod corpus;
-mod files;
+pub(crate) mod files;
 pub mod http;
 pub mod locate;
 pub mod onnx;
@@ -19,7 +19,7 @@ mod store;
 mod tokens;
 pub mod truncate;
 mod vector_file;
-mod weights;
+pub(crate) mod weights;
 
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;

@@ -92,9 +92,31 @@ impl<'a> Flow<'a> {
         Flow::sweep(model, |_, kernel| kernel.shares(|row, out| kernel.rows.mix(row, broken, out)))
     }
 
+    /// As [`Flow::mixed`], over another trellis of the same kernels (see [`super::lift()`]) and with a worth
+    /// for each of its final states in place of 1: what else says "probability of each outcome" is then the
+    /// expected worth of runs that end with it.
+    pub fn worth(
+        kernels: &'a [Kernel],
+        trellis: &'a Trellis,
+        worth: &[f64],
+        broken: f64,
+    ) -> Flow<'a> {
+        let mix = |_: usize, kernel: &'a Kernel| {
+            kernel.shares(|row, out| kernel.rows.mix(row, broken, out))
+        };
+        Flow::sweep_over(kernels, trellis, |state| worth[state], mix)
+    }
+
     fn sweep(model: &'a Model, shares: impl Fn(usize, &'a Kernel) -> Vec<f64>) -> Option<Flow<'a>> {
-        let trellis = model.trellis.as_ref()?;
-        let kernels = &model.kernels;
+        Some(Flow::sweep_over(&model.kernels, model.trellis.as_ref()?, |_| 1.0, shares))
+    }
+
+    fn sweep_over(
+        kernels: &'a [Kernel],
+        trellis: &'a Trellis,
+        worth: impl Fn(usize) -> f64,
+        shares: impl Fn(usize, &'a Kernel) -> Vec<f64>,
+    ) -> Flow<'a> {
         let shares: Vec<Vec<f64>> =
             kernels.iter().enumerate().map(|(step, kernel)| shares(step, kernel)).collect();
         let mut forward = Vec::with_capacity(kernels.len() + 1);
@@ -104,17 +126,18 @@ impl<'a> Flow<'a> {
             forward.push(next);
         }
         let mut flow = Flow { kernels, trellis, shares, forward, back: Vec::new() };
-        flow.go_back();
-        Some(flow)
+        flow.go_back(worth);
+        flow
     }
 
-    fn go_back(&mut self) {
-        let end = |&outcome: &u8| {
+    fn go_back(&mut self, worth: impl Fn(usize) -> f64) {
+        let end = |(state, &outcome): (usize, &u8)| {
             let mut ends = [0.0; OUTCOMES];
-            ends[usize::from(outcome)] = 1.0;
+            ends[usize::from(outcome)] = worth(state);
             ends
         };
-        let mut after: Vec<[f64; OUTCOMES]> = self.trellis.outcomes.iter().map(end).collect();
+        let ends = self.trellis.outcomes.iter().enumerate().map(end);
+        let mut after: Vec<[f64; OUTCOMES]> = ends.collect();
         for ((kernel, layer), shares) in
             self.kernels.iter().zip(&self.trellis.layers).zip(&self.shares).rev()
         {
@@ -135,6 +158,11 @@ impl<'a> Flow<'a> {
         }
         self.back.push(after);
         self.back.reverse();
+    }
+
+    /// Probability of each state after the last step.
+    pub fn ends(&self) -> &[f64] {
+        self.forward.last().map_or(&[], Vec::as_slice)
     }
 
     /// Probability of each outcome; sums to one.

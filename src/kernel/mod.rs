@@ -4,7 +4,7 @@
 //! input tokens, and in a row the branches that the step can take, each with its probability, its
 //! output token and what it means for the outcome of the run. [`exact`] carries the distribution
 //! over the [`trellis`] of live outputs; [`monte_carlo`] samples the same kernels; [`paths`] tells
-//! the ways to fail apart, and [`carry()`] lets runs remember their way.
+//! the ways to fail apart, and [`carry()`] and [`lift()`] let runs remember their way.
 //!
 //! A row may have detours: other distributions that an intervention ([`Do`]) puts in its place. They
 //! weigh nothing unless somebody asks "what if".
@@ -16,6 +16,7 @@
 mod carry;
 pub mod exact;
 mod intervene;
+mod lift;
 pub mod monte_carlo;
 pub mod paths;
 pub mod rng;
@@ -24,6 +25,7 @@ pub mod trellis;
 
 pub use carry::carry;
 pub use intervene::Do;
+pub use lift::lift;
 pub use rows::{Kernel, KernelBuilder};
 
 /// Number of outcomes of a run. A higher one takes precedence when several terminal steps disagree.

@@ -8,9 +8,12 @@ use super::csv::method;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
 use crate::embed::Precision;
+use crate::impact::Volume;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
-use crate::scenario::{EmbedderDecl, EmbedderKind, Method, Qid, Reranker, Scenario};
+use crate::scenario::{
+    Backed, EmbedderDecl, EmbedderKind, Impact, Method, Price, Qid, Reranker, Scenario,
+};
 use crate::stats;
 use crate::step::reader::{self, Tag};
 
@@ -104,9 +107,53 @@ pub fn manifest(
             "drawn": "those with the smallest draws of (seed, task id)",
         });
     }
+    if let Some(told) = &scenario.impact {
+        manifest["impact"] = impact(scenario, told);
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// What failures are taken to cost, with the source of every figure.
+pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
+    let backed = |name: &str, value: Json, backing: &Backed| json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source});
+    let volume = match impact.volume {
+        Volume::Fixed(mean) => json!({"distribution": "fixed", "mean": mean}),
+        Volume::Poisson(mean) => json!({"distribution": "poisson", "mean": mean}),
+        Volume::NegativeBinomial(mean, sd) => {
+            json!({"distribution": "negative_binomial", "mean": mean, "sd": sd})
+        }
+    };
+    let mut told = vec![backed("volume", volume, &impact.volume_backing)];
+    for v in &impact.variables {
+        told.push(backed(&v.name, json!(v.variable.describe()), &v.backing));
+    }
+    for loss in &impact.losses {
+        let times: Vec<&str> =
+            loss.times.iter().map(|&v| impact.variables[v].name.as_str()).collect();
+        let value = json!({
+            "if": loss.condition.source(), "amount": loss.amount.source(), "times": times,
+        });
+        told.push(backed(&loss.name, value, &loss.backing));
+    }
+    let mut price = |name: String, price: &Price| {
+        if let Some(backing) = &price.backing {
+            let value = json!({"cost": price.cost, "seconds": price.seconds});
+            told.push(backed(&name, value, backing));
+        }
+    };
+    for (decl, search) in scenario.embedders.iter().zip(&impact.costs.search) {
+        price(format!("search.{}", decl.name), search);
+    }
+    price("read".to_owned(), &impact.costs.read);
+    json!({
+        "currency": impact.currency,
+        "years": impact.years,
+        "year": "cases by the volume, each a task by its weight; each costly end draws its variables anew",
+        "var": "the empirical quantile; cvar: the mean of the rest (Rockafellar and Uryasev 2002)",
+        "assumptions": told,
+    })
 }
 
 /// What an embedder is, with the source of every parameter that is not a model's own.

@@ -8,12 +8,15 @@ use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
 mod answers;
+pub mod compare;
 pub mod look;
 mod models;
+pub mod money;
 pub mod queries;
 pub mod record;
 mod summary;
 mod tally;
+pub mod transfer;
 mod why;
 
 use crate::solve::depth;
@@ -40,8 +43,30 @@ pub fn run(
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
         let done = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
         let answers = why::answers(scenario, at, &solved, &*done)?;
-        tallies.push((tally::tally(scenario, at, &solved), answers));
+        let tally = tally::tally(scenario, at, &solved);
+        let money = money(scenario, &solved, &tally, &answers, watch)?;
+        tallies.push((tally, answers, money));
     }
-    tally::same_oracle(scenario, tallies.iter().map(|(tally, _)| tally))?;
+    tally::same_oracle(scenario, tallies.iter().map(|(tally, ..)| tally))?;
     summary::record(scenario, tallies)
+}
+
+/// What an arm costs; `None` where the scenario does not say what failures cost.
+fn money(
+    scenario: &Scenario,
+    solved: &[Solved],
+    tally: &tally::Tally,
+    answers: &why::Answers,
+    watch: &dyn Watch,
+) -> anyhow::Result<Option<money::MoneyRecord>> {
+    let Some(impact) = &scenario.impact else {
+        return Ok(None);
+    };
+    let losses = {
+        let done = watch.batch(&format!("{}: pricing", scenario.arms[tally.arm].id), solved.len());
+        money::losses(scenario, impact, solved, &*done)?
+    };
+    let (steps, guards) = (&tally.steps, &answers.guards);
+    let arm = money::Arm { scenario, impact, arm: tally.arm, losses: &losses, steps, guards };
+    arm.record(watch).map(Some)
 }

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Ran;
+use super::compare::{self, Compared};
+use super::money::{self, MoneyRecord};
 use super::record::{
     ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
+use super::transfer;
 use super::why::Answers;
 use crate::kernel::OUTCOMES;
 use crate::scenario::{Scenario, StepKind};
@@ -15,19 +18,43 @@ use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
 /// The record of arms that were tallied, each with why its runs fail.
-pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Result<Record> {
-    let (tallies, answers): (Vec<Tally>, Vec<Answers>) = tallies.into_iter().unzip();
+pub fn record(
+    scenario: &Scenario,
+    arms: Vec<(Tally, Answers, Option<MoneyRecord>)>,
+) -> anyhow::Result<Record> {
+    let (mut tallies, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
+    for (tally, why, costs) in arms {
+        tallies.push(tally);
+        answers.push(why);
+        money.push(costs);
+    }
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = scenario.clusters();
     let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
+    let mut priced: Vec<&mut MoneyRecord> = money.iter_mut().flatten().collect();
+    if !priced.is_empty() {
+        money::compare(scenario, &mut priced, baseline)?;
+    }
+    let compared: Vec<Compared> = tallies
+        .iter()
+        .zip(&money)
+        .map(|(tally, money)| Compared { tasks: &tally.tasks, money: money.as_ref() })
+        .collect();
+    let comparison = compare::compare(scenario, &compared, baseline)?;
     let mut arms = Vec::new();
     for (at, (tally, why)) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
+        let summary = summary(scenario, &tally, &why, differences[at].take(), &clusters)?;
+        let steps: Vec<StepRecord> =
+            (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect();
+        let money = money[at].take();
+        let failure = summary.outcomes[1..].iter().sum();
         arms.push(ArmRecord {
             id: arm.id.clone(),
+            transfers: transfer::transfers(&steps, failure, money.as_ref()),
             reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
-            summary: summary(scenario, &tally, &why, differences[at].take(), &clusters)?,
-            steps: (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect(),
+            summary,
+            steps,
             misses: misses(scenario, &tally),
             causes: why.shares,
             edges: why.edges,
@@ -35,9 +62,12 @@ pub fn record(scenario: &Scenario, tallies: Vec<(Tally, Answers)>) -> anyhow::Re
             paths: why.paths,
             cuts: why.cuts,
             tasks: tally.tasks,
+            money,
         });
     }
     Ok(Record {
+        comparison,
+        currency: scenario.impact.as_ref().map(|impact| impact.currency.clone()),
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
         unit: scenario.unit.clone(),

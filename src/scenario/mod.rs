@@ -18,9 +18,11 @@ mod embedders;
 mod extract;
 mod gold;
 mod guards;
+mod impact;
 mod kinds;
 mod node;
 mod places;
+mod plan;
 mod resolve;
 mod sample;
 mod shape;
@@ -43,6 +45,8 @@ use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
+pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
+pub use plan::{Candidate, Plan};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -84,6 +88,10 @@ pub struct Scenario {
     /// Index into `arms`.
     pub baseline: usize,
     pub simulation: Simulation,
+    /// What failures cost, where the file says so.
+    pub impact: Option<Impact>,
+    /// What could be bought against it.
+    pub plan: Option<Plan>,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
     /// What a user should know that is no mistake.

@@ -42,8 +42,16 @@ impl Shape<'_> {
         if !words.is_empty() {
             return self.word(node, &words, what);
         }
-        let Some(ty) = schema.get("type").and_then(Json::as_str) else {
-            return Some(node.clone());
+        let ty = match schema.get("type") {
+            Some(Json::String(ty)) => ty.as_str(),
+            // An expression may be written as a plain number.
+            Some(Json::Array(types)) => match node.value {
+                Tree::Whole(_) | Tree::Number(_) if types.iter().any(|ty| ty == "number") => {
+                    "number"
+                }
+                _ => types.first().and_then(Json::as_str).unwrap_or_default(),
+            },
+            _ => return Some(node.clone()),
         };
         match (&node.value, ty) {
             (Tree::Map(_), "object") => self.object(node, schema, what),

@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::de::{At, Named};
+use super::impact::ImpactEntry;
+use super::plan::PlanEntry;
 use crate::value::Type;
 
 /// A knockon scenario: a pipeline of retrieval steps, the cases it is replayed on, and the arms to compare.
@@ -48,6 +50,10 @@ pub(super) struct File {
     /// How the answer is computed.
     #[serde(default)]
     pub simulation: SimulationEntry,
+    /// What failures cost. Default: money is left out.
+    pub impact: Option<At<ImpactEntry>>,
+    /// Mitigations to choose among, for `knockon plan`.
+    pub plan: Option<At<PlanEntry>>,
 }
 
 /// A set of passages.

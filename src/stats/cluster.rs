@@ -61,6 +61,34 @@ pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval
     Ok(Interval { estimate: p, low, high })
 }
 
+/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom
+/// around it; its variance is that of [`rate`]. With one cluster it is everything.
+///
+/// # Errors
+/// As [`rate`], but for the values, which are finite.
+pub fn mean(observations: &[Observation], level: f64) -> anyhow::Result<Interval> {
+    check_level(level)?;
+    for &Observation { value, .. } in observations {
+        ensure!(value.is_finite(), "a mean is made of finite values, not {value}");
+    }
+    let Mean { mean, variance, clusters, .. } = Mean::of(observations)?;
+    interval(mean, variance, clusters, level)
+}
+
+/// Student's t around a mean.
+pub(super) fn interval(
+    mean: f64,
+    variance: f64,
+    clusters: usize,
+    level: f64,
+) -> anyhow::Result<Interval> {
+    let half = match clusters {
+        1 => f64::INFINITY,
+        _ => t_quantile(level, clusters - 1)? * variance.sqrt(),
+    };
+    Ok(Interval { estimate: mean, low: mean - half, high: mean + half })
+}
+
 /// Wilson's score interval for a rate `p` among `n` observations, `n` not necessarily whole.
 pub(super) fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
     let q2n = quantile * quantile / n;

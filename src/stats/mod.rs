@@ -2,11 +2,15 @@
 //! what makes a cluster, is the caller's business. Nothing here reads a clock or draws at random
 //! other than from a given seed.
 
+mod bootstrap;
 mod cluster;
 mod paired;
 
-pub use cluster::{Observation, rate};
-pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm};
+pub use bootstrap::{SAMPLES, lowest};
+pub use cluster::{Observation, mean, rate};
+pub use paired::{
+    DRAWS, Difference, EXACT_CLUSTERS, POWER, Pair, detectable, difference, holm, mean_difference,
+};
 
 /// Confidence level of all intervals in reports.
 pub const LEVEL: f64 = 0.95;

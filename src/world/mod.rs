@@ -5,11 +5,14 @@
 
 mod grid;
 mod json_line;
+pub mod labelled_pair;
 mod mistakes;
+pub mod pair;
 mod passage;
 mod table;
 mod task;
 mod text;
+pub mod texts;
 pub mod triplet;
 
 pub mod import;

@@ -1,6 +1,8 @@
 //! The table that a run ends with.
 
 pub mod guards;
+pub mod money;
+pub mod ranks;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 

@@ -1,0 +1,322 @@
+//! Random amounts: the distributions that people state what they do not know in.
+
+use rand::Rng;
+use rand_distr::{
+    Beta, Distribution, Exp, Gamma, LogNormal, Normal, Pareto, Triangular, Uniform, Weibull,
+};
+
+/// Half the width of a 90% range in standard deviations: the 95% quantile of the normal distribution.
+const HALF_90: f64 = 1.644_853_626_951_472_2;
+/// How much the most likely value of a PERT distribution counts against its ends (Malcolm et al., 1959).
+const PERT_WEIGHT: f64 = 4.0;
+
+/// A distribution with its parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Variable {
+    Constant(f64),
+    /// Lognormal; 5% lie below the first and 5% above the second (as riskquant has it).
+    Range90(f64, f64),
+    /// Smallest, most likely and largest value.
+    Pert(f64, f64, f64),
+    Beta(f64, f64),
+    /// Mean and standard deviation of the logarithm.
+    Lognormal(f64, f64),
+    /// Mean and standard deviation.
+    Normal(f64, f64),
+    Uniform(f64, f64),
+    /// Smallest, most likely and largest value.
+    Triangular(f64, f64, f64),
+    /// Mean.
+    Exponential(f64),
+    /// Shape and scale.
+    Gamma(f64, f64),
+    /// Scale (the smallest value) and shape.
+    Pareto(f64, f64),
+    /// Scale and shape.
+    Weibull(f64, f64),
+}
+
+use Variable::*;
+
+impl Variable {
+    /// The distribution of that name with these parameters; `None` for a name that is not known.
+    ///
+    /// # Errors
+    /// What is wrong with the parameters.
+    pub fn named(name: &str, parameters: &[f64]) -> Option<Result<Variable, String>> {
+        let wants = Variable::wants(name)?;
+        let variable = match (name, parameters) {
+            ("constant", &[value]) => Constant(value),
+            ("range90", &[low, high]) => Range90(low, high),
+            ("pert", &[min, mode, max]) => Pert(min, mode, max),
+            ("beta", &[alpha, beta]) => Beta(alpha, beta),
+            ("lognormal", &[mu, sigma]) => Lognormal(mu, sigma),
+            ("normal", &[mean, sd]) => Normal(mean, sd),
+            ("uniform", &[min, max]) => Uniform(min, max),
+            ("triangular", &[min, mode, max]) => Triangular(min, mode, max),
+            ("exponential", &[mean]) => Exponential(mean),
+            ("gamma", &[shape, scale]) => Gamma(shape, scale),
+            ("pareto", &[scale, shape]) => Pareto(scale, shape),
+            ("weibull", &[scale, shape]) => Weibull(scale, shape),
+            _ => return Some(Err(format!("write [{wants}]"))),
+        };
+        Some(match variable.problem() {
+            None => Ok(variable),
+            Some(problem) => Err(format!("[{wants}] needs {problem}")),
+        })
+    }
+
+    /// What the parameters of a distribution are called.
+    pub fn wants(name: &str) -> Option<&'static str> {
+        Some(match name {
+            "constant" => "value",
+            "range90" => "5% quantile, 95% quantile",
+            "pert" | "triangular" => "smallest, most likely, largest",
+            "beta" => "alpha, beta",
+            "lognormal" => "mean of the logarithm, its standard deviation",
+            "normal" => "mean, standard deviation",
+            "uniform" => "smallest, largest",
+            "exponential" => "mean",
+            "gamma" => "shape, scale",
+            "pareto" => "smallest, shape",
+            "weibull" => "scale, shape",
+            _ => return None,
+        })
+    }
+
+    fn problem(self) -> Option<&'static str> {
+        let positive = |values: &[f64]| values.iter().all(|v| *v > 0.0 && v.is_finite());
+        let (fine, needs) = match self {
+            Constant(value) => (value.is_finite(), "a finite number"),
+            Range90(low, high) => {
+                (positive(&[low, high]) && low < high, "two numbers above 0, the smaller first")
+            }
+            Pert(min, mode, max) | Triangular(min, mode, max) => {
+                let ordered = min <= mode && mode <= max && min < max;
+                (ordered && (max - min).is_finite(), "three numbers in ascending order")
+            }
+            Uniform(min, max) => (min < max && (max - min).is_finite(), "the smaller number first"),
+            Beta(a, b) | Gamma(a, b) | Weibull(a, b) => (positive(&[a, b]), "two numbers above 0"),
+            // Below 2 the variance, and with it any interval, has no bound.
+            Pareto(scale, shape) => {
+                (positive(&[scale]) && shape > 2.0, "a smallest value above 0 and a shape above 2")
+            }
+            Lognormal(mu, sigma) => {
+                (mu.is_finite() && positive(&[sigma]), "a standard deviation above 0")
+            }
+            Normal(mean, sd) => {
+                (mean.is_finite() && positive(&[sd]), "a standard deviation above 0")
+            }
+            Exponential(mean) => (positive(&[mean]), "a number above 0"),
+        };
+        (!(fine && self.mean().is_finite() && self.variance().is_finite())).then_some(needs)
+    }
+
+    /// Mean and standard deviation of the logarithm of a 90% range.
+    fn range90(low: f64, high: f64) -> (f64, f64) {
+        ((low.ln() + high.ln()) / 2.0, (high.ln() - low.ln()) / (2.0 * HALF_90))
+    }
+
+    /// The two parameters of the beta distribution behind a PERT distribution.
+    fn pert(min: f64, mode: f64, max: f64) -> (f64, f64) {
+        let alpha = 1.0 + PERT_WEIGHT * (mode - min) / (max - min);
+        (alpha, 2.0 + PERT_WEIGHT - alpha)
+    }
+
+    pub fn mean(self) -> f64 {
+        match self {
+            Constant(value) => value,
+            Range90(low, high) => {
+                let (mu, sigma) = Variable::range90(low, high);
+                Lognormal(mu, sigma).mean()
+            }
+            Pert(min, mode, max) => (min + PERT_WEIGHT * mode + max) / (PERT_WEIGHT + 2.0),
+            Beta(a, b) => a / (a + b),
+            Lognormal(mu, sigma) => (mu + sigma * sigma / 2.0).exp(),
+            Normal(mean, _) | Exponential(mean) => mean,
+            Uniform(min, max) => (min + max) / 2.0,
+            Triangular(min, mode, max) => (min + mode + max) / 3.0,
+            Gamma(shape, scale) => shape * scale,
+            Pareto(scale, shape) => shape * scale / (shape - 1.0),
+            Weibull(scale, shape) => scale * gamma(1.0 + 1.0 / shape),
+        }
+    }
+
+    pub fn variance(self) -> f64 {
+        match self {
+            Constant(_) => 0.0,
+            Range90(low, high) => {
+                let (mu, sigma) = Variable::range90(low, high);
+                Lognormal(mu, sigma).variance()
+            }
+            Pert(min, mode, max) => {
+                let (a, b) = Variable::pert(min, mode, max);
+                Beta(a, b).variance() * (max - min).powi(2)
+            }
+            Beta(a, b) => a * b / ((a + b).powi(2) * (a + b + 1.0)),
+            Lognormal(mu, sigma) => {
+                let s2 = sigma * sigma;
+                s2.exp_m1() * (2.0 * mu + s2).exp()
+            }
+            Normal(_, sd) => sd * sd,
+            Uniform(min, max) => (max - min).powi(2) / 12.0,
+            Triangular(a, c, b) => (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0,
+            Exponential(mean) => mean * mean,
+            Gamma(shape, scale) => shape * scale * scale,
+            Pareto(scale, shape) => scale * scale * shape / ((shape - 1.0).powi(2) * (shape - 2.0)),
+            Weibull(scale, shape) => {
+                let first = gamma(1.0 + 1.0 / shape);
+                scale * scale * (gamma(1.0 + 2.0 / shape) - first * first)
+            }
+        }
+    }
+
+    /// The same, ready to draw from.
+    ///
+    /// # Errors
+    /// Parameters that [`Variable::named`] refuses.
+    pub fn draw(self) -> anyhow::Result<Draw> {
+        Ok(match self {
+            Constant(value) => Draw::Constant(value),
+            Range90(low, high) => {
+                let (mu, sigma) = Variable::range90(low, high);
+                Draw::Lognormal(LogNormal::new(mu, sigma)?)
+            }
+            Pert(min, mode, max) => {
+                let (a, b) = Variable::pert(min, mode, max);
+                Draw::Beta(rand_distr::Beta::new(a, b)?, min, max - min)
+            }
+            Beta(a, b) => Draw::Beta(rand_distr::Beta::new(a, b)?, 0.0, 1.0),
+            Lognormal(mu, sigma) => Draw::Lognormal(LogNormal::new(mu, sigma)?),
+            Normal(mean, sd) => Draw::Normal(rand_distr::Normal::new(mean, sd)?),
+            Uniform(min, max) => Draw::Uniform(rand_distr::Uniform::new(min, max)?),
+            Triangular(min, mode, max) => {
+                Draw::Triangular(rand_distr::Triangular::new(min, max, mode)?)
+            }
+            Exponential(mean) => Draw::Exponential(Exp::new(1.0 / mean)?),
+            Gamma(shape, scale) => Draw::Gamma(rand_distr::Gamma::new(shape, scale)?),
+            Pareto(scale, shape) => Draw::Pareto(rand_distr::Pareto::new(scale, shape)?),
+            Weibull(scale, shape) => Draw::Weibull(rand_distr::Weibull::new(scale, shape)?),
+        })
+    }
+
+    /// As in a scenario file.
+    pub fn describe(self) -> String {
+        match self {
+            Constant(v) => format!("constant [{v}]"),
+            Range90(a, b) => format!("range90 [{a}, {b}]"),
+            Pert(a, b, c) => format!("pert [{a}, {b}, {c}]"),
+            Beta(a, b) => format!("beta [{a}, {b}]"),
+            Lognormal(a, b) => format!("lognormal [{a}, {b}]"),
+            Normal(a, b) => format!("normal [{a}, {b}]"),
+            Uniform(a, b) => format!("uniform [{a}, {b}]"),
+            Triangular(a, b, c) => format!("triangular [{a}, {b}, {c}]"),
+            Exponential(v) => format!("exponential [{v}]"),
+            Gamma(a, b) => format!("gamma [{a}, {b}]"),
+            Pareto(a, b) => format!("pareto [{a}, {b}]"),
+            Weibull(a, b) => format!("weibull [{a}, {b}]"),
+        }
+    }
+}
+
+fn gamma(x: f64) -> f64 {
+    statrs::function::gamma::gamma(x)
+}
+
+/// A distribution to draw from.
+#[derive(Clone, Debug)]
+pub enum Draw {
+    Constant(f64),
+    /// Shifted and stretched: from this, so wide.
+    Beta(Beta<f64>, f64, f64),
+    Lognormal(LogNormal<f64>),
+    Normal(Normal<f64>),
+    Uniform(Uniform<f64>),
+    Triangular(Triangular<f64>),
+    Exponential(Exp<f64>),
+    Gamma(Gamma<f64>),
+    Pareto(Pareto<f64>),
+    Weibull(Weibull<f64>),
+}
+
+impl Draw {
+    pub fn sample(&self, rng: &mut impl Rng) -> f64 {
+        match self {
+            Draw::Constant(value) => *value,
+            Draw::Beta(beta, from, wide) => from + wide * beta.sample(rng),
+            Draw::Lognormal(d) => d.sample(rng),
+            Draw::Normal(d) => d.sample(rng),
+            Draw::Uniform(d) => d.sample(rng),
+            Draw::Triangular(d) => d.sample(rng),
+            Draw::Exponential(d) => d.sample(rng),
+            Draw::Gamma(d) => d.sample(rng),
+            Draw::Pareto(d) => d.sample(rng),
+            Draw::Weibull(d) => d.sample(rng),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    #[test]
+    fn means_and_variances_are_those_of_the_draws() {
+        let all = [
+            Constant(3.0),
+            Range90(100.0, 2000.0),
+            Pert(1.0, 2.0, 9.0),
+            Beta(2.0, 5.0),
+            Lognormal(1.0, 0.5),
+            Normal(5.0, 2.0),
+            Uniform(-1.0, 4.0),
+            Triangular(0.0, 1.0, 5.0),
+            Exponential(7.0),
+            Gamma(2.5, 3.0),
+            Pareto(2.0, 9.0),
+            Weibull(3.0, 1.7),
+        ];
+        for variable in all {
+            let (draw, mut rng) = (variable.draw().unwrap(), ChaCha8Rng::seed_from_u64(7));
+            let n = 200_000;
+            let draws: Vec<f64> = (0..n).map(|_| draw.sample(&mut rng)).collect();
+            let mean = draws.iter().sum::<f64>() / n as f64;
+            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+            // Five standard errors of the mean; variances of skew ones settle slowly.
+            let error = 5.0 * (variable.variance() / n as f64).sqrt() + 1e-12;
+            assert!((mean - variable.mean()).abs() < error, "{variable:?}: mean {mean}");
+            let off = (variance - variable.variance()).abs();
+            assert!(off <= 0.08 * variable.variance(), "{variable:?}: variance {variance}");
+        }
+    }
+
+    #[test]
+    fn a_range_holds_nine_in_ten() {
+        let (draw, mut rng) = (Range90(10.0, 500.0).draw().unwrap(), ChaCha8Rng::seed_from_u64(1));
+        let draws: Vec<f64> = (0..100_000).map(|_| draw.sample(&mut rng)).collect();
+        let share = |of: fn(f64) -> bool| draws.iter().filter(|x| of(**x)).count() as f64 / 1e5;
+        assert!((share(|x| x < 10.0) - 0.05).abs() < 0.003);
+        assert!((share(|x| x > 500.0) - 0.05).abs() < 0.003);
+    }
+
+    #[test]
+    fn impossible_parameters_are_told() {
+        for (name, parameters) in [
+            ("range90", &[500.0, 20.0][..]),
+            ("range90", &[0.0, 20.0]),
+            ("pert", &[1.0, 0.5, 2.0]),
+            ("pert", &[1.0, 2.0]),
+            ("beta", &[0.0, 1.0]),
+            ("normal", &[1.0, -1.0]),
+            ("pareto", &[1.0, 1.5]),
+            ("lognormal", &[1.0, 1e3]),
+            ("constant", &[f64::NAN]),
+        ] {
+            assert!(Variable::named(name, parameters).unwrap().is_err(), "{name} {parameters:?}");
+        }
+        assert!(Variable::named("cauchy", &[]).is_none());
+    }
+}

@@ -1,0 +1,183 @@
+//! `impact.csv`, `losses.csv`, `loss_curve.csv` and `loss_bands.csv`.
+
+use super::{causes, number, p, table, text};
+use crate::run::record::{By, MoneyRecord, Record};
+
+/// What a case costs: two decimals more than cents have, for a search costs less than one.
+fn money(value: f64) -> String {
+    match value.is_finite() {
+        true => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
+        false => number(Some(value)),
+    }
+}
+
+/// What a year or an incident costs, in cents.
+fn cents(value: f64) -> String {
+    format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
+}
+
+fn arms(record: &Record) -> impl Iterator<Item = (usize, &str, &MoneyRecord)> {
+    let arms = record.arms.iter().enumerate();
+    arms.filter_map(|(at, arm)| Some((at, arm.id.as_str(), arm.money.as_ref()?)))
+}
+
+fn currency(record: &Record) -> String {
+    text(record.currency.as_deref().unwrap_or_default())
+}
+
+/// One row an arm.
+pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let mut header: Vec<String> = [
+        "arm",
+        "baseline",
+        "currency",
+        "loss_per_case",
+        "loss_per_case_low",
+        "loss_per_case_high",
+        "running_per_case",
+        "total_per_case",
+        "seconds_per_case",
+        "difference_per_case",
+        "difference_per_case_low",
+        "difference_per_case_high",
+        "p_value",
+        "p_holm",
+        "cases_per_year",
+        "loss_per_year",
+        "running_per_year",
+        "total_per_year",
+        "difference_per_year",
+        "loss_per_year_sd",
+    ]
+    .map(str::to_owned)
+    .into();
+    let tail = arms(record).next().map_or(&[][..], |(.., money)| &money.tail);
+    for tail in tail {
+        let percent = 100.0 * tail.level;
+        header.extend([format!("var_{percent:.0}"), format!("cvar_{percent:.0}")]);
+    }
+    header.extend(["sampled_years", "tasks_behind_half"].map(str::to_owned));
+    let row = |(at, arm, m): (usize, &str, &MoneyRecord)| {
+        let d = m.difference.as_ref();
+        let amount = |value: Option<f64>| value.map_or_else(String::new, money);
+        let mut row = vec![
+            text(arm),
+            if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
+            currency(record),
+            money(m.loss.estimate),
+            money(m.loss.low),
+            money(m.loss.high),
+            money(m.running),
+            money(m.total()),
+            p(m.seconds),
+            amount(d.map(|d| d.interval.estimate)),
+            amount(d.map(|d| d.interval.low)),
+            amount(d.map(|d| d.interval.high)),
+            number(d.map(|d| d.p_value)),
+            number(d.map(|d| d.p_holm)),
+            p(m.cases),
+            cents(m.cases * m.loss.estimate),
+            cents(m.cases * m.running),
+            cents(m.cases * m.total()),
+            d.map_or_else(String::new, |d| cents(m.cases * d.interval.estimate)),
+            cents(m.sd),
+        ];
+        row.extend(m.tail.iter().flat_map(|tail| [cents(tail.var), cents(tail.cvar)]));
+        row.extend([m.years.to_string(), m.tasks_behind_half.to_string()]);
+        row
+    };
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    table(&header, arms(record).map(row).collect())
+}
+
+/// Where the expected loss comes from, in several ways, and what each step being right would save.
+pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "currency",
+        "by",
+        "step",
+        "item",
+        "loss_per_case",
+        "loss_per_year",
+        "share_of_loss",
+    ];
+    let mut rows = Vec::new();
+    for (_, arm, m) in arms(record) {
+        let mut row = |by: &str, step: &str, item: String, loss: f64, share: Option<f64>| {
+            rows.push(vec![
+                text(arm),
+                currency(record),
+                by.to_owned(),
+                text(step),
+                item,
+                money(loss),
+                cents(m.cases * loss),
+                number(share),
+            ]);
+        };
+        for split in &m.splits {
+            let share = Some(split.share);
+            match &split.by {
+                By::Outcome(outcome) => {
+                    row("outcome", "", outcome.name().to_owned(), split.loss, share);
+                }
+                By::Rule(name) => row("loss", "", text(name), split.loss, share),
+                By::Error(Some((step, event))) => {
+                    row("error", step, causes::event(*event), split.loss, share);
+                }
+                By::Error(None) => row("error", "", "none".to_owned(), split.loss, share),
+            }
+        }
+        for (step, saved) in &m.avoidable {
+            let all = m.loss.estimate;
+            let share = (all > 0.0).then(|| saved / all);
+            row("saved_if_right", step, String::new(), *saved, share);
+        }
+    }
+    table(&header, rows)
+}
+
+/// Exceedance curves.
+pub fn curve(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = ["arm", "currency", "p_exceeded", "loss_per_year"];
+    let mut rows = Vec::new();
+    for (_, arm, m) in arms(record) {
+        for (exceeded, loss) in &m.curve {
+            rows.push(vec![text(arm), currency(record), p(*exceeded), cents(*loss)]);
+        }
+    }
+    table(&header, rows)
+}
+
+/// Losses by size, and how many tasks each size rests on.
+pub fn bands(record: &Record) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "currency",
+        "loss_from",
+        "loss_below",
+        "incidents_per_year",
+        "loss_per_year",
+        "share_of_loss",
+        "tasks",
+        "units",
+    ];
+    let mut rows = Vec::new();
+    for (_, arm, m) in arms(record) {
+        for band in &m.bands {
+            rows.push(vec![
+                text(arm),
+                currency(record),
+                cents(band.from),
+                cents(10.0 * band.from),
+                p(band.incidents),
+                cents(band.loss),
+                p(band.share),
+                band.tasks.to_string(),
+                band.units.to_string(),
+            ]);
+        }
+    }
+    table(&header, rows)
+}

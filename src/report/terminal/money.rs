@@ -1,0 +1,117 @@
+//! The table of money that a run ends with, where the scenario says what failures cost.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use crate::run::Record;
+use crate::run::record::{By, MoneyRecord};
+
+const COLUMNS: [&str; 10] = [
+    "arm",
+    "loss a case",
+    "95% interval",
+    "running",
+    "vs baseline",
+    "a year",
+    "VaR 95%",
+    "CVaR 95%",
+    "half from",
+    "main loss",
+];
+
+/// Arms by what a case costs, cheapest first; `None` where no money is counted.
+pub fn table(record: &Record) -> Option<String> {
+    let mut arms: Vec<(usize, &str, &MoneyRecord)> = record
+        .arms
+        .iter()
+        .enumerate()
+        .filter_map(|(at, arm)| Some((at, arm.id.as_str(), arm.money.as_ref()?)))
+        .collect();
+    arms.sort_by(|a, b| a.2.total().total_cmp(&b.2.total()).then(a.0.cmp(&b.0)));
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    table.set_header(COLUMNS);
+    for (at, arm, m) in &arms {
+        let against = match &m.difference {
+            Some(d) => {
+                let clear = if d.p_holm < 0.05 { " *" } else { "" };
+                format!("{:+.2}{clear}", d.interval.estimate)
+            }
+            None if record.baseline == Some(*at) => "baseline".to_owned(),
+            None => "-".to_owned(),
+        };
+        let tail = m.tail.first();
+        let tail = |of: fn(&crate::run::record::Tail) -> f64| {
+            tail.map_or_else(|| "-".to_owned(), |tail| whole(of(tail)))
+        };
+        let main = m.splits.iter().filter_map(|split| match &split.by {
+            By::Error(Some((step, event))) => Some((step, event, split)),
+            _ => None,
+        });
+        let main = main.max_by(|a, b| a.2.loss.total_cmp(&b.2.loss));
+        table.add_row(vec![
+            Cell::new(arm),
+            Cell::new(format!("{:.2}", m.loss.estimate)),
+            Cell::new(match m.loss.high.is_finite() {
+                true => format!("{:.2}-{:.2}", m.loss.low, m.loss.high),
+                false => "-".to_owned(),
+            }),
+            Cell::new(format!("{:.2}", m.running)),
+            Cell::new(against),
+            Cell::new(whole(m.cases * m.total())),
+            Cell::new(tail(|t| t.var)),
+            Cell::new(tail(|t| t.cvar)),
+            Cell::new(format!("{} tasks", m.tasks_behind_half)),
+            Cell::new(main.filter(|(.., split)| split.loss > 0.0).map_or_else(
+                || "-".to_owned(),
+                |(step, event, split)| {
+                    format!("{step} {}, {:.0}%", event.name(), 100.0 * split.share)
+                },
+            )),
+        ]);
+    }
+    for column in 1..9 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    (!table.is_empty()).then(|| table.to_string())
+}
+
+/// A whole amount, with commas at the thousands.
+pub(crate) fn whole(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value <= -0.5 { format!("-{text}") } else { text }
+}
+
+/// What its columns mean.
+pub fn legend(record: &Record) -> String {
+    let money = record.arms.iter().find_map(|arm| arm.money.as_ref());
+    let (cases, years) = money.map_or((0.0, 0), |m| (m.cases, m.years));
+    format!(
+        "In {}. loss: what failures cost, by the scenario's rules; running: searches, readers and guards; vs baseline: of\n\
+         both, a case. a year: both, of {} cases. VaR, CVaR: the loss that 95% of years do not pass, and the mean of the\n\
+         others ({} sampled). half from: so few tasks make half of the loss. main loss: the error with the largest\n\
+         (Shapley) share of it. Losses by outcome, rule and error: losses.csv; by size: loss_bands.csv.",
+        record.currency.as_deref().unwrap_or_default(),
+        whole(cases),
+        whole(f64::from(years)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_have_commas() {
+        let all = [0.4, 999.6, 1234567.0, -1000.0, -0.4].map(super::whole);
+        assert_eq!(all, ["0", "1,000", "1,234,567", "-1,000", "0"]);
+    }
+}

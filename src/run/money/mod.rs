@@ -1,0 +1,340 @@
+//! From the losses of single tasks to what an arm costs.
+
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+pub use record::{Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+
+use super::record::{GuardRecord, Record};
+use super::tally::StepTally;
+use super::{Ran, Solved};
+use crate::cascade::money::{Losses, Till};
+use crate::cascade::replays::Replays;
+use crate::impact::{Incident, Variable, years};
+use crate::scenario::{Impact, Price, Retry, Scenario, StepKind};
+use crate::stats::{self, Observation};
+use crate::step::{Event, Outcome};
+use crate::watch::Watch;
+
+/// Levels of value at risk.
+const LEVELS: [f64; 2] = [0.95, 0.99];
+/// Further points of the exceedance curve beside the whole percents.
+const RARE: [f64; 3] = [0.005, 0.002, 0.001];
+/// What is less than this share of an amount is rounding.
+const ROUNDING: f64 = 1e-12;
+
+/// What each task loses under one arm.
+pub fn losses(
+    scenario: &Scenario,
+    impact: &Impact,
+    solved: &[Solved],
+    done: &(dyn Fn(usize) + Sync),
+) -> anyhow::Result<Vec<Losses>> {
+    let one = |(task, solved): (&crate::world::Task, &Solved)| {
+        let till = Till::new(scenario, impact, task, &solved.compiled);
+        let exactly = match solved.ran {
+            Ran::Exact { .. } => till.exact()?,
+            Ran::Sampled | Ran::SampledPastCap => None,
+        };
+        let losses = match exactly {
+            Some(losses) => losses,
+            None => till.sampled(&Replays::new(scenario, &solved.compiled, &task.id))?,
+        };
+        done(1);
+        Ok(losses)
+    };
+    scenario.tasks.tasks.par_iter().zip(solved).map(one).collect()
+}
+
+/// One arm of a scenario that counts money.
+pub struct Arm<'a> {
+    pub scenario: &'a Scenario,
+    pub impact: &'a Impact,
+    /// Index into the scenario's arms.
+    pub arm: usize,
+    /// By task.
+    pub losses: &'a [Losses],
+    /// By step.
+    pub steps: &'a [StepTally],
+    pub guards: &'a [GuardRecord],
+}
+
+impl Arm<'_> {
+    /// All but the comparison with the baseline.
+    pub fn record(&self, watch: &dyn Watch) -> anyhow::Result<MoneyRecord> {
+        let tasks = &self.scenario.tasks.tasks;
+        let total: f64 = tasks.iter().map(|task| task.weight).sum();
+        let clusters = self.scenario.clusters();
+        let expected: Vec<f64> = self.losses.iter().map(Losses::expected).collect();
+        let observations = expected.iter().zip(tasks).zip(&clusters);
+        let observations: Vec<Observation> = observations
+            .map(|((&value, task), &cluster)| Observation { value, weight: task.weight, cluster })
+            .collect();
+        let mut loss = stats::mean(&observations, stats::LEVEL)?;
+        // No loss is below zero, and neither is their mean.
+        loss.low = loss.low.max(0.0);
+        let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
+        let incidents = self.incidents(&weights);
+        let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
+        let impact = self.impact;
+        let told = format!("{}: sampling years", self.scenario.arms[self.arm].id);
+        let sampled = {
+            let done = watch.batch(&told, impact.years as usize);
+            let seed = self.scenario.simulation.seed;
+            years(&incidents, &variables, impact.volume, impact.years, seed, &*done)?
+        };
+        let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE);
+        let (running, seconds) = self.running();
+        Ok(MoneyRecord {
+            loss,
+            running,
+            seconds,
+            difference: None,
+            cases: impact.volume.mean(),
+            sd: sampled.sd(),
+            tail: LEVELS
+                .map(|level| Tail { level, var: sampled.var(level), cvar: sampled.cvar(level) })
+                .into(),
+            years: impact.years,
+            curve: curve.map(|p| (p, sampled.var(1.0 - p))).collect(),
+            splits: self.splits(&weights, loss.estimate),
+            bands: self.bands(&weights, &variables, loss.estimate),
+            tasks_behind_half: behind_half(&expected, &weights),
+            avoidable: self.avoidable(&weights, loss.estimate),
+            tasks: expected,
+        })
+    }
+
+    /// What can happen to a case, over all tasks.
+    fn incidents(&self, weights: &[f64]) -> Vec<Incident> {
+        let of = |(losses, weight): (&Losses, &f64)| {
+            let scaled = |(_, end): &(Outcome, Incident)| Incident {
+                p: end.p * weight,
+                parts: end.parts.clone(),
+            };
+            losses.ends.iter().map(scaled).collect::<Vec<Incident>>()
+        };
+        self.losses.iter().zip(weights).flat_map(of).collect()
+    }
+
+    fn splits(&self, weights: &[f64], loss: f64) -> Vec<Split> {
+        let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
+        let mut outcomes = [0.0; Outcome::ALL.len()];
+        let mut rules = vec![0.0; self.impact.losses.len()];
+        let mut errors: BTreeMap<(usize, Event), f64> = BTreeMap::new();
+        for (losses, weight) in self.losses.iter().zip(weights) {
+            for (sum, part) in outcomes.iter_mut().zip(losses.outcomes) {
+                *sum += weight * part;
+            }
+            for (_, end) in &losses.ends {
+                for part in &end.parts {
+                    rules[part.rule] += weight * end.p * part.mean(&variables);
+                }
+            }
+            for share in &losses.shares {
+                let sum = errors.entry((share.source.step, share.source.event)).or_default();
+                *sum += weight * share.outcomes.iter().sum::<f64>();
+            }
+        }
+        let split = |by: By, part: f64| Split {
+            by,
+            loss: part,
+            share: if loss > 0.0 { part / loss } else { 0.0 },
+        };
+        let outcomes = Outcome::ALL.into_iter().zip(outcomes);
+        let mut splits: Vec<Split> =
+            outcomes.map(|(o, part)| split(By::Outcome(o), part)).collect();
+        let names = self.impact.losses.iter().map(|rule| rule.name.clone());
+        splits.extend(names.zip(rules).map(|(name, part)| split(By::Rule(name), part)));
+        let explained: f64 = errors.values().sum();
+        let errors = errors.into_iter().map(|((step, event), part)| {
+            split(By::Error(Some((self.scenario.steps[step].id.clone(), event))), part)
+        });
+        splits.extend(errors);
+        let rest = loss - explained;
+        let rest = if rest.abs() > ROUNDING * loss { rest } else { 0.0 };
+        splits.push(split(By::Error(None), rest));
+        splits
+    }
+
+    fn bands(&self, weights: &[f64], variables: &[Variable], loss: f64) -> Vec<Band> {
+        #[derive(Default)]
+        struct Sum {
+            p: f64,
+            loss: f64,
+            tasks: BTreeSet<usize>,
+        }
+        let mut bands: BTreeMap<i32, Sum> = BTreeMap::new();
+        for (task, (losses, weight)) in self.losses.iter().zip(weights).enumerate() {
+            for (_, end) in losses.ends.iter().filter(|_| *weight > 0.0) {
+                let amount: f64 = end.parts.iter().map(|part| part.mean(variables)).sum();
+                if amount <= 0.0 {
+                    continue;
+                }
+                // A whole power of ten opens its own band, whatever the logarithm is rounded to.
+                let mut power = amount.log10().floor() as i32;
+                power += i32::from(amount >= 10f64.powi(power + 1))
+                    - i32::from(amount < 10f64.powi(power));
+                let band = bands.entry(power).or_default();
+                band.p += weight * end.p;
+                band.loss += weight * end.p * amount;
+                band.tasks.insert(task);
+            }
+        }
+        let clusters = self.scenario.clusters();
+        let cases = self.impact.volume.mean();
+        let band = |(power, sum): (i32, Sum)| Band {
+            from: 10f64.powi(power),
+            incidents: cases * sum.p,
+            loss: cases * sum.loss,
+            share: if loss > 0.0 { sum.loss / loss } else { 0.0 },
+            tasks: sum.tasks.len(),
+            units: sum.tasks.iter().map(|&task| clusters[task]).collect::<BTreeSet<usize>>().len(),
+        };
+        bands.into_iter().map(band).collect()
+    }
+
+    /// What a case would lose less, had a step been right; for steps that can err.
+    fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<(String, f64)> {
+        let step = |(at, step): (usize, &crate::scenario::Step)| {
+            let tasks = self.losses.iter().zip(weights);
+            let right: Option<Vec<f64>> =
+                tasks.map(|(losses, weight)| Some(losses.if_right[at]? * weight)).collect();
+            Some((step.id.clone(), loss - right?.iter().sum::<f64>()))
+        };
+        self.scenario.steps.iter().enumerate().filter_map(step).collect()
+    }
+
+    /// Costs and seconds of a case.
+    fn running(&self) -> (f64, f64) {
+        let costs = &self.impact.costs;
+        let (mut cost, mut seconds) = (0.0, 0.0);
+        let mut pay = |price: &Price, times: f64| {
+            cost += times * price.cost;
+            seconds += times * price.seconds;
+        };
+        let arm = &self.scenario.arms[self.arm];
+        for (at, step) in self.scenario.steps.iter().enumerate() {
+            let tried = tried(&self.steps[at]);
+            let from = match &step.kind {
+                StepKind::Retrieve(_) => at,
+                StepKind::Read { from, .. } => *from,
+                _ => continue,
+            };
+            let Some(retrieval) = arm.retrieval[from] else {
+                continue;
+            };
+            let reads = from != at;
+            match reads {
+                true => pay(&costs.read, tried),
+                false => pay(&costs.search[retrieval.embedder], tried),
+            }
+            let names = step.guard_names();
+            for (guard, name) in step.guards.iter().zip(&names) {
+                let done = self.guards.iter().find(|g| g.step == step.id && g.guard == *name);
+                let Some(done) = done.filter(|_| !guard.retries.is_empty()) else {
+                    continue;
+                };
+                // Which of its retries was taken is not counted: each for its part.
+                let each = done.counts.retries / guard.retries.len() as f64;
+                for retry in &guard.retries {
+                    if !reads || retry.searches() {
+                        let Retry { embedder, .. } = retry;
+                        let embedder = embedder.unwrap_or(retrieval.embedder);
+                        pay(&costs.search[embedder], each);
+                    }
+                    if reads {
+                        pay(&costs.read, each);
+                    }
+                }
+            }
+        }
+        for guard in self.guards {
+            cost += guard.cost;
+            seconds += guard.seconds;
+        }
+        (cost, seconds)
+    }
+}
+
+/// P(a step searched or read): all but runs that skipped it, or had nothing to ask with.
+fn tried(step: &StepTally) -> f64 {
+    let idle = [Event::Skipped, Event::Stopped, Event::Failed].map(Event::code);
+    let masses = step.events.iter().enumerate();
+    let tried = masses.filter(|(code, _)| !idle.contains(&(*code as u8)));
+    tried.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
+}
+
+/// The least number of tasks that make up half of the expected loss.
+fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
+    let mut parts: Vec<f64> =
+        losses.iter().zip(weights).map(|(loss, weight)| loss * weight).collect();
+    parts.sort_by(|a, b| b.total_cmp(a));
+    let half = parts.iter().sum::<f64>() / 2.0;
+    let mut sum = 0.0;
+    let enough = parts.iter().take_while(|part| {
+        let before = sum;
+        sum += **part;
+        before < half
+    });
+    enough.count()
+}
+
+/// What a user should know of rules that never apply: a label in one may be mistyped.
+pub fn notes(record: &Record) -> Vec<String> {
+    let money = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
+    let Some(first) = money().next() else {
+        return Vec::new();
+    };
+    let rules = first.splits.iter().filter(|split| matches!(split.by, By::Rule(_)));
+    let idle = rules.filter(|rule| {
+        let all = money().flat_map(|m| &m.splits);
+        all.filter(|split| split.by == rule.by).all(|split| split.loss == 0.0)
+    });
+    let note = |split: &Split| match &split.by {
+        By::Rule(name) => format!("impact: the loss `{name}` applies to no run of any arm"),
+        _ => String::new(),
+    };
+    idle.map(note).collect()
+}
+
+/// Compares every arm with the baseline.
+pub fn compare(
+    scenario: &Scenario,
+    records: &mut [&mut MoneyRecord],
+    baseline: Option<usize>,
+) -> anyhow::Result<()> {
+    let Some(base) = baseline else {
+        return Ok(());
+    };
+    let (tasks, running) = (records[base].tasks.clone(), records[base].running);
+    let clusters = scenario.clusters();
+    for (_, record) in records.iter_mut().enumerate().filter(|(at, _)| *at != base) {
+        let cases = tasks.iter().zip(&record.tasks).zip(&scenario.tasks.tasks).zip(&clusters);
+        let pairs: Vec<stats::Pair> = cases
+            .map(|(((&baseline, &arm), task), &cluster)| stats::Pair {
+                baseline,
+                arm,
+                weight: task.weight,
+                cluster,
+            })
+            .collect();
+        let paired = stats::mean_difference(&pairs, stats::LEVEL, scenario.simulation.seed)?;
+        let further = record.running - running;
+        let mut interval = paired.interval;
+        interval.estimate += further;
+        interval.low += further;
+        interval.high += further;
+        record.difference = Some(MoneyDifference { interval, p_value: paired.p, p_holm: paired.p });
+    }
+    let p_values: Vec<f64> =
+        records.iter().filter_map(|r| Some(r.difference.as_ref()?.p_value)).collect();
+    let differences = records.iter_mut().filter_map(|record| record.difference.as_mut());
+    for (difference, holm) in differences.zip(stats::holm(&p_values)) {
+        difference.p_holm = holm;
+    }
+    Ok(())
+}

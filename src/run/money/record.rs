@@ -1,0 +1,96 @@
+//! The part of the record that is about money. Amounts are in the scenario's currency.
+
+use crate::stats::Interval;
+use crate::step::{Event, Outcome};
+
+/// What one arm costs. A case is one task, drawn by its weight.
+#[derive(Clone, Debug)]
+pub struct MoneyRecord {
+    /// Expected loss of a case.
+    pub loss: Interval,
+    /// What searches, readers and guards take, a case; and in seconds, one after another.
+    pub running: f64,
+    pub seconds: f64,
+    /// Loss and running costs of a case minus the baseline's on the same tasks; `None` for the baseline
+    /// itself. The interval is that of the losses: running costs differ by what they differ.
+    pub difference: Option<MoneyDifference>,
+    /// Cases a year, on average.
+    pub cases: f64,
+    /// The loss of a year: standard deviation, and its tail.
+    pub sd: f64,
+    pub tail: Vec<Tail>,
+    /// Sampled years that `sd` and `tail` rest on.
+    pub years: u32,
+    /// (P(a year loses more), loss), the likeliest first.
+    pub curve: Vec<(f64, f64)>,
+    /// What the expected loss of a case comes from, seen in several ways; each adds up to all of it.
+    pub splits: Vec<Split>,
+    pub bands: Vec<Band>,
+    /// The least number of tasks that half of the expected loss comes from.
+    pub tasks_behind_half: usize,
+    /// By step: what a case would lose less, had the step been right.
+    pub avoidable: Vec<(String, f64)>,
+    /// By task: its expected loss.
+    pub tasks: Vec<f64>,
+}
+
+impl MoneyRecord {
+    /// Loss and running costs of a case.
+    pub fn total(&self) -> f64 {
+        self.loss.estimate + self.running
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct MoneyDifference {
+    pub interval: Interval,
+    /// Of the losses: two-sided, by sign flips of whole units; and after Holm's correction over the arms.
+    pub p_value: f64,
+    pub p_holm: f64,
+}
+
+/// How bad the bad years are.
+#[derive(Clone, Copy, Debug)]
+pub struct Tail {
+    /// .95, say.
+    pub level: f64,
+    /// The loss that this share of the years does not pass.
+    pub var: f64,
+    /// The mean loss of the other years.
+    pub cvar: f64,
+}
+
+/// A part of the expected loss.
+#[derive(Clone, Debug)]
+pub struct Split {
+    pub by: By,
+    /// Of a case.
+    pub loss: f64,
+    /// Of all of it, as a share of 1.
+    pub share: f64,
+}
+
+/// What a part of the loss is put down to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    Outcome(Outcome),
+    /// A loss of the scenario, by its name.
+    Rule(String),
+    /// An own error (Shapley); `None`: what would be lost without any.
+    Error(Option<(String, Event)>),
+}
+
+/// Incidents whose expected loss is of one size.
+#[derive(Clone, Debug)]
+pub struct Band {
+    /// From this on, and below ten times it.
+    pub from: f64,
+    /// Incidents a year, and what they lose a year, both expected.
+    pub incidents: f64,
+    pub loss: f64,
+    /// Of all losses, as a share of 1.
+    pub share: f64,
+    /// Tasks and sampling units in which one can happen.
+    pub tasks: usize,
+    pub units: usize,
+}

@@ -1,0 +1,327 @@
+//! What failures cost, from the section `impact` to checked rules.
+
+mod written;
+
+use std::collections::BTreeMap;
+
+pub(super) use written::{Backing, ImpactEntry};
+use written::{PriceEntry, VolumeEntry, VolumeKind};
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::resolve::{Resolver, World};
+use super::steps::Draft;
+use crate::expr::{Expr, Name, Scope};
+use crate::impact::{Variable, Volume};
+use crate::value::Type;
+
+/// Sampled years unless said otherwise.
+const YEARS: u32 = 10_000;
+/// The most; each is a number that is kept.
+const MOST_YEARS: f64 = 1e6;
+/// Cases a year, at most: what a year costs is drawn case by case.
+const MOST_CASES: f64 = 1e8;
+
+/// What failures cost, and how many there can be in a year.
+#[derive(Debug)]
+pub struct Impact {
+    pub currency: String,
+    pub volume: Volume,
+    pub volume_backing: Backed,
+    pub years: u32,
+    pub variables: Vec<NamedVariable>,
+    pub losses: Vec<LossRule>,
+    pub costs: Costs,
+}
+
+/// Where a figure comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backed {
+    /// `cited`, `indicative` or `assumed`.
+    pub tag: &'static str,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedVariable {
+    pub name: String,
+    pub variable: Variable,
+    pub backing: Backed,
+}
+
+/// What some runs lose.
+#[derive(Debug)]
+pub struct LossRule {
+    pub name: String,
+    /// Over the scope of [`End`] and the task; `amount` as well.
+    pub condition: Expr,
+    pub amount: Expr,
+    /// Indices into [`Impact::variables`], ascending and distinct.
+    pub times: Vec<usize>,
+    pub backing: Backed,
+}
+
+/// What one call takes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Price {
+    pub cost: f64,
+    pub seconds: f64,
+    /// `None` for what nothing was said of.
+    pub backing: Option<Backed>,
+}
+
+/// What runs take whether they fail or not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Costs {
+    /// By index of the embedder: of one search.
+    pub search: Vec<Price>,
+    /// Of one call of the reader.
+    pub read: Price,
+}
+
+/// What the rules may ask about the end of a run, beside the oracle's outputs: names with their places, which
+/// come after those of all steps.
+pub const END: [&str; 4] = ["outcome", "action", "right_action", "miss"];
+
+/// The place of `miss` in [`END`].
+const MISS: usize = 3;
+
+impl Impact {
+    /// Whether a rule asks for the kind of miss.
+    pub fn asks_for_miss(&self, steps: usize) -> bool {
+        let expressions = self.losses.iter().flat_map(|rule| [&rule.condition, &rule.amount]);
+        expressions.flat_map(Expr::steps).any(|name| name == steps + MISS)
+    }
+}
+
+pub(super) fn backed(tag: Option<Backing>, source: &Option<String>) -> Backed {
+    let tag = match tag {
+        Some(Backing::Cited) => "cited",
+        Some(Backing::Indicative) => "indicative",
+        Some(Backing::Assumed) | None => "assumed",
+    };
+    let source = source.clone().unwrap_or_else(|| "scenario file".to_owned());
+    Backed { tag, source }
+}
+
+impl Resolver<'_> {
+    /// The section, where there is one and nothing is wrong with it.
+    pub fn impact(
+        &mut self,
+        entry: Option<&At<ImpactEntry>>,
+        world: &World,
+        steps: &[Draft],
+    ) -> Option<Impact> {
+        let At { value: entry, .. } = entry?;
+        let before = self.found.len();
+        let volume = self.volume(&entry.volume);
+        if let Some(years) = &entry.years {
+            let number = At { value: f64::from(years.value), span: years.span.clone() };
+            self.within("years", &number, 1.0, MOST_YEARS);
+        }
+        let names: Vec<String> =
+            entry.variables.0.iter().map(|(name, _)| name.value.clone()).collect();
+        let mut variables = Vec::new();
+        for (name, variable) in &entry.variables.0 {
+            self.identifier("variable", name);
+            variables.extend(self.variable(name, variable));
+        }
+        let scope = names_at_the_end(steps);
+        let scope = Scope { task: world.fields.as_ref(), passage: false, steps: &scope };
+        self.distinct("loss rule", entry.losses.value.iter().map(|loss| &loss.value.name));
+        if entry.losses.value.is_empty() && !self.spoilt(&entry.losses.span) {
+            self.found.push(
+                Diagnostic::new("empty-value", entry.losses.span.clone(), "`losses` is empty")
+                    .label("at least one loss goes here"),
+            );
+        }
+        let mut losses = Vec::new();
+        for At { value: loss, .. } in &entry.losses.value {
+            let condition = self.expr(&loss.condition, &scope, Some(("if", Type::YesNo)));
+            let text = At { value: loss.amount.value.0.clone(), span: loss.amount.span.clone() };
+            let amount = self.expr(&text, &scope, None);
+            if let Some(ty) = amount.as_ref().and_then(Expr::ty)
+                && !matches!(ty, Type::Number | Type::Money)
+            {
+                let message =
+                    format!("`amount` is a number or money; this expression gives a {ty}");
+                self.found.push(
+                    Diagnostic::new("type-error", text.span.clone(), message)
+                        .label("a number or money goes here"),
+                );
+            }
+            let mut times = Vec::new();
+            for name in &loss.times {
+                if let Some(at) = self.refer("variable", "unknown-variable", name, &names) {
+                    if times.contains(&at) {
+                        let message = format!("`{}` stands twice in `times`", name.value);
+                        self.found.push(
+                            Diagnostic::new("duplicate-id", name.span.clone(), message)
+                                .label("a variable multiplies an amount once"),
+                        );
+                    }
+                    times.push(at);
+                }
+            }
+            times.sort_unstable();
+            if let (Some(condition), Some(amount)) = (condition, amount) {
+                losses.push(LossRule {
+                    name: loss.name.value.clone(),
+                    condition,
+                    amount,
+                    times,
+                    backing: backed(loss.tag, &loss.source),
+                });
+            }
+        }
+        let embedders = self.keys("embedders");
+        let costs = &entry.costs;
+        let search = self.price(costs.search.as_ref());
+        let mut searches = vec![search; embedders.len()];
+        for (name, price) in &costs.embedders.0 {
+            let price = self.price(Some(price));
+            if let Some(at) = self.refer("embedder", "unknown-embedder", name, &embedders) {
+                searches[at] = price;
+            }
+        }
+        let read = self.price(costs.read.as_ref());
+        (self.found.len() == before).then_some(())?;
+        Some(Impact {
+            currency: entry.currency.as_ref().map_or("USD".to_owned(), |c| c.value.clone()),
+            volume: volume?,
+            volume_backing: backed(entry.volume.value.tag, &entry.volume.value.source),
+            years: entry.years.as_ref().map_or(YEARS, |years| years.value),
+            variables,
+            losses,
+            costs: Costs { search: searches, read },
+        })
+    }
+
+    fn volume(&mut self, At { value: entry, span }: &At<VolumeEntry>) -> Option<Volume> {
+        self.within("mean", &entry.mean, 1.0, MOST_CASES);
+        let mean = entry.mean.value;
+        let kind = match (&entry.distribution, &entry.sd) {
+            (Some(kind), _) => kind.value,
+            (None, Some(_)) => VolumeKind::NegativeBinomial,
+            (None, None) => VolumeKind::Fixed,
+        };
+        match (kind, &entry.sd) {
+            (VolumeKind::NegativeBinomial, Some(sd)) => {
+                if sd.value * sd.value > mean && sd.value.is_finite() {
+                    return Some(Volume::NegativeBinomial(mean, sd.value));
+                }
+                let message = format!("`sd` cannot be {}", sd.value);
+                self.found.push(Diagnostic::new("out-of-range", sd.span.clone(), message).label(
+                    format!(
+                        "a negative binomial volume varies more than a Poisson one: above {:.1}",
+                        mean.sqrt()
+                    ),
+                ));
+                None
+            }
+            (VolumeKind::NegativeBinomial, None) => {
+                self.found.push(
+                    Diagnostic::new("missing-key", span.clone(), "`volume` needs the key `sd`")
+                        .label("the standard deviation of a negative binomial volume"),
+                );
+                None
+            }
+            (VolumeKind::Fixed | VolumeKind::Poisson, Some(sd)) => {
+                self.found.push(
+                    Diagnostic::new("setting-unused", sd.span.clone(), "`sd` has no use here")
+                        .label("it belongs to negative_binomial"),
+                );
+                None
+            }
+            (VolumeKind::Poisson, None) => Some(Volume::Poisson(mean)),
+            (VolumeKind::Fixed, None) => {
+                if mean.fract() != 0.0 {
+                    self.found.push(
+                        Diagnostic::new(
+                            "out-of-range",
+                            entry.mean.span.clone(),
+                            format!("a fixed volume cannot be {mean}"),
+                        )
+                        .label("allowed: a whole number"),
+                    );
+                }
+                Some(Volume::Fixed(mean as u64))
+            }
+        }
+    }
+
+    fn variable(
+        &mut self,
+        name: &At<String>,
+        entry: &written::VariableEntry,
+    ) -> Option<NamedVariable> {
+        let given = entry.given();
+        let [(kind, parameters)] = given.as_slice() else {
+            let claimed: Vec<&str> = given.iter().map(|(kind, _)| *kind).collect();
+            let message = match claimed.as_slice() {
+                [] => format!("the variable `{}` has no distribution", name.value),
+                claimed => {
+                    format!("the variable `{}` is {} at once", name.value, claimed.join(" and "))
+                }
+            };
+            self.found.push(
+                Diagnostic::new("variable-kind", name.span.clone(), message)
+                    .label("write one, such as range90: [low, high]"),
+            );
+            return None;
+        };
+        match Variable::named(kind, &parameters.value)? {
+            Ok(variable) => Some(NamedVariable {
+                name: name.value.clone(),
+                variable,
+                backing: backed(entry.tag, &entry.source),
+            }),
+            Err(problem) => {
+                let message = format!("`{kind}` cannot be {:?}", parameters.value);
+                self.found.push(
+                    Diagnostic::new("out-of-range", parameters.span.clone(), message)
+                        .label(problem),
+                );
+                None
+            }
+        }
+    }
+
+    fn price(&mut self, entry: Option<&PriceEntry>) -> Price {
+        let Some(entry) = entry else {
+            return Price::default();
+        };
+        for (what, number) in [("cost", &entry.cost), ("seconds", &entry.seconds)] {
+            if let Some(number) = number {
+                self.within(what, number, 0.0, f64::INFINITY);
+            }
+        }
+        let value = |number: &Option<At<f64>>| number.as_ref().map_or(0.0, |n| n.value);
+        Price {
+            cost: value(&entry.cost),
+            seconds: value(&entry.seconds),
+            backing: Some(backed(entry.tag, &entry.source)),
+        }
+    }
+}
+
+/// Steps by their ids stand for what the oracle puts out; the names of [`END`] win over them.
+fn names_at_the_end(steps: &[Draft]) -> BTreeMap<String, Name> {
+    let name = |(at, draft): (usize, &Draft)| {
+        let name = match &draft.resolved {
+            Some(step) => match (&step.kind, step.output) {
+                (super::StepKind::Retrieve(_), _) => Name::Passages,
+                (super::StepKind::Act { .. }, _) => Name::Action,
+                (_, ty) => Name::Output { step: at, ty },
+            },
+            None => Name::Unknown,
+        };
+        (draft.id.value.clone(), name)
+    };
+    let mut names: BTreeMap<String, Name> = steps.iter().enumerate().map(name).collect();
+    for (at, end) in END.into_iter().enumerate() {
+        let name = Name::Output { step: steps.len() + at, ty: Some(Type::Text) };
+        names.insert(end.to_owned(), name);
+    }
+    names
+}
