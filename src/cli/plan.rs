@@ -31,10 +31,9 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
-    // Twice: what opens models looks at the scenario as it is, what plans changes its arms.
-    let (scenario, own) = match (load(&args.file), load(&args.file)) {
-        (Ok(scenario), Ok(own)) => (scenario, own),
-        (Err(code), _) | (_, Err(code)) => return Ok(code),
+    let scenario = match load(&args.file) {
+        Ok(scenario) => scenario,
+        Err(code) => return Ok(code),
     };
     if scenario.plan.is_none() {
         eprintln!(
@@ -46,7 +45,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bars = Bars::new();
     let models = run::Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
-    let planned = plan::plan(own, &open, &bars);
+    // What opens models looks at the scenario as it is, and what plans changes the arms of its own.
+    let planned = match crate::scenario::load(&args.file) {
+        Ok(own) => plan::plan(own, &open, &bars),
+        Err(mistakes) => Err(anyhow::anyhow!("{mistakes}")),
+    };
     bars.clear();
     let planned = match planned {
         Ok(planned) => planned,

@@ -106,7 +106,7 @@ pub(super) struct EmbedderEntry {
     pub precision: Option<At<Precision>>,
     /// For transformer. Default: as the model's own configuration says.
     pub pooling: Option<At<Pooling>>,
-    /// For transformer: the directory of a LoRA adapter in PEFT's layout.
+    /// For transformer: a LoRA adapter in PEFT's layout, by its name in models/ or its directory.
     pub adapter: Option<At<String>>,
     /// Numbers in a vector. For static and transformer: cut to so many, at length one again (Matryoshka);
     /// default: all. For http: what the endpoint sends, and needed.

@@ -24,6 +24,7 @@ use rayon::prelude::*;
 
 use super::adapter::Adapter;
 use super::files::ModelFiles;
+use super::locate;
 use super::weights::Weights;
 use super::{Embedder, ModelSpec, Precision, Role, Vectors};
 use behind::Behind;
@@ -173,7 +174,9 @@ impl Bert {
 }
 
 fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<Adapter>> {
-    spec.adapter.as_ref().map(|dir| Adapter::read(std::path::Path::new(dir))).transpose()
+    let read =
+        |name: &String| Adapter::read(&locate::adapter_dir(name).unwrap_or_else(|| name.into()));
+    spec.adapter.as_ref().map(read).transpose()
 }
 
 impl Embedder for Bert {
