@@ -3,6 +3,7 @@
 mod adapter;
 pub mod bert;
 pub mod cache;
+mod corpus;
 pub(crate) mod files;
 pub mod http;
 pub mod locate;
@@ -17,10 +18,12 @@ pub mod static_table;
 mod store;
 mod tokens;
 pub mod truncate;
+mod vector_file;
 pub(crate) mod weights;
 
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
+pub use corpus::{CorpusVectors, Rows};
 pub use http::{HttpEmbedder, HttpSpec};
 pub use pairs::{CachedScorer, Pair, PairScorer};
 pub use spec::{
