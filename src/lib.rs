@@ -20,6 +20,7 @@ pub mod solve;
 pub mod spell;
 pub mod stats;
 pub mod step;
+pub mod train;
 pub mod value;
 pub mod watch;
 pub mod whole_file;

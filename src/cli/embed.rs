@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::progress::Bars;
 use super::{FINDING, FINE, load, use_threads};
-use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate, registry};
+use crate::embed::registry::{self, Use};
+use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate};
 use crate::scenario::EmbedderKind;
 use crate::whole_file;
 
@@ -127,8 +128,9 @@ fn named(model: &str, precision: PrecisionArg) -> anyhow::Result<ModelSpec> {
         PrecisionArg::Int8 => Precision::Int8,
         PrecisionArg::F32 => Precision::F32,
     };
-    let kind = match registry::find(model) {
-        Some(known) => known.kind,
+    let kind = match registry::find(model).map(|known| known.purpose) {
+        Some(Use::Embeds { kind, .. }) => kind,
+        Some(Use::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
         None => {
             let dir = locate::model_dir(model, precision)?;
             let config = std::fs::read(dir.join("config.json"))?;

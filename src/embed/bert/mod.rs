@@ -14,7 +14,9 @@ pub mod packed;
 mod pooling;
 pub mod reference;
 mod relative;
+mod similarity;
 mod text;
+mod token_vectors;
 
 use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
@@ -30,6 +32,7 @@ pub(super) use layers::{Encoder, Parts};
 pub use max_sim::MaxSim;
 use packed::{GROUP_TOKENS, Packed, Scratch};
 use reference::Reference;
+pub use similarity::Maps;
 use text::TextSide;
 
 pub(super) use math::normalize;

@@ -1,0 +1,3 @@
+//! Training. Nothing here is asked while a scenario runs.
+
+pub mod verifier;
