@@ -21,6 +21,7 @@ mod search;
 mod synth;
 mod trace;
 mod traces;
+mod verifier;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -64,6 +65,7 @@ enum Command {
     /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
+    Verifier(verifier::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -90,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
+        Command::Verifier(args) => verifier::run(&args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();

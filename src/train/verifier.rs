@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::embed::bert::Maps;
 use crate::embed::similarity_map::{Map, Net, Shape};
 use crate::watch::Watch;
+use crate::world::labelled::Labelled;
 use crate::world::triplet::Triplet;
 
 /// How a network is trained. Defaults are assumed: they were tried on PAWS alone.
@@ -39,15 +40,6 @@ impl Default for Recipe {
         let (width, layers, steps, batch) = (16, 3, 900, 32);
         Recipe { width, layers, steps, batch, rate: 3e-3, decay: 1e-2, held_out: 0.2, seed: 1 }
     }
-}
-
-/// Two texts, and whether they mean the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labelled {
-    pub first: String,
-    pub second: String,
-    pub same: bool,
-    pub category: String,
 }
 
 /// What is learnt from.

@@ -5,6 +5,7 @@
 
 mod grid;
 mod json_line;
+pub mod labelled;
 mod mistakes;
 mod passage;
 mod table;
