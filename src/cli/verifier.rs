@@ -22,7 +22,7 @@ use crate::world::{labelled, triplet};
 A triplets file has the columns anchor, positive, negative and, where wanted, category; a pairs file first, second,
 same (1 or 0) and, where wanted, category. Name the directory in a scenario:
   checked: {kind: rerank, first: minilm, with: similarity_map, model: verifiers/near_misses}
-A fifth of the first texts is held out; how pairs of these are told apart is printed, and kept in training.json.")]
+A fifth of the first texts is held out (--held-out); how pairs of these are told apart is printed, and kept in training.json.")]
 pub struct Args {
     /// The model that makes the maps: a name from `knockon models list`, or a directory; it stays as it is
     #[arg(long, value_name = "NAME", default_value = "all-MiniLM-L6-v2")]
@@ -39,6 +39,9 @@ pub struct Args {
     /// The seed of the split, of the first weights, and of what each step draws
     #[arg(long, default_value_t = Recipe::default().seed)]
     seed: u64,
+    /// The share of first texts that is not learnt from, but tested on
+    #[arg(long, value_name = "SHARE", default_value_t = Recipe::default().held_out)]
+    held_out: f64,
     /// Tokens of either text that are looked at
     #[arg(long, default_value_t = TOKENS as u16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     tokens: u16,
@@ -53,6 +56,11 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     use_threads(args.threads)?;
+    ensure!(
+        (0.0..1.0).contains(&args.held_out),
+        "--held-out is {}, not 0 to below 1",
+        args.held_out
+    );
     let bars = Bars::new();
     let mut items = Vec::new();
     for path in &args.triplets {
@@ -69,7 +77,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for path in &args.pairs {
         items.extend(labelled::read(path, &bars)?.into_iter().map(Item::Pair));
     }
-    let recipe = Recipe { steps: args.steps, seed: args.seed, ..Recipe::default() };
+    let (steps, seed, held_out) = (args.steps, args.seed, args.held_out);
+    let recipe = Recipe { steps, seed, held_out, ..Recipe::default() };
     let precision = Precision::Int8;
     let spec = ModelSpec::new(ModelKind::Transformer, &args.base).with_precision(precision);
     let tokens = usize::from(args.tokens);
