@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use knockon::embed::similarity_map::{Base, Config, Map, Net, Shape, probability, save};
 use knockon::embed::{
-    CachedScorer, CrossEncoderSpec, ModelKind, ModelSpec, Pair, PairScorer, Precision,
-    open_cross_encoder, open_max_sim,
+    CachedScorer, CrossEncoderSpec, ModelKind, ModelSpec, Pair, PairScorer, Penalty, Precision,
+    SimilarityMapSpec, locate, open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
 };
 use knockon::retrieve::{Bm25Params, Bm25Retriever, Request, RerankedRetriever, Retriever};
 
@@ -82,6 +83,123 @@ fn a_model_without_a_head_is_refused() {
     };
     let error = open_cross_encoder(&spec).err().map(|e| format!("{e:#}")).unwrap_or_default();
     assert!(error.contains("no classification head"), "{error}");
+}
+
+#[test]
+fn the_reranker_by_name_joins_texts_as_its_own_files_say() {
+    #[derive(serde::Deserialize)]
+    struct Stored {
+        pairs: Vec<(String, String)>,
+        scores: Vec<f32>,
+    }
+    if locate::pulled("bert-mini-reranker").is_none() {
+        println!(
+            "skipped: bert-mini-reranker is not here (knockon models pull bert-mini-reranker)"
+        );
+        return;
+    }
+    let stored: Stored = serde_json::from_str(include_str!("data/embed/bert_mini.json")).unwrap();
+    let pairs: Vec<Pair> = stored.pairs.iter().map(|(q, p)| (q.as_str(), p.as_str())).collect();
+    for precision in [Precision::F32, Precision::Int8] {
+        let model = "bert-mini-reranker".to_owned();
+        let spec = CrossEncoderSpec { model, precision, max_tokens: None, pair: None };
+        let scores = open_cross_encoder(&spec).unwrap().score(&pairs, &|_| {}).unwrap();
+        println!("{precision:?}: {scores:?}");
+        // ONNX Runtime rounds activations too, so that even f32 is not the same.
+        close(&scores, &stored.scores, 0.35);
+    }
+}
+
+/// A network of random weights and two maps, made once by `tests/data/embed/make_similarity_map.py`.
+#[derive(serde::Deserialize)]
+struct StoredNet {
+    width: usize,
+    layers: usize,
+    weights: Vec<f32>,
+    maps: Vec<StoredMap>,
+}
+
+#[derive(serde::Deserialize)]
+struct StoredMap {
+    rows: usize,
+    cols: usize,
+    cosine: Vec<f32>,
+    same: Vec<bool>,
+    base: f32,
+    logit: f32,
+}
+
+fn stored_net() -> (Net, Vec<StoredMap>) {
+    let text = include_str!("data/embed/similarity_map.json");
+    let stored: StoredNet = serde_json::from_str(text).unwrap();
+    let shape = Shape { width: stored.width, layers: stored.layers };
+    (Net { shape, weights: stored.weights }, stored.maps)
+}
+
+#[test]
+fn a_network_sees_a_map_as_pytorch_does() {
+    let (net, maps) = stored_net();
+    for StoredMap { rows, cols, cosine, same, base, logit } in maps {
+        let ours = net.logit(&Map { rows, cols, cosine, same, base });
+        assert!((ours - logit).abs() < 1e-4, "{rows} x {cols}: {ours} {logit}");
+    }
+}
+
+#[test]
+fn a_similarity_map_scores_by_probability_or_takes_a_penalty_off_the_cosine() {
+    let stored = stored();
+    let pairs = pairs(&stored);
+    let (net, _) = stored_net();
+    let base = ModelSpec::new(ModelKind::Transformer, TINY).with_precision(Precision::F32);
+    let maps = open_maps(&base, 6).unwrap();
+    let config = |fingerprint: &str| {
+        let fingerprint = fingerprint.to_owned();
+        Config::new(
+            Base { model: TINY.to_owned(), precision: Precision::F32, fingerprint },
+            6,
+            net.shape,
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("map");
+    save(&dir, &config(maps.fingerprint()), &net, &[]).unwrap();
+    let open = |penalty| {
+        let dir = dir.to_str().unwrap().to_owned();
+        open_similarity_map(&SimilarityMapSpec { dir, penalty })
+    };
+    let score = |penalty| open(penalty).unwrap().score(&pairs, &|_| {}).unwrap();
+
+    let seen = maps
+        .each(&pairs, &|_| {}, &|map| {
+            map.map(|map| (map.rows.max(map.cols), map.base, probability(net.logit(&map))))
+        })
+        .unwrap();
+    let seen: Vec<(usize, f32, f32)> = seen.into_iter().map(Option::unwrap).collect();
+    assert!(seen.iter().any(|(longest, ..)| *longest == 6), "texts are cut at six tokens");
+    let alike: Vec<f32> = seen.iter().map(|(.., differs)| 1.0 - differs).collect();
+    close(&score(None), &alike, 1e-6);
+    let bases: Vec<f32> = seen.iter().map(|(_, base, _)| *base).collect();
+    close(&score(Some(Penalty { above: 1.0, weight: 0.5 })), &bases, 1e-6);
+    let taken: Vec<f32> = seen.iter().map(|(_, base, differs)| base - 0.5 * differs).collect();
+    close(&score(Some(Penalty { above: -1.0, weight: 0.5 })), &taken, 1e-6);
+    let nothing = open(None).unwrap().score(&[("", "notice")], &|_| {}).unwrap();
+    assert_eq!(nothing, [0.0]);
+
+    save(&dir, &config("another"), &net, &[]).unwrap();
+    let error =
+        |result: anyhow::Result<Box<dyn PairScorer>>| format!("{:#}", result.err().unwrap());
+    let message = error(open(None));
+    assert!(message.contains("trained on other weights"), "{message}");
+    for (file, bytes, told) in [
+        ("config.json", &b"{}"[..], "model_type is nothing, not similarity_map"),
+        ("config.json", b"{", "config.json"),
+        ("model.safetensors", b"", "model.safetensors is damaged"),
+    ] {
+        save(&dir, &config(maps.fingerprint()), &net, &[]).unwrap();
+        std::fs::write(dir.join(file), bytes).unwrap();
+        let message = error(open(None));
+        assert!(message.contains(told), "{message}");
+    }
 }
 
 /// Scores by the length of the passage; fails once it has scored enough.

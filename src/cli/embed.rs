@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::progress::Bars;
 use super::{FINDING, FINE, load, use_threads};
-use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate, registry};
+use crate::embed::registry::{self, Use};
+use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate};
 use crate::scenario::EmbedderKind;
 use crate::whole_file;
 
@@ -129,8 +130,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// A model by its name, or by what its directory says it is.
 pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSpec> {
-    let kind = match registry::find(model) {
-        Some(known) => known.kind,
+    let kind = match registry::find(model).map(|known| known.purpose) {
+        Some(Use::Embeds { kind, .. }) => kind,
+        Some(Use::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
         None => {
             let dir = locate::model_dir(model, precision)?;
             let config = std::fs::read(dir.join("config.json"))?;

@@ -26,6 +26,7 @@ mod synth;
 mod trace;
 mod traces;
 mod tune;
+mod verifier;
 
 /// Exit codes, the same for all commands.
 pub const FINE: u8 = 0;
@@ -74,6 +75,7 @@ enum Command {
     Tune(tune::Args),
     Perturb(perturb::Args),
     Probe(probe::Args),
+    Verifier(verifier::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Tune(args) => tune::run(&args).map(fine),
         Command::Perturb(args) => perturb::run(&args).map(fine),
         Command::Probe(args) => probe::run(&args),
+        Command::Verifier(args) => verifier::run(&args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::embed::pull::{self, Progress, Source};
-use crate::embed::{locate, quantize, registry};
+use crate::embed::registry::{self, Use};
+use crate::embed::{locate, quantize};
 
 /// Fetch and prepare embedding models.
 #[derive(Debug, clap::Subcommand)]
@@ -51,10 +52,14 @@ pub fn list() -> anyhow::Result<()> {
             Some(dir) => dir.display().to_string(),
             None => otherwise.to_owned(),
         };
+        let numbers = match model.purpose {
+            Use::Embeds { dim, .. } => dim.to_string(),
+            Use::Reranks => "-".to_owned(),
+        };
         table.add_row([
             model.name.to_owned(),
-            model.kind.name().to_owned(),
-            model.dim.to_string(),
+            model.purpose.name().to_owned(),
+            numbers,
             model.licence.to_owned(),
             at(locate::bundled(model.name), "rounded on loading"),
             at(locate::pulled(model.name), &format!("knockon models pull {}", model.name)),

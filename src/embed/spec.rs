@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::similarity_map::{SimilarityMap, SimilarityMapSpec};
 use super::truncate::Truncated;
 use super::{CachedEmbedder, Embedder, PairScorer, bert, files, locate, static_table};
 
@@ -155,6 +156,25 @@ pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn Pai
 pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
     let loaded = load(&spec.model, spec.precision, |files| bert::MaxSim::load(files, spec))?;
     Ok(Box::new(loaded))
+}
+
+/// Finds the directory of a BERT model and loads it to make similarity maps of so many tokens a text.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::Maps> {
+    load(&spec.model, spec.precision, |files| bert::Maps::load(files, spec, tokens))
+}
+
+/// Loads a network over similarity maps from its directory, and the model that makes these.
+///
+/// # Errors
+/// A directory that is damaged or of another kind; a model that is not there, or no longer the one for which the
+/// network was trained.
+pub fn open_similarity_map(spec: &SimilarityMapSpec) -> anyhow::Result<Box<dyn PairScorer>> {
+    let opened = SimilarityMap::open(spec)
+        .with_context(|| format!("cannot load the similarity map {}", spec.dir))?;
+    Ok(Box::new(opened))
 }
 
 fn load<T>(

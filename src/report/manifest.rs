@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::csv::method;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
-use crate::embed::Precision;
+use crate::embed::{Penalty, Precision};
 use crate::impact::Volume;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
@@ -223,17 +223,33 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "parameters": [depth_taken(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
         }),
         EmbedderKind::Rerank { first, with, depth } => {
+            let mut parameters = vec![depth_taken(*depth, RERANK_DEPTH)];
             let (with, model, weights) = match with {
-                Reranker::CrossEncoder(spec) => ("cross_encoder", &spec.model, spec.precision),
-                Reranker::MaxSim(spec) => ("max_sim", &spec.model, spec.precision),
+                Reranker::CrossEncoder(spec) => {
+                    ("cross_encoder", &spec.model, Some(precision(spec.precision)))
+                }
+                Reranker::MaxSim(spec) => ("max_sim", &spec.model, Some(precision(spec.precision))),
+                Reranker::SimilarityMap(spec) => {
+                    parameters.extend(spec.penalty.iter().flat_map(penalty));
+                    ("similarity_map", &spec.dir, None)
+                }
             };
             json!({
                 "name": name, "kind": "rerank", "first": scenario.embedders[*first].name, "with": with,
-                "model": model, "precision": precision(weights),
-                "parameters": [depth_taken(*depth, RERANK_DEPTH)], "fingerprint": fingerprint,
+                "model": model, "precision": weights,
+                "parameters": parameters, "fingerprint": fingerprint,
             })
         }
     }
+}
+
+fn penalty(penalty: &Penalty) -> [Json; 2] {
+    let default = Penalty::default();
+    let taken = |name, value: f64, default: f64| match value == default {
+        true => parameter(name, json!(value), Tag::Cited, "arXiv 2604.16351"),
+        false => parameter(name, json!(value), Tag::Scenario, FROM_FILE),
+    };
+    [taken("above", penalty.above, default.above), taken("weight", penalty.weight, default.weight)]
 }
 
 const FROM_FILE: &str = "scenario file";

@@ -213,6 +213,7 @@ impl<'a> Models<'a> {
         let opened = match with {
             Reranker::CrossEncoder(spec) => embed::open_cross_encoder(spec),
             Reranker::MaxSim(spec) => embed::open_max_sim(spec),
+            Reranker::SimilarityMap(spec) => embed::open_similarity_map(spec),
         };
         let scorer: Arc<dyn PairScorer> = opened
             .and_then(|scorer| CachedScorer::new(scorer, self.cache))

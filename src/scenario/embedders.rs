@@ -7,7 +7,10 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::written::{self, EmbedderEntry, File, Kind};
 use super::{EmbedderDecl, EmbedderKind, FusionPart, Reranker};
-use crate::embed::{self, CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, registry};
+use crate::embed::{
+    self, CrossEncoderSpec, ModelKind, ModelSpec, Penalty, Pooling, Precision, SimilarityMapSpec,
+    registry,
+};
 use crate::expr::suggest;
 use crate::graph;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
@@ -127,7 +130,9 @@ impl Resolver<'_> {
         };
         // A model that is known but not fetched yet is no mistake of the file; `run` says how to get it.
         let name = model.value.as_str();
-        if registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
+        let trained =
+            matches!(&entry.with, Some(with) if with.value == written::Reranker::SimilarityMap);
+        if !trained && registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
             let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
             self.found.push(
                 Diagnostic::new(
@@ -223,7 +228,7 @@ impl Resolver<'_> {
         }
         if entry.with.is_none() {
             let message = format!("`{}` does not say what orders anew", name.value);
-            let label = "kind rerank needs `with`: cross_encoder or max_sim";
+            let label = "kind rerank needs `with`: cross_encoder, max_sim or similarity_map";
             self.lacks(name.span.clone(), message, label.to_owned());
         }
         let first = entry.first.as_ref();
@@ -231,20 +236,7 @@ impl Resolver<'_> {
         let spec = self.model(name, entry);
         let depth = self.count("depth", &entry.depth, RERANK_DEPTH);
         let with = entry.with.as_ref()?.value;
-        let belongs = [
-            ("pair", entry.pair.as_ref(), written::Reranker::CrossEncoder, "cross_encoder"),
-            ("query_prefix", entry.query_prefix.as_ref(), written::Reranker::MaxSim, "max_sim"),
-            ("passage_prefix", entry.passage_prefix.as_ref(), written::Reranker::MaxSim, "max_sim"),
-        ];
-        for (setting, at, of, reranker) in belongs {
-            if let Some(at) = at.filter(|_| of != with) {
-                let message = format!("`{setting}` belongs to {reranker}");
-                self.found.push(
-                    Diagnostic::new("setting-unused", at.span.clone(), message)
-                        .label(format!("leave it out, or write with: {reranker}")),
-                );
-            }
-        }
+        self.rerankers_own(entry, with);
         if let Some(pair) = &entry.pair {
             for hole in ["{query}", "{passage}"].iter().filter(|h| !pair.value.contains(**h)) {
                 let message = format!("`pair` has no {hole}");
@@ -254,8 +246,12 @@ impl Resolver<'_> {
                 );
             }
         }
+        let penalty = self.penalty(entry);
         let spec = spec?;
         let with = match with {
+            written::Reranker::SimilarityMap => {
+                Reranker::SimilarityMap(SimilarityMapSpec { dir: spec.model, penalty })
+            }
             written::Reranker::MaxSim => Reranker::MaxSim(spec),
             written::Reranker::CrossEncoder => Reranker::CrossEncoder(CrossEncoderSpec {
                 model: spec.model,
@@ -265,6 +261,62 @@ impl Resolver<'_> {
             }),
         };
         Some(EmbedderKind::Rerank { first: first?, with, depth })
+    }
+
+    /// Reports the settings that another reranker has than the one that is written.
+    fn rerankers_own(&mut self, entry: &EmbedderEntry, with: written::Reranker) {
+        use written::Reranker::{CrossEncoder, MaxSim, SimilarityMap};
+        fn at<T>(setting: &Option<At<T>>) -> Option<Range<usize>> {
+            setting.as_ref().map(|at| at.span.clone())
+        }
+        let belongs = [
+            ("pair", at(&entry.pair), &[CrossEncoder][..], "cross_encoder"),
+            ("query_prefix", at(&entry.query_prefix), &[MaxSim], "max_sim"),
+            ("passage_prefix", at(&entry.passage_prefix), &[MaxSim], "max_sim"),
+            ("above", at(&entry.above), &[SimilarityMap], "similarity_map"),
+            ("weight", at(&entry.weight), &[SimilarityMap], "similarity_map"),
+            (
+                "precision",
+                at(&entry.precision),
+                &[CrossEncoder, MaxSim],
+                "cross_encoder or max_sim",
+            ),
+            (
+                "max_tokens",
+                at(&entry.max_tokens),
+                &[CrossEncoder, MaxSim],
+                "cross_encoder or max_sim",
+            ),
+        ];
+        for (setting, span, of, reranker) in belongs {
+            if let Some(span) = span.filter(|_| !of.contains(&with)) {
+                let message = format!("`{setting}` belongs to {reranker}");
+                self.found.push(
+                    Diagnostic::new("setting-unused", span, message)
+                        .label(format!("leave it out, or write with: {reranker}")),
+                );
+            }
+        }
+        if let Some(model) = entry.model.as_ref().filter(|_| with == SimilarityMap)
+            && !embed::is_similarity_map(std::path::Path::new(&model.value))
+        {
+            let message = format!("`{}` is no similarity map", model.value);
+            self.found.push(
+                Diagnostic::new("unknown-model", model.span.clone(), message)
+                    .label("allowed: a directory that `knockon verifier` has written"),
+            );
+        }
+    }
+
+    fn penalty(&mut self, entry: &EmbedderEntry) -> Option<Penalty> {
+        let default = Penalty::default();
+        if let Some(above) = &entry.above {
+            self.within("above", above, -1.0, 1.0);
+        }
+        let above = entry.above.as_ref().map_or(default.above, |above| above.value);
+        let weight = self.number("weight", &entry.weight, default.weight, f64::INFINITY);
+        let asked = entry.above.is_some() || entry.weight.is_some();
+        asked.then_some(Penalty { above, weight })
     }
 
     fn distinct_parts(&mut self, parts: &[At<String>]) {
@@ -397,6 +449,8 @@ fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> 
         ("first", at(&entry.first)),
         ("with", at(&entry.with)),
         ("pair", at(&entry.pair)),
+        ("above", at(&entry.above)),
+        ("weight", at(&entry.weight)),
         ("depth", at(&entry.depth)),
         ("file", at(&entry.file)),
         ("qid", at(&entry.qid)),

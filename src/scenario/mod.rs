@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec};
+use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
 use crate::expr::{Expr, GoldRule, Template};
 use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
@@ -172,6 +172,7 @@ pub struct HttpSearch {
 pub enum Reranker {
     CrossEncoder(CrossEncoderSpec),
     MaxSim(ModelSpec),
+    SimilarityMap(SimilarityMapSpec),
 }
 
 impl EmbedderKind {
@@ -182,6 +183,9 @@ impl EmbedderKind {
             EmbedderKind::Model(_)
             | EmbedderKind::Http(_)
             | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => Some(-1.0),
+            EmbedderKind::Rerank { with: Reranker::SimilarityMap(spec), .. } => {
+                Some(spec.penalty.map_or(0.0, |penalty| -1.0 - penalty.weight))
+            }
             EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,

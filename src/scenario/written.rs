@@ -139,12 +139,18 @@ pub(super) struct EmbedderEntry {
     pub normalise: Option<At<Normalise>>,
     /// For rerank: the name of the embedder whose best passages are ordered anew.
     pub first: Option<At<String>>,
-    /// For rerank: `cross_encoder`, a model that reads query and passage together, or `max_sim`, which
-    /// compares the tokens of a bert model.
+    /// For rerank: `cross_encoder`, a model that reads query and passage together; `max_sim`, which
+    /// compares the tokens of a bert model; `similarity_map`, a directory made by `knockon verifier`.
     pub with: Option<At<Reranker>>,
-    /// For a cross-encoder that was trained on one text: that text, with {query} and {passage}. Default:
-    /// query and passage as two segments.
+    /// For a cross-encoder that was trained on one text: that text, with {query} and {passage}. Default: as
+    /// the model's own configuration says, else query and passage as two segments.
     pub pair: Option<At<String>>,
+    /// For a similarity map: the score is the cosine of its base model, and where that is above this, less
+    /// `weight` times the probability that query and passage do not mean the same. Default, where `weight` is
+    /// given: 0.9. Default, where neither is: the score is the probability that they mean the same.
+    pub above: Option<At<f64>>,
+    /// For a similarity map: see `above`. Default, where that is given: 0.5.
+    pub weight: Option<At<f64>>,
     /// For fusion: how many passages of each embedder take part. Default: 100. For rerank: how many are
     /// ordered anew; none further are found. Default: 20. For http_search: how many are asked for. Default: 50.
     pub depth: Option<At<u32>>,
@@ -243,6 +249,8 @@ impl Kind {
                     "max_tokens",
                     "depth",
                     "pair",
+                    "above",
+                    "weight",
                     "query_prefix",
                     "passage_prefix",
                 ],
@@ -276,6 +284,7 @@ pub(super) enum Qid {
 pub(super) enum Reranker {
     CrossEncoder,
     MaxSim,
+    SimilarityMap,
 }
 
 /// What becomes 0 when the best score becomes 1.

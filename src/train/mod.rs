@@ -24,6 +24,7 @@ mod recipe;
 mod result;
 mod run;
 mod settings;
+pub mod verifier;
 
 pub use checkpoint::Logged;
 pub use data::Texts;

@@ -69,3 +69,25 @@ pub fn to_csv(pairs: &[LabelledPair]) -> anyhow::Result<Vec<u8>> {
     }
     writer.into_inner().context("the pairs do not fit in memory")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    #[test]
+    fn labels_are_true_or_false() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.csv");
+        std::fs::write(&path, "first,second,same\na b,b a,0\na,a,1\n").unwrap();
+        let labels: Vec<bool> = read(&path, &Quiet).unwrap().iter().map(|p| p.same).collect();
+        assert_eq!(labels, [false, true]);
+        std::fs::write(&path, "first,second,same\na,,0\na,a,yes\n").unwrap();
+        let message = read(&path, &Quiet).unwrap_err().to_string();
+        assert!(message.contains("line 2, column 'second': the text is empty"), "{message}");
+        assert!(
+            message.contains("line 3, column 'same': 'yes' is neither true nor false"),
+            "{message}"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
+use serde_json::Value;
 
 use super::config::Config;
 use super::layers::Encoder;
@@ -108,13 +109,15 @@ impl CrossEncoder {
             config.vocabulary
         );
         let encoder = Encoder::load(&weights, &config)?;
-        let fingerprint = files.fingerprint(&format!(
-            "cross_encoder 1 {:?} {max_tokens} {:?}",
-            spec.precision, spec.pair
-        ));
+        let pair = match &spec.pair {
+            Some(pair) => Some(pair.clone()),
+            None => own_pair(&files.config)?,
+        };
+        let fingerprint = files
+            .fingerprint(&format!("cross_encoder 1 {:?} {max_tokens} {pair:?}", spec.precision));
         Ok(CrossEncoder {
             tokens,
-            pair: spec.pair.clone(),
+            pair,
             segments: config.token_types > 1,
             hidden: config.hidden,
             packed: Packed::new(config, encoder, spec.precision),
@@ -140,6 +143,18 @@ impl CrossEncoder {
         }
         Ok((ids, firsts))
     }
+}
+
+/// What a pair's text must have room for.
+pub const HOLES: [&str; 2] = ["{query}", "{passage}"];
+
+/// The form that the model's own config.json asks for, in `pair`; a key of ours, which other readers of the
+/// file let be.
+fn own_pair(config: &Value) -> anyhow::Result<Option<String>> {
+    let Some(pair) = config.get("pair") else { return Ok(None) };
+    let pair = pair.as_str().filter(|pair| HOLES.iter().all(|hole| pair.contains(hole)));
+    let pair = pair.context("config.json: `pair` must be a text with {query} and {passage}")?;
+    Ok(Some(pair.to_owned()))
 }
 
 /// The template with its `{query}` and `{passage}` filled in; what is filled in is not looked at again.

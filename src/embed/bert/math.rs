@@ -93,6 +93,15 @@ wide! {
 }
 
 wide! {
+    /// The dot products of each row of `query` with each row of `passage`, row by row of the former.
+    pub fn all_dots(query: &[f32], passage: &[f32], cols: usize, out: &mut Vec<f32>) {
+        for query in query.chunks_exact(cols) {
+            out.extend(passage.chunks_exact(cols).map(|row| dot(query, row)));
+        }
+    }
+}
+
+wide! {
     /// Raises `best[q]` to the largest dot product of row q of `query` with any row of `passage`.
     pub fn max_dots(query: &[f32], passage: &[f32], cols: usize, best: &mut [f32]) {
         for row in passage.chunks_exact(cols) {

@@ -15,7 +15,9 @@ pub mod packed;
 mod pooling;
 pub mod reference;
 pub(crate) mod relative;
+mod similarity;
 pub(crate) mod text;
+mod token_vectors;
 pub(crate) mod tunable;
 
 use anyhow::{Context, bail, ensure};
@@ -34,6 +36,7 @@ pub(super) use layers::{Encoder, Parts};
 pub use max_sim::MaxSim;
 use packed::{GROUP_TOKENS, Packed, Scratch};
 use reference::Reference;
+pub use similarity::Maps;
 use text::TextSide;
 
 pub(super) use math::normalize;

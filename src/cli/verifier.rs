@@ -1,0 +1,134 @@
+//! `knockon verifier`: trains a network over similarity maps, to rerank with and to guard.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use serde_json::json;
+
+use super::progress::Bars;
+use super::use_threads;
+use crate::embed::similarity_map::{self, Base, Config, Shape, TOKENS};
+use crate::embed::{self, ModelKind, ModelSpec, Precision};
+use crate::train::verifier::{Held, Item, Recipe, train};
+use crate::world::{labelled_pair, triplet};
+
+/// Train a verifier that tells texts which mean the same from those that only look so
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon verifier --base all-MiniLM-L6-v2 --triplets near_misses.csv --out verifiers/near_misses
+  knockon verifier --base gte-small --pairs paraphrases.csv --steps 2000 --seed 7 --out verifiers/swaps
+
+A triplets file has the columns anchor, positive, negative and, where wanted, category; a pairs file first, second,
+same (1 or 0) and, where wanted, category. Name the directory in a scenario:
+  checked: {kind: rerank, first: minilm, with: similarity_map, model: verifiers/near_misses}
+A fifth of the first texts is held out (--held-out); how pairs of these are told apart is printed, and kept in training.json.")]
+pub struct Args {
+    /// The model that makes the maps: a name from `knockon models list`, or a directory; it stays as it is
+    #[arg(long, value_name = "NAME", default_value = "all-MiniLM-L6-v2")]
+    base: String,
+    /// Triplets to learn from, as CSV
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "pairs")]
+    triplets: Vec<PathBuf>,
+    /// Pairs that mean the same, and pairs that do not, as CSV
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pairs: Vec<PathBuf>,
+    /// Steps of training
+    #[arg(long, default_value_t = Recipe::default().steps)]
+    steps: usize,
+    /// The seed of the split, of the first weights, and of what each step draws
+    #[arg(long, default_value_t = Recipe::default().seed)]
+    seed: u64,
+    /// The share of first texts that is not learnt from, but tested on
+    #[arg(long, value_name = "SHARE", default_value_t = Recipe::default().held_out)]
+    held_out: f64,
+    /// Tokens of either text that are looked at
+    #[arg(long, default_value_t = TOKENS as u16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    tokens: u16,
+    /// Threads [default: one a core]; any number gives the same bytes
+    #[arg(long)]
+    threads: Option<u16>,
+    /// The directory to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    use_threads(args.threads)?;
+    ensure!(
+        (0.0..1.0).contains(&args.held_out),
+        "--held-out is {}, not 0 to below 1",
+        args.held_out
+    );
+    let bars = Bars::new();
+    let mut items = Vec::new();
+    for path in &args.triplets {
+        let triplets = triplet::read(path, &bars)?;
+        let bare = triplets.iter().filter(|triplet| triplet.negative.is_none()).count();
+        ensure!(
+            bare == 0,
+            "{}: {bare} of {} triplets have no negative; a verifier learns from it",
+            path.display(),
+            triplets.len()
+        );
+        items.extend(triplets.into_iter().map(Item::Triplet));
+    }
+    for path in &args.pairs {
+        items.extend(labelled_pair::read(path, &bars)?.into_iter().map(Item::Pair));
+    }
+    let (steps, seed, held_out) = (args.steps, args.seed, args.held_out);
+    let recipe = Recipe { steps, seed, held_out, ..Recipe::default() };
+    let precision = Precision::Int8;
+    let spec = ModelSpec::new(ModelKind::Transformer, &args.base).with_precision(precision);
+    let tokens = usize::from(args.tokens);
+    let maps = embed::open_maps(&spec, tokens)?;
+    let trained = train(&items, &maps, &recipe, &bars)?;
+    bars.clear();
+
+    let fingerprint = maps.fingerprint().to_owned();
+    let base = Base { model: args.base.clone(), precision, fingerprint };
+    let shape = Shape { width: recipe.width, layers: recipe.layers };
+    let config = Config::new(base, tokens, shape);
+    let training = json!({
+        "knockon": env!("CARGO_PKG_VERSION"), "recipe": recipe, "items": items.len(),
+        "learnt_from": trained.learnt_from, "held_out": trained.held, "losses": trained.losses,
+    });
+    let training = vec![("training.json", serde_json::to_vec_pretty(&training)?)];
+    similarity_map::save(&args.out, &config, &trained.net, &training)?;
+    let mut out = std::io::stdout();
+    let tenth = (trained.losses.len() / 10).max(1);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len().max(1) as f32;
+    let (early, late) =
+        (trained.losses.iter().take(tenth), trained.losses.iter().rev().take(tenth));
+    let (early, late): (Vec<f32>, Vec<f32>) = (early.copied().collect(), late.copied().collect());
+    writeln!(
+        out,
+        "{} items, {} steps: loss {:.3} in the first tenth, {:.3} in the last",
+        trained.learnt_from,
+        recipe.steps,
+        mean(&early),
+        mean(&late)
+    )?;
+    writeln!(out, "{}", table(&trained.held))?;
+    writeln!(out, "written to {}", args.out.display())?;
+    Ok(())
+}
+
+fn table(held: &[Held]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["held out", "items", "right", "AUC", "cosine", "MaxSim"]);
+    for held in held {
+        let number = |auc: Option<f64>| auc.map_or("-".to_owned(), |auc| format!("{auc:.3}"));
+        table.add_row([
+            held.category.clone().unwrap_or_else(|| "all".to_owned()),
+            held.items.to_string(),
+            format!("{:.1}%", 100.0 * held.right),
+            number(held.auc),
+            number(held.auc_cosine),
+            number(held.auc_max_sim),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,74 @@
+//! Similarity maps out of the token vectors of a BERT model.
+
+use rayon::prelude::*;
+
+use super::Bert;
+use super::math::all_dots;
+use super::token_vectors::{TokenVectors, distinct};
+use crate::embed::files::ModelFiles;
+use crate::embed::pairs::Pair;
+use crate::embed::similarity_map::Map;
+use crate::embed::{ModelSpec, Role};
+
+/// Pairs whose token vectors are held at once.
+const PAIRS: usize = 256;
+
+/// Makes maps of pairs.
+pub struct Maps {
+    bert: Bert,
+    /// Of either text; what comes behind is not in the map.
+    tokens: usize,
+}
+
+impl Maps {
+    /// # Errors
+    /// As [`Bert::load`].
+    pub fn load(files: &ModelFiles, spec: &ModelSpec, tokens: usize) -> anyhow::Result<Maps> {
+        Ok(Maps { bert: Bert::load(files, spec)?, tokens })
+    }
+
+    /// The model's; changes whenever a cell could.
+    pub fn fingerprint(&self) -> &str {
+        &self.bert.fingerprint
+    }
+
+    /// What `make` makes of the map of each pair, in their order; `None` where a text has no token. A map's
+    /// cells depend on its two texts alone.
+    pub fn each<T: Send>(
+        &self,
+        pairs: &[Pair],
+        done: &(dyn Fn(usize) + Sync),
+        make: &(dyn Fn(Option<Map>) -> T + Sync),
+    ) -> anyhow::Result<Vec<T>> {
+        let mut out = Vec::with_capacity(pairs.len());
+        for block in pairs.chunks(PAIRS) {
+            let (firsts, first_of) = distinct(block.iter().map(|pair| pair.0));
+            let (seconds, second_of) = distinct(block.iter().map(|pair| pair.1));
+            let firsts = self.bert.token_vectors(Role::Query, &firsts)?;
+            let seconds = self.bert.token_vectors(Role::Passage, &seconds)?;
+            let made: Vec<T> = (0..block.len())
+                .into_par_iter()
+                .map(|pair| make(self.map(&firsts[first_of[pair]], &seconds[second_of[pair]])))
+                .collect();
+            out.extend(made);
+            done(block.len());
+        }
+        Ok(out)
+    }
+
+    fn map(&self, first: &TokenVectors, second: &TokenVectors) -> Option<Map> {
+        let (rows, cols) = (first.ids.len().min(self.tokens), second.ids.len().min(self.tokens));
+        if rows == 0 || cols == 0 {
+            return None;
+        }
+        let hidden = self.bert.hidden;
+        let mut cosine = Vec::with_capacity(rows * cols);
+        all_dots(&first.rows[..rows * hidden], &second.rows[..cols * hidden], hidden, &mut cosine);
+        let columns = &second.ids[..cols];
+        let same = first.ids[..rows].iter().flat_map(|id| columns.iter().map(move |col| col == id));
+        let same = same.collect();
+        let mut base = Vec::with_capacity(1);
+        all_dots(&first.whole, &second.whole, hidden, &mut base);
+        Some(Map { rows, cols, cosine, same, base: base[0] })
+    }
+}

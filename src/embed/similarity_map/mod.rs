@@ -1,0 +1,227 @@
+//! Verifiers over similarity maps: a small network looks at how alike the tokens of two texts are, cell by
+//! cell, and tells pairs that mean the same from those that only look so (arXiv 2604.16351).
+//!
+//! A directory holds `config.json` (which model makes the maps, the network's shape) and `model.safetensors`;
+//! `knockon verifier` writes it. Made are maps in [`super::bert`], and trained is in `train`.
+
+mod map;
+mod net;
+
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+
+pub use map::Map;
+pub use net::{Net, Pass, Shape};
+
+use super::pairs::{Pair, PairScorer};
+use super::weights::Weights;
+use super::{ModelKind, ModelSpec, Precision, bert, spec};
+use crate::whole_file;
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+/// What `model_type` says in config.json.
+const MODEL_TYPE: &str = "similarity_map";
+const VERSION: u32 = 1;
+/// Tokens of either text in a map, unless a directory says otherwise: it bounds what a pair costs.
+pub const TOKENS: usize = 128;
+/// Bounds of what a config.json may ask for.
+const MOST: usize = 1024;
+
+/// A directory and how its network's answer becomes a score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SimilarityMapSpec {
+    pub dir: String,
+    /// `None`: the score is the probability that both texts mean the same.
+    pub penalty: Option<Penalty>,
+}
+
+/// The score is the cosine of the texts; where that is greater than `above`, less `weight` times the probability
+/// that they do not mean the same. Defaults are those of arXiv 2604.16351.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Penalty {
+    pub above: f64,
+    pub weight: f64,
+}
+
+impl Default for Penalty {
+    fn default() -> Penalty {
+        Penalty { above: 0.9, weight: 0.5 }
+    }
+}
+
+/// `config.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Config {
+    model_type: String,
+    version: u32,
+    pub base: Base,
+    /// Of either text; what comes behind is not seen.
+    pub tokens: usize,
+    width: usize,
+    layers: usize,
+}
+
+/// The model that makes the maps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Base {
+    /// A name known to `knockon models list`, or a directory.
+    pub model: String,
+    pub precision: Precision,
+    /// Of its weights and settings: maps of other ones would mean nothing to the network.
+    pub fingerprint: String,
+}
+
+impl Config {
+    pub fn new(base: Base, tokens: usize, shape: Shape) -> Config {
+        let Shape { width, layers } = shape;
+        Config { model_type: MODEL_TYPE.to_owned(), version: VERSION, base, tokens, width, layers }
+    }
+
+    fn parse(bytes: &[u8]) -> anyhow::Result<Config> {
+        let json: serde_json::Value = serde_json::from_slice(bytes).context("config.json")?;
+        let found = json.get("model_type").and_then(|found| found.as_str()).unwrap_or("nothing");
+        ensure!(
+            found == MODEL_TYPE,
+            "config.json: model_type is {found}, not {MODEL_TYPE}; `knockon verifier` makes such directories"
+        );
+        let config: Config = serde_json::from_value(json).context("config.json")?;
+        ensure!(
+            config.version == VERSION,
+            "config.json: version {} is not known here, only {VERSION}",
+            config.version
+        );
+        for (what, number) in
+            [("tokens", config.tokens), ("width", config.width), ("layers", config.layers)]
+        {
+            ensure!(
+                (1..=MOST).contains(&number),
+                "config.json: `{what}` is {number}, not 1 to {MOST}"
+            );
+        }
+        Ok(config)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { width: self.width, layers: self.layers }
+    }
+}
+
+/// Whether a directory says that it holds such a network.
+pub fn is_similarity_map(dir: &Path) -> bool {
+    std::fs::read(dir.join(CONFIG)).is_ok_and(|bytes| Config::parse(&bytes).is_ok())
+}
+
+/// Writes a directory, with `further` files beside the network's own.
+///
+/// # Errors
+/// A directory that cannot be written.
+pub fn save(
+    dir: &Path,
+    config: &Config,
+    net: &Net,
+    further: &[(&str, Vec<u8>)],
+) -> anyhow::Result<()> {
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    for (name, shape) in net.shape.tensors() {
+        let count: usize = shape.iter().product();
+        let data: Vec<u8> =
+            net.weights[at..at + count].iter().flat_map(|w| w.to_le_bytes()).collect();
+        at += count;
+        bytes.push((name, shape, data));
+    }
+    let views = bytes
+        .iter()
+        .map(|(name, shape, data)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), data)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let weights = safetensors::serialize(views, None)?;
+    let mut files = vec![(CONFIG, serde_json::to_vec_pretty(config)?), (WEIGHTS, weights)];
+    files.extend(further.iter().cloned());
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    whole_file::write_all(dir, &files)
+}
+
+/// A network with the model that makes its maps.
+pub struct SimilarityMap {
+    maps: bert::Maps,
+    net: Net,
+    penalty: Option<Penalty>,
+    fingerprint: String,
+}
+
+impl SimilarityMap {
+    pub(super) fn open(asked: &SimilarityMapSpec) -> anyhow::Result<SimilarityMap> {
+        let read = |name: &str| {
+            let path = Path::new(&asked.dir).join(name);
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let (config_bytes, bytes) = (read(CONFIG)?, read(WEIGHTS)?);
+        let config = Config::parse(&config_bytes)?;
+        let net = load_net(config.shape(), &bytes)?;
+        let base = &config.base;
+        let model = ModelSpec::new(ModelKind::Transformer, base.model.as_str())
+            .with_precision(base.precision);
+        let maps = spec::open_maps(&model, config.tokens)?;
+        if maps.fingerprint() != base.fingerprint {
+            bail!(
+                "it was trained on other weights or settings of {} than those here: train it again with \
+                 `knockon verifier`",
+                base.model
+            );
+        }
+        let mut hash = blake3::Hasher::new();
+        let penalty = asked.penalty;
+        let settings = format!("similarity_map 1 {penalty:?} {}", maps.fingerprint());
+        for part in [settings.as_bytes(), &config_bytes, &bytes] {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let fingerprint = hash.finalize().to_hex().to_string();
+        Ok(SimilarityMap { maps, net, penalty, fingerprint })
+    }
+
+    /// A text without a token means the same as nothing.
+    fn score_map(&self, map: Option<&Map>) -> f32 {
+        let differs = map.map_or(1.0, |map| probability(self.net.logit(map)));
+        match self.penalty {
+            None => 1.0 - differs,
+            Some(Penalty { above, weight }) => {
+                let base = map.map_or(0.0, |map| map.base);
+                match f64::from(base) > above {
+                    true => base - weight as f32 * differs,
+                    false => base,
+                }
+            }
+        }
+    }
+}
+
+fn load_net(shape: Shape, bytes: &[u8]) -> anyhow::Result<Net> {
+    let weights = Weights::parse(bytes)?;
+    let mut all = Vec::with_capacity(shape.parameters());
+    for (name, shape) in shape.tensors() {
+        all.extend(weights.vector(&name, shape.iter().product())?);
+    }
+    ensure!(all.iter().all(|w| w.is_finite()), "model.safetensors holds numbers that are none");
+    Ok(Net { shape, weights: all })
+}
+
+/// The logistic function.
+pub fn probability(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+impl PairScorer for SimilarityMap {
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+        self.maps.each(pairs, done, &|map| self.score_map(map.as_ref()))
+    }
+}

@@ -1,0 +1,299 @@
+//! The network over a map: 3 x 3 convolutions, pooling over all cells, two dense layers, one logit. Plain
+//! numbers, forward and back; no text and no file is known here.
+//!
+//! Channels lie one after another, each with a border of one zero cell, so that a row of the map is one slice.
+
+use super::map::{CHANNELS, Map, SUMMARY};
+
+/// Pooled numbers a channel: mean, largest, mean of the rows' largest, mean of the columns' largest.
+const POOLS: usize = 4;
+/// Numbers between the two dense layers.
+const HIDDEN: usize = 32;
+const TAPS: usize = 9;
+
+/// How large a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Channels of a convolution.
+    pub width: usize,
+    /// Convolutions, one behind the other.
+    pub layers: usize,
+}
+
+/// The parameters of a network, one behind the other as [`Shape::tensors`] lists them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Net {
+    pub shape: Shape,
+    pub weights: Vec<f32>,
+}
+
+impl Shape {
+    fn features(self) -> usize {
+        SUMMARY + POOLS * self.width
+    }
+
+    fn inputs(self, layer: usize) -> usize {
+        if layer == 0 { CHANNELS } else { self.width }
+    }
+
+    /// Names and sizes, in their order: convolutions are (outputs, inputs, rows, columns).
+    pub fn tensors(self) -> Vec<(String, Vec<usize>)> {
+        let mut tensors = Vec::new();
+        for layer in 0..self.layers {
+            let inputs = self.inputs(layer);
+            tensors.push((format!("conv.{layer}.weight"), vec![self.width, inputs, 3, 3]));
+            tensors.push((format!("conv.{layer}.bias"), vec![self.width]));
+        }
+        tensors.push(("dense.weight".to_owned(), vec![HIDDEN, self.features()]));
+        tensors.push(("dense.bias".to_owned(), vec![HIDDEN]));
+        tensors.push(("out.weight".to_owned(), vec![1, HIDDEN]));
+        tensors.push(("out.bias".to_owned(), vec![1]));
+        tensors
+    }
+
+    /// How many parameters there are.
+    pub fn parameters(self) -> usize {
+        self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    }
+
+    /// Where each convolution's weights start, and where the dense layers'.
+    fn places(self) -> (Vec<usize>, usize) {
+        let mut at = 0;
+        let mut starts = Vec::with_capacity(self.layers);
+        for layer in 0..self.layers {
+            starts.push(at);
+            at += self.width * (self.inputs(layer) * TAPS + 1);
+        }
+        (starts, at)
+    }
+}
+
+/// What a forward leaves for the way back.
+pub struct Pass {
+    rows: usize,
+    cols: usize,
+    /// The map's channels, then each convolution's output.
+    planes: Vec<Vec<f32>>,
+    features: Vec<f32>,
+    hidden: Vec<f32>,
+    /// Of the last convolution, by channel: the largest cell, and that of each row and of each column.
+    largest: Vec<(usize, Vec<usize>, Vec<usize>)>,
+    pub logit: f32,
+}
+
+impl Net {
+    /// The logit of the probability that the two texts do not mean the same.
+    pub fn logit(&self, map: &Map) -> f32 {
+        self.forward(map).logit
+    }
+
+    /// As [`Net::logit`], with all that [`Net::backward`] needs.
+    pub fn forward(&self, map: &Map) -> Pass {
+        let (rows, cols) = (map.rows, map.cols);
+        let stride = cols + 2;
+        let plane = (rows + 2) * stride;
+        let width = self.shape.width;
+        let (starts, dense) = self.shape.places();
+        let mut planes = vec![map.channels()];
+        for (layer, &start) in starts.iter().enumerate() {
+            let inputs = self.shape.inputs(layer);
+            let (weights, bias) = self.weights[start..].split_at(width * inputs * TAPS);
+            let mut out = vec![0.0; width * plane];
+            let input = &planes[layer];
+            for (o, out) in out.chunks_exact_mut(plane).enumerate() {
+                for row in 0..rows {
+                    let out = &mut out[(row + 1) * stride + 1..][..cols];
+                    out.fill(bias[o]);
+                    for i in 0..inputs {
+                        let weights = &weights[(o * inputs + i) * TAPS..][..TAPS];
+                        for (tap, &weight) in weights.iter().enumerate() {
+                            let at = i * plane + (row + tap / 3) * stride + tap % 3;
+                            let input = &input[at..at + cols];
+                            out.iter_mut().zip(input).for_each(|(o, x)| *o += weight * x);
+                        }
+                    }
+                    out.iter_mut().for_each(|o| *o = o.max(0.0));
+                }
+            }
+            planes.push(out);
+        }
+
+        let mut features = map.summary().to_vec();
+        let mut largest = Vec::with_capacity(width);
+        let last = planes.last().map_or(&[][..], Vec::as_slice);
+        for channel in last.chunks_exact(plane) {
+            let at = |row: usize, col: usize| (row + 1) * stride + col + 1;
+            let best = |cells: &mut dyn Iterator<Item = usize>| {
+                let first = cells.next().unwrap_or(0);
+                cells.fold(first, |best, cell| match channel[cell] > channel[best] {
+                    true => cell,
+                    false => best,
+                })
+            };
+            let by_row: Vec<usize> =
+                (0..rows).map(|row| best(&mut (0..cols).map(|col| at(row, col)))).collect();
+            let by_col: Vec<usize> =
+                (0..cols).map(|col| best(&mut (0..rows).map(|row| at(row, col)))).collect();
+            let top = best(&mut by_row.iter().copied());
+            // The border is zero and adds nothing.
+            features.push(channel.iter().sum::<f32>() / (rows * cols) as f32);
+            features.push(channel[top]);
+            features.push(by_row.iter().map(|&c| channel[c]).sum::<f32>() / rows as f32);
+            features.push(by_col.iter().map(|&c| channel[c]).sum::<f32>() / cols as f32);
+            largest.push((top, by_row, by_col));
+        }
+
+        let (weights, rest) = self.weights[dense..].split_at(HIDDEN * features.len());
+        let (bias, rest) = rest.split_at(HIDDEN);
+        let (out, out_bias) = rest.split_at(HIDDEN);
+        let dot = |row: &[f32], x: &[f32]| row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>();
+        let hidden: Vec<f32> = weights
+            .chunks_exact(features.len())
+            .zip(bias)
+            .map(|(row, bias)| (dot(row, &features) + bias).max(0.0))
+            .collect();
+        let logit = dot(out, &hidden) + out_bias[0];
+        Pass { rows, cols, planes, features, hidden, largest, logit }
+    }
+
+    /// Adds to `gradient` what a loss whose slope by the logit is `slope` makes of each parameter's.
+    pub fn backward(&self, pass: &Pass, slope: f32, gradient: &mut [f32]) {
+        let Pass { rows, cols, planes, features, hidden, largest, .. } = pass;
+        let (rows, cols) = (*rows, *cols);
+        let stride = cols + 2;
+        let plane = (rows + 2) * stride;
+        let width = self.shape.width;
+        let (starts, dense) = self.shape.places();
+        let count = features.len();
+
+        let mut by_feature = vec![0.0; count];
+        {
+            let at = dense;
+            let out_at = at + HIDDEN * (count + 1);
+            for h in 0..HIDDEN {
+                gradient[out_at + h] += slope * hidden[h];
+                if hidden[h] <= 0.0 {
+                    continue;
+                }
+                let by_hidden = slope * self.weights[out_at + h];
+                gradient[at + HIDDEN * count + h] += by_hidden;
+                let row = at + h * count;
+                for f in 0..count {
+                    gradient[row + f] += by_hidden * features[f];
+                    by_feature[f] += by_hidden * self.weights[row + f];
+                }
+            }
+            gradient[out_at + HIDDEN] += slope;
+        }
+
+        let mut by_plane = vec![0.0; width * plane];
+        let pooled = by_feature[SUMMARY..].chunks_exact(POOLS);
+        for ((channel, (top, by_row, by_col)), by) in
+            by_plane.chunks_exact_mut(plane).zip(largest).zip(pooled)
+        {
+            for row in 0..rows {
+                let cells = &mut channel[(row + 1) * stride + 1..][..cols];
+                cells.fill(by[0] / (rows * cols) as f32);
+            }
+            channel[*top] += by[1];
+            by_row.iter().for_each(|&cell| channel[cell] += by[2] / rows as f32);
+            by_col.iter().for_each(|&cell| channel[cell] += by[3] / cols as f32);
+        }
+
+        for (layer, &start) in starts.iter().enumerate().rev() {
+            let inputs = self.shape.inputs(layer);
+            let input = &planes[layer];
+            let bias_at = start + width * inputs * TAPS;
+            for (by, out) in by_plane.iter_mut().zip(&planes[layer + 1]) {
+                *by = if *out > 0.0 { *by } else { 0.0 };
+            }
+            let mut by_input = vec![0.0; if layer == 0 { 0 } else { inputs * plane }];
+            for (o, by_out) in by_plane.chunks_exact(plane).enumerate() {
+                for row in 0..rows {
+                    let by_out = &by_out[(row + 1) * stride + 1..][..cols];
+                    if by_out.iter().all(|by| *by == 0.0) {
+                        continue;
+                    }
+                    gradient[bias_at + o] += by_out.iter().sum::<f32>();
+                    for i in 0..inputs {
+                        let weights_at = start + (o * inputs + i) * TAPS;
+                        for tap in 0..TAPS {
+                            let at = i * plane + (row + tap / 3) * stride + tap % 3;
+                            gradient[weights_at + tap] += product(by_out, &input[at..at + cols]);
+                            if layer > 0 {
+                                let weight = self.weights[weights_at + tap];
+                                let by_input = &mut by_input[at..at + cols];
+                                by_input.iter_mut().zip(by_out).for_each(|(i, o)| *i += weight * o);
+                            }
+                        }
+                    }
+                }
+            }
+            // What ran into the border ends there.
+            if layer > 0 {
+                for channel in by_input.chunks_exact_mut(plane) {
+                    channel[..stride].fill(0.0);
+                    channel[plane - stride..].fill(0.0);
+                    for row in channel.chunks_exact_mut(stride) {
+                        row[0] = 0.0;
+                        row[stride - 1] = 0.0;
+                    }
+                }
+            }
+            by_plane = by_input;
+        }
+    }
+}
+
+/// The inner product, in lanes that the compiler turns into vectors.
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut lanes = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(lane, (a, b))| *lane += a * b);
+    }
+    lanes.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers without a pattern, from -1 to 1.
+    pub fn noise(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn the_gradient_is_the_slope() {
+        let shape = Shape { width: 3, layers: 2 };
+        let weights = noise(shape.parameters(), 7).iter().map(|w| w * 0.5).collect();
+        let mut net = Net { shape, weights };
+        let same = (0..35).map(|i| i % 6 == 0).collect();
+        let map = Map { rows: 5, cols: 7, cosine: noise(35, 3), same, base: 0.4 };
+        let mut gradient = vec![0.0; net.weights.len()];
+        net.backward(&net.forward(&map), 1.0, &mut gradient);
+        assert!(gradient.iter().filter(|g| **g != 0.0).count() > gradient.len() / 3);
+        let mut off = 0;
+        for i in 0..gradient.len() {
+            let (before, step) = (net.weights[i], 2e-3);
+            let mut at = |weight| {
+                net.weights[i] = weight;
+                f64::from(net.logit(&map))
+            };
+            let (up, down) = (at(before + step), at(before - step));
+            at(before);
+            let slope = (up - down) / f64::from(2.0 * step);
+            let apart = (slope - f64::from(gradient[i])).abs();
+            // A step may cross the kink of a ReLU or a maximum, in few places.
+            off += usize::from(apart > 1e-3 + 0.01 * slope.abs());
+        }
+        assert!(off * 50 <= gradient.len(), "{off} of {} are off", gradient.len());
+    }
+}

@@ -1,0 +1,366 @@
+//! Trains a network over similarity maps; the model that makes the maps stays as it is.
+//!
+//! 1. Each pair's map is made once.
+//! 2. Pairs are split by their first text into those that are learnt from and those that are held out.
+//! 3. A step draws a batch, and moves the network against the sum of its gradients (AdamW, a tenth of the
+//!    steps to warm up, then straight down to nothing).
+//! 4. What the network makes of the pairs that were held out is compared with the cosine and MaxSim.
+//!
+//! Gradients are added up in the order of the batch: any number of threads gives the same bits.
+
+use anyhow::ensure;
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::embed::bert::Maps;
+use crate::embed::similarity_map::{Map, Net, Shape};
+use crate::watch::Watch;
+use crate::world::labelled_pair::LabelledPair;
+use crate::world::triplet::Triplet;
+
+/// How a network is trained. Defaults are assumed: they were tried on PAWS alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Recipe {
+    pub width: usize,
+    pub layers: usize,
+    pub steps: usize,
+    /// Items of a step: triplets, or pairs.
+    pub batch: usize,
+    pub rate: f32,
+    pub decay: f32,
+    /// The share of first texts that is held out.
+    pub held_out: f64,
+    pub seed: u64,
+}
+
+impl Default for Recipe {
+    fn default() -> Recipe {
+        let (width, layers, steps, batch) = (16, 3, 900, 32);
+        Recipe { width, layers, steps, batch, rate: 3e-3, decay: 1e-2, held_out: 0.2, seed: 1 }
+    }
+}
+
+/// What is learnt from.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// With a negative.
+    Triplet(Triplet),
+    Pair(LabelledPair),
+}
+
+/// An item's maps.
+struct Known {
+    same: Option<Map>,
+    differs: Option<Map>,
+    category: usize,
+    held_out: bool,
+}
+
+/// How well pairs are told apart that were held out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Held {
+    /// `None`: all.
+    pub category: Option<String>,
+    pub items: usize,
+    /// The share of triplets whose negative is found less alike than its positive, and of pairs that are on
+    /// the right side of one half.
+    pub right: f64,
+    /// The chance that a pair that means the same scores higher than one that does not; `None` where one of
+    /// the two is missing.
+    pub auc: Option<f64>,
+    pub auc_cosine: Option<f64>,
+    pub auc_max_sim: Option<f64>,
+}
+
+/// What came out.
+pub struct Trained {
+    pub net: Net,
+    /// Of every step, the mean loss of an item.
+    pub losses: Vec<f32>,
+    pub learnt_from: usize,
+    pub held: Vec<Held>,
+}
+
+/// Trains on `items`.
+///
+/// # Errors
+/// Nothing to learn from, or texts that cannot be read.
+pub fn train(
+    items: &[Item],
+    maps: &Maps,
+    recipe: &Recipe,
+    watch: &dyn Watch,
+) -> anyhow::Result<Trained> {
+    let (known, categories) = know(items, maps, recipe, watch)?;
+    let learnt: Vec<&Known> = known.iter().filter(|item| !item.held_out).collect();
+    ensure!(!learnt.is_empty(), "there is nothing to learn from");
+    let shape = Shape { width: recipe.width, layers: recipe.layers };
+    let (net, losses) = descend(&learnt, shape, recipe, watch);
+    let held: Vec<&Known> = known.iter().filter(|item| item.held_out).collect();
+    let held = judge(&net, &held, &categories);
+    Ok(Trained { net, losses, learnt_from: learnt.len(), held })
+}
+
+/// Makes the maps.
+fn know(
+    items: &[Item],
+    maps: &Maps,
+    recipe: &Recipe,
+    watch: &dyn Watch,
+) -> anyhow::Result<(Vec<Known>, Vec<String>)> {
+    let mut pairs = Vec::new();
+    let mut categories: Vec<String> = Vec::new();
+    let mut known = Vec::new();
+    for item in items {
+        let (first, category) = match item {
+            Item::Triplet(triplet) => (&triplet.anchor, &triplet.category),
+            Item::Pair(pair) => (&pair.first, &pair.category),
+        };
+        let place = categories.iter().position(|found| found == category);
+        let category = place.unwrap_or_else(|| {
+            categories.push(category.clone());
+            categories.len() - 1
+        });
+        let held_out = is_held_out(first, recipe);
+        known.push(Known { same: None, differs: None, category, held_out });
+        let at = known.len() - 1;
+        match item {
+            Item::Triplet(triplet) => {
+                pairs.push((at, true, (first.as_str(), triplet.positive.as_str())));
+                let negative = triplet.negative.as_deref().unwrap_or_default();
+                pairs.push((at, false, (first.as_str(), negative)));
+            }
+            Item::Pair(pair) => pairs.push((at, pair.same, (first.as_str(), pair.second.as_str()))),
+        }
+    }
+    let texts: Vec<_> = pairs.iter().map(|(_, _, texts)| *texts).collect();
+    let done = watch.batch("comparing tokens", texts.len());
+    let made = maps.each(&texts, &*done, &|map| map)?;
+    for ((at, same, _), map) in pairs.iter().zip(made) {
+        let slot = if *same { &mut known[*at].same } else { &mut known[*at].differs };
+        *slot = map;
+    }
+    Ok((known, categories))
+}
+
+/// All items with one first text are on one side.
+fn is_held_out(first: &str, recipe: &Recipe) -> bool {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&recipe.seed.to_le_bytes());
+    hash.update(first.as_bytes());
+    let bytes = hash.finalize();
+    let mut head = [0; 4];
+    head.copy_from_slice(&bytes.as_bytes()[..4]);
+    f64::from(u32::from_le_bytes(head)) < recipe.held_out * f64::from(u32::MAX)
+}
+
+fn descend(learnt: &[&Known], shape: Shape, recipe: &Recipe, watch: &dyn Watch) -> (Net, Vec<f32>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
+    let mut net = Net { shape, weights: first_weights(shape, &mut rng) };
+    let count = net.weights.len();
+    let (mut mean, mut square) = (vec![0.0_f32; count], vec![0.0_f32; count]);
+    let mut losses = Vec::with_capacity(recipe.steps);
+    let mut order: Vec<usize> = Vec::new();
+    let done = watch.batch("training", recipe.steps);
+    for step in 0..recipe.steps {
+        while order.len() < recipe.batch {
+            let mut next: Vec<usize> = (0..learnt.len()).collect();
+            next.shuffle(&mut rng);
+            order.extend(next);
+        }
+        let batch: Vec<usize> = order.drain(..recipe.batch).collect();
+        let parts: Vec<(f32, Vec<f32>)> =
+            batch.par_iter().map(|&item| slope(&net, learnt[item])).collect();
+        let mut gradient = vec![0.0; count];
+        let mut loss = 0.0;
+        for (part, by) in &parts {
+            loss += part;
+            gradient.iter_mut().zip(by).for_each(|(sum, by)| *sum += by);
+        }
+        losses.push(loss / recipe.batch as f32);
+        let done_share = step as f32 / recipe.steps as f32;
+        let rate = recipe.rate * (done_share / 0.1).min((1.0 - done_share) / 0.9).max(1e-3);
+        let scale = 1.0 / recipe.batch as f32;
+        let (b1, b2, t) = (0.9_f32, 0.999_f32, step as i32 + 1);
+        for i in 0..count {
+            let by = gradient[i] * scale;
+            mean[i] = b1 * mean[i] + (1.0 - b1) * by;
+            square[i] = b2 * square[i] + (1.0 - b2) * by * by;
+            let (m, v) = (mean[i] / (1.0 - b1.powi(t)), square[i] / (1.0 - b2.powi(t)));
+            net.weights[i] -= rate * (m / (v.sqrt() + 1e-8) + recipe.decay * net.weights[i]);
+        }
+        done(1);
+    }
+    (net, losses)
+}
+
+/// He's: uniform, so that a layer keeps the spread of what comes in; biases are zero.
+fn first_weights(shape: Shape, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let mut weights = Vec::with_capacity(shape.parameters());
+    for (_, dims) in shape.tensors() {
+        let count: usize = dims.iter().product();
+        let inputs = count / dims[0];
+        match dims.len() {
+            1 => weights.extend(std::iter::repeat_n(0.0, count)),
+            _ => {
+                let bound = (6.0 / inputs as f32).sqrt();
+                weights.extend((0..count).map(|_| rng.random_range(-bound..bound)));
+            }
+        }
+    }
+    weights
+}
+
+/// The loss of an item and its gradient: for each of its pairs the logistic loss of the label, and for a triplet
+/// that of the difference.
+fn slope(net: &Net, item: &Known) -> (f32, Vec<f32>) {
+    let mut gradient = vec![0.0; net.weights.len()];
+    let same = item.same.as_ref().map(|map| net.forward(map));
+    let differs = item.differs.as_ref().map(|map| net.forward(map));
+    let mut loss = 0.0;
+    let (mut by_same, mut by_differs) = (0.0, 0.0);
+    if let Some(pass) = &same {
+        loss += softplus(pass.logit);
+        by_same += sigmoid(pass.logit);
+    }
+    if let Some(pass) = &differs {
+        loss += softplus(-pass.logit);
+        by_differs -= sigmoid(-pass.logit);
+    }
+    if let (Some(same), Some(differs)) = (&same, &differs) {
+        let apart = same.logit - differs.logit;
+        loss += softplus(apart);
+        by_same += sigmoid(apart);
+        by_differs -= sigmoid(apart);
+    }
+    for (pass, by) in [(&same, by_same), (&differs, by_differs)] {
+        if let Some(pass) = pass {
+            net.backward(pass, by, &mut gradient);
+        }
+    }
+    (loss, gradient)
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// `ln(1 + e^x)`.
+fn softplus(x: f32) -> f32 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// All first, then by category where there are several.
+fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
+    let score = |map: &Map| [-net.logit(map), map.base, map.max_sim()];
+    let scored: Vec<(usize, Option<[f32; 3]>, Option<[f32; 3]>)> = held
+        .par_iter()
+        .map(|item| {
+            (item.category, item.same.as_ref().map(score), item.differs.as_ref().map(score))
+        })
+        .collect();
+    let one = |category: Option<usize>| {
+        let chosen: Vec<_> =
+            scored.iter().filter(|(c, ..)| category.is_none_or(|wanted| wanted == *c)).collect();
+        let right = |(_, same, differs): &&&(usize, Option<[f32; 3]>, Option<[f32; 3]>)| match (
+            same, differs,
+        ) {
+            (Some(same), Some(differs)) => same[0] > differs[0],
+            (Some(same), None) => same[0] > 0.0,
+            (None, Some(differs)) => differs[0] < 0.0,
+            (None, None) => false,
+        };
+        let auc_of = |which: usize| {
+            let side = |score: &Option<[f32; 3]>| score.map(|score| score[which]);
+            let same: Vec<f32> = chosen.iter().filter_map(|(_, same, _)| side(same)).collect();
+            let differs: Vec<f32> = chosen.iter().filter_map(|(.., other)| side(other)).collect();
+            auc(&same, &differs)
+        };
+        Held {
+            category: category.map(|c| categories[c].clone()),
+            items: chosen.len(),
+            right: chosen.iter().filter(right).count() as f64 / chosen.len().max(1) as f64,
+            auc: auc_of(0),
+            auc_cosine: auc_of(1),
+            auc_max_sim: auc_of(2),
+        }
+    };
+    let mut all = vec![one(None)];
+    if categories.len() > 1 {
+        all.extend((0..categories.len()).map(|c| one(Some(c))));
+    }
+    all.retain(|held| held.items > 0);
+    all
+}
+
+/// The chance that one of `high` is above one of `low`, ties half: by ranks (Mann and Whitney 1947).
+pub fn auc(high: &[f32], low: &[f32]) -> Option<f64> {
+    if high.is_empty() || low.is_empty() {
+        return None;
+    }
+    let mut low = low.to_vec();
+    low.sort_unstable_by(f32::total_cmp);
+    let below = |x: &f32| {
+        let under = low.partition_point(|y| y < x);
+        let up_to = low.partition_point(|y| y <= x);
+        (under + up_to) as f64 / 2.0
+    };
+    Some(high.iter().map(below).sum::<f64>() / (high.len() * low.len()) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    /// Pairs whose like tokens stand in order, and pairs where two of them have changed places.
+    fn items() -> Vec<Known> {
+        let one = |i: usize| {
+            let size = 4 + i % 3;
+            let map = |swapped: bool| {
+                let partner = |row: usize| match row {
+                    0 if swapped => size - 1,
+                    row if swapped && row == size - 1 => 0,
+                    row => row,
+                };
+                let same: Vec<bool> =
+                    (0..size * size).map(|c| partner(c / size) == c % size).collect();
+                let cosine = same.iter().map(|s| if *s { 0.9 } else { 0.1 }).collect();
+                Some(Map { rows: size, cols: size, cosine, same, base: 0.95 })
+            };
+            Known {
+                same: map(false),
+                differs: map(true),
+                category: 0,
+                held_out: i.is_multiple_of(4),
+            }
+        };
+        (0..24).map(one).collect()
+    }
+
+    #[test]
+    fn a_swap_is_learnt_that_cosines_do_not_see_and_threads_change_nothing() {
+        let items = items();
+        let side = |held: bool| items.iter().filter(|i| i.held_out == held).collect::<Vec<_>>();
+        let recipe = Recipe { width: 4, layers: 2, steps: 60, batch: 8, ..Recipe::default() };
+        let shape = Shape { width: recipe.width, layers: recipe.layers };
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| descend(&side(false), shape, &recipe, &Quiet))
+        };
+        let (net, losses) = on(1);
+        assert_eq!((&net, &losses), (&on(3).0, &on(3).1));
+        assert!(losses[59] < losses[0] / 2.0, "{losses:?}");
+        let held = &judge(&net, &side(true), &["swap".to_owned()])[0];
+        assert_eq!((held.items, held.right, held.auc), (6, 1.0, Some(1.0)));
+        assert_eq!((held.auc_cosine, held.auc_max_sim), (Some(0.5), Some(0.5)));
+    }
+
+    #[test]
+    fn auc_counts_pairs() {
+        assert_eq!(auc(&[3.0, 1.0], &[2.0, 1.0]), Some(0.625));
+        assert_eq!(auc(&[], &[1.0]), None);
+    }
+}
