@@ -15,11 +15,13 @@ fn cells(check: &Check, strict: bool) -> [String; 8] {
     let [arm, against, measure] = first;
     match &check.verdict {
         Verdict::Assessed { before, now, difference, allowed, finding, .. } => {
-            let (value, signed): (fn(f64) -> String, fn(f64) -> String) = match check.measure {
-                Measure::Failure => {
-                    (|v| format!("{:.1}%", 100.0 * v), |v| format!("{:+.1} pp", 100.0 * v))
-                }
-                Measure::Loss => (|v| format!("{v:.2}"), |v| format!("{v:+.2}")),
+            let value = |v: f64| match check.measure {
+                Measure::Failure => format!("{:.1}%", 100.0 * v),
+                Measure::Loss => format!("{v:.2}"),
+            };
+            let signed = |v: f64| match check.measure {
+                Measure::Failure => format!("{:+.1} pp", 100.0 * v),
+                Measure::Loss => format!("{v:+.2}"),
             };
             let between = format!(
                 "{} ({} to {})",
