@@ -40,7 +40,21 @@ pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec
         });
         Some(Seen { value, enclosed: count.bracketed || enclosed(text, &range), range })
     };
-    once(text, counts(text).iter().filter_map(seen).collect())
+    let counts = counts(text);
+    let all = counts.iter().filter_map(|count| Some((seen(count)?, &count.range)));
+    let mut all: Vec<(Seen, &Range<usize>)> = all.collect();
+    for i in 1..all.len() {
+        let next = all[i].0.range.start;
+        let (seen, number) = &mut all[i - 1];
+        // A sign between two numbers is the second one's.
+        if seen.range.end > next {
+            seen.range.end = number.end;
+            if seen.range.start == number.start {
+                seen.value = None;
+            }
+        }
+    }
+    once(text, all.into_iter().map(|(seen, _)| seen).collect())
 }
 
 fn amount(count: &Count, decimal: Option<Decimal>, currency: &str) -> Option<f64> {
@@ -157,6 +171,8 @@ mod tests {
         assert_eq!(dollars("Five Hundred Dollars ($500)"), ["USD 500.00"]);
         assert_eq!(shown(&money("ten Dollars (CAD 10)", None, None)), ["CAD 10.00"]);
         assert_eq!(dollars("$1,200 and CAD 5"), ["USD 1200.00", "CAD 5.00"]);
+        assert_eq!(dollars("in lots of 5 $60 is due"), ["USD 60.00"]);
+        assert_eq!(dollars("from $5 $6 or $7"), ["USD 5.00", "USD 6.00", "USD 7.00"]);
         for text in [
             "$1.125 a share",
             "$5M",
