@@ -5,7 +5,7 @@ use crate::extract::sentence::sentences;
 /// Words that a sentence has, at least and at most: fewer say little, and of more a change shows too little.
 const WORDS: std::ops::RangeInclusive<usize> = 5..=60;
 /// Of the characters of prose at least this share are letters and spaces.
-const LETTERS: f64 = 0.85;
+const LETTERS: f64 = 0.8;
 /// Of the letters at most this share are capitals.
 const CAPITALS: f64 = 0.3;
 
