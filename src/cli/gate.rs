@@ -136,7 +136,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     writeln!(stdout, "{}", gate::table(&checks, strict))?;
     let failed = checks.iter().filter(|check| !check.passes(strict)).count();
     match failed {
-        0 => writeln!(stdout, "The gate is open: {} checks passed.", checks.len())?,
+        0 => writeln!(stdout, "The gate is open: all checks passed.")?,
         _ => writeln!(stdout, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
     }
     super::say(&notes);
