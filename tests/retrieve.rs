@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use knockon::embed::{Embedder, Role, Vectors};
+use knockon::embed::{CorpusVectors, Embedder, Role, Vectors};
 use knockon::retrieve::metrics::Judgements;
 use knockon::retrieve::{
     Bm25Params, Bm25Retriever, DenseIndex, DenseRetriever, FusedRetriever, Fusion, Hit, Part,
@@ -192,16 +192,66 @@ impl Embedder for Rows {
 
     fn embed(
         &self,
-        role: Role,
+        _: Role,
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vectors> {
-        assert_eq!(role, Role::Query);
         self.1.fetch_add(texts.len(), Ordering::Relaxed);
         done(texts.len());
         let rows = texts.iter().map(|text| self.0.row(text.parse().unwrap()));
         Ok(Vectors { dim: self.0.dim, data: rows.flatten().copied().collect() })
     }
+}
+
+#[test]
+fn vectors_in_a_file_give_the_same_bytes_as_in_memory() {
+    // Two windows of 64 MiB and a bit of a third; ties across their borders, since every passage is there twice.
+    let (dim, half, depth) = (512, 34_000, 7);
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut passages = random_vectors(&mut rng, half, dim);
+    passages.data.extend_from_within(..);
+    let rows = passages.len();
+    let table = Rows(passages.clone(), AtomicUsize::new(0));
+    let names: Vec<String> = (0..rows).map(|n| n.to_string()).collect();
+    let texts: Vec<&str> = names.iter().map(String::as_str).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let filed = |texts: &[&str]| {
+        let before = table.1.load(Ordering::Relaxed);
+        let vectors = CorpusVectors::filed(&table, texts, dir.path(), &|_| {}).unwrap();
+        assert_eq!(vectors.windows().len(), 3);
+        (DenseIndex::new(vectors).unwrap(), table.1.load(Ordering::Relaxed) - before)
+    };
+    let bits = |found: Vec<Ranking>| -> Vec<Vec<(u32, u32)>> {
+        let bits = |hit: Hit| (hit.passage, hit.score.to_bits());
+        found.into_iter().map(|ranking| ranking.into_iter().map(bits).collect()).collect()
+    };
+    let queries = random_vectors(&mut rng, 70, dim);
+    let search = |index: &DenseIndex| bits(index.search(&queries, depth, &|_| {}).unwrap());
+    let expected = search(&DenseIndex::new(passages).unwrap());
+    let (made, embedded) = filed(&texts);
+    assert_eq!((search(&made), embedded), (expected.clone(), rows));
+    let (opened, embedded) = filed(&texts);
+    assert_eq!((search(&opened), embedded), (expected.clone(), 0));
+
+    // Another order is another corpus; a file that is cut short, or has a wrong byte, is made anew.
+    let mut turned = texts.clone();
+    turned.swap(0, 1);
+    assert_eq!(filed(&turned).1, rows);
+    let path = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
+    for path in path.collect::<Vec<_>>() {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+    }
+    let (made, embedded) = filed(&texts);
+    assert_eq!((search(&made), embedded), (expected.clone(), rows));
+    for path in std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path()) {
+        let length = std::fs::metadata(&path).unwrap().len();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(length - 4).unwrap();
+    }
+    let (made, embedded) = filed(&texts);
+    assert_eq!((search(&made), embedded), (expected, rows));
 }
 
 #[test]

@@ -226,7 +226,7 @@ impl<'a> Till<'a> {
         let action = self.action(memory);
         let end: [Option<Value>; END.len()] = [
             text(outcome.name()),
-            (!action.is_empty()).then(|| Value::Text(action)),
+            (!action.is_empty()).then_some(Value::Text(action)),
             text(&self.right_action),
             memory.miss.map(|kind| Value::Text(kind.name().into())),
         ];

@@ -87,7 +87,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             }
         },
-        (_, _, Some(model)) => named(model, args.precision)?,
+        (_, _, Some(model)) => {
+            let precision = match args.precision {
+                PrecisionArg::Int8 => Precision::Int8,
+                PrecisionArg::F32 => Precision::F32,
+            };
+            named(model, precision)?
+        }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
     let npy = match args.out.as_ref().and_then(|out| out.extension()?.to_str()) {
@@ -123,11 +129,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// A model by its name, or by what its directory says it is.
-fn named(model: &str, precision: PrecisionArg) -> anyhow::Result<ModelSpec> {
-    let precision = match precision {
-        PrecisionArg::Int8 => Precision::Int8,
-        PrecisionArg::F32 => Precision::F32,
-    };
+pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(Use::Embeds { kind, .. }) => kind,
         Some(Use::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),

@@ -9,8 +9,10 @@ use super::progress::Bars;
 use crate::extract::date::DayOrder;
 use crate::extract::number::Decimal;
 use crate::value::Type;
+use crate::whole_file;
 use crate::world::import::csv::column::Writing;
-use crate::world::import::{csv, cuad, tatqa};
+use crate::world::import::{condaqa, csv, cuad, paws, tatqa};
+use crate::world::{labelled_pair, triplet};
 
 #[derive(Args, Debug)]
 pub struct ImportArgs {
@@ -28,6 +30,14 @@ enum Set {
         after_help = "Example:\n  knockon import tatqa path/to/tatqa_dataset_test_gold.json --out scenarios/tatqa"
     )]
     Tatqa(TatqaArgs),
+    /// PAWS: pairs of sentences made of the same words, some of which mean the same
+    #[command(after_help = "Example:\n  knockon import paws path/to/dev.tsv --out paws.csv")]
+    Paws(TextsArgs),
+    /// CondaQA: passages with paraphrases, and with edits that turn a negation round
+    #[command(
+        after_help = "Example:\n  knockon import condaqa path/to/condaqa_dev.json --out condaqa.csv"
+    )]
+    Condaqa(TextsArgs),
     /// A table of your own: each row, or each cell, becomes a passage
     #[command(after_help = CSV_HELP)]
     Csv(CsvArgs),
@@ -83,6 +93,15 @@ pub struct TatqaArgs {
     file: PathBuf,
     /// Where to write passages, tasks and the report.
     #[arg(long, value_name = "DIR", default_value = "scenarios/tatqa")]
+    out: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct TextsArgs {
+    /// The file as its authors publish it.
+    file: PathBuf,
+    /// The CSV file to write.
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
 
@@ -174,8 +193,31 @@ pub fn run(args: ImportArgs) -> anyhow::Result<()> {
     match args.set {
         Set::Cuad(args) => import_cuad(&args),
         Set::Tatqa(args) => import_tatqa(&args),
+        Set::Paws(args) => import_paws(&args),
+        Set::Condaqa(args) => import_condaqa(&args),
         Set::Csv(args) => import_csv(args),
     }
+}
+
+fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
+    let pairs = paws::read(&args.file, &Bars::new())?;
+    whole_file::write(&args.out, &labelled_pair::to_csv(&pairs)?)?;
+    let same = pairs.iter().filter(|pair| pair.same).count();
+    let reordered = pairs.iter().filter(|pair| !pair.same && pair.category == "same_words").count();
+    writeln!(
+        std::io::stdout(),
+        "{}: {} pairs, {same} mean the same; of the others {reordered} only order their words anew",
+        args.out.display(),
+        pairs.len()
+    )?;
+    Ok(())
+}
+
+fn import_condaqa(args: &TextsArgs) -> anyhow::Result<()> {
+    let triplets = condaqa::read(&args.file, &Bars::new())?;
+    whole_file::write(&args.out, &triplet::to_csv(&triplets)?)?;
+    writeln!(std::io::stdout(), "{}: {} triplets", args.out.display(), triplets.len())?;
+    Ok(())
 }
 
 fn import_tatqa(args: &TatqaArgs) -> anyhow::Result<()> {

@@ -10,9 +10,13 @@ use crate::scenario::{self, Scenario};
 
 pub mod check;
 mod embed;
+mod gate;
 mod import;
 mod inject;
 mod models;
+mod perturb;
+mod plan;
+mod probe;
 mod progress;
 mod queries;
 mod run;
@@ -21,6 +25,7 @@ mod search;
 mod synth;
 mod trace;
 mod traces;
+mod tune;
 mod verifier;
 
 /// Exit codes, the same for all commands.
@@ -53,6 +58,8 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Gate(gate::Args),
+    Plan(plan::Args),
     Inject(inject::Args),
     Trace(trace::Args),
     Search(search::Args),
@@ -65,6 +72,9 @@ enum Command {
     /// Write generated data: contracts, or a company's records, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
+    Tune(tune::Args),
+    Perturb(perturb::Args),
+    Probe(probe::Args),
     Verifier(verifier::Args),
     /// List, fetch and prepare embedding models
     #[command(subcommand)]
@@ -83,6 +93,8 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Run(args) => run::run(args),
+        Command::Gate(args) => gate::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Inject(args) => inject::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Search(args) => search::run(&args),
@@ -92,6 +104,9 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(args).map(fine),
         Command::Synth(args) => synth::run(args).map(fine),
         Command::Embed(args) => embed::run(&args),
+        Command::Tune(args) => tune::run(&args).map(fine),
+        Command::Perturb(args) => perturb::run(&args).map(fine),
+        Command::Probe(args) => probe::run(&args),
         Command::Verifier(args) => verifier::run(&args).map(fine),
         Command::Models(command) => models::run(&command).map(fine),
         Command::Completions { shell } => {

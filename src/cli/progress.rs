@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::run::Watch;
+use crate::train;
 use crate::watch;
 
 /// One bar for the arm at hand, and below it one for the batch that is embedded or searched.
@@ -111,5 +112,27 @@ impl Watch for Bars {
 
     fn task_solved(&self) {
         self.step();
+    }
+}
+
+impl train::Watch for Bars {
+    fn arm(&self, arm: train::Arm, steps: usize, taken: usize) {
+        self.replace(Some(arm.name()), "training", steps);
+        if let Ok(arm) = self.arm.lock()
+            && let Some(bar) = &arm.1
+        {
+            bar.set_position(taken as u64);
+            // The time left is told from the steps taken here.
+            bar.reset_eta();
+        }
+    }
+
+    fn step(&self, loss: f64) {
+        if let Ok(arm) = self.arm.lock()
+            && let Some(bar) = &arm.1
+        {
+            bar.set_message(format!("{}: training, loss {loss:.3}", arm.0));
+            bar.inc(1);
+        }
     }
 }

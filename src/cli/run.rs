@@ -80,6 +80,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Some(table) = report::terminal::money::table(&record) {
         writeln!(stdout, "\n{table}\n{}", report::terminal::money::legend(&record))?;
     }
+    if let Some(lines) = report::terminal::ranks::lines(&record) {
+        writeln!(stdout, "\n{lines}")?;
+    }
     writeln!(stdout, "Reports: {}", out.display())?;
     super::say(&notes);
     Ok(ExitCode::from(FINE))

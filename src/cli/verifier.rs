@@ -11,7 +11,7 @@ use super::use_threads;
 use crate::embed::similarity_map::{self, Base, Config, Shape, TOKENS};
 use crate::embed::{self, ModelKind, ModelSpec, Precision};
 use crate::train::verifier::{Held, Item, Recipe, train};
-use crate::world::{labelled, triplet};
+use crate::world::{labelled_pair, triplet};
 
 /// Train a verifier that tells texts which mean the same from those that only look so
 #[derive(clap::Args)]
@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         items.extend(triplets.into_iter().map(Item::Triplet));
     }
     for path in &args.pairs {
-        items.extend(labelled::read(path, &bars)?.into_iter().map(Item::Pair));
+        items.extend(labelled_pair::read(path, &bars)?.into_iter().map(Item::Pair));
     }
     let (steps, seed, held_out) = (args.steps, args.seed, args.held_out);
     let recipe = Recipe { steps, seed, held_out, ..Recipe::default() };

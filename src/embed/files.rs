@@ -17,6 +17,14 @@ pub struct ModelFiles {
     pooling: Option<Value>,
     sentence_bert: Option<Value>,
     sentence_transformers: Option<Value>,
+    /// What follows the pooling, if `modules.json` is there and has a linear layer in it.
+    pub behind: Vec<Module>,
+}
+
+/// A module of sentence-transformers behind the pooling.
+pub enum Module {
+    Normalize,
+    Dense { path: String, config: Value, weights: Vec<u8> },
 }
 
 impl ModelFiles {
@@ -42,6 +50,25 @@ impl ModelFiles {
         let Some(config) = json("config.json")? else {
             bail!("{} is missing", dir.join("config.json").display());
         };
+        let mut behind = Vec::new();
+        let modules = json("modules.json")?;
+        for module in modules.iter().flat_map(|m| m.as_array()).flatten() {
+            let text = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();
+            match text("type").rsplit('.').next() {
+                Some("Normalize") => behind.push(Module::Normalize),
+                Some("Dense") => {
+                    let path = text("path").to_owned();
+                    let config = json(&format!("{path}/config.json"))?.unwrap_or_default();
+                    let weights = bytes(&format!("{path}/model.safetensors"))?;
+                    behind.push(Module::Dense { path, config, weights });
+                }
+                _ => {}
+            }
+        }
+        // All vectors are brought to length one in the end.
+        if behind.iter().all(|module| matches!(module, Module::Normalize)) {
+            behind.clear();
+        }
         Ok(Self {
             dir: dir.to_owned(),
             config,
@@ -50,6 +77,7 @@ impl ModelFiles {
             pooling: json("1_Pooling/config.json")?,
             sentence_bert: json("sentence_bert_config.json")?,
             sentence_transformers: json("config_sentence_transformers.json")?,
+            behind,
         })
     }
 
@@ -100,9 +128,21 @@ impl ModelFiles {
     pub fn fingerprint(&self, settings: &str) -> String {
         let mut hash = blake3::Hasher::new();
         let config = self.config.to_string();
-        for part in [settings.as_bytes(), config.as_bytes(), &self.tokenizer, &self.weights] {
+        let mut add = |part: &[u8]| {
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part);
+        };
+        for part in [settings.as_bytes(), config.as_bytes(), &self.tokenizer, &self.weights] {
+            add(part);
+        }
+        for module in &self.behind {
+            match module {
+                Module::Normalize => add(b"normalize"),
+                Module::Dense { config, weights, .. } => {
+                    add(config.to_string().as_bytes());
+                    add(weights);
+                }
+            }
         }
         hash.finalize().to_hex().to_string()
     }

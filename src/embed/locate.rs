@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
+use super::adapter::is_adapter;
 use super::{Precision, registry};
 
 /// Sets the directory of pulled models.
@@ -43,6 +44,13 @@ pub fn pulled(name: &str) -> Option<PathBuf> {
 /// The int8 form of a model that came with the program.
 pub fn bundled(name: &str) -> Option<PathBuf> {
     roots().into_iter().map(|root| root.join("models").join(name)).find(|dir| is_model(dir))
+}
+
+/// The directory of a LoRA adapter: one that is there, else that of an adapter that came with the program, by
+/// its name.
+pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
+    let bundled = roots().into_iter().map(|root| root.join("models").join(adapter));
+    std::iter::once(PathBuf::from(adapter)).chain(bundled).find(|dir| is_adapter(dir))
 }
 
 /// The directory for `model` that serves `precision` best: for int8 the bundled form, so that a

@@ -3,7 +3,8 @@
 mod adapter;
 pub mod bert;
 pub mod cache;
-mod files;
+mod corpus;
+pub(crate) mod files;
 pub mod http;
 pub mod locate;
 pub mod onnx;
@@ -18,10 +19,12 @@ pub mod static_table;
 mod store;
 mod tokens;
 pub mod truncate;
-mod weights;
+mod vector_file;
+pub(crate) mod weights;
 
 pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
+pub use corpus::{CorpusVectors, Rows};
 pub use http::{HttpEmbedder, HttpSpec};
 pub use pairs::{CachedScorer, Pair, PairScorer};
 pub use similarity_map::{Penalty, SimilarityMapSpec, is_similarity_map};

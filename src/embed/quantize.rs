@@ -14,7 +14,7 @@ use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
 use super::bert::Architecture;
-use super::files::ModelFiles;
+use super::files::{ModelFiles, Module};
 use super::weights::{Rows, Weights};
 use crate::whole_file::write;
 
@@ -85,6 +85,16 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
     for name in SETTINGS {
         if let Ok(bytes) = std::fs::read(source.join(name)) {
             write(&out.join(name), &bytes)?;
+        }
+    }
+    if !files.behind.is_empty() {
+        write(&out.join("modules.json"), &std::fs::read(source.join("modules.json"))?)?;
+    }
+    for module in &files.behind {
+        if let Module::Dense { path, config, weights } = module {
+            let to = out.join(path);
+            write(&to.join("config.json"), &serde_json::to_vec_pretty(config)?)?;
+            write(&to.join("model.safetensors"), weights)?;
         }
     }
     // Last, since a directory counts as a model once it has weights.

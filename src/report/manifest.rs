@@ -116,7 +116,7 @@ pub fn manifest(
 }
 
 /// What failures are taken to cost, with the source of every figure.
-fn impact(scenario: &Scenario, impact: &Impact) -> Json {
+pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
     let backed = |name: &str, value: Json, backing: &Backed| json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source});
     let volume = match impact.volume {
         Volume::Fixed(mean) => json!({"distribution": "fixed", "mean": mean}),

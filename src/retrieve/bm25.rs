@@ -177,7 +177,7 @@ impl Bm25Retriever {
     }
 
     fn among_all(&self, query: &str, depth: usize, scores: &mut [f32]) -> Ranking {
-        let mut list = Shortlist::new(depth, 0.0);
+        let mut list = Shortlist::new(depth, 0.0, f32::NEG_INFINITY);
         for passage in self.score_all(query, scores) {
             list.push(Hit { passage, score: std::mem::take(&mut scores[passage as usize]) });
         }
@@ -185,7 +185,7 @@ impl Bm25Retriever {
     }
 
     fn among(&self, candidates: &[u32], query: &str, depth: usize, scores: &mut [f32]) -> Ranking {
-        let mut list = Shortlist::new(depth, 0.0);
+        let mut list = Shortlist::new(depth, 0.0, f32::NEG_INFINITY);
         if candidates.len() >= self.passages / MANY {
             let touched = self.score_all(query, scores);
             for &passage in candidates {

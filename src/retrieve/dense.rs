@@ -7,8 +7,12 @@
 //! Step 1 is fast, but its rounding depends on processor and block shape. Its list therefore keeps
 //! everything within rounding error of the last place, and step 2 alone decides scores and ranks:
 //! they are the same on any machine, for any batch, with any number of threads.
+//!
+//! Vectors in a file are gone through window by window, all queries of a group in each, so that one window is
+//! in memory at a time and the file is read once a group.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
@@ -16,18 +20,20 @@ use rayon::prelude::*;
 
 use super::top::{Shortlist, best};
 use super::{Hit, Ranking, Request, Retriever, check_candidates};
-use crate::embed::{Embedder, Role, Vectors};
+use crate::embed::{CorpusVectors, Embedder, Role, Vectors};
 
 /// Queries of a block: enough for a passage, once read from memory, to be used many times.
 const QUERIES: usize = 64;
 /// Passages of one multiplication: 64 x 1,024 scores are 256 KiB, which a core's cache holds.
 const PASSAGES: usize = 1024;
 /// Passages that one thread goes through in a row.
-const SHARD: usize = 16 * PASSAGES;
+const SHARD: usize = 4 * PASSAGES;
+/// Queries for which the vectors are gone through once.
+const GROUP: usize = 16 * QUERIES;
 
 /// Passage vectors to search in.
 pub struct DenseIndex {
-    vectors: Vectors,
+    vectors: CorpusVectors,
     /// The greatest length of a passage vector.
     longest: f64,
 }
@@ -36,11 +42,20 @@ impl DenseIndex {
     /// Takes the vectors of all passages; a passage's index is its row.
     ///
     /// # Errors
-    /// A number that is not finite, a length of `data` that is no multiple of `dim`, or 2^32 rows
-    /// and more.
-    pub fn new(vectors: Vectors) -> anyhow::Result<DenseIndex> {
-        let longest = check_vectors(&vectors, "passage")?;
+    /// A number that is not finite, a length of `data` that is no multiple of `dim`, 2^32 rows and
+    /// more, or a file that cannot be read.
+    pub fn new(vectors: impl Into<CorpusVectors>) -> anyhow::Result<DenseIndex> {
+        let vectors = vectors.into();
         u32::try_from(vectors.len()).context("too many passages for one index")?;
+        let mut longest: f64 = 0.0;
+        if let CorpusVectors::Held(Vectors { dim, data }) = &vectors {
+            longest = check_rows(data, *dim, 0, "passage")?;
+        } else {
+            for window in vectors.windows() {
+                let (first, rows) = (window.start, vectors.rows(window)?);
+                longest = longest.max(check_rows(&rows, vectors.dim(), first, "passage")?);
+            }
+        }
         Ok(DenseIndex { vectors, longest })
     }
 
@@ -70,35 +85,47 @@ impl DenseIndex {
         }
         let slack = self.slack(longest);
         let depth = depth.min(self.len());
-        let blocks: Vec<Vec<Ranking>> = queries
-            .data
-            .par_chunks(QUERIES * queries.dim)
-            .map(|block| {
-                let rankings = self.search_block(block, depth, slack);
-                done(rankings.len());
-                rankings
-            })
-            .collect();
-        Ok(blocks.into_iter().flatten().collect())
+        let mut found = Vec::with_capacity(queries.len());
+        for group in queries.data.chunks(GROUP * queries.dim) {
+            let rankings = self.search_group(group, depth, slack)?;
+            done(rankings.len());
+            found.extend(rankings);
+        }
+        Ok(found)
     }
 
-    /// The best `depth` of `candidates` for one query vector of the passages' dimension.
-    fn among(&self, candidates: &[u32], query: &[f32], depth: usize) -> Ranking {
-        let score = |&passage: &u32| Hit { passage, score: dot(query, self.row(passage)) };
-        best(candidates.iter().map(score).collect(), depth)
-    }
-
-    fn row(&self, passage: u32) -> &[f32] {
-        self.vectors.row(passage as usize)
+    /// The best `depth` of the candidates of each of some requests. `done(n)` as in [`Self::search`].
+    fn among(
+        &self,
+        requests: &[(&[u32], &[f32])],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        let mut found = Vec::with_capacity(requests.len());
+        for group in requests.chunks(GROUP) {
+            // What was read of a file stays in memory until the group is done, and no longer.
+            let rows = self.vectors.rows(0..self.len())?;
+            let answer = |&(candidates, query): &(&[u32], &[f32])| {
+                let score = |&passage: &u32| {
+                    let score = dot(query, row(&rows, passage as usize, query.len()));
+                    Hit { passage, score }
+                };
+                let ranking = best(candidates.iter().map(score).collect(), depth);
+                done(1);
+                ranking
+            };
+            found.par_extend(group.par_iter().map(answer));
+        }
+        Ok(found)
     }
 
     fn check_queries(&self, queries: &Vectors) -> anyhow::Result<f64> {
-        let longest = check_vectors(queries, "query")?;
-        if !queries.is_empty() && !self.is_empty() && queries.dim != self.vectors.dim {
+        let longest = check_rows(&queries.data, queries.dim, 0, "query")?;
+        if !queries.is_empty() && !self.is_empty() && queries.dim != self.vectors.dim() {
             bail!(
                 "query vectors have {} numbers, but passage vectors {}",
                 queries.dim,
-                self.vectors.dim
+                self.vectors.dim()
             );
         }
         Ok(longest)
@@ -112,47 +139,83 @@ impl DenseIndex {
     /// edition, section 3.1). So the two differ by 2 g at most, and so do the two scores in last
     /// place: 4 g together.
     fn slack(&self, longest_query: f64) -> f32 {
-        let nu = self.vectors.dim as f64 * f64::from(f32::EPSILON) / 2.0;
+        let nu = self.vectors.dim() as f64 * f64::from(f32::EPSILON) / 2.0;
         let bound = 4.0 * nu / (1.0 - nu) * self.longest * longest_query;
         // A little more, for the rounding of the bound itself and of `longest`.
         (1.01 * bound) as f32 + f32::MIN_POSITIVE
     }
 
-    /// Searches for up to [`QUERIES`] query vectors, row-major in `block`.
-    fn search_block(&self, block: &[f32], depth: usize, slack: f32) -> Vec<Ranking> {
-        let dim = self.vectors.dim;
-        let shards: Vec<Vec<Vec<Hit>>> = self
-            .vectors
-            .data
-            .par_chunks(SHARD * dim)
-            .enumerate()
-            .map(|(shard, rows)| shortlists(block, rows, dim, shard * SHARD, depth, slack))
-            .collect();
-        let mut merged: Vec<Shortlist> =
-            block.chunks_exact(dim).map(|_| Shortlist::new(depth, slack)).collect();
-        for (list, hits) in shards.into_iter().flat_map(|s| (0..).zip(s)) {
-            hits.into_iter().for_each(|hit| merged[list].push(hit));
+    /// Searches for the query vectors of a group, row-major in `group`.
+    fn search_group(
+        &self,
+        group: &[f32],
+        depth: usize,
+        slack: f32,
+    ) -> anyhow::Result<Vec<Ranking>> {
+        let dim = self.vectors.dim();
+        let mut rankings: Vec<Ranking> = vec![Vec::new(); group.len() / dim];
+        for window in self.vectors.windows() {
+            let rows = self.vectors.rows(window.clone())?;
+            let blocks = rankings.par_chunks_mut(QUERIES).zip(group.par_chunks(QUERIES * dim));
+            blocks.for_each(|(rankings, block)| {
+                search_block(block, (&rows, &window), depth, slack, rankings);
+            });
         }
-        let queries = block.chunks_exact(dim);
-        let rank = |(list, query): (Shortlist, &[f32])| {
-            let rescored = |hit: Hit| Hit { score: dot(query, self.row(hit.passage)), ..hit };
-            best(list.into_hits().into_iter().map(rescored).collect(), depth)
-        };
-        merged.into_iter().zip(queries).map(rank).collect()
+        Ok(rankings)
     }
 }
 
-/// For each query in `block`, the short list among `rows`, whose first has index `first`.
+/// Searches for up to [`QUERIES`] query vectors, row-major in `block`, among the passages of a window, and
+/// merges what is found into the `rankings` of the windows before.
+fn search_block(
+    block: &[f32],
+    (rows, window): (&[f32], &Range<usize>),
+    depth: usize,
+    slack: f32,
+    rankings: &mut [Ranking],
+) {
+    let dim = rows.len() / window.len();
+    // What could not enter the rankings so far will not be in the end.
+    let floor = |ranking: &Ranking| match ranking.get(depth.wrapping_sub(1)) {
+        Some(last) => last.score - slack,
+        None => f32::NEG_INFINITY,
+    };
+    let lists: Vec<Shortlist> =
+        rankings.iter().map(|ranking| Shortlist::new(depth, slack, floor(ranking))).collect();
+    let shards: Vec<Vec<Vec<Hit>>> = rows
+        .par_chunks(SHARD * dim)
+        .enumerate()
+        .map(|(shard, rows)| {
+            shortlists(block, rows, dim, window.start + shard * SHARD, lists.clone())
+        })
+        .collect();
+    let mut merged = lists;
+    for (list, hits) in shards.into_iter().flat_map(|s| (0..).zip(s)) {
+        hits.into_iter().for_each(|hit| merged[list].push(hit));
+    }
+    for ((list, query), ranking) in merged.into_iter().zip(block.chunks_exact(dim)).zip(rankings) {
+        let mut hits = std::mem::take(ranking);
+        hits.extend(list.into_hits().into_iter().map(|hit| {
+            let row = row(rows, hit.passage as usize - window.start, dim);
+            Hit { score: dot(query, row), ..hit }
+        }));
+        *ranking = best(hits, depth);
+    }
+}
+
+fn row(rows: &[f32], at: usize, dim: usize) -> &[f32] {
+    &rows[at * dim..(at + 1) * dim]
+}
+
+/// For each query in `block`, its short list of `lists` grown by `rows`, whose first has index `first`.
 fn shortlists(
     block: &[f32],
     rows: &[f32],
     dim: usize,
     first: usize,
-    depth: usize,
-    slack: f32,
+    mut lists: Vec<Shortlist>,
 ) -> Vec<Vec<Hit>> {
-    let queries = block.len() / dim;
-    let mut lists: Vec<Shortlist> = (0..queries).map(|_| Shortlist::new(depth, slack)).collect();
+    let queries = lists.len();
     // Row q holds the scores of query q.
     let mut scores = vec![0f32; queries * PASSAGES];
     for (number, rows) in rows.chunks(PASSAGES * dim).enumerate() {
@@ -160,9 +223,7 @@ fn shortlists(
         multiply(block, rows, dim, &mut scores[..queries * passages]);
         let start = first + number * PASSAGES;
         for (list, scores) in lists.iter_mut().zip(scores.chunks_exact(passages)) {
-            for (passage, &score) in (start as u32..).zip(scores) {
-                list.push(Hit { passage, score });
-            }
+            list.extend(start as u32, scores);
         }
     }
     lists.into_iter().map(Shortlist::into_hits).collect()
@@ -221,20 +282,20 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
     sums[0]
 }
 
-/// The greatest length of a row. Errors as in [`DenseIndex::new`].
-fn check_vectors(vectors: &Vectors, what: &str) -> anyhow::Result<f64> {
-    let Vectors { dim, data } = vectors;
-    if *dim == 0 {
+/// The greatest length of a row; `first` is the number of the first. Errors as in [`DenseIndex::new`].
+fn check_rows(data: &[f32], dim: usize, first: usize, what: &str) -> anyhow::Result<f64> {
+    if dim == 0 {
         ensure!(data.is_empty(), "{what} vectors of no numbers hold {} numbers", data.len());
         return Ok(0.0);
     }
     ensure!(
-        data.len() % dim == 0,
+        data.len().is_multiple_of(dim),
         "{} numbers do not make whole {what} vectors of {dim}",
         data.len()
     );
-    let squares = data.par_chunks(*dim).enumerate().map(|(row, numbers)| {
+    let squares = data.par_chunks(dim).enumerate().map(|(row, numbers)| {
         let square: f64 = numbers.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let row = first + row;
         ensure!(square.is_finite(), "{what} vector {row} has a number that is not finite");
         Ok(square)
     });
@@ -252,11 +313,15 @@ impl DenseRetriever {
     ///
     /// # Errors
     /// As [`DenseIndex::new`], and vectors of another dimension than the embedder's.
-    pub fn new(embedder: Arc<dyn Embedder>, passages: Vectors) -> anyhow::Result<DenseRetriever> {
-        if !passages.is_empty() && passages.dim != embedder.dim() {
+    pub fn new(
+        embedder: Arc<dyn Embedder>,
+        passages: impl Into<CorpusVectors>,
+    ) -> anyhow::Result<DenseRetriever> {
+        let passages = passages.into();
+        if !passages.is_empty() && passages.dim() != embedder.dim() {
             bail!(
                 "passage vectors have {} numbers, but the embedder makes {}",
-                passages.dim,
+                passages.dim(),
                 embedder.dim()
             );
         }
@@ -311,14 +376,16 @@ impl Retriever for DenseRetriever {
         // The others ask what one of those asked.
         done(asked.iter().sum::<usize>() - full.len());
 
+        let narrow: Vec<(&[u32], &[f32])> = requests
+            .iter()
+            .zip(&query_of)
+            .filter_map(|(request, &query)| Some((request.candidates?, queries.row(query))))
+            .collect();
+        let mut narrow = self.index.among(&narrow, depth, done)?.into_iter();
         let answer = |(request, &query): (&Request, &usize)| match request.candidates {
             None => among_all[query].clone(),
-            Some(candidates) => {
-                let ranking = self.index.among(candidates, queries.row(query), depth);
-                done(1);
-                ranking
-            }
+            Some(_) => narrow.next().unwrap_or_default(),
         };
-        Ok(requests.par_iter().zip(&query_of).map(answer).collect())
+        Ok(requests.iter().zip(&query_of).map(answer).collect())
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn best(mut hits: Vec<Hit>, depth: usize) -> Ranking {
 
 /// Keeps every hit that scores within `slack` of the `depth`-th best seen, and so, where scores
 /// are off by up to half of `slack` each, every hit that can truly be among the best `depth`.
+#[derive(Clone)]
 pub(super) struct Shortlist {
     depth: usize,
     slack: f32,
@@ -37,9 +38,10 @@ pub(super) struct Shortlist {
 }
 
 impl Shortlist {
-    pub(super) fn new(depth: usize, slack: f32) -> Shortlist {
+    /// Hits below `floor` are known not to matter.
+    pub(super) fn new(depth: usize, slack: f32, floor: f32) -> Shortlist {
         let prune_at = 2 * depth + 64;
-        Shortlist { depth, slack, hits: Vec::new(), floor: f32::NEG_INFINITY, prune_at }
+        Shortlist { depth, slack, hits: Vec::new(), floor, prune_at }
     }
 
     pub(super) fn push(&mut self, hit: Hit) {
@@ -51,6 +53,18 @@ impl Shortlist {
             self.prune();
             // Doubling keeps the work linear even where all scores are alike and nothing goes.
             self.prune_at = 2 * self.hits.len() + 64;
+        }
+    }
+
+    /// Pushes the scores of passages that follow one another. Most runs of 16 hold nothing above the floor,
+    /// and looking for one is much cheaper than pushing each.
+    pub(super) fn extend(&mut self, first: u32, scores: &[f32]) {
+        for (passage, run) in (first..).step_by(16).zip(scores.chunks(16)) {
+            if run.iter().fold(false, |any, &score| any | (score >= self.floor)) {
+                (passage..)
+                    .zip(run)
+                    .for_each(|(passage, &score)| self.push(Hit { passage, score }));
+            }
         }
     }
 

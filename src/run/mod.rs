@@ -8,6 +8,7 @@ use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
 mod answers;
+pub mod compare;
 pub mod look;
 mod models;
 pub mod money;
@@ -15,6 +16,7 @@ pub mod queries;
 pub mod record;
 mod summary;
 mod tally;
+pub mod transfer;
 mod why;
 
 use crate::solve::depth;

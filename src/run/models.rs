@@ -9,7 +9,9 @@ use anyhow::{Context, bail};
 
 use super::Watch;
 use super::answers::{self, Told};
-use crate::embed::{self, CachedEmbedder, CachedScorer, Embedder, HttpEmbedder, PairScorer, Role};
+use crate::embed::{
+    self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
+};
 use crate::remote::Endpoint;
 use crate::retrieve::{
     Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, Part,
@@ -124,7 +126,7 @@ impl<'a> Models<'a> {
         let texts = self.texts(corpus);
         let label = self.label(embedder, "embedding", corpus);
         let done = self.watch.batch(&label, texts.len());
-        let passages = model.embed(Role::Passage, &texts, &*done)?;
+        let passages = CorpusVectors::new(&*model, &texts, self.cache, &*done)?;
         drop(done);
         DenseRetriever::new(model, passages)
     }

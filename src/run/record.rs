@@ -5,7 +5,9 @@
 
 pub use crate::cascade::guards::Counts;
 use crate::run::Ran;
+pub use crate::run::compare::{Comparison, Measure, PairRecord, RankRecord};
 pub use crate::run::money::{Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use crate::run::transfer::{TransferRecord, Worth};
 use crate::step::reader::{Parameter, Reader};
 use crate::step::{Event, MissKind, Outcome};
 
@@ -19,6 +21,8 @@ pub struct Record {
     /// The field that is the sampling unit; `None`: the task itself.
     pub unit: Option<String>,
     pub units: usize,
+    /// All arms against one another.
+    pub comparison: Comparison,
     /// Index of the baseline in `arms`; `None` when it was not run.
     pub baseline: Option<usize>,
     /// What amounts of money are in, where there are any.
@@ -43,6 +47,8 @@ pub struct ArmRecord {
     pub paths: Vec<PathRecord>,
     pub cuts: Vec<CutRecord>,
     pub tasks: Vec<TaskRecord>,
+    /// Retrieve steps that miss, in the order of the steps.
+    pub transfers: Vec<TransferRecord>,
     /// Where the scenario says what failures cost.
     pub money: Option<MoneyRecord>,
 }
@@ -286,6 +292,8 @@ pub struct TaskRecord {
     pub weight: f64,
     pub ran: Ran,
     pub outcomes: [f64; Outcome::ALL.len()],
+    /// Mean over its judged retrieve steps, on the right query; `None` where there is none.
+    pub ndcg_at_10: Option<f64>,
     /// What the oracle does: the labels of its terminal steps, apart by `+`; `stopped` where it
     /// stops.
     pub right_action: String,

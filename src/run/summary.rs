@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Ran;
+use super::compare::{self, Compared};
 use super::money::{self, MoneyRecord};
 use super::record::{
     ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
+use super::transfer;
 use super::why::Answers;
 use crate::kernel::OUTCOMES;
 use crate::scenario::{Scenario, StepKind};
@@ -33,14 +35,26 @@ pub fn record(
     if !priced.is_empty() {
         money::compare(scenario, &mut priced, baseline)?;
     }
+    let compared: Vec<Compared> = tallies
+        .iter()
+        .zip(&money)
+        .map(|(tally, money)| Compared { tasks: &tally.tasks, money: money.as_ref() })
+        .collect();
+    let comparison = compare::compare(scenario, &compared, baseline)?;
     let mut arms = Vec::new();
     for (at, (tally, why)) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
+        let summary = summary(scenario, &tally, &why, differences[at].take(), &clusters)?;
+        let steps: Vec<StepRecord> =
+            (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect();
+        let money = money[at].take();
+        let failure = summary.outcomes[1..].iter().sum();
         arms.push(ArmRecord {
             id: arm.id.clone(),
+            transfers: transfer::transfers(&steps, failure, money.as_ref()),
             reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
-            summary: summary(scenario, &tally, &why, differences[at].take(), &clusters)?,
-            steps: (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect(),
+            summary,
+            steps,
             misses: misses(scenario, &tally),
             causes: why.shares,
             edges: why.edges,
@@ -48,10 +62,11 @@ pub fn record(
             paths: why.paths,
             cuts: why.cuts,
             tasks: tally.tasks,
-            money: money[at].take(),
+            money,
         });
     }
     Ok(Record {
+        comparison,
         currency: scenario.impact.as_ref().map(|impact| impact.currency.clone()),
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),

@@ -1,10 +1,11 @@
 //! From masses to events: what the tokens of solved tasks mean, summed over tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 
-use super::record::{Quality, TaskRecord};
+use super::record::{self, TaskRecord};
+use crate::compile::{Compiled, Quality};
 use crate::kernel::{Guarded, OUTCOMES};
 use crate::retrieve::metrics::Judgements;
 use crate::scenario::Scenario;
@@ -34,7 +35,7 @@ pub struct StepTally {
     pub wrong: Mass,
     pub missing: Mass,
     /// Weighted mean over judged tasks.
-    pub quality: Option<Quality>,
+    pub quality: Option<record::Quality>,
     pub judged_tasks: usize,
     /// Weight behind `quality`.
     pub judged_weight: f64,
@@ -67,7 +68,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
         judged_weight: 0.0,
     };
     let top_k = scenario.arms[arm].retrieval[at].map_or(0, |r| r.top_k);
-    let mut sums = Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
+    let mut sums = record::Quality { recall_at_k: 0.0, ndcg_at_10: 0.0, mrr_at_10: 0.0 };
     for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
         let compiled = &solved.compiled;
         let branches = compiled.model.kernels[at].branches();
@@ -102,7 +103,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
     }
     if tally.judged_weight > 0.0 {
         let mean = |sum: f64| sum / tally.judged_weight;
-        tally.quality = Some(Quality {
+        tally.quality = Some(record::Quality {
             recall_at_k: mean(sums.recall_at_k),
             ndcg_at_10: mean(sums.ndcg_at_10),
             mrr_at_10: mean(sums.mrr_at_10),
@@ -140,10 +141,24 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
         weight: task.weight,
         ran: solved.ran,
         outcomes: solved.masses.outcomes,
+        ndcg_at_10: ndcg(compiled),
         right_action: compiled.right_action(),
         wrong_action: largest(wrong).map(|((_, label), p)| (label, p)),
         main_miss: largest(misses).map(|((s, kind), p)| (scenario.steps[s].id.clone(), kind, p)),
     }
+}
+
+/// The mean over retrieve steps of a task's nDCG@10 on the right query.
+fn ndcg(compiled: &Compiled) -> Option<f64> {
+    let judged = compiled.quality.iter().zip(&compiled.oracle.gold).filter(|(q, _)| !q.is_empty());
+    let step = |(phrasings, gold): (&Vec<Quality>, &BTreeSet<u32>)| {
+        let gold = Judgements::binary(gold.iter().copied());
+        let ndcg = |q: &Quality| q.weight * gold.ndcg(&q.ranking, QUALITY_DEPTH);
+        phrasings.iter().map(ndcg).sum::<f64>()
+    };
+    let steps: Vec<f64> = judged.map(step).collect();
+    // A mean of weights that sum to one but for rounding.
+    (!steps.is_empty()).then(|| (steps.iter().sum::<f64>() / steps.len() as f64).min(1.0))
 }
 
 /// The entry of the highest positive probability; of equal ones the first.

@@ -112,12 +112,12 @@ impl Resolver<'_> {
             self.at_least_one("dim", dim);
         }
         if let Some(adapter) = &entry.adapter
-            && !embed::is_adapter(std::path::Path::new(&adapter.value))
+            && embed::locate::adapter_dir(&adapter.value).is_none()
         {
             let message = format!("`{}` is no adapter", adapter.value);
             self.found.push(
                 Diagnostic::new("unknown-adapter", adapter.span.clone(), message).label(
-                    "allowed: a directory with adapter_config.json and adapter_model.safetensors",
+                    "allowed: a name in models/, or a directory with adapter_config.json and adapter_model.safetensors",
                 ),
             );
         }

@@ -22,6 +22,7 @@ mod impact;
 mod kinds;
 mod node;
 mod places;
+mod plan;
 mod resolve;
 mod sample;
 mod shape;
@@ -45,6 +46,7 @@ use crate::world::{Corpus, Table, Task, TaskSet};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
+pub use plan::{Candidate, Plan};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -88,6 +90,8 @@ pub struct Scenario {
     pub simulation: Simulation,
     /// What failures cost, where the file says so.
     pub impact: Option<Impact>,
+    /// What could be bought against it.
+    pub plan: Option<Plan>,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
     /// What a user should know that is no mistake.

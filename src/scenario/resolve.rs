@@ -97,6 +97,8 @@ impl Resolver<'_> {
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
         let impact = self.impact(file.impact.as_ref(), &world, &steps);
+        let money = file.impact.is_some();
+        let plan = self.plan(file.plan.as_ref(), &arms, baseline, &embedders, &steps, money);
         self.unused_gold(&steps, &world);
         let sample = self.sample(file);
         if !self.found.is_empty() {
@@ -129,6 +131,7 @@ impl Resolver<'_> {
             baseline,
             simulation,
             impact,
+            plan,
             inputs: std::mem::take(&mut self.inputs),
         })
     }

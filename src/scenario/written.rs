@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::de::{At, Named};
 use super::impact::ImpactEntry;
+use super::plan::PlanEntry;
 use crate::value::Type;
 
 /// A knockon scenario: a pipeline of retrieval steps, the cases it is replayed on, and the arms to compare.
@@ -51,6 +52,8 @@ pub(super) struct File {
     pub simulation: SimulationEntry,
     /// What failures cost. Default: money is left out.
     pub impact: Option<At<ImpactEntry>>,
+    /// Mitigations to choose among, for `knockon plan`.
+    pub plan: Option<At<PlanEntry>>,
 }
 
 /// A set of passages.
@@ -103,7 +106,7 @@ pub(super) struct EmbedderEntry {
     pub precision: Option<At<Precision>>,
     /// For transformer. Default: as the model's own configuration says.
     pub pooling: Option<At<Pooling>>,
-    /// For transformer: the directory of a LoRA adapter in PEFT's layout.
+    /// For transformer: a LoRA adapter in PEFT's layout, by its name in models/ or its directory.
     pub adapter: Option<At<String>>,
     /// Numbers in a vector. For static and transformer: cut to so many, at length one again (Matryoshka);
     /// default: all. For http: what the endpoint sends, and needed.

@@ -2,11 +2,17 @@
 //! what makes a cluster, is the caller's business. Nothing here reads a clock or draws at random
 //! other than from a given seed.
 
+mod auc;
+mod bootstrap;
 mod cluster;
 mod paired;
 
+pub use auc::Auc;
+pub use bootstrap::{SAMPLES, lowest};
 pub use cluster::{Observation, mean, rate};
-pub use paired::{DRAWS, Difference, EXACT_CLUSTERS, Pair, difference, holm, mean_difference};
+pub use paired::{
+    DRAWS, Difference, EXACT_CLUSTERS, POWER, Pair, detectable, difference, holm, mean_difference,
+};
 
 /// Confidence level of all intervals in reports.
 pub const LEVEL: f64 = 0.95;

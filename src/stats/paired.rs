@@ -3,6 +3,7 @@
 use anyhow::ensure;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::cluster::{Mean, Observation, wilson};
 use super::{Interval, check_level, t_quantile};
@@ -100,6 +101,28 @@ pub fn mean_difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<
     let Mean { mean, variance, clusters, totals, .. } = Mean::of(&differences)?;
     let interval = super::cluster::interval(mean, variance, clusters, level)?;
     Ok(Difference { interval, p: sign_flip(&totals, seed) })
+}
+
+/// The power that [`detectable`] asks for.
+pub const POWER: f64 = 0.8;
+
+/// The least difference that a two-sided test at `1 - level` would find with a probability of [`POWER`] on cases
+/// like these: (t + z) standard errors of the paired difference (Cohen, "Statistical Power Analysis", 1988).
+/// Infinite with one cluster.
+///
+/// # Errors
+/// As [`mean_difference`].
+pub fn detectable(pairs: &[Pair], level: f64) -> anyhow::Result<f64> {
+    let interval = mean_difference(pairs, level, 0)?.interval;
+    let half = interval.high - interval.estimate;
+    if !half.is_finite() {
+        return Ok(f64::INFINITY);
+    }
+    let clusters: std::collections::BTreeSet<usize> =
+        pairs.iter().filter(|pair| pair.weight > 0.0).map(|pair| pair.cluster).collect();
+    let t = t_quantile(level, clusters.len() - 1)?;
+    let z = Normal::standard().inverse_cdf(POWER);
+    Ok(half * (1.0 + z / t))
 }
 
 /// The share of sign assignments under which the sum is at least as far from zero as it is.

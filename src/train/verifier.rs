@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::embed::bert::Maps;
 use crate::embed::similarity_map::{Map, Net, Shape};
 use crate::watch::Watch;
-use crate::world::labelled::Labelled;
+use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
 /// How a network is trained. Defaults are assumed: they were tried on PAWS alone.
@@ -47,7 +47,7 @@ impl Default for Recipe {
 pub enum Item {
     /// With a negative.
     Triplet(Triplet),
-    Pair(Labelled),
+    Pair(LabelledPair),
 }
 
 /// An item's maps.
@@ -252,10 +252,14 @@ fn softplus(x: f32) -> f32 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
+/// An item's category, and what the verifier, the cosine and MaxSim give the text that means the same and the one
+/// that does not.
+type Scored = (usize, Option<[f32; 3]>, Option<[f32; 3]>);
+
 /// All first, then by category where there are several.
 fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
     let score = |map: &Map| [-net.logit(map), map.base, map.max_sim()];
-    let scored: Vec<(usize, Option<[f32; 3]>, Option<[f32; 3]>)> = held
+    let scored: Vec<Scored> = held
         .par_iter()
         .map(|item| {
             (item.category, item.same.as_ref().map(score), item.differs.as_ref().map(score))
@@ -264,9 +268,7 @@ fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
     let one = |category: Option<usize>| {
         let chosen: Vec<_> =
             scored.iter().filter(|(c, ..)| category.is_none_or(|wanted| wanted == *c)).collect();
-        let right = |(_, same, differs): &&&(usize, Option<[f32; 3]>, Option<[f32; 3]>)| match (
-            same, differs,
-        ) {
+        let right = |(_, same, differs): &&&Scored| match (same, differs) {
             (Some(same), Some(differs)) => same[0] > differs[0],
             (Some(same), None) => same[0] > 0.0,
             (None, Some(differs)) => differs[0] < 0.0,

@@ -3,14 +3,17 @@
 //! Everything here is data at rest. Nothing in this room embeds, searches or draws random numbers
 //! (the generators in `synth` take a seed and write files).
 
+pub mod beir;
 mod grid;
 mod json_line;
-pub mod labelled;
+pub mod labelled_pair;
 mod mistakes;
+pub mod pair;
 mod passage;
 mod table;
 mod task;
 mod text;
+pub mod texts;
 pub mod triplet;
 
 pub mod import;

@@ -169,6 +169,14 @@ impl Encoder {
         self
     }
 
+    /// What the linear layers of layer `i` are called in a safetensors file: query, key, value, attended,
+    /// wide, narrow.
+    pub fn linear_names(&self, i: usize) -> [String; 6] {
+        let names = self.family.names();
+        [names.query, names.key, names.value, names.attended, WIDE, NARROW]
+            .map(|name| format!("encoder.layer.{i}.{name}"))
+    }
+
     /// All matrices and vectors under their names in a safetensors file.
     pub fn parts(&self) -> Parts<'_> {
         let names = self.family.names();
@@ -184,16 +192,10 @@ impl Encoder {
         let mut norms = vec![("embeddings.LayerNorm".to_owned(), &self.norm)];
         for (i, l) in self.layers.iter().enumerate() {
             let at = format!("encoder.layer.{i}");
-            for (name, dense) in [
-                (names.query, &l.query),
-                (names.key, &l.key),
-                (names.value, &l.value),
-                (names.attended, &l.attended),
-                (WIDE, &l.wide),
-                (NARROW, &l.narrow),
-            ] {
-                matrices.push((format!("{at}.{name}.weight"), &dense.weight));
-                vectors.push((format!("{at}.{name}.bias"), &dense.bias));
+            let linear = [&l.query, &l.key, &l.value, &l.attended, &l.wide, &l.narrow];
+            for (name, dense) in self.linear_names(i).into_iter().zip(linear) {
+                matrices.push((format!("{name}.weight"), &dense.weight));
+                vectors.push((format!("{name}.bias"), &dense.bias));
             }
             norms.push((format!("{at}.{}", names.attended_norm), &l.attended_norm));
             norms.push((format!("{at}.{NARROW_NORM}"), &l.narrow_norm));

@@ -38,13 +38,13 @@ macro_rules! wide {
         }
     };
 }
-pub(super) use wide;
+pub(crate) use wide;
 
 const LANES: usize = 16;
 
 /// The sum of `f(x)` over `row`, in an order that does not depend on the instruction set.
 #[inline(always)]
-fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub(crate) fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     let mut chunks = row.chunks_exact(LANES);
     for chunk in &mut chunks {
@@ -64,7 +64,7 @@ fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 
 /// The dot product of two rows, added up in the order of [`sum`].
 #[inline(always)]
-fn dot(x: &[f32], y: &[f32]) -> f32 {
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
     let (x16, x_rest) = x.as_chunks::<LANES>();
     let (y16, y_rest) = y.as_chunks::<LANES>();
     let mut lanes = [0.0_f32; LANES];
@@ -81,6 +81,15 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
         total += x * y;
     }
     total
+}
+
+wide! {
+    /// The dot product of each row of `matrix` with `x`.
+    pub fn row_dots(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        for (out, row) in out.iter_mut().zip(matrix.chunks_exact(x.len())) {
+            *out = dot(row, x);
+        }
+    }
 }
 
 wide! {
@@ -130,7 +139,7 @@ pub(super) const ROUND: f32 = 12_582_912.0;
 
 /// e^x for x in [-87, 88], relative error below 2e-7: Cephes `expf`.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let x = if x < -87.0 { -87.0 } else { x };
     let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     // ln 2 in two parts, so that the first product is exact.
@@ -149,7 +158,7 @@ fn exp(x: f32) -> f32 {
 
 /// erf(x), absolute error below 3e-7: the rational minimax form of Eigen, `generic_fast_erf_float`.
 #[inline(always)]
-fn erf(x: f32) -> f32 {
+pub(crate) fn erf(x: f32) -> f32 {
     let x = if x > 4.0 { 4.0 } else { x };
     let x = if x < -4.0 { -4.0 } else { x };
     let s = x * x;

@@ -1,22 +1,24 @@
 //! Transformers: BERT and its family through two forwards that must agree, [`reference`] in candle tensors
 //! and [`packed`], which is what runs; and ModernBERT, which has a packed one alone.
 
-mod attend;
+pub(crate) mod attend;
+mod behind;
 pub mod config;
 mod cross_encoder;
 mod int8;
-mod layers;
+pub(crate) mod layers;
 mod linear;
-mod math;
+pub(crate) mod math;
 mod max_sim;
 pub mod modern;
 pub mod packed;
 mod pooling;
 pub mod reference;
-mod relative;
+pub(crate) mod relative;
 mod similarity;
-mod text;
+pub(crate) mod text;
 mod token_vectors;
+pub(crate) mod tunable;
 
 use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
@@ -24,8 +26,10 @@ use rayon::prelude::*;
 
 use super::adapter::Adapter;
 use super::files::ModelFiles;
+use super::locate;
 use super::weights::Weights;
 use super::{Embedder, ModelSpec, Precision, Role, Vectors};
+use behind::Behind;
 pub use config::Config;
 pub use cross_encoder::CrossEncoder;
 pub(super) use layers::{Encoder, Parts};
@@ -114,6 +118,7 @@ impl Forward {
 pub struct Bert {
     text: TextSide,
     forward: Forward,
+    behind: Behind,
     fingerprint: String,
     hidden: usize,
 }
@@ -156,12 +161,25 @@ impl Bert {
                 Forward::Modern(packed)
             }
         };
-        Ok(Self { text, forward, fingerprint, hidden })
+        let behind = Behind::load(&files.behind, hidden)?;
+        Ok(Self { text, forward, behind, fingerprint, hidden })
+    }
+}
+
+impl Bert {
+    fn pool(&self, states: &[f32]) -> Vec<f32> {
+        let pooling = self.text.pooling;
+        if self.behind.is_empty() {
+            return pooling::pool(states, self.hidden, pooling);
+        }
+        self.behind.apply(pooling::pool_as_it_is(states, self.hidden, pooling))
     }
 }
 
 fn read_adapter(spec: &ModelSpec) -> anyhow::Result<Option<Adapter>> {
-    spec.adapter.as_ref().map(|dir| Adapter::read(std::path::Path::new(dir))).transpose()
+    let read =
+        |name: &String| Adapter::read(&locate::adapter_dir(name).unwrap_or_else(|| name.into()));
+    spec.adapter.as_ref().map(read).transpose()
 }
 
 impl Embedder for Bert {
@@ -170,7 +188,7 @@ impl Embedder for Bert {
     }
 
     fn dim(&self) -> usize {
-        self.hidden
+        self.behind.dim()
     }
 
     fn embed(
@@ -184,18 +202,18 @@ impl Embedder for Bert {
             .into_par_iter()
             .map_init(Scratch::default, |scratch, group| {
                 let states = self.forward.run(group, scratch);
-                let mut out = Vec::with_capacity(group.len() * self.hidden);
+                let mut out = Vec::with_capacity(group.len() * self.dim());
                 let mut start = 0;
                 for text in group {
                     let end = start + text.len() * self.hidden;
-                    out.extend(pooling::pool(&states[start..end], self.hidden, self.text.pooling));
+                    out.extend(self.pool(&states[start..end]));
                     start = end;
                 }
                 done(group.len());
                 out
             })
             .collect();
-        Ok(Vectors { dim: self.hidden, data: data.concat() })
+        Ok(Vectors { dim: self.dim(), data: data.concat() })
     }
 }
 

@@ -38,14 +38,14 @@ impl Map {
         let plane = (self.rows + 2) * stride;
         let (by_row, by_col) = self.largest();
         let mut out = vec![0.0; CHANNELS * plane];
-        for row in 0..self.rows {
-            for col in 0..self.cols {
+        for (row, best_of_row) in by_row.iter().enumerate() {
+            for (col, best_of_col) in by_col.iter().enumerate() {
                 let cell = row * self.cols + col;
                 let cosine = self.cosine[cell];
                 let further = (col as f32 + 0.5) / self.cols as f32;
                 let further = further - (row as f32 + 0.5) / self.rows as f32;
                 let same = f32::from(u8::from(self.same[cell]));
-                let behind = [cosine - by_row[row], cosine - by_col[col]];
+                let behind = [cosine - best_of_row, cosine - best_of_col];
                 let numbers = [cosine, behind[0], behind[1], same, further, further.abs()];
                 let at = (row + 1) * stride + col + 1;
                 for (channel, number) in numbers.into_iter().enumerate() {

@@ -281,7 +281,7 @@ mod tests {
         net.backward(&net.forward(&map), 1.0, &mut gradient);
         assert!(gradient.iter().filter(|g| **g != 0.0).count() > gradient.len() / 3);
         let mut off = 0;
-        for i in 0..gradient.len() {
+        for (i, gradient) in gradient.iter().enumerate() {
             let (before, step) = (net.weights[i], 2e-3);
             let mut at = |weight| {
                 net.weights[i] = weight;
@@ -290,7 +290,7 @@ mod tests {
             let (up, down) = (at(before + step), at(before - step));
             at(before);
             let slope = (up - down) / f64::from(2.0 * step);
-            let apart = (slope - f64::from(gradient[i])).abs();
+            let apart = (slope - f64::from(*gradient)).abs();
             // A step may cross the kink of a ReLU or a maximum, in few places.
             off += usize::from(apart > 1e-3 + 0.01 * slope.abs());
         }

@@ -1,8 +1,10 @@
 //! The CSV files: tidy, one row a thing. Their columns are explained in `reports/README.md`.
 
 mod causes;
+mod compare;
 mod guards;
 mod money;
+mod transfer;
 
 use crate::run::Ran;
 use crate::run::record::{ArmRecord, Importance, Quality, Record};
@@ -19,6 +21,9 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
         ("paths.csv", causes::paths(record)?),
         ("cuts.csv", causes::cuts(record)?),
         ("tasks.csv", tasks(record)?),
+        ("transfer.csv", transfer::transfer(record)?),
+        ("ranks.csv", compare::ranks(record)?),
+        ("pairs.csv", compare::pairs(record)?),
     ];
     if record.arms.iter().any(|arm| !arm.guards.is_empty()) {
         files.push(("guards.csv", guards::guards(record)?));
@@ -36,26 +41,26 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
 }
 
 /// A cell: empty for what cannot be told.
-pub(super) fn number(value: Option<f64>) -> String {
+pub(crate) fn number(value: Option<f64>) -> String {
     // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero. What is
     // infinite prints as `inf`, which spreadsheets keep as text and data frames read as a number.
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
-pub(super) fn p(value: f64) -> String {
+pub(crate) fn p(value: f64) -> String {
     number(Some(value))
 }
 
 /// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
 /// formula is quoted (OWASP, "CSV injection").
-pub(super) fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     match value.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{value}"),
         _ => value.to_owned(),
     }
 }
 
-pub(super) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
@@ -302,6 +307,7 @@ fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_omission",
         "p_commission",
         "p_wrong_action",
+        "ndcg_at_10",
         "likeliest_wrong_action",
         "p_likeliest_wrong_action",
         "main_miss_step",
@@ -324,6 +330,7 @@ fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
             row.extend(outcomes(&task.outcomes));
             let wrong = task.wrong_action.as_ref();
             let miss = task.main_miss.as_ref();
+            row.push(number(task.ndcg_at_10));
             row.extend([
                 wrong.map_or_else(String::new, |(label, _)| text(label)),
                 number(wrong.map(|(_, p)| *p)),

@@ -2,6 +2,7 @@
 
 pub mod guards;
 pub mod money;
+pub mod ranks;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 

@@ -80,7 +80,7 @@ pub fn table(record: &Record) -> Option<String> {
 }
 
 /// A whole amount, with commas at the thousands.
-fn whole(value: f64) -> String {
+pub(crate) fn whole(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

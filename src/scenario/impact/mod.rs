@@ -4,8 +4,8 @@ mod written;
 
 use std::collections::BTreeMap;
 
-pub(super) use written::ImpactEntry;
-use written::{Backing, PriceEntry, VolumeEntry, VolumeKind};
+pub(super) use written::{Backing, ImpactEntry};
+use written::{PriceEntry, VolumeEntry, VolumeKind};
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
@@ -94,7 +94,7 @@ impl Impact {
     }
 }
 
-fn backed(tag: Option<Backing>, source: &Option<String>) -> Backed {
+pub(super) fn backed(tag: Option<Backing>, source: &Option<String>) -> Backed {
     let tag = match tag {
         Some(Backing::Cited) => "cited",
         Some(Backing::Indicative) => "indicative",

@@ -1,0 +1,113 @@
+//! `knockon perturb`: near-misses of any text, as triplets. Only arguments and messages here; the work is in
+//! `crate::perturb`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::progress::Bars;
+use crate::perturb::{Count, Kind, Options, Positive, near_misses};
+use crate::whole_file;
+use crate::world::{texts, triplet};
+
+/// Make near-misses of any text: sentences that look alike and mean something else
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon perturb scenarios/renewal_desk/passages.jsonl --out near_misses.csv
+  knockon perturb contracts.txt --kinds negation,role_swap --per-kind 2000 --out train.csv
+  knockon perturb clauses.csv --column clause --positive paraphrase --out probe.csv
+
+A text is a line; of a .jsonl file the field, of a .csv file the column that --column names. Texts are cut into
+sentences; a row (`name: value | name: value`) is one. Written is a CSV file with anchor, positive, negative and
+category, which is the kind. Sentences for which a kind has no near-miss yield none and are counted on stderr.
+Equal texts and seeds give equal files.")]
+pub struct Args {
+    /// The texts
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The field or column that has the text
+    #[arg(long, value_name = "NAME", default_value = "text")]
+    column: String,
+    /// How near-misses differ [default: all]
+    #[arg(long, value_enum, value_name = "KIND[,KIND]", value_delimiter = ',')]
+    kinds: Vec<KindArg>,
+    /// Most triplets of a kind, drawn by the seed [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    per_kind: Option<usize>,
+    /// What stands beside the anchor: itself, or a rewording (sentences without one are left out)
+    #[arg(long, value_enum, default_value_t = PositiveArg::Identity)]
+    positive: PositiveArg,
+    /// Equal seeds give equal files
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// The CSV file
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum KindArg {
+    /// A negation put in or taken out
+    Negation,
+    /// Two persons or parties in each other's place
+    RoleSwap,
+    /// Two amounts, periods, dates or numbers in each other's place
+    Binding,
+    /// A number, amount, period or date changed
+    Number,
+    /// May for shall, some for all, at most for at least
+    QuantifierModal,
+    /// After for before, the beginning for the end
+    Temporal,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum PositiveArg {
+    Identity,
+    Paraphrase,
+}
+
+impl From<KindArg> for Kind {
+    fn from(kind: KindArg) -> Kind {
+        match kind {
+            KindArg::Negation => Kind::Negation,
+            KindArg::RoleSwap => Kind::RoleSwap,
+            KindArg::Binding => Kind::Binding,
+            KindArg::Number => Kind::Number,
+            KindArg::QuantifierModal => Kind::QuantifierModal,
+            KindArg::Temporal => Kind::Temporal,
+        }
+    }
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let mut kinds: Vec<Kind> = args.kinds.iter().map(|kind| (*kind).into()).collect();
+    if kinds.is_empty() {
+        kinds = Kind::ALL.to_vec();
+    }
+    kinds.sort_unstable();
+    kinds.dedup();
+    let options = Options {
+        kinds,
+        seed: args.seed,
+        per_kind: args.per_kind,
+        positive: match args.positive {
+            PositiveArg::Identity => Positive::Identity,
+            PositiveArg::Paraphrase => Positive::Paraphrase,
+        },
+    };
+    let bars = Bars::new();
+    let mut all = Vec::new();
+    for file in &args.files {
+        all.extend(texts::read(file, &args.column, &bars)?);
+    }
+    let made = near_misses(&all, &options);
+    whole_file::write(&args.out, &triplet::to_csv(&made.triplets)?)?;
+    eprintln!("{} texts, {} sentences", all.len(), made.sentences);
+    eprintln!("{:<16} {:>9} {:>12} {:>8}", "kind", "possible", "not reworded", "written");
+    for Count { kind, possible, not_reworded, written } in &made.counts {
+        eprintln!("{:<16} {possible:>9} {not_reworded:>12} {written:>8}", kind.name());
+    }
+    writeln!(std::io::stdout(), "{}: {} triplets", args.out.display(), made.triplets.len())?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `knockon plan`: which mitigations to buy.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::progress::Bars;
+use super::{FINDING, FINE, WRONG_USE, load, report_folder, use_threads};
+use crate::plan;
+use crate::run;
+use crate::whole_file;
+
+/// Weigh mitigations: what to buy first, what it saves, and how sure that is
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon plan scenarios/invoice_match.yaml
+  knockon plan scenarios/renewal_desk.yaml --out plans
+
+The scenario lists candidates under `plan`, and says under `impact` what failures cost
+(scenarios/README.md). Every combination is run as an arm. Writes plan.csv.")]
+pub struct Args {
+    /// Scenario file (YAML)
+    file: PathBuf,
+    /// Folder for plan.csv [default: reports/<scenario name>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    use_threads(args.threads)?;
+    let scenario = match load(&args.file) {
+        Ok(scenario) => scenario,
+        Err(code) => return Ok(code),
+    };
+    if scenario.plan.is_none() {
+        eprintln!(
+            "error: {} has no section `plan`; scenarios/README.md says what goes there",
+            args.file.display()
+        );
+        return Ok(ExitCode::from(WRONG_USE));
+    }
+    let bars = Bars::new();
+    let models = run::Models::new(&scenario, &bars, None);
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    // What opens models looks at the scenario as it is, and what plans changes the arms of its own.
+    let planned = match crate::scenario::load(&args.file) {
+        Ok(own) => plan::plan(own, &open, &bars),
+        Err(mistakes) => Err(anyhow::anyhow!("{mistakes}")),
+    };
+    bars.clear();
+    let planned = match planned {
+        Ok(planned) => planned,
+        Err(error) => {
+            eprintln!("error: {}: {error:#}", args.file.display());
+            return Ok(ExitCode::from(FINDING));
+        }
+    };
+    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    let path = out.join("plan.csv");
+    whole_file::write_all(&out, &[("plan.csv", plan::csv(&planned)?)])?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{}\n{}", plan::table(&planned), plan::legend(&planned))?;
+    writeln!(stdout, "Report: {}", path.display())?;
+    super::say(&models.notes());
+    Ok(ExitCode::from(FINE))
+}

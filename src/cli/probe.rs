@@ -1,0 +1,173 @@
+//! `knockon probe`: the trade-off scorecard. Only arguments and messages here; the work is in `crate::probe`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+
+use super::embed::named;
+use super::progress::Bars;
+use super::{FINDING, FINE, load, use_threads};
+use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Precision};
+use crate::probe::contender::{Contender, Kind};
+use crate::probe::{Probes, plot, scorecard, sheet};
+use crate::retrieve::Bm25Params;
+use crate::scenario::EmbedderKind;
+use crate::whole_file;
+use crate::world::{beir, labelled_pair, triplet};
+
+/// Compare embedders: general retrieval, near-misses told apart, geometry
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon probe
+  knockon probe --embedders all-MiniLM-L6-v2:f32,adapters/tuned --beir path/to/scifact --out reports/tuned
+  knockon probe --scenario scenarios/renewal_desk.yaml --beir scifact --beir nfcorpus --pairs paws.csv
+
+An embedder is bm25, a name from `knockon models list` or a directory, with :f32 or :int8 behind it
+[default: int8]; those of a scenario keep their settings. Differences are from the first one. A BEIR set is a
+folder with corpus.jsonl, queries.jsonl and qrels/test.tsv. Triplets come from `knockon perturb --positive
+paraphrase` or `knockon import condaqa`, pairs from `knockon import paws`. Without --triplets a small set
+made from the bundled scenarios is used. Vectors are cached as in a run.")]
+pub struct Args {
+    /// What is compared, the baseline first [default: bm25, potion-base-8M, all-MiniLM-L6-v2]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    embedders: Vec<String>,
+    /// Compare the embedders of this scenario, behind those of --embedders
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// General retrieval on this set; may be given several times
+    #[arg(long, value_name = "DIR")]
+    beir: Vec<PathBuf>,
+    /// Near-misses to tell from rewordings; may be given several times
+    #[arg(long, value_name = "FILE")]
+    triplets: Vec<PathBuf>,
+    /// Pairs that mean the same or not; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pairs: Vec<PathBuf>,
+    /// Folder for scorecard.csv and scorecard.svg
+    #[arg(long, value_name = "DIR", default_value = "reports/probe")]
+    out: PathBuf,
+    /// Seed of the permutation tests
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+const DEFAULT_EMBEDDERS: [&str; 3] = ["bm25", "potion-base-8M", "all-MiniLM-L6-v2"];
+/// Near-misses that come with the program, below its source directory.
+const DEFAULT_TRIPLETS: &str = "scenarios/probe/near_misses.csv";
+
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    use_threads(args.threads)?;
+    let mut contenders = Vec::new();
+    let mut names = args.embedders.clone();
+    if names.is_empty() && args.scenario.is_none() {
+        names = DEFAULT_EMBEDDERS.map(str::to_owned).to_vec();
+    }
+    for name in &names {
+        contenders.push(contender(name)?);
+    }
+    if let Some(file) = &args.scenario {
+        let scenario = match load(file) {
+            Ok(scenario) => scenario,
+            Err(code) => return Ok(code),
+        };
+        for declared in &scenario.embedders {
+            let kind = match &declared.kind {
+                EmbedderKind::Bm25(params) => Kind::Bm25(*params),
+                EmbedderKind::Model(spec) => Kind::Vectors(
+                    embed::open_cached(spec, None)
+                        .with_context(|| format!("embedder '{}'", declared.name))?
+                        .into(),
+                ),
+                EmbedderKind::Http(spec) => {
+                    let remote = Box::new(HttpEmbedder::new(spec.clone())?);
+                    Kind::Vectors(Arc::new(CachedEmbedder::new(remote, None)?))
+                }
+                _ => {
+                    eprintln!(
+                        "note: embedder '{}' is left out: it ranks, but has no vectors of its own",
+                        declared.name
+                    );
+                    continue;
+                }
+            };
+            contenders.push(Contender { name: declared.name.clone(), kind });
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for contender in &contenders {
+        ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
+    }
+    let probes = probes(args)?;
+    let rows = match scorecard(&contenders, &probes, args.seed, &Bars::new()) {
+        Ok(rows) => rows,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Ok(ExitCode::from(FINDING));
+        }
+    };
+    let mut files = vec![("scorecard.csv", sheet::csv(&rows)?)];
+    files.extend(plot::svg(&rows).map(|svg| ("scorecard.svg", svg.into_bytes())));
+    whole_file::write_all(&args.out, &files)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{}", sheet::terminal(&rows))?;
+    for (name, _) in files {
+        writeln!(stdout, "{}", args.out.join(name).display())?;
+    }
+    Ok(ExitCode::from(FINE))
+}
+
+fn contender(name: &str) -> anyhow::Result<Contender> {
+    if name == "bm25" {
+        return Ok(Contender { name: name.to_owned(), kind: Kind::Bm25(Bm25Params::default()) });
+    }
+    let (model, precision) = match name.rsplit_once(':') {
+        Some((model, "f32")) => (model, Precision::F32),
+        Some((model, "int8")) => (model, Precision::Int8),
+        _ => (name, Precision::Int8),
+    };
+    let embedder: Arc<dyn Embedder> =
+        named(model, precision).and_then(|spec| embed::open_cached(&spec, None))?.into();
+    Ok(Contender { name: name.to_owned(), kind: Kind::Vectors(embedder) })
+}
+
+fn probes(args: &Args) -> anyhow::Result<Probes> {
+    let bars = Bars::new();
+    let mut probes = Probes::default();
+    for dir in &args.beir {
+        probes.sets.push(beir::read(dir, &bars)?);
+    }
+    let mut triplets = args.triplets.clone();
+    if triplets.is_empty() {
+        let roots = [Path::new("."), Path::new(env!("CARGO_MANIFEST_DIR"))];
+        let bundled =
+            roots.iter().map(|root| root.join(DEFAULT_TRIPLETS)).find(|file| file.is_file());
+        triplets.push(bundled.with_context(|| {
+            format!("{DEFAULT_TRIPLETS} is not there; make near-misses with `knockon perturb` and name them with --triplets")
+        })?);
+    }
+    for file in &triplets {
+        probes.triplets.push((stem(file), triplet::read(file, &bars)?));
+    }
+    for file in &args.pairs {
+        probes.pairs.push((stem(file), labelled_pair::read(file, &bars)?));
+    }
+    // A set is told by its name in the scorecard.
+    let mut seen = std::collections::BTreeSet::new();
+    let names = probes.sets.iter().map(|set| &set.name);
+    let names = names.chain(probes.triplets.iter().map(|(name, _)| name));
+    for name in names.chain(probes.pairs.iter().map(|(name, _)| name)) {
+        ensure!(seen.insert(name), "two sets are called '{name}'; rename a file or a folder");
+    }
+    Ok(probes)
+}
+
+/// The name of a file without its ending.
+fn stem(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().display().to_string()
+}

@@ -1,0 +1,184 @@
+//! `knockon tune`: arguments and messages; the work is in `train`.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::ensure;
+
+use super::progress::Bars;
+use super::use_threads;
+use crate::train::{self, Arm, Method, Outcome, Recipe, Request, Texts};
+
+/// Steps whose mean loss is told, at either end.
+const TOLD: usize = 10;
+
+/// Fine-tune an embedder to tell near-identical sentences apart, and see what it costs
+///
+/// Trains with structural triplets (a text, one that means the same, and a near-miss) among plain pairs of query and
+/// passage that rehearse general retrieval; and beside it a control, in which rehearsal pairs take the structural places.
+/// Compare both with the base: what the control loses is plain forgetting, what the structural model loses beyond that is
+/// the price of structure (arXiv 2604.16351).
+///
+/// The result is a model directory that any command and sentence-transformers load; with --method lora, an adapter for
+/// the base that knockon (`adapter:`) and PEFT load. The same command goes on where it was interrupted.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  knockon tune --base all-MiniLM-L6-v2 --structural triplets.csv --rehearsal pairs.jsonl --out tuned
+  knockon tune --base gte-small --method lora --structural triplets.csv --negatives negation,role_swap \\
+      --rehearsal pairs.csv --share 0.3 --steps 300 --seed 7 --out tuned/lora
+  knockon embed --model tuned/structural --precision f32 texts.txt
+
+Files: triplets are CSV with anchor, positive, negative, category; pairs the same without negatives, or JSON lines with
+`query` and `passage`. --out holds structural/ and control/, with --no-control the model itself; in either, loss.csv and
+training.json (settings, seed, hashes of data and base).
+
+Methods, and the learning rate of each unless --lr is given (ours: assumed):
+  full        all encoder layers                              5e-5
+  last-layer  the last encoder layer                          1e-4
+  lora        thin matrices beside every linear layer         5e-4
+  adapter     a linear map behind the pooled vector           1e-3
+Word, position and type embeddings stay as they are. The loss is multiple-negatives ranking over cosine times --scale:
+all other positives and all near-misses of the batch are an anchor's negatives. Scale 10 and warm-up .1 are the paper's
+(cited); weight decay, clipping, batch and length are ours (assumed), made for a CPU. BERT, RoBERTa and MPNet can be
+tuned; from the int8 weights, where the f32 ones are not here (knockon models pull).")]
+pub struct Args {
+    /// A name from `knockon models list`, or a directory
+    #[arg(long, value_name = "MODEL")]
+    base: String,
+    /// What of it is tuned
+    #[arg(long, value_enum, default_value_t = MethodArg::Full)]
+    method: MethodArg,
+    /// Triplets with near-misses (CSV)
+    #[arg(long, value_name = "FILE")]
+    structural: PathBuf,
+    /// Pairs of query and passage (CSV or .jsonl)
+    #[arg(long, value_name = "FILE")]
+    rehearsal: PathBuf,
+    /// Only triplets of these categories [default: all]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    negatives: Vec<String>,
+    /// Share of a batch that is structural
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    share: f64,
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    steps: usize,
+    /// Equal seeds give equal weights, on any number of threads
+    #[arg(long, value_name = "S", default_value_t = 42)]
+    seed: u64,
+    /// Where the result goes
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Train no control
+    #[arg(long, overrides_with = "with_control")]
+    no_control: bool,
+    /// Train a control [default]
+    #[arg(long, hide_short_help = true)]
+    with_control: bool,
+    /// The highest learning rate [default: by method, see below]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Pairs in a batch
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    batch: usize,
+    /// Texts are cut to so many tokens while training
+    #[arg(long, value_name = "TOKENS", default_value_t = 48)]
+    length: usize,
+    /// What cosines are multiplied by in the loss
+    #[arg(long, value_name = "X", default_value_t = 10.0)]
+    scale: f64,
+    /// Share of the steps in which the rate rises
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    warmup: f64,
+    /// Weight decay, not on biases and layer norms
+    #[arg(long, value_name = "X", default_value_t = 0.01)]
+    decay: f64,
+    /// The largest length of a gradient
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    clip: f64,
+    /// With --method lora: the rank
+    #[arg(long, value_name = "R", default_value_t = 8)]
+    rank: usize,
+    /// With --method lora: its scale, times the rank
+    #[arg(long, value_name = "X", default_value_t = 16.0)]
+    alpha: f64,
+    /// Steps between checkpoints
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    checkpoint_every: usize,
+    /// Threads; results do not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum MethodArg {
+    Full,
+    LastLayer,
+    Lora,
+    Adapter,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    use_threads(args.threads)?;
+    let method = match args.method {
+        MethodArg::Full => Method::Full,
+        MethodArg::LastLayer => Method::LastLayer,
+        MethodArg::Lora => Method::Lora,
+        MethodArg::Adapter => Method::Adapter,
+    };
+    let recipe = Recipe {
+        steps: args.steps,
+        batch: args.batch,
+        share: args.share,
+        length: args.length,
+        scale: args.scale,
+        rate: args.lr.unwrap_or(method.rate()),
+        warmup: args.warmup,
+        decay: args.decay,
+        clip: args.clip,
+        seed: args.seed,
+        rank: args.rank,
+        alpha: args.alpha,
+        method,
+    };
+    ensure!(!args.out.is_file(), "--out: {} is a file; it takes a directory", args.out.display());
+    let bars = Bars::new();
+    let texts = Texts::read(&args.structural, &args.rehearsal, &args.negatives, &bars)?;
+    let arms = if args.no_control {
+        vec![(Arm::Structural, args.out.clone())]
+    } else {
+        [Arm::Structural, Arm::Control].map(|arm| (arm, args.out.join(arm.name()))).to_vec()
+    };
+    let checkpoint_every = args.checkpoint_every;
+    let request = Request { base: &args.base, recipe, texts: &texts, arms, checkpoint_every };
+    let outcomes = train::tune(&request, &bars);
+    bars.clear();
+    let outcomes = outcomes?;
+    if outcomes.iter().any(|outcome| outcome.from_int8) {
+        eprintln!(
+            "note: tuned from the int8 weights of {0}; for the f32 ones: knockon models pull {0}",
+            args.base
+        );
+    }
+    std::io::stdout().write_all(told(&outcomes, request.recipe.batch).as_bytes())?;
+    Ok(())
+}
+
+fn told(outcomes: &[Outcome], batch: usize) -> String {
+    let mut text = String::new();
+    for outcome in outcomes {
+        let losses = &outcome.losses;
+        let told = TOLD.min(losses.len().div_ceil(2));
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+        let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));
+        let there = if outcome.was_there { "  (was there already)" } else { "" };
+        let _ = writeln!(
+            text,
+            "{:10}  {} steps of {batch} pairs  loss {first:.4} -> {last:.4} (means of {told})  {}{there}",
+            outcome.arm.name(),
+            losses.len(),
+            outcome.dir.display(),
+        );
+    }
+    text
+}

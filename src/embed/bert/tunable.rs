@@ -1,0 +1,92 @@
+//! A model directory opened so that its weights can be tuned: the encoder in f32, and the texts' side.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use super::config::{Config, model_type};
+use super::layers::Encoder;
+use super::text::TextSide;
+use crate::embed::files::ModelFiles;
+use crate::embed::weights::Weights;
+use crate::embed::{ModelKind, ModelSpec, locate};
+
+/// What can be tuned, for messages.
+pub const FAMILIES: &str = "BERT, RoBERTa and MPNet";
+
+/// A base to tune.
+pub struct Tunable {
+    pub dir: PathBuf,
+    pub config: Config,
+    pub encoder: Encoder,
+    pub text: TextSide,
+    /// Whether the weights are those of int8, since no f32 ones are here.
+    pub from_int8: bool,
+    /// Over weights, tokenizer and configuration.
+    pub hash: String,
+    /// Whether a linear layer follows the pooling.
+    pub has_dense: bool,
+    /// config.json.
+    pub settings: Value,
+    /// Where the model itself cuts texts, if its files say so.
+    pub max_tokens: Option<usize>,
+    /// Name, shape and numbers of what stands behind the encoder in the file and is not run here.
+    pub pooler: Vec<(String, Vec<usize>, Vec<f32>)>,
+}
+
+impl Tunable {
+    /// `base` is a model's name or directory, `max_tokens` where texts are cut.
+    ///
+    /// # Errors
+    /// A model that is not there, or of an architecture that cannot be tuned.
+    pub fn open(base: &str, max_tokens: usize) -> anyhow::Result<Self> {
+        let dir = match locate::pulled(base).or_else(|| locate::bundled(base)) {
+            Some(dir) if Path::new(base).components().count() == 1 => dir,
+            _ => locate::model_dir(base, crate::embed::Precision::F32)?,
+        };
+        Self::read(&dir, max_tokens)
+            .with_context(|| format!("cannot tune the model {base} from {}", dir.display()))
+    }
+
+    fn read(dir: &Path, max_tokens: usize) -> anyhow::Result<Self> {
+        let files = ModelFiles::read(dir)?;
+        match model_type(&files.config) {
+            "model2vec" => bail!("it is a static table; {FAMILIES} can be tuned"),
+            "modernbert" => bail!("its architecture is ModernBERT; {FAMILIES} can be tuned"),
+            _ => {}
+        }
+        let config = Config::parse(&files.config)?;
+        let weights = Weights::parse(&files.weights)?;
+        let mut spec = ModelSpec::new(ModelKind::Transformer, "");
+        ensure!(
+            (3..=config.longest()).contains(&max_tokens),
+            "--length is {max_tokens}; the model takes 3 to {} tokens",
+            config.longest()
+        );
+        spec.max_tokens = Some(max_tokens);
+        Ok(Self {
+            text: TextSide::load(&files, &spec, config.vocabulary, config.longest())?,
+            encoder: Encoder::load(&weights, &config)?,
+            from_int8: weights.is_int8(),
+            hash: files.fingerprint("tune"),
+            has_dense: !files.behind.is_empty(),
+            max_tokens: files.max_tokens(),
+            pooler: pooler(&weights, config.hidden),
+            dir: dir.to_owned(),
+            settings: files.config,
+            config,
+        })
+    }
+}
+
+fn pooler(weights: &Weights, hidden: usize) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let (weight, bias) = ("pooler.dense.weight", "pooler.dense.bias");
+    match (weights.rows(weight, hidden, hidden), weights.vector(bias, hidden)) {
+        (Ok(rows), Ok(vector)) => vec![
+            (weight.to_owned(), vec![hidden, hidden], rows.into_f32()),
+            (bias.to_owned(), vec![hidden], vector),
+        ],
+        _ => Vec::new(),
+    }
+}

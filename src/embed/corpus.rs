@@ -1,0 +1,138 @@
+//! The vectors of all passages of a corpus: in memory where that is little, else in a [`VectorFile`] in the cache.
+//!
+//! The file is named by what it holds: the embedder's fingerprint, and a hash over the texts in their order.
+//! It is made window by window through the embedder, whose own cache lets an interrupted one go on where it was.
+
+use std::borrow::Cow;
+use std::ops::{Deref, Range};
+use std::path::Path;
+
+use super::cache::default_dir;
+use super::vector_file::{FileKey, VectorFile, Window, windows};
+use super::{Embedder, Role, Vectors};
+
+/// Bytes of vectors up to which they are held in memory.
+const LITTLE: usize = 128 << 20;
+
+/// A row a passage.
+pub enum CorpusVectors {
+    Held(Vectors),
+    Filed(VectorFile),
+}
+
+/// Some rows of a corpus.
+pub enum Rows<'a> {
+    Held(&'a [f32]),
+    Filed(Window),
+}
+
+impl Deref for Rows<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Rows::Held(rows) => rows,
+            Rows::Filed(window) => window,
+        }
+    }
+}
+
+impl From<Vectors> for CorpusVectors {
+    fn from(vectors: Vectors) -> CorpusVectors {
+        CorpusVectors::Held(vectors)
+    }
+}
+
+impl CorpusVectors {
+    /// Embeds `texts`, or finds their vectors in the folder `cache`, by default the user's.
+    ///
+    /// # Errors
+    /// Those of the embedder, and a cache that cannot be written.
+    pub fn new(
+        embedder: &dyn Embedder,
+        texts: &[&str],
+        cache: Option<&Path>,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<CorpusVectors> {
+        // The file is in the order of bytes that most machines have; on others memory has to do.
+        if texts.len() * embedder.dim() * 4 <= LITTLE || cfg!(target_endian = "big") {
+            return Ok(CorpusVectors::Held(embedder.embed(Role::Passage, texts, done)?));
+        }
+        let dir = cache.map_or_else(|| Cow::Owned(default_dir()), Cow::Borrowed);
+        CorpusVectors::filed(embedder, texts, &dir, done)
+    }
+
+    /// As [`CorpusVectors::new`], in a file however few they are.
+    ///
+    /// # Errors
+    /// As [`CorpusVectors::new`].
+    pub fn filed(
+        embedder: &dyn Embedder,
+        texts: &[&str],
+        dir: &Path,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<CorpusVectors> {
+        let key = key(embedder.fingerprint(), texts);
+        let path = dir.join(format!("{}.corpus", blake3::Hash::from(key).to_hex()));
+        let (dim, rows) = (embedder.dim(), texts.len());
+        if let Some(file) = VectorFile::open(&path, &key, dim, rows) {
+            done(rows);
+            return Ok(CorpusVectors::Filed(file));
+        }
+        let file = VectorFile::write(&path, &key, (dim, rows), |window| {
+            embedder.embed(Role::Passage, &texts[window], done)
+        })?;
+        Ok(CorpusVectors::Filed(file))
+    }
+
+    /// Numbers in a vector.
+    pub fn dim(&self) -> usize {
+        match self {
+            CorpusVectors::Held(vectors) => vectors.dim,
+            CorpusVectors::Filed(file) => file.dim,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            CorpusVectors::Held(vectors) => vectors.len(),
+            CorpusVectors::Filed(file) => file.rows,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The pieces in which to go through all rows: the one that there is, or the file's windows.
+    pub fn windows(&self) -> Vec<Range<usize>> {
+        match self {
+            CorpusVectors::Held(vectors) => std::iter::once(0..vectors.len()).collect(),
+            CorpusVectors::Filed(file) => windows(file.rows, file.dim).collect(),
+        }
+    }
+
+    /// Some rows, in memory as long as the result lives.
+    ///
+    /// # Errors
+    /// A file that cannot be mapped.
+    pub fn rows(&self, rows: Range<usize>) -> anyhow::Result<Rows<'_>> {
+        Ok(match self {
+            CorpusVectors::Held(Vectors { dim, data }) => {
+                Rows::Held(&data[rows.start * dim..rows.end * dim])
+            }
+            CorpusVectors::Filed(file) => Rows::Filed(file.window(rows)?),
+        })
+    }
+}
+
+fn key(fingerprint: &str, texts: &[&str]) -> FileKey {
+    let mut hash = blake3::Hasher::new();
+    let mut add = |text: &str| {
+        hash.update(&(text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    add(fingerprint);
+    texts.iter().for_each(|text| add(text));
+    *hash.finalize().as_bytes()
+}

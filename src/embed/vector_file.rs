@@ -1,0 +1,139 @@
+//! The vectors of one corpus in one file that is mapped window by window: what is not looked at takes no memory.
+//!
+//! A header, then the rows as little-endian f32, one after another. The header names what the rows are of, and
+//! holds a checksum over them. A file is written whole or not at all and never changed; one that is of something
+//! else, cut short or damaged does not exist, and is written anew.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use memmap2::{Mmap, MmapOptions};
+use rayon::prelude::*;
+
+use super::Vectors;
+use crate::whole_file;
+
+const MAGIC: &[u8; 8] = b"knockon2";
+/// Magic, numbers in a row, rows, key, checksum: so long that rows start where f32 may.
+const HEADER: usize = 8 + 8 + 8 + 32 + 32;
+/// Bytes that a window holds, about: little beside the corpus itself, much beside a seek.
+const WINDOW: usize = 64 << 20;
+/// Windows start at multiples of this many rows.
+const STEP: usize = 4096;
+
+/// What the rows are of: equal keys mean equal rows.
+pub type FileKey = [u8; 32];
+
+/// A file of `rows` vectors of `dim` numbers.
+pub struct VectorFile {
+    file: File,
+    path: PathBuf,
+    pub dim: usize,
+    pub rows: usize,
+}
+
+/// Some rows, mapped as long as this lives.
+pub struct Window(Option<Mmap>);
+
+impl Deref for Window {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.0.as_ref().map_or(&[], |map| bytemuck::cast_slice(map))
+    }
+}
+
+/// The rows of a corpus in pieces of about [`WINDOW`] bytes.
+pub fn windows(rows: usize, dim: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let size = (WINDOW / (4 * dim.max(1))).next_multiple_of(STEP);
+    (0..rows).step_by(size).map(move |start| start..rows.min(start + size))
+}
+
+impl VectorFile {
+    /// The file at `path`; `None` where there is none with these rows, all undamaged.
+    pub fn open(path: &Path, key: &FileKey, dim: usize, rows: usize) -> Option<VectorFile> {
+        let mut file = File::open(path).ok()?;
+        let mut found = [0; HEADER];
+        file.read_exact(&mut found).ok()?;
+        let length = file.metadata().ok()?.len();
+        let file = VectorFile { file, path: path.to_owned(), dim, rows };
+        let whole = length == (HEADER + 4 * dim * rows) as u64
+            && found[..HEADER - 32] == header(key, dim, rows, &[0; 32])[..HEADER - 32];
+        (whole && file.checksum().ok()? == found[HEADER - 32..]).then_some(file)
+    }
+
+    /// Writes the file from what `part` gives for one range of rows after another.
+    ///
+    /// # Errors
+    /// A file that cannot be written, and those of `part`.
+    pub fn write(
+        path: &Path,
+        key: &FileKey,
+        (dim, rows): (usize, usize),
+        mut part: impl FnMut(Range<usize>) -> anyhow::Result<Vectors>,
+    ) -> anyhow::Result<VectorFile> {
+        let mut sum = blake3::Hasher::new();
+        whole_file::fill(path, HEADER, |file| {
+            for window in windows(rows, dim) {
+                let expected = window.len() * dim;
+                let vectors = part(window)?;
+                ensure!(
+                    vectors.data.len() == expected,
+                    "the embedder made {} numbers where {expected} were to come",
+                    vectors.data.len()
+                );
+                let bytes: &[u8] = bytemuck::cast_slice(&vectors.data);
+                sum.update(blake3::hash(bytes).as_bytes());
+                file.write_all(bytes)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            Ok(header(key, dim, rows, sum.finalize().as_bytes()))
+        })?;
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(VectorFile { file, path: path.to_owned(), dim, rows })
+    }
+
+    /// Maps some rows.
+    ///
+    /// # Errors
+    /// A file that cannot be mapped.
+    pub fn window(&self, rows: Range<usize>) -> anyhow::Result<Window> {
+        let row = 4 * self.dim;
+        let length = row * rows.len();
+        if length == 0 {
+            return Ok(Window(None));
+        }
+        let mut options = MmapOptions::new();
+        options.offset((HEADER + row * rows.start) as u64).len(length);
+        // SAFETY: the file was written under another name and renamed when whole, and no knockon writes to it
+        // again: a new one takes its name, and this one lives on until it is closed.
+        let map = unsafe { options.map(&self.file) };
+        Ok(Window(Some(map.with_context(|| format!("cannot map {}", self.path.display()))?)))
+    }
+
+    /// The hash of the windows' hashes, so that threads can share the work.
+    fn checksum(&self) -> anyhow::Result<[u8; 32]> {
+        let windows: Vec<Range<usize>> = windows(self.rows, self.dim).collect();
+        let hash = |window: &Range<usize>| {
+            let rows = self.window(window.clone())?;
+            Ok(blake3::hash(bytemuck::cast_slice(&rows)))
+        };
+        let hashes = windows.par_iter().map(hash).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut sum = blake3::Hasher::new();
+        hashes.iter().for_each(|hash| _ = sum.update(hash.as_bytes()));
+        Ok(*sum.finalize().as_bytes())
+    }
+}
+
+fn header(key: &FileKey, dim: usize, rows: usize, sum: &[u8; 32]) -> [u8; HEADER] {
+    let mut bytes = [0; HEADER];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..16].copy_from_slice(&(dim as u64).to_le_bytes());
+    bytes[16..24].copy_from_slice(&(rows as u64).to_le_bytes());
+    bytes[24..56].copy_from_slice(key);
+    bytes[56..].copy_from_slice(sum);
+    bytes
+}

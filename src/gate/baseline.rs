@@ -1,0 +1,215 @@
+//! An earlier run, from its `manifest.json` and the `tasks.csv` beside it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::Measure;
+use crate::report::csv::text;
+use crate::run::Record;
+use crate::run::record::ArmRecord;
+use crate::scenario::Scenario;
+
+/// The part of `tasks.csv` that is compared.
+#[derive(Clone, Debug, Deserialize)]
+struct Row {
+    arm: String,
+    task: String,
+    unit: String,
+    right_action: String,
+    p_failure: f64,
+    /// Empty where no money was counted.
+    expected_loss: Option<f64>,
+}
+
+/// One task of one arm as it was.
+#[derive(Clone, Debug)]
+pub struct Known {
+    unit: String,
+    right_action: String,
+    failure: f64,
+    loss: Option<f64>,
+}
+
+impl Known {
+    pub(super) fn value(&self, measure: Measure) -> Option<f64> {
+        match measure {
+            Measure::Failure => Some(self.failure),
+            Measure::Loss => self.loss,
+        }
+    }
+}
+
+/// What an earlier run found.
+#[derive(Debug)]
+pub struct Baseline {
+    manifest: Json,
+    /// By arm, in order of their names; by task.
+    arms: BTreeMap<String, HashMap<String, Known>>,
+}
+
+impl Baseline {
+    /// Reads `manifest.json`, or the folder that it lies in, and `tasks.csv` beside it.
+    ///
+    /// # Errors
+    /// Files that are not there, or are not what a run writes.
+    pub fn read(path: &Path) -> anyhow::Result<Baseline> {
+        let manifest = match path.is_dir() {
+            true => path.join("manifest.json"),
+            false => path.to_owned(),
+        };
+        let told = || format!("the baseline {}", manifest.display());
+        let bytes = std::fs::read(&manifest).with_context(told)?;
+        let json: Json = serde_json::from_slice(&bytes).with_context(told)?;
+        if json.get("knockon").is_none() || json.get("inputs").is_none() {
+            bail!("{} is no manifest of a run", manifest.display());
+        }
+        let tasks = manifest.with_file_name("tasks.csv");
+        let told = || format!("the baseline's tasks, {}", tasks.display());
+        let mut reader = csv::Reader::from_path(&tasks).with_context(told)?;
+        let mut arms: BTreeMap<String, HashMap<String, Known>> = BTreeMap::new();
+        for row in reader.deserialize() {
+            let row: Row = row.with_context(told)?;
+            let known = Known {
+                unit: row.unit,
+                right_action: row.right_action,
+                failure: row.p_failure,
+                loss: row.expected_loss,
+            };
+            arms.entry(row.arm).or_default().insert(row.task, known);
+        }
+        Ok(Baseline { manifest: json, arms })
+    }
+
+    /// By the ids of its tasks.
+    pub(super) fn arm(&self, id: &str) -> Option<&HashMap<String, Known>> {
+        self.arms.get(&text(id))
+    }
+
+    /// The ids of its arms.
+    pub fn arms(&self) -> Vec<&str> {
+        self.arms.keys().map(String::as_str).collect()
+    }
+
+    /// Why nothing of the two runs can be compared: other data, other tasks, another truth. Empty where all
+    /// can. The scenario file itself may differ, since what is gated may stand in it.
+    pub fn stale(&self, scenario: &Scenario, record: &Record) -> Vec<String> {
+        let mut why = Vec::new();
+        let name = self.manifest.get("scenario").and_then(Json::as_str).unwrap_or_default();
+        if name != scenario.name {
+            why.push(format!("it is of the scenario '{name}', and this is '{}'", scenario.name));
+        }
+        // The first input is the scenario's own file.
+        let then: BTreeMap<&str, &str> = self
+            .list("inputs")
+            .skip(1)
+            .filter_map(|i| Some((str_of(i, "path")?, str_of(i, "blake3")?)))
+            .collect();
+        let now: BTreeMap<&str, &str> =
+            scenario.inputs.iter().skip(1).map(|i| (i.path.as_str(), i.blake3.as_str())).collect();
+        for (path, hash) in &now {
+            match then.get(path) {
+                None => why.push(format!("it did not read {path}")),
+                Some(known) if known != hash => why.push(format!("{path} has changed since")),
+                Some(_) => {}
+            }
+        }
+        for path in then.keys().filter(|path| !now.contains_key(*path)) {
+            why.push(format!("it read {path}, which this scenario does not name"));
+        }
+        let Some(arm) = record.arms.first() else {
+            return why;
+        };
+        for (id, tasks) in &self.arms {
+            let missing = arm.tasks.iter().filter(|task| !tasks.contains_key(&text(&task.id)));
+            let missing: Vec<&str> = missing.map(|task| task.id.as_str()).collect();
+            if let Some(first) = missing.first() {
+                why.push(format!(
+                    "its arm '{id}' lacks {} of {} tasks, '{first}' among them",
+                    missing.len(),
+                    arm.tasks.len()
+                ));
+            } else if tasks.len() != arm.tasks.len() {
+                let (then, now) = (tasks.len(), arm.tasks.len());
+                why.push(format!("its arm '{id}' has {then} tasks, and this run {now}"));
+            }
+            let differs = arm.tasks.iter().find_map(|task| {
+                let known = tasks.get(&text(&task.id))?;
+                if known.right_action != text(&task.right_action) {
+                    let (then, now) = (&known.right_action, &task.right_action);
+                    return Some(format!("task '{}': right was '{then}' and is '{now}'", task.id));
+                }
+                (known.unit != text(&task.unit))
+                    .then(|| format!("task '{}' was of the unit '{}'", task.id, known.unit))
+            });
+            why.extend(differs);
+        }
+        why.dedup();
+        why
+    }
+
+    /// An assumption that an arm rests on and that has changed since: a difference would be its doing.
+    pub(super) fn differing_assumption(
+        &self,
+        scenario: &Scenario,
+        arm: &ArmRecord,
+        against: &str,
+        measure: Measure,
+    ) -> Option<String> {
+        let then = self.list("arms").find(|told| str_of(told, "id") == Some(against))?;
+        let reader = serde_json::to_value(&arm.reader).ok()?;
+        if then.get("reader") != Some(&reader) {
+            return Some("the reader's parameters have changed since".to_owned());
+        }
+        let simulation = &scenario.simulation;
+        if self.manifest.get("seed") != Some(&Json::from(simulation.seed))
+            || self.manifest.get("trials") != Some(&Json::from(simulation.trials))
+        {
+            return Some("the seed or the number of trials has changed since".to_owned());
+        }
+        if measure == Measure::Loss {
+            let impact = scenario.impact.as_ref()?;
+            let now = crate::report::manifest::impact(scenario, impact);
+            let rules = |told: &Json| -> Vec<Json> {
+                let all = told.get("assumptions").and_then(Json::as_array).cloned();
+                let price = |a: &Json| {
+                    let name = str_of(a, "name").unwrap_or_default().to_owned();
+                    name.starts_with("search.") || name == "read" || name == "volume"
+                };
+                // Prices of searches and the volume do not enter a case's loss.
+                all.into_iter().flatten().filter(|a| !price(a)).collect()
+            };
+            let then = self.manifest.get("impact").map(rules);
+            if then.is_some_and(|then| then != rules(&now)) {
+                return Some("the loss rules or their variables have changed since".to_owned());
+            }
+        }
+        None
+    }
+
+    /// What else is not as it was, and may be what is being tested: embedders by fingerprint and settings.
+    pub fn changed_embedders(&self, manifest: &Json) -> Vec<String> {
+        let now: Vec<&Json> =
+            manifest.get("embedders").and_then(Json::as_array).into_iter().flatten().collect();
+        let changed = now.iter().filter_map(|embedder| {
+            let name = str_of(embedder, "name")?;
+            match self.list("embedders").find(|then| str_of(then, "name") == Some(name)) {
+                None => Some(format!("{name} (new)")),
+                Some(then) if then != *embedder => Some(name.to_owned()),
+                Some(_) => None,
+            }
+        });
+        changed.collect()
+    }
+
+    fn list(&self, key: &str) -> impl Iterator<Item = &Json> {
+        self.manifest.get(key).and_then(Json::as_array).into_iter().flatten()
+    }
+}
+
+fn str_of<'a>(json: &'a Json, key: &str) -> Option<&'a str> {
+    json.get(key)?.as_str()
+}

@@ -1,0 +1,73 @@
+//! Two values of one sentence in each other's place: both are still stated, each of the wrong thing.
+
+use std::ops::Range;
+
+use super::edit::{Change, exchange};
+use super::slots::{Slot, Sort};
+use crate::value::Value;
+
+/// Words between two values that bind them to the same thing, or to the two ends of a span.
+const JOINED: [&str; 17] = [
+    "and",
+    "or",
+    "to",
+    "through",
+    "until",
+    "-",
+    "\u{2013}",
+    ",",
+    "and/or",
+    "nor",
+    ", and",
+    ", or",
+    "by and between",
+    "and between",
+    "with",
+    "up to",
+    "x",
+];
+
+pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
+    let mut all = Vec::new();
+    for (i, a) in slots.iter().enumerate() {
+        for b in &slots[i + 1..] {
+            let differ = a.value != b.value && text[a.range.clone()] != text[b.range.clone()];
+            if a.sort == b.sort && differ && !joined(text, a, b) && fits(text, a, b) {
+                all.push(exchange(text, &a.range, &b.range));
+            }
+        }
+    }
+    all
+}
+
+fn joined(text: &str, a: &Slot, b: &Slot) -> bool {
+    let between = text[a.range.end..b.range.start].trim().to_lowercase();
+    JOINED.contains(&between.as_str()) && !text.contains("respectively")
+}
+
+/// Whether each reads well in the other's place.
+fn fits(text: &str, a: &Slot, b: &Slot) -> bool {
+    let words = |range: &Range<usize>| &text[range.clone()];
+    let form = |range: &Range<usize>| {
+        let apostrophe = text[range.end..].starts_with(['\'', '\u{2019}']);
+        let hyphen = words(range).contains('-') || text[range.end..].starts_with('-');
+        let plural = words(range).ends_with('s');
+        (apostrophe, hyphen, plural)
+    };
+    match a.sort {
+        Sort::Duration => {
+            let (a, b) = (form(&a.range), form(&b.range));
+            // `30 days' notice` wants a genitive, and a plural with the apostrophe where it stands.
+            a.1 == b.1 && (a.2 == b.2 || !a.0 && !b.0)
+        }
+        Sort::Number => {
+            let one = |slot: &Slot| slot.value == Value::Number(1.0);
+            !one(a) && !one(b)
+        }
+        // Names in brackets or as a party's new name follow on each other.
+        Sort::Party => {
+            text[a.range.end..b.range.start].contains(" (") || text[a.range.end..].starts_with(" (")
+        }
+        _ => true,
+    }
+}

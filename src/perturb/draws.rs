@@ -1,0 +1,28 @@
+//! Random choices: a draw is a function of (seed, text, site) and its number, never of the order of execution.
+
+use crate::kernel::rng;
+
+pub(super) struct Draws {
+    key: u64,
+    next: u64,
+}
+
+impl Draws {
+    pub fn new(seed: u64, text: &str, site: &str) -> Draws {
+        Draws { key: rng::key(seed, text, site), next: 0 }
+    }
+
+    pub fn bits(&mut self) -> u64 {
+        self.next += 1;
+        rng::draw(self.key, self.next)
+    }
+
+    /// One of the numbers below `n`, which is not zero.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.bits()) * n as u128) >> 64) as usize
+    }
+
+    pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
+        (!choices.is_empty()).then(|| &choices[self.below(choices.len())])
+    }
+}

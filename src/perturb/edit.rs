@@ -1,0 +1,125 @@
+//! Changes to a sentence: which bytes, and what stands there afterwards. Case at the start of the sentence and
+//! `a` or `an` before a changed word are mended here, so that rules need not think of them.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// These bytes become this text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Edit {
+    pub range: Range<usize>,
+    pub with: String,
+}
+
+/// Edits that belong together; no two over the same bytes.
+pub(super) type Change = Vec<Edit>;
+
+impl Edit {
+    pub fn new(range: Range<usize>, with: impl Into<String>) -> Edit {
+        Edit { range, with: with.into() }
+    }
+}
+
+/// A change that puts the text of two places in each other's place.
+pub(super) fn exchange(text: &str, a: &Range<usize>, b: &Range<usize>) -> Change {
+    vec![Edit::new(a.clone(), &text[b.clone()]), Edit::new(b.clone(), &text[a.clone()])]
+}
+
+/// The sentence after the change.
+pub(super) fn apply(text: &str, change: &[Edit]) -> String {
+    let mut edits: Vec<&Edit> = change.iter().collect();
+    edits.sort_by_key(|edit| edit.range.start);
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut at = 0;
+    for edit in edits {
+        out.push_str(&text[at..edit.range.start]);
+        let first = opens(&out);
+        let start = out.len();
+        out.push_str(&edit.with);
+        at = edit.range.end;
+        if first {
+            let rest = &text[at..];
+            match edit.with.is_empty() {
+                false => out = out[..start].to_owned() + &capitalised(&edit.with),
+                true => {
+                    out.push_str(&capitalised(rest.get(..1).unwrap_or("")));
+                    at += rest.get(..1).map_or(0, str::len);
+                }
+            }
+        }
+        mend_article(&mut out, start, &text[at..]);
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+static ARTICLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^[^\p{L}]*(A)|[\s(](a))n?\s+$").unwrap());
+
+/// Makes an article right that stands before `start`, where the text goes on with what `out` has there and
+/// then `rest`.
+fn mend_article(out: &mut String, start: usize, rest: &str) {
+    let Some(article) = ARTICLE.captures(&out[..start]).and_then(|c| c.get(1).or(c.get(2))) else {
+        return;
+    };
+    let next = format!("{}{}", &out[start..], rest.split(' ').next().unwrap_or(""));
+    let a = article.as_str();
+    let mended = if sounds_as_vowel(&next) { format!("{a}n ") } else { format!("{a} ") };
+    out.replace_range(article.start()..start, &mended);
+}
+
+fn sounds_as_vowel(word: &str) -> bool {
+    const CONSONANT: [&str; 7] = ["uni", "use", "usu", "uti", "eu", "one", "once"];
+    const VOWEL: [&str; 6] = ["hour", "honest", "honor", "honour", "8", "11"];
+    let word = word.trim_start_matches(['"', '\u{201c}', '(']).to_lowercase();
+    let starts = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
+    starts(&VOWEL) || !starts(&CONSONANT) && word.starts_with(['a', 'e', 'i', 'o', 'u'])
+}
+
+/// Whether a sentence starts behind this text: there is none, or a number such as `14.1(b)` or `Section 2:`.
+pub(super) fn opens(before: &str) -> bool {
+    let numbering = |word: &str| {
+        let letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
+        ["Section", "Article", "Clause"].contains(&word) || !word.as_bytes().windows(2).any(letters)
+    };
+    before.split_whitespace().all(numbering)
+}
+
+/// With its first letter in upper case.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `with` in the case of what it replaces: `BEFORE`, `Before` or `before`.
+pub(super) fn in_case_of(original: &str, with: &str) -> String {
+    let mut letters = original.chars().filter(|c| c.is_alphabetic());
+    let lower = |c: char| c.is_lowercase();
+    match (letters.next(), letters.next()) {
+        (Some(_), Some(_)) if !original.contains(lower) => with.to_uppercase(),
+        (Some(first), _) if first.is_uppercase() => capitalised(with),
+        _ => with.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_keeps_the_sentence_well_formed() {
+        let change = |text: &str, from: &str, with: &str| {
+            let start = text.find(from).unwrap();
+            apply(text, &[Edit::new(start..start + from.len(), with)])
+        };
+        assert_eq!(change("It is a non-exclusive right.", "non-", ""), "It is an exclusive right.");
+        assert_eq!(change("Grants an exclusive use.", "exclusive", "sole"), "Grants a sole use.");
+        assert_eq!(change("Each party pays.", "Each party", "it"), "It pays.");
+        assert_eq!(change("Not all pay.", "Not ", ""), "All pay.");
+        let text = "A pays B.";
+        assert_eq!(apply(text, &exchange(text, &(0..1), &(7..8))), "B pays A.");
+        assert_eq!(in_case_of("SHALL", "may"), "MAY");
+    }
+}

@@ -1,0 +1,181 @@
+//! Near-misses of any text: sentences that look like a given one and mean something else, by kind, and
+//! rewordings that mean the same.
+//!
+//! 1. [`sentence`]: which parts of the texts can be used.
+//! 2. [`slots`], [`actors`]: the typed values and the persons of a sentence.
+//! 3. One module a kind of near-miss gives all changes of that kind; one is drawn.
+//! 4. [`paraphrase`]: the rewording of the anchor, where one is asked for.
+//!
+//! A rule works on words, without a parser, and stays off where it cannot tell what the change would say. What
+//! is drawn depends on the seed, the sentence and the kind alone: other texts and other kinds change nothing.
+//! Nothing here knows files, passages or models.
+
+mod actors;
+mod binding;
+mod draws;
+mod edit;
+mod modal;
+mod negation;
+mod number;
+mod paraphrase;
+mod role_swap;
+mod rule;
+mod sentence;
+mod slots;
+mod temporal;
+
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+
+use crate::world::triplet::Triplet;
+use draws::Draws;
+
+/// How a near-miss differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Negation,
+    RoleSwap,
+    Binding,
+    Number,
+    QuantifierModal,
+    Temporal,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 6] = [
+        Kind::Negation,
+        Kind::RoleSwap,
+        Kind::Binding,
+        Kind::Number,
+        Kind::QuantifierModal,
+        Kind::Temporal,
+    ];
+
+    /// As a triplet's category has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Negation => "negation",
+            Kind::RoleSwap => "role_swap",
+            Kind::Binding => "binding",
+            Kind::Number => "number",
+            Kind::QuantifierModal => "quantifier_modal",
+            Kind::Temporal => "temporal",
+        }
+    }
+}
+
+/// What stands beside the anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Positive {
+    /// The anchor itself.
+    Identity,
+    /// Its rewording; a sentence without one is left out.
+    Paraphrase,
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub kinds: Vec<Kind>,
+    pub seed: u64,
+    /// Most triplets of a kind, drawn among the sentences; `None`: all.
+    pub per_kind: Option<usize>,
+    pub positive: Positive,
+}
+
+/// What became of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub kind: Kind,
+    /// Sentences with a near-miss of this kind.
+    pub possible: usize,
+    /// Those of them that have no rewording where one is asked for.
+    pub not_reworded: usize,
+    pub written: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct NearMisses {
+    /// By kind, in the order of the texts.
+    pub triplets: Vec<Triplet>,
+    pub counts: Vec<Count>,
+    /// Distinct sentences and rows that could be used.
+    pub sentences: usize,
+}
+
+/// The near-misses of all sentences of the texts.
+pub fn near_misses(texts: &[String], options: &Options) -> NearMisses {
+    let parts: Vec<Vec<String>> = texts.par_iter().map(|text| sentence::usable(text)).collect();
+    let mut seen = HashSet::new();
+    let all = parts.into_iter().flatten().filter(|sentence| seen.insert(sentence.clone()));
+    let all: Vec<String> = all.collect();
+
+    let mut result = NearMisses { sentences: all.len(), ..NearMisses::default() };
+    for &kind in &options.kinds {
+        let of = |sentence: &String| of_kind(sentence, kind, options);
+        let found: Vec<(Option<Triplet>, &String)> =
+            all.par_iter().filter_map(|sentence| Some((of(sentence)?, sentence))).collect();
+        let possible = found.len();
+        let mut kept: Vec<(Triplet, &String)> = found
+            .into_iter()
+            .filter_map(|(triplet, sentence)| Some((triplet?, sentence)))
+            .collect();
+        let not_reworded = possible - kept.len();
+        if let Some(most) = options.per_kind {
+            sample(&mut kept, most, options.seed, kind);
+        }
+        result.counts.push(Count { kind, possible, not_reworded, written: kept.len() });
+        result.triplets.extend(kept.into_iter().map(|(triplet, _)| triplet));
+    }
+    result
+}
+
+/// Keeps `most` of them, drawn by what each is and not by its place, in their order.
+fn sample(kept: &mut Vec<(Triplet, &String)>, most: usize, seed: u64, kind: Kind) {
+    let lot = |sentence: &str| {
+        (Draws::new(seed, sentence, &format!("sample {}", kind.name())).bits(), sentence.to_owned())
+    };
+    let mut lots: Vec<(u64, String)> = kept.iter().map(|(_, s)| lot(s)).collect();
+    if lots.len() > most {
+        lots.sort_unstable();
+        lots.truncate(most);
+        let lots: HashSet<String> = lots.into_iter().map(|(_, sentence)| sentence).collect();
+        kept.retain(|(_, sentence)| lots.contains(*sentence));
+    }
+}
+
+/// The near-miss of one sentence, `None` where there is none; inside, `None` where the rewording is wanting.
+fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Triplet>> {
+    let mut draws = Draws::new(options.seed, sentence, kind.name());
+    let slots = slots::slots(sentence);
+    let changes = match kind {
+        Kind::Negation => negation::changes(sentence),
+        Kind::RoleSwap => role_swap::changes(sentence, &slots),
+        Kind::Binding => binding::changes(sentence, &slots),
+        Kind::Number => number::changes(sentence, &slots, &mut draws),
+        Kind::QuantifierModal => modal::changes(sentence),
+        Kind::Temporal => temporal::changes(sentence),
+    };
+    let negative = edit::apply(sentence, draws.pick(&changes)?);
+    if negative == sentence {
+        return None;
+    }
+    let positive = match options.positive {
+        Positive::Identity => Some(sentence.to_owned()),
+        Positive::Paraphrase => reworded(sentence, options.seed),
+    };
+    Some(positive.map(|positive| Triplet {
+        anchor: sentence.to_owned(),
+        positive,
+        negative: Some(negative),
+        category: kind.name().to_owned(),
+    }))
+}
+
+/// The sentence in other words; `None` where no rule fits.
+fn reworded(sentence: &str, seed: u64) -> Option<String> {
+    let slots = slots::slots(sentence);
+    let mut draws = Draws::new(seed, sentence, "paraphrase");
+    let change = paraphrase::change(sentence, &slots, &mut draws)?;
+    Some(edit::apply(sentence, &change)).filter(|reworded| reworded != sentence)
+}

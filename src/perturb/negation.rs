@@ -1,0 +1,245 @@
+//! A negation put in or taken out, at a verb, a determiner or an adjective.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use super::edit::{Change, Edit, in_case_of};
+use super::rule::{Rule, Written, rules, uses};
+
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("the pattern is valid")
+}
+
+/// Verbs that take `not` behind them, and the word after.
+static AUXILIARY: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?<verb>shall|will|must|may|can|should|would|could|is|are|was|were)\s+(?<next>[a-z]+)",
+    )
+});
+static PERFECT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?<verb>has|have|had)\s+(?<next>been|made|given|taken|become|received|agreed|begun|won|shown|led|[a-z]{3,}ed)\b",
+    )
+});
+static FULL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?<verb>requires|includes|contains|applies|constitutes|survives|renews|provides|entitles|permits|allows|prevents|agrees|consists|depends|belongs|remains|grants|warrants|expires|terminates|covers|governs|extends|exceeds|obliges)\s+(?<next>[a-z]+|[A-Z][a-z]+)",
+    )
+});
+static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\b(?<verb>shall|will|must|may|could|should|would|is|are|was|were|has|have|had|can|do|does)(?<not>\s+not)\s+(?<next>[a-z]+)",
+    )
+});
+
+/// Words behind a verb before which `not` does not stand well, or means something else.
+const NOT_BEFORE: [&str; 28] = [
+    "not",
+    "never",
+    "no",
+    "neither",
+    "nor",
+    "none",
+    "nothing",
+    "nobody",
+    "only",
+    "in",
+    "also",
+    "both",
+    "either",
+    "still",
+    "already",
+    "even",
+    "just",
+    "thus",
+    "therefore",
+    "hereby",
+    "and",
+    "or",
+    "at",
+    "well",
+    "sometimes",
+    "more",
+    "less",
+    "of",
+];
+/// Words behind `not` that belong to it.
+const BOUND: [&str; 18] = [
+    "only",
+    "less",
+    "more",
+    "later",
+    "earlier",
+    "limited",
+    "to",
+    "fewer",
+    "necessarily",
+    "yet",
+    "merely",
+    "nor",
+    "just",
+    "so",
+    "greater",
+    "exceed",
+    "until",
+    "unless",
+];
+const NEGATIVE: [&str; 11] = [
+    "no", "not", "neither", "nor", "nothing", "never", "none", "nobody", "without", "hardly",
+    "rarely",
+];
+
+#[rustfmt::skip]
+const TABLE: &[Written] = &[
+    ("unless", "if", "", "otherwise|and|or|the context"),
+    (r"(?<x>no) [\w-]+(?: [\w-]+)? (?:shall|may|will|is)", "any", "in|there is|of|or|and", "event|longer|more|less|later"),
+    (r"(?<x>neither) party", "each", "", ""),
+    (r"(?<x>without) (?:the|its|their|such|prior)(?: [\w']+){0,3} (?:consent|notice|approval|permission)", "with", "", ""),
+    (r"(?<x>with) (?:the|its|their) prior written (?:consent|notice|approval)", "without", "", ""),
+    (r"non\s*-?\s*exclusive", "exclusive", "", ""),
+    (r"(?:an?|the|such|of) (?<x>exclusive) (?:license|licence|right|rights|distributor|basis|agent)", "non-exclusive", "", ""),
+    ("nontransferable|non-transferable", "transferable", "", ""),
+    ("transferable", "non-transferable", "non", ""),
+    ("irrevocable", "revocable", "", "and unconditional"),
+    ("unlimited", "limited", "", "company|partnership|liability"),
+    ("enforceable", "unenforceable", "", ""),
+    ("unenforceable", "enforceable", "or|invalid", ""),
+    ("unable to", "able to", "", ""),
+    ("impossible", "possible", "", ""),
+    ("unlikely", "likely", "", ""),
+    ("unsuccessful", "successful", "", ""),
+    ("successful", "unsuccessful", "", ""),
+    ("unknown", "known", "", ""),
+    (r"status: (?<x>verified)", "not verified", "", ""),
+    (r"status: (?<x>posted)", "not posted", "", ""),
+    (r"status: (?<x>released)", "not released", "", ""),
+    (r"status: (?<x>approved)", "not approved", "", ""),
+    (r"status: (?<x>in force)", "not in force", "", ""),
+    (r"status: (?<x>active)", "not active", "", ""),
+];
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(TABLE));
+
+pub(super) fn changes(text: &str) -> Vec<Change> {
+    let mut all = uses(&RULES, text);
+    if !text.contains(" nor ") {
+        all.extend(put_in(text));
+        all.extend(taken_out(text));
+    }
+    all
+}
+
+/// The words before `at` in its clause.
+fn clause(text: &str, at: usize) -> Vec<String> {
+    let clause = text[..at].rsplit([',', ';', ':', '(', '|']).next().unwrap_or("");
+    clause.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// The verb and the word behind it.
+fn parts<'t>(captures: &Captures<'t>) -> Option<(regex::Match<'t>, &'t str)> {
+    Some((captures.name("verb")?, captures.name("next")?.as_str()))
+}
+
+fn put_in(text: &str) -> Vec<Change> {
+    let negated = |before: &[String]| {
+        before.iter().rev().take(10).any(|word| NEGATIVE.contains(&word.as_str()))
+    };
+    let mut all = Vec::new();
+    for captures in AUXILIARY.captures_iter(text).chain(PERFECT.captures_iter(text)) {
+        let Some((verb, next)) = parts(&captures) else { continue };
+        let before = clause(text, verb.start());
+        let last = before.last().map_or("", String::as_str);
+        let noun = verb.as_str() == "will"
+            && ["at", "good", "the", "a", "free", "own", "of", "his", "her"].contains(&last);
+        let infinitive = ["has", "have", "had"].contains(&verb.as_str())
+            && ["to", "shall", "will", "may", "would", "could", "should", "must", "might"]
+                .contains(&last);
+        // `as is`, `than was`, `there is`: another order of words, or nothing that can be denied.
+        let fixed = ["as", "than", "there", "what", "how", "so", "also"].contains(&last);
+        let after = captures.name("next").map_or("", |next| &text[next.end()..]);
+        let bound =
+            after.split_whitespace().take(2).any(|word| ["no", "only", "nothing"].contains(&word));
+        if NOT_BEFORE.contains(&next) || bound || negated(&before) || noun || infinitive || fixed {
+            continue;
+        }
+        let with = if verb.as_str() == "can" {
+            "cannot".to_owned()
+        } else {
+            format!("{} not", verb.as_str())
+        };
+        all.push(vec![Edit::new(verb.range(), with)]);
+    }
+    for captures in FULL.captures_iter(text) {
+        let Some((verb, next)) = parts(&captures) else { continue };
+        let before = clause(text, verb.start());
+        // One of several verbs, which one `not` would not tell apart.
+        let joined = ["and", "or", "also", ""].contains(&before.last().map_or("", String::as_str))
+            || ["and", "or"].contains(&next);
+        if joined || negated(&before) {
+            continue;
+        }
+        all.push(vec![Edit::new(verb.range(), format!("does not {}", plain(verb.as_str())))]);
+    }
+    all
+}
+
+fn taken_out(text: &str) -> Vec<Change> {
+    let mut all = Vec::new();
+    for captures in NEGATED.captures_iter(text) {
+        let (Some((verb, next)), Some(not)) = (parts(&captures), captures.name("not")) else {
+            continue;
+        };
+        if BOUND.contains(&next) {
+            continue;
+        }
+        let edit = match verb.as_str() {
+            "does" => {
+                let end = not.end() + (captures[0].len() - (not.end() - verb.start()));
+                Edit::new(verb.start()..end, third_person(next))
+            }
+            "do" => {
+                let space = text[not.end()..].find(|c: char| !c.is_whitespace()).unwrap_or(0);
+                Edit::new(verb.start()..not.end() + space, "")
+            }
+            _ => Edit::new(not.range(), ""),
+        };
+        all.push(vec![edit]);
+    }
+    for (at, cannot) in text.match_indices("cannot ") {
+        all.push(vec![Edit::new(at..at + cannot.len(), in_case_of(cannot, "can "))]);
+    }
+    all
+}
+
+/// `applies` to `apply`.
+fn plain(verb: &str) -> String {
+    match verb.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => verb.strip_suffix('s').unwrap_or(verb).to_owned(),
+    }
+}
+
+/// `apply` to `applies`.
+fn third_person(verb: &str) -> String {
+    match verb {
+        "have" => "has".to_owned(),
+        "do" | "go" => format!("{verb}es"),
+        _ if verb.ends_with('y')
+            && !verb.ends_with(['a', 'e', 'o'])
+            && !verb.ends_with("ay")
+            && !verb.ends_with("ey")
+            && !verb.ends_with("oy") =>
+        {
+            format!("{}ies", &verb[..verb.len() - 1])
+        }
+        _ if verb.ends_with('s')
+            || verb.ends_with("ch")
+            || verb.ends_with("sh")
+            || verb.ends_with('x') =>
+        {
+            format!("{verb}es")
+        }
+        _ => format!("{verb}s"),
+    }
+}

@@ -1,0 +1,206 @@
+//! One number, amount, period, percentage or date changed, written as it was written.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::draws::Draws;
+use super::edit::{Change, Edit, in_case_of};
+use super::slots::{Slot, Sort};
+use crate::extract::count::counts;
+use crate::spell;
+use crate::value::Value;
+
+/// Years that a date or a year moves by, at most.
+const YEARS: usize = 6;
+
+pub(super) fn changes(text: &str, slots: &[Slot], draws: &mut Draws) -> Vec<Change> {
+    let mut all = Vec::new();
+    for slot in slots {
+        let edit = match slot.sort {
+            Sort::Party => None,
+            Sort::Date => date(text, &slot.range, draws),
+            Sort::Year => year(text, &slot.range, draws),
+            _ => amount(text, slot, draws),
+        };
+        all.extend(edit.map(|edit| vec![edit]));
+    }
+    all
+}
+
+static YEAR: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d{4}").expect("valid"));
+static MONTH: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:january|february|march|april|may|june|july|august|september|october|november|december)\b",
+    )
+    .expect("valid")
+});
+/// With so many days that any day below 29 is there in each.
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// A date in another month, where it names one and any has such a day; else in another year.
+fn date(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
+    let written = &text[range.clone()];
+    let days = written.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u32>().ok());
+    let late = days.clone().any(|n| (29..=31).contains(&n));
+    if let Some(month) = MONTH.find(written).filter(|_| !late && draws.below(2) == 0) {
+        let others: Vec<&&str> =
+            MONTHS.iter().filter(|m| !m.eq_ignore_ascii_case(month.as_str())).collect();
+        let with = in_case_of(month.as_str(), draws.pick(&others)?);
+        return Some(Edit::new(range.start + month.start()..range.start + month.end(), with));
+    }
+    let found = YEAR.find(written)?;
+    // The 29th of February is not in every year.
+    let leap = written.to_lowercase().contains("feb") && days.clone().any(|n| n == 29);
+    if leap {
+        return None;
+    }
+    year(text, &(range.start + found.start()..range.start + found.end()), draws)
+}
+
+fn year(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
+    let year: usize = text[range.clone()].parse().ok()?;
+    let by = 1 + draws.below(YEARS);
+    let with = if draws.below(2) == 0 { year + by } else { year - by };
+    Some(Edit::new(range.clone(), with.to_string()))
+}
+
+/// Another count within the slot, where it holds just one.
+fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
+    let range = &slot.range;
+    let part = &text[range.clone()];
+    let found = counts(part);
+    let [count] = found.as_slice() else { return None };
+    let written = part[count.range.clone()].trim_end();
+    // A share of a whole stays one.
+    let most = match slot.value {
+        Value::Percent(p) if p <= 100.0 => 100.0 / p,
+        _ => f64::INFINITY,
+    };
+    let (new, plural) = other(written, most, draws)?;
+    let start = range.start + count.range.start;
+    let end = start + written.len();
+    if plural {
+        // `one (1) year`: more of them take an s.
+        let unit = &text[end..range.end];
+        let pluralised = !unit.contains('-') && !unit.contains("(s)") && !unit.ends_with('s');
+        let genitive = text[range.end..].starts_with(['\'', '\u{2019}']);
+        let word = slot.sort == Sort::Duration && pluralised && !genitive;
+        return word.then(|| Edit::new(start..range.end, format!("{new}{unit}s")));
+    }
+    Some(Edit::new(start..end, new))
+}
+
+static DIGITS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\d[\d,]*(?:\.\d+)?").expect("valid"));
+
+/// Another number written alike, and whether it was one before.
+fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> {
+    let digits = DIGITS.find(written);
+    let words_end = written.find('(').unwrap_or(written.len());
+    let words = written[..words_end].trim();
+    if words.starts_with(|c: char| c.is_alphabetic()) {
+        let lower = words.to_lowercase();
+        let parts: Vec<&str> = lower.split([' ', '-']).filter(|w| !w.is_empty()).collect();
+        let old = spell::number(&parts)?;
+        let new = moved(old, most, draws)?;
+        let spelled = spell::words(u32::try_from(new).ok().filter(|n| *n < 1000)?);
+        let spelled = in_case_of(words, &spelled);
+        let new = match digits {
+            Some(digits) => {
+                let gloss = &written[words_end..];
+                let at = digits.start() - words_end..digits.end() - words_end;
+                let spaced = &written[words.len()..words_end];
+                format!("{spelled}{spaced}{}{new}{}", &gloss[..at.start], &gloss[at.end..])
+            }
+            None => spelled,
+        };
+        return Some((new, old == 1));
+    }
+    let digits = digits?;
+    let (whole, decimals) = digits.as_str().split_once('.').unwrap_or((digits.as_str(), ""));
+    let mantissa: u64 = (whole.replace(',', "") + decimals).parse().ok()?;
+    // Zeros behind the point are kept: 450.00 becomes 900.00.
+    let zeros = decimals.len() as u32;
+    let unit = 10u64.checked_pow(zeros)?;
+    let new = match mantissa % unit {
+        0 => moved(mantissa / unit, most, draws)?.checked_mul(unit)?,
+        _ => moved(mantissa, most, draws)?,
+    };
+    let parted = whole.contains(',');
+    let mut with = thousands(new / unit, parted);
+    if zeros > 0 {
+        with.push_str(&format!(".{:0width$}", new % unit, width = zeros as usize));
+    }
+    let new = format!("{}{with}{}", &written[..digits.start()], &written[digits.end()..]);
+    Some((new, mantissa == 1 && zeros == 0))
+}
+
+/// Another number of about the same size, at most `most` times as large, never one.
+fn moved(n: u64, most: f64, draws: &mut Draws) -> Option<u64> {
+    let mut choices = vec![n.checked_mul(2)?, n.checked_mul(3)?];
+    choices.extend((n.is_multiple_of(2) && n > 2).then_some(n / 2));
+    choices.extend((n < 20).then_some(n + 1));
+    choices.extend((n > 2 && n < 20).then(|| n - 1));
+    choices.extend((n.is_multiple_of(10) && n >= 30).then_some(n + n / 10 * 5));
+    choices.retain(|new| *new > 1 && *new != n && *new as f64 <= n as f64 * most);
+    draws.pick(&choices).copied()
+}
+
+fn thousands(n: u64, parted: bool) -> String {
+    let digits = n.to_string();
+    if !parted {
+        return digits;
+    }
+    let head = digits.len() % 3;
+    let mut out = digits[..head].to_owned();
+    for at in (head..digits.len()).step_by(3) {
+        if !out.is_empty() {
+            out.push(',');
+        }
+        out.push_str(&digits[at..at + 3]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perturb::slots::slots;
+
+    #[test]
+    fn a_changed_number_is_written_as_it_was() {
+        for text in [
+            "Notice is given sixty (60) days before.",
+            "A fee of $1,250.50 is due.",
+            "It grows by 2.5% a year.",
+            "It lasts one (1) year from then.",
+            "Signed on March 31, 2026 by both.",
+            "It sold Thirty-Five cars to them.",
+        ] {
+            for seed in 0..20 {
+                for change in changes(text, &slots(text), &mut Draws::new(seed, text, "number")) {
+                    let new = super::super::edit::apply(text, &change);
+                    let (old, new) = (slots(text), slots(&new));
+                    assert_eq!(old.len(), new.len(), "{text}");
+                    assert_eq!(old[0].sort, new[0].sort);
+                    assert_ne!(old[0].value, new[0].value);
+                }
+            }
+        }
+    }
+}

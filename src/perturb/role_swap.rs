@@ -1,0 +1,93 @@
+//! Who does what to whom, the other way round: every mention of one actor in place of the other's.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::actors::{Actor, actors};
+use super::edit::{Change, Edit, exchange, opens};
+use super::slots::Slot;
+
+/// What stands between two names where either order says the same.
+static JOINED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^\s*(?:,?\s*(?:and|or|and/or|nor|with)|[,/&;])?\s*(?:the\s+)?$").expect("valid")
+});
+
+const WORD: &str = r"[A-Z][\w'\u{2019}-]*[a-z]";
+
+/// Names in general text: `Caesar defeated Pompey`, `was beaten by`, `larger than`.
+static DEED: LazyLock<Regex> = LazyLock::new(|| {
+    let name = format!("{WORD}(?: (?:of|the|de|van|von) {WORD}| {WORD})*");
+    Regex::new(&format!(
+        r"^(?:[A-Z][^,]*, )?(?:[Tt]he )?(?<a>{name}) (?:(?:was|were|is|had|has|been|also|later|then|soon|first|once) ){{0,3}}(?:[a-z]{{2,}}ed by|[a-z]{{2,}}ed|won by|held by|taught by|led by|written by|beat|met|led|won over|fought|taught|sold|bought|built|gave|sent|wrote to|(?:larger|smaller|older|younger|taller|longer|higher|lower|richer) than) (?:the )?(?<b>{name})(?:[,.;]| (?:in|on|at|for|with|to|from|by|as|during|and|who|when|after|before|until) |$)"
+    ))
+    .expect("the pattern is valid")
+});
+
+/// `from Vienna to Paris`.
+static WAY: LazyLock<Regex> = LazyLock::new(|| {
+    let name = format!("(?:the )?{WORD}(?: {WORD})*");
+    Regex::new(&format!(r"\bfrom (?<a>{name}) (?:in)?to (?<b>{name})(?:[ ,.;]|$)"))
+        .expect("the pattern is valid")
+});
+
+/// Names that are a time, or that open a sentence.
+#[rustfmt::skip]
+const NO_NAMES: [&str; 47] = [
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "In", "On", "At", "The", "This",
+    "These", "It", "He", "She", "They", "His", "Her", "Its", "Their", "After", "Before", "When", "While", "As", "However", "For",
+    "Many", "Most", "Some", "All", "Both", "There", "Other",
+];
+
+pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
+    let actors = actors(text, slots);
+    let mut all = Vec::new();
+    for (i, a) in actors.iter().enumerate() {
+        for b in &actors[i + 1..] {
+            if !joined(text, a, b) {
+                all.push(swapped(text, a, b));
+            }
+        }
+    }
+    if !all.is_empty() {
+        return all;
+    }
+    for pattern in [&*DEED, &*WAY] {
+        for captures in pattern.captures_iter(text) {
+            let (Some(a), Some(b)) = (captures.name("a"), captures.name("b")) else { continue };
+            let once = |name: &str| text.matches(name).count() == 1;
+            let name = |name: &str| !NO_NAMES.iter().any(|no| name.split(' ').any(|w| w == *no));
+            let fine = |text: &str| once(text) && name(text);
+            if fine(a.as_str()) && fine(b.as_str()) {
+                all.push(exchange(text, &a.range(), &b.range()));
+            }
+        }
+    }
+    all
+}
+
+/// Whether they stand side by side anywhere, as in `between A and B`.
+fn joined(text: &str, a: &Actor, b: &Actor) -> bool {
+    a.mentions.iter().any(|x| {
+        b.mentions.iter().any(|y| {
+            let (first, second) = if x.start < y.start { (x, y) } else { (y, x) };
+            first.end > second.start || JOINED.is_match(&text[first.end..second.start])
+        })
+    })
+}
+
+fn swapped(text: &str, a: &Actor, b: &Actor) -> Change {
+    let begins = |at: usize| opens(&text[..at]);
+    let put = |(from, to): (&Actor, &Actor)| {
+        let edit = |range: &std::ops::Range<usize>| {
+            let with = match to.form.strip_prefix("The ") {
+                Some(name) if !begins(range.start) => format!("the {name}"),
+                _ => to.form.clone(),
+            };
+            Edit::new(range.clone(), with)
+        };
+        from.mentions.iter().map(edit).collect::<Vec<_>>()
+    };
+    [(a, b), (b, a)].map(put).concat()
+}

@@ -1,0 +1,56 @@
+//! Rules that put other words for some words: a pattern, its replacement, and where it must not be tried.
+
+use regex::Regex;
+
+use super::edit::{Change, Edit, in_case_of};
+
+/// As a table writes it: what is found, what is put there, and patterns for the text right before and right
+/// behind it that forbid the rule (empty: none). Of a pattern with a group `x` only that is replaced; a space
+/// stands for any white space; several replacements are parted by `/`.
+pub(super) type Written = (&'static str, &'static str, &'static str, &'static str);
+
+pub(super) struct Rule {
+    find: Regex,
+    put: &'static str,
+    not_behind: Option<Regex>,
+    not_before: Option<Regex>,
+}
+
+/// Compiles a table.
+pub(super) fn rules(table: &[Written]) -> Vec<Rule> {
+    let spaced = |pattern: &str| pattern.replace(' ', r"\s+");
+    let compile = |pattern: String| Regex::new(&pattern).expect("the pattern is valid");
+    let rule = |&(find, put, behind, before): &Written| Rule {
+        find: compile(format!(r"(?i)\b(?:{})\b", spaced(find))),
+        put,
+        not_behind: (!behind.is_empty())
+            .then(|| compile(format!(r"(?i)(?:^|[^\p{{L}}])(?:{})$", spaced(behind)))),
+        not_before: (!before.is_empty()).then(|| compile(format!(r"(?i)^(?:{})", spaced(before)))),
+    };
+    table.iter().map(rule).collect()
+}
+
+/// Every single use of every rule in a text: one change for each replacement.
+pub(super) fn uses(rules: &[Rule], text: &str) -> Vec<Change> {
+    let mut all = Vec::new();
+    for rule in rules {
+        for captures in rule.find.captures_iter(text) {
+            let whole = captures.get(0);
+            let Some(found) = captures.name("x").or(whole) else { continue };
+            let (before, after) = (&text[..found.start()], &text[found.end()..]);
+            let forbids = |guard: &Option<Regex>, text: &str| {
+                guard.as_ref().is_some_and(|guard| guard.is_match(text))
+            };
+            let hyphened = before.ends_with('-') || after.starts_with('-');
+            let forbidden = forbids(&rule.not_behind, before.trim_end())
+                || forbids(&rule.not_before, after.trim_start());
+            if hyphened || forbidden {
+                continue;
+            }
+            for put in rule.put.split('/') {
+                all.push(vec![Edit::new(found.range(), in_case_of(found.as_str(), put))]);
+            }
+        }
+    }
+    all
+}

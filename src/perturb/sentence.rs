@@ -1,0 +1,47 @@
+//! Which parts of a text are sentences, or rows, that can be changed and still be well-formed.
+
+use crate::extract::sentence::sentences;
+
+/// Words that a sentence has, at least and at most: fewer say little, and of more a change shows too little.
+const WORDS: std::ops::RangeInclusive<usize> = 5..=60;
+/// Of the characters of prose at least this share are letters and spaces.
+const LETTERS: f64 = 0.85;
+/// Of the letters at most this share are capitals.
+const CAPITALS: f64 = 0.3;
+
+/// A text of fields, `name: value | name: value`.
+pub(super) fn is_row(text: &str) -> bool {
+    let mut fields = text.split(" | ");
+    text.contains(" | ") && fields.all(|field| field.contains(": "))
+}
+
+/// The sentences of a text that can be used, white space folded; a row is one.
+pub(super) fn usable(text: &str) -> Vec<String> {
+    if is_row(text) {
+        return vec![text.trim().to_owned()];
+    }
+    let folded = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts = sentences(text).into_iter().map(|range| folded(&text[range]));
+    parts.filter(|sentence| is_prose(sentence)).collect()
+}
+
+fn is_prose(text: &str) -> bool {
+    let words = text.split(' ').filter(|word| word.contains(char::is_alphabetic)).count();
+    let count = |of: fn(char) -> bool| text.chars().filter(|c| of(*c)).count() as f64;
+    let letters = count(char::is_alphabetic);
+    let prose = count(|c| c.is_alphabetic() || c == ' ') / text.chars().count().max(1) as f64;
+    let of = |c: char| text.chars().filter(|found| *found == c).count();
+    let balanced = of('(') == of(')') && of('"') % 2 == 0 && of('\u{201c}') == of('\u{201d}');
+    let first = text.chars().find(|c| c.is_alphanumeric());
+    let starts = first.is_some_and(|c| c.is_uppercase() || c.is_numeric())
+        && text.starts_with(|c: char| c.is_alphanumeric() || "(\"\u{201c}".contains(c));
+    let ends = text.trim_end_matches(['"', '\u{201d}', ')']).ends_with(['.', ';']);
+    let broken = ["...", "__", "**", "Source:", "[", "\u{2026}"];
+    WORDS.contains(&words)
+        && prose >= LETTERS
+        && count(char::is_uppercase) <= CAPITALS * letters
+        && balanced
+        && starts
+        && ends
+        && !broken.iter().any(|mark| text.contains(mark))
+}

@@ -1,0 +1,114 @@
+//! The typed values of a sentence, as places that other values of their type could fill.
+
+use std::ops::Range;
+
+use crate::extract::number::Decimal;
+use crate::extract::{Found, Kind};
+use crate::value::Value;
+
+/// What fills a slot; values of one sort can change places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    Date,
+    Money,
+    Percent,
+    Duration,
+    Year,
+    Number,
+    Party,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Slot {
+    pub sort: Sort,
+    pub value: Value,
+    pub range: Range<usize>,
+}
+
+/// Words before a number that make a name of it.
+const NAMED: [&str; 22] = [
+    "section",
+    "sections",
+    "article",
+    "articles",
+    "exhibit",
+    "schedule",
+    "no.",
+    "number",
+    "paragraph",
+    "clause",
+    "appendix",
+    "page",
+    "chapter",
+    "rule",
+    "form",
+    "annex",
+    "phase",
+    "part",
+    "item",
+    "version",
+    "revision",
+    "type",
+];
+
+/// All slots of a sentence, in order; no two over the same bytes.
+pub(super) fn slots(text: &str) -> Vec<Slot> {
+    let point = Some(Decimal::Point);
+    let kinds = [
+        (Sort::Party, Kind::Party),
+        (Sort::Date, Kind::Date(None)),
+        (Sort::Money, Kind::Money { decimal: point, currency: Some("USD".to_owned()) }),
+        (Sort::Percent, Kind::Percent(point)),
+        (Sort::Duration, Kind::Duration),
+        (Sort::Number, Kind::Number(point)),
+    ];
+    let mut all: Vec<Slot> = Vec::new();
+    for (sort, kind) in kinds {
+        for Found { value, range } in kind.candidates(text) {
+            let taken = |slot: &Slot| slot.range.start < range.end && range.start < slot.range.end;
+            if all.iter().any(taken) {
+                continue;
+            }
+            // `60 days' notice`: the apostrophe belongs to the notice.
+            let end = range.start + text[range.clone()].trim_end_matches(['\'', '\u{2019}']).len();
+            let sort = match sort {
+                Sort::Number if is_year(&text[range.clone()]) => Sort::Year,
+                sort => sort,
+            };
+            if sort != Sort::Number || counts_something(text, &range) {
+                all.push(Slot { sort, value, range: range.start..end });
+            }
+        }
+    }
+    all.sort_by_key(|slot| slot.range.start);
+    all
+}
+
+fn is_year(text: &str) -> bool {
+    text.len() == 4
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && (1500..2100).contains(&text.parse::<u32>().unwrap_or(0))
+}
+
+/// Whether a number is no part of a name, such as `Section 4`, and not the number of the sentence.
+fn counts_something(text: &str, range: &Range<usize>) -> bool {
+    let before = text[..range.start].trim_end();
+    // Of `Sections 7, 10 and 12` each number is part of the name.
+    let listed = before.trim_end_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c));
+    let listed = listed.strip_suffix(" and").or(listed.strip_suffix(" or")).unwrap_or(listed);
+    let listed = listed.trim_end_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c));
+    let last = listed.rsplit([' ', '(']).next().unwrap_or("").to_lowercase();
+    let next = text[range.end..].chars().next();
+    let word = text[range.end..].trim_start().chars().next();
+    let in_name = before.ends_with(|c: char| "#-/.".contains(c))
+        || last.chars().next().is_none()
+        || text[..range.start].split_whitespace().next_back().is_some_and(|word| {
+            word.starts_with(char::is_uppercase) && word.contains(char::is_lowercase)
+        });
+    let pronoun = text[range.clone()].eq_ignore_ascii_case("one");
+    !NAMED.contains(&last.as_str())
+        && !in_name
+        && !pronoun
+        && next != Some('.')
+        && word.is_some_and(|c| c.is_lowercase() || "|,".contains(c))
+}

@@ -1,0 +1,205 @@
+//! What to buy: which mitigations, alone or together, avoid the most loss for their cost.
+//!
+//! Each combination is an arm, and is run as any other: what a plan says of it is what a run of it says.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+
+use crate::compile::search::Open;
+use crate::run;
+use crate::run::record::{ArmRecord, MoneyRecord};
+use crate::scenario::{Plan, Scenario};
+use crate::solve::Watch;
+use crate::stats::Interval;
+
+mod pages;
+
+pub use pages::{csv, legend, table};
+
+/// All that was tried.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub currency: String,
+    /// The arm that is improved.
+    pub from: String,
+    /// What there is to choose from.
+    pub candidates: Vec<String>,
+    /// The arm as it is first; then by what a year costs in all, the cheapest first.
+    pub options: Vec<Bought>,
+    /// In which order to buy: each time the candidate that saves most beside those before it, as long as one
+    /// saves anything. Indices into `options`, each with one candidate more than the one before.
+    pub order: Vec<usize>,
+    /// Pairs of candidates that change one setting to different values.
+    pub excluded: usize,
+    /// Whether every combination was tried; else only those on the way of `order`.
+    pub complete: bool,
+}
+
+/// One combination. Amounts are those of a year.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    /// Indices into the plan's candidates, ascending.
+    pub chosen: Vec<usize>,
+    pub name: String,
+    pub failure: f64,
+    /// What it takes: running costs and the candidates' own.
+    pub cost: f64,
+    /// Expected loss, and the mean loss of the worst 5% of years.
+    pub loss: f64,
+    pub cvar: f64,
+    /// Loss and cost of the arm as it is, less those of this; with the interval of the losses. `None` for the
+    /// arm as it is.
+    pub saved: Option<Interval>,
+    pub p_value: Option<f64>,
+    /// No other option has less of both: cost and expected loss, or cost and the loss of bad years.
+    pub on_front: bool,
+    pub on_tail_front: bool,
+}
+
+impl Bought {
+    /// Cost and expected loss of a year.
+    pub fn total(&self) -> f64 {
+        self.cost + self.loss
+    }
+}
+
+/// Tries the combinations of a scenario's plan.
+///
+/// # Errors
+/// A scenario without a plan; whatever a run can end with.
+pub fn plan(mut scenario: Scenario, open: &Open, watch: &dyn Watch) -> anyhow::Result<Planned> {
+    let (Some(plan), Some(impact)) = (scenario.plan.clone(), &scenario.impact) else {
+        bail!("the scenario has no section `plan`");
+    };
+    let currency = impact.currency.clone();
+    let base = scenario.arms[plan.from].clone();
+    let count = plan.candidates.len();
+    let complete = count < usize::BITS as usize - 1 && 1usize << count <= plan.most;
+    let mut tried: BTreeMap<Vec<usize>, Option<ArmRecord>> = BTreeMap::new();
+    let mut attempt = |sets: Vec<Vec<usize>>, tried: &mut BTreeMap<_, _>| -> anyhow::Result<()> {
+        let mut wanted = Vec::new();
+        // The arm as it is comes first: the others are compared with it.
+        scenario.arms = vec![base.clone()];
+        scenario.baseline = 0;
+        for set in sets {
+            if tried.contains_key(&set) {
+                continue;
+            }
+            match plan.arm(&base, &set) {
+                Some(arm) if set.is_empty() => wanted.push((set, arm.id.clone(), 0)),
+                Some(arm) => {
+                    wanted.push((set, arm.id.clone(), scenario.arms.len()));
+                    scenario.arms.push(arm);
+                }
+                None => _ = tried.insert(set, None),
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+        let record = run::run(&scenario, &arms, open, watch)?;
+        for (set, _, at) in wanted {
+            tried.insert(set, Some(record.arms[at].clone()));
+        }
+        Ok(())
+    };
+    if complete {
+        attempt((0..1usize << count).map(|bits| members(bits, count)).collect(), &mut tried)?;
+    } else {
+        attempt(vec![Vec::new()], &mut tried)?;
+    }
+    // Step by step from nothing: all that is tried where not everything is.
+    let mut order: Vec<Vec<usize>> = vec![Vec::new()];
+    loop {
+        let last = order.last().cloned().unwrap_or_default();
+        let next: Vec<Vec<usize>> = (0..count)
+            .filter(|candidate| !last.contains(candidate))
+            .map(|candidate| {
+                let mut set = last.clone();
+                set.push(candidate);
+                set.sort_unstable();
+                set
+            })
+            .collect();
+        attempt(next.clone(), &mut tried)?;
+        let total = |set: &Vec<usize>| {
+            let arm = tried.get(set)?.as_ref()?;
+            Some(bought(&plan, set, arm)?.total())
+        };
+        let best = next.into_iter().filter_map(|set| Some((total(&set)?, set)));
+        let best = best.min_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+        match best {
+            Some((cost, set)) if total(&last).is_some_and(|now| cost < now) => order.push(set),
+            _ => break,
+        }
+    }
+    let excluded = tried.values().filter(|arm| arm.is_none()).count();
+    let options = tried.iter().filter_map(|(set, arm)| bought(&plan, set, arm.as_ref()?));
+    let mut options: Vec<Bought> = options.collect();
+    options.sort_by(|a, b| {
+        let first = |o: &Bought| !o.chosen.is_empty();
+        first(a).cmp(&first(b)).then(a.total().total_cmp(&b.total()))
+    });
+    fronts(&mut options);
+    let place = |set: &Vec<usize>| options.iter().position(|option| option.chosen == *set);
+    Ok(Planned {
+        currency,
+        from: base.id.clone(),
+        candidates: plan.candidates.iter().map(|candidate| candidate.id.clone()).collect(),
+        order: order.iter().map(place).collect::<Option<_>>().context("an option was lost")?,
+        options,
+        excluded,
+        complete,
+    })
+}
+
+fn members(bits: usize, count: usize) -> Vec<usize> {
+    (0..count).filter(|candidate| bits >> candidate & 1 == 1).collect()
+}
+
+fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
+    let money: &MoneyRecord = arm.money.as_ref()?;
+    let own: f64 = chosen
+        .iter()
+        .map(|&c| {
+            let candidate = &plan.candidates[c];
+            candidate.cost_per_year + money.cases * candidate.cost_per_case
+        })
+        .sum();
+    let saved = money.difference.as_ref().map(|difference| {
+        let of = |amount: f64| -money.cases * amount - own;
+        let interval = difference.interval;
+        Interval { estimate: of(interval.estimate), low: of(interval.high), high: of(interval.low) }
+    });
+    Some(Bought {
+        chosen: chosen.to_vec(),
+        name: if chosen.is_empty() { format!("{} as it is", arm.id) } else { arm.id.clone() },
+        failure: arm.summary.failure.estimate,
+        cost: money.cases * money.running + own,
+        loss: money.cases * money.loss.estimate,
+        cvar: money.tail.first().map_or(f64::NAN, |tail| tail.cvar),
+        saved: saved.filter(|_| !chosen.is_empty()),
+        p_value: money.difference.as_ref().map(|d| d.p_value).filter(|_| !chosen.is_empty()),
+        on_front: false,
+        on_tail_front: false,
+    })
+}
+
+/// Marks what nothing else beats in both of two things.
+fn fronts(options: &mut [Bought]) {
+    let beaten = |of: fn(&Bought) -> f64, options: &[Bought], at: usize| {
+        let (cost, bad) = (options[at].cost, of(&options[at]));
+        options.iter().any(|other| {
+            let (other_cost, other_bad) = (other.cost, of(other));
+            other_cost <= cost && other_bad <= bad && (other_cost < cost || other_bad < bad)
+        })
+    };
+    for at in 0..options.len() {
+        let on_front = !beaten(|o| o.loss, options, at);
+        let on_tail_front = !beaten(|o| o.cvar, options, at);
+        options[at].on_front = on_front;
+        options[at].on_tail_front = on_tail_front;
+    }
+}

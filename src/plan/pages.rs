@@ -1,0 +1,164 @@
+//! A plan as a table that a manager reads, and as `plan.csv`.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::{Bought, Planned};
+use crate::report::csv::text;
+use crate::report::terminal::money::whole;
+
+/// Options in the table; the file has all.
+const SHOWN: usize = 12;
+
+/// In which order to buy, and the best combinations.
+pub fn table(planned: &Planned) -> String {
+    let mut told = String::new();
+    let first = planned.order.get(1).map(|&at| &planned.options[at]);
+    match first {
+        None => told.push_str(&format!(
+            "Buy nothing: no candidate saves more than it costs ({}).\n",
+            planned.candidates.join(", ")
+        )),
+        Some(first) => told.push_str(&format!("Buy first: {}. {}\n", first.name, savings(first))),
+    }
+    for pair in planned.order.windows(2).skip(1) {
+        let (before, after) = (&planned.options[pair[0]], &planned.options[pair[1]]);
+        let further = after.chosen.iter().find(|c| !before.chosen.contains(c));
+        let name = further.map_or("", |&c| planned.candidates[c].as_str());
+        told.push_str(&format!(
+            "Then: {name}, for {} more. {}\n",
+            whole(before.total() - after.total()),
+            savings(after)
+        ));
+    }
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    table.set_header([
+        "option",
+        "failure",
+        "cost a year",
+        "loss a year",
+        "CVaR 95%",
+        "in all",
+        "saved a year",
+        "95% interval",
+        "front",
+    ]);
+    for option in planned.options.iter().take(SHOWN) {
+        let saved = option.saved.as_ref();
+        table.add_row([
+            option.name.clone(),
+            format!("{:.1}%", 100.0 * option.failure),
+            whole(option.cost),
+            whole(option.loss),
+            whole(option.cvar),
+            whole(option.total()),
+            saved.map_or_else(|| "-".to_owned(), |saved| whole(saved.estimate)),
+            saved.map_or_else(
+                || "-".to_owned(),
+                |s| format!("{} to {}", whole(s.low), whole(s.high)),
+            ),
+            front(option).to_owned(),
+        ]);
+    }
+    for column in 1..8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    format!("{told}\n{table}")
+}
+
+fn savings(option: &Bought) -> String {
+    match &option.saved {
+        Some(saved) => format!(
+            "Together {} a year saved (95% interval {} to {}).",
+            whole(saved.estimate),
+            whole(saved.low),
+            whole(saved.high)
+        ),
+        None => String::new(),
+    }
+}
+
+fn front(option: &Bought) -> &'static str {
+    match (option.on_front, option.on_tail_front) {
+        (true, true) => "mean, tail",
+        (true, false) => "mean",
+        (false, true) => "tail",
+        (false, false) => "",
+    }
+}
+
+/// What its columns mean, and what was tried.
+pub fn legend(planned: &Planned) -> String {
+    let all = planned.options.len();
+    let more = match all.checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!(" {more} more in plan.csv."),
+        _ => String::new(),
+    };
+    let tried = match planned.complete {
+        true => format!("All {all} combinations were tried"),
+        false => format!(
+            "{all} combinations were tried, adding the best candidate each time: another may be \
+             better, by at most all of the loss that is left"
+        ),
+    };
+    let excluded = match planned.excluded {
+        0 => String::new(),
+        excluded => format!(", {excluded} that contradict themselves left out"),
+    };
+    format!(
+        "In {}, of {}. cost: running costs and the candidates' own; saved: loss and cost less than as it is, with the\n\
+         interval of the losses. front: nothing costs less and loses less, on average (mean) or in the worst 5% of\n\
+         years (tail). {tried}{excluded}.{more}",
+        planned.currency, planned.from
+    )
+}
+
+/// One row an option.
+pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "option",
+        "currency",
+        "candidates",
+        "step_in_order",
+        "failure_rate",
+        "cost_per_year",
+        "loss_per_year",
+        "cvar_95",
+        "total_per_year",
+        "saved_per_year",
+        "saved_low",
+        "saved_high",
+        "p_value",
+        "on_front",
+        "on_tail_front",
+    ];
+    let cents = |value: f64| format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0);
+    let amount = |value: Option<f64>| value.map_or_else(String::new, cents);
+    let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let row = |(at, option): (usize, &Bought)| {
+        let place = planned.order.iter().position(|place| *place == at);
+        let saved = option.saved.as_ref();
+        vec![
+            text(&option.name),
+            text(&planned.currency),
+            option.chosen.len().to_string(),
+            place.map_or_else(String::new, |place| place.to_string()),
+            crate::report::csv::p(option.failure),
+            cents(option.cost),
+            cents(option.loss),
+            cents(option.cvar),
+            cents(option.total()),
+            amount(saved.map(|s| s.estimate)),
+            amount(saved.map(|s| s.low)),
+            amount(saved.map(|s| s.high)),
+            crate::report::csv::number(option.p_value),
+            word(option.on_front),
+            word(option.on_tail_front),
+        ]
+    };
+    crate::report::csv::table(&header, planned.options.iter().enumerate().map(row).collect())
+}

@@ -1,0 +1,187 @@
+//! Compositional accuracy: is a text closer to what means the same than to what only looks so?
+//!
+//! Both sides of a comparison are embedded as passages. Similarities closer than [`TIE`] are equal but for
+//! rounding: such a comparison counts one half, as in an area under a curve. A model that sees a bag of words
+//! thus gets one half on an exchange of roles against the anchor itself, and less where the anchor's rewording
+//! changes words.
+
+use std::collections::BTreeMap;
+
+use super::contender::{Contender, Kind};
+use super::score::{Sample, Score, Section};
+use crate::embed::{Role, Vectors};
+use crate::retrieve::{Bm25Retriever, Request, Retriever};
+use crate::stats::Auc;
+use crate::watch::Watch;
+use crate::world::labelled_pair::LabelledPair;
+use crate::world::triplet::Triplet;
+
+/// Cosines of vectors in 32 bits are known to about this.
+const TIE: f64 = 1e-6;
+
+/// The category that all triplets of a set are in.
+pub const ALL: &str = "all";
+/// The measure that the plot shows, over all kinds of near-miss.
+pub const ACCURACY: &str = "accuracy";
+
+pub struct Asked {
+    pub scores: Vec<Score>,
+    /// Near-miss minus anchor, triplet by triplet; empty where there are no vectors.
+    pub differences: Vec<Vec<f64>>,
+}
+
+/// Accuracy by category and over all, and, of an embedder with vectors, the mean margin and the area.
+///
+/// # Errors
+/// Whatever the embedder reports, and a set without a negative.
+pub fn of_triplets(
+    contender: &Contender,
+    set: &str,
+    triplets: &[Triplet],
+    watch: &dyn Watch,
+) -> anyhow::Result<Asked> {
+    let used: Vec<(&Triplet, &str)> =
+        triplets.iter().filter_map(|t| Some((t, t.negative.as_deref()?))).collect();
+    anyhow::ensure!(!used.is_empty(), "{set}: no triplet has a negative");
+    let texts: Vec<&str> = used
+        .iter()
+        .flat_map(|(t, negative)| [t.anchor.as_str(), t.positive.as_str(), *negative])
+        .collect();
+    // Triplets of one anchor are alike.
+    let mut anchors: BTreeMap<&str, usize> = BTreeMap::new();
+    let clusters: Vec<usize> = used
+        .iter()
+        .map(|(t, _)| {
+            let next = anchors.len();
+            *anchors.entry(&t.anchor).or_insert(next)
+        })
+        .collect();
+    let vectors = contender.vectors(Role::Passage, &texts, set, watch)?;
+    let sides: Vec<(f64, f64)> = match (&vectors, &contender.kind) {
+        (Some(vectors), _) => (0..used.len())
+            .map(|i| (cosine(vectors, 3 * i, 3 * i + 1), cosine(vectors, 3 * i, 3 * i + 2)))
+            .collect(),
+        (None, Kind::Bm25(params)) => by_words(&Bm25Retriever::new(&texts, *params)?, &texts)?,
+        (None, Kind::Vectors(_)) => Vec::new(),
+    };
+    let mut categories: Vec<&str> = used.iter().map(|(t, _)| t.category.as_str()).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    categories.retain(|category| !category.is_empty());
+    let mut scores = Vec::new();
+    for category in std::iter::once(ALL).chain(categories) {
+        let of: Vec<usize> = (0..used.len())
+            .filter(|&i| category == ALL || used[i].0.category == category)
+            .collect();
+        let score = |measure: &str, sample| Score {
+            section: Section::Composition,
+            set: set.to_owned(),
+            measure: format!("{measure} {category}"),
+            sample,
+        };
+        let values = |value: &dyn Fn((f64, f64)) -> f64| -> Vec<(f64, usize)> {
+            of.iter().map(|&i| (value(sides[i]), clusters[i])).collect()
+        };
+        scores.push(score(ACCURACY, Sample::Rate(values(&right))));
+        if vectors.is_some() {
+            scores.push(score("margin", Sample::Mean(values(&|(same, other)| same - other))));
+            let side = |of_side: fn(&(f64, f64)) -> f64| {
+                of.iter().map(|&i| rounded(of_side(&sides[i]))).collect::<Vec<f64>>()
+            };
+            if let Ok(auc) = Auc::new(&side(|s| s.0), &side(|s| s.1)) {
+                // Positives and negatives share anchors, which an interval for two samples ignores.
+                scores.push(score("AUC", Sample::Whole { value: auc.area, n: of.len() }));
+            }
+        }
+    }
+    let differences = vectors.map_or_else(Vec::new, |vectors| {
+        let apart = |i: usize| {
+            let (anchor, negative) = (vectors.row(3 * i), vectors.row(3 * i + 2));
+            anchor.iter().zip(negative).map(|(a, n)| f64::from(*n) - f64::from(*a)).collect()
+        };
+        (0..used.len()).map(apart).collect()
+    });
+    Ok(Asked { scores, differences })
+}
+
+/// The area under the curve of cosines, pairs that mean the same against the others, over all and by category.
+///
+/// # Errors
+/// Whatever the embedder reports.
+pub fn of_pairs(
+    contender: &Contender,
+    set: &str,
+    pairs: &[LabelledPair],
+    watch: &dyn Watch,
+) -> anyhow::Result<Vec<Score>> {
+    let texts: Vec<&str> =
+        pairs.iter().flat_map(|pair| [pair.first.as_str(), pair.second.as_str()]).collect();
+    let Some(vectors) = contender.vectors(Role::Passage, &texts, set, watch)? else {
+        return Ok(Vec::new());
+    };
+    let cosines: Vec<f64> =
+        (0..pairs.len()).map(|i| rounded(cosine(&vectors, 2 * i, 2 * i + 1))).collect();
+    let mut categories: Vec<&str> = pairs.iter().map(|pair| pair.category.as_str()).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    categories.retain(|category| !category.is_empty());
+    let mut scores = Vec::new();
+    for category in std::iter::once(ALL).chain(categories) {
+        let of = |same: bool| {
+            let wanted = |i: &usize| {
+                pairs[*i].same == same && (category == ALL || pairs[*i].category == category)
+            };
+            (0..pairs.len()).filter(wanted).map(|i| cosines[i]).collect::<Vec<f64>>()
+        };
+        // A category in which all pairs mean the same has no curve.
+        if let Ok(auc) = Auc::new(&of(true), &of(false)) {
+            scores.push(Score {
+                section: Section::Composition,
+                set: set.to_owned(),
+                measure: format!("AUC {category}"),
+                sample: Sample::Area(auc),
+            });
+        }
+    }
+    Ok(scores)
+}
+
+/// 1 where the positive is nearer, one half where neither is.
+fn right((same, other): (f64, f64)) -> f64 {
+    let size = 1.0_f64.max(same.abs());
+    if (same - other).abs() <= TIE * size { 0.5 } else { f64::from(u8::from(same > other)) }
+}
+
+/// To the precision that cosines are known to, so that ties are ties.
+fn rounded(cosine: f64) -> f64 {
+    (cosine / TIE).round() * TIE
+}
+
+fn cosine(vectors: &Vectors, a: usize, b: usize) -> f64 {
+    let (a, b) = (vectors.row(a), vectors.row(b));
+    let dot = |a: &[f32], b: &[f32]| {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+    };
+    let length = (dot(a, a) * dot(b, b)).sqrt();
+    if length > 0.0 { dot(a, b) / length } else { 0.0 }
+}
+
+/// The anchor's score of its positive and of its negative, among all texts of the set.
+fn by_words(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
+    let places: Vec<[u32; 2]> =
+        (0..texts.len() as u32 / 3).map(|i| [3 * i + 1, 3 * i + 2]).collect();
+    let requests: Vec<Request> = places
+        .iter()
+        .zip(texts.chunks_exact(3))
+        .map(|(places, texts)| Request { query: texts[0], candidates: Some(places) })
+        .collect();
+    let rankings = index.search(&requests, 2, &|_| {})?;
+    let sides = rankings.iter().zip(&places).map(|(ranking, places)| {
+        let score = |place: u32| {
+            let hit = ranking.iter().find(|hit| hit.passage == place);
+            hit.map_or(0.0, |hit| f64::from(hit.score))
+        };
+        (score(places[0]), score(places[1]))
+    });
+    Ok(sides.collect())
+}

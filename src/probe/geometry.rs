@@ -1,0 +1,159 @@
+//! How an embedder's vectors lie.
+//!
+//! - `alignment`: the mean square distance between a query and a passage that answers it, and `uniformity`: the
+//!   logarithm of the mean over pairs of passages of exp(-2 square distance); both on unit vectors, lower is
+//!   better (Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity
+//!   on the Hypersphere", ICML 2020).
+//! - `effective rank`: the exponential of the entropy of the singular values of the centred passage matrix,
+//!   taken as shares of their sum (Roy and Vetterli, "The effective rank: A measure of effective
+//!   dimensionality", EUSIPCO 2007).
+//! - `mean cosine`: of two different passages; the nearer to 1, the narrower the cone they lie in (Ethayarajh,
+//!   "How Contextual are Contextualized Word Representations?", EMNLP 2019).
+//! - `near-miss variance`: the share of the passages' total variance that lies in the directions which separate
+//!   near-misses from their anchors ([`super::spectrum::Directions`]). Directions drawn at random would hold
+//!   10 / dimension. `near-miss concentration`: the share of those differences that these directions hold.
+
+use nalgebra::DMatrix;
+
+use super::score::{Sample, Score, Section};
+use super::spectrum::{Directions, covariance, eigen, matrix};
+use crate::embed::Vectors;
+use crate::world::beir::BeirSet;
+
+/// Pairs are taken among at most so many passages, at even steps; all else is over all passages.
+const PAIRED: usize = 2000;
+
+pub fn of_set(
+    set: &BeirSet,
+    passages: &Vectors,
+    queries: &Vectors,
+    apart: Option<&Directions>,
+) -> Vec<Score> {
+    let rows: Vec<Vec<f64>> = (0..passages.len()).map(|i| unit(passages.row(i))).collect();
+    let Some(matrix) = matrix(&rows).filter(|_| rows.len() > 1) else { return Vec::new() };
+    let covariance = covariance(&matrix);
+    let (values, _) = eigen(covariance.clone());
+
+    let score = |measure: &str, sample| Score {
+        section: Section::Geometry,
+        set: set.name.clone(),
+        measure: measure.to_owned(),
+        sample,
+    };
+    let whole = |value: f64| Sample::Whole { value, n: rows.len() };
+    let distances = set.queries.iter().enumerate().flat_map(|(at, query)| {
+        let asked = unit(queries.row(at));
+        let rows = &rows;
+        query
+            .relevant
+            .iter()
+            .map(move |(passage, _)| (distance(&asked, &rows[*passage as usize]), at))
+    });
+    let mut scores = vec![
+        score("alignment", Sample::Mean(distances.collect())),
+        score("uniformity", whole(uniformity(&rows))),
+        score("effective rank", whole(effective_rank(&values))),
+        score("mean cosine", whole(mean_cosine(&matrix))),
+    ];
+    if let Some(apart) = apart {
+        scores.push(score("near-miss variance", whole(apart.share(&covariance))));
+        scores.push(score("near-miss concentration", whole(apart.held)));
+    }
+    scores
+}
+
+fn unit(row: &[f32]) -> Vec<f64> {
+    let length = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let length = if length > 0.0 { length } else { 1.0 };
+    row.iter().map(|x| f64::from(*x) / length).collect()
+}
+
+/// The square distance.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
+}
+
+fn uniformity(rows: &[Vec<f64>]) -> f64 {
+    let step = rows.len().div_ceil(PAIRED);
+    let some: Vec<Vec<f64>> = rows.iter().step_by(step).cloned().collect();
+    let Some(some) = matrix(&some).filter(|some| some.nrows() > 1) else { return 0.0 };
+    let products = &some * some.transpose();
+    let n = some.nrows();
+    let mut sum = 0.0;
+    for a in 0..n {
+        for b in 0..a {
+            let square = products[(a, a)] + products[(b, b)] - 2.0 * products[(a, b)];
+            sum += (-2.0 * square.max(0.0)).exp();
+        }
+    }
+    (sum / (n * (n - 1) / 2) as f64).ln()
+}
+
+/// From the eigenvalues of the covariance.
+fn effective_rank(values: &[f64]) -> f64 {
+    let singular: Vec<f64> = values.iter().map(|value| value.sqrt()).collect();
+    let total: f64 = singular.iter().sum();
+    if total <= 0.0 {
+        return 0.0;
+    }
+    let shares = singular.iter().map(|s| s / total).filter(|share| *share > 0.0);
+    (-shares.map(|share| share * share.ln()).sum::<f64>()).exp()
+}
+
+/// Over all ordered pairs of different rows of unit length: the sum of all vectors has that square length.
+fn mean_cosine(rows: &DMatrix<f64>) -> f64 {
+    let n = rows.nrows() as f64;
+    let sum = rows.row_sum();
+    let own: f64 = rows.iter().map(|x| x * x).sum();
+    (sum.norm_squared() - own) / (n * (n - 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What numpy makes of the rows below (`linalg.svd` of the centred rows for the last two).
+    const UNIFORMITY: f64 = -2.5757224248210164;
+    const MEAN_COSINE: f64 = 0.07059283615009058;
+    const EFFECTIVE_RANK: f64 = 4.6678294660459345;
+    const EIGENVALUES: [f64; 5] = [
+        0.30378535037947174,
+        0.25903894234526414,
+        0.11623968382963618,
+        0.10394008600905348,
+        0.03022720580524491,
+    ];
+
+    fn rows() -> Vec<Vec<f64>> {
+        let entry =
+            |i: usize, j: usize| ((i * i * 3 + j * 13 + i * j * 5) as f64 * 0.37).sin() + 0.3;
+        let row = |i| {
+            let row: Vec<f64> = (0..5).map(|j| entry(i, j)).collect();
+            let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+            row.iter().map(|x| x / length).collect()
+        };
+        (0..8).map(row).collect()
+    }
+
+    #[test]
+    fn the_geometry_is_that_of_numpy() {
+        let rows = rows();
+        let matrix = matrix(&rows).unwrap();
+        let (values, vectors) = eigen(covariance(&matrix));
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+        near(uniformity(&rows), UNIFORMITY);
+        near(effective_rank(&values), EFFECTIVE_RANK);
+        near(mean_cosine(&matrix), MEAN_COSINE);
+        for (value, expected) in values.iter().zip(EIGENVALUES) {
+            near(*value, expected);
+        }
+        // Each column is an eigenvector, and of length one.
+        let again = covariance(&matrix) * &vectors;
+        for (column, value) in values.iter().enumerate() {
+            near((again.column(column) - vectors.column(column) * *value).norm(), 0.0);
+            near(vectors.column(column).norm(), 1.0);
+        }
+        let apart = Directions::of(&rows).unwrap();
+        near(apart.share(&covariance(&matrix)), 1.0);
+    }
+}

@@ -1,0 +1,163 @@
+//! Precision against breadth as a drawing: compositional accuracy upwards, general retrieval to the right.
+//!
+//! Each embedder is a point with its 95% intervals. Over several sets either axis is the mean of the sets, and
+//! its half-width that of a mean of independent parts. Colours follow the reader's light or dark scheme.
+
+use std::fmt::Write;
+
+use super::composition::{ACCURACY, ALL};
+use super::retrieval::NDCG;
+use super::score::{Row, Section};
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 480.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 32.0;
+const TOP: f64 = 28.0;
+const BOTTOM: f64 = 60.0;
+/// Steps that ticks may be apart.
+const STEPS: [f64; 6] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
+/// Most ticks on an axis.
+const TICKS: f64 = 8.0;
+
+/// A mean with half the width of its interval.
+#[derive(Clone, Copy)]
+struct Spot {
+    mean: f64,
+    half: f64,
+}
+
+/// `scorecard.svg`; `None` where no embedder has both numbers.
+pub fn svg(rows: &[Row]) -> Option<String> {
+    let mut names: Vec<&str> = rows.iter().map(|row| row.embedder.as_str()).collect();
+    names.dedup();
+    let accuracy = format!("{ACCURACY} {ALL}");
+    let points: Vec<(&str, Spot, Spot)> = names
+        .iter()
+        .filter_map(|name| {
+            let x = over_sets(rows, name, Section::Retrieval, NDCG)?;
+            Some((*name, x, over_sets(rows, name, Section::Composition, &accuracy)?))
+        })
+        .collect();
+    let x = Axis::of(points.iter().map(|(_, x, _)| *x), LEFT, WIDTH - RIGHT)?;
+    let y = Axis::of(points.iter().map(|(_, _, y)| *y), HEIGHT - BOTTOM, TOP)?;
+    Some(draw(&points, &x, &y))
+}
+
+/// The mean over the sets that have the measure.
+fn over_sets(rows: &[Row], name: &str, section: Section, measure: &str) -> Option<Spot> {
+    let of = |row: &&Row| row.embedder == name && row.section == section && row.measure == measure;
+    let found: Vec<&Row> = rows.iter().filter(of).collect();
+    let n = (!found.is_empty()).then_some(found.len() as f64)?;
+    let half = |row: &&Row| row.interval.map_or(0.0, |(low, high)| (high - low) / 2.0);
+    Some(Spot {
+        mean: found.iter().map(|row| row.value).sum::<f64>() / n,
+        half: found.iter().map(half).map(|half| half * half).sum::<f64>().sqrt() / n,
+    })
+}
+
+/// Values to places on the drawing.
+struct Axis {
+    low: f64,
+    high: f64,
+    step: f64,
+    from: f64,
+    to: f64,
+}
+
+impl Axis {
+    fn of(spots: impl Iterator<Item = Spot>, from: f64, to: f64) -> Option<Axis> {
+        let ends: Vec<(f64, f64)> = spots.map(|s| (s.mean - s.half, s.mean + s.half)).collect();
+        let low = ends.iter().map(|e| e.0).reduce(f64::min)?;
+        let high = ends.iter().map(|e| e.1).reduce(f64::max)?;
+        let step = STEPS.into_iter().find(|step| (high - low) / step <= TICKS).unwrap_or(1.0);
+        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+        Some(Axis { low, high: if high > low { high } else { low + step }, step, from, to })
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
+    }
+
+    fn ticks(&self) -> impl Iterator<Item = f64> {
+        let count = ((self.high - self.low) / self.step).round() as usize;
+        let (low, step) = (self.low, self.step);
+        (0..=count).map(move |tick| low + tick as f64 * step)
+    }
+}
+
+fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" \
+         font-family=\"system-ui, sans-serif\" font-size=\"13\">\n\
+         <title>Compositional accuracy against general retrieval, by embedder</title>\n\
+         <style>\n\
+         .paper {{ fill: #ffffff; }} .ink {{ fill: #1f2328; }} .mute {{ fill: #59636e; }}\n\
+         .grid {{ stroke: #d1d9e0; stroke-width: 1; }} .bar {{ stroke: #0969da; stroke-width: 1.5; }}\n\
+         .dot {{ fill: #0969da; }}\n\
+         .name {{ paint-order: stroke; stroke: #ffffff; stroke-width: 4; stroke-linejoin: round; }}\n\
+         @media (prefers-color-scheme: dark) {{\n\
+         .paper {{ fill: #0d1117; }} .ink {{ fill: #e6edf3; }} .mute {{ fill: #9198a1; }}\n\
+         .grid {{ stroke: #3d444d; }} .bar {{ stroke: #58a6ff; }} .dot {{ fill: #58a6ff; }}\n\
+         .name {{ stroke: #0d1117; }}\n\
+         }}\n\
+         </style>\n\
+         <rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n"
+    );
+    // Writing to a string does not fail.
+    let line = |class: &str, x1: f64, y1: f64, x2: f64, y2: f64| {
+        format!(
+            "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n"
+        )
+    };
+    let text = |class: &str, x: f64, y: f64, anchor: &str, text: &str| {
+        format!(
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
+            escaped(text)
+        )
+    };
+    for tick in x.ticks() {
+        let at = x.place(tick);
+        svg += &line("grid", at, y.from, at, y.to);
+        svg += &text("mute", at, y.from + 20.0, "middle", &format!("{tick:.2}"));
+    }
+    for tick in y.ticks() {
+        let at = y.place(tick);
+        svg += &line("grid", x.from, at, x.to, at);
+        svg += &text("mute", x.from - 8.0, at + 4.0, "end", &format!("{tick:.2}"));
+    }
+    let centre = (x.from + x.to) / 2.0;
+    svg += &text("ink", centre, HEIGHT - 14.0, "middle", "breadth: nDCG@10 of general retrieval");
+    let middle = (y.from + y.to) / 2.0;
+    let _ = writeln!(
+        svg,
+        "<text class=\"ink\" text-anchor=\"middle\" transform=\"translate(18 {middle:.1}) rotate(-90)\">\
+         precision: accuracy on near-misses</text>"
+    );
+    let mut labels: Vec<(f64, f64)> = Vec::new();
+    for (name, across, up) in points {
+        let (px, py) = (x.place(across.mean), y.place(up.mean));
+        svg += &line(
+            "bar",
+            x.place(across.mean - across.half),
+            py,
+            x.place(across.mean + across.half),
+            py,
+        );
+        svg += &line("bar", px, y.place(up.mean - up.half), px, y.place(up.mean + up.half));
+        let _ = writeln!(svg, "<circle class=\"dot\" cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"4.5\"/>");
+        // To the left where the right side has no room, and lower where another label stands.
+        let (anchor, lx) = if px > WIDTH - 200.0 { ("end", px - 8.0) } else { ("start", px + 8.0) };
+        let mut ly = py - 8.0;
+        while labels.iter().any(|(x, y)| (x - lx).abs() < 140.0 && (y - ly).abs() < 15.0) {
+            ly += 15.0;
+        }
+        labels.push((lx, ly));
+        svg += &text("ink name", lx, ly, anchor, name);
+    }
+    svg + "</svg>\n"
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

@@ -1,0 +1,43 @@
+//! General retrieval: nDCG@10, recall@10 and MRR@10 over the queries of a set.
+
+use super::contender::{Contender, Ranked};
+use super::score::{Sample, Score, Section};
+use crate::embed::Vectors;
+use crate::retrieve::metrics::Judgements;
+use crate::watch::Watch;
+use crate::world::beir::BeirSet;
+
+/// How deep rankings are looked at.
+const DEPTH: usize = 10;
+
+/// The measure that the plot shows.
+pub const NDCG: &str = "nDCG@10";
+
+pub struct Found {
+    pub scores: Vec<Score>,
+    /// Of passages and of queries, for an embedder that has them.
+    pub vectors: Option<(Vectors, Vectors)>,
+}
+
+/// # Errors
+/// Whatever the embedder reports.
+pub fn of_set(contender: &Contender, set: &BeirSet, watch: &dyn Watch) -> anyhow::Result<Found> {
+    let passages: Vec<&str> = set.passages.iter().map(String::as_str).collect();
+    let queries: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
+    let Ranked { rankings, vectors } =
+        contender.rank(&queries, &passages, DEPTH, &set.name, watch)?;
+    let judged: Vec<Judgements> =
+        set.queries.iter().map(|q| Judgements::graded(q.relevant.iter().copied())).collect();
+    let score = |measure: &str, of: &dyn Fn(usize) -> f64| Score {
+        section: Section::Retrieval,
+        set: set.name.clone(),
+        measure: measure.to_owned(),
+        sample: Sample::Rate((0..queries.len()).map(|query| (of(query), query)).collect()),
+    };
+    let scores = vec![
+        score(NDCG, &|q| judged[q].ndcg(&rankings[q], DEPTH).min(1.0)),
+        score("recall@10", &|q| judged[q].recall(&rankings[q], DEPTH)),
+        score("MRR@10", &|q| judged[q].reciprocal_rank_at(&rankings[q], DEPTH)),
+    ];
+    Ok(Found { scores, vectors })
+}

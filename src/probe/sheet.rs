@@ -1,0 +1,102 @@
+//! The scorecard as a file and as a table.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use super::score::{Row, Section};
+use crate::report::csv::{number, table, text};
+
+const HEADER: [&str; 12] = [
+    "embedder",
+    "section",
+    "set",
+    "measure",
+    "value",
+    "low",
+    "high",
+    "difference",
+    "diff_low",
+    "diff_high",
+    "p",
+    "n",
+];
+
+/// `scorecard.csv`.
+///
+/// # Errors
+/// A writer that fails.
+pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
+    let line = |row: &Row| {
+        let ends =
+            |ends: Option<(f64, f64)>| [number(ends.map(|e| e.0)), number(ends.map(|e| e.1))];
+        let [low, high] = ends(row.interval);
+        let [diff_low, diff_high] = ends(row.difference_interval);
+        vec![
+            text(&row.embedder),
+            row.section.name().to_owned(),
+            text(&row.set),
+            text(&row.measure),
+            number(Some(row.value)),
+            low,
+            high,
+            number(row.difference),
+            diff_low,
+            diff_high,
+            number(row.p),
+            row.n.to_string(),
+        ]
+    };
+    table(&HEADER, rows.iter().map(line).collect())
+}
+
+/// A line a measure, a column an embedder; a star where an embedder differs from the first (p < .05).
+pub fn terminal(rows: &[Row]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    // Measures in the order in which they first appear.
+    let mut measures: Vec<(Section, &str, &str)> = Vec::new();
+    let mut cells: BTreeMap<(usize, usize), &Row> = BTreeMap::new();
+    for row in rows {
+        let name = place(&mut names, row.embedder.as_str());
+        let measure = place(&mut measures, (row.section, row.set.as_str(), row.measure.as_str()));
+        cells.insert((measure, name), row);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["set", "measure"].iter().chain(&names).copied());
+    let mut order: Vec<usize> = (0..measures.len()).collect();
+    order.sort_by_key(|&at| (measures[at].0 as u8, at));
+    for measure in order {
+        let (_, set, name) = measures[measure];
+        let mut line = vec![Cell::new(set), Cell::new(name)];
+        for embedder in 0..names.len() {
+            let shown = cells.get(&(measure, embedder)).map_or(String::new(), |row| cell(row));
+            line.push(Cell::new(shown).set_alignment(CellAlignment::Right));
+        }
+        table.add_row(line);
+    }
+    format!(
+        "{table}\nDifferent from the first embedder: * p < .05 for one comparison, not adjusted for how many there are."
+    )
+}
+
+fn cell(row: &Row) -> String {
+    let star = if row.p.is_some_and(|p| p < 0.05) { " *" } else { "  " };
+    let value = match row.value.abs() >= 10.0 {
+        true => format!("{:.1}", row.value),
+        false => format!("{:.3}", row.value),
+    };
+    match row.interval {
+        Some((low, high)) => format!("{value} ± {:.3}{star}", (high - low) / 2.0),
+        None => format!("{value}{star}"),
+    }
+}
+
+/// The place of an item, which is put at the end where it is new.
+fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+    list.iter().position(|known| *known == item).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    })
+}

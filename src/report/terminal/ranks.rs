@@ -1,0 +1,40 @@
+//! The orders of the arms by each measure, where there is more than one arm.
+
+use crate::run::Record;
+use crate::run::record::Measure;
+
+/// One line a measure, best arm first, and how many pairs are ordered otherwise than by nDCG@10.
+pub fn lines(record: &Record) -> Option<String> {
+    if record.arms.len() < 2 {
+        return None;
+    }
+    let mut lines = Vec::new();
+    for (measure, name) in
+        [(Measure::Ndcg, "nDCG@10"), (Measure::Failure, "failures"), (Measure::Money, "money")]
+    {
+        let mut ranks: Vec<_> =
+            record.comparison.ranks.iter().filter(|rank| rank.measure == measure).collect();
+        if ranks.is_empty() {
+            continue;
+        }
+        ranks.sort_by_key(|rank| (rank.rank, rank.arm));
+        let arm = |rank: &&crate::run::record::RankRecord| {
+            format!("{} ({:.0}%)", record.arms[rank.arm].id, 100.0 * rank.p_best)
+        };
+        let order: Vec<String> = ranks.iter().map(arm).collect();
+        let pairs = || record.comparison.pairs.iter().filter(|pair| pair.measure == measure);
+        let (all, flips) =
+            (pairs().count(), pairs().filter(|pair| pair.flips == Some(true)).count());
+        let clear = pairs().filter(|pair| pair.clear).count();
+        let flips = match measure {
+            Measure::Ndcg => String::new(),
+            _ => format!(
+                "; {flips} of {all} pairs the other way round than by nDCG@10, {clear} significantly"
+            ),
+        };
+        lines.push(format!("By {name:<8}: {}{flips}", order.join(", ")));
+    }
+    (!lines.is_empty()).then(|| {
+        format!("{}\nIn brackets: how probably each is the best (bootstrap over units). ranks.csv, pairs.csv", lines.join("\n"))
+    })
+}

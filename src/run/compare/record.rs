@@ -1,0 +1,75 @@
+//! The part of the record that compares all arms with one another.
+
+use crate::stats::Interval;
+
+/// What arms are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Measure {
+    /// Higher is better; of the other two, lower.
+    Ndcg,
+    Failure,
+    /// Loss and running costs of a case.
+    Money,
+}
+
+impl Measure {
+    /// As reports call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Measure::Ndcg => "ndcg_at_10",
+            Measure::Failure => "failure_rate",
+            Measure::Money => "total_per_case",
+        }
+    }
+
+    /// What turns its values so that lower is better.
+    pub(super) fn sign(self) -> f64 {
+        match self {
+            Measure::Ndcg => -1.0,
+            Measure::Failure | Measure::Money => 1.0,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    /// By measure, then arm.
+    pub ranks: Vec<RankRecord>,
+    /// By measure, then pair of arms.
+    pub pairs: Vec<PairRecord>,
+}
+
+/// One arm by one measure.
+#[derive(Clone, Debug)]
+pub struct RankRecord {
+    pub measure: Measure,
+    /// Index into [`super::Record::arms`].
+    pub arm: usize,
+    pub value: f64,
+    /// From 1; arms that are equal have the same.
+    pub rank: usize,
+    /// P(it is the best of all arms on a new sample of units), by bootstrap.
+    pub p_best: f64,
+    /// The least difference from the baseline that the tasks at hand would show with a probability of 80%;
+    /// `None` for the baseline, and without one.
+    pub detectable: Option<f64>,
+}
+
+/// Two arms by one measure.
+#[derive(Clone, Debug)]
+pub struct PairRecord {
+    pub measure: Measure,
+    /// Indices into [`super::Record::arms`].
+    pub arm: usize,
+    pub other: usize,
+    /// `other` minus `arm`, on the same tasks.
+    pub difference: Interval,
+    pub p_value: f64,
+    /// After Holm's correction over all pairs by this measure.
+    pub p_holm: f64,
+    /// Whether this measure prefers another one of the two than nDCG@10 does; `None` where one of them has no
+    /// preference.
+    pub flips: Option<bool>,
+    /// It flips, and both differences are significant after correction.
+    pub clear: bool,
+}

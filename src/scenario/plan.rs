@@ -1,0 +1,253 @@
+//! What could be bought: the section `plan`, from changes as written to changes of an arm.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::de::{At, Named};
+use super::diagnostics::Diagnostic;
+use super::impact::{Backed, Backing, backed};
+use super::resolve::Resolver;
+use super::steps::Draft;
+use super::written::ArmStepEntry;
+use super::{Arm, EmbedderDecl};
+
+/// Combinations that are all tried, unless said otherwise.
+const MOST: u32 = 64;
+/// The most that can be asked for.
+const MOST_MOST: f64 = 4096.0;
+
+/// Mitigations to choose among.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanEntry {
+    /// The arm that is improved. Default: the baseline.
+    pub from: Option<At<String>>,
+    /// What could be bought, alone or together.
+    pub candidates: At<Vec<At<CandidateEntry>>>,
+    /// Up to so many combinations are all tried; where there are more, the best next candidate is added step
+    /// by step. Default: 64.
+    pub most: Option<At<u32>>,
+}
+
+/// A mitigation and its price. What it changes stands where an arm has it, and wins over the arm.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CandidateEntry {
+    /// The name in the reports.
+    pub id: At<String>,
+    /// The embedder of every retrieve step.
+    pub embedder: Option<At<String>>,
+    /// How many passages every reader gets.
+    pub top_k: Option<At<u32>>,
+    /// Whether steps with an `entity` search only its passages.
+    pub entity_filter: Option<At<bool>>,
+    /// Whether guards are on.
+    pub guarded: Option<At<bool>>,
+    /// Settings of single steps, by step id.
+    #[serde(default)]
+    pub steps: Named<ArmStepEntry>,
+    /// What it takes a year, beside running costs (which `impact` counts). Default: 0.
+    pub cost_per_year: Option<At<f64>>,
+    /// What it takes a case, beside the same. Default: 0.
+    pub cost_per_case: Option<At<f64>>,
+    /// Where the price comes from.
+    pub source: Option<String>,
+    /// How good the source is. Default: assumed.
+    pub tag: Option<Backing>,
+}
+
+/// Mitigations of one arm.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Index into the scenario's arms.
+    pub from: usize,
+    pub candidates: Vec<Candidate>,
+    /// Up to so many combinations are all tried.
+    pub most: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub id: String,
+    pub cost_per_year: f64,
+    pub cost_per_case: f64,
+    pub backing: Backed,
+    /// The arm with nothing but this changed.
+    arm: Arm,
+}
+
+impl Plan {
+    /// `base` with these candidates; `None` where two of them change one setting to different values.
+    pub fn arm(&self, base: &Arm, chosen: &[usize]) -> Option<Arm> {
+        let mut arm = base.clone();
+        let ids: Vec<&str> = chosen.iter().map(|&c| self.candidates[c].id.as_str()).collect();
+        arm.id = if ids.is_empty() { base.id.clone() } else { ids.join("+") };
+        for &candidate in chosen {
+            let changed = &self.candidates[candidate].arm;
+            for step in 0..arm.guarded.len() {
+                set(&mut arm.guarded[step], base.guarded[step], changed.guarded[step])?;
+                let (Some(now), Some(was), Some(is)) =
+                    (&mut arm.retrieval[step], base.retrieval[step], changed.retrieval[step])
+                else {
+                    continue;
+                };
+                set(&mut now.embedder, was.embedder, is.embedder)?;
+                set(&mut now.top_k, was.top_k, is.top_k)?;
+                set(&mut now.entity_filter, was.entity_filter, is.entity_filter)?;
+            }
+        }
+        Some(arm)
+    }
+}
+
+/// Puts a change in place of what the base has; `None` where another change stands there.
+fn set<T: PartialEq + Copy>(now: &mut T, base: T, changed: T) -> Option<()> {
+    if changed == base || changed == *now {
+        return Some(());
+    }
+    (*now == base).then(|| *now = changed)
+}
+
+impl Resolver<'_> {
+    /// The section, where there is one and nothing is wrong with it.
+    pub fn plan(
+        &mut self,
+        entry: Option<&At<PlanEntry>>,
+        arms: &[Arm],
+        baseline: usize,
+        declared: &[Option<EmbedderDecl>],
+        steps: &[Draft],
+        counts_money: bool,
+    ) -> Option<Plan> {
+        let At { value: entry, span } = entry?;
+        let before = self.found.len();
+        if !counts_money {
+            self.found.push(
+                Diagnostic::new("no-impact", span.clone(), "a plan weighs costs against losses")
+                    .label("say in a section `impact` what failures cost"),
+            );
+        }
+        let from = match &entry.from {
+            Some(from) => {
+                let ids = self.ids("arms");
+                self.refer("arm", "unknown-arm", from, &ids)
+            }
+            None => Some(baseline),
+        };
+        if let Some(most) = &entry.most {
+            let number = At { value: f64::from(most.value), span: most.span.clone() };
+            self.within("most", &number, 1.0, MOST_MOST);
+        }
+        let list = &entry.candidates;
+        self.distinct("candidate", list.value.iter().map(|candidate| &candidate.value.id));
+        if list.value.is_empty() && !self.spoilt(&list.span) {
+            self.found.push(
+                Diagnostic::new("empty-value", list.span.clone(), "`candidates` is empty")
+                    .label("at least one candidate goes here"),
+            );
+        }
+        let base = from.and_then(|from| arms.get(from));
+        let mut candidates = Vec::new();
+        for At { value: candidate, .. } in &list.value {
+            let arm = self.changed(candidate, base, declared, steps);
+            for (what, cost) in [
+                ("cost_per_year", &candidate.cost_per_year),
+                ("cost_per_case", &candidate.cost_per_case),
+            ] {
+                if let Some(cost) = cost {
+                    self.within(what, cost, 0.0, f64::INFINITY);
+                }
+            }
+            let cost = |cost: &Option<At<f64>>| cost.as_ref().map_or(0.0, |cost| cost.value);
+            if let Some(arm) = arm {
+                if base == Some(&arm) {
+                    let message = format!("`{}` changes nothing", candidate.id.value);
+                    self.found.push(
+                        Diagnostic::new("setting-unused", candidate.id.span.clone(), message)
+                            .label("the arm that is improved has these settings already"),
+                    );
+                }
+                candidates.push(Candidate {
+                    id: candidate.id.value.clone(),
+                    cost_per_year: cost(&candidate.cost_per_year),
+                    cost_per_case: cost(&candidate.cost_per_case),
+                    backing: backed(candidate.tag, &candidate.source),
+                    arm,
+                });
+            }
+        }
+        (self.found.len() == before).then_some(())?;
+        let most = entry.most.as_ref().map_or(MOST, |most| most.value) as usize;
+        Some(Plan { from: from?, candidates, most })
+    }
+
+    /// The arm `base` with a candidate's settings in place of its own.
+    fn changed(
+        &mut self,
+        entry: &CandidateEntry,
+        base: Option<&Arm>,
+        declared: &[Option<EmbedderDecl>],
+        steps: &[Draft],
+    ) -> Option<Arm> {
+        let embedders = self.keys("embedders");
+        let ids = self.ids("steps");
+        let mut named: BTreeSet<&str> = BTreeSet::new();
+        for (id, settings) in &entry.steps.0 {
+            if self.refer("step", "unknown-step", id, &ids).is_some() {
+                named.insert(&id.value);
+            }
+            if let Some(top_k) = &settings.top_k {
+                self.at_least_one("top_k", top_k);
+            }
+        }
+        if let Some(top_k) = &entry.top_k {
+            self.at_least_one("top_k", top_k);
+        }
+        let all = entry.embedder.iter();
+        let own = entry.steps.0.iter().filter_map(|(_, settings)| settings.embedder.as_ref());
+        for embedder in all.chain(own) {
+            self.refer("embedder", "unknown-embedder", embedder, &embedders);
+        }
+        let mut arm = base?.clone();
+        for (at, draft) in steps.iter().enumerate() {
+            let own = entry.steps.0.iter().find(|(id, _)| id.value == draft.id.value);
+            let own = own.map(|(_, settings)| settings);
+            let guarded = own.and_then(|own| own.guarded.as_ref()).or(entry.guarded.as_ref());
+            if let Some(guarded) = guarded {
+                arm.guarded[at] = draft.guards() && guarded.value;
+            }
+            let Some(retrieval) = &mut arm.retrieval[at] else {
+                continue;
+            };
+            let embedder = own.and_then(|own| own.embedder.as_ref()).or(entry.embedder.as_ref());
+            if let Some(embedder) = embedder {
+                retrieval.embedder = embedders.iter().position(|name| *name == embedder.value)?;
+            }
+            let top_k = own.and_then(|own| own.top_k.as_ref()).or(entry.top_k.as_ref());
+            if let Some(top_k) = top_k {
+                retrieval.top_k = top_k.value as usize;
+            }
+            let filter =
+                own.and_then(|own| own.entity_filter.as_ref()).or(entry.entity_filter.as_ref());
+            if let Some(filter) = filter {
+                retrieval.entity_filter = draft.entity() && filter.value;
+            }
+            let decl = declared.get(retrieval.embedder).and_then(Option::as_ref);
+            let depth = decl.and_then(|decl| decl.kind.depth());
+            if let Some(depth) = depth.filter(|depth| retrieval.top_k > *depth) {
+                let wanted = retrieval.top_k;
+                let message = format!(
+                    "`{}` hands on {wanted} passages at `{}`, but the embedder's depth is {depth}",
+                    entry.id.value, draft.id.value
+                );
+                self.found.push(
+                    Diagnostic::new("out-of-range", entry.id.span.clone(), message)
+                        .label("give the embedder a greater `depth`"),
+                );
+            }
+        }
+        Some(arm)
+    }
+}

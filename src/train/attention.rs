@@ -1,0 +1,45 @@
+//! Back through the attention within one text, a head at a time. The weights of the way there are computed
+//! once more: for texts of this length that is cheaper than to keep them.
+
+use super::math;
+use super::product::{self, Target, View};
+use crate::embed::bert::attend::Attention;
+use crate::embed::bert::math::softmax_rows;
+
+/// Buffers from text to text.
+#[derive(Default)]
+pub struct Scratch {
+    weights: Vec<f32>,
+    slopes: Vec<f32>,
+}
+
+/// `qkv` is (n, 3 hidden), `d` the gradient by the output, (n, hidden); writes that by `qkv`.
+pub fn backward(of: &Attention, qkv: &[f32], d: &[f32], d_qkv: &mut [f32], s: &mut Scratch) {
+    let (hidden, size, stride) = (of.hidden, of.hidden / of.heads, 3 * of.hidden);
+    let n = d.len() / hidden;
+    let scale = 1.0 / (size as f32).sqrt();
+    s.weights.resize(n * n, 0.0);
+    s.slopes.resize(n * n, 0.0);
+    for head in 0..of.heads {
+        let [q, k, v] = [0, 1, 2].map(|part| part * hidden + head * size);
+        let [query, key, value] = [q, k, v].map(|at| View::part(&qkv[at..], n, size, stride));
+        let d = View::part(&d[head * size..], n, size, hidden);
+        product::set(Target::new(&mut s.weights, n), query, key.transposed(), scale);
+        if let Some(bias) = of.bias {
+            for (place, row) in s.weights.chunks_exact_mut(n).enumerate() {
+                crate::embed::bert::math::add(row, bias.of(head, place, 0..n));
+            }
+        }
+        softmax_rows(&mut s.weights, n);
+        product::set(Target::new(&mut s.slopes, n), d, value.transposed(), 1.0);
+        math::softmax_back(&s.weights, n, &mut s.slopes);
+
+        let (weights, slopes) = (View::new(&s.weights, n), View::new(&s.slopes, n));
+        let mut write = |at: usize, a, b, scale| {
+            product::set(Target { data: &mut d_qkv[at..], cols: size, stride }, a, b, scale);
+        };
+        write(q, slopes, key, scale);
+        write(k, slopes.transposed(), query, scale);
+        write(v, weights.transposed(), d, 1.0);
+    }
+}

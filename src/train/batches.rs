@@ -1,0 +1,120 @@
+//! Which pairs a batch holds: a function of the seed and the number of pairs, known before the first step.
+//!
+//! Either sort of pair is shuffled and dealt out, and shuffled anew when all are used up. The two arms have
+//! the same rehearsal pairs in the same places, and differ in what fills the rest.
+
+use super::recipe::{Arm, Recipe};
+use crate::kernel::rng;
+
+/// One pair of a batch, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    Structural(usize),
+    Rehearsal(usize),
+}
+
+/// A deck of cards that is shuffled anew whenever it runs out.
+struct Deck {
+    seed: u64,
+    name: &'static str,
+    count: usize,
+    round: u64,
+    /// What is left of this round, next last.
+    left: Vec<usize>,
+}
+
+impl Deck {
+    fn new(seed: u64, name: &'static str, count: usize) -> Self {
+        Self { seed, name, count, round: 0, left: Vec::new() }
+    }
+
+    /// The next card that is not in `held`; any at all where every card is.
+    fn deal(&mut self, held: &[usize]) -> usize {
+        for _ in 0..2 {
+            if let Some(at) = self.left.iter().rposition(|card| !held.contains(card)) {
+                return self.left.remove(at);
+            }
+            if held.len() < self.count || self.left.is_empty() {
+                self.shuffle();
+            }
+        }
+        self.left.pop().unwrap_or(0)
+    }
+
+    /// What is left stays on top.
+    fn shuffle(&mut self) {
+        let key = rng::key(self.seed, self.name, &self.round.to_string());
+        let mut cards: Vec<usize> = (0..self.count).collect();
+        cards.sort_by_key(|&card| (rng::draw(key, card as u64), card));
+        cards.append(&mut self.left);
+        self.left = cards;
+        self.round += 1;
+    }
+}
+
+/// The batches of all steps, for so many structural and rehearsal pairs.
+pub fn deal(recipe: &Recipe, arm: Arm, structural: usize, rehearsal: usize) -> Vec<Vec<Item>> {
+    let mut near = Deck::new(recipe.seed, "structural", structural);
+    let mut pairs = Deck::new(recipe.seed, "rehearsal", rehearsal);
+    let mut filler = Deck::new(recipe.seed, "control", rehearsal);
+    let filled = recipe.structural();
+    (0..recipe.steps)
+        .map(|_| {
+            let mut held = Vec::new();
+            for _ in filled..recipe.batch {
+                held.push(pairs.deal(&held));
+            }
+            let mut batch: Vec<Item> = match arm {
+                Arm::Structural => {
+                    let mut held = Vec::new();
+                    (0..filled).for_each(|_| held.push(near.deal(&held)));
+                    held.into_iter().map(Item::Structural).collect()
+                }
+                Arm::Control => {
+                    let mut all = held.clone();
+                    (0..filled).for_each(|_| all.push(filler.deal(&all)));
+                    all.split_off(held.len()).into_iter().map(Item::Rehearsal).collect()
+                }
+            };
+            batch.extend(held.into_iter().map(Item::Rehearsal));
+            batch
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recipe::Method;
+    use super::*;
+
+    #[test]
+    fn the_arms_share_their_rehearsal_and_use_equally_many_pairs() {
+        let recipe = Recipe { steps: 40, batch: 8, ..Recipe::new(Method::Full) };
+        let tuned = deal(&recipe, Arm::Structural, 11, 50);
+        let control = deal(&recipe, Arm::Control, 11, 50);
+        let mut uses = [0; 11];
+        for (tuned, control) in tuned.iter().zip(&control) {
+            assert_eq!((tuned.len(), control.len()), (8, 8));
+            assert_eq!(tuned[4..], control[4..]);
+            for item in &tuned[..4] {
+                let Item::Structural(at) = item else { panic!("{item:?}") };
+                uses[*at] += 1;
+            }
+            for (i, item) in control.iter().enumerate() {
+                assert!(matches!(item, Item::Rehearsal(_)));
+                assert!(!control[..i].contains(item), "twice in a batch");
+            }
+        }
+        // 160 cards of 11: each dealt 14 or 15 times.
+        assert!(uses.iter().all(|n| (14..=15).contains(n)), "{uses:?}");
+        let other = Recipe { seed: 1, ..recipe };
+        assert_ne!(deal(&other, Arm::Structural, 11, 50), tuned);
+    }
+
+    #[test]
+    fn a_deck_smaller_than_a_batch_is_dealt_all_the_same() {
+        let recipe = Recipe { steps: 3, batch: 8, ..Recipe::new(Method::Full) };
+        let batches = deal(&recipe, Arm::Control, 0, 3);
+        assert!(batches.iter().all(|batch| batch.len() == 8));
+    }
+}

@@ -1,0 +1,152 @@
+//! The texts of training as tokens, each distinct sequence once.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{bail, ensure};
+
+use super::batches::Item;
+use super::loss::Batch;
+use crate::embed::Role;
+use crate::embed::bert::text::TextSide;
+use crate::watch::Watch;
+use crate::world::pair;
+use crate::world::triplet::{self, Triplet};
+
+/// What a run learns from, as read.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    /// Each with a negative.
+    pub structural: Vec<Triplet>,
+    pub rehearsal: Vec<Triplet>,
+}
+
+impl Texts {
+    /// `kinds` are the categories of structural triplets to take; empty: all.
+    ///
+    /// # Errors
+    /// A file with mistakes, a category that no triplet has, or nothing to learn from.
+    pub fn read(
+        structural: &Path,
+        rehearsal: &Path,
+        kinds: &[String],
+        watch: &dyn Watch,
+    ) -> anyhow::Result<Self> {
+        let near = chosen(triplet::read(structural, watch)?, kinds, structural)?;
+        let pairs = pair::read(rehearsal, watch)?;
+        ensure!(!pairs.is_empty(), "{}: there is no pair in it", rehearsal.display());
+        Ok(Self { structural: near, rehearsal: pairs })
+    }
+
+    /// Changes with any text.
+    pub fn hash(triplets: &[Triplet]) -> anyhow::Result<String> {
+        Ok(blake3::hash(&triplet::to_csv(triplets)?).to_hex().to_string())
+    }
+}
+
+/// The triplets of these categories.
+fn chosen(all: Vec<Triplet>, kinds: &[String], path: &Path) -> anyhow::Result<Vec<Triplet>> {
+    let mut found: Vec<&str> = all.iter().map(|t| t.category.as_str()).collect();
+    found.sort_unstable();
+    found.dedup();
+    let unknown: Vec<&str> =
+        kinds.iter().map(String::as_str).filter(|kind| !found.contains(kind)).collect();
+    if let [first, ..] = unknown.as_slice() {
+        let near = found
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(name, first), name))
+            .min()
+            .filter(|(apart, name)| *apart <= name.len() / 3)
+            .map_or(String::new(), |(_, name)| format!("; did you mean '{name}'?"));
+        bail!(
+            "--negatives: no triplet of {} has the category '{first}'; found: {}{near}",
+            path.display(),
+            found.join(", ")
+        );
+    }
+    let wanted = |t: &Triplet| kinds.is_empty() || kinds.contains(&t.category);
+    let chosen: Vec<Triplet> = all.into_iter().filter(wanted).collect();
+    let bare = chosen.iter().filter(|t| t.negative.is_none()).count();
+    ensure!(
+        bare == 0,
+        "{}: {bare} of {} triplets have no negative, and a structural one needs it",
+        path.display(),
+        chosen.len()
+    );
+    ensure!(!chosen.is_empty(), "{}: there is no triplet in it", path.display());
+    Ok(chosen)
+}
+
+/// A pair by the places of its texts.
+#[derive(Clone, Copy, Debug)]
+struct Example {
+    anchor: usize,
+    positive: usize,
+    negative: Option<usize>,
+}
+
+/// All texts of a run as tokens.
+pub struct Tokenized {
+    texts: Vec<Vec<u32>>,
+    structural: Vec<Example>,
+    rehearsal: Vec<Example>,
+}
+
+impl Tokenized {
+    /// Anchors are queries, all others passages: a model may put a prefix before either.
+    pub fn new(texts: &Texts, side: &TextSide) -> anyhow::Result<Self> {
+        let mut all = Self { texts: Vec::new(), structural: Vec::new(), rehearsal: Vec::new() };
+        let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
+        let mut examples = |triplets: &[Triplet]| -> anyhow::Result<Vec<Example>> {
+            let mut encode = |role, texts: Vec<&str>| -> anyhow::Result<Vec<usize>> {
+                let mut place = |ids: Vec<u32>| {
+                    ensure!(!ids.is_empty(), "a text has no token");
+                    let next = all.texts.len();
+                    Ok(*places.entry(ids).or_insert_with_key(|ids| {
+                        all.texts.push(ids.clone());
+                        next
+                    }))
+                };
+                side.encode(role, &texts)?.into_iter().map(&mut place).collect()
+            };
+            let anchors =
+                encode(Role::Query, triplets.iter().map(|t| t.anchor.as_str()).collect())?;
+            let positives =
+                encode(Role::Passage, triplets.iter().map(|t| t.positive.as_str()).collect())?;
+            let negatives = triplets.iter().filter_map(|t| t.negative.as_deref()).collect();
+            let mut negatives = encode(Role::Passage, negatives)?.into_iter();
+            let examples = triplets.iter().zip(anchors.into_iter().zip(positives));
+            Ok(examples
+                .map(|(triplet, (anchor, positive))| Example {
+                    anchor,
+                    positive,
+                    negative: triplet.negative.as_ref().and_then(|_| negatives.next()),
+                })
+                .collect())
+        };
+        let structural = examples(&texts.structural)?;
+        let rehearsal = examples(&texts.rehearsal)?;
+        (all.structural, all.rehearsal) = (structural, rehearsal);
+        Ok(all)
+    }
+
+    /// The distinct texts of a batch in the order of their first use, and the batch by their places.
+    pub fn batch(&self, items: &[Item]) -> (Vec<&[u32]>, Batch) {
+        let (mut used, mut batch) = (Vec::new(), Batch::default());
+        let mut place = |text: usize| {
+            used.iter().position(|known| *known == text).unwrap_or_else(|| {
+                used.push(text);
+                used.len() - 1
+            })
+        };
+        for item in items {
+            let example = match *item {
+                Item::Structural(at) => self.structural[at],
+                Item::Rehearsal(at) => self.rehearsal[at],
+            };
+            batch.pairs.push((place(example.anchor), place(example.positive)));
+            batch.negatives.extend(example.negative.map(&mut place));
+        }
+        (used.into_iter().map(|text| self.texts[text].as_slice()).collect(), batch)
+    }
+}

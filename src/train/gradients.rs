@@ -1,0 +1,174 @@
+//! Tests: the gradient against central differences, and against candle's own through the reference forward.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor, Var};
+
+use super::layer::Part;
+use super::loss::{self, Batch};
+use super::method::Tuned;
+use super::network::{Network, Wanted};
+use super::recipe::{Method, Recipe};
+use crate::embed::Pooling;
+use crate::embed::bert::layers::Encoder;
+use crate::embed::bert::reference::Reference;
+use crate::embed::bert::tunable::Tunable;
+use crate::kernel::rng;
+
+const SCALE: f64 = 10.0;
+
+fn tiny(name: &str) -> Tunable {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny").join(name);
+    Tunable::open(dir.to_str().unwrap(), 48).unwrap()
+}
+
+/// Texts of 2 to 40 tokens, of together several groups; some serve twice.
+fn batch() -> (Vec<Vec<u32>>, Batch) {
+    let key = rng::key(1, "texts", "");
+    let draw = |at: usize, below: u64| rng::draw(key, at as u64) % below;
+    let texts = (0..30)
+        .map(|i| (0..2 + draw(i, 39)).map(|j| draw(1000 * i + j as usize, 300) as u32).collect())
+        .collect();
+    let mut pairs: Vec<(usize, usize)> = (0..10).map(|i| (2 * i, 2 * i + 1)).collect();
+    // Identity pairs, and one positive for two anchors.
+    pairs.extend([(20, 20), (21, 21), (22, 3)]);
+    (texts, Batch { pairs, negatives: (23..30).collect() })
+}
+
+fn slices(texts: &[Vec<u32>]) -> Vec<&[u32]> {
+    texts.iter().map(Vec::as_slice).collect()
+}
+
+#[test]
+fn slopes_are_those_of_central_differences() {
+    let (texts, batch) = batch();
+    let texts = slices(&texts);
+    for (model, pooling) in
+        [("bert", Pooling::Mean), ("bert", Pooling::Cls), ("mpnet", Pooling::Last)]
+    {
+        let base = tiny(model);
+        for method in Method::ALL {
+            let recipe = Recipe { rank: 2, ..Recipe::new(method) };
+            let mut network = Network::new(&base.config, &base.encoder, pooling).unwrap();
+            let (tuned, mut theta) = Tuned::new(&recipe, &network);
+            let wanted = tuned.wanted(&network);
+            // Away from where B is 0, and the map the identity.
+            let key = rng::key(2, "theta", "");
+            for (i, x) in theta.iter_mut().enumerate() {
+                *x += (rng::draw(key, i as u64) as f64 / 2f64.powi(64) - 0.5) as f32 * 0.1;
+            }
+            let mut loss = |theta: &[f32]| {
+                tuned.put(theta, &mut network);
+                let pass = network.forward(&texts, wanted);
+                let (loss, d) = loss::ranking(&pass.vectors, network.hidden(), &batch, SCALE);
+                (loss, tuned.gradient(theta, network.backward(pass, &d, wanted)))
+            };
+            let (_, gradient) = loss(&theta);
+            for (range, _) in &tuned.parts {
+                // Along the gradient of this part alone, its length is the slope.
+                let part = &gradient[range.clone()];
+                let length = part.iter().map(|d| d * d).sum::<f32>().sqrt();
+                let at = |sign: f32| {
+                    let mut theta = theta.clone();
+                    for (x, d) in theta[range.clone()].iter_mut().zip(part) {
+                        *x += sign * 1e-2 * d / length.max(1e-6);
+                    }
+                    theta
+                };
+                let slope = (loss(&at(1.0)).0 - loss(&at(-1.0)).0) / 2e-2;
+                let apart = (slope - f64::from(length)).abs();
+                assert!(
+                    apart < 0.01 * f64::from(length) + 1e-4,
+                    "{model} {method:?} {range:?}: {slope}, not {length}"
+                );
+            }
+        }
+    }
+}
+
+/// The same loss in candle's operations, over the numbers of `encoder` as variables: by layer and part.
+fn by_candle(
+    base: &Tunable,
+    encoder: Encoder,
+    texts: &[&[u32]],
+    batch: &Batch,
+) -> Vec<Vec<(Part, Vec<f32>)>> {
+    let mut model = Reference::new(base.config.clone(), encoder, &Device::Cpu).unwrap();
+    let mut variables: Vec<Vec<(Part, Var)>> = Vec::new();
+    for layer in &mut model.layers {
+        let mut of = Vec::new();
+        let mut vary = |part: Part, tensor: &mut Tensor| {
+            let variable = Var::from_tensor(tensor).unwrap();
+            *tensor = variable.as_tensor().clone();
+            of.push((part, variable));
+        };
+        for dense in [&mut layer.query, &mut layer.key, &mut layer.value] {
+            vary(Part::Qkv, &mut dense.weight);
+            vary(Part::QkvBias, &mut dense.bias);
+        }
+        vary(Part::Attended, &mut layer.attended.weight);
+        vary(Part::AttendedBias, &mut layer.attended.bias);
+        vary(Part::AttendedScale, &mut layer.attended_norm.scale);
+        vary(Part::AttendedShift, &mut layer.attended_norm.shift);
+        vary(Part::Wide, &mut layer.wide.weight);
+        vary(Part::WideBias, &mut layer.wide.bias);
+        vary(Part::Narrow, &mut layer.narrow.weight);
+        vary(Part::NarrowBias, &mut layer.narrow.bias);
+        vary(Part::NarrowScale, &mut layer.narrow_norm.scale);
+        vary(Part::NarrowShift, &mut layer.narrow_norm.shift);
+        variables.push(of);
+    }
+    let vectors: Vec<Tensor> = texts
+        .iter()
+        .map(|ids| {
+            let ids = Tensor::new(*ids, &Device::Cpu).unwrap().unsqueeze(0).unwrap();
+            let ones = Tensor::ones(ids.shape(), candle_core::DType::F32, &Device::Cpu).unwrap();
+            model.mean_pooled(&ids, &ones).unwrap().squeeze(0).unwrap()
+        })
+        .collect();
+    let mut loss = Tensor::zeros((), candle_core::DType::F32, &Device::Cpu).unwrap();
+    for &(anchor, positive) in &batch.pairs {
+        let score = |at: usize| {
+            let product = (&vectors[anchor] * &vectors[at]).unwrap().sum_all().unwrap();
+            (product * SCALE).unwrap()
+        };
+        let others = batch.pairs.iter().map(|pair| pair.1).chain(batch.negatives.iter().copied());
+        let mut scores = vec![score(positive)];
+        scores.extend(others.filter(|at| *at != positive).map(score));
+        let total = Tensor::stack(&scores, 0).unwrap().exp().unwrap().sum_all().unwrap();
+        loss = (loss + (total.log().unwrap() - &scores[0]).unwrap()).unwrap();
+    }
+    let loss = (loss / batch.pairs.len() as f64).unwrap();
+    let gradients = loss.backward().unwrap();
+    let numbers = |v: &Var| gradients.get(v).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+    variables.iter().map(|of| of.iter().map(|(part, v)| (*part, numbers(v))).collect()).collect()
+}
+
+#[test]
+fn the_gradient_is_that_of_candle() {
+    let (texts, batch) = batch();
+    let texts = slices(&texts);
+    for model in ["bert", "mpnet"] {
+        let base = tiny(model);
+        let network = Network::new(&base.config, &base.encoder, Pooling::Mean).unwrap();
+        let wanted = Wanted { first_layer: 0, head: false };
+        let pass = network.forward(&texts, wanted);
+        let (_, d) = loss::ranking(&pass.vectors, network.hidden(), &batch, SCALE);
+        let ours = network.backward(pass, &d, wanted).layers;
+        let theirs = by_candle(&base, tiny(model).encoder, &texts, &batch);
+        assert_eq!(ours.len(), theirs.len());
+        for (layer, parts) in ours.iter().zip(&theirs) {
+            for part in Part::ALL {
+                let ours = &layer[network.layout.range(part)];
+                let theirs: Vec<f32> =
+                    parts.iter().filter(|p| p.0 == part).flat_map(|p| &p.1).copied().collect();
+                assert_eq!(ours.len(), theirs.len(), "{part:?}");
+                let largest = theirs.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+                for (ours, theirs) in ours.iter().zip(&theirs) {
+                    let apart = (ours - theirs).abs();
+                    assert!(apart <= 1e-4 * largest + 1e-6, "{part:?}: {ours}, not {theirs}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Element by element: derivatives, and the step of the optimizer. Written as `embed::bert::math` is, and
+//! over the same polynomials, so that the compiler vectorises it.
+
+use crate::embed::bert::math::{erf, exp, sum, wide};
+
+/// 1 / sqrt(2 pi)
+const DENSITY: f32 = 0.398_942_3;
+
+wide! {
+    /// `d *= gelu'(x)`.
+    pub fn gelu_back(x: &[f32], d: &mut [f32]) {
+        for (d, &x) in d.iter_mut().zip(x) {
+            let below = 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
+            *d *= below + x * DENSITY * exp(-0.5 * x * x);
+        }
+    }
+}
+
+wide! {
+    /// `d *= relu'(x)`.
+    pub fn relu_back(x: &[f32], d: &mut [f32]) {
+        for (d, &x) in d.iter_mut().zip(x) {
+            *d = if x > 0.0 { *d } else { 0.0 };
+        }
+    }
+}
+
+wide! {
+    /// Brings each row of `x` to mean 0 and variance 1, and keeps what it was multiplied by.
+    pub fn standardize(x: &mut [f32], cols: usize, eps: f32, factors: &mut [f32]) {
+        for (row, factor) in x.chunks_exact_mut(cols).zip(factors) {
+            let n = cols as f32;
+            let mean = sum(row, |x| x) / n;
+            let variance = sum(row, |x| (x - mean) * (x - mean)) / n;
+            *factor = 1.0 / (variance + eps).sqrt();
+            for v in row {
+                *v = (*v - mean) * *factor;
+            }
+        }
+    }
+}
+
+wide! {
+    /// `out = x scale + shift`, row by row.
+    pub fn scale_rows(x: &[f32], scale: &[f32], shift: &[f32], out: &mut [f32]) {
+        let cols = scale.len();
+        for (out, x) in out.chunks_exact_mut(cols).zip(x.chunks_exact(cols)) {
+            for (((o, x), g), b) in out.iter_mut().zip(x).zip(scale).zip(shift) {
+                *o = x * g + b;
+            }
+        }
+    }
+}
+
+wide! {
+    /// Back through a layer norm: `d`, that of its output, becomes that of its input.
+    ///
+    /// `x` is standardized, `factors` what [`standardize`] kept.
+    pub fn norm_back(x: &[f32], factors: &[f32], scale: &[f32], d: &mut [f32]) {
+        let cols = scale.len();
+        let n = cols as f32;
+        for ((d, x), &factor) in d.chunks_exact_mut(cols).zip(x.chunks_exact(cols)).zip(factors) {
+            for (d, g) in d.iter_mut().zip(scale) {
+                *d *= g;
+            }
+            let mean = sum(d, |d| d) / n;
+            let along = crate::embed::bert::math::dot(d, x) / n;
+            for (d, x) in d.iter_mut().zip(x) {
+                *d = factor * (*d - mean - x * along);
+            }
+        }
+    }
+}
+
+wide! {
+    /// Adds the rows of `d` to `sums`.
+    pub fn add_rows(d: &[f32], sums: &mut [f32]) {
+        for row in d.chunks_exact(sums.len()) {
+            for (s, d) in sums.iter_mut().zip(row) {
+                *s += d;
+            }
+        }
+    }
+}
+
+wide! {
+    /// Adds the rows of `d x`, number by number, to `sums`.
+    pub fn add_row_products(d: &[f32], x: &[f32], sums: &mut [f32]) {
+        let cols = sums.len();
+        for (d, x) in d.chunks_exact(cols).zip(x.chunks_exact(cols)) {
+            for ((s, d), x) in sums.iter_mut().zip(d).zip(x) {
+                *s += d * x;
+            }
+        }
+    }
+}
+
+wide! {
+    /// Back through the softmax of each row: `d`, that of the weights `p`, becomes that of the scores.
+    pub fn softmax_back(p: &[f32], cols: usize, d: &mut [f32]) {
+        for (d, p) in d.chunks_exact_mut(cols).zip(p.chunks_exact(cols)) {
+            let mean = crate::embed::bert::math::dot(d, p);
+            for (d, p) in d.iter_mut().zip(p) {
+                *d = p * (*d - mean);
+            }
+        }
+    }
+}
+
+/// What one step of AdamW does to every number alike.
+#[derive(Clone, Copy)]
+pub struct Step {
+    /// Of the gradient, to clip it.
+    pub factor: f32,
+    pub rate: f32,
+    /// What is left of a number by decay.
+    pub kept: f32,
+    pub beta: (f32, f32),
+    /// 1 / (1 - beta^step).
+    pub unbias: (f32, f32),
+    pub eps: f32,
+}
+
+wide! {
+    /// Decoupled weight decay, arXiv 1711.05101, algorithm 2.
+    pub fn adamw(theta: &mut [f32], d: &[f32], m: &mut [f32], v: &mut [f32], step: &Step) {
+        for (((theta, d), m), v) in theta.iter_mut().zip(d).zip(m).zip(v) {
+            let d = d * step.factor;
+            *m = step.beta.0 * *m + (1.0 - step.beta.0) * d;
+            *v = step.beta.1 * *v + (1.0 - step.beta.1) * d * d;
+            let up = *m * step.unbias.0;
+            let down = (*v * step.unbias.1).sqrt() + step.eps;
+            *theta = *theta * step.kept - step.rate * up / down;
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The whole network: texts to vectors of length one with what the way back needs, and back.
+
+use anyhow::bail;
+use rayon::prelude::*;
+
+use super::layer::{self, Layer, Layout, Slopes, Tape};
+use super::product::{self, Target, View};
+use crate::embed::Pooling;
+use crate::embed::bert::attend::Attention;
+use crate::embed::bert::config::Config;
+use crate::embed::bert::layers::{Encoder, Norm};
+use crate::embed::bert::math::norm_rows;
+use crate::embed::bert::packed::GROUP_TOKENS;
+use crate::embed::bert::relative::Bias;
+use crate::embed::weights::Rows;
+
+/// A network in f32. The embeddings and what lies in front of the first layer stay as they are.
+pub struct Network {
+    config: Config,
+    pooling: Pooling,
+    pub layout: Layout,
+    words: Rows,
+    /// Position and token type 0, added up: (positions, hidden).
+    places: Vec<f32>,
+    norm: Norm,
+    bias: Option<Bias>,
+    /// The parameters of each layer, as [`Layout`] has them.
+    pub layers: Vec<Vec<f32>>,
+    /// A linear map (hidden, hidden) behind the pooling.
+    pub head: Option<Vec<f32>>,
+}
+
+/// Which parameters a gradient is wanted for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// That layer and those above it.
+    pub first_layer: usize,
+    pub head: bool,
+}
+
+/// By layer, empty where it was not wanted; and by the head.
+pub struct Gradient {
+    pub layers: Vec<Vec<f32>>,
+    pub head: Vec<f32>,
+}
+
+/// Texts on their way through the network.
+pub struct Pass {
+    groups: Vec<Group>,
+    /// (texts, hidden), each row of length one.
+    pub vectors: Vec<f32>,
+}
+
+/// Some texts of together about [`GROUP_TOKENS`] tokens: the work of one thread at a time.
+struct Group {
+    lengths: Vec<usize>,
+    /// Of the wanted layers, the first of them first.
+    tapes: Vec<Tape>,
+    /// Before the head, and behind it before they were brought to length one.
+    pooled: Vec<f32>,
+    mapped: Vec<f32>,
+}
+
+impl Network {
+    /// # Errors
+    /// A pooling that cannot be tuned.
+    pub fn new(config: &Config, encoder: &Encoder, pooling: Pooling) -> anyhow::Result<Self> {
+        if pooling == Pooling::Max {
+            bail!("the model's pooling is max; mean, cls and last can be tuned");
+        }
+        let h = config.hidden;
+        let rows = |rows: &Rows| rows.clone().into_f32();
+        let mut places = rows(&encoder.positions);
+        places.chunks_exact_mut(h).for_each(|place| encoder.types.add_row(0, place));
+        let bias = encoder.relative.as_ref();
+        let bias = bias.map(|learnt| Bias::new(&rows(learnt), config.heads, config.longest()));
+        Ok(Self {
+            pooling,
+            layout: Layout { hidden: h, wide: config.intermediate },
+            words: encoder.words.clone(),
+            places,
+            norm: Norm { scale: encoder.norm.scale.clone(), shift: encoder.norm.shift.clone() },
+            bias,
+            layers: encoder.layers.iter().map(layer::fold).collect(),
+            head: None,
+            config: config.clone(),
+        })
+    }
+
+    pub fn hidden(&self) -> usize {
+        self.config.hidden
+    }
+
+    fn layer(&self, at: usize) -> Layer<'_> {
+        Layer {
+            layout: self.layout,
+            numbers: &self.layers[at],
+            attention: Attention {
+                hidden: self.config.hidden,
+                heads: self.config.heads,
+                bias: self.bias.as_ref(),
+                window: None,
+            },
+            activation: self.config.activation,
+            eps: self.config.norm_eps,
+        }
+    }
+
+    /// Every text has a token, and none more than the model takes.
+    pub fn forward(&self, texts: &[&[u32]], wanted: Wanted) -> Pass {
+        let groups: Vec<Group> =
+            groups(texts).into_par_iter().map(|texts| self.group(texts, wanted)).collect();
+        let mut vectors: Vec<f32> = groups.iter().flat_map(|g| &g.mapped).copied().collect();
+        for row in vectors.chunks_exact_mut(self.config.hidden) {
+            let length = length(row);
+            row.iter_mut().for_each(|v| *v /= length);
+        }
+        Pass { groups, vectors }
+    }
+
+    fn group(&self, texts: &[&[u32]], wanted: Wanted) -> Group {
+        let h = self.config.hidden;
+        let lengths: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
+        let mut x = Vec::with_capacity(lengths.iter().sum::<usize>() * h);
+        for ids in texts {
+            for (place, &id) in (self.config.first_position..).zip(*ids) {
+                let start = x.len();
+                x.extend(&self.places[place * h..(place + 1) * h]);
+                self.words.add_row(id as usize, &mut x[start..]);
+            }
+        }
+        norm_rows(&mut x, &self.norm.scale, &self.norm.shift, self.config.norm_eps);
+        let mut tapes = Vec::new();
+        for at in 0..self.layers.len() {
+            let (out, tape) = self.layer(at).forward(x, &lengths);
+            x = out;
+            if at >= wanted.first_layer {
+                tapes.push(tape);
+            }
+        }
+        let mut pooled = Vec::with_capacity(texts.len() * h);
+        let mut rest = x.as_slice();
+        for &n in &lengths {
+            let (text, behind) = rest.split_at(n * h);
+            rest = behind;
+            let start = pooled.len();
+            match self.pooling {
+                Pooling::Last => pooled.extend(&text[(n - 1) * h..]),
+                Pooling::Cls | Pooling::Max => pooled.extend(&text[..h]),
+                Pooling::Mean => {
+                    pooled.resize(start + h, 0.0);
+                    super::math::add_rows(text, &mut pooled[start..]);
+                    pooled[start..].iter_mut().for_each(|v| *v /= n as f32);
+                }
+            }
+        }
+        let mapped = match &self.head {
+            None => pooled.clone(),
+            Some(head) => {
+                let mut mapped = vec![0.0; pooled.len()];
+                let head = View::new(head, h).transposed();
+                product::set(Target::new(&mut mapped, h), View::new(&pooled, h), head, 1.0);
+                mapped
+            }
+        };
+        Group { lengths, tapes, pooled, mapped }
+    }
+
+    /// From the gradient by [`Pass::vectors`] to that by what is wanted, as for [`Network::forward`].
+    pub fn backward(&self, pass: Pass, d: &[f32], wanted: Wanted) -> Gradient {
+        let h = self.config.hidden;
+        // Through the bringing to length one: only what is at right angles to the vector counts.
+        let lengths = pass.groups.iter().flat_map(|g| g.mapped.chunks_exact(h)).map(length);
+        let rows = d.chunks_exact(h).zip(pass.vectors.chunks_exact(h)).zip(lengths);
+        let mut d: Vec<f32> = Vec::with_capacity(d.len());
+        for ((by, vector), length) in rows {
+            let along: f32 = by.iter().zip(vector).map(|(d, v)| d * v).sum();
+            d.extend(by.iter().zip(vector).map(|(d, v)| (d - along * v) / length));
+        }
+        let mut head = Vec::new();
+        if let Some(map) = &self.head {
+            let by = View::new(&d, h);
+            if wanted.head {
+                let pooled: Vec<f32> =
+                    pass.groups.iter().flat_map(|g| &g.pooled).copied().collect();
+                head = vec![0.0; h * h];
+                let pooled = View::new(&pooled, h);
+                product::set(Target::new(&mut head, h), by.transposed(), pooled, 1.0);
+            }
+            let mut before = vec![0.0; d.len()];
+            product::set(Target::new(&mut before, h), by, View::new(map, h), 1.0);
+            d = before;
+        }
+        let mut layers = vec![Vec::new(); self.layers.len()];
+        let mut rest = d.as_slice();
+        let mut groups: Vec<(Group, Vec<f32>)> = Vec::with_capacity(pass.groups.len());
+        for group in pass.groups {
+            let (d, behind) = rest.split_at(group.lengths.len() * h);
+            rest = behind;
+            let d = self.unpool(d, &group.lengths);
+            groups.push((group, d));
+        }
+        for at in (wanted.first_layer..self.layers.len()).rev() {
+            let layer = self.layer(at);
+            let back = |(group, d): &mut (Group, Vec<f32>)| -> Option<Slopes> {
+                let (tape, d_out) = (group.tapes.pop()?, std::mem::take(d));
+                let deeper = at > wanted.first_layer;
+                let (d_in, slopes) = layer.backward(tape, d_out, &group.lengths, deeper);
+                *d = d_in;
+                Some(slopes)
+            };
+            let slopes: Vec<Slopes> = groups.par_iter_mut().filter_map(back).collect();
+            layers[at] = layer::gradient(self.layout, &slopes);
+        }
+        Gradient { layers, head }
+    }
+
+    /// From the gradient by the pooled vectors to that by the tokens.
+    fn unpool(&self, d: &[f32], lengths: &[usize]) -> Vec<f32> {
+        let h = self.config.hidden;
+        let mut out = Vec::with_capacity(lengths.iter().sum::<usize>() * h);
+        for (d, &n) in d.chunks_exact(h).zip(lengths) {
+            let start = out.len();
+            match self.pooling {
+                Pooling::Mean => {
+                    let d: Vec<f32> = d.iter().map(|d| d / n as f32).collect();
+                    out.extend(d.repeat(n));
+                }
+                Pooling::Cls | Pooling::Max => {
+                    out.extend(d);
+                    out.resize(start + n * h, 0.0);
+                }
+                Pooling::Last => {
+                    out.resize(start + (n - 1) * h, 0.0);
+                    out.extend(d);
+                }
+            }
+        }
+        out
+    }
+}
+
+fn length(row: &[f32]) -> f32 {
+    let squares: f32 = row.iter().map(|v| v * v).sum();
+    squares.sqrt().max(f32::MIN_POSITIVE)
+}
+
+/// Consecutive texts of together about [`GROUP_TOKENS`] tokens: as the batch has them, whatever the number
+/// of threads.
+fn groups<'a, 't>(texts: &'a [&'t [u32]]) -> Vec<&'a [&'t [u32]]> {
+    let mut groups = Vec::new();
+    let (mut start, mut tokens) = (0, 0);
+    for (i, text) in texts.iter().enumerate() {
+        if i > start && tokens + text.len() > GROUP_TOKENS {
+            groups.push(&texts[start..i]);
+            (start, tokens) = (i, 0);
+        }
+        tokens += text.len();
+    }
+    if start < texts.len() {
+        groups.push(&texts[start..]);
+    }
+    groups
+}

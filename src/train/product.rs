@@ -1,0 +1,87 @@
+//! Products of matrices that lie in flat slices, checked to stay within them.
+//!
+//! One call is one thread's work, so a result depends on the shapes of the call and on nothing else.
+
+/// A matrix in a slice, by rows or transposed.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    /// Numbers from one row, and from one column, to the next.
+    strides: (usize, usize),
+}
+
+impl<'a> View<'a> {
+    /// All of `data`, row by row.
+    pub fn new(data: &'a [f32], cols: usize) -> Self {
+        Self::part(data, data.len() / cols, cols, cols)
+    }
+
+    /// The first `cols` numbers of rows that begin every `stride` numbers.
+    pub fn part(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(rows * cols == 0 || (rows - 1) * stride + cols <= data.len());
+        Self { data, rows, cols, strides: (stride, 1) }
+    }
+
+    pub fn transposed(self) -> Self {
+        let (row, col) = self.strides;
+        Self { rows: self.cols, cols: self.rows, strides: (col, row), ..self }
+    }
+}
+
+/// Where a product goes: rows of `cols` numbers that begin every `stride` numbers.
+pub struct Target<'a> {
+    pub data: &'a mut [f32],
+    pub cols: usize,
+    pub stride: usize,
+}
+
+impl<'a> Target<'a> {
+    /// All of `data`, row by row.
+    pub fn new(data: &'a mut [f32], cols: usize) -> Self {
+        Self { data, cols, stride: cols }
+    }
+}
+
+/// `out = scale a b`.
+pub fn set(out: Target, a: View, b: View, scale: f32) {
+    product(out, a, b, scale, false);
+}
+
+/// `out += scale a b`.
+pub fn add(out: Target, a: View, b: View, scale: f32) {
+    product(out, a, b, scale, true);
+}
+
+fn product(out: Target, a: View, b: View, scale: f32, add: bool) {
+    assert!(a.cols == b.rows && b.cols == out.cols && out.cols <= out.stride);
+    if a.rows == 0 || b.cols == 0 {
+        return;
+    }
+    assert!((a.rows - 1) * out.stride + out.cols <= out.data.len());
+    // SAFETY: `View`s stay within their slices by construction, `out` by the line above.
+    unsafe {
+        gemm::gemm(
+            a.rows,
+            b.cols,
+            a.cols,
+            out.data.as_mut_ptr(),
+            1,
+            out.stride as isize,
+            add,
+            a.data.as_ptr(),
+            a.strides.1 as isize,
+            a.strides.0 as isize,
+            b.data.as_ptr(),
+            b.strides.1 as isize,
+            b.strides.0 as isize,
+            1.0,
+            scale,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}

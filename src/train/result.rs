@@ -1,0 +1,222 @@
+//! The tuned model on disk: a directory as Hugging Face and sentence-transformers have it, or a LoRA adapter
+//! as PEFT has it; beside either, what it was made from.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::Context;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
+
+use super::adamw::Pace;
+use super::checkpoint::State;
+use super::layer::unfold;
+use super::method::{Lora, Tuned};
+use super::network::Network;
+use super::settings::Settings;
+use crate::embed::Pooling;
+use crate::embed::bert::tunable::Tunable;
+use crate::embed::weights::Rows;
+use crate::whole_file;
+
+/// What a result was made from, and by what.
+pub const NOTE: &str = "training.json";
+
+/// The loss of each step.
+const LOG: &str = "loss.csv";
+
+/// Copied from the base where they are there.
+const COPIED: [&str; 5] = [
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "config_sentence_transformers.json",
+];
+
+/// Writes the result to `dir`; the file that makes it a model, or an adapter, last.
+pub fn write(
+    dir: &Path,
+    base: Tunable,
+    network: &Network,
+    tuned: &Tuned,
+    settings: &Settings,
+    state: &State,
+    pace: &Pace,
+) -> anyhow::Result<()> {
+    write_log(dir, state, pace)?;
+    match tuned.as_lora() {
+        Some(lora) => write_adapter(dir, &base, lora, &state.theta, settings)?,
+        None => write_model(dir, base, network)?,
+    }
+    let note = json!({
+        "knockon": env!("CARGO_PKG_VERSION"),
+        "settings": settings,
+        "last_loss": state.log.last().map(|logged| logged.loss),
+    });
+    write_json(dir, NOTE, &note)
+}
+
+fn write_json(dir: &Path, name: &str, value: &Value) -> anyhow::Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    let path = dir.join(name);
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("cannot create {}", parent.display()))?;
+    }
+    whole_file::write(&path, &bytes)
+}
+
+fn write_log(dir: &Path, state: &State, pace: &Pace) -> anyhow::Result<()> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(["step", "rate", "loss", "gradient_length"])?;
+    for (step, logged) in state.log.iter().enumerate() {
+        let numbers = [pace.rate(step), logged.loss, logged.length].map(|n| n.to_string());
+        csv.write_field((step + 1).to_string())?;
+        csv.write_record(numbers)?;
+    }
+    whole_file::write(&dir.join(LOG), &csv.into_inner()?)
+}
+
+/// As [`write`] has written them.
+pub fn read_losses(dir: &Path) -> anyhow::Result<Vec<f64>> {
+    let path = dir.join(LOG);
+    let read = || -> anyhow::Result<Vec<f64>> {
+        let mut losses = Vec::new();
+        for row in csv::Reader::from_path(&path)?.records() {
+            losses.push(row?.get(2).unwrap_or_default().parse()?);
+        }
+        Ok(losses)
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn write_adapter(
+    dir: &Path,
+    base: &Tunable,
+    lora: &Lora,
+    theta: &[f32],
+    settings: &Settings,
+) -> anyhow::Result<()> {
+    let mut tensors = Vec::new();
+    for (at, pairs) in lora.pairs.iter().enumerate() {
+        for (name, thin) in base.encoder.linear_names(at).iter().zip(pairs) {
+            for (part, range, cols) in
+                [("A", &thin.a, thin.a.len() / lora.rank), ("B", &thin.b, lora.rank)]
+            {
+                let name = format!("base_model.model.{name}.lora_{part}.weight");
+                let numbers = &theta[range.clone()];
+                tensors.push((name, vec![numbers.len() / cols, cols], numbers));
+            }
+        }
+    }
+    // Without the layer's number. With two parts each, since the pooler has a `dense` as well.
+    let modules: Vec<String> = base
+        .encoder
+        .linear_names(0)
+        .iter()
+        .map(|name| name.trim_start_matches("encoder.layer.0.").to_owned())
+        .collect();
+    let config = json!({
+        "peft_type": "LORA",
+        "task_type": "FEATURE_EXTRACTION",
+        "base_model_name_or_path": settings.base.model,
+        "r": lora.rank,
+        "lora_alpha": settings.recipe.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": false,
+        "inference_mode": true,
+        "target_modules": modules,
+    });
+    write_json(dir, "adapter_config.json", &config)?;
+    write_tensors(&dir.join("adapter_model.safetensors"), &tensors)
+}
+
+fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Result<()> {
+    write_json(dir, "config.json", &base.settings)?;
+    for name in COPIED {
+        if let Ok(bytes) = std::fs::read(base.dir.join(name)) {
+            whole_file::write(&dir.join(name), &bytes)?;
+        }
+    }
+    let hidden = network.hidden();
+    let pooling = match base.text.pooling {
+        Pooling::Mean => "mean_tokens",
+        Pooling::Cls => "cls_token",
+        Pooling::Max => "max_tokens",
+        Pooling::Last => "lasttoken",
+    };
+    let mut modules = vec![("", "Transformer"), ("1_Pooling", "Pooling")];
+    let pooling = json!({
+        "word_embedding_dimension": hidden,
+        (format!("pooling_mode_{pooling}")): true,
+    });
+    write_json(dir, "1_Pooling/config.json", &pooling)?;
+    if let Some(head) = &network.head {
+        modules.push(("2_Dense", "Dense"));
+        let dense = json!({
+            "in_features": hidden,
+            "out_features": hidden,
+            "bias": false,
+            "activation_function": "torch.nn.modules.linear.Identity",
+        });
+        write_json(dir, "2_Dense/config.json", &dense)?;
+        let tensors = [("linear.weight".to_owned(), vec![hidden, hidden], head.as_slice())];
+        write_tensors(&dir.join("2_Dense/model.safetensors"), &tensors)?;
+    }
+    let normalize = format!("{}_Normalize", modules.len());
+    modules.push((&normalize, "Normalize"));
+    let modules: Vec<Value> = modules
+        .iter()
+        .enumerate()
+        .map(|(i, (path, kind))| {
+            let kind = format!("sentence_transformers.models.{kind}");
+            json!({ "idx": i, "name": i.to_string(), "path": path, "type": kind })
+        })
+        .collect();
+    write_json(dir, "modules.json", &json!(modules))?;
+    let longest = base.max_tokens.unwrap_or(base.config.longest()).min(base.config.longest());
+    let longest = json!({ "max_seq_length": longest, "do_lower_case": false });
+    write_json(dir, "sentence_bert_config.json", &longest)?;
+
+    for (layer, numbers) in base.encoder.layers.iter_mut().zip(&network.layers) {
+        *layer = unfold(network.layout, numbers);
+    }
+    let in_f32 = |rows: &Rows| rows.clone().into_f32();
+    let parts = base.encoder.parts();
+    let matrices: Vec<_> = parts
+        .matrices
+        .iter()
+        .map(|(name, rows)| (name, [rows.len(), rows.cols()], in_f32(rows)))
+        .collect();
+    let mut tensors: Vec<(String, Vec<usize>, &[f32])> = matrices
+        .iter()
+        .map(|(name, shape, data)| ((*name).clone(), shape.to_vec(), data.as_slice()))
+        .collect();
+    tensors.extend(parts.vectors.into_iter().map(|(name, data)| (name, vec![data.len()], data)));
+    for (name, shape, data) in &base.pooler {
+        tensors.push((name.clone(), shape.clone(), data));
+    }
+    write_tensors(&dir.join("model.safetensors"), &tensors)
+}
+
+fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, &[f32])]) -> anyhow::Result<()> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(.., data)| data.iter().flat_map(|x| x.to_le_bytes()).collect())
+        .collect();
+    let views = tensors
+        .iter()
+        .zip(&bytes)
+        .map(|((name, shape, _), bytes)| {
+            Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    // transformers reads no file that does not say so.
+    let note = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let file = safetensors::serialize(views, Some(note)).context("cannot lay out the tensors")?;
+    whole_file::write(path, &file)
+}

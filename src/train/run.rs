@@ -1,0 +1,203 @@
+//! Runs of training: each arm from its checkpoint, or the base, to its result.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+
+use super::adamw::{Moments, Pace};
+use super::batches::{self, Item};
+use super::checkpoint::{self, Logged, State};
+use super::data::{Texts, Tokenized};
+use super::loss;
+use super::method::Tuned;
+use super::network::Network;
+use super::recipe::{Arm, Recipe};
+use super::result;
+use super::settings::{Base, Settings};
+use crate::embed::bert::tunable::Tunable;
+
+/// Told how far training is.
+pub trait Watch: crate::watch::Watch {
+    /// An arm begins, with so many of its steps already taken.
+    fn arm(&self, arm: Arm, steps: usize, taken: usize);
+
+    fn step(&self, loss: f64);
+}
+
+/// What is to be trained.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// A model's name, or a directory.
+    pub base: &'a str,
+    pub recipe: Recipe,
+    pub texts: &'a Texts,
+    /// Each arm and the directory of its result.
+    pub arms: Vec<(Arm, PathBuf)>,
+    /// Steps from one checkpoint to the next.
+    pub checkpoint_every: usize,
+}
+
+/// What became of an arm.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub arm: Arm,
+    pub dir: PathBuf,
+    /// Of each step.
+    pub losses: Vec<f64>,
+    /// It was there already, made with the same settings.
+    pub was_there: bool,
+    /// The base's weights were int8.
+    pub from_int8: bool,
+}
+
+/// Trains all arms, one after another. What is done already is not done again.
+///
+/// # Errors
+/// Settings that cannot be met, a result or a checkpoint of other settings in the way, a loss that is no
+/// number any more.
+pub fn tune(request: &Request, watch: &dyn Watch) -> anyhow::Result<Vec<Outcome>> {
+    request.recipe.check()?;
+    ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
+    request.arms.iter().map(|(arm, dir)| run(request, *arm, dir, watch)).collect()
+}
+
+fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Result<Outcome> {
+    let recipe = &request.recipe;
+    let base = Tunable::open(request.base, recipe.length)?;
+    ensure!(
+        !base.has_dense,
+        "the model {} has a linear layer behind its pooling; such a model cannot be tuned",
+        request.base
+    );
+    let hash = base.hash.clone();
+    let from_int8 = base.from_int8;
+    let named = Base { model: request.base, hash: &hash, from_int8 };
+    let settings = Settings::new(arm, named, recipe, request.texts)?;
+    if let Some(losses) = finished(dir, &settings)? {
+        return Ok(Outcome { arm, dir: dir.to_owned(), losses, was_there: true, from_int8 });
+    }
+    let mut training = Training::new(&base, recipe, arm, request.texts)?;
+    if let Some(state) = State::read(dir, &settings)? {
+        ensure!(
+            state.theta.len() == training.state.theta.len(),
+            "{} does not fit the model",
+            dir.join(checkpoint::FILE).display()
+        );
+        training.state = state;
+    }
+    watch.arm(arm, recipe.steps, training.state.step);
+    while training.state.step < recipe.steps {
+        let logged = training.step()?;
+        watch.step(logged.loss);
+        let taken = training.state.step;
+        if taken.is_multiple_of(request.checkpoint_every) && taken < recipe.steps {
+            training.state.write(dir, &settings)?;
+        }
+    }
+    training.tuned.put(&training.state.theta, &mut training.network);
+    let Training { network, tuned, state, pace, .. } = &training;
+    result::write(dir, base, network, tuned, &settings, state, pace)
+        .with_context(|| format!("cannot write the result to {}", dir.display()))?;
+    let spent = dir.join(checkpoint::FILE);
+    if spent.exists() {
+        std::fs::remove_file(&spent)
+            .with_context(|| format!("cannot remove {}", spent.display()))?;
+    }
+    let losses = training.state.log.iter().map(|logged| logged.loss).collect();
+    Ok(Outcome { arm, dir: dir.to_owned(), losses, was_there: false, from_int8 })
+}
+
+/// The losses of the result in `dir`, if there is one.
+///
+/// # Errors
+/// It is of other settings.
+fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>> {
+    let path = dir.join(result::NOTE);
+    let note = match std::fs::read(&path) {
+        Ok(note) => note,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let note: Value = serde_json::from_slice(&note)
+        .with_context(|| format!("{} is not valid JSON", path.display()))?;
+    let differences = settings.differences(&note["settings"]);
+    if !differences.is_empty() {
+        bail!(
+            "{} holds a result of other settings ({}); choose another --out, or delete it",
+            dir.display(),
+            differences.join("; ")
+        );
+    }
+    result::read_losses(dir).map(Some)
+}
+
+/// A run under way.
+pub struct Training {
+    recipe: Recipe,
+    network: Network,
+    tuned: Tuned,
+    texts: Tokenized,
+    batches: Vec<Vec<Item>>,
+    pace: Pace,
+    state: State,
+}
+
+impl Training {
+    /// From the base on, a model's name or a directory.
+    ///
+    /// # Errors
+    /// A base that cannot be tuned, or not in this way.
+    pub fn open(base: &str, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
+        recipe.check()?;
+        Self::new(&Tunable::open(base, recipe.length)?, recipe, arm, texts)
+    }
+
+    fn new(base: &Tunable, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
+        let network = Network::new(&base.config, &base.encoder, base.text.pooling)?;
+        let (tuned, theta) = Tuned::new(recipe, &network);
+        let (near, pairs) = (texts.structural.len(), texts.rehearsal.len());
+        ensure!(
+            arm == Arm::Control || recipe.structural() == 0 || near > 0,
+            "there are no structural triplets, and --share asks for {} in a batch",
+            recipe.structural()
+        );
+        let state = State { step: 0, moments: Moments::new(theta.len()), log: Vec::new(), theta };
+        Ok(Self {
+            recipe: recipe.clone(),
+            network,
+            tuned,
+            texts: Tokenized::new(texts, &base.text)?,
+            batches: batches::deal(recipe, arm, near, pairs),
+            pace: Pace::of(recipe),
+            state,
+        })
+    }
+
+    /// Takes the next of the recipe's steps.
+    ///
+    /// # Errors
+    /// A loss that is no number any more.
+    pub fn step(&mut self) -> anyhow::Result<Logged> {
+        let Self { recipe, network, tuned, state, .. } = self;
+        let items = self.batches.get(state.step).context("all steps are taken")?;
+        let (texts, batch) = self.texts.batch(items);
+        tuned.put(&state.theta, network);
+        let wanted = tuned.wanted(network);
+        let pass = network.forward(&texts, wanted);
+        let (loss, slopes) = loss::ranking(&pass.vectors, network.hidden(), &batch, recipe.scale);
+        let gradient = tuned.gradient(&state.theta, network.backward(pass, &slopes, wanted));
+        let State { step, theta, moments, log } = state;
+        let length = self.pace.step(*step, theta, &gradient, moments, &tuned.parts);
+        ensure!(
+            loss.is_finite() && length.is_finite(),
+            "the loss is no longer a number at step {}; take a smaller --lr than {}",
+            *step + 1,
+            recipe.rate
+        );
+        let logged = Logged { loss, length };
+        log.push(logged);
+        *step += 1;
+        Ok(logged)
+    }
+}

@@ -1,0 +1,84 @@
+//! Everything that decides what a run of training gives, as it stands in `training.json` and in checkpoints.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::data::Texts;
+use super::recipe::{Arm, Recipe};
+use crate::world::triplet::Triplet;
+
+/// Changes when the same settings would give other numbers.
+const ENGINE: u32 = 1;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings<'a> {
+    pub engine: u32,
+    pub arm: Arm,
+    pub base: Base<'a>,
+    pub recipe: &'a Recipe,
+    pub structural: Option<Data>,
+    pub rehearsal: Data,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Base<'a> {
+    pub model: &'a str,
+    /// Over weights, tokenizer and configuration.
+    pub hash: &'a str,
+    /// Whether it was the bundled int8 form that was tuned.
+    pub from_int8: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Data {
+    pub pairs: usize,
+    /// Pairs by category, in the order of their names.
+    pub categories: std::collections::BTreeMap<String, usize>,
+    /// Of the texts.
+    pub blake3: String,
+}
+
+impl Data {
+    fn of(triplets: &[Triplet]) -> anyhow::Result<Self> {
+        let mut categories = std::collections::BTreeMap::new();
+        for triplet in triplets {
+            *categories.entry(triplet.category.clone()).or_default() += 1;
+        }
+        Ok(Self { pairs: triplets.len(), categories, blake3: Texts::hash(triplets)? })
+    }
+}
+
+impl<'a> Settings<'a> {
+    /// The control is not told of structural triplets: it does not see them.
+    pub fn new(
+        arm: Arm,
+        base: Base<'a>,
+        recipe: &'a Recipe,
+        texts: &Texts,
+    ) -> anyhow::Result<Self> {
+        let structural = match arm {
+            Arm::Structural => Some(Data::of(&texts.structural)?),
+            Arm::Control => None,
+        };
+        let rehearsal = Data::of(&texts.rehearsal)?;
+        Ok(Self { engine: ENGINE, arm, base, recipe, structural, rehearsal })
+    }
+
+    /// Where `found`, settings as written, differ from these: `field: there, here`, in order.
+    pub fn differences(&self, found: &Value) -> Vec<String> {
+        let mut out = Vec::new();
+        compare("", found, &serde_json::json!(self), &mut out);
+        out
+    }
+}
+
+fn compare(at: &str, there: &Value, here: &Value, out: &mut Vec<String>) {
+    if let (Value::Object(a), Value::Object(b)) = (there, here) {
+        for (key, here) in b {
+            let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+            compare(&at, a.get(key).unwrap_or(&Value::Null), here, out);
+        }
+    } else if there != here {
+        out.push(format!("{at}: {there} there, {here} here"));
+    }
+}

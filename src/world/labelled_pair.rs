@@ -1,0 +1,93 @@
+//! Pairs of texts with a verdict: whether they mean the same.
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::grid::{Grid, Layout};
+use super::mistakes::Mistakes;
+use crate::watch::Watch;
+
+const COLUMNS: [&str; 4] = ["first", "second", "same", "category"];
+
+/// Two texts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LabelledPair {
+    pub first: String,
+    pub second: String,
+    /// Whether they mean the same.
+    pub same: bool,
+    /// What sort of pair it is. May be empty.
+    pub category: String,
+}
+
+/// Reads a CSV file with a header that has `first`, `second` and `same` (true or false, 1 or 0), and perhaps
+/// `category`. The error holds every mistake of the file.
+pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>> {
+    let mut mistakes = Mistakes::new(path);
+    let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+    let places =
+        grid.columns(&COLUMNS[..3], |name| name == COLUMNS[3], &mut mistakes).unwrap_or_default();
+    let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
+    let mut pairs = Vec::with_capacity(grid.rows.len());
+    for row in grid.rows.iter().filter(|_| !places.is_empty()) {
+        let cell = |column| place(column).map_or("", |at| row.cells[at].trim());
+        for column in ["first", "second"] {
+            if place(column).is_some() && cell(column).is_empty() {
+                mistakes.add(Some(row.line), Some(column), "the text is empty");
+            }
+        }
+        let same = match cell("same") {
+            "true" | "1" => true,
+            "false" | "0" => false,
+            other => {
+                if place("same").is_some() {
+                    let what = format!("'{other}' is neither true nor false");
+                    mistakes.add(Some(row.line), Some("same"), what);
+                }
+                false
+            }
+        };
+        pairs.push(LabelledPair {
+            first: cell("first").to_owned(),
+            second: cell("second").to_owned(),
+            same,
+            category: cell("category").to_owned(),
+        });
+    }
+    mistakes.none()?;
+    Ok(pairs)
+}
+
+/// The same layout, header first.
+pub fn to_csv(pairs: &[LabelledPair]) -> anyhow::Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for pair in pairs {
+        writer.serialize(pair)?;
+    }
+    writer.into_inner().context("the pairs do not fit in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    #[test]
+    fn labels_are_true_or_false() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.csv");
+        std::fs::write(&path, "first,second,same\na b,b a,0\na,a,1\n").unwrap();
+        let labels: Vec<bool> = read(&path, &Quiet).unwrap().iter().map(|p| p.same).collect();
+        assert_eq!(labels, [false, true]);
+        std::fs::write(&path, "first,second,same\na,,0\na,a,yes\n").unwrap();
+        let message = read(&path, &Quiet).unwrap_err().to_string();
+        assert!(message.contains("line 2, column 'second': the text is empty"), "{message}");
+        assert!(
+            message.contains("line 3, column 'same': 'yes' is neither true nor false"),
+            "{message}"
+        );
+    }
+}

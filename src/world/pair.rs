@@ -1,0 +1,88 @@
+//! Pairs of a query and a passage that answers it: JSON lines, or triplets without a negative.
+
+use std::path::Path;
+
+use serde_json::{Map, Value as Json};
+
+use super::json_line;
+use super::mistakes::Mistakes;
+use super::text::Lines;
+use super::triplet::{self, Triplet};
+use crate::watch::Watch;
+
+const QUERY: &str = "query";
+const PASSAGE: &str = "passage";
+const SOURCE: &str = "source";
+
+/// Reads a file of pairs: where its name ends in `.jsonl`, an object a line with `query`, `passage` and,
+/// where it is there, `source`; else a CSV file of triplets. The error holds every mistake of the file.
+pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
+        return triplet::read(path, watch);
+    }
+    let mut mistakes = Mistakes::of_json(path);
+    let mut pairs = Vec::new();
+    let mut lines = Lines::open(path, watch)?;
+    while let Some((number, line)) = lines.next(&mut mistakes)? {
+        let object: Map<String, Json> = match serde_json::from_str(line) {
+            Ok(object) => object,
+            Err(error) => {
+                let such_as = r#"{"query": "...", "passage": "..."}"#;
+                let what = json_line::no_object("pair", such_as, line, &error);
+                mistakes.add(Some(number), None, what);
+                if pairs.is_empty() && !json_line::is_object(line) {
+                    // Another kind of file: each of its lines would be a mistake.
+                    break;
+                }
+                continue;
+            }
+        };
+        let mut text = |field: &str| match object.get(field) {
+            Some(Json::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
+            found => {
+                let what = match found {
+                    None => "a pair needs it, and it is not there".to_owned(),
+                    Some(Json::String(_)) => "the text is empty".to_owned(),
+                    Some(other) => {
+                        format!("{} is not a text", json_line::found(&other.to_string()))
+                    }
+                };
+                mistakes.add(Some(number), Some(field), what);
+                String::new()
+            }
+        };
+        pairs.push(Triplet {
+            anchor: text(QUERY),
+            positive: text(PASSAGE),
+            negative: None,
+            category: object.get(SOURCE).and_then(Json::as_str).unwrap_or_default().to_owned(),
+        });
+    }
+    mistakes.none()?;
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    #[test]
+    fn pairs_are_read_and_all_mistakes_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pairs.jsonl");
+        std::fs::write(&path, "{\"query\": \"q\", \"passage\": \"p\", \"source\": \"s\"}\n")
+            .unwrap();
+        let pairs = read(&path, &Quiet).unwrap();
+        assert_eq!((pairs[0].anchor.as_str(), pairs[0].positive.as_str()), ("q", "p"));
+        assert_eq!((pairs[0].negative.as_deref(), pairs[0].category.as_str()), (None, "s"));
+
+        std::fs::write(&path, "{\"query\": 1}\n{\"query\": \"q\", \"passage\": \" \"}\n").unwrap();
+        let message = read(&path, &Quiet).unwrap_err().to_string();
+        for what in
+            ["3 mistakes", "line 1, field 'query': '1' is not a text", "line 2, field 'passage'"]
+        {
+            assert!(message.contains(what), "{message}");
+        }
+    }
+}

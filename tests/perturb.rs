@@ -1,0 +1,203 @@
+//! Near-misses of texts, and the importers that give the same kinds of files.
+
+use std::path::{Path, PathBuf};
+
+use knockon::perturb::{Kind, Options, Positive, near_misses};
+use knockon::watch::Quiet;
+use knockon::world::import::{condaqa, paws};
+use knockon::world::triplet::{self, Triplet};
+use knockon::world::{labelled_pair, texts};
+
+fn options(kinds: &[Kind], positive: Positive) -> Options {
+    Options { kinds: kinds.to_vec(), seed: 1, per_kind: None, positive }
+}
+
+/// Every near-miss of one kind that any of a hundred seeds gives.
+fn all(kind: Kind, text: &str) -> Vec<String> {
+    let texts = [text.to_owned()];
+    let mut all: Vec<String> = (0..100)
+        .flat_map(|seed| {
+            let options = Options { seed, ..options(&[kind], Positive::Identity) };
+            near_misses(&texts, &options).triplets
+        })
+        .filter_map(|triplet| triplet.negative)
+        .collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[test]
+fn each_kind_changes_what_it_says() {
+    let near =
+        |kind, text: &str, expected: &[&str]| assert_eq!(all(kind, text), expected, "{text}");
+    let text = "The Customer shall pay the Supplier within thirty (30) days of receipt.";
+    near(
+        Kind::Negation,
+        text,
+        &["The Customer shall not pay the Supplier within thirty (30) days of receipt."],
+    );
+    near(
+        Kind::RoleSwap,
+        text,
+        &["The Supplier shall pay the Customer within thirty (30) days of receipt."],
+    );
+    near(
+        Kind::QuantifierModal,
+        text,
+        &["The Customer may pay the Supplier within thirty (30) days of receipt."],
+    );
+    near(
+        Kind::Temporal,
+        text,
+        &["The Customer shall pay the Supplier more than thirty (30) days after receipt."],
+    );
+    near(
+        Kind::Binding,
+        "A late fee of $50 applies to orders above $2,000 each.",
+        &["A late fee of $2,000 applies to orders above $50 each."],
+    );
+    near(
+        Kind::Negation,
+        "This clause does not apply to any other party.",
+        &["This clause applies to any other party."],
+    );
+    near(
+        Kind::Number,
+        "The rate of interest is one hundred percent a year.",
+        &["The rate of interest is fifty percent a year."],
+    );
+    // Either order says the same; what forbids is not weakened by another modal; a section is no amount.
+    near(Kind::RoleSwap, "The Customer and the Supplier shall keep it secret.", &[]);
+    near(Kind::QuantifierModal, "No party shall disclose it to others.", &[]);
+    near(Kind::Number, "Section 4 governs what the parties owe each other.", &[]);
+}
+
+#[test]
+fn a_rewording_stands_beside_the_anchor_where_there_is_one() {
+    let texts = [
+        "The Customer shall pay each invoice within 30 days of receipt.".to_owned(),
+        "He will come to see all of them today.".to_owned(),
+    ];
+    let made = near_misses(&texts, &options(&[Kind::Negation], Positive::Paraphrase));
+    assert_eq!(
+        made.triplets,
+        [Triplet {
+            anchor: texts[0].clone(),
+            positive: "Each invoice shall be paid by the Customer within 30 days of receipt."
+                .into(),
+            negative: Some(
+                "The Customer shall not pay each invoice within 30 days of receipt.".into()
+            ),
+            category: "negation".into(),
+        }]
+    );
+    assert_eq!((made.counts[0].possible, made.counts[0].not_reworded), (2, 1));
+}
+
+/// The bundled probe set is what the generator makes of the bundled scenarios, on any number of threads.
+#[test]
+fn the_bundled_near_misses_can_be_made_again() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut all = Vec::new();
+    for file in ["renewal_desk/passages.jsonl", "ledger/purchasing.jsonl", "ledger/sales.jsonl"] {
+        all.extend(texts::read(&root.join(file), "text", &Quiet).unwrap());
+    }
+    let options = Options { per_kind: Some(50), ..options(&Kind::ALL, Positive::Paraphrase) };
+    let bundled = std::fs::read(root.join("probe/near_misses.csv")).unwrap();
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let made = pool.install(|| near_misses(&all, &options));
+        assert!(triplet::to_csv(&made.triplets).unwrap() == bundled, "make the file again");
+    }
+}
+
+/// What the rules look at, glued together at random.
+const PIECES: [&str; 40] = [
+    " ",
+    " ",
+    " ",
+    " ",
+    " ",
+    "The Supplier",
+    "Halden",
+    "shall",
+    "may",
+    "not",
+    "no",
+    "pay",
+    "Bolt Inc.",
+    "the Customer",
+    "sixty (60)",
+    "days",
+    "within",
+    "of",
+    "after",
+    "before",
+    "$1,250.50",
+    "5%",
+    "one (1) year",
+    "May 1, 2020",
+    "1998",
+    "and",
+    "all",
+    "is",
+    "has been",
+    "does not",
+    "unless",
+    "applies to",
+    "a",
+    "exclusive",
+    ".",
+    ", ",
+    "\u{e9}",
+    " | ",
+    "to: ",
+    "0",
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_changed_without_a_panic(
+        pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..40),
+        seed in 0u64..1000
+    ) {
+        let texts = [format!("The Customer {} it.", pieces.join(" "))];
+        for positive in [Positive::Identity, Positive::Paraphrase] {
+            let options = Options { seed, ..options(&Kind::ALL, positive) };
+            for triplet in near_misses(&texts, &options).triplets {
+                proptest::prop_assert!(triplet.negative.as_deref() != Some(&triplet.anchor));
+                proptest::prop_assert!(positive == Positive::Identity || triplet.positive != triplet.anchor);
+            }
+        }
+    }
+}
+
+fn probe(name: &str) -> Option<PathBuf> {
+    let root = match std::env::var_os("KNOCKON_DATA") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    };
+    let file = root.join("probes").join(name);
+    if file.exists() {
+        return Some(file);
+    }
+    eprintln!("skipped: no {}", file.display());
+    None
+}
+
+#[test]
+fn paws_and_condaqa_are_read_as_published() {
+    if let Some(file) = probe("paws_wiki_dev.tsv") {
+        let pairs = paws::read(&file, &Quiet).unwrap();
+        let differ = |p: &&labelled_pair::LabelledPair| !p.same && p.category == "same_words";
+        assert_eq!((pairs.len(), pairs.iter().filter(differ).count()), (8000, 381));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pairs.csv");
+        std::fs::write(&path, labelled_pair::to_csv(&pairs).unwrap()).unwrap();
+        assert!(labelled_pair::read(&path, &Quiet).unwrap() == pairs);
+    }
+    if let Some(file) = probe("condaqa_dev.jsonl") {
+        assert_eq!(condaqa::read(&file, &Quiet).unwrap().len(), 187);
+    }
+}

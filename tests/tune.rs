@@ -1,0 +1,262 @@
+//! Tuning a random model of a few kilobytes, from files to files.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use knockon::embed::{ModelKind, ModelSpec, Precision, Role, Vectors, open};
+use knockon::train::{Arm, Method, Outcome, Recipe, Request, Texts, Watch, tune};
+use safetensors::SafeTensors;
+
+fn base() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny/bert")
+}
+
+/// Says nothing; breaks off, as a user would, after so many steps.
+struct Until(AtomicUsize);
+
+impl knockon::watch::Watch for Until {
+    fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
+        Box::new(|_| {})
+    }
+
+    fn reading(&self, _: &Path, _: u64) -> Box<dyn Fn(usize) + Sync + '_> {
+        Box::new(|_| {})
+    }
+}
+
+impl Watch for Until {
+    fn arm(&self, _: Arm, _: usize, _: usize) {}
+
+    fn step(&self, _: f64) {
+        assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 1, "broken off");
+    }
+}
+
+fn texts() -> Texts {
+    let dir = tempfile::tempdir().unwrap();
+    let (near, pairs) = (dir.path().join("near.csv"), dir.path().join("pairs.jsonl"));
+    let mut csv = "anchor,positive,negative,category\n".to_owned();
+    let mut json = String::new();
+    for (i, who) in ["seller", "buyer", "bank", "tenant", "agent", "court"].iter().enumerate() {
+        for (j, what) in ["pays", "sues", "calls", "sees"].iter().enumerate() {
+            let said = format!("the {who} {what} the owner {i}");
+            csv += &format!("{said},{said},the owner {i} {what} the {who},role_swap\n");
+            csv += &format!("{said},{said},the {who} never {what} the owner {i},negation\n");
+            json += &format!(
+                "{{\"query\": \"who {what} {i}?\", \"passage\": \"it is {who} who {what} at {j}{i}\"}}\n"
+            );
+        }
+    }
+    std::fs::write(&near, csv).unwrap();
+    std::fs::write(&pairs, json).unwrap();
+    Texts::read(&near, &pairs, &[], &knockon::watch::Quiet).unwrap()
+}
+
+fn recipe(method: Method) -> Recipe {
+    Recipe { steps: 24, batch: 8, rate: 3e-3, rank: 2, ..Recipe::new(method) }
+}
+
+fn request<'a>(base: &'a str, recipe: Recipe, texts: &'a Texts, out: &Path) -> Request<'a> {
+    let arms = [Arm::Structural, Arm::Control].map(|arm| (arm, out.join(arm.name()))).to_vec();
+    Request { base, recipe, texts, arms, checkpoint_every: 5 }
+}
+
+fn train(recipe: Recipe, texts: &Texts, out: &Path) -> Vec<Outcome> {
+    let base = base();
+    let never = Until(AtomicUsize::new(usize::MAX));
+    tune(&request(base.to_str().unwrap(), recipe, texts, out), &never).unwrap()
+}
+
+/// Every file below a directory, by its path from there.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let (path, name) = entry.map(|e| (e.path(), PathBuf::from(e.file_name()))).unwrap();
+        if path.is_dir() {
+            found.extend(files(&path).into_iter().map(|(below, bytes)| (name.join(below), bytes)));
+        } else {
+            found.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+const SAID: [&str; 3] =
+    ["the seller pays the owner 3", "the owner never calls", "who sees the court"];
+
+fn vectors(model: &Path, adapter: Option<&Path>, precision: Precision) -> Vectors {
+    let spec = ModelSpec::new(ModelKind::Transformer, model.to_str().unwrap());
+    let adapter = adapter.map(|dir| dir.to_str().unwrap().to_owned());
+    let spec = ModelSpec { adapter, ..spec.with_precision(precision) };
+    open(&spec).unwrap().embed(Role::Passage, &SAID, &|_| {}).unwrap()
+}
+
+fn apart(a: &Vectors, b: &Vectors) -> f32 {
+    assert_eq!(a.data.len(), b.data.len());
+    a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// A tensor's shape and numbers.
+fn tensor(file: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
+    let bytes = std::fs::read(file).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let view = tensors.tensor(name).unwrap();
+    let numbers = view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    (view.shape().to_vec(), numbers)
+}
+
+#[test]
+fn the_loss_falls_and_the_result_is_another_model() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let before = vectors(&base(), None, Precision::F32);
+    for method in Method::ALL {
+        let out = dir.path().join(method.name());
+        for outcome in train(recipe(method), &texts, &out) {
+            let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+            let (first, last) = (mean(&outcome.losses[..5]), mean(&outcome.losses[19..]));
+            println!("{method:?} {:?}: {first} -> {last}", outcome.arm);
+            assert!(last < first, "{method:?} {:?}: {first} -> {last}", outcome.arm);
+            let after = match method {
+                Method::Lora => vectors(&base(), Some(&outcome.dir), Precision::F32),
+                _ => vectors(&outcome.dir, None, Precision::F32),
+            };
+            assert!(apart(&before, &after) > 1e-3);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_and_an_interruption_give_the_same_files() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let base = base();
+    for method in [Method::Full, Method::Lora, Method::Adapter] {
+        let once = dir.path().join(method.name()).join("once");
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool(1).install(|| train(recipe(method), &texts, &once));
+        let again = dir.path().join(method.name()).join("again");
+        // In the first arm between checkpoints, in the second right behind one.
+        for steps in [13, 14 + 5] {
+            let until = Until(AtomicUsize::new(steps));
+            let request = request(base.to_str().unwrap(), recipe(method), &texts, &again);
+            let broken = AssertUnwindSafe(|| pool(3).install(|| tune(&request, &until)));
+            assert!(catch_unwind(broken).is_err());
+        }
+        let outcomes = pool(3).install(|| train(recipe(method), &texts, &again));
+        assert!(outcomes[0].was_there && !outcomes[1].was_there);
+        let (once, again) = (files(&once), files(&again));
+        assert_eq!(once.keys().collect::<Vec<_>>(), again.keys().collect::<Vec<_>>());
+        for (path, bytes) in &once {
+            assert!(*bytes == again[path], "{method:?}: {} differs", path.display());
+        }
+    }
+}
+
+#[test]
+fn other_settings_are_refused_by_name() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let base = base();
+    let go = |recipe: Recipe, steps| {
+        let until = Until(AtomicUsize::new(steps));
+        let request = request(base.to_str().unwrap(), recipe, &texts, dir.path());
+        catch_unwind(AssertUnwindSafe(|| tune(&request, &until)))
+    };
+    let first = Recipe { steps: 6, ..recipe(Method::Full) };
+    assert!(go(first.clone(), 6).is_err(), "broken off");
+    let message =
+        format!("{:#}", go(Recipe { seed: 7, ..first.clone() }, 99).unwrap().unwrap_err());
+    assert!(message.contains("recipe.seed: 42 there, 7 here"), "{message}");
+    go(first.clone(), 99).unwrap().unwrap();
+    let other = Recipe { rate: 0.5, ..first };
+    let message = format!("{:#}", go(other, 99).unwrap().unwrap_err());
+    assert!(message.contains("recipe.rate: 0.003 there, 0.5 here"), "{message}");
+}
+
+#[test]
+fn a_lora_adapter_merged_by_hand_is_the_adapter_loaded() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let outcomes = train(recipe(Method::Lora), &texts, dir.path());
+    let adapter = &outcomes[0].dir;
+    let merged = dir.path().join("merged");
+    std::fs::create_dir(&merged).unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        std::fs::copy(base().join(file), merged.join(file)).unwrap();
+    }
+    let mut bytes = std::fs::read(base().join("model.safetensors")).unwrap();
+    // Every weight that has a pair: W + alpha / r B A, in the file's own bytes.
+    let pairs = std::fs::read(adapter.join("adapter_model.safetensors")).unwrap();
+    let pairs = SafeTensors::deserialize(&pairs).unwrap();
+    let mut count = 0;
+    for full in pairs.names().iter().filter(|name| name.contains("lora_A")) {
+        let module = full.strip_prefix("base_model.model.").unwrap();
+        let weight = module.replace(".lora_A", "");
+        let (_, a) = tensor(&adapter.join("adapter_model.safetensors"), full);
+        let b = full.replace("lora_A", "lora_B");
+        let (b_shape, b) = tensor(&adapter.join("adapter_model.safetensors"), &b);
+        let (rows, cols) = (b_shape[0], a.len() / 2);
+        let at = {
+            let whole = SafeTensors::deserialize(&bytes).unwrap();
+            let view = whole.tensor(&weight).unwrap();
+            assert_eq!(view.shape(), [rows, cols]);
+            view.data().as_ptr() as usize - bytes.as_ptr() as usize
+        };
+        for row in 0..rows {
+            for col in 0..cols {
+                let at = at + 4 * (row * cols + col);
+                let w = f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+                let change: f32 = (0..2).map(|r| b[row * 2 + r] * a[r * cols + col]).sum();
+                let w = w + 16.0 / 2.0 * change;
+                bytes[at..at + 4].copy_from_slice(&w.to_le_bytes());
+            }
+        }
+        count += 1;
+    }
+    assert_eq!(count, 2 * 6, "every linear layer");
+    std::fs::write(merged.join("model.safetensors"), bytes).unwrap();
+    let by_hand = vectors(&merged, None, Precision::F32);
+    assert!(apart(&by_hand, &vectors(&base(), Some(adapter), Precision::F32)) < 1e-5);
+
+    // Onto the int8 form of the base: dequantised, merged, rounded anew.
+    let int8 = dir.path().join("int8");
+    knockon::embed::quantize::quantize(&base(), &int8).unwrap();
+    let onto_int8 = vectors(&int8, Some(adapter), Precision::Int8);
+    let moved = apart(&by_hand, &vectors(&base(), None, Precision::F32));
+    let off = apart(&by_hand, &onto_int8);
+    println!("onto int8: {off} apart, where tuning moved {moved}");
+    assert!(off < moved / 2.0, "{off} apart, where tuning moved {moved}");
+}
+
+#[test]
+fn an_adapter_is_a_linear_map_behind_the_base() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let outcomes = train(recipe(Method::Adapter), &texts, dir.path());
+    let tuned = &outcomes[0].dir;
+    let (shape, map) = tensor(&tuned.join("2_Dense/model.safetensors"), "linear.weight");
+    assert_eq!(shape, [16, 16]);
+    let before = vectors(&base(), None, Precision::F32);
+    let mut mapped = Vectors { dim: 16, data: Vec::new() };
+    for i in 0..before.len() {
+        let row: Vec<f32> = map
+            .chunks_exact(16)
+            .map(|w| w.iter().zip(before.row(i)).map(|(w, x)| w * x).sum())
+            .collect();
+        let length = row.iter().map(|x: &f32| x * x).sum::<f32>().sqrt();
+        mapped.data.extend(row.iter().map(|x| x / length));
+    }
+    assert!(apart(&mapped, &vectors(tuned, None, Precision::F32)) < 1e-5);
+}
+
+#[test]
+fn an_unknown_category_names_those_that_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.csv");
+    std::fs::write(&path, "anchor,positive,negative,category\na,a,b,negation\nc,c,d,role_swap\n")
+        .unwrap();
+    let read = |kind: &str| Texts::read(&path, &path, &[kind.to_owned()], &knockon::watch::Quiet);
+    let message = read("negatoin").unwrap_err().to_string();
+    for what in ["'negatoin'", "found: negation, role_swap", "did you mean 'negation'?"] {
+        assert!(message.contains(what), "{message}");
+    }
+    assert_eq!(read("negation").unwrap().structural.len(), 1);
+}
