@@ -90,7 +90,8 @@ fn the_reranker_by_name_joins_texts_as_its_own_files_say() {
     #[derive(serde::Deserialize)]
     struct Stored {
         pairs: Vec<(String, String)>,
-        scores: Vec<f32>,
+        onnx: Vec<f32>,
+        f32: Vec<f32>,
     }
     if locate::pulled("bert-mini-reranker").is_none() {
         println!(
@@ -100,14 +101,15 @@ fn the_reranker_by_name_joins_texts_as_its_own_files_say() {
     }
     let stored: Stored = serde_json::from_str(include_str!("data/embed/bert_mini.json")).unwrap();
     let pairs: Vec<Pair> = stored.pairs.iter().map(|(q, p)| (q.as_str(), p.as_str())).collect();
-    for precision in [Precision::F32, Precision::Int8] {
+    let score = |precision| {
         let model = "bert-mini-reranker".to_owned();
         let spec = CrossEncoderSpec { model, precision, max_tokens: None, pair: None };
-        let scores = open_cross_encoder(&spec).unwrap().score(&pairs, &|_| {}).unwrap();
-        println!("{precision:?}: {scores:?}");
-        // ONNX Runtime rounds activations too, so that even f32 is not the same.
-        close(&scores, &stored.scores, 0.35);
-    }
+        open_cross_encoder(&spec).unwrap().score(&pairs, &|_| {}).unwrap()
+    };
+    close(&score(Precision::F32), &stored.f32, 1e-3);
+    close(&score(Precision::Int8), &stored.f32, 0.35);
+    // ONNX Runtime rounds the activations of a tensor by one scale: coarser than we do.
+    close(&score(Precision::F32), &stored.onnx, 0.7);
 }
 
 /// A network of random weights and two maps, made once by `tests/data/embed/make_similarity_map.py`.
