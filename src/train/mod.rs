@@ -3,7 +3,7 @@
 //! A step: [`batches`] says which pairs, [`data`] has their tokens, [`network`] takes these to vectors (layer
 //! by layer in [`layer`]), [`loss`] compares, the way leads back, [`method`] makes of the network's gradient
 //! that of the tuned numbers, and [`adamw`] moves them. [`run`] goes round, [`checkpoint`] remembers where
-//! it was, [`result`] writes the model.
+//! it was, [`result`] writes the model. Apart from these, [`verifier`] trains networks over similarity maps.
 //!
 //! The order of every sum depends on the batch alone, so that any number of threads gives the same bits.
 
