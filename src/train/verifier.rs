@@ -20,7 +20,7 @@ use crate::watch::Watch;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
-/// How a network is trained. Defaults are assumed: they were tried on PAWS alone.
+/// How a network is trained. Defaults are assumed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Recipe {
     pub width: usize,
