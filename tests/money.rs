@@ -120,7 +120,7 @@ fn shares_are_those_of_all_orders() {
     let all: f64 = shares.iter().sum();
     near(all, money.loss.estimate);
     // Had `two` been right: only what `one` costs.
-    let saved = money.avoidable.iter().find(|(step, _)| step == "two").unwrap().1;
+    let saved = money.avoidable.iter().find(|of| of.step == "two").unwrap().loss;
     near(saved, worth(0b111) - worth(0b011));
 }
 
@@ -137,8 +137,8 @@ fn sampling_agrees_with_exact() {
     }
     let errors = sampled.splits.iter().filter(|split| matches!(split.by, By::Error(_)));
     near(errors.map(|split| split.loss).sum(), sampled.loss.estimate);
-    for ((_, a), (_, b)) in exact.avoidable.iter().zip(&sampled.avoidable) {
-        close(*a, *b);
+    for (a, b) in exact.avoidable.iter().zip(&sampled.avoidable) {
+        close(a.loss, b.loss);
     }
 }
 

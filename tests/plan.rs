@@ -3,7 +3,7 @@
 mod one_arm;
 
 use knockon::plan::{self, Bought};
-use knockon::run::{self, Models, Quiet};
+use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::Scenario;
 
 const PASSAGES: &str = r#"
@@ -48,16 +48,19 @@ const PLAN: &str = "plan:
     - {id: again, steps: {find: {guarded: true}}, cost_per_year: 30000}
     - {id: person, steps: {act: {guarded: true}}, cost_per_case: 1}";
 
+fn run(scenario: &Scenario) -> anyhow::Result<Record> {
+    let models = Models::new(scenario, &Quiet, None);
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    run::run(scenario, &arms, &|e, c| models.open(e, c), &Quiet)
+}
+
 fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-6, "{a} against {b}");
 }
 
 #[test]
 fn options_are_those_of_runs_and_of_paper() {
-    let planned = scenario(false, false, PLAN);
-    let models = Models::new(&planned, &Quiet, None);
-    let own = scenario(false, false, PLAN);
-    let planned = plan::plan(own, &|e, c| models.open(e, c), &Quiet).unwrap();
+    let planned = plan::plan(scenario(false, false, PLAN), &mut run).unwrap();
     assert!(planned.complete && planned.excluded == 0 && planned.options.len() == 4);
     let of = |chosen: &[usize]| -> &Bought {
         planned.options.iter().find(|option| option.chosen == chosen).unwrap()
@@ -75,8 +78,7 @@ fn options_are_those_of_runs_and_of_paper() {
             near(saved.estimate, 40_000.0 - cost - loss);
         }
         let alone = scenario(chosen.contains(&0), chosen.contains(&1), "");
-        let models = Models::new(&alone, &Quiet, None);
-        let record = run::run(&alone, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
+        let record = run(&alone).unwrap();
         let money = record.arms[0].money.as_ref().unwrap();
         near(money.cases * money.loss.estimate, of(chosen).loss);
         near(record.arms[0].summary.failure.estimate, of(chosen).failure);

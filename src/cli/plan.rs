@@ -42,14 +42,17 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::from(WRONG_USE));
     }
+    let name = scenario.name.clone();
     let bars = Bars::new();
-    let models = run::Models::new(&scenario, &bars, None);
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    // What opens models looks at the scenario as it is, and what plans changes the arms of its own.
-    let planned = match crate::scenario::load(&args.file) {
-        Ok(own) => plan::plan(own, &open, &bars),
-        Err(mistakes) => Err(anyhow::anyhow!("{mistakes}")),
-    };
+    let mut notes = Vec::new();
+    let planned = plan::plan(scenario, &mut |scenario| {
+        let models = run::Models::new(scenario, &bars, None);
+        let open = |embedder, corpus| models.open(embedder, corpus);
+        let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+        let record = run::run(scenario, &arms, &open, &bars);
+        notes = models.notes();
+        record
+    });
     bars.clear();
     let planned = match planned {
         Ok(planned) => planned,
@@ -58,12 +61,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    let out = args.out.unwrap_or_else(|| report_folder(&name));
     let path = out.join("plan.csv");
     whole_file::write_all(&out, &[("plan.csv", plan::csv(&planned)?)])?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}\n{}", plan::table(&planned), plan::legend(&planned))?;
     writeln!(stdout, "Report: {}", path.display())?;
-    super::say(&models.notes());
+    super::say(&notes);
     Ok(ExitCode::from(FINE))
 }

@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 
-use crate::compile::search::Open;
-use crate::run;
+use crate::run::Record;
 use crate::run::record::{ArmRecord, MoneyRecord};
 use crate::scenario::{Plan, Scenario};
-use crate::solve::Watch;
 use crate::stats::Interval;
 
 mod pages;
@@ -64,11 +62,14 @@ impl Bought {
     }
 }
 
-/// Tries the combinations of a scenario's plan.
+/// Tries the combinations of a scenario's plan: `run` runs all arms of the scenario that it is given.
 ///
 /// # Errors
-/// A scenario without a plan; whatever a run can end with.
-pub fn plan(mut scenario: Scenario, open: &Open, watch: &dyn Watch) -> anyhow::Result<Planned> {
+/// A scenario without a plan; whatever `run` ends with.
+pub fn plan(
+    mut scenario: Scenario,
+    run: &mut dyn FnMut(&Scenario) -> anyhow::Result<Record>,
+) -> anyhow::Result<Planned> {
     let (Some(plan), Some(impact)) = (scenario.plan.clone(), &scenario.impact) else {
         bail!("the scenario has no section `plan`");
     };
@@ -98,8 +99,7 @@ pub fn plan(mut scenario: Scenario, open: &Open, watch: &dyn Watch) -> anyhow::R
         if wanted.is_empty() {
             return Ok(());
         }
-        let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-        let record = run::run(&scenario, &arms, open, watch)?;
+        let record = run(&scenario)?;
         for (set, _, at) in wanted {
             tried.insert(set, Some(record.arms[at].clone()));
         }

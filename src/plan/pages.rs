@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{Bought, Planned};
-use crate::report::csv::text;
+use crate::report::csv::{cents, number, p, table as csv_table, text};
 use crate::report::terminal::money::whole;
 
 /// Options in the table; the file has all.
@@ -136,7 +136,6 @@ pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
         "on_front",
         "on_tail_front",
     ];
-    let cents = |value: f64| format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0);
     let amount = |value: Option<f64>| value.map_or_else(String::new, cents);
     let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let row = |(at, option): (usize, &Bought)| {
@@ -147,7 +146,7 @@ pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
             text(&planned.currency),
             option.chosen.len().to_string(),
             place.map_or_else(String::new, |place| place.to_string()),
-            crate::report::csv::p(option.failure),
+            p(option.failure),
             cents(option.cost),
             cents(option.loss),
             cents(option.cvar),
@@ -155,10 +154,10 @@ pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
             amount(saved.map(|s| s.estimate)),
             amount(saved.map(|s| s.low)),
             amount(saved.map(|s| s.high)),
-            crate::report::csv::number(option.p_value),
+            number(option.p_value),
             word(option.on_front),
             word(option.on_tail_front),
         ]
     };
-    crate::report::csv::table(&header, planned.options.iter().enumerate().map(row).collect())
+    csv_table(&header, planned.options.iter().enumerate().map(row).collect())
 }

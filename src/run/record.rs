@@ -5,8 +5,8 @@
 
 pub use crate::cascade::guards::Counts;
 use crate::run::Ran;
-pub use crate::run::compare::{Comparison, Measure, PairRecord, RankRecord};
-pub use crate::run::money::{Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use crate::run::compare::{Comparison, Flips, Measure, PairRecord, RankRecord};
+pub use crate::run::money::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
 pub use crate::run::transfer::{TransferRecord, Worth};
 use crate::step::reader::{Parameter, Reader};
 use crate::step::{Event, MissKind, Outcome};

@@ -42,14 +42,14 @@ pub fn transfers(
             return None;
         }
         let worth = money.and_then(|m| {
-            let (_, saved) = m.avoidable.iter().find(|(id, _)| *id == step.step)?;
+            let saved = m.avoidable.iter().find(|of| of.step == step.step)?.loss;
             // One percentage point of those runs that ask.
             let point = saved / misses * asked / 100.0;
             let points = 100.0 * misses / asked;
             Some(Worth {
-                per_point: m.cases * point,
-                perfect: m.cases * saved,
-                points_per_one_a_case: (*saved >= 1.0).then(|| points / saved),
+                per_point: m.a_year(point),
+                perfect: m.a_year(saved),
+                points_per_one_a_case: (saved >= 1.0).then(|| points / saved),
             })
         });
         Some(TransferRecord {

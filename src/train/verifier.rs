@@ -14,8 +14,10 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::adamw::{Moments, Pace};
 use crate::embed::bert::Maps;
-use crate::embed::similarity_map::{Map, Net, Shape};
+use crate::embed::similarity_map::{Map, Net, Shape, probability};
+use crate::stats::Auc;
 use crate::watch::Watch;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
@@ -67,8 +69,8 @@ pub struct Held {
     /// The share of triplets whose negative is found less alike than its positive, and of pairs that are on
     /// the right side of one half.
     pub right: f64,
-    /// The chance that a pair that means the same scores higher than one that does not; `None` where one of
-    /// the two is missing.
+    /// The chance that a pair that means the same scores higher than one that does not; `None` where there are
+    /// fewer than two of either.
     pub auc: Option<f64>,
     pub auc_cosine: Option<f64>,
     pub auc_max_sim: Option<f64>,
@@ -160,7 +162,15 @@ fn descend(learnt: &[&Known], shape: Shape, recipe: &Recipe, watch: &dyn Watch) 
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
     let mut net = Net { shape, weights: first_weights(shape, &mut rng) };
     let count = net.weights.len();
-    let (mut mean, mut square) = (vec![0.0_f32; count], vec![0.0_f32; count]);
+    let mut moments = Moments::new(count);
+    let pace = Pace {
+        rate: f64::from(recipe.rate),
+        decay: f64::from(recipe.decay),
+        // A network this small needs no clipping.
+        clip: f64::MAX,
+        steps: recipe.steps,
+        warmup: recipe.steps.div_ceil(10),
+    };
     let mut losses = Vec::with_capacity(recipe.steps);
     let mut order: Vec<usize> = Vec::new();
     let done = watch.batch("training", recipe.steps);
@@ -175,22 +185,13 @@ fn descend(learnt: &[&Known], shape: Shape, recipe: &Recipe, watch: &dyn Watch) 
             batch.par_iter().map(|&item| slope(&net, learnt[item])).collect();
         let mut gradient = vec![0.0; count];
         let mut loss = 0.0;
+        let part_of = 1.0 / recipe.batch as f32;
         for (part, by) in &parts {
-            loss += part;
-            gradient.iter_mut().zip(by).for_each(|(sum, by)| *sum += by);
+            loss += part * part_of;
+            gradient.iter_mut().zip(by).for_each(|(sum, by)| *sum += by * part_of);
         }
-        losses.push(loss / recipe.batch as f32);
-        let done_share = step as f32 / recipe.steps as f32;
-        let rate = recipe.rate * (done_share / 0.1).min((1.0 - done_share) / 0.9).max(1e-3);
-        let scale = 1.0 / recipe.batch as f32;
-        let (b1, b2, t) = (0.9_f32, 0.999_f32, step as i32 + 1);
-        for i in 0..count {
-            let by = gradient[i] * scale;
-            mean[i] = b1 * mean[i] + (1.0 - b1) * by;
-            square[i] = b2 * square[i] + (1.0 - b2) * by * by;
-            let (m, v) = (mean[i] / (1.0 - b1.powi(t)), square[i] / (1.0 - b2.powi(t)));
-            net.weights[i] -= rate * (m / (v.sqrt() + 1e-8) + recipe.decay * net.weights[i]);
-        }
+        losses.push(loss);
+        pace.step(step, &mut net.weights, &gradient, &mut moments, &[(0..count, true)]);
         done(1);
     }
     (net, losses)
@@ -223,17 +224,17 @@ fn slope(net: &Net, item: &Known) -> (f32, Vec<f32>) {
     let (mut by_same, mut by_differs) = (0.0, 0.0);
     if let Some(pass) = &same {
         loss += softplus(pass.logit);
-        by_same += sigmoid(pass.logit);
+        by_same += probability(pass.logit);
     }
     if let Some(pass) = &differs {
         loss += softplus(-pass.logit);
-        by_differs -= sigmoid(-pass.logit);
+        by_differs -= probability(-pass.logit);
     }
     if let (Some(same), Some(differs)) = (&same, &differs) {
         let apart = same.logit - differs.logit;
         loss += softplus(apart);
-        by_same += sigmoid(apart);
-        by_differs -= sigmoid(apart);
+        by_same += probability(apart);
+        by_differs -= probability(apart);
     }
     for (pass, by) in [(&same, by_same), (&differs, by_differs)] {
         if let Some(pass) = pass {
@@ -241,10 +242,6 @@ fn slope(net: &Net, item: &Known) -> (f32, Vec<f32>) {
         }
     }
     (loss, gradient)
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 /// `ln(1 + e^x)`.
@@ -275,10 +272,10 @@ fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
             (None, None) => false,
         };
         let auc_of = |which: usize| {
-            let side = |score: &Option<[f32; 3]>| score.map(|score| score[which]);
-            let same: Vec<f32> = chosen.iter().filter_map(|(_, same, _)| side(same)).collect();
-            let differs: Vec<f32> = chosen.iter().filter_map(|(.., other)| side(other)).collect();
-            auc(&same, &differs)
+            let side = |score: &Option<[f32; 3]>| score.map(|score| f64::from(score[which]));
+            let same: Vec<f64> = chosen.iter().filter_map(|(_, same, _)| side(same)).collect();
+            let differs: Vec<f64> = chosen.iter().filter_map(|(.., other)| side(other)).collect();
+            Some(Auc::new(&same, &differs).ok()?.area)
         };
         Held {
             category: category.map(|c| categories[c].clone()),
@@ -295,21 +292,6 @@ fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
     }
     all.retain(|held| held.items > 0);
     all
-}
-
-/// The chance that one of `high` is above one of `low`, ties half: by ranks (Mann and Whitney 1947).
-pub fn auc(high: &[f32], low: &[f32]) -> Option<f64> {
-    if high.is_empty() || low.is_empty() {
-        return None;
-    }
-    let mut low = low.to_vec();
-    low.sort_unstable_by(f32::total_cmp);
-    let below = |x: &f32| {
-        let under = low.partition_point(|y| y < x);
-        let up_to = low.partition_point(|y| y <= x);
-        (under + up_to) as f64 / 2.0
-    };
-    Some(high.iter().map(below).sum::<f64>() / (high.len() * low.len()) as f64)
 }
 
 #[cfg(test)]
@@ -358,11 +340,5 @@ mod tests {
         let held = &judge(&net, &side(true), &["swap".to_owned()])[0];
         assert_eq!((held.items, held.right, held.auc), (6, 1.0, Some(1.0)));
         assert_eq!((held.auc_cosine, held.auc_max_sim), (Some(0.5), Some(0.5)));
-    }
-
-    #[test]
-    fn auc_counts_pairs() {
-        assert_eq!(auc(&[3.0, 1.0], &[2.0, 1.0]), Some(0.625));
-        assert_eq!(auc(&[], &[1.0]), None);
     }
 }

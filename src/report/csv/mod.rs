@@ -51,6 +51,11 @@ pub(crate) fn p(value: f64) -> String {
     number(Some(value))
 }
 
+/// What a year or an incident costs, in cents.
+pub(crate) fn cents(value: f64) -> String {
+    format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
+}
+
 /// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
 /// formula is quoted (OWASP, "CSV injection").
 pub(crate) fn text(value: &str) -> String {

@@ -1,6 +1,6 @@
 //! `impact.csv`, `losses.csv`, `loss_curve.csv` and `loss_bands.csv`.
 
-use super::{causes, number, p, table, text};
+use super::{causes, cents, number, p, table, text};
 use crate::run::record::{By, MoneyRecord, Record};
 
 /// What a case costs: two decimals more than cents have, for a search costs less than one.
@@ -9,11 +9,6 @@ fn money(value: f64) -> String {
         true => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
         false => number(Some(value)),
     }
-}
-
-/// What a year or an incident costs, in cents.
-fn cents(value: f64) -> String {
-    format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
 }
 
 fn arms(record: &Record) -> impl Iterator<Item = (usize, &str, &MoneyRecord)> {
@@ -76,10 +71,10 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
             number(d.map(|d| d.p_value)),
             number(d.map(|d| d.p_holm)),
             p(m.cases),
-            cents(m.cases * m.loss.estimate),
-            cents(m.cases * m.running),
-            cents(m.cases * m.total()),
-            d.map_or_else(String::new, |d| cents(m.cases * d.interval.estimate)),
+            cents(m.a_year(m.loss.estimate)),
+            cents(m.a_year(m.running)),
+            cents(m.a_year(m.total())),
+            d.map_or_else(String::new, |d| cents(m.a_year(d.interval.estimate))),
             cents(m.sd),
         ];
         row.extend(m.tail.iter().flat_map(|tail| [cents(tail.var), cents(tail.cvar)]));
@@ -112,7 +107,7 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
                 text(step),
                 item,
                 money(loss),
-                cents(m.cases * loss),
+                cents(m.a_year(loss)),
                 number(share),
             ]);
         };
@@ -129,10 +124,8 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
                 By::Error(None) => row("error", "", "none".to_owned(), split.loss, share),
             }
         }
-        for (step, saved) in &m.avoidable {
-            let all = m.loss.estimate;
-            let share = (all > 0.0).then(|| saved / all);
-            row("saved_if_right", step, String::new(), *saved, share);
+        for of in &m.avoidable {
+            row("saved_if_right", &of.step, String::new(), of.loss, of.share);
         }
     }
     table(&header, rows)

@@ -1,6 +1,6 @@
 //! `transfer.csv`.
 
-use super::{number, p, table, text};
+use super::{cents, number, p, table, text};
 use crate::run::Record;
 
 /// One row an arm and retrieve step.
@@ -18,7 +18,6 @@ pub fn transfer(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for of in &arm.transfers {
             let worth = of.worth.as_ref();
-            let cents = |value: f64| format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0);
             rows.push(vec![
                 text(&arm.id),
                 text(&of.step),

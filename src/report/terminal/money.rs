@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::run::Record;
-use crate::run::record::{By, MoneyRecord};
+use crate::run::record::MoneyRecord;
 
 const COLUMNS: [&str; 10] = [
     "arm",
@@ -45,11 +45,6 @@ pub fn table(record: &Record) -> Option<String> {
         let tail = |of: fn(&crate::run::record::Tail) -> f64| {
             tail.map_or_else(|| "-".to_owned(), |tail| whole(of(tail)))
         };
-        let main = m.splits.iter().filter_map(|split| match &split.by {
-            By::Error(Some((step, event))) => Some((step, event, split)),
-            _ => None,
-        });
-        let main = main.max_by(|a, b| a.2.loss.total_cmp(&b.2.loss));
         table.add_row(vec![
             Cell::new(arm),
             Cell::new(format!("{:.2}", m.loss.estimate)),
@@ -59,11 +54,11 @@ pub fn table(record: &Record) -> Option<String> {
             }),
             Cell::new(format!("{:.2}", m.running)),
             Cell::new(against),
-            Cell::new(whole(m.cases * m.total())),
+            Cell::new(whole(m.a_year(m.total()))),
             Cell::new(tail(|t| t.var)),
             Cell::new(tail(|t| t.cvar)),
             Cell::new(format!("{} tasks", m.tasks_behind_half)),
-            Cell::new(main.filter(|(.., split)| split.loss > 0.0).map_or_else(
+            Cell::new(m.main_error().map_or_else(
                 || "-".to_owned(),
                 |(step, event, split)| {
                     format!("{step} {}, {:.0}%", event.name(), 100.0 * split.share)

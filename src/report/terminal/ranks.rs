@@ -1,7 +1,7 @@
 //! The orders of the arms by each measure, where there is more than one arm.
 
 use crate::run::Record;
-use crate::run::record::Measure;
+use crate::run::record::{Flips, Measure};
 
 /// One line a measure, best arm first, and how many pairs are ordered otherwise than by nDCG@10.
 pub fn lines(record: &Record) -> Option<String> {
@@ -22,14 +22,11 @@ pub fn lines(record: &Record) -> Option<String> {
             format!("{} ({:.0}%)", record.arms[rank.arm].id, 100.0 * rank.p_best)
         };
         let order: Vec<String> = ranks.iter().map(arm).collect();
-        let pairs = || record.comparison.pairs.iter().filter(|pair| pair.measure == measure);
-        let (all, flips) =
-            (pairs().count(), pairs().filter(|pair| pair.flips == Some(true)).count());
-        let clear = pairs().filter(|pair| pair.clear).count();
+        let Flips { pairs, flipped, clear } = record.comparison.flips(measure);
         let flips = match measure {
             Measure::Ndcg => String::new(),
             _ => format!(
-                "; {flips} of {all} pairs the other way round than by nDCG@10, {clear} significantly"
+                "; {flipped} of {pairs} pairs the other way round than by nDCG@10, {clear} significantly"
             ),
         };
         lines.push(format!("By {name:<8}: {}{flips}", order.join(", ")));

@@ -2,7 +2,7 @@
 
 mod record;
 
-pub use record::{Comparison, Measure, PairRecord, RankRecord};
+pub use record::{Comparison, Flips, Measure, PairRecord, RankRecord};
 
 use super::money::MoneyRecord;
 use super::record::TaskRecord;

@@ -39,6 +39,26 @@ pub struct Comparison {
     pub pairs: Vec<PairRecord>,
 }
 
+/// How the order of the arms by one measure compares with that by nDCG@10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flips {
+    pub pairs: usize,
+    /// Of these, the other way round; and so that both differences are significant.
+    pub flipped: usize,
+    pub clear: usize,
+}
+
+impl Comparison {
+    pub fn flips(&self, measure: Measure) -> Flips {
+        let pairs = || self.pairs.iter().filter(|pair| pair.measure == measure);
+        Flips {
+            pairs: pairs().count(),
+            flipped: pairs().filter(|pair| pair.flips == Some(true)).count(),
+            clear: pairs().filter(|pair| pair.clear).count(),
+        }
+    }
+}
+
 /// One arm by one measure.
 #[derive(Clone, Debug)]
 pub struct RankRecord {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-pub use record::{Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use record::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
 
 use super::record::{GuardRecord, Record};
 use super::tally::StepTally;
@@ -198,12 +198,14 @@ impl Arm<'_> {
     }
 
     /// What a case would lose less, had a step been right; for steps that can err.
-    fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<(String, f64)> {
+    fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<Avoidable> {
         let step = |(at, step): (usize, &crate::scenario::Step)| {
             let tasks = self.losses.iter().zip(weights);
             let right: Option<Vec<f64>> =
                 tasks.map(|(losses, weight)| Some(losses.if_right[at]? * weight)).collect();
-            Some((step.id.clone(), loss - right?.iter().sum::<f64>()))
+            let saved = loss - right?.iter().sum::<f64>();
+            let share = (loss > 0.0).then(|| saved / loss);
+            Some(Avoidable { step: step.id.clone(), loss: saved, share })
         };
         self.scenario.steps.iter().enumerate().filter_map(step).collect()
     }

@@ -28,8 +28,8 @@ pub struct MoneyRecord {
     pub bands: Vec<Band>,
     /// The least number of tasks that half of the expected loss comes from.
     pub tasks_behind_half: usize,
-    /// By step: what a case would lose less, had the step been right.
-    pub avoidable: Vec<(String, f64)>,
+    /// By step that can err.
+    pub avoidable: Vec<Avoidable>,
     /// By task: its expected loss.
     pub tasks: Vec<f64>,
 }
@@ -39,6 +39,30 @@ impl MoneyRecord {
     pub fn total(&self) -> f64 {
         self.loss.estimate + self.running
     }
+
+    /// What a year takes of what a case takes.
+    pub fn a_year(&self, a_case: f64) -> f64 {
+        self.cases * a_case
+    }
+
+    /// The own error that answers for most of the loss, and its part; of equal ones the last.
+    pub fn main_error(&self) -> Option<(&str, Event, &Split)> {
+        let errors = self.splits.iter().filter_map(|split| match &split.by {
+            By::Error(Some((step, event))) => Some((step.as_str(), *event, split)),
+            _ => None,
+        });
+        let most = errors.max_by(|a, b| a.2.loss.total_cmp(&b.2.loss));
+        most.filter(|(.., split)| split.loss > 0.0)
+    }
+}
+
+/// What a case would lose less, had a step been right.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Avoidable {
+    pub step: String,
+    pub loss: f64,
+    /// Of all of it, as a share of 1; `None` where nothing is lost.
+    pub share: Option<f64>,
 }
 
 #[derive(Clone, Debug)]
