@@ -71,6 +71,8 @@ pub fn manifest(
             "level": stats::LEVEL,
             "rate": "Wilson score with the effective sample size of the clustered variance (Korn and Graubard 1998)",
             "p_value": format!("sign flips of whole units: all of them up to {} units that differ, else {} draws", stats::EXACT_CLUSTERS, stats::DRAWS),
+            "p_best": format!("shares of {} bootstrap samples of whole units", stats::SAMPLES),
+            "detectable_difference": format!("two-sided, with a power of {}", stats::POWER),
         },
         "causes": {
             "shares": "Shapley values over own errors: exact by quadrature along the diagonal of the multilinear extension (Owen 1972); for sampled tasks by random orders of mending (Castro et al. 2009)",

@@ -1,16 +1,12 @@
 //! What failures cost, from the section `impact` to checked rules.
 
-mod written;
-
 use std::collections::BTreeMap;
-
-pub(super) use written::{Backing, ImpactEntry};
-use written::{PriceEntry, VolumeEntry, VolumeKind};
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
+use super::written::{self, Backing, ImpactEntry, PriceEntry, VolumeEntry, VolumeKind};
 use crate::expr::{Expr, Name, Scope};
 use crate::impact::{Variable, Volume};
 use crate::value::Type;
