@@ -221,7 +221,7 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "fingerprint": fingerprint,
         }),
         EmbedderKind::HttpSearch(http) => json!({
-            "name": name, "kind": "http_search", "url": http.url, "index": http.index,
+            "name": name, "kind": "http_search", "url": http.url.as_str(), "index": http.index,
             "parameters": [depth_taken(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
         }),
         EmbedderKind::Rerank { first, with, depth } => {

@@ -5,6 +5,7 @@
 //! the other requests of a call, on the number of threads, or on the processor.
 
 mod bm25;
+mod catalogue;
 mod dense;
 mod fuse;
 mod http_search;
@@ -16,9 +17,10 @@ mod top;
 use anyhow::bail;
 
 pub use bm25::{Bm25Params, Bm25Retriever, tokens};
+pub use catalogue::{Catalogue, Shortfall};
 pub use dense::{DenseIndex, DenseRetriever};
 pub use fuse::{FUSION_DEPTH, FusedRetriever, Fusion, Part, RRF_K};
-pub use http_search::{Catalogue, HTTP_DEPTH, HttpRetriever, Shortfall};
+pub use http_search::{HTTP_DEPTH, HttpRetriever, LONGEST_ANSWER};
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
 pub use run_file::{Answers, Asked, Entry, RunRetriever, TrecRun};
 

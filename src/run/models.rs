@@ -12,10 +12,10 @@ use super::answers::{self, Told};
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
 };
-use crate::remote::Endpoint;
+use crate::remote::{self, Endpoint, FIRST_WAIT};
 use crate::retrieve::{
-    Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, Part,
-    RerankedRetriever, Retriever, RunRetriever, Shortfall,
+    Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, LONGEST_ANSWER,
+    Part, RerankedRetriever, Retriever, RunRetriever, Shortfall,
 };
 use crate::scenario::{EmbedderKind, FusionPart, HttpSearch, Reranker, RunFile, Scenario};
 
@@ -166,17 +166,15 @@ impl<'a> Models<'a> {
         corpus: usize,
     ) -> anyhow::Result<HttpRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let token = http.api_key_env.as_ref().map(|variable| {
-            std::env::var(variable).with_context(|| {
-                format!("embedder '{name}': the environment variable {variable} is not set")
-            })
-        });
+        let token = http.api_key_env.as_deref().map(remote::key).transpose();
         let endpoint = Endpoint {
             url: http.url.clone(),
             timeout: http.timeout,
             retries: http.retries,
+            first_wait: FIRST_WAIT,
             concurrency: http.concurrency,
-            token: token.transpose()?,
+            token: token.with_context(|| format!("embedder '{name}'"))?,
+            longest_reply: LONGEST_ANSWER,
         };
         let corpus_of = &self.scenario.corpora[corpus];
         let passages = corpus_of.passages.iter().map(|p| (p.id.clone(), p.entity.clone()));
@@ -248,7 +246,7 @@ impl<'a> Models<'a> {
                 Some(hash(&format!("run_file 1 {run:?} {qid:?} {fallback:?}")))
             }
             EmbedderKind::HttpSearch(HttpSearch { url, depth, index, .. }) => {
-                Some(hash(&format!("http_search 1 {url:?} {depth} {index:?}")))
+                Some(hash(&format!("http_search 1 {:?} {depth} {index:?}", url.as_str())))
             }
             EmbedderKind::Rerank { first, depth, .. } => {
                 let scorer = self.scorers.borrow()[embedder].clone()?;

@@ -156,7 +156,7 @@ pub enum Qid {
 /// A service that searches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSearch {
-    pub url: String,
+    pub url: reqwest::Url,
     pub depth: usize,
     pub timeout: Duration,
     pub retries: u32,
