@@ -2,6 +2,7 @@
 //!
 //! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
 
+mod axis;
 pub mod cascade;
 pub mod cli;
 pub mod compile;

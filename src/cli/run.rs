@@ -21,7 +21,8 @@ use crate::whole_file;
 Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv,
 paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv,
 loss_curve.csv, loss_bands.csv) and manifest.json, and with --traces single runs;
-reports/README.md explains every column.")]
+reports/README.md explains every column. report.html shows all of it on one page that opens
+in any browser, offline.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -50,7 +51,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bars = Bars::new();
     let models = run::Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
-    let result = run::run(&scenario, &arms, &open, &bars)
+    let result = run::run_and_tell(&scenario, &arms, &open, &bars, report::page::WORST)
         .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
     bars.clear();
     let (record, traces) = match result {
@@ -64,8 +65,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     notes.extend(run::money::notes(&record));
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let mut files = report::csv::files(&record)?;
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
-    files.push(("manifest.json", manifest));
+    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
+    files.push(("manifest.json", report::manifest::bytes(&manifest)?));
+    files.push(("report.html", report::page::page(&record, &manifest).into_bytes()));
     files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     whole_file::write_all(&out, &files)?;
     args.traces.write_folder(&out, &traces)?;

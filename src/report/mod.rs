@@ -7,6 +7,7 @@ pub mod injection;
 pub mod look;
 pub mod manifest;
 pub mod otlp;
+pub mod page;
 pub mod story;
 pub mod terminal;
 pub mod who_and_when;
