@@ -1,6 +1,6 @@
 //! What the run says, in a sentence, and how sure that is.
 
-use super::figures::{amount_of, money, p_value, percent, percents, points};
+use super::figures::{amount_of, chance, money, p_value, percent, percents, points};
 use crate::report::words;
 use crate::run::Record;
 use crate::run::record::{ArmRecord, Difference, Measure, MoneyDifference, RankRecord};
@@ -55,7 +55,7 @@ fn first(record: &Record, measure: Measure) -> Option<&RankRecord> {
 fn how_probably(record: &Record, best: usize) -> String {
     let of = |measure: Measure| {
         let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == best);
-        rank.map(|rank| format!("{:.0}%", 100.0 * rank.p_best))
+        rank.map(|rank| chance(rank.p_best))
     };
     let arms = record.arms.len();
     match (of(Measure::Failure), of(Measure::Money)) {

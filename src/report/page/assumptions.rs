@@ -108,8 +108,11 @@ pub fn plain(json: &Json) -> String {
         Json::String(text) => text.clone(),
         Json::Array(all) => all.iter().map(plain).collect::<Vec<_>>().join(", "),
         Json::Object(object) => {
-            let told = |(key, value): (&String, &Json)| format!("{key}: {}", plain(value));
-            object.iter().map(told).collect::<Vec<_>>().join("; ")
+            let told = |(key, value): (&String, &Json)| {
+                let empty = value.as_array().is_some_and(Vec::is_empty);
+                (!empty).then(|| format!("{key}: {}", plain(value)))
+            };
+            object.iter().filter_map(told).collect::<Vec<_>>().join("; ")
         }
         Json::Null => "none".to_owned(),
         other => other.to_string(),

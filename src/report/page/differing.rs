@@ -7,8 +7,9 @@ use similar::{ChangeTag, TextDiff};
 const CHARS: usize = 2_400;
 /// Words that are the same on both sides and stand further than this from a difference are left out.
 const AROUND: usize = 14;
-/// Texts with less in common have everything marked, which says nothing: they are shown plain.
-const ALIKE: f32 = 0.2;
+/// Texts with a smaller share of words in common would have nearly everything marked, which says nothing: they
+/// are shown plain.
+const ALIKE: f32 = 0.3;
 
 /// What one side shows.
 pub struct Side<'a> {
@@ -18,9 +19,9 @@ pub struct Side<'a> {
 
 /// `wrong` left of `right`.
 pub fn pair(wrong: &Side, right: &Side) -> Markup {
-    let texts = [wrong, right].map(|side| words(side.text));
-    let diff = TextDiff::from_words(&texts[0], &texts[1]);
-    let marks = diff.ratio() >= ALIKE;
+    let [old, new] = [wrong.text, right.text].map(words);
+    let diff = TextDiff::from_slices(&old, &new);
+    let alike = diff.ratio() >= ALIKE;
     let changes: Vec<(ChangeTag, &str)> =
         diff.iter_all_changes().map(|change| (change.tag(), change.value())).collect();
     html! {
@@ -28,38 +29,42 @@ pub fn pair(wrong: &Side, right: &Side) -> Markup {
             @for (side, own, class) in [(wrong, ChangeTag::Delete, "wrong"), (right, ChangeTag::Insert, "right")] {
                 figure class=(class) {
                     figcaption { (side.caption) }
-                    blockquote { (marked(&changes, own, marks)) }
+                    blockquote { @if alike { (marked(&changes, own)) } @else { (super::figures::short(side.text, CHARS)) } }
                 }
             }
         }
     }
 }
 
-/// A text on one line, cut to what is compared.
-fn words(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    super::figures::short(&line, CHARS)
+/// The words of a text, as many as are compared.
+fn words(text: &str) -> Vec<&str> {
+    let end = text.char_indices().nth(CHARS).map_or(text.len(), |(at, _)| at);
+    text[..end].split_whitespace().collect()
 }
 
 /// One side: its own changes and what both have.
-fn marked(changes: &[(ChangeTag, &str)], own: ChangeTag, marks: bool) -> Markup {
-    let both: Vec<&(ChangeTag, &str)> =
-        changes.iter().filter(|(tag, _)| *tag == own || *tag == ChangeTag::Equal).collect();
-    let stretches: Vec<&[&(ChangeTag, &str)]> = both.chunk_by(|a, b| a.0 == b.0).collect();
+fn marked(changes: &[(ChangeTag, &str)], own: ChangeTag) -> Markup {
+    let both: Vec<(ChangeTag, &str)> = changes
+        .iter()
+        .copied()
+        .filter(|(tag, _)| *tag == own || *tag == ChangeTag::Equal)
+        .collect();
+    let stretches: Vec<&[(ChangeTag, &str)]> = both.chunk_by(|a, b| a.0 == b.0).collect();
     let last = stretches.len().saturating_sub(1);
+    let text = |part: &[(ChangeTag, &str)]| {
+        part.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    };
     html! {
         @for (n, stretch) in stretches.iter().enumerate() {
-            @let text = |part: &[&(ChangeTag, &str)]| part.iter().map(|(_, word)| *word).collect::<String>();
+            @if n > 0 { " " }
+            @let before = if n == 0 { 0 } else { AROUND };
+            @let after = if n == last { 0 } else { AROUND };
             @if stretch[0].0 == own {
-                @if marks { mark { (text(stretch)) } } @else { (text(stretch)) }
+                mark { (text(stretch)) }
+            } @else if stretch.len() > before + after + AROUND {
+                (text(&stretch[..before])) " \u{2026} " (text(&stretch[stretch.len() - after..]))
             } @else {
-                // Words and the blanks between them are changes of their own.
-                @let (before, after) = (if n == 0 { 0 } else { 2 * AROUND }, if n == last { 0 } else { 2 * AROUND });
-                @if marks && stretch.len() > before + after + 2 * AROUND {
-                    (text(&stretch[..before])) " \u{2026} " (text(&stretch[stretch.len() - after..]))
-                } @else {
-                    (text(stretch))
-                }
+                (text(stretch))
             }
         }
     }

@@ -10,7 +10,7 @@ pub fn percent(share: f64) -> String {
 
 /// A difference of shares in percentage points, with its sign.
 pub fn points(difference: f64) -> String {
-    format!("{:+.1}", clean(100.0 * difference, 1))
+    minus(format!("{:+.1}", clean(100.0 * difference, 1)))
 }
 
 /// An interval of shares: 19.3 to 35.6%.
@@ -25,13 +25,13 @@ pub fn money(amount: f64, currency: &str) -> String {
 
 /// The same without the currency.
 pub fn amount_of(amount: f64) -> String {
-    let size = amount.abs();
-    match size {
-        _ if size >= 1e9 => format!("{:.2} billion", amount / 1e9),
-        _ if size >= 1e6 => format!("{:.2} million", amount / 1e6),
-        _ if size >= 100.0 => whole(amount),
+    minus(match amount.abs() {
+        size if size >= 1e9 => format!("{:.2} billion", amount / 1e9),
+        size if size >= 1e6 => format!("{:.2} million", amount / 1e6),
+        size if size >= 1e5 => whole((amount / 1e3).round() * 1e3),
+        size if size >= 100.0 => whole(amount),
         _ => format!("{:.2}", clean(amount, 2)),
-    }
+    })
 }
 
 /// An amount with a sign.
@@ -39,6 +39,15 @@ pub fn signed(amount: f64) -> String {
     match amount_of(amount) {
         text if amount > 0.0 => format!("+{text}"),
         text => text,
+    }
+}
+
+/// A chance that was counted: one that came out as none or all of them is not certain.
+pub fn chance(p: f64) -> String {
+    match p {
+        _ if p >= 0.995 => "over 99%".to_owned(),
+        _ if p < 0.005 => "below 1%".to_owned(),
+        _ => format!("{:.0}%", 100.0 * p),
     }
 }
 
@@ -65,4 +74,9 @@ pub fn short(text: &str, chars: usize) -> String {
 fn clean(value: f64, decimals: i32) -> f64 {
     let power = 10f64.powi(decimals);
     (value * power).round() / power + 0.0
+}
+
+/// With a minus sign, which is as wide as a plus.
+fn minus(text: String) -> String {
+    text.replace('-', "\u{2212}")
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::arms::dash;
-use super::figures::{amount_of, at, percent, short};
+use super::figures::{amount_of, at, chance, percent, short};
 use super::wide;
 use crate::run::Record;
 use crate::run::record::{Flips, Measure, RankRecord};
@@ -112,7 +112,7 @@ fn table(record: &Record, measures: &[(Measure, &str)]) -> Markup {
                 th scope="row" { (arm.id) }
                 @for (measure, _) in measures {
                     @match ranked(record, *measure).into_iter().find(|rank| rank.arm == at) {
-                        Some(rank) => { td.n { (value(rank)) } td.n { (rank.rank) } td.n { (format!("{:.0}%", 100.0 * rank.p_best)) } }
+                        Some(rank) => { td.n { (value(rank)) } td.n { (rank.rank) } td.n { (chance(rank.p_best)) } }
                         None => { td.n { (dash()) } td.n { (dash()) } td.n { (dash()) } }
                     }
                 }

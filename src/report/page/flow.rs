@@ -54,7 +54,7 @@ struct Node {
     right: f64,
 }
 
-/// A column of nodes with the place of each by its key.
+/// Nodes below one another; a label is there once.
 struct Column {
     nodes: Vec<Node>,
 }
@@ -81,13 +81,14 @@ impl Column {
     }
 }
 
-/// Sums by label, largest first; small ones together, last.
+/// Sums by label, largest first.
 fn sums<'a>(rows: impl Iterator<Item = (&'a str, f64)>) -> Vec<(String, f64)> {
-    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut by_label: BTreeMap<&str, f64> = BTreeMap::new();
     for (label, p) in rows {
-        *sums.entry(label).or_default() += p;
+        *by_label.entry(label).or_default() += p;
     }
-    let mut sums: Vec<(String, f64)> = sums.into_iter().map(|(l, p)| (l.to_owned(), p)).collect();
+    let mut sums: Vec<(String, f64)> =
+        by_label.into_iter().map(|(label, p)| (label.to_owned(), p)).collect();
     sums.sort_by(|a, b| b.1.total_cmp(&a.1));
     sums
 }
@@ -155,7 +156,7 @@ fn drawn(arm: &ArmRecord) -> Markup {
     let name = |(column, node): (usize, usize)| columns[column].nodes[node].label.as_str();
     let height = columns.iter().map(Column::bottom).fold(0.0, f64::max) + 8.0;
     html! {
-        svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(height)) } style="min-width:640px" role="img"
+        svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(height)) } style={ "max-width:" (WIDTH) "px;min-width:640px" } role="img"
             aria-label={ "Failing runs of " (arm.id) ": from the kind of the first error over its step to the end; the table below has the same" } {
             text.head x=(at(COLUMNS[0] + NODE)) y="16" text-anchor="end" { "first error" }
             text.head x=(at(COLUMNS[1] + NODE / 2.0)) y="16" text-anchor="middle" { "at step" }
