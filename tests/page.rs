@@ -88,7 +88,8 @@ fn three_hundred_tasks_and_four_arms_stay_small() {
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let yaml = std::fs::read_to_string(scenarios.join("renewal_desk.yaml")).unwrap();
     // Four arms without a transformer: what an arm finds does not matter here.
-    let arms = "[{id: bm25}, {id: potion, embedder: potion}, {id: more, top_k: 8}, {id: fewer, top_k: 1}]";
+    let arms =
+        "[{id: bm25}, {id: potion, embedder: potion}, {id: more, top_k: 8}, {id: fewer, top_k: 1}]";
     let (before, rest) = yaml.split_once("\narms:\n").unwrap();
     let (_, after) = rest.split_once("\n\n").unwrap();
     let path = dir.path().join("many.yaml");

@@ -9,8 +9,8 @@ use crate::step::{Event, Outcome};
 
 use super::words;
 use line::{happened, telling};
-pub(super) use page::Paint;
 use page::Page;
+pub(super) use page::Paint;
 
 /// Passages shown of those that a step handed on; below, those that are gold or were followed.
 const SHOWN: usize = 3;

@@ -1,4 +1,4 @@
-//! Queries to ranked passages, and how good a ranking is. Searching is exact: no approximate index.
+//! Queries to ranked passages, and how good a ranking is. Searching here is exact; indexes elsewhere may not be.
 //!
 //! Nothing here knows of scenarios, steps or tasks: requests come in as texts and passage indices,
 //! rankings go out. A ranking depends only on the passages, the query and the candidates: never on
@@ -10,6 +10,7 @@ mod dense;
 mod fuse;
 mod http_search;
 pub mod metrics;
+pub mod pgvector;
 mod rerank;
 mod run_file;
 mod top;

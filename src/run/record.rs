@@ -209,7 +209,8 @@ pub struct EdgeRecord {
 impl EdgeRecord {
     /// P(this parent alone is off, and the child with it): how much error passes.
     pub fn p_passed(&self) -> f64 {
-        let off = self.p_child_wrong_given.unwrap_or(0.0) + self.p_child_missing_given.unwrap_or(0.0);
+        let off =
+            self.p_child_wrong_given.unwrap_or(0.0) + self.p_child_missing_given.unwrap_or(0.0);
         self.p_parent_off_alone * off
     }
 }

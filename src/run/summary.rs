@@ -6,7 +6,8 @@ use super::Ran;
 use super::compare::{self, Compared};
 use super::money::{self, MoneyRecord};
 use super::record::{
-    ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary, ToldRecord,
+    ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
+    ToldRecord,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::transfer;

@@ -17,7 +17,7 @@ use crate::retrieve::{HTTP_DEPTH, TrecRun};
 /// The most unknown passages of a run that are told.
 const TOLD: usize = 5;
 
-const TIMEOUT_SECONDS: f64 = 30.0;
+pub(super) const TIMEOUT_SECONDS: f64 = 30.0;
 const RETRIES: u32 = 3;
 const CONCURRENCY: usize = 8;
 

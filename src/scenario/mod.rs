@@ -21,6 +21,7 @@ mod guards;
 mod impact;
 mod kinds;
 mod node;
+mod pgvector;
 mod places;
 mod plan;
 mod resolve;
@@ -38,6 +39,7 @@ use serde::Deserialize;
 
 use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
 use crate::expr::{Expr, GoldRule, Template};
+use crate::retrieve::pgvector::{Distance, PgIndex};
 use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
@@ -131,6 +133,7 @@ pub enum EmbedderKind {
     },
     RunFile(RunFile),
     HttpSearch(HttpSearch),
+    Pgvector(Pgvector),
 }
 
 /// What another system found.
@@ -167,6 +170,18 @@ pub struct HttpSearch {
     pub index: String,
 }
 
+/// A table in PostgreSQL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pgvector {
+    /// Has vectors.
+    pub embedder: usize,
+    /// The environment variable with the server's address.
+    pub url_env: String,
+    pub index: PgIndex,
+    /// The state of the user's table; answers are kept under it.
+    pub state: String,
+}
+
 /// What orders passages anew.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reranker {
@@ -189,6 +204,10 @@ impl EmbedderKind {
             EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,
+            EmbedderKind::Pgvector(Pgvector { index, .. }) => {
+                // Where vectors are of length one, as ours are, the farthest is 2 away.
+                Some(if index.distance == Distance::L2 { -2.0 } else { -1.0 })
+            }
         }
     }
 
@@ -202,6 +221,7 @@ impl EmbedderKind {
             EmbedderKind::Fusion { depth, .. }
             | EmbedderKind::Rerank { depth, .. }
             | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
+            EmbedderKind::Pgvector(Pgvector { index, .. }) => Some(index.depth),
         }
     }
 }

@@ -76,7 +76,8 @@ fn a_year(record: &Record, arm: &ArmRecord) -> Option<String> {
 
 fn alone(record: &Record, arm: &ArmRecord) -> String {
     let failure = &arm.summary.failure;
-    let cost = a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    let cost =
+        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
     format!(
         "{} fails in {} of cases (95% interval {}){cost}.",
         arm.id,
@@ -118,7 +119,8 @@ fn saved(record: &Record, arm: &ArmRecord) -> Option<(f64, bool)> {
 }
 
 fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
-    let cost = a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    let cost =
+        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
     format!(
         "No arm does better than the baseline {}: it fails in {} of cases{cost}, and is {}.",
         arm.id,
@@ -128,7 +130,8 @@ fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
 }
 
 fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
-    let cost = a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    let cost =
+        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
     format!(
         "{} fails in {} of cases{cost}; it is {} (the baseline was not run).",
         arm.id,
@@ -188,7 +191,11 @@ fn what_is_left(record: &Record, arm: &ArmRecord) -> Option<String> {
     let ends = Outcome::ALL.into_iter().skip(1).map(|o| (o, arm.summary.outcomes[o as usize]));
     let likeliest = ends.reduce(|best, next| if next.1 > best.1 { next } else { best });
     if let Some((outcome, p)) = likeliest {
-        told += &format!(". The likeliest end of a failure is {} ({} of cases)", words::ending(outcome), percent(p));
+        told += &format!(
+            ". The likeliest end of a failure is {} ({} of cases)",
+            words::ending(outcome),
+            percent(p)
+        );
     }
     if let Some(silent) = arm.summary.silent_share {
         told += &format!("; nothing flags {} of the failures", percent(silent));

@@ -66,7 +66,7 @@ fn failures(record: &Record) -> Markup {
                     td.n { (s.silent_share.map_or_else(dash, percent)) }
                     td.n { (s.quality.map_or_else(dash, |q| format!("{:.3}", q.recall_at_k))) }
                     td.n { (s.quality.map_or_else(dash, |q| format!("{:.3}", q.ndcg_at_10))) }
-                    td { (s.main_cause.as_ref().map_or_else(dash, |(step, event, share)| cause(step, event.name(), *share))) }
+                    td.cause { (s.main_cause.as_ref().map_or_else(dash, |(step, event, share)| cause(step, event.name(), *share))) }
                 }
             } }
         }
@@ -101,7 +101,7 @@ fn money(record: &Record) -> Markup {
                 } }
                 td.n { (amount_of(m.a_year(m.total()))) }
                 td.n { (m.tasks_behind_half) " tasks" }
-                td { (m.main_error().map_or_else(dash, |(step, event, split)| cause(step, event.name(), split.share))) }
+                td.cause { (m.main_error().map_or_else(dash, |(step, event, split)| cause(step, event.name(), split.share))) }
             } } } }
         }
     }

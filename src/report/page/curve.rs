@@ -75,7 +75,8 @@ fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
 }
 
 fn table(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
-    let levels: Vec<f64> = arms.first().map_or_else(Vec::new, |(.., m)| m.tail.iter().map(|t| t.level).collect());
+    let levels: Vec<f64> =
+        arms.first().map_or_else(Vec::new, |(.., m)| m.tail.iter().map(|t| t.level).collect());
     html! {
         table.figures {
             caption { "Loss of a year in " (currency) }

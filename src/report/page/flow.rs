@@ -65,7 +65,8 @@ impl Column {
         let place = |(label, p): (String, f64)| {
             let height = TALL * p / all;
             let slot = height.max(LABEL);
-            let node = Node { label, p, y: y + (slot - height) / 2.0, height, left: 0.0, right: 0.0 };
+            let node =
+                Node { label, p, y: y + (slot - height) / 2.0, height, left: 0.0, right: 0.0 };
             y += slot + GAP;
             node
         };
@@ -147,7 +148,12 @@ fn drawn(arm: &ArmRecord) -> Markup {
     }
     let mut links = Vec::new();
     for ((from, to), p) in first {
-        links.push((link(&mut columns, 0, from, to, p, all), "link".to_owned(), [(0, from), (1, to)], p));
+        links.push((
+            link(&mut columns, 0, from, to, p, all),
+            "link".to_owned(),
+            [(0, from), (1, to)],
+            p,
+        ));
     }
     for ((from, to, outcome), p) in second {
         let class = format!("link {}", outcome.name());

@@ -64,7 +64,8 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
         .filter_map(|edge| Some((edge, (index(&edge.parent)?, index(&edge.child)?))))
         .collect();
     let pairs: Vec<(usize, usize)> = edges.iter().map(|(_, pair)| *pair).collect();
-    let Layout { steps, edges: paths, width, height } = layers::layout(arm.steps.len(), &pairs, &SIZES);
+    let Layout { steps, edges: paths, width, height } =
+        layers::layout(arm.steps.len(), &pairs, &SIZES);
     let thick = |p: f64| if most > 0.0 { THIN + (THICK - THIN) * p / most } else { THIN };
     let view = format!("0 {} {} {}", -EDGE, at(width), at(height + 2.0 * EDGE));
     html! {

@@ -16,8 +16,14 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
         _ => format!("{exact} of {all} task runs were solved exactly, the rest sampled."),
     };
     let facts = [
-        ("Version", "knockon"), ("Scenario", "scenario"), ("Baseline", "baseline"), ("Sampling unit", "sampling_unit"),
-        ("Method", "method"), ("Seed", "seed"), ("Trials of a task that is sampled", "trials"), ("States from which a task is sampled", "max_states"),
+        ("Version", "knockon"),
+        ("Scenario", "scenario"),
+        ("Baseline", "baseline"),
+        ("Sampling unit", "sampling_unit"),
+        ("Method", "method"),
+        ("Seed", "seed"),
+        ("Trials of a task that is sampled", "trials"),
+        ("States from which a task is sampled", "max_states"),
     ];
     html! {
         p { (solved) " The same inputs and seed give the same bytes, on any number of threads." }

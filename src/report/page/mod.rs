@@ -118,7 +118,9 @@ impl Section {
 /// No request leaves the page, and no script runs in it but its own.
 fn policy() -> String {
     let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
-    format!("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+    )
 }
 
 /// The rules by which a radio button hides the blocks of all other arms. A browser that does not know `:has`

@@ -57,7 +57,8 @@ fn searched(retrieval: &RetrievalTrace) -> Markup {
     let gold = || retrieval.missed.iter().chain(&retrieval.documents).filter(|d| d.gold);
     let best = gold().min_by_key(|d| d.rank.unwrap_or(usize::MAX));
     let distractor = retrieval.documents.iter().find(|document| !document.gold);
-    let rest = retrieval.documents.iter().filter(|d| distractor.is_none_or(|first| first.id != d.id));
+    let rest =
+        retrieval.documents.iter().filter(|d| distractor.is_none_or(|first| first.id != d.id));
     let rest: Vec<&Document> = rest.collect();
     html! {
         p.query { "asked " q { (retrieval.query) } " " span.mute { "(" (retrieval.embedder) " in " (retrieval.corpus) ", " (words::passages(retrieval.documents.len())) " handed on)" } }
@@ -92,7 +93,8 @@ fn snippet(document: &Document) -> String {
 
 /// What was followed beside what is right.
 fn read(step: &StepTrace, reading: &ReadingTrace) -> Markup {
-    let of = |entity: &Option<String>| entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
+    let of =
+        |entity: &Option<String>| entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
     let event = step.done.as_ref().map(|done| done.event);
     let ReadingTrace { field, from, gold } = reading;
     html! {

@@ -156,12 +156,7 @@ pub fn paths(
 
 /// Failing runs by their first own error and their end, in the order of the steps; what no path tells apart
 /// comes last.
-pub fn flows(
-    scenario: &Scenario,
-    whys: &[Why],
-    weights: &[f64],
-    failure: f64,
-) -> Vec<FlowRecord> {
+pub fn flows(scenario: &Scenario, whys: &[Why], weights: &[f64], failure: f64) -> Vec<FlowRecord> {
     let mut sums: BTreeMap<(Source, Outcome, String), f64> = BTreeMap::new();
     for (why, weight) in whys.iter().zip(weights) {
         for path in &why.paths {
