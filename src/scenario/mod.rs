@@ -15,6 +15,7 @@ mod de;
 mod diagnostics;
 mod elsewhere;
 mod embedders;
+mod explain;
 mod extract;
 mod gold;
 mod guards;
@@ -44,6 +45,7 @@ use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
 pub use plan::{Candidate, Plan};
