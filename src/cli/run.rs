@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, colour, load, report_folder, traces, use_threads};
 use crate::report;
-use crate::run;
+use crate::run::{self, Models};
 use crate::scenario::Scenario;
 use crate::whole_file;
 
@@ -25,7 +25,7 @@ reports/README.md explains every column.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Folder for the reports [default: reports/<scenario name>]
+    /// Folder for the reports [default: reports/SCENARIO, its name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads; results do not depend on it [default: all cores]
@@ -48,7 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(WRONG_USE));
     };
     let bars = Bars::new();
-    let models = run::Models::new(&scenario, &bars, None);
+    let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
     let result = run::run(&scenario, &arms, &open, &bars)
         .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));

@@ -79,7 +79,9 @@ impl Diagnostic {
 pub struct Diagnostics {
     /// The file as given to [`super::load`].
     pub path: String,
+    /// The text of the file.
     pub source: String,
+    /// The mistakes.
     pub list: Vec<Diagnostic>,
     /// The file itself could not be read: there is no source to show, only the reason.
     pub unreadable: Option<String>,

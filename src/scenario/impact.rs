@@ -49,7 +49,7 @@ pub struct NamedVariable {
 #[derive(Debug)]
 pub struct LossRule {
     pub name: String,
-    /// Over the scope of [`End`] and the task; `amount` as well.
+    /// Over the scope of [`END`] and the task; `amount` as well.
     pub condition: Expr,
     pub amount: Expr,
     /// Indices into [`Impact::variables`], ascending and distinct.

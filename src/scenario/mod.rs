@@ -69,11 +69,15 @@ pub const PARAMETERS: [&str; 7] = [
 /// A file that made it through every check: all names resolved to indices, all data read.
 #[derive(Debug)]
 pub struct Scenario {
+    /// Its name, which reports go by.
     pub name: String,
+    /// A sentence on what it replays.
     pub description: String,
     /// The file it was read from.
     pub path: PathBuf,
+    /// What is searched.
     pub corpora: Vec<Corpus>,
+    /// What is looked up in.
     pub tables: Vec<Table>,
     /// Those that are replayed.
     pub tasks: TaskSet,
@@ -83,12 +87,15 @@ pub struct Scenario {
     pub unit: Option<String>,
     /// The declared fields of a task.
     pub fields: BTreeMap<String, Type>,
+    /// All that can rank passages, by index.
     pub embedders: Vec<EmbedderDecl>,
     /// In topological order; among independent steps, as written.
     pub steps: Vec<Step>,
+    /// What is compared.
     pub arms: Vec<Arm>,
     /// Index into `arms`.
     pub baseline: usize,
+    /// How it is solved.
     pub simulation: Simulation,
     /// What failures cost, where the file says so.
     pub impact: Option<Impact>,
