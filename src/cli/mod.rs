@@ -96,6 +96,9 @@ An editor with the YAML language server completes and checks a scenario whose fi
         shell: clap_complete::Shell,
     },
     Man(man::Args),
+    /// Print every default with its source, as Markdown
+    #[command(after_help = "Example:\n  knockon defaults | less")]
+    Defaults,
 }
 
 /// Parses the arguments, runs the command, prints its error.
@@ -103,6 +106,10 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
         Command::Init(args) => init::run(&args),
+        Command::Defaults => {
+            let page = crate::report::defaults::page();
+            page.and_then(|page| Ok(std::io::stdout().write_all(page.as_bytes())?)).map(fine)
+        }
         Command::Man(args) => man::run(&args),
         Command::Run(args) => run::run(args),
         Command::Gate(args) => gate::run(args),

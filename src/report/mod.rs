@@ -3,6 +3,7 @@
 //! Nothing here computes a statistic.
 
 pub mod csv;
+pub mod defaults;
 pub mod injection;
 pub mod look;
 pub mod manifest;

@@ -12,7 +12,7 @@ use crate::impact::{Variable, Volume};
 use crate::value::Type;
 
 /// Sampled years unless said otherwise.
-const YEARS: u32 = 10_000;
+pub const YEARS: u32 = 10_000;
 /// The most; each is a number that is kept.
 const MOST_YEARS: f64 = 1e6;
 /// Cases a year, at most: what a year costs is drawn case by case.

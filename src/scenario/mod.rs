@@ -44,11 +44,12 @@ use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
+pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
-pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
-pub use plan::{Candidate, Plan};
+pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
+pub use plan::{Candidate, MOST, Plan};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -376,6 +377,12 @@ pub struct Simulation {
     pub trials: u32,
     /// The state count past which `auto` samples.
     pub max_states: usize,
+}
+
+impl Default for Simulation {
+    fn default() -> Simulation {
+        Simulation { method: Method::Auto, seed: 1, trials: 10_000, max_states: 20_000 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
