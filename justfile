@@ -12,11 +12,11 @@ ci:
     .ci/run
 
 test:
-    cargo test --profile ci
+    cargo test --profile ci --all-features
 
 lint:
     cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --all-features -- -D warnings
 
 # The guide as a book, in target/book (needs mdbook)
 book:

@@ -22,6 +22,7 @@ mod guards;
 mod impact;
 mod kinds;
 mod node;
+mod pgvector;
 mod places;
 mod plan;
 mod resolve;
@@ -39,6 +40,7 @@ use serde::Deserialize;
 
 use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
 use crate::expr::{Expr, GoldRule, Template};
+use crate::retrieve::pgvector::{Distance, PgIndex};
 use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
@@ -141,6 +143,7 @@ pub enum EmbedderKind {
     },
     RunFile(RunFile),
     HttpSearch(HttpSearch),
+    Pgvector(Pgvector),
 }
 
 /// What another system found.
@@ -166,7 +169,7 @@ pub enum Qid {
 /// A service that searches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSearch {
-    pub url: String,
+    pub url: reqwest::Url,
     pub depth: usize,
     pub timeout: Duration,
     pub retries: u32,
@@ -175,6 +178,18 @@ pub struct HttpSearch {
     pub api_key_env: Option<String>,
     /// The state of the service's index; answers are kept under it.
     pub index: String,
+}
+
+/// A table in PostgreSQL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pgvector {
+    /// Has vectors.
+    pub embedder: usize,
+    /// The environment variable with the server's address.
+    pub url_env: String,
+    pub index: PgIndex,
+    /// The state of the user's table; answers are kept under it.
+    pub state: String,
 }
 
 /// What orders passages anew.
@@ -199,6 +214,10 @@ impl EmbedderKind {
             EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,
+            EmbedderKind::Pgvector(Pgvector { index, .. }) => {
+                // Where vectors are of length one, as ours are, the farthest is 2 away.
+                Some(if index.distance == Distance::L2 { -2.0 } else { -1.0 })
+            }
         }
     }
 
@@ -212,6 +231,7 @@ impl EmbedderKind {
             EmbedderKind::Fusion { depth, .. }
             | EmbedderKind::Rerank { depth, .. }
             | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
+            EmbedderKind::Pgvector(Pgvector { index, .. }) => Some(index.depth),
         }
     }
 }
