@@ -199,7 +199,8 @@ fn every_column_is_explained() {
     let general: BTreeSet<&str> =
         quoted.captures_iter(general).map(|c| c.extract::<1>().1[0]).collect();
     let folder = tempfile::tempdir().unwrap();
-    let script = "knockon init; knockon run scenario.yaml --out out; knockon plan scenario.yaml --out out";
+    let script =
+        "knockon init; knockon run scenario.yaml --out out; knockon plan scenario.yaml --out out";
     assert!(sh(folder.path(), script).status.success());
     let (mut files, mut unexplained) = (0, Vec::new());
     for entry in std::fs::read_dir(folder.path().join("out")).unwrap() {

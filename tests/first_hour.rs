@@ -46,6 +46,27 @@ fn init_overwrites_nothing() {
     assert_eq!(std::fs::read(dir.path().join("tasks.csv")).unwrap(), b"mine");
 }
 
+#[test]
+fn each_csv_has_its_parquet() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(knockon(dir.path(), &["init"]).status.success());
+    let run = knockon(dir.path(), &["run", "scenario.yaml", "--parquet", "--out", "out"]);
+    if cfg!(not(feature = "parquet")) {
+        assert_eq!(run.status.code(), Some(2));
+        assert!(err(&run).contains("--features parquet"), "{}", err(&run));
+        return;
+    }
+    assert!(run.status.success(), "{}", err(&run));
+    let files = std::fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().path());
+    let (csv, parquet): (Vec<_>, Vec<_>) = files
+        .filter(|path| !path.ends_with("manifest.json"))
+        .partition(|path| path.extension().is_some_and(|e| e == "csv"));
+    assert!(csv.len() > 10 && csv.len() == parquet.len(), "{csv:?} {parquet:?}");
+    for path in parquet {
+        assert_eq!(&std::fs::read(path).unwrap()[..4], b"PAR1");
+    }
+}
+
 /// The lines of a scenario in blocks, each with the key that it is told by: sections, and the steps of `steps`.
 fn blocks<'t>(text: &'t str, marker: &str) -> Vec<(&'t str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
