@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
 use crate::embed::Penalty;
+use crate::retrieve::pgvector::PG_DEPTH;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::scenario::{
     Check, DEFAULT_PRESET, DEFAULT_TOP_K, Effort, Guard, MOST, PRESETS, Person, Rates, Simulation,
@@ -79,7 +80,7 @@ fn guards(page: &mut String) -> anyhow::Result<()> {
 
 fn retrieval(page: &mut String) {
     let (bm25, penalty) = (Bm25Params::default(), Penalty::default());
-    let rows: [(&str, String, &str, &str); 10] = [
+    let rows: [(&str, String, &str, &str); 11] = [
         ("`top_k`", DEFAULT_TOP_K.to_string(), "assumed", "passages handed on"),
         (
             "bm25 `k1`",
@@ -94,6 +95,7 @@ fn retrieval(page: &mut String) {
         ("similarity_map `above`", penalty.above.to_string(), "cited", "arXiv 2604.16351"),
         ("similarity_map `weight`", penalty.weight.to_string(), "cited", "the same"),
         ("http_search `depth`", HTTP_DEPTH.to_string(), "assumed", "passages asked for"),
+        ("pgvector `depth`", PG_DEPTH.to_string(), "assumed", "passages asked for"),
         ("`weight` of a phrasing", "1".to_owned(), "assumed", "all phrasings are as likely"),
     ];
     page.push_str("\n## Retrieval\n\n");
