@@ -33,6 +33,14 @@ generate:
     cargo run --release -- defaults > docs/src/defaults.md
     cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
 
+# What tuning BASE for precision costs: near-misses of TEXTS, tuning beside PAIRS, with a control, and the scorecard
+tradeoff texts pairs base="all-MiniLM-L6-v2" out="reports/tradeoff" share="0.5" steps="150" seed="42":
+    cargo run --release -- perturb {{texts}} --per-kind 1500 --seed 1 --out {{out}}/near_misses.csv
+    cargo run --release -- tune --base {{base}} --method lora --structural {{out}}/near_misses.csv --rehearsal {{pairs}} \
+        --share {{share}} --steps {{steps}} --seed {{seed}} --out {{out}}/tuned
+    cargo run --release -- probe --embedders {{base}},{{out}}/tuned/control,{{out}}/tuned/structural \
+        --pipeline scenarios/renewal_desk.yaml --pipeline scenarios/invoice_match.yaml --out {{out}}
+
 # Licences and advisories of the dependencies (needs cargo-deny)
 deny:
     cargo deny check

@@ -134,7 +134,8 @@ impl Resolver<'_> {
         let name = model.value.as_str();
         let trained =
             matches!(&entry.with, Some(with) if with.value == written::Reranker::SimilarityMap);
-        if !trained && registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
+        let known = registry::find(name).is_some() || embed::locate::adapter_dir(name).is_some();
+        if !trained && !known && !std::path::Path::new(name).is_dir() {
             let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
             self.found.push(
                 Diagnostic::new(

@@ -14,7 +14,8 @@ pub(in crate::scenario) struct EmbedderEntry {
     /// merges the rankings of several embedders; `rerank` orders the best of one anew; `run_file` gives what
     /// another system found, from a file; `http_search` asks a service; `pgvector` asks PostgreSQL.
     pub kind: Kind,
-    /// For static, transformer and rerank: a name in models/, or a directory. For http: as the endpoint calls it.
+    /// For static, transformer and rerank: a name in models/, or a directory; of a LoRA adapter too, which names its
+    /// base. For http: as the endpoint calls it.
     pub model: Option<At<String>>,
     /// For static, transformer and rerank. Default: int8.
     pub precision: Option<At<Precision>>,
