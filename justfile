@@ -18,6 +18,10 @@ lint:
     cargo fmt --check
     cargo clippy --all-targets --all-features -- -D warnings
 
+# The guide as a book, in target/book (needs mdbook)
+book:
+    mdbook build docs
+
 bench name="kernel":
     cargo bench --bench {{name}}
 
@@ -26,6 +30,7 @@ generate:
     cargo run --release -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk
     cargo run --release -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger
     cargo run --release -- schema > scenarios/scenario.schema.json
+    cargo run --release -- defaults > docs/src/defaults.md
     cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
 
 # What tuning BASE for precision costs: near-misses of TEXTS, tuning beside PAIRS, with a control, and the scorecard

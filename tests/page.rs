@@ -2,14 +2,14 @@
 //!
 //! What a browser makes of it is tested in `tests/browser`.
 
-mod one_arm;
-
 use std::path::Path;
 
 use knockon::report::{manifest, page};
 use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::{self, Scenario};
 use knockon::world::synth;
+
+use crate::one_arm;
 
 fn record(scenario: &Scenario, arms: &[usize]) -> (Record, String) {
     let models = Models::new(scenario, &Quiet, None);

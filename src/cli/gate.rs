@@ -8,7 +8,7 @@ use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, load, use_threads};
 use crate::gate::{self, Allowed, Baseline};
 use crate::report;
-use crate::run;
+use crate::run::{self, Models};
 use crate::whole_file;
 
 /// Compare a run with an earlier one on the same tasks, and fail where it has become worse
@@ -95,7 +95,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
         .collect();
     let bars = Bars::new();
-    let models = run::Models::new(&scenario, &bars, None);
+    let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
     let record = run::run(&scenario, &picked, &open, &bars);
     bars.clear();

@@ -9,20 +9,29 @@ use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
 mod answers;
+#[doc(hidden)]
 pub mod compare;
+#[doc(hidden)]
 pub mod look;
 mod models;
+#[doc(hidden)]
 pub mod money;
+#[doc(hidden)]
 pub mod queries;
 pub mod record;
 mod summary;
 mod tally;
 mod told;
+#[doc(hidden)]
 pub mod transfer;
 mod why;
 
+#[doc(inline)]
+pub use crate::solve::Ran;
 use crate::solve::depth;
-pub use crate::solve::{Quiet, Ran, Solved, Watch, solve};
+#[doc(hidden)]
+pub use crate::solve::{Quiet, Solved, Watch, solve};
+#[doc(hidden)]
 pub use models::Models;
 pub use record::Record;
 
@@ -32,6 +41,7 @@ pub use record::Record;
 /// # Errors
 /// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ
 /// between arms, or `method: exact` past the cap.
+#[doc(hidden)]
 pub fn run(
     scenario: &Scenario,
     arms: &[usize],
@@ -45,6 +55,7 @@ pub fn run(
 ///
 /// # Errors
 /// As [`run`].
+#[doc(hidden)]
 pub fn run_and_tell(
     scenario: &Scenario,
     arms: &[usize],

@@ -15,6 +15,7 @@ mod de;
 mod diagnostics;
 mod elsewhere;
 mod embedders;
+mod explain;
 mod extract;
 mod gold;
 mod guards;
@@ -45,10 +46,12 @@ use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
+pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
-pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
-pub use plan::{Candidate, Plan};
+pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
+pub use plan::{Candidate, MOST, Plan};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -69,11 +72,15 @@ pub const PARAMETERS: [&str; 7] = [
 /// A file that made it through every check: all names resolved to indices, all data read.
 #[derive(Debug)]
 pub struct Scenario {
+    /// Its name, which reports go by.
     pub name: String,
+    /// A sentence on what it replays.
     pub description: String,
     /// The file it was read from.
     pub path: PathBuf,
+    /// What is searched.
     pub corpora: Vec<Corpus>,
+    /// What is looked up in.
     pub tables: Vec<Table>,
     /// Those that are replayed.
     pub tasks: TaskSet,
@@ -83,12 +90,15 @@ pub struct Scenario {
     pub unit: Option<String>,
     /// The declared fields of a task.
     pub fields: BTreeMap<String, Type>,
+    /// All that can rank passages, by index.
     pub embedders: Vec<EmbedderDecl>,
     /// In topological order; among independent steps, as written.
     pub steps: Vec<Step>,
+    /// What is compared.
     pub arms: Vec<Arm>,
     /// Index into `arms`.
     pub baseline: usize,
+    /// How it is solved.
     pub simulation: Simulation,
     /// What failures cost, where the file says so.
     pub impact: Option<Impact>,
@@ -387,6 +397,12 @@ pub struct Simulation {
     pub trials: u32,
     /// The state count past which `auto` samples.
     pub max_states: usize,
+}
+
+impl Default for Simulation {
+    fn default() -> Simulation {
+        Simulation { method: Method::Auto, seed: 1, trials: 10_000, max_states: 20_000 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
