@@ -1,9 +1,11 @@
 //! All tests in one program: it is compiled and linked once, and its tests run side by side.
 
+mod docs;
 mod embed;
 mod engine;
 mod extract;
 mod extract_cuad;
+mod first_hour;
 mod gate;
 mod guards;
 mod http;
