@@ -33,7 +33,13 @@ pub fn answer(record: &Record) -> Answer {
         (None, Some(_)) => unbeaten(record, arm, best),
         (None, None) => unmeasured(record, arm, best),
     };
-    let more = [base.and_then(|base| how_sure(record, arm, base)), what_is_left(record, arm)];
+    // Differences are from the baseline: where it is the best itself, the next best is told against it.
+    let (other, base) = match base {
+        Some(base) => (Some(arm), Some(base)),
+        None => (next(record, best), record.baseline.map(|base| &record.arms[base])),
+    };
+    let sure = other.zip(base).and_then(|(other, base)| how_sure(record, other, base));
+    let more = [sure, what_is_left(record, arm)];
     Answer { headline, more: more.into_iter().flatten().collect(), best }
 }
 
@@ -49,6 +55,13 @@ fn measure(record: &Record) -> Measure {
 fn first(record: &Record, measure: Measure) -> Option<&RankRecord> {
     let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
     ranks.min_by_key(|rank| (rank.rank, rank.arm))
+}
+
+/// The best arm but one, by the same measure.
+fn next(record: &Record, best: usize) -> Option<&ArmRecord> {
+    let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure(record));
+    let others = ranks.filter(|rank| rank.arm != best);
+    others.min_by_key(|rank| (rank.rank, rank.arm)).map(|rank| &record.arms[rank.arm])
 }
 
 /// How probably an arm is the best: `, and is the best of 4 arms with a probability of 85% by ...`.
@@ -144,8 +157,9 @@ fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
 fn how_sure(record: &Record, arm: &ArmRecord, base: &ArmRecord) -> Option<String> {
     let Difference { interval, p_holm, .. } = arm.summary.difference.as_ref()?;
     let mut told = format!(
-        "Against {}, on the same tasks: {} percentage points of failures (95% interval {} to {}, {} after Holm's \
+        "{} against {}, on the same tasks: {} percentage points of failures (95% interval {} to {}, {} after Holm's \
          correction)",
+        arm.id,
         base.id,
         points(interval.estimate),
         points(interval.low),

@@ -27,7 +27,9 @@ pub fn section(manifest: &Json) -> Markup {
         }
         (wide("Assumptions", &html! {
             table.prose {
-                thead { tr { th scope="col" { "Of" } th scope="col" { "What" } th scope="col" { "Value" } th scope="col" { "Tag" } th scope="col" { "Source" } } }
+                thead { tr {
+                    @for name in ["Of", "What", "Value", "Tag", "Source"] { th scope="col" { (name) } }
+                } }
                 tbody { @for row in &rows { tr {
                     td { (row.of) @if !row.arms.is_empty() && row.arms.len() < arms { " (" (row.arms.join(", ")) ")" } }
                     th scope="row" { (row.name) } td { (row.value) } td { (row.tag) } td { (row.source) }

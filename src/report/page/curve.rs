@@ -54,7 +54,8 @@ fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
         TOP + depth * (HEIGHT - BOTTOM - TOP)
     };
     html! {
-        svg.drawn viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } style={ "max-width:" (WIDTH) "px;min-width:520px" } role="img" aria-label="Probability that a year loses more than an amount, by arm; the table below has its tail" {
+        svg.drawn viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } style={ "max-width:" (WIDTH) "px;min-width:520px" } role="img"
+            aria-label="Probability that a year loses more than an amount, by arm; the table below has its tail" {
             @for p in LINES {
                 @let place = at(y(p));
                 line.grid x1=(LEFT) x2=(at(WIDTH - RIGHT)) y1=(place) y2=(place) {}

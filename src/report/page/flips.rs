@@ -72,7 +72,9 @@ fn drawn(record: &Record, measures: &[(Measure, &str)]) -> Markup {
     let last = measures.len() - 1;
     let (width, height) = (x(last) + SIDE, TOP + ROW * record.arms.len() as f64 + 8.0);
     html! {
-        svg.drawn viewBox={ "0 0 " (at(width)) " " (at(height)) } style={ "max-width:" (at(width)) "px;min-width:" (at(0.8 * width)) "px" } role="img" aria-label="The arms in order by each measure; the table below has the same" {
+        svg.drawn viewBox={ "0 0 " (at(width)) " " (at(height)) }
+            style={ "max-width:" (at(width)) "px;min-width:" (at(0.8 * width)) "px" } role="img"
+            aria-label="The arms in order by each measure; the table below has the same" {
             @for (column, (_, name)) in measures.iter().enumerate() {
                 text.head x=(at(x(column))) y="20" text-anchor="middle" { "by " (name) }
             }

@@ -70,7 +70,10 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
     let view = format!("0 {} {} {}", -EDGE, at(width), at(height + 2.0 * EDGE));
     html! {
         svg.drawn.graph viewBox=(view) style={ "max-width:" (at(width)) "px;min-width:" (at(0.62 * width)) "px" } role="img"
-            aria-label={ "The steps under " (arm.id) " with their share of blame, and how much error passes between them; the tables below have the same" } {
+            aria-label={
+                "The steps under " (arm.id) " with their share of blame, and how much error passes between them; \
+                 the tables below have the same"
+            } {
             @for ((edge, _), points) in edges.iter().zip(&paths) {
                 @let p = edge.p_passed();
                 path.flow d=(curve(points)) stroke-width=(at(thick(p))) {

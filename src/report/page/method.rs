@@ -23,7 +23,7 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
         ("Method", "method"),
         ("Seed", "seed"),
         ("Trials of a task that is sampled", "trials"),
-        ("States from which a task is sampled", "max_states"),
+        ("States past which a task is sampled", "max_states"),
     ];
     html! {
         p { (solved) " The same inputs and seed give the same bytes, on any number of threads." }
@@ -32,7 +32,11 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
         }
         @for (title, key) in [("Intervals and tests", "intervals"), ("Causes", "causes")] {
             h3 { (title) }
-            dl.facts { @for (name, value) in manifest[key].as_object().into_iter().flatten() { div { dt { (name.replace('_', " ")) } dd { (plain(value)) } } } }
+            dl.facts {
+                @for (name, value) in manifest[key].as_object().into_iter().flatten() {
+                    div { dt { (name.replace('_', " ")) } dd { (plain(value)) } }
+                }
+            }
         }
         @if let Some(notes) = manifest["notes"].as_array().filter(|notes| !notes.is_empty()) {
             h3 { "Notes" }
@@ -42,18 +46,28 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
         (wide("Inputs", &html! {
             table.prose {
                 thead { tr { th scope="col" { "File" } th scope="col" { "BLAKE3" } } }
-                tbody { @for input in manifest["inputs"].as_array().into_iter().flatten() { tr { th scope="row" { (plain(&input["path"])) } td { code { (plain(&input["blake3"])) } } } } }
+                tbody { @for input in list(manifest, "inputs") { tr {
+                    th scope="row" { (plain(&input["path"])) } td { code { (plain(&input["blake3"])) } }
+                } } }
             }
         }))
-        @let models = || manifest["embedders"].as_array().into_iter().flatten().filter(|e| e["fingerprint"].is_string());
+        @let models = || list(manifest, "embedders").filter(|embedder| embedder["fingerprint"].is_string());
         @if models().next().is_some() {
             h3 { "Embedders" }
             (wide("Embedders", &html! {
                 table.prose {
-                    thead { tr { th scope="col" { "Name" } th scope="col" { "Kind" } th scope="col" { "Model" } th scope="col" { "Fingerprint" } } }
-                    tbody { @for e in models() { tr { th scope="row" { (plain(&e["name"])) } td { (plain(&e["kind"])) } td { (plain(&e["model"])) } td { code { (plain(&e["fingerprint"])) } } } } }
+                    thead { tr { @for name in ["Name", "Kind", "Model", "Fingerprint"] { th scope="col" { (name) } } } }
+                    tbody { @for embedder in models() { tr {
+                        th scope="row" { (plain(&embedder["name"])) }
+                        td { (plain(&embedder["kind"])) } td { (plain(&embedder["model"])) }
+                        td { code { (plain(&embedder["fingerprint"])) } }
+                    } } }
                 }
             }))
         }
     }
+}
+
+fn list<'m>(manifest: &'m Json, key: &str) -> impl Iterator<Item = &'m Json> {
+    manifest[key].as_array().into_iter().flatten()
 }

@@ -35,6 +35,11 @@ fn table(record: &Record, arm: &ArmRecord, room: usize) -> Markup {
     let priced = arm.money.as_ref();
     let columns = 7 + usize::from(priced.is_some());
     let mut left = room;
+    let mut fit = |told: Markup| {
+        let fits = told.0.len() <= left;
+        left -= if fits { told.0.len() } else { 0 };
+        fits.then_some(told)
+    };
     html! {
         table.sortable {
             caption { "Worst tasks under " (arm.id) }
@@ -49,9 +54,9 @@ fn table(record: &Record, arm: &ArmRecord, room: usize) -> Markup {
                 tbody {
                     (row(task, priced.map(|money| money.tasks[*at])))
                     tr.told { td colspan=(columns) {
-                        @match trace.as_ref().map(told::told) {
-                            Some(told) if told.0.len() <= left => { ({ left -= told.0.len(); told }) }
-                            Some(_) => p.note { "Left out to keep the page small." },
+                        @match trace.as_ref().map(|trace| fit(told::told(trace))) {
+                            Some(Some(told)) => (told),
+                            Some(None) => p.note { "Left out to keep the page small." },
                             None => p.note { "No trial of it fails, so rare is that." },
                         }
                     } }

@@ -61,7 +61,13 @@ fn searched(retrieval: &RetrievalTrace) -> Markup {
         retrieval.documents.iter().filter(|d| distractor.is_none_or(|first| first.id != d.id));
     let rest: Vec<&Document> = rest.collect();
     html! {
-        p.query { "asked " q { (retrieval.query) } " " span.mute { "(" (retrieval.embedder) " in " (retrieval.corpus) ", " (words::passages(retrieval.documents.len())) " handed on)" } }
+        p.query {
+            "asked " q { (retrieval.query) } " "
+            span.mute {
+                "(" (retrieval.embedder) " in " (retrieval.corpus) ", "
+                (words::passages(retrieval.documents.len())) " handed on)"
+            }
+        }
         @if let Some(right) = &retrieval.right_query { p.query { "right " q { (right) } } }
         @if let (Some(wrong), Some(right)) = (distractor, best) {
             (pair(
