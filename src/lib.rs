@@ -20,6 +20,7 @@ pub mod report;
 pub mod retrieve;
 pub mod run;
 pub mod scenario;
+pub mod sensitivity;
 pub mod solve;
 pub mod spell;
 pub mod stats;
