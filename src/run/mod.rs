@@ -14,6 +14,7 @@ mod models;
 pub mod money;
 pub mod queries;
 pub mod record;
+pub mod sensitivity;
 mod summary;
 mod tally;
 pub mod transfer;
@@ -48,7 +49,14 @@ pub fn run(
         tallies.push((tally, answers, money));
     }
     tally::same_oracle(scenario, tallies.iter().map(|(tally, ..)| tally))?;
-    summary::record(scenario, tallies)
+    let mut record = summary::record(scenario, tallies)?;
+    if let Some(asked) = &scenario.sensitivity {
+        let base = record.baseline;
+        record.sensitivity = sensitivity::sensitivity(
+            scenario, asked, arms, base, &indices, &mut searches, watch,
+        )?;
+    }
+    Ok(record)
 }
 
 /// What an arm costs; `None` where the scenario does not say what failures cost.

@@ -7,6 +7,9 @@ pub use crate::cascade::guards::Counts;
 use crate::run::Ran;
 pub use crate::run::compare::{Comparison, Flips, Measure, PairRecord, RankRecord};
 pub use crate::run::money::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use crate::run::sensitivity::{
+    AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord,
+};
 pub use crate::run::transfer::{TransferRecord, Worth};
 use crate::step::reader::{Parameter, Reader};
 use crate::step::{Event, MissKind, Outcome};
@@ -29,6 +32,8 @@ pub struct Record {
     pub currency: Option<String>,
     /// In the order in which they were run.
     pub arms: Vec<ArmRecord>,
+    /// What all this hangs on, where the scenario asks for it.
+    pub sensitivity: Option<SensitivityRecord>,
 }
 
 #[derive(Clone, Debug)]

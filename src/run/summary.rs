@@ -74,6 +74,7 @@ pub fn record(
         units: clusters.iter().max().map_or(0, |last| last + 1),
         baseline,
         arms,
+        sensitivity: None,
     })
 }
 

@@ -25,6 +25,7 @@ mod places;
 mod plan;
 mod resolve;
 mod sample;
+mod sensitivity;
 mod shape;
 mod steps;
 mod written;
@@ -47,6 +48,7 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
 pub use plan::{Candidate, Plan};
+pub use sensitivity::{RATES, Range, Sensitivity, VOLUME, reader_name, variable_name};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -92,6 +94,8 @@ pub struct Scenario {
     pub impact: Option<Impact>,
     /// What could be bought against it.
     pub plan: Option<Plan>,
+    /// How it is told what the answers hang on, where the file asks for it.
+    pub sensitivity: Option<Sensitivity>,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
     /// What a user should know that is no mistake.
