@@ -210,8 +210,7 @@ fn whole(changed: Option<(&str, f64)>, sensitivity: &str) -> Scenario {
         Some((of, other)) if of == name => other,
         _ => value,
     };
-    let reader =
-        READER.map(|(name, p)| format!("{name}: {}", value(&format!("reader.{name}"), p)));
+    let reader = READER.map(|(name, p)| format!("{name}: {}", value(&format!("reader.{name}"), p)));
     let [caught, alarmed, seen, doubted, settled] =
         GUARDS.map(|(name, p)| value(&format!("fee.{name}"), p));
     let guards = format!(
@@ -280,7 +279,10 @@ fn every_answer_is_what_a_run_with_that_figure_says() {
 fn mistakes_in_the_section_are_told_together() {
     let dir = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string("scenarios/renewal_desk.yaml").unwrap();
-    let text = text.replace("renewal_desk/", &format!("{}/scenarios/renewal_desk/", env!("CARGO_MANIFEST_DIR")));
+    let text = text.replace(
+        "renewal_desk/",
+        &format!("{}/scenarios/renewal_desk/", env!("CARGO_MANIFEST_DIR")),
+    );
     let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("sensitivity:")).collect();
     let section = "
 sensitivity:

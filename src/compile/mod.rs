@@ -304,11 +304,9 @@ impl<'a> Room<'a> {
             Question::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
             _ => &scenario.tasks.tasks[..],
         };
-        let draft = |task| {
-            Ok(Draft::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?))
-        };
-        let mut drafts =
-            tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<Draft<'a>>>>()?;
+        let draft =
+            |task| Ok(Draft::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?));
+        let mut drafts = tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<Draft<'a>>>>()?;
         let mut variants = Vec::with_capacity(scenario.steps.len());
         for step in 0..scenario.steps.len() {
             let plans: Vec<Plan<'a>> =

@@ -19,7 +19,7 @@ use super::rows::{Plan, Site};
 use super::search::{Answers, Searches};
 use super::{Compiled, Draft, Odds, Question, Room};
 use crate::expr::CorpusIndex;
-use crate::scenario::{Arm, Scenario};
+use crate::scenario::{Arm, Scenario, StepKind};
 use crate::step::guard::Handled;
 
 static PLAIN: Question = Question::Plain;
@@ -108,7 +108,14 @@ impl<'a> Scales<'a> {
         let rooms = [&self.room, &others[0], &others[1]];
         let weights = |task: usize, step: usize, input: usize| -> anyhow::Result<Vec<Vec<f64>>> {
             let first = self.ways(rooms[0], task, step, input);
-            let weigh = |room: &&Room<'a>| self.row(&first, &self.ways(room, task, step, input), step);
+            // What neither reads nor is looked at rests on no odds.
+            let rests = matches!(self.room.scenario.steps[step].kind, StepKind::Read { .. })
+                || self.room.guarded(step);
+            if !rests {
+                return Ok(vec![self.row(&first, &first, step)?; rooms.len()]);
+            }
+            let weigh =
+                |room: &&Room<'a>| self.row(&first, &self.ways(room, task, step, input), step);
             rooms.iter().map(weigh).collect()
         };
         // By task, step and row: the weights under the three odds.
@@ -124,11 +131,13 @@ impl<'a> Scales<'a> {
         // Some tasks at a time: three lists a row are much to hold for all.
         let tasks: Vec<usize> = (0..self.drafts.len()).collect();
         for some in tasks.chunks(64) {
-            let laid = some.par_iter().map(|&task| of_task(task)).collect::<anyhow::Result<Vec<_>>>()?;
+            let laid =
+                some.par_iter().map(|&task| of_task(task)).collect::<anyhow::Result<Vec<_>>>()?;
             for (&task, steps) in some.iter().zip(laid) {
                 let steps = steps.into_iter().enumerate().map(|(step, rows)| {
                     let rows = rows.into_iter().enumerate().map(|(input, weights)| {
-                        let bits = weights.iter().flatten().map(|weight| weight.to_bits()).collect();
+                        let bits =
+                            weights.iter().flatten().map(|weight| weight.to_bits()).collect();
                         *known.entry(bits).or_insert_with(|| {
                             let fixed = weights.windows(2).all(|pair| pair[0] == pair[1]);
                             classes.push(Class {
@@ -221,7 +230,6 @@ fn alike(a: &Handled, b: &Handled) -> bool {
         trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
     };
     let (x, y) = (&a.branching, &b.branching);
-    let same =
-        (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
+    let same = (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
     same && x.source == y.source && of(a) == of(b)
 }

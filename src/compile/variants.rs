@@ -1,9 +1,9 @@
 //! Guards set otherwise: off, and with other thresholds. Each variant is a detour of the rows that it
 //! changes, so the curve over a threshold comes from the kernels of one compilation.
 
-use super::{Question, Room};
 use super::rows::Plan;
 use super::search::Answers;
+use super::{Question, Room};
 use crate::kernel::FIRST_MARK;
 use crate::scenario::{Check, Guard, Step};
 use crate::step::MissKind;

@@ -1,7 +1,9 @@
 //! One trellis under many weights of its rows at once: where runs end, and what they pay on the way.
 //!
 //! Nothing but the ends is wanted here, so one forward sweep carries a whole lane of weights: every transition is
-//! looked up once a lane.
+//! looked up once a lane. And states with the same future are one: most wrong values end alike.
+
+use rustc_hash::FxHashMap;
 
 use super::trellis::Trellis;
 
@@ -14,7 +16,8 @@ pub type Lane = [f64; LANE];
 /// A row that no run comes by: the run has stopped.
 const STOPPED: u32 = u32::MAX;
 
-/// A trellis without detours, whose rows stand in a list of weights.
+/// A trellis without detours, whose rows stand in a list of weights; of states with the same rows and the same ends
+/// ahead of them, one.
 #[derive(Clone, Debug)]
 pub struct Many {
     layers: Vec<Layer>,
@@ -33,7 +36,7 @@ struct Layer {
 /// Where runs end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ends {
-    /// Probability of each final state.
+    /// Probability of each end.
     pub states: Vec<Lane>,
     /// What a run pays on the way, on average.
     pub paid: Lane,
@@ -41,15 +44,32 @@ pub struct Ends {
 
 impl Many {
     /// `start(step, row)`: where the row stands in the list that [`Many::ends`] gets: what a run pays that takes it,
-    /// and then the share of each of its branches.
-    pub fn new(trellis: &Trellis, start: impl Fn(usize, u32) -> u32) -> Many {
-        let layer = |(step, layer): (usize, &super::trellis::Layer)| Layer {
-            rows: layer.rows.iter().map(|row| row.map_or(STOPPED, |row| start(step, row))).collect(),
-            at: layer.at.clone(),
-            next: layer.next.clone(),
-            states: layer.states,
-        };
-        Many { layers: trellis.layers.iter().enumerate().map(layer).collect() }
+    /// and then the share of each of its branches. `ends`: by final state, the number of its end, from 0 without
+    /// gaps.
+    pub fn new(trellis: &Trellis, start: impl Fn(usize, u32) -> u32, ends: &[u32]) -> Many {
+        let mut layers = Vec::with_capacity(trellis.layers.len());
+        let mut after = ends.to_vec();
+        for (step, layer) in trellis.layers.iter().enumerate().rev() {
+            let mut states: FxHashMap<(u32, Box<[u32]>), u32> = FxHashMap::default();
+            let count = after.iter().max().map_or(0, |&last| last as usize + 1);
+            let mut one =
+                Layer { rows: Vec::new(), at: Vec::new(), next: Vec::new(), states: count };
+            let number = |(state, row): (usize, &Option<u32>)| {
+                let row = row.map_or(STOPPED, |row| start(step, row));
+                let targets = layer.targets(state).iter().map(|&to| after[to as usize]).collect();
+                let new = states.len() as u32;
+                *states.entry((row, targets)).or_insert_with_key(|(row, targets)| {
+                    one.rows.push(*row);
+                    one.at.push(one.next.len() as u32);
+                    one.next.extend(targets);
+                    new
+                })
+            };
+            after = layer.rows.iter().enumerate().map(number).collect();
+            layers.push(one);
+        }
+        layers.reverse();
+        Many { layers }
     }
 
     pub fn ends(&self, weights: &[Lane]) -> Ends {

@@ -52,9 +52,8 @@ pub fn run(
     let mut record = summary::record(scenario, tallies)?;
     if let Some(asked) = &scenario.sensitivity {
         let base = record.baseline;
-        record.sensitivity = sensitivity::sensitivity(
-            scenario, asked, arms, base, &indices, &mut searches, watch,
-        )?;
+        record.sensitivity =
+            sensitivity::sensitivity(scenario, asked, arms, base, &indices, &mut searches, watch)?;
     }
     Ok(record)
 }

@@ -28,7 +28,10 @@ impl Design {
     /// No input, fewer than two samples, or more of either than [`MOST_INPUTS`] and [`MOST_SAMPLES`].
     pub fn new(samples: usize, inputs: usize, seed: u64) -> anyhow::Result<Design> {
         ensure!((1..=MOST_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MOST_INPUTS}");
-        ensure!((2..=MOST_SAMPLES).contains(&samples), "{samples} samples, not 2 to {MOST_SAMPLES}");
+        ensure!(
+            (2..=MOST_SAMPLES).contains(&samples),
+            "{samples} samples, not 2 to {MOST_SAMPLES}"
+        );
         let seed = (seed ^ (seed >> 32)) as u32;
         let row = |sample: usize, first: usize| -> Vec<f64> {
             let at = |d| f64::from(sobol_burley::sample(sample as u32, d as u32, seed));

@@ -15,8 +15,8 @@ fn measure(measure: Measure) -> (&'static str, fn(f64) -> String) {
 /// One row an answer and assumption.
 pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
-        "measure",
         "arm",
+        "measure",
         "against",
         "assumption",
         "value",
@@ -43,8 +43,8 @@ pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Ve
         for (told, effect) in of.assumptions.iter().zip(&answer.effects) {
             let index = |of: fn(Index) -> f64| number(effect.index.map(of));
             rows.push(vec![
-                name.to_owned(),
                 text(&record.arms[answer.arm].id),
+                name.to_owned(),
                 against(record, answer),
                 text(&told.name),
                 p(told.value),
@@ -91,9 +91,8 @@ pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>
     let mut rows = Vec::new();
     for order in &of.orders {
         let (name, amount) = measure(order.measure);
-        let own = |answer: &&AnswerRecord| {
-            answer.measure == order.measure && answer.against.is_none()
-        };
+        let own =
+            |answer: &&AnswerRecord| answer.measure == order.measure && answer.against.is_none();
         for answer in of.answers.iter().filter(own) {
             let above = order.order.iter().take_while(|arm| **arm != answer.arm).count();
             let mut row = vec![
@@ -103,11 +102,7 @@ pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>
                 amount(answer.value),
             ];
             row.extend(answer.quantiles.map(amount));
-            row.extend([
-                p(order.best[answer.arm]),
-                p(order.holds),
-                order.points.to_string(),
-            ]);
+            row.extend([p(order.best[answer.arm]), p(order.holds), order.points.to_string()]);
             rows.push(row);
         }
     }

@@ -31,7 +31,8 @@ pub fn table(record: &Record) -> Option<String> {
     table.set_header(COLUMNS);
     for &arm in &of.orders.last()?.order {
         let own = |a: &&AnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
-        for (line, at) in of.answers.iter().find(own)?.ranked().into_iter().take(SHOWN).enumerate() {
+        for (line, at) in of.answers.iter().find(own)?.ranked().into_iter().take(SHOWN).enumerate()
+        {
             let answer = of.answers.iter().find(own)?;
             table.add_row(row(record, of, answer, at, line == 0));
         }
@@ -63,10 +64,9 @@ fn row(
         ],
         false => Default::default(),
     };
-    let total = effect.index.map_or_else(
-        || "-".to_owned(),
-        |index| format!("{:.0}%", 100.0 * index.total.estimate),
-    );
+    let total = effect
+        .index
+        .map_or_else(|| "-".to_owned(), |index| format!("{:.0}%", 100.0 * index.total.estimate));
     [
         arm,
         value,
@@ -104,9 +104,8 @@ pub fn legend(of: &SensitivityRecord, record: &Record) -> String {
     if record.arms.len() > 1 {
         for order in &of.orders {
             let name = if order.measure == Measure::Money { "money" } else { "failures" };
-            let arm = |&arm: &usize| {
-                format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.best[arm])
-            };
+            let arm =
+                |&arm: &usize| format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.best[arm]);
             let arms: Vec<String> = order.order.iter().map(arm).collect();
             lines.push(format!(
                 "Order by {name:<8}: holds at {:.0}% of the points; best at: {}",

@@ -42,7 +42,9 @@ impl Prices {
     pub fn of(scenario: &Scenario, arm: usize) -> Prices {
         let nothing = |_| (0.0, Vec::new());
         let steps = match &scenario.impact {
-            Some(impact) => (0..scenario.steps.len()).map(|s| at(scenario, impact, arm, s)).collect(),
+            Some(impact) => {
+                (0..scenario.steps.len()).map(|s| at(scenario, impact, arm, s)).collect()
+            }
             None => (0..scenario.steps.len()).map(nothing).collect(),
         };
         Prices { steps }
@@ -103,9 +105,9 @@ pub struct Arm<'a> {
 /// One task.
 struct Swept {
     many: Many,
-    /// Final states of failing runs.
+    /// Ends of failing runs.
     failing: Vec<usize>,
-    /// Final state, set of variables, and the amount that these multiply.
+    /// End, set of variables, and the amount that these multiply.
     amounts: Vec<(usize, usize, f64)>,
 }
 
@@ -220,13 +222,26 @@ fn unnumbered(
     let Some((trellis, ends)) = lifted else {
         return Ok(None);
     };
-    let fails = |(_, outcome): &(usize, &u8)| usize::from(**outcome) != Outcome::Correct as usize;
-    let failing = trellis.outcomes.iter().enumerate().filter(fails).map(|(state, _)| state);
-    let parts = ends.into_iter().enumerate();
-    let parts = parts.flat_map(|(state, parts)| parts.into_iter().map(move |part| (state, part)));
+    // Final states that fail alike and lose the same are one end.
+    let mut kinds: Vec<(bool, Vec<Part>)> = Vec::new();
+    let mut ends = ends.into_iter();
+    let kind = |&outcome: &u8| {
+        let fails = usize::from(outcome) != Outcome::Correct as usize;
+        let kind = (fails, ends.next().unwrap_or_default());
+        let known = kinds.iter().position(|known| *known == kind);
+        known.unwrap_or_else(|| {
+            kinds.push(kind);
+            kinds.len() - 1
+        }) as u32
+    };
+    let numbers: Vec<u32> = trellis.outcomes.iter().map(kind).collect();
+    let failing = kinds.iter().enumerate().filter(|(_, kind)| kind.0).map(|(end, _)| end);
+    let failing = failing.collect();
+    let parts = kinds.into_iter().enumerate();
+    let parts = parts.flat_map(|(end, kind)| kind.1.into_iter().map(move |part| (end, part)));
     Ok(Some(Unnumbered {
-        many: Many::new(&trellis, start),
-        failing: failing.collect(),
+        many: Many::new(&trellis, start, &numbers),
+        failing,
         parts: parts.collect(),
     }))
 }

@@ -71,7 +71,8 @@ pub fn assumptions(
             },
         };
         if let Some(Range { low, high, backing }) = range {
-            let told = AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
+            let told =
+                AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
             found.push(Assumption { what, told });
         }
     };
@@ -82,7 +83,8 @@ pub fn assumptions(
             let shown = match groups.len() {
                 1 => name.clone(),
                 _ => {
-                    let ids: Vec<&str> = arms.iter().map(|&a| scenario.arms[a].id.as_str()).collect();
+                    let ids: Vec<&str> =
+                        arms.iter().map(|&a| scenario.arms[a].id.as_str()).collect();
                     format!("{name} ({})", ids.join(", "))
                 }
             };
@@ -158,7 +160,11 @@ fn width(tag: &str) -> f64 {
 
 /// A range of ours; `None` where its ends are one.
 fn range(low: f64, high: f64, by: &Backed, of: &str) -> Option<Range> {
-    let source = format!("ours: {of} divided and multiplied by {}, for a figure that is {}", width(by.tag), by.tag);
+    let source = format!(
+        "ours: {of} divided and multiplied by {}, for a figure that is {}",
+        width(by.tag),
+        by.tag
+    );
     (low < high).then_some(Range { low, high, backing: Backed { tag: "assumed", source } })
 }
 
