@@ -12,11 +12,15 @@ ci:
     .ci/run
 
 test:
-    cargo test --profile ci
+    cargo test --profile ci --all-features
 
 lint:
     cargo fmt --check
-    cargo clippy --all-targets -- -D warnings
+    cargo clippy --all-targets --all-features -- -D warnings
+
+# The guide as a book, in target/book (needs mdbook)
+book:
+    mdbook build docs
 
 bench name="kernel":
     cargo bench --bench {{name}}
@@ -26,7 +30,16 @@ generate:
     cargo run --release -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk
     cargo run --release -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger
     cargo run --release -- schema > scenarios/scenario.schema.json
+    cargo run --release -- defaults > docs/src/defaults.md
     cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
+
+# What tuning BASE for precision costs: near-misses of TEXTS, tuning beside PAIRS, with a control, and the scorecard
+tradeoff texts pairs base="all-MiniLM-L6-v2" out="reports/tradeoff" share="0.5" steps="150" seed="42":
+    cargo run --release -- perturb {{texts}} --per-kind 1500 --seed 1 --out {{out}}/near_misses.csv
+    cargo run --release -- tune --base {{base}} --method lora --structural {{out}}/near_misses.csv --rehearsal {{pairs}} \
+        --share {{share}} --steps {{steps}} --seed {{seed}} --out {{out}}/tuned
+    cargo run --release -- probe --embedders {{base}},{{out}}/tuned/control,{{out}}/tuned/structural \
+        --pipeline scenarios/renewal_desk.yaml --pipeline scenarios/invoice_match.yaml --out {{out}}
 
 # Licences and advisories of the dependencies (needs cargo-deny)
 deny:

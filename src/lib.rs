@@ -1,32 +1,95 @@
 //! knockon follows a retrieval miss through an agent pipeline to the wrong action it causes.
 //!
-//! Start with ARCHITECTURE.md in the repository: it lists the modules in reading order.
+//! A scenario, one YAML file, describes a pipeline of agent steps that retrieve, read and act. [`load`] reads it, or tells
+//! all its mistakes at once. [`run()`] replays its tasks under each arm and gives the [`Record`]: how often, where and why
+//! they fail. [`inject`] asks forward, what one error does; [`trace`] asks back, which error a failure comes from.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! let scenario = knockon::load(Path::new("scenarios/renewal_desk.yaml"))?;
+//! let record = knockon::run(&scenario)?;
+//! for arm in &record.arms {
+//!     println!("{} fails {:.1}%", arm.id, 100.0 * arm.summary.failure.estimate);
+//!     // Which own error answers for most of the failures?
+//!     if let Some(cause) = arm.main_cause() {
+//!         println!("  {:.0}% of that for {} at {}", 100.0 * cause.share, cause.event.name(), cause.step);
+//!     }
+//!     // What if one step were always right?
+//!     if let Some(importance) = arm.step("find_expiry").and_then(|step| step.importance) {
+//!         println!("  {:.1}% with find_expiry right", 100.0 * importance.p_fail_if_right);
+//!     }
+//! }
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+//!
+//! The words are those of the guide in `docs/`. The modules that are not listed here are the inside of the program: they are
+//! public for its tests and benchmarks, and may change with any version. ARCHITECTURE.md lists them in reading order.
+
+#![warn(missing_docs)]
+// The inside is read with --document-private-items, and links to what is private there.
+#![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cascade;
+#[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
 pub mod compile;
+#[doc(hidden)]
 pub mod embed;
+#[doc(hidden)]
 pub mod expr;
+#[doc(hidden)]
 pub mod extract;
+mod front;
+#[doc(hidden)]
 pub mod gate;
+#[doc(hidden)]
 pub mod graph;
+#[doc(hidden)]
 pub mod impact;
+#[doc(hidden)]
 pub mod kernel;
+#[doc(hidden)]
 pub mod perturb;
+#[doc(hidden)]
 pub mod plan;
+#[doc(hidden)]
 pub mod probe;
+#[doc(hidden)]
 pub mod remote;
+#[doc(hidden)]
 pub mod report;
+#[doc(hidden)]
 pub mod retrieve;
 pub mod run;
+#[doc(hidden)]
 pub mod scenario;
+#[doc(hidden)]
 pub mod sensitivity;
+#[doc(hidden)]
 pub mod solve;
+#[doc(hidden)]
 pub mod spell;
+#[doc(hidden)]
 pub mod stats;
 pub mod step;
+#[doc(hidden)]
 pub mod train;
+#[doc(hidden)]
 pub mod value;
+#[doc(hidden)]
 pub mod watch;
+#[doc(hidden)]
 pub mod whole_file;
+#[doc(hidden)]
 pub mod world;
+
+pub use cascade::trace::Trace;
+pub use front::{inject, run, trace};
+#[doc(inline)]
+pub use report::csv::files as csv_files;
+pub use run::Record;
+#[doc(inline)]
+pub use scenario::{Diagnostic, Diagnostics, Explanation, Scenario, explain, load};
+pub use step::{Event, MissKind, Outcome};

@@ -15,9 +15,11 @@ pub use crate::watch::Quiet;
 pub trait Watch: crate::watch::Watch {
     /// An arm begins; `steps` are compiled for it, those of all tasks together.
     fn arm(&self, id: &str, steps: usize);
+    /// A step was compiled for a task.
     fn step_compiled(&self);
     /// An arm's tasks are being solved.
     fn solving(&self, tasks: usize);
+    /// A task is solved.
     fn task_solved(&self);
 }
 
@@ -32,6 +34,7 @@ impl Watch for Quiet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
     /// Over this many joint states in the largest layer.
+    /// In the largest layer.
     Exact { states: usize },
     /// Asked for in the scenario.
     Sampled,
@@ -41,8 +44,11 @@ pub enum Ran {
 
 /// One compiled task, solved.
 pub struct Solved {
+    /// The task's kernels.
     pub compiled: Compiled,
+    /// The probability of every branch, with every outcome.
     pub masses: Masses,
+    /// How it was solved.
     pub ran: Ran,
 }
 

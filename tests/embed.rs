@@ -198,6 +198,27 @@ fn packed_agrees_with_the_reference_forward() {
 }
 
 #[test]
+fn an_adapter_named_as_a_model_brings_its_base() {
+    let texts = ["thirty days' notice", "no notice"];
+    let named = ModelSpec::new(ModelKind::Transformer, "all-MiniLM-L6-v2-control");
+    let beside = ModelSpec {
+        model: "all-MiniLM-L6-v2".to_owned(),
+        adapter: Some(named.model.clone()),
+        ..named.clone()
+    };
+    let (named, beside) = (open(&named).unwrap(), open(&beside).unwrap());
+    assert_eq!(named.fingerprint(), beside.fingerprint());
+    assert_eq!(embed(&*named, &texts), embed(&*beside, &texts));
+
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("adapter_config.json"), "{\"r\": 8}").unwrap();
+    std::fs::write(dir.path().join("adapter_model.safetensors"), "").unwrap();
+    let nameless = ModelSpec::new(ModelKind::Transformer, dir.path().to_str().unwrap());
+    let error = format!("{:#}", open(&nameless).err().unwrap());
+    assert!(error.contains("does not name its base model"), "{error}");
+}
+
+#[test]
 fn an_adapter_of_another_base_is_refused() {
     let spec = ModelSpec { adapter: tiny_lora().adapter, ..tiny("mpnet") };
     let error = format!("{:#}", open(&spec).err().unwrap());

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use knockon::embed::{Embedder, Role, Vectors};
 use knockon::probe::contender::{Contender, Kind};
 use knockon::probe::score::Row;
-use knockon::probe::{Probes, plot, scorecard, sheet};
+use knockon::probe::{Probes, pipeline, plot, scorecard, sheet};
 use knockon::retrieve::Bm25Params;
+use knockon::run::{self, Models};
+use knockon::scenario::EmbedderKind;
 use knockon::stats::Auc;
 use knockon::watch::Quiet;
 use knockon::world::beir::{BeirSet, Judged};
 use knockon::world::labelled_pair::LabelledPair;
 use knockon::world::triplet::Triplet;
+
+use crate::one_arm;
 
 /// Counts the letters a to z: it cannot see any order.
 struct Letters;
@@ -140,4 +144,46 @@ fn areas_and_their_difference_are_delongs() {
     near(difference.interval.estimate, 0.1);
     near(difference.interval.low, -0.215_654_618_470_495_22);
     near(difference.p, 0.534_651_984_519_419_8);
+}
+
+#[test]
+fn pipelines_count_what_a_run_counts() {
+    // The query's words favour the wrong passage until words that recur saturate late.
+    let passages = r#"
+{"id":"right","text":"fee fee fee fee of alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
+{"id":"wrong","text":"alpha fee","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
+"#;
+    let steps = r#"
+  - id: find
+    retrieve: {corpus: c, queries: [{text: fee alpha}], gold: passage.id == "right", top_k: 1}
+  - {id: fee, read: {from: find, field: fee}}
+  - {id: act, act: [{if: fee == 10, do: pay}, {do: ask}]}"#;
+    let end = "{seed: 1}\nimpact:\n  currency: EUR\n  losses: [{name: wrong, if: action == \"ask\", amount: 8}]\n  volume: {mean: 10}";
+    let follows = "{preset: perfect, follow: 1}";
+    let scenario = one_arm::scenario(passages, "id,name\nt1,x\n", follows, steps, end);
+    let kind = |k1, b| EmbedderKind::Bm25(Bm25Params { k1, b });
+    let embedders = [("short".to_owned(), kind(0.1, 1.0)), ("repeated".to_owned(), kind(9.0, 0.0))];
+    let scenario = pipeline::arms(scenario, &embedders);
+    let models = Models::new(&scenario, &Quiet, None);
+    let record = run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &Quiet).unwrap();
+    let rows = pipeline::rows(&record);
+    let value = |embedder: &str, measure: &str| {
+        let row = rows.iter().find(|row| row.embedder == embedder && row.measure == measure);
+        row.unwrap_or_else(|| panic!("{embedder} {measure}: {rows:?}"))
+    };
+    for (measure, short, repeated) in [
+        ("failure rate", 1.0, 0.0),
+        ("wrong_action rate", 1.0, 0.0),
+        ("binding misses a run", 1.0, 0.0),
+        ("topic misses a run", 0.0, 0.0),
+        ("expected loss a case, EUR", 8.0, 0.0),
+    ] {
+        assert_eq!(
+            (value("short", measure).value, value("repeated", measure).value),
+            (short, repeated)
+        );
+    }
+    assert_eq!(value("short", "failure rate").difference, None);
+    assert_eq!(value("repeated", "failure rate").difference, Some(-1.0));
+    assert_eq!(value("repeated", "loss and running cost a case, EUR").difference, Some(-8.0));
 }

@@ -19,7 +19,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
     assert!(files.len() >= 30);
     for file in files {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        let (text, code) = report(&Args { files: vec![file] }, false);
+        let (text, code) = report(&Args { files: vec![file], explain: None }, false);
         assert_eq!(code, 1, "{name}: {text}");
         insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
             insta::assert_snapshot!(name, text);
@@ -66,8 +66,10 @@ fn a_good_file_is_resolved() {
 
 #[test]
 fn the_exit_code_tells_mistakes_from_wrong_use() {
-    let code =
-        |files: &[&str]| report(&Args { files: files.iter().map(PathBuf::from).collect() }, false);
+    let code = |files: &[&str]| {
+        let files = files.iter().map(PathBuf::from).collect();
+        report(&Args { files, explain: None }, false)
+    };
     assert_eq!(code(&["tests/data/desk.yaml"]), ("1 file fine\n".to_owned(), 0));
     assert_eq!(code(&["tests/data/desk.yaml", "tests/data/broken/cycle.yaml"]).1, 1);
     for wrong in ["tests/data/nowhere.yaml", "tests/data"] {

@@ -10,20 +10,34 @@
 //!   state. A run without own errors goes as the oracle's;
 //! - a run is *otherwise clean* when all other own errors are mended.
 
+#[doc(hidden)]
 pub mod causes;
+#[doc(hidden)]
 pub mod choose;
+#[doc(hidden)]
 pub mod cuts;
+#[doc(hidden)]
 pub mod edges;
+#[doc(hidden)]
 pub mod effect;
+#[doc(hidden)]
 pub mod guards;
 pub mod inject;
+#[doc(hidden)]
 pub mod money;
+#[doc(hidden)]
 pub mod paths;
+#[doc(hidden)]
 pub mod replays;
+#[doc(hidden)]
 pub mod runs;
+#[doc(hidden)]
 pub mod sample;
+#[doc(hidden)]
 pub mod sentence;
+#[doc(hidden)]
 pub mod shapley;
+#[doc(hidden)]
 pub mod tell;
 pub mod trace;
 
@@ -35,10 +49,12 @@ use crate::step::Event;
 pub struct Source {
     /// Index into the scenario's steps.
     pub step: usize,
+    /// What happens there.
     pub event: Event,
 }
 
 /// The own errors that a model can make, in the order of the steps.
+#[doc(hidden)]
 pub fn sources(model: &Model) -> Vec<Source> {
     let events = Event::all();
     let mut sources: Vec<Source> = Vec::new();

@@ -1,38 +1,75 @@
-//! `knockon check`: reads scenarios with their data and says what is wrong, without running anything.
+//! `knockon check`: reads scenarios with their data and says what is wrong, without running anything; or explains a
+//! code of what it says.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
+use super::{FINE, WRONG_USE};
 use crate::scenario;
 use crate::watch::{Quiet, Watch};
 
 /// Check scenario files and the data they name; run nothing
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:\n  knockon check scenarios/*.yaml\n\n\
+#[command(after_help = "Examples:
+  knockon check scenarios/*.yaml
+  knockon check --explain unknown-key
+  knockon check --explain
+
 Exit code: 0 all fine, 1 mistakes were found, 2 a file cannot be opened.")]
 pub struct Args {
     /// The scenario files.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "explain", value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Explain a code, as in error[unknown-key]; without one, list them all.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", conflicts_with = "files")]
+    pub explain: Option<String>,
 }
 
 /// Runs the command; mistakes go to stderr.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(code) = &args.explain {
+        return explain(code);
+    }
     let stderr = std::io::stderr();
-    let (text, code) = told(args, super::colour(&stderr), &Bars::new());
-    stderr.lock().write_all(text.as_bytes())?;
+    let (text, code, hint) = told(args, super::colour(&stderr), &Bars::new());
+    let hint = hint.map(|hint| hint + "\n").unwrap_or_default();
+    stderr.lock().write_all((text + &hint).as_bytes())?;
     Ok(ExitCode::from(code))
+}
+
+/// Prints the explanation of a code, `unknown-key` or the whole `error[unknown-key]`; without one the list.
+fn explain(code: &str) -> anyhow::Result<ExitCode> {
+    let mut stdout = std::io::stdout().lock();
+    if code.is_empty() {
+        let width = scenario::explanations().map(|e| e.code.len()).max().unwrap_or(0);
+        for explanation in scenario::explanations() {
+            writeln!(stdout, "{:width$}  {}", explanation.code, explanation.first_sentence())?;
+        }
+        return Ok(ExitCode::from(FINE));
+    }
+    let bare = code.trim().strip_prefix("error").unwrap_or(code.trim());
+    match scenario::explain(bare.trim_matches(['[', ']'])) {
+        Ok(explanation) => stdout.write_all(explanation.plain().as_bytes())?,
+        Err(error) => {
+            eprintln!("error: --explain: {error}");
+            return Ok(ExitCode::from(WRONG_USE));
+        }
+    }
+    Ok(ExitCode::from(FINE))
 }
 
 /// What is said about the files, and the exit code.
 pub fn report(args: &Args, colour: bool) -> (String, u8) {
-    told(args, colour, &Quiet)
+    let (text, code, _) = told(args, colour, &Quiet);
+    (text, code)
 }
 
-fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8) {
+/// And where to read on, if there were mistakes.
+fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8, Option<String>) {
     let (mut text, mut mistakes, mut wrong, mut unreadable) = (String::new(), 0, 0, 0);
+    let mut hint = None;
     for path in &args.files {
         match scenario::load_watched(path, watch) {
             Ok(scenario) => {
@@ -44,6 +81,7 @@ fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8) {
                 text.push_str(&diagnostics.render(colour));
                 text.push_str("\n\n");
                 mistakes += diagnostics.count();
+                hint.get_or_insert_with(|| diagnostics.hint());
                 match diagnostics.unreadable {
                     Some(_) => unreadable += 1,
                     None => wrong += 1,
@@ -70,5 +108,5 @@ fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8) {
         (0, _) => 1,
         _ => 2,
     };
-    (text, code)
+    (text, code, hint)
 }

@@ -10,8 +10,12 @@ use serde::Serialize;
 use super::progress::Bars;
 use super::{FINDING, FINE, load, use_threads};
 use crate::embed::registry::{self, Use};
-use crate::embed::{self, ModelKind, ModelSpec, Precision, Role, Vectors, locate};
-use crate::scenario::EmbedderKind;
+use crate::embed::{
+    self, CachedEmbedder, Embedder, HttpEmbedder, ModelKind, ModelSpec, Precision, Role, Vectors,
+    locate,
+};
+use crate::expr::suggest;
+use crate::scenario::{EmbedderKind, Scenario};
 use crate::whole_file;
 
 /// Turn texts into vectors
@@ -69,30 +73,17 @@ enum RoleArg {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
-    let spec = match (&args.scenario, &args.embedder, &args.model) {
+    let kind = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load(file) {
             Err(code) => return Ok(code),
-            Ok(scenario) => {
-                let named = scenario.embedders.iter().find(|embedder| embedder.name == *name);
-                match named.map(|embedder| &embedder.kind) {
-                    Some(EmbedderKind::Model(spec)) => spec.clone(),
-                    Some(_) => bail!(
-                        "--embedder: '{name}' makes no vectors here; static and transformer do"
-                    ),
-                    None => {
-                        let all: Vec<&str> =
-                            scenario.embedders.iter().map(|e| e.name.as_str()).collect();
-                        bail!("--embedder: no embedder '{name}'; there are {}", all.join(", "));
-                    }
-                }
-            }
+            Ok(scenario) => declared(scenario, name)?,
         },
         (_, _, Some(model)) => {
             let precision = match args.precision {
                 PrecisionArg::Int8 => Precision::Int8,
                 PrecisionArg::F32 => Precision::F32,
             };
-            named(model, precision)?
+            EmbedderKind::Model(named(model, precision)?)
         }
         _ => bail!("name a --model, or a --scenario and an --embedder"),
     };
@@ -108,9 +99,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         RoleArg::Query => Role::Query,
         RoleArg::Passage => Role::Passage,
     };
-    let model = embed::open_cached(&spec, None)?;
+    let (name, model): (_, Box<dyn Embedder>) = match kind {
+        EmbedderKind::Model(spec) => (spec.model.clone(), embed::open_cached(&spec, None)?),
+        EmbedderKind::Http(spec) => {
+            let remote = Box::new(HttpEmbedder::new(spec.clone())?);
+            (spec.model, Box::new(CachedEmbedder::new(remote, None)?))
+        }
+        _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
+    };
     let bars = Bars::new();
-    let bar = bars.bar(&format!("{}: embedding", spec.model), texts.len());
+    let bar = bars.bar(&format!("{name}: embedding"), texts.len());
     let vectors = model.embed(role, &texts, &|n| bar.inc(n as u64));
     bar.finish_and_clear();
     let vectors = match vectors {
@@ -128,11 +126,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
+/// What an embedder of a scenario is.
+fn declared(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
+    let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
+    let unknown = || {
+        let near =
+            suggest(name, all.iter().copied()).map_or_else(String::new, |near| format!("; {near}"));
+        format!("--embedder: no embedder '{name}'; there are {}{near}", all.join(", "))
+    };
+    let at = all.iter().position(|known| *known == name).with_context(unknown)?;
+    Ok(scenario.embedders[at].kind.clone())
+}
+
 /// A model by its name, or by what its directory says it is.
 pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(Use::Embeds { kind, .. }) => kind,
         Some(Use::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
+        None if locate::adapter_dir(model).is_some() => ModelKind::Transformer,
         None => {
             let dir = locate::model_dir(model, precision)?;
             let config = std::fs::read(dir.join("config.json"))?;

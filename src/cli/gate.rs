@@ -8,7 +8,7 @@ use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, load, use_threads};
 use crate::gate::{self, Allowed, Baseline};
 use crate::report;
-use crate::run;
+use crate::run::{self, Models};
 use crate::scenario::Scenario;
 use crate::whole_file;
 
@@ -97,7 +97,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
         .collect();
     let bars = Bars::new();
-    let models = run::Models::new(&scenario, &bars, None);
+    let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
     let record = run::run(&scenario, &picked, &open, &bars);
     bars.clear();

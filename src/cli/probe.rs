@@ -12,18 +12,21 @@ use super::progress::Bars;
 use super::{FINDING, FINE, load, use_threads};
 use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Precision};
 use crate::probe::contender::{Contender, Kind};
-use crate::probe::{Probes, plot, scorecard, sheet};
+use crate::probe::{Probes, pipeline, plot, scorecard, sheet};
 use crate::retrieve::Bm25Params;
-use crate::scenario::EmbedderKind;
+use crate::run::{self, Record};
+use crate::scenario::{EmbedderDecl, EmbedderKind, Scenario};
 use crate::whole_file;
 use crate::world::{beir, labelled_pair, triplet};
 
-/// Compare embedders: general retrieval, near-misses told apart, geometry
+/// Compare embedders: general retrieval, near-misses told apart, geometry, and what tasks come to
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon probe
   knockon probe --embedders all-MiniLM-L6-v2:f32,adapters/tuned --beir path/to/scifact --out reports/tuned
   knockon probe --scenario scenarios/renewal_desk.yaml --beir scifact --beir nfcorpus --pairs paws.csv
+  knockon probe --embedders all-MiniLM-L6-v2,all-MiniLM-L6-v2-structural --pipeline scenarios/renewal_desk.yaml \
+      --pipeline scenarios/invoice_match.yaml
 
 An embedder is bm25, a name from `knockon models list` or a directory, with :f32 or :int8 behind it
 [default: int8]; those of a scenario keep their settings. Differences are from the first one. A BEIR set is a
@@ -46,6 +49,10 @@ pub struct Args {
     /// Pairs that mean the same or not; may be given several times
     #[arg(long, value_name = "FILE")]
     pairs: Vec<PathBuf>,
+    /// How often the tasks of this scenario fail, and at what cost, with each embedder in all its steps; may be
+    /// given several times
+    #[arg(long, value_name = "FILE")]
+    pipeline: Vec<PathBuf>,
     /// Folder for scorecard.csv and scorecard.svg
     #[arg(long, value_name = "DIR", default_value = "reports/probe")]
     out: PathBuf,
@@ -68,20 +75,23 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if names.is_empty() && args.scenario.is_none() {
         names = DEFAULT_EMBEDDERS.map(str::to_owned).to_vec();
     }
+    let mut declared = Vec::new();
     for name in &names {
-        contenders.push(contender(name)?);
+        let (kind, embedder) = contender(name)?;
+        declared.push((name.clone(), kind));
+        contenders.push(Contender { name: name.clone(), kind: embedder });
     }
     if let Some(file) = &args.scenario {
         let scenario = match load(file) {
             Ok(scenario) => scenario,
             Err(code) => return Ok(code),
         };
-        for declared in &scenario.embedders {
-            let kind = match &declared.kind {
+        for EmbedderDecl { name, kind } in &scenario.embedders {
+            let embedder = match kind {
                 EmbedderKind::Bm25(params) => Kind::Bm25(*params),
                 EmbedderKind::Model(spec) => Kind::Vectors(
                     embed::open_cached(spec, None)
-                        .with_context(|| format!("embedder '{}'", declared.name))?
+                        .with_context(|| format!("embedder '{name}'"))?
                         .into(),
                 ),
                 EmbedderKind::Http(spec) => {
@@ -90,13 +100,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
                 _ => {
                     eprintln!(
-                        "note: embedder '{}' is left out: it ranks, but has no vectors of its own",
-                        declared.name
+                        "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
                     );
                     continue;
                 }
             };
-            contenders.push(Contender { name: declared.name.clone(), kind });
+            declared.push((name.clone(), kind.clone()));
+            contenders.push(Contender { name: name.clone(), kind: embedder });
         }
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -104,7 +114,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
     }
     let probes = probes(args)?;
-    let rows = match scorecard(&contenders, &probes, args.seed, &Bars::new()) {
+    let mut pipelines = Vec::new();
+    for file in &args.pipeline {
+        match load(file) {
+            Ok(scenario) => pipelines.push(pipeline::arms(scenario, &declared)),
+            Err(code) => return Ok(code),
+        }
+    }
+    let bars = Bars::new();
+    let scored = scorecard(&contenders, &probes, args.seed, &bars).and_then(|mut rows| {
+        for scenario in &pipelines {
+            rows.extend(pipeline::rows(&played(scenario, &bars)?));
+        }
+        Ok(rows)
+    });
+    let rows = match scored {
         Ok(rows) => rows,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -122,18 +146,31 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
-fn contender(name: &str) -> anyhow::Result<Contender> {
+/// Runs all arms.
+fn played(scenario: &Scenario, bars: &Bars) -> anyhow::Result<Record> {
+    let models = run::Models::new(scenario, bars, None);
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    let record = run::run(scenario, &arms, &open, bars)
+        .with_context(|| format!("scenario '{}'", scenario.name))?;
+    super::say(&models.notes());
+    Ok(record)
+}
+
+/// An embedder by name, as a scenario declares it and opened.
+fn contender(name: &str) -> anyhow::Result<(EmbedderKind, Kind)> {
     if name == "bm25" {
-        return Ok(Contender { name: name.to_owned(), kind: Kind::Bm25(Bm25Params::default()) });
+        let params = Bm25Params::default();
+        return Ok((EmbedderKind::Bm25(params), Kind::Bm25(params)));
     }
     let (model, precision) = match name.rsplit_once(':') {
         Some((model, "f32")) => (model, Precision::F32),
         Some((model, "int8")) => (model, Precision::Int8),
         _ => (name, Precision::Int8),
     };
-    let embedder: Arc<dyn Embedder> =
-        named(model, precision).and_then(|spec| embed::open_cached(&spec, None))?.into();
-    Ok(Contender { name: name.to_owned(), kind: Kind::Vectors(embedder) })
+    let spec = named(model, precision)?;
+    let embedder: Arc<dyn Embedder> = embed::open_cached(&spec, None)?.into();
+    Ok((EmbedderKind::Model(spec), Kind::Vectors(embedder)))
 }
 
 fn probes(args: &Args) -> anyhow::Result<Probes> {

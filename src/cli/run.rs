@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::progress::Bars;
 use super::{FINDING, FINE, WRONG_USE, colour, load, report_folder, traces, use_threads};
 use crate::report;
-use crate::run;
+use crate::run::{self, Models};
 use crate::scenario::Scenario;
 use crate::whole_file;
 
@@ -16,6 +16,7 @@ use crate::whole_file;
 #[command(after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml
   knockon run scenarios/cuad_renewal.yaml --arms bm25,minilm --out /tmp/renewal
+  knockon run scenarios/renewal_desk.yaml --parquet
   knockon run scenarios/renewal_desk.yaml --traces otlp,who-and-when --traces-limit 50
 
 Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv,
@@ -26,7 +27,7 @@ reports/README.md explains every column.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Folder for the reports [default: reports/<scenario name>]
+    /// Folder for the reports [default: reports/SCENARIO, its name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Threads; results do not depend on it [default: all cores]
@@ -35,12 +36,21 @@ pub struct Args {
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
+    /// Write each CSV as Parquet too, with typed columns
+    #[arg(long)]
+    parquet: bool,
     #[command(flatten)]
     traces: traces::Options,
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
+    if args.parquet
+        && let Err(error) = report::parquet::supported()
+    {
+        eprintln!("error: --parquet: {error}");
+        return Ok(ExitCode::from(WRONG_USE));
+    }
     let scenario = match load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
@@ -49,7 +59,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(WRONG_USE));
     };
     let bars = Bars::new();
-    let models = run::Models::new(&scenario, &bars, None);
+    let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
     let result = run::run(&scenario, &arms, &open, &bars)
         .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
@@ -64,10 +74,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut notes = models.notes();
     notes.extend(run::money::notes(&record));
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
-    let mut files = report::csv::files(&record)?;
+    let mut files: Vec<(&str, Vec<u8>)> = report::csv::files(&record)?;
+    let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
     files.push(("manifest.json", manifest));
     files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
+    files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
     whole_file::write_all(&out, &files)?;
     args.traces.write_folder(&out, &traces)?;
     // The width of the terminal; `None` where there is none, and then nothing is cut.

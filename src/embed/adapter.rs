@@ -13,6 +13,7 @@ use anyhow::{Context, bail, ensure};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+use super::registry;
 use super::weights::{PREFIXES, floats};
 
 const CONFIG: &str = "adapter_config.json";
@@ -21,6 +22,27 @@ const WEIGHTS: &str = "adapter_model.safetensors";
 /// Whether a directory holds an adapter.
 pub fn is_adapter(dir: &Path) -> bool {
     dir.join(CONFIG).is_file() && dir.join(WEIGHTS).is_file()
+}
+
+/// The model that an adapter belongs to, by the name in its configuration or, where a model that we know is
+/// named with its owner, by ours.
+///
+/// # Errors
+/// A configuration that is damaged or names no base.
+pub fn base_of(dir: &Path) -> anyhow::Result<String> {
+    let path = dir.join(CONFIG);
+    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let config: Value = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is not valid JSON", path.display()))?;
+    let named = config["base_model_name_or_path"].as_str().unwrap_or_default();
+    ensure!(
+        !named.is_empty(),
+        "{} does not name its base model (base_model_name_or_path)",
+        path.display()
+    );
+    let last = named.rsplit('/').next().unwrap_or(named);
+    let known = registry::find(last).is_some() && !Path::new(named).is_dir();
+    Ok(if known { last } else { named }.to_owned())
 }
 
 /// A matrix, row-major.

@@ -64,12 +64,6 @@ pub fn model_dir(model: &str, precision: Precision) -> anyhow::Result<PathBuf> {
         if is_model(path) {
             return Ok(path.to_owned());
         }
-        if is_adapter(path) {
-            bail!(
-                "{model} is a LoRA adapter and no model: name it in a scenario, as `adapter` of an embedder \
-                 with its base as `model`"
-            );
-        }
         bail!(
             "{model} is no model directory: it should hold config.json, tokenizer.json and \
              model.safetensors"

@@ -1,10 +1,12 @@
 //! What a user may ask of a model, and the way from there to an [`Embedder`].
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::adapter::base_of;
 use super::similarity_map::{SimilarityMap, SimilarityMapSpec};
 use super::truncate::Truncated;
 use super::{CachedEmbedder, Embedder, PairScorer, bert, files, locate, static_table};
@@ -58,7 +60,7 @@ pub enum Pooling {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSpec {
     pub kind: ModelKind,
-    /// A name known to `knockon models list`, or a directory.
+    /// A name known to `knockon models list`, or a directory; of a LoRA adapter too, which names its base.
     pub model: String,
     pub precision: Precision,
     pub pooling: Option<Pooling>,
@@ -86,6 +88,22 @@ impl ModelSpec {
             adapter: None,
             dim: None,
         }
+    }
+
+    /// With a LoRA adapter that stands for a model told apart from its base.
+    ///
+    /// # Errors
+    /// An adapter that names no base.
+    fn settled(&self) -> anyhow::Result<Cow<'_, ModelSpec>> {
+        let named = locate::adapter_dir(&self.model).filter(|_| self.adapter.is_none());
+        Ok(match named {
+            Some(dir) => Cow::Owned(ModelSpec {
+                model: base_of(&dir)?,
+                adapter: Some(self.model.clone()),
+                ..self.clone()
+            }),
+            None => Cow::Borrowed(self),
+        })
     }
 
     pub fn with_precision(mut self, precision: Precision) -> Self {
@@ -132,6 +150,7 @@ fn truncated(whole: Box<dyn Embedder>, spec: &ModelSpec) -> anyhow::Result<Box<d
 }
 
 fn whole(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
+    let spec = &*spec.settled()?;
     load(&spec.model, spec.precision, |files| -> anyhow::Result<Box<dyn Embedder>> {
         Ok(match spec.kind {
             ModelKind::Static => Box::new(static_table::StaticTable::load(files, spec)?),
@@ -154,6 +173,7 @@ pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn Pai
 /// # Errors
 /// As [`open`].
 pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
+    let spec = &*spec.settled()?;
     let loaded = load(&spec.model, spec.precision, |files| bert::MaxSim::load(files, spec))?;
     Ok(Box::new(loaded))
 }
@@ -163,6 +183,7 @@ pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
 /// # Errors
 /// As [`open`].
 pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::Maps> {
+    let spec = &*spec.settled()?;
     load(&spec.model, spec.precision, |files| bert::Maps::load(files, spec, tokens))
 }
 

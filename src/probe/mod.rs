@@ -4,14 +4,16 @@
 //! 1. [`contender`]: an embedder, and what it is asked.
 //! 2. [`retrieval`]: sets in BEIR's layout. [`composition`]: triplets and labelled pairs. [`geometry`]: the
 //!    vectors themselves.
-//! 3. [`score`]: one number with its interval, and its difference from the first embedder's.
-//! 4. [`sheet`] and [`plot`]: what is written.
+//! 3. [`pipeline`]: how often tasks fail, and what that costs, with each in a scenario's pipeline.
+//! 4. [`score`]: one number with its interval, and its difference from the first embedder's.
+//! 5. [`sheet`] and [`plot`]: what is written.
 //!
 //! Every embedder answers the same queries on the same texts, so differences are paired.
 
 pub mod composition;
 pub mod contender;
 pub mod geometry;
+pub mod pipeline;
 pub mod plot;
 pub mod retrieval;
 pub mod score;

@@ -8,6 +8,7 @@ pub enum Section {
     Retrieval,
     Composition,
     Geometry,
+    Pipeline,
 }
 
 impl Section {
@@ -16,6 +17,7 @@ impl Section {
             Section::Retrieval => "retrieval",
             Section::Composition => "composition",
             Section::Geometry => "geometry",
+            Section::Pipeline => "pipeline",
         }
     }
 }

@@ -9,11 +9,12 @@ use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
 use crate::embed::{Penalty, Precision};
 use crate::impact::Volume;
+use crate::retrieve::pgvector::{PG_DEPTH, PgTable};
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
 use crate::run::record::SensitivityRecord;
 use crate::scenario::{
-    Backed, EmbedderDecl, EmbedderKind, Impact, Method, Price, Qid, Reranker, Scenario,
+    Backed, EmbedderDecl, EmbedderKind, Impact, Method, Pgvector, Price, Qid, Reranker, Scenario,
 };
 use crate::sensitivity::RESAMPLES;
 use crate::stats;
@@ -247,9 +248,27 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "fingerprint": fingerprint,
         }),
         EmbedderKind::HttpSearch(http) => json!({
-            "name": name, "kind": "http_search", "url": http.url, "index": http.index,
+            "name": name, "kind": "http_search", "url": http.url.as_str(), "index": http.index,
             "parameters": [depth_taken(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
         }),
+        EmbedderKind::Pgvector(Pgvector { embedder, index, state, url_env: _ }) => {
+            let mut parameters = vec![depth_taken(index.depth, PG_DEPTH)];
+            let from_file = |name, value: Option<u32>| {
+                value.map(|value| parameter(name, json!(value), Tag::Scenario, FROM_FILE))
+            };
+            parameters.extend(from_file("ef_search", index.ef_search));
+            parameters.extend(from_file("probes", index.probes));
+            let (table, search) = match &index.table {
+                PgTable::Own(search) => (None, search.name()),
+                PgTable::Theirs { table, exact: true, .. } => (Some(table), "exact"),
+                PgTable::Theirs { table, .. } => (Some(table), "by the server"),
+            };
+            json!({
+                "name": name, "kind": "pgvector", "embedder": scenario.embedders[*embedder].name,
+                "table": table, "index": state, "search": search, "distance": index.distance.name(),
+                "parameters": parameters, "fingerprint": fingerprint,
+            })
+        }
         EmbedderKind::Rerank { first, with, depth } => {
             let mut parameters = vec![depth_taken(*depth, RERANK_DEPTH)];
             let (with, model, weights) = match with {

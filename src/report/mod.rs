@@ -3,10 +3,12 @@
 //! Nothing here computes a statistic.
 
 pub mod csv;
+pub mod defaults;
 pub mod injection;
 pub mod look;
 pub mod manifest;
 pub mod otlp;
+pub mod parquet;
 pub mod story;
 pub mod terminal;
 pub mod who_and_when;

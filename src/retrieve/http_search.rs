@@ -15,58 +15,23 @@
 //!
 //! Answers are kept on disk, one file each, under what was asked and of whom.
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-use super::{Hit, Ranking, Request, Retriever, check_candidates};
-use crate::remote::{Endpoint, shown};
+use super::catalogue::{Catalogue, Shortfall};
+use super::{Ranking, Request, Retriever, check_candidates};
+use crate::remote::{Endpoint, Refused, excerpt};
 use crate::whole_file;
 
 /// Passages asked for, unless said otherwise.
 pub const HTTP_DEPTH: usize = 50;
-
-/// What the service has to know of a corpus, and we of its answers.
-pub struct Catalogue {
-    pub corpus: String,
-    pub ids: Vec<String>,
-    /// By passage.
-    pub entities: Vec<Option<String>>,
-    places: HashMap<String, u32>,
-    /// How many passages each entity has.
-    counts: HashMap<String, usize>,
-}
-
-impl Catalogue {
-    /// `passages`: ids, distinct, and entities, in order.
-    pub fn new(
-        corpus: &str,
-        passages: impl Iterator<Item = (String, Option<String>)>,
-    ) -> Catalogue {
-        let (ids, entities): (Vec<String>, Vec<Option<String>>) = passages.unzip();
-        let places = ids.iter().cloned().zip(0..).collect();
-        let mut counts = HashMap::new();
-        for entity in entities.iter().flatten() {
-            *counts.entry(entity.clone()).or_default() += 1;
-        }
-        Catalogue { corpus: corpus.to_owned(), ids, entities, places, counts }
-    }
-
-    fn filter<'a>(&'a self, candidates: &[u32]) -> Filter<'a> {
-        let ids = candidates.iter().map(|&passage| self.ids[passage as usize].as_str()).collect();
-        let of = |passage: &u32| self.entities[*passage as usize].as_deref();
-        let entity = candidates.first().and_then(of);
-        let entity = entity.filter(|entity| {
-            candidates.iter().all(|p| of(p) == Some(entity))
-                && self.counts.get(*entity) == Some(&candidates.len())
-        });
-        Filter { entity, ids }
-    }
-}
+/// Bytes that an answer may have.
+pub const LONGEST_ANSWER: usize = 1 << 24;
+/// Characters of an answer that a message shows.
+const SHOWN: usize = 300;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -84,6 +49,13 @@ struct Filter<'a> {
     ids: Vec<&'a str>,
 }
 
+impl<'a> Filter<'a> {
+    fn new(catalogue: &'a Catalogue, candidates: &[u32]) -> Filter<'a> {
+        let ids = candidates.iter().map(|&passage| catalogue.ids[passage as usize].as_str());
+        Filter { entity: catalogue.whole_entity(candidates), ids: ids.collect() }
+    }
+}
+
 #[derive(Deserialize)]
 struct Answer {
     results: Vec<Found>,
@@ -93,27 +65,6 @@ struct Answer {
 struct Found {
     id: String,
     score: f32,
-}
-
-/// How often the service was asked, and how often it brought fewer passages than there are.
-#[derive(Debug, Default)]
-pub struct Shortfall {
-    pub asked: AtomicUsize,
-    pub short: AtomicUsize,
-}
-
-impl Shortfall {
-    /// What a user should know of it, where there is something.
-    pub fn note(&self, name: &str) -> Option<String> {
-        let (asked, short) =
-            (self.asked.load(Ordering::Relaxed), self.short.load(Ordering::Relaxed));
-        (short > 0).then(|| {
-            format!(
-                "{name}: {short} of {asked} answers hold fewer passages than were asked for and are \
-                 there; what is not in an answer counts as not found"
-            )
-        })
-    }
 }
 
 /// Asks the service.
@@ -143,53 +94,16 @@ impl HttpRetriever {
     }
 
     /// An answer to a request, checked.
-    fn ranking(&self, request: &Request, answer: &[u8]) -> anyhow::Result<Ranking> {
-        let parsed: Answer = serde_json::from_slice(answer).with_context(|| {
+    fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
+        let parsed: Answer = serde_json::from_slice(answer).map_err(|_| {
             format!(
                 "expected {{\"results\": [{{\"id\": ..., \"score\": ...}}]}}, got {}",
-                shown(answer)
+                excerpt(answer, SHOWN)
             )
         })?;
-        ensure!(
-            parsed.results.len() <= self.depth,
-            "{} results for the query {:?}; top_k is {}",
-            parsed.results.len(),
-            request.query,
-            self.depth
-        );
-        let mut ranking: Ranking = Vec::with_capacity(parsed.results.len());
-        let mut places = BTreeMap::new();
-        for (place, Found { id, score }) in (1..).zip(&parsed.results) {
-            let about = || format!("result {place} of the query {:?}", request.query);
-            let Some(&passage) = self.catalogue.places.get(id) else {
-                bail!(
-                    "{}: '{id}' is no passage of the corpus {}, whose ids are like '{}'",
-                    about(),
-                    self.catalogue.corpus,
-                    self.catalogue.ids.first().map_or("", String::as_str)
-                );
-            };
-            if let Some(first) = places.insert(passage, place) {
-                bail!("{}: '{id}' is result {first} already", about());
-            }
-            if request.candidates.is_some_and(|these| these.binary_search(&passage).is_err()) {
-                bail!("{}: '{id}' is not among the ids of the filter", about());
-            }
-            ensure!(score.is_finite(), "{}: the score is {score}", about());
-            if let Some(before) = ranking.last().filter(|before| before.score < *score) {
-                bail!(
-                    "{}: the score rises from {} to {score}; results come best first, and higher \
-                     scores are better",
-                    about(),
-                    before.score
-                );
-            }
-            ranking.push(Hit { passage, score: *score });
-        }
-        let there = request.candidates.map_or(self.catalogue.ids.len(), <[u32]>::len);
-        self.count.asked.fetch_add(1, Ordering::Relaxed);
-        let short = usize::from(ranking.len() < self.depth.min(there));
-        self.count.short.fetch_add(short, Ordering::Relaxed);
+        let found = parsed.results.into_iter().map(|Found { id, score }| (id, score));
+        let ranking = self.catalogue.ranking(request, self.depth, found.collect())?;
+        self.count.add(self.catalogue.is_short(request, self.depth, &ranking));
         Ok(ranking)
     }
 }
@@ -208,7 +122,7 @@ impl Retriever for HttpRetriever {
                 corpus: &self.catalogue.corpus,
                 query: request.query,
                 top_k: self.depth,
-                filter: request.candidates.map(|these| self.catalogue.filter(these)),
+                filter: request.candidates.map(|these| Filter::new(&self.catalogue, these)),
             })?)
         };
         let bodies = requests.iter().map(body).collect::<anyhow::Result<Vec<String>>>()?;
@@ -226,13 +140,16 @@ impl Retriever for HttpRetriever {
                 None => asked.push(at),
             }
         }
-        let sent = asked.iter().map(|&at| bodies[at].clone()).collect();
-        self.endpoint.post_all(sent, |place, answer| {
+        let sent = asked.iter().map(|&at| bodies[at].as_bytes().to_vec());
+        let sent = self.endpoint.post_all(sent, |place, answer| {
             let at = asked[place];
             found[at] = Some(self.ranking(&requests[at], answer)?);
             done(1);
-            whole_file::write(&self.file(&bodies[at]), answer)
+            whole_file::write(&self.file(&bodies[at]), answer).map_err(|error| format!("{error:#}"))
         })?;
+        if let Err(Refused { at: _, what }) = sent {
+            bail!("{}: {what}", self.endpoint.shown());
+        }
         let cut = |ranking: Option<Ranking>| {
             let mut ranking = ranking.unwrap_or_default();
             ranking.truncate(depth);

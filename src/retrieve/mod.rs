@@ -1,14 +1,16 @@
-//! Queries to ranked passages, and how good a ranking is. Searching is exact: no approximate index.
+//! Queries to ranked passages, and how good a ranking is. Searching here is exact; indexes elsewhere may not be.
 //!
 //! Nothing here knows of scenarios, steps or tasks: requests come in as texts and passage indices,
 //! rankings go out. A ranking depends only on the passages, the query and the candidates: never on
 //! the other requests of a call, on the number of threads, or on the processor.
 
 mod bm25;
+mod catalogue;
 mod dense;
 mod fuse;
 mod http_search;
 pub mod metrics;
+pub mod pgvector;
 mod rerank;
 mod run_file;
 mod top;
@@ -16,9 +18,10 @@ mod top;
 use anyhow::bail;
 
 pub use bm25::{Bm25Params, Bm25Retriever, tokens};
+pub use catalogue::{Catalogue, Shortfall};
 pub use dense::{DenseIndex, DenseRetriever};
 pub use fuse::{FUSION_DEPTH, FusedRetriever, Fusion, Part, RRF_K};
-pub use http_search::{Catalogue, HTTP_DEPTH, HttpRetriever, Shortfall};
+pub use http_search::{HTTP_DEPTH, HttpRetriever, LONGEST_ANSWER};
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
 pub use run_file::{Answers, Asked, Entry, RunRetriever, TrecRun};
 

@@ -8,20 +8,30 @@ use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 
 mod answers;
+#[doc(hidden)]
 pub mod compare;
+#[doc(hidden)]
 pub mod look;
 mod models;
+#[doc(hidden)]
 pub mod money;
+#[doc(hidden)]
 pub mod queries;
 pub mod record;
+#[doc(hidden)]
 pub mod sensitivity;
 mod summary;
 mod tally;
+#[doc(hidden)]
 pub mod transfer;
 mod why;
 
+#[doc(inline)]
+pub use crate::solve::Ran;
 use crate::solve::depth;
-pub use crate::solve::{Quiet, Ran, Solved, Watch, solve};
+#[doc(hidden)]
+pub use crate::solve::{Quiet, Solved, Watch, solve};
+#[doc(hidden)]
 pub use models::Models;
 pub use record::Record;
 
@@ -31,6 +41,7 @@ pub use record::Record;
 /// # Errors
 /// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ
 /// between arms, or `method: exact` past the cap.
+#[doc(hidden)]
 pub fn run(
     scenario: &Scenario,
     arms: &[usize],

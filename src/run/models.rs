@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "pgvector")]
+use anyhow::ensure;
 use anyhow::{Context, bail};
 
 use super::Watch;
@@ -12,12 +14,15 @@ use super::answers::{self, Told};
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
 };
-use crate::remote::Endpoint;
+use crate::remote::{self, Endpoint, FIRST_WAIT};
+use crate::retrieve::pgvector::PgIndex;
 use crate::retrieve::{
-    Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, Part,
-    RerankedRetriever, Retriever, RunRetriever, Shortfall,
+    Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, LONGEST_ANSWER,
+    Part, RerankedRetriever, Retriever, RunRetriever, Shortfall,
 };
-use crate::scenario::{EmbedderKind, FusionPart, HttpSearch, Reranker, RunFile, Scenario};
+use crate::scenario::{
+    EmbedderKind, FusionPart, HttpSearch, Pgvector, Reranker, RunFile, Scenario,
+};
 
 /// An embedder and a corpus, by their indices.
 type Spot = (usize, usize);
@@ -93,6 +98,7 @@ impl<'a> Models<'a> {
             }
             EmbedderKind::RunFile(file) => Arc::new(self.run_file(embedder, file, corpus)?),
             EmbedderKind::HttpSearch(http) => Arc::new(self.http_search(embedder, http, corpus)?),
+            EmbedderKind::Pgvector(pg) => self.pgvector(embedder, pg, corpus)?,
         };
         self.opened.borrow_mut().insert((embedder, corpus), retriever.clone());
         Ok(retriever)
@@ -110,25 +116,34 @@ impl<'a> Models<'a> {
     }
 
     fn dense(&self, embedder: usize, corpus: usize) -> anyhow::Result<DenseRetriever> {
+        let model = self.model(embedder)?;
+        let passages = self.vectors(embedder, &*model, corpus)?;
+        DenseRetriever::new(model, passages)
+    }
+
+    fn model(&self, embedder: usize) -> anyhow::Result<Arc<dyn Embedder>> {
+        let known = self.loaded.borrow()[embedder].clone();
+        if let Some(model) = known {
+            return Ok(model);
+        }
         let declared = &self.scenario.embedders[embedder];
-        let slot = self.loaded.borrow()[embedder].clone();
-        let model = match slot {
-            Some(model) => model,
-            None => {
-                let model: Arc<dyn Embedder> = self
-                    .load(&declared.kind)
-                    .with_context(|| format!("embedder '{}'", declared.name))?
-                    .into();
-                self.loaded.borrow_mut()[embedder] = Some(model.clone());
-                model
-            }
-        };
+        let model = self.load(&declared.kind);
+        let model: Arc<dyn Embedder> =
+            model.with_context(|| format!("embedder '{}'", declared.name))?.into();
+        self.loaded.borrow_mut()[embedder] = Some(model.clone());
+        Ok(model)
+    }
+
+    fn vectors(
+        &self,
+        embedder: usize,
+        model: &dyn Embedder,
+        corpus: usize,
+    ) -> anyhow::Result<CorpusVectors> {
         let texts = self.texts(corpus);
         let label = self.label(embedder, "embedding", corpus);
         let done = self.watch.batch(&label, texts.len());
-        let passages = CorpusVectors::new(&*model, &texts, self.cache, &*done)?;
-        drop(done);
-        DenseRetriever::new(model, passages)
+        CorpusVectors::new(model, &texts, self.cache, &*done)
     }
 
     fn load(&self, kind: &EmbedderKind) -> anyhow::Result<Box<dyn Embedder>> {
@@ -166,26 +181,73 @@ impl<'a> Models<'a> {
         corpus: usize,
     ) -> anyhow::Result<HttpRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let token = http.api_key_env.as_ref().map(|variable| {
-            std::env::var(variable).with_context(|| {
-                format!("embedder '{name}': the environment variable {variable} is not set")
-            })
-        });
+        let token = http.api_key_env.as_deref().map(remote::key).transpose();
         let endpoint = Endpoint {
             url: http.url.clone(),
             timeout: http.timeout,
             retries: http.retries,
+            first_wait: FIRST_WAIT,
             concurrency: http.concurrency,
-            token: token.transpose()?,
+            token: token.with_context(|| format!("embedder '{name}'"))?,
+            longest_reply: LONGEST_ANSWER,
         };
-        let corpus_of = &self.scenario.corpora[corpus];
-        let passages = corpus_of.passages.iter().map(|p| (p.id.clone(), p.entity.clone()));
-        let catalogue = Catalogue::new(&corpus_of.name, passages);
+        let catalogue = self.catalogue(corpus);
         let cache = self.cache.map_or_else(embed::cache::default_dir, Path::to_owned);
         let kept = cache.join("http_search").join(self.content(embedder));
         let count = Arc::<Shortfall>::default();
         self.services.borrow_mut().insert((embedder, corpus), count.clone());
         Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
+    }
+
+    fn catalogue(&self, corpus: usize) -> Catalogue {
+        let corpus = &self.scenario.corpora[corpus];
+        let passages = corpus.passages.iter().map(|p| (p.id.clone(), p.entity.clone()));
+        Catalogue::new(&corpus.name, passages)
+    }
+
+    #[cfg(not(feature = "pgvector"))]
+    fn pgvector(
+        &self,
+        embedder: usize,
+        _: &Pgvector,
+        _: usize,
+    ) -> anyhow::Result<Arc<dyn Retriever>> {
+        let name = &self.scenario.embedders[embedder].name;
+        bail!(
+            "embedder '{name}': this build cannot ask PostgreSQL; one that can is built with --features pgvector"
+        )
+    }
+
+    #[cfg(feature = "pgvector")]
+    fn pgvector(
+        &self,
+        embedder: usize,
+        pg: &Pgvector,
+        corpus: usize,
+    ) -> anyhow::Result<Arc<dyn Retriever>> {
+        use crate::retrieve::pgvector::{PgCorpus, PgRetriever};
+
+        let open = || {
+            let address = std::env::var(&pg.url_env).unwrap_or_default();
+            ensure!(
+                !address.is_empty(),
+                "the environment variable {} (url_env) holds no address; it is like \
+                 postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+                pg.url_env
+            );
+            let model = self.model(pg.embedder)?;
+            let texts = self.texts(corpus);
+            let vectors = || self.vectors(pg.embedder, &*model, corpus);
+            let searched = PgCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
+            let cache = self.cache.map_or_else(embed::cache::default_dir, Path::to_owned);
+            let kept = cache.join("pgvector").join(self.content(embedder));
+            let count = Arc::<Shortfall>::default();
+            self.services.borrow_mut().insert((embedder, corpus), count.clone());
+            let index = pg.index.clone();
+            PgRetriever::open(&address, index, model.clone(), searched, kept, count)
+        };
+        let name = &self.scenario.embedders[embedder].name;
+        Ok(Arc::new(open().with_context(|| format!("embedder '{name}'"))?))
     }
 
     /// What a user should know of how queries were answered.
@@ -248,7 +310,14 @@ impl<'a> Models<'a> {
                 Some(hash(&format!("run_file 1 {run:?} {qid:?} {fallback:?}")))
             }
             EmbedderKind::HttpSearch(HttpSearch { url, depth, index, .. }) => {
-                Some(hash(&format!("http_search 1 {url:?} {depth} {index:?}")))
+                Some(hash(&format!("http_search 1 {:?} {depth} {index:?}", url.as_str())))
+            }
+            EmbedderKind::Pgvector(Pgvector { embedder, index, state, .. }) => {
+                let model = self.loaded.borrow()[*embedder].as_ref()?.fingerprint().to_owned();
+                let PgIndex { table, distance, ef_search, probes, depth, .. } = index;
+                Some(hash(&format!(
+                    "pgvector 1 {model} {table:?} {distance:?} {ef_search:?} {probes:?} {depth} {state:?}"
+                )))
             }
             EmbedderKind::Rerank { first, depth, .. } => {
                 let scorer = self.scorers.borrow()[embedder].clone()?;

@@ -17,12 +17,16 @@ use crate::step::{Event, MissKind, Outcome};
 /// An estimate with its 95% interval, clustered on the sampling unit.
 pub use crate::stats::Interval;
 
+/// What a run found: all arms of a scenario, and how they compare.
 #[derive(Clone, Debug)]
 pub struct Record {
+    /// Its name.
     pub scenario: String,
+    /// What it says of itself.
     pub description: String,
     /// The field that is the sampling unit; `None`: the task itself.
     pub unit: Option<String>,
+    /// How many of them the tasks come from.
     pub units: usize,
     /// All arms against one another.
     pub comparison: Comparison,
@@ -36,26 +40,60 @@ pub struct Record {
     pub sensitivity: Option<SensitivityRecord>,
 }
 
+/// What was found under one arm.
 #[derive(Clone, Debug)]
 pub struct ArmRecord {
+    /// Its name.
     pub id: String,
+    /// How often its reader errs, with the source of each rate.
     pub reader: Reader,
+    /// It in one line.
     pub summary: Summary,
+    /// In topological order.
     pub steps: Vec<StepRecord>,
+    /// By step and kind, own misses before induced ones.
     pub misses: Vec<MissRecord>,
     /// By step and event; they add up to the failure rate.
     pub causes: Vec<ShareRecord>,
+    /// In the order of the steps.
     pub edges: Vec<EdgeRecord>,
     /// In the order of the steps; those of steps whose guards are off are left out.
     pub guards: Vec<GuardRecord>,
     /// Most probable first; what is not told apart makes the last.
     pub paths: Vec<PathRecord>,
+    /// The smallest sets of errors that fail a task, by task.
     pub cuts: Vec<CutRecord>,
+    /// In the order of the file.
     pub tasks: Vec<TaskRecord>,
     /// Retrieve steps that miss, in the order of the steps.
     pub transfers: Vec<TransferRecord>,
     /// Where the scenario says what failures cost.
     pub money: Option<MoneyRecord>,
+}
+
+impl Record {
+    /// The arm of this name, if it was run.
+    pub fn arm(&self, id: &str) -> Option<&ArmRecord> {
+        self.arms.iter().find(|arm| arm.id == id)
+    }
+}
+
+impl ArmRecord {
+    /// The step of this name.
+    pub fn step(&self, id: &str) -> Option<&StepRecord> {
+        self.steps.iter().find(|step| step.step == id)
+    }
+
+    /// The own error that answers for most of the failures; of equal ones the first.
+    pub fn main_cause(&self) -> Option<&ShareRecord> {
+        main_cause(&self.causes)
+    }
+}
+
+/// The cause of the largest positive share; of equal ones the first.
+pub(super) fn main_cause(causes: &[ShareRecord]) -> Option<&ShareRecord> {
+    let positive = causes.iter().filter(|cause| cause.share > 0.0);
+    positive.reduce(|best, next| if next.share > best.share { next } else { best })
 }
 
 /// One arm in one line.
@@ -69,6 +107,7 @@ pub struct Summary {
     pub outcomes: [f64; Outcome::ALL.len()],
     /// P(failure that nothing flagged); stopping is a flag.
     pub silent: f64,
+    /// The same as a share of the failures.
     pub silent_share: Option<f64>,
     /// Means over the retrieve steps of all judged (task, step) pairs, on the right query.
     pub quality: Option<Quality>,
@@ -82,16 +121,20 @@ pub struct Summary {
     /// P(success) if steps failed independently: the product over steps of P(right output, given right
     /// inputs).
     pub independent_success: f64,
-    /// P(failure with an own miss in the run), and the same for an induced miss: a run can have both.
+    /// P(failure with an own miss in the run).
     pub failure_with_own_miss: f64,
+    /// The same for an induced miss: a run can have both.
     pub failure_with_induced_miss: f64,
+    /// Tasks that were replayed.
     pub tasks: usize,
+    /// Of these, those that were solved exactly.
     pub exact_tasks: usize,
 }
 
 /// A paired difference between two arms.
 #[derive(Clone, Debug)]
 pub struct Difference {
+    /// The difference: negative is better than the baseline.
     pub interval: Interval,
     /// Two-sided, by sign flips of whole units.
     pub p_value: f64,
@@ -104,6 +147,7 @@ pub struct Difference {
 pub struct Quality {
     /// Share of gold passages among those handed on.
     pub recall_at_k: f64,
+    /// Discounted cumulative gain of the first ten, as a share of the best possible.
     pub ndcg_at_10: f64,
     /// Reciprocal rank, zero past rank 10.
     pub mrr_at_10: f64,
@@ -112,41 +156,57 @@ pub struct Quality {
 /// One step under one arm. All `p_` fields are probabilities per run.
 #[derive(Clone, Debug)]
 pub struct StepRecord {
+    /// Its id.
     pub step: String,
+    /// `retrieve`, `read`, `lookup`, `compute` or `act`.
     pub kind: &'static str,
     /// For retrieve steps: embedder, passages handed on, entity filter.
     pub retrieval: Option<(String, usize, bool)>,
+    /// The run comes to the step.
     pub p_reached: f64,
     /// Output equal to the oracle's.
     pub p_correct: f64,
+    /// Another output than the oracle's.
     pub p_wrong: f64,
     /// Missing or skipped where the oracle has a value, and runs that stop here.
     pub p_missing: f64,
-    /// Retrieve steps: P(hit), P(own miss), P(induced miss), P(nothing is gold).
+    /// Retrieve steps: a gold passage is handed on.
     pub p_hit: f64,
+    /// It would miss with a right query as well.
     pub p_own_miss: f64,
+    /// It misses because the query is wrong.
     pub p_induced_miss: f64,
+    /// The task has no gold passage for this step.
     pub p_no_gold: f64,
-    /// Read steps.
+    /// Read steps: what a wrong passage states was taken.
     pub p_distracted: f64,
+    /// A passage was read wrongly.
     pub p_misread: f64,
+    /// A value was made up.
     pub p_fabricated: f64,
+    /// The reader said that the evidence is not there.
     pub p_abstained: f64,
-    /// Expressions that failed, runs that stopped here, and skips.
+    /// An expression had no value.
     pub p_failed: f64,
+    /// The run stopped here for want of an input.
     pub p_stopped: f64,
+    /// The step's `when` was not true.
     pub p_skipped: f64,
-    /// Guarded steps: runs stopped here for an output that was wrong; runs in which a wrong output was set
-    /// right; and runs in which a right one was taken for wrong, and what came of it was not right.
+    /// Guarded steps: the run was stopped here for an output that was wrong.
     pub p_caught: f64,
+    /// A wrong output was set right by a further attempt or a person.
     pub p_recovered: f64,
+    /// A right output was taken for wrong, and what came of it was not right.
     pub p_false_alarm: f64,
+    /// P(failure | the step hits).
     pub p_fail_given_hit: Option<f64>,
+    /// P(failure | the step misses).
     pub p_fail_given_miss: Option<f64>,
     /// P(end correct | this output wrong): how much of its error is absorbed downstream.
     pub p_absorbed_given_wrong: Option<f64>,
     /// Retrieve and read steps.
     pub importance: Option<Importance>,
+    /// How well it ranks.
     pub quality: Option<Quality>,
     /// Tasks in which the step has gold and the oracle asks.
     pub judged_tasks: usize,
@@ -160,7 +220,9 @@ pub struct StepRecord {
 pub struct Importance {
     /// P(the step errs): a miss, own or induced, or a reading gone wrong with the evidence in hand.
     pub p_err: f64,
+    /// P(failure) if the step never erred.
     pub p_fail_if_right: f64,
+    /// P(failure) if it always did.
     pub p_fail_if_wrong: f64,
     /// P(F | wrong) - P(F | right).
     pub birnbaum: f64,
@@ -175,7 +237,9 @@ pub struct Importance {
 /// What an own error answers for: its Shapley share.
 #[derive(Clone, Debug)]
 pub struct ShareRecord {
+    /// Where it happens.
     pub step: String,
+    /// What happens there.
     pub event: Event,
     /// Of the failure rate; the interval is that of sampling, a point where all tasks are exact.
     pub failure: Interval,
@@ -188,19 +252,24 @@ pub struct ShareRecord {
 /// An edge of the DAG: what a wrong parent makes of its child.
 #[derive(Clone, Debug)]
 pub struct EdgeRecord {
+    /// The step that puts out.
     pub parent: String,
+    /// The step that takes it.
     pub child: String,
     /// P(this parent's output wrong or missing, the child's other parents' right).
     pub p_parent_off_alone: f64,
-    /// Given that: the child's output wrong, missing, or right all the same. They sum to one.
+    /// Given that: the child's output is wrong. This and the next two sum to one.
     pub p_child_wrong_given: Option<f64>,
+    /// It is missing.
     pub p_child_missing_given: Option<f64>,
+    /// It is right all the same.
     pub p_absorbed_given: Option<f64>,
 }
 
 /// One guard of one step. Numbers are expected ones a run; it may look several times in one.
 #[derive(Clone, Debug)]
 pub struct GuardRecord {
+    /// The step that it guards.
     pub step: String,
     /// Its check, numbered where a step has several of one kind.
     pub guard: String,
@@ -208,9 +277,11 @@ pub struct GuardRecord {
     pub threshold: Option<f64>,
     /// Its rates, costs and times, with where they come from.
     pub parameters: Vec<Parameter>,
+    /// How often it looks, and is right.
     pub counts: Counts,
-    /// US dollars and seconds: its looks and what it escalates.
+    /// US dollars that its looks and what it escalates take.
     pub cost: f64,
+    /// Time that its looks and what it escalates take.
     pub seconds: f64,
     /// P(outcome) without this guard, all others as they are; by [`Outcome::ALL`].
     pub outcomes_if_off: [f64; Outcome::ALL.len()],
@@ -225,8 +296,11 @@ pub struct GuardRecord {
 /// A guard at another threshold.
 #[derive(Clone, Debug)]
 pub struct CurvePoint {
+    /// It.
     pub threshold: f64,
+    /// What the guard does then.
     pub counts: Counts,
+    /// US dollars a run.
     pub cost: f64,
     /// By [`Outcome::ALL`].
     pub outcomes: [f64; Outcome::ALL.len()],
@@ -235,7 +309,9 @@ pub struct CurvePoint {
 /// One thing that goes wrong on a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathEvent {
+    /// Where.
     pub step: String,
+    /// What.
     pub event: Event,
     /// A root, not a consequence.
     pub own: bool,
@@ -248,11 +324,13 @@ pub struct PathRecord {
     pub events: Vec<PathEvent>,
     /// Wrong labels of terminal steps, apart by `+`; empty where none is.
     pub action: String,
+    /// What the oracle does there.
     pub right_action: String,
     /// `None` in the row of all other paths.
     pub outcome: Option<Outcome>,
-    /// P(a run goes this way), and as a share of failures.
+    /// P(a run goes this way).
     pub p: f64,
+    /// As a share of all failures.
     pub share: f64,
     /// Tasks that can go this way.
     pub tasks: usize,
@@ -263,21 +341,26 @@ pub struct PathRecord {
 /// A minimal cut set of one task.
 #[derive(Clone, Debug)]
 pub struct CutRecord {
+    /// Its id.
     pub task: String,
+    /// None of them can be left out.
     pub errors: Vec<PathEvent>,
     /// P(outcome), these errors forced and nothing else going wrong by itself; by [`Outcome::ALL`].
     pub forced: [f64; Outcome::ALL.len()],
-    /// P(failure of this task with all of these errors in the run), and as a share of its failures. Two
-    /// cut sets can be in one run.
+    /// P(failure of this task with all of these errors in the run). Two cut sets can be in one run.
     pub p: f64,
+    /// As a share of the task's failures.
     pub share: f64,
 }
 
 /// One kind of miss at one step, own or induced.
 #[derive(Clone, Debug)]
 pub struct MissRecord {
+    /// Where.
     pub step: String,
+    /// What came in the place of gold.
     pub kind: MissKind,
+    /// An upstream error made the query wrong.
     pub induced: bool,
     /// P(this miss).
     pub p: f64,
@@ -292,10 +375,15 @@ pub struct MissRecord {
 /// One task under one arm.
 #[derive(Clone, Debug)]
 pub struct TaskRecord {
+    /// Its id.
     pub id: String,
+    /// Its sampling unit.
     pub unit: String,
+    /// How often such a task occurs, relative to the others.
     pub weight: f64,
+    /// How it was solved.
     pub ran: Ran,
+    /// P(outcome), by [`Outcome::ALL`].
     pub outcomes: [f64; Outcome::ALL.len()],
     /// Mean over its judged retrieve steps, on the right query; `None` where there is none.
     pub ndcg_at_10: Option<f64>,

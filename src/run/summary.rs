@@ -6,7 +6,7 @@ use super::Ran;
 use super::compare::{self, Compared};
 use super::money::{self, MoneyRecord};
 use super::record::{
-    ArmRecord, Difference, MissRecord, Quality, Record, ShareRecord, StepRecord, Summary,
+    ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, main_cause,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::transfer;
@@ -178,21 +178,13 @@ fn summary(
         quality: mean_quality(&tally.steps),
         worst_step: largest(worst).map(|(s, p)| (scenario.steps[s].id.clone(), p)),
         commonest_miss: largest(kinds),
-        main_cause: main_cause(&why.shares),
+        main_cause: main_cause(&why.shares).map(|c| (c.step.clone(), c.event, c.share)),
         independent_success: why.independent_success,
         failure_with_own_miss: why.failure_with_own_miss,
         failure_with_induced_miss: why.failure_with_induced_miss,
         tasks: tally.tasks.len(),
         exact_tasks: tally.tasks.iter().filter(|t| matches!(t.ran, Ran::Exact { .. })).count(),
     })
-}
-
-/// The cause of the largest positive share; of equal ones the first.
-fn main_cause(causes: &[ShareRecord]) -> Option<(String, Event, f64)> {
-    let positive = causes.iter().filter(|cause| cause.share > 0.0);
-    let largest =
-        positive.reduce(|best, next| if next.share > best.share { next } else { best })?;
-    Some((largest.step.clone(), largest.event, largest.share))
 }
 
 fn mean_quality(steps: &[StepTally]) -> Option<Quality> {

@@ -9,6 +9,7 @@ use super::record::{MoneyRecord, StepRecord};
 /// One retrieve step of one arm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransferRecord {
+    /// Its id.
     pub step: String,
     /// P(hit | there is something to hit).
     pub hit_rate: f64,
@@ -19,9 +20,12 @@ pub struct TransferRecord {
     pub worth: Option<Worth>,
 }
 
+/// What more hits are worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worth {
+    /// Lost less a year, for one percentage point more.
     pub per_point: f64,
+    /// Lost less a year, with no miss at all.
     pub perfect: f64,
     /// Percentage points of hit rate that pay for a cost of one more a case; `None` where not even a perfect
     /// step does.

@@ -9,8 +9,10 @@ use super::steps::Draft;
 use super::written::{ArmEntry, File, ReaderEntry};
 use super::{Arm, EmbedderDecl, ReaderSettings, Retrieval};
 
-const DEFAULT_PRESET: &str = "gpt-4o";
-const DEFAULT_TOP_K: u32 = 5;
+/// Who reads unless the file says otherwise.
+pub const DEFAULT_PRESET: &str = "gpt-4o";
+/// Passages that a step hands on unless it says otherwise.
+pub const DEFAULT_TOP_K: u32 = 5;
 
 impl Resolver<'_> {
     /// What `entry` makes of `base`. A preset replaces it whole, parameters alone only themselves.

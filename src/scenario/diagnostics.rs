@@ -35,6 +35,7 @@ impl Diagnostic {
         message: impl Into<String>,
     ) -> Diagnostic {
         let message = message.into();
+        debug_assert!(super::explain(code).is_ok(), "docs/src/mistakes.md has no section `{code}`");
         Diagnostic {
             code,
             message,
@@ -78,7 +79,9 @@ impl Diagnostic {
 pub struct Diagnostics {
     /// The file as given to [`super::load`].
     pub path: String,
+    /// The text of the file.
     pub source: String,
+    /// The mistakes.
     pub list: Vec<Diagnostic>,
     /// The file itself could not be read: there is no source to show, only the reason.
     pub unreadable: Option<String>,
@@ -96,6 +99,12 @@ impl Diagnostics {
         let before = &self.source[..start];
         let line_start = before.rfind('\n').map_or(0, |i| i + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+
+    /// Where to read on: how one of the codes is looked up.
+    pub fn hint(&self) -> String {
+        let code = self.list.first().map_or("unreadable", |first| first.code);
+        format!("To read more of one: knockon check --explain {code}")
     }
 
     /// All of them as text, with terminal colours or without.

@@ -11,12 +11,13 @@ use super::written::{self, EmbedderEntry};
 use super::{EmbedderKind, HttpSearch, Qid, RunFile};
 use crate::embed::{self, HttpSpec};
 use crate::expr::suggest;
+use crate::remote;
 use crate::retrieve::{HTTP_DEPTH, TrecRun};
 
 /// The most unknown passages of a run that are told.
 const TOLD: usize = 5;
 
-const TIMEOUT_SECONDS: f64 = 30.0;
+pub(super) const TIMEOUT_SECONDS: f64 = 30.0;
 const RETRIES: u32 = 3;
 const CONCURRENCY: usize = 8;
 
@@ -183,17 +184,16 @@ impl Resolver<'_> {
             self.lacks(name.span.clone(), message, label);
             return None;
         };
-        let scheme = ["http://", "https://"].iter().any(|scheme| url.value.starts_with(scheme));
-        if !scheme || url.value.contains(char::is_whitespace) {
-            let message = format!("`{}` is no address", url.value);
-            self.found.push(
-                Diagnostic::new("bad-url", url.span.clone(), message)
-                    .label("allowed: http://HOST/PATH or https://HOST/PATH"),
-            );
-            return None;
-        }
+        let url = match remote::address(&url.value) {
+            Ok(url) => url,
+            Err(error) => {
+                let mistake = Diagnostic::new("bad-url", url.span.clone(), format!("{error:#}"));
+                self.found.push(mistake.label("allowed: http://HOST/PATH or https://HOST/PATH"));
+                return None;
+            }
+        };
         Some(EmbedderKind::HttpSearch(HttpSearch {
-            url: url.value.clone(),
+            url,
             depth,
             timeout: Duration::try_from_secs_f64(seconds).ok()?,
             retries: entry.retries.as_ref().map_or(RETRIES, |at| at.value),

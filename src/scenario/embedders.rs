@@ -29,6 +29,7 @@ impl Resolver<'_> {
         }
         self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
         self.no_circle(entries, &names);
+        self.have_vectors(entries, &embedders);
         self.lowest_scores(entries, &mut embedders);
         embedders
     }
@@ -51,6 +52,7 @@ impl Resolver<'_> {
             Kind::Rerank => self.rerank(name, entry, names),
             Kind::RunFile => self.run_file(name, entry, names, world),
             Kind::HttpSearch => self.http_search(name, entry),
+            Kind::Pgvector => self.pgvector(name, entry, names),
         }
     }
 
@@ -132,7 +134,8 @@ impl Resolver<'_> {
         let name = model.value.as_str();
         let trained =
             matches!(&entry.with, Some(with) if with.value == written::Reranker::SimilarityMap);
-        if !trained && registry::find(name).is_none() && !std::path::Path::new(name).is_dir() {
+        let known = registry::find(name).is_some() || embed::locate::adapter_dir(name).is_some();
+        if !trained && !known && !std::path::Path::new(name).is_dir() {
             let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
             self.found.push(
                 Diagnostic::new(
@@ -383,6 +386,28 @@ impl Resolver<'_> {
         }
     }
 
+    /// Reports searches in PostgreSQL for what has no vectors.
+    fn have_vectors(
+        &mut self,
+        entries: &[(At<String>, EmbedderEntry)],
+        embedders: &[Option<EmbedderDecl>],
+    ) {
+        for (name, entry) in entries {
+            let find = |name: &str| embedders.iter().flatten().find(|decl| decl.name == name);
+            let Some(EmbedderKind::Pgvector(pg)) = find(&name.value).map(|decl| &decl.kind) else {
+                continue;
+            };
+            let (Some(of), Some(at)) = (&embedders[pg.embedder], &entry.embedder) else { continue };
+            if !matches!(of.kind, EmbedderKind::Model(_) | EmbedderKind::Http(_)) {
+                let message = format!("`{}` ranks, but has no vectors", at.value);
+                self.found.push(
+                    Diagnostic::new("no-vectors", at.span.clone(), message)
+                        .label("allowed: an embedder of kind static, transformer or http"),
+                );
+            }
+        }
+    }
+
     /// Fills in what stands for 0 where a fusion normalises by the lowest score possible.
     fn lowest_scores(
         &mut self,
@@ -420,7 +445,13 @@ impl Resolver<'_> {
 
 /// The embedders that one is made of.
 fn made_of(entry: &EmbedderEntry) -> impl Iterator<Item = &At<String>> {
-    entry.of.iter().flat_map(|of| &of.value).chain(&entry.first).chain(&entry.fallback)
+    entry
+        .of
+        .iter()
+        .flat_map(|of| &of.value)
+        .chain(&entry.first)
+        .chain(&entry.fallback)
+        .chain(&entry.embedder)
 }
 
 /// The settings that an entry gives, with their places.
@@ -452,6 +483,15 @@ fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> 
         ("above", at(&entry.above)),
         ("weight", at(&entry.weight)),
         ("depth", at(&entry.depth)),
+        ("embedder", at(&entry.embedder)),
+        ("url_env", at(&entry.url_env)),
+        ("table", at(&entry.table)),
+        ("id_column", at(&entry.id_column)),
+        ("vector_column", at(&entry.vector_column)),
+        ("search", at(&entry.search)),
+        ("distance", at(&entry.distance)),
+        ("ef_search", at(&entry.ef_search)),
+        ("probes", at(&entry.probes)),
         ("file", at(&entry.file)),
         ("qid", at(&entry.qid)),
         ("queries", at(&entry.queries)),

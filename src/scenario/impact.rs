@@ -12,7 +12,7 @@ use crate::impact::{Variable, Volume};
 use crate::value::Type;
 
 /// Sampled years unless said otherwise.
-const YEARS: u32 = 10_000;
+pub const YEARS: u32 = 10_000;
 /// The most; each is a number that is kept.
 const MOST_YEARS: f64 = 1e6;
 /// Cases a year, at most: what a year costs is drawn case by case.
@@ -49,7 +49,7 @@ pub struct NamedVariable {
 #[derive(Debug)]
 pub struct LossRule {
     pub name: String,
-    /// Over the scope of [`End`] and the task; `amount` as well.
+    /// Over the scope of [`END`] and the task; `amount` as well.
     pub condition: Expr,
     pub amount: Expr,
     /// Indices into [`Impact::variables`], ascending and distinct.

@@ -15,12 +15,14 @@ mod de;
 mod diagnostics;
 mod elsewhere;
 mod embedders;
+mod explain;
 mod extract;
 mod gold;
 mod guards;
 mod impact;
 mod kinds;
 mod node;
+mod pgvector;
 mod places;
 mod plan;
 mod resolve;
@@ -39,15 +41,18 @@ use serde::Deserialize;
 
 use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
 use crate::expr::{Expr, GoldRule, Template};
+use crate::retrieve::pgvector::{Distance, PgIndex};
 use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
+pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
-pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price};
-pub use plan::{Candidate, Plan};
+pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
+pub use plan::{Candidate, MOST, Plan};
 pub use sensitivity::{RATES, Range, Sensitivity, VOLUME, reader_name, variable_name};
 pub use shape::schema;
 
@@ -69,11 +74,15 @@ pub const PARAMETERS: [&str; 7] = [
 /// A file that made it through every check: all names resolved to indices, all data read.
 #[derive(Debug)]
 pub struct Scenario {
+    /// Its name, which reports go by.
     pub name: String,
+    /// A sentence on what it replays.
     pub description: String,
     /// The file it was read from.
     pub path: PathBuf,
+    /// What is searched.
     pub corpora: Vec<Corpus>,
+    /// What is looked up in.
     pub tables: Vec<Table>,
     /// Those that are replayed.
     pub tasks: TaskSet,
@@ -83,12 +92,15 @@ pub struct Scenario {
     pub unit: Option<String>,
     /// The declared fields of a task.
     pub fields: BTreeMap<String, Type>,
+    /// All that can rank passages, by index.
     pub embedders: Vec<EmbedderDecl>,
     /// In topological order; among independent steps, as written.
     pub steps: Vec<Step>,
+    /// What is compared.
     pub arms: Vec<Arm>,
     /// Index into `arms`.
     pub baseline: usize,
+    /// How it is solved.
     pub simulation: Simulation,
     /// What failures cost, where the file says so.
     pub impact: Option<Impact>,
@@ -135,6 +147,7 @@ pub enum EmbedderKind {
     },
     RunFile(RunFile),
     HttpSearch(HttpSearch),
+    Pgvector(Pgvector),
 }
 
 /// What another system found.
@@ -160,7 +173,7 @@ pub enum Qid {
 /// A service that searches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSearch {
-    pub url: String,
+    pub url: reqwest::Url,
     pub depth: usize,
     pub timeout: Duration,
     pub retries: u32,
@@ -169,6 +182,18 @@ pub struct HttpSearch {
     pub api_key_env: Option<String>,
     /// The state of the service's index; answers are kept under it.
     pub index: String,
+}
+
+/// A table in PostgreSQL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pgvector {
+    /// Has vectors.
+    pub embedder: usize,
+    /// The environment variable with the server's address.
+    pub url_env: String,
+    pub index: PgIndex,
+    /// The state of the user's table; answers are kept under it.
+    pub state: String,
 }
 
 /// What orders passages anew.
@@ -193,6 +218,10 @@ impl EmbedderKind {
             EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,
+            EmbedderKind::Pgvector(Pgvector { index, .. }) => {
+                // Where vectors are of length one, as ours are, the farthest is 2 away.
+                Some(if index.distance == Distance::L2 { -2.0 } else { -1.0 })
+            }
         }
     }
 
@@ -206,6 +235,7 @@ impl EmbedderKind {
             EmbedderKind::Fusion { depth, .. }
             | EmbedderKind::Rerank { depth, .. }
             | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
+            EmbedderKind::Pgvector(Pgvector { index, .. }) => Some(index.depth),
         }
     }
 }
@@ -371,6 +401,12 @@ pub struct Simulation {
     pub trials: u32,
     /// The state count past which `auto` samples.
     pub max_states: usize,
+}
+
+impl Default for Simulation {
+    fn default() -> Simulation {
+        Simulation { method: Method::Auto, seed: 1, trials: 10_000, max_states: 20_000 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

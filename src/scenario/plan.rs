@@ -11,7 +11,7 @@ use super::written::{CandidateEntry, PlanEntry};
 use super::{Arm, EmbedderDecl};
 
 /// Combinations that are all tried, unless said otherwise.
-const MOST: u32 = 64;
+pub const MOST: u32 = 64;
 /// The most that can be asked for.
 const MOST_MOST: f64 = 4096.0;
 

@@ -442,18 +442,20 @@ impl Resolver<'_> {
                     .label("allowed: 1 or more"),
             );
         }
+        let default = Simulation::default();
         Simulation {
             method: match entry.method {
-                None | Some(written::Method::Auto) => Method::Auto,
+                None => default.method,
+                Some(written::Method::Auto) => Method::Auto,
                 Some(written::Method::Exact) => Method::Exact,
                 Some(written::Method::MonteCarlo) => Method::MonteCarlo,
             },
-            seed: entry.seed.unwrap_or(1),
-            trials: entry.trials.as_ref().map_or(10_000, |t| t.value),
+            seed: entry.seed.unwrap_or(default.seed),
+            trials: entry.trials.as_ref().map_or(default.trials, |t| t.value),
             max_states: entry
                 .max_states
                 .as_ref()
-                .map_or(20_000, |m| usize::try_from(m.value).unwrap_or(usize::MAX)),
+                .map_or(default.max_states, |m| usize::try_from(m.value).unwrap_or(usize::MAX)),
         }
     }
 }

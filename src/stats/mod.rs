@@ -23,8 +23,11 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 /// An estimate and the interval around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
+    /// The best guess.
     pub estimate: f64,
+    /// The lower end.
     pub low: f64,
+    /// The upper end.
     pub high: f64,
 }
 

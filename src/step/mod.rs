@@ -13,13 +13,19 @@ use crate::kernel::{Fault, Guarded};
 use crate::value::Value;
 use crate::world::Variant;
 
+#[doc(hidden)]
 pub mod guard;
+#[doc(hidden)]
 pub mod oracle;
+#[doc(hidden)]
 pub mod reader;
+#[doc(hidden)]
 pub mod retrieve;
+#[doc(hidden)]
 pub mod settle;
 
 /// What a step puts out.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Tried, and got nothing.
@@ -28,6 +34,7 @@ pub enum Output {
     Skipped,
     /// Passages handed to readers, best first, as indices into the arm's corpus.
     Context(Vec<u32>),
+    /// A value that was read, looked up or computed.
     Value(Value),
     /// The label that an `act` step chose.
     Action(String),
@@ -58,17 +65,26 @@ impl Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissKind {
+    /// It says the opposite.
     Negation,
+    /// It says the same of the other party.
     RoleSwap,
+    /// It has another figure.
     Number,
+    /// It is of another version.
     Version,
+    /// It is about another entity, and the same attribute.
     Binding,
+    /// It is about another attribute of the same entity.
     Attribute,
+    /// It is about something else.
     Topic,
+    /// Nothing was found.
     Empty,
 }
 
 impl MissKind {
+    /// In the order in which they are tried.
     pub const ALL: [MissKind; 8] = [
         MissKind::Negation,
         MissKind::RoleSwap,
@@ -80,6 +96,7 @@ impl MissKind {
         MissKind::Empty,
     ];
 
+    /// In a word, as files have it.
     pub fn name(self) -> &'static str {
         match self {
             MissKind::Negation => "negation",
@@ -179,6 +196,7 @@ impl Event {
         }
     }
 
+    /// The kind, if it is a miss.
     pub fn miss(self) -> Option<MissKind> {
         match self {
             Event::OwnMiss(kind) | Event::InducedMiss(kind) => Some(kind),
@@ -222,6 +240,7 @@ impl Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
+    /// The oracle's actions.
     Correct,
     /// Safe stop: the run noticed that it had nothing to go on.
     Stopped,
@@ -229,10 +248,12 @@ pub enum Outcome {
     Omission,
     /// Acted where the oracle holds.
     Commission,
+    /// Acted otherwise than the oracle.
     WrongAction,
 }
 
 impl Outcome {
+    /// In the order of every array by outcome.
     pub const ALL: [Outcome; crate::kernel::OUTCOMES] = [
         Outcome::Correct,
         Outcome::Stopped,
@@ -241,6 +262,7 @@ impl Outcome {
         Outcome::WrongAction,
     ];
 
+    /// In a word, as files have it.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Correct => "correct",
@@ -259,15 +281,20 @@ impl fmt::Display for Outcome {
 }
 
 /// One branch of a step on one input, before tokens are given out.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Branching {
     /// `None` stops the run.
     pub output: Option<Output>,
+    /// What happened.
     pub event: Event,
+    /// Whose doing that is.
     pub fault: Fault,
+    /// What guards made of it.
     pub guarded: Guarded,
     /// For a value that was read: the passage that it was read from, rightly or not.
     pub source: Option<u32>,
+    /// Its probability.
     pub p: f64,
 }
 
@@ -284,8 +311,10 @@ impl Branching {
 }
 
 /// What a step does on one input, and what it would do otherwise.
+#[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
+    /// They add up to one.
     pub branches: Vec<Branching>,
     /// What it puts out when it does not err; for rows in which it can.
     pub repair: Option<Branching>,
@@ -302,8 +331,11 @@ impl From<Vec<Branching>> for Row {
 /// An output against the oracle's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
+    /// As the oracle's.
     Correct,
+    /// Another one.
     Wrong,
+    /// None, where the oracle has one.
     Missing,
 }
 

@@ -7,6 +7,7 @@ use crate::scenario::{Scenario, Step, StepKind};
 use crate::step::{Event, MissKind};
 
 /// A question that names what is not there.
+#[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     #[error("no step '{found}'; steps that can err: {allowed}{hint}")]

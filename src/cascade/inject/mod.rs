@@ -29,10 +29,12 @@ use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
 use crate::solve::{Watch, depth};
 
+#[doc(hidden)]
 pub use ask::{AskError, ask, errors};
 pub use record::{
     ActionRecord, EdgeRecord, Effect, InjectionRecord, Most, NotRecord, Record, Spread, StepRecord,
 };
+#[doc(hidden)]
 pub use summary::flags;
 
 use task::{Task, Tried};
@@ -58,6 +60,7 @@ pub enum Why {
 }
 
 impl Why {
+    /// All of them.
     pub const ALL: [Why; 7] = [
         Why::NotReached,
         Why::Skipped,
@@ -68,6 +71,7 @@ impl Why {
         Why::NotSolved,
     ];
 
+    /// In a word, as files have it.
     pub fn name(self) -> &'static str {
         match self {
             Why::NotReached => "not_reached",
@@ -88,6 +92,7 @@ impl Why {
 ///
 /// # Errors
 /// As [`crate::solve::solve`].
+#[doc(hidden)]
 pub fn inject(
     scenario: &Scenario,
     arm: usize,

@@ -14,8 +14,11 @@ use crate::step::Outcome;
 /// All errors asked for, under one arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record {
+    /// Its name.
     pub scenario: String,
+    /// The arm's id.
     pub arm: String,
+    /// How many tasks were tried.
     pub tasks: usize,
     /// In the order of the steps, then of the kinds.
     pub injections: Vec<InjectionRecord>,
@@ -24,6 +27,7 @@ pub struct Record {
 /// One error, injected into every task's otherwise clean run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InjectionRecord {
+    /// Where it was injected.
     pub step: String,
     /// A kind of miss, `misread`, `distracted` or `fabricated`.
     pub kind: &'static str,
@@ -39,11 +43,14 @@ pub struct InjectionRecord {
     pub effect: Option<Effect>,
 }
 
+/// A reason why an error took no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct NotRecord {
+    /// The reason.
     pub why: Why,
     /// Tasks on which it took no effect at all.
     pub tasks: usize,
+    /// The share of runs, by task weight.
     pub share: f64,
 }
 
@@ -57,6 +64,7 @@ pub struct Effect {
     pub failure: f64,
     /// P(correct): the error is absorbed on the way.
     pub absorbed: f64,
+    /// Among the outcomes but correct.
     pub likeliest_failure: Option<Most>,
     /// P(the step that erred puts out what is right all the same).
     pub right_there: f64,
@@ -66,9 +74,9 @@ pub struct Effect {
     pub depth: Spread,
     /// Of the number of further outputs that are not right; its mean is the amplification of the error.
     pub breadth: Spread,
-    /// The step at which most runs are flagged, and the one that most often is right on an input that is
-    /// not; with the probability.
+    /// The step at which most runs are flagged, with the probability.
     pub flags_most: Option<Most>,
+    /// The step that most often is right on an input that is not, with the probability.
     pub absorbs_most: Option<Most>,
     /// The steps downstream, in the order of the DAG.
     pub steps: Vec<StepRecord>,
@@ -79,16 +87,20 @@ pub struct Effect {
 /// The likeliest of several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Most {
+    /// Its name.
     pub name: String,
+    /// Its probability.
     pub p: f64,
 }
 
 /// A wrong label in place of a right one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ActionRecord {
+    /// The act step.
     pub step: String,
     /// The oracle's label; `stopped`, `skipped` or `missing` where it has none.
     pub right: String,
+    /// What is done in its place.
     pub instead: String,
     /// P(this instead of that).
     pub p: f64,
@@ -99,7 +111,9 @@ pub struct ActionRecord {
 /// A whole number at random.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spread {
+    /// Its mean.
     pub mean: f64,
+    /// The largest that occurs.
     pub max: usize,
     /// P(0), P(1) and so on to P(max).
     pub shares: Vec<f64>,
@@ -108,10 +122,13 @@ pub struct Spread {
 /// A step downstream. `wrong`, `missing`, `right` and `not_reached` add up to one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepRecord {
+    /// Its id.
     pub step: String,
+    /// P(its output is another than the oracle's).
     pub wrong: f64,
     /// Missing, skipped where it should not be, or the run stops here.
     pub missing: f64,
+    /// P(its output is the oracle's).
     pub right: f64,
     /// The run has stopped before.
     pub not_reached: f64,
@@ -123,9 +140,12 @@ pub struct StepRecord {
     pub events: BTreeMap<&'static str, f64>,
 }
 
+/// An edge downstream.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EdgeRecord {
+    /// The step that puts out.
     pub parent: String,
+    /// The step that takes it.
     pub child: String,
     /// P(only this input of the child is not right).
     pub alone: f64,

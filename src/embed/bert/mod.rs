@@ -1,4 +1,4 @@
-//! Transformers: BERT and its family through two forwards that must agree, [`reference`] in candle tensors
+//! Transformers: BERT and its family through two forwards that must agree, [`mod@reference`] in candle tensors
 //! and [`packed`], which is what runs; and ModernBERT, which has a packed one alone.
 
 pub(crate) mod attend;

@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::HttpSpec;
 use crate::embed::bert::normalize;
+use crate::remote::excerpt;
 
 #[derive(Serialize)]
 struct Request<'a> {
     model: &'a str,
-    input: &'a [&'a str],
+    input: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
 }
@@ -25,10 +26,7 @@ struct Item {
     embedding: Vec<Option<f32>>,
 }
 
-/// Most of a message that is repeated.
-const SAID: usize = 300;
-
-pub fn request(spec: &HttpSpec, input: &[&str]) -> Vec<u8> {
+pub fn request(spec: &HttpSpec, input: &[String]) -> Vec<u8> {
     let dimensions = spec.send_dim.then_some(spec.dim);
     let request = Request { model: &spec.model, input, dimensions };
     serde_json::to_vec(&request).expect("strings and numbers become JSON")
@@ -43,7 +41,7 @@ pub fn longest_reply(texts: usize, dim: usize) -> usize {
 /// The `texts` vectors of a reply, in the order of the texts, each at length one.
 ///
 /// # Errors
-/// Says what the reply is instead, to follow "but".
+/// Says what the reply is instead.
 pub fn vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f32>>, String> {
     let reply: Reply = serde_json::from_slice(reply).map_err(|e| {
         format!("the body is not a list of embeddings ({e}); it starts: {}", excerpt(reply, 80))
@@ -76,29 +74,4 @@ pub fn vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f32>>, 
         rows[i] = row;
     }
     Ok(rows)
-}
-
-/// What an error reply says: its message where it has one, else how it starts.
-pub fn said(reply: &[u8]) -> String {
-    let message = serde_json::from_slice::<serde_json::Value>(reply).ok().and_then(|json| {
-        let error = json.get("error").unwrap_or(&json);
-        let text = error.get("message").or(error.get("detail")).unwrap_or(error);
-        text.as_str().map(str::to_owned)
-    });
-    match message {
-        Some(message) => excerpt(message.as_bytes(), SAID),
-        None if reply.is_empty() => "nothing more".to_owned(),
-        None => excerpt(reply, SAID),
-    }
-}
-
-/// At most `most` characters on one line.
-fn excerpt(bytes: &[u8], most: usize) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * most)]);
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(most) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line.chars().filter(|c| !c.is_control()).collect()
 }

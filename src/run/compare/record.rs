@@ -5,10 +5,11 @@ use crate::stats::Interval;
 /// What arms are ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
-    /// Higher is better; of the other two, lower.
+    /// The mean nDCG@10 on the right queries; higher is better.
     Ndcg,
+    /// The failure rate; lower is better.
     Failure,
-    /// Loss and running costs of a case.
+    /// Loss and running costs of a case; lower is better.
     Money,
 }
 
@@ -31,6 +32,7 @@ impl Measure {
     }
 }
 
+/// All arms against one another.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// By measure, then arm.
@@ -42,13 +44,16 @@ pub struct Comparison {
 /// How the order of the arms by one measure compares with that by nDCG@10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flips {
+    /// Pairs of arms.
     pub pairs: usize,
-    /// Of these, the other way round; and so that both differences are significant.
+    /// Of these, the other way round.
     pub flipped: usize,
+    /// Of those flipped, the ones of which both differences are significant.
     pub clear: usize,
 }
 
 impl Comparison {
+    /// How many pairs go the other way round than by nDCG@10.
     pub fn flips(&self, measure: Measure) -> Flips {
         let pairs = || self.pairs.iter().filter(|pair| pair.measure == measure);
         Flips {
@@ -62,9 +67,11 @@ impl Comparison {
 /// One arm by one measure.
 #[derive(Clone, Debug)]
 pub struct RankRecord {
+    /// By what.
     pub measure: Measure,
-    /// Index into [`super::Record::arms`].
+    /// Index into [`crate::Record::arms`].
     pub arm: usize,
+    /// The arm's value.
     pub value: f64,
     /// From 1; arms that are equal have the same.
     pub rank: usize,
@@ -78,12 +85,15 @@ pub struct RankRecord {
 /// Two arms by one measure.
 #[derive(Clone, Debug)]
 pub struct PairRecord {
+    /// By what.
     pub measure: Measure,
-    /// Indices into [`super::Record::arms`].
+    /// Index into [`crate::Record::arms`].
     pub arm: usize,
+    /// The other arm, as an index into [`crate::Record::arms`].
     pub other: usize,
     /// `other` minus `arm`, on the same tasks.
     pub difference: Interval,
+    /// Two-sided, by sign flips of whole units.
     pub p_value: f64,
     /// After Holm's correction over all pairs by this measure.
     pub p_holm: f64,

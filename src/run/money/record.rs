@@ -8,16 +8,18 @@ use crate::step::{Event, Outcome};
 pub struct MoneyRecord {
     /// Expected loss of a case.
     pub loss: Interval,
-    /// What searches, readers and guards take, a case; and in seconds, one after another.
+    /// What searches, readers and guards take, a case.
     pub running: f64,
+    /// Seconds that the same takes, one after another.
     pub seconds: f64,
     /// Loss and running costs of a case minus the baseline's on the same tasks; `None` for the baseline
     /// itself. The interval is that of the losses: running costs differ by what they differ.
     pub difference: Option<MoneyDifference>,
     /// Cases a year, on average.
     pub cases: f64,
-    /// The loss of a year: standard deviation, and its tail.
+    /// The standard deviation of the loss of a year.
     pub sd: f64,
+    /// How bad bad years are, by level.
     pub tail: Vec<Tail>,
     /// Sampled years that `sd` and `tail` rest on.
     pub years: u32,
@@ -25,6 +27,7 @@ pub struct MoneyRecord {
     pub curve: Vec<(f64, f64)>,
     /// What the expected loss of a case comes from, seen in several ways; each adds up to all of it.
     pub splits: Vec<Split>,
+    /// Losses by size, ascending.
     pub bands: Vec<Band>,
     /// The least number of tasks that half of the expected loss comes from.
     pub tasks_behind_half: usize,
@@ -59,17 +62,22 @@ impl MoneyRecord {
 /// What a case would lose less, had a step been right.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Avoidable {
+    /// Its id.
     pub step: String,
+    /// What is lost less, a case.
     pub loss: f64,
     /// Of all of it, as a share of 1; `None` where nothing is lost.
     pub share: Option<f64>,
 }
 
+/// A paired difference between two arms, in money.
 #[derive(Clone, Debug)]
 pub struct MoneyDifference {
+    /// The difference, a case: negative is cheaper.
     pub interval: Interval,
-    /// Of the losses: two-sided, by sign flips of whole units; and after Holm's correction over the arms.
+    /// Of the losses: two-sided, by sign flips of whole units.
     pub p_value: f64,
+    /// After Holm's correction over the arms compared.
     pub p_holm: f64,
 }
 
@@ -87,6 +95,7 @@ pub struct Tail {
 /// A part of the expected loss.
 #[derive(Clone, Debug)]
 pub struct Split {
+    /// What it is put down to.
     pub by: By,
     /// Of a case.
     pub loss: f64,
@@ -97,6 +106,7 @@ pub struct Split {
 /// What a part of the loss is put down to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
+    /// How the run ended.
     Outcome(Outcome),
     /// A loss of the scenario, by its name.
     Rule(String),
@@ -109,12 +119,14 @@ pub enum By {
 pub struct Band {
     /// From this on, and below ten times it.
     pub from: f64,
-    /// Incidents a year, and what they lose a year, both expected.
+    /// Incidents a year, expected.
     pub incidents: f64,
+    /// What these incidents lose a year, expected.
     pub loss: f64,
     /// Of all losses, as a share of 1.
     pub share: f64,
-    /// Tasks and sampling units in which one can happen.
+    /// Tasks in which one can happen.
     pub tasks: usize,
+    /// Sampling units in which one can happen.
     pub units: usize,
 }

@@ -145,13 +145,7 @@ fn readers(
 }
 
 fn backed(of: &Parameter) -> Backed {
-    let tag = match of.tag {
-        Tag::Cited => "cited",
-        Tag::Indicative => "indicative",
-        Tag::Assumed => "assumed",
-        Tag::Scenario => "scenario",
-    };
-    Backed { tag, source: of.source.clone() }
+    Backed { tag: of.tag.name(), source: of.source.clone() }
 }
 
 fn width(tag: &str) -> f64 {

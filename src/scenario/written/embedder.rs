@@ -12,9 +12,10 @@ pub(in crate::scenario) struct EmbedderEntry {
     /// `bm25` counts words; `static` adds up word vectors; `transformer` runs one (BERT and its family, MPNet,
     /// ModernBERT; `bert` means the same); `http` asks an endpoint that speaks OpenAI's embeddings API; `fusion`
     /// merges the rankings of several embedders; `rerank` orders the best of one anew; `run_file` gives what
-    /// another system found, from a file; `http_search` asks a service.
+    /// another system found, from a file; `http_search` asks a service; `pgvector` asks PostgreSQL.
     pub kind: Kind,
-    /// For static, transformer and rerank: a name in models/, or a directory. For http: as the endpoint calls it.
+    /// For static, transformer and rerank: a name in models/, or a directory; of a LoRA adapter too, which names its
+    /// base. For http: as the endpoint calls it.
     pub model: Option<At<String>>,
     /// For static, transformer and rerank. Default: int8.
     pub precision: Option<At<Precision>>,
@@ -67,6 +68,7 @@ pub(in crate::scenario) struct EmbedderEntry {
     pub weight: Option<At<f64>>,
     /// For fusion: how many passages of each embedder take part. Default: 100. For rerank: how many are
     /// ordered anew; none further are found. Default: 20. For http_search: how many are asked for. Default: 50.
+    /// For pgvector: how many are asked for. Default: 50.
     pub depth: Option<At<u32>>,
     /// For run_file: a run in TREC's format (qid Q0 passage rank score tag), relative to this file.
     pub file: Option<At<String>>,
@@ -80,17 +82,38 @@ pub(in crate::scenario) struct EmbedderEntry {
     /// For http_search: where queries are posted to. For http: the address; `/embeddings` is added where it
     /// does not end so.
     pub url: Option<At<String>>,
-    /// For http_search and http: seconds that one try may take. Default: 30; for http 60.
+    /// For http_search, http and pgvector: seconds that one try may take. Default: 30; for http 60.
     pub timeout: Option<At<f64>>,
     /// For http_search and http: further tries of a request that failed for now. Default: 3; for http 5.
     pub retries: Option<At<u32>>,
-    /// For http_search and http: requests at a time. Default: 8; for http 4.
+    /// For http_search, http and pgvector: requests at a time. Default: 8; for http and pgvector 4.
     pub concurrency: Option<At<u32>>,
     /// For http_search and http: the environment variable that holds the key. Default: no key is sent.
     pub api_key_env: Option<At<String>>,
     /// For http_search: any text for the state of the service's index. Answers are kept under it: change it
-    /// when the index has changed.
+    /// when the index has changed. For pgvector with `table`: the same, of that table.
     pub index: Option<At<String>>,
+    /// For pgvector: the name of the embedder, of kind static, transformer or http, whose vectors are compared.
+    pub embedder: Option<At<String>>,
+    /// For pgvector: the environment variable that holds the server's address, as in
+    /// postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Default: DATABASE_URL.
+    pub url_env: Option<At<String>>,
+    /// For pgvector: a table of yours with the vectors of all passages, which is only read. Default: one that
+    /// knockon makes and fills.
+    pub table: Option<At<String>>,
+    /// For pgvector with `table`: its column with the ids of the passages file. Default: id.
+    pub id_column: Option<At<String>>,
+    /// For pgvector with `table`: its column with the vectors. Default: embedding.
+    pub vector_column: Option<At<String>>,
+    /// For pgvector: `exact` compares with all rows; `hnsw` and `ivfflat` ask an index of that kind. Default:
+    /// exact; with `table`: as the server does by itself.
+    pub search: Option<At<Search>>,
+    /// For pgvector: `cosine` (default), `inner_product` or `l2`.
+    pub distance: Option<At<Distance>>,
+    /// For pgvector through hnsw: `hnsw.ef_search`. Default: the server's.
+    pub ef_search: Option<At<u32>>,
+    /// For pgvector through ivfflat: `ivfflat.probes`. Default: the server's.
+    pub probes: Option<At<u32>>,
 }
 
 /// The kind of an embedder.
@@ -107,6 +130,7 @@ pub(in crate::scenario) enum Kind {
     Rerank,
     RunFile,
     HttpSearch,
+    Pgvector,
 }
 
 const TRANSFORMER: &[&str] = &[
@@ -152,6 +176,24 @@ impl Kind {
             Kind::HttpSearch => (
                 "http_search",
                 &["url", "depth", "timeout", "retries", "concurrency", "api_key_env", "index"],
+            ),
+            Kind::Pgvector => (
+                "pgvector",
+                &[
+                    "embedder",
+                    "url_env",
+                    "table",
+                    "id_column",
+                    "vector_column",
+                    "search",
+                    "distance",
+                    "ef_search",
+                    "probes",
+                    "depth",
+                    "concurrency",
+                    "timeout",
+                    "index",
+                ],
             ),
             Kind::Rerank => (
                 "rerank",
@@ -208,6 +250,26 @@ pub(in crate::scenario) enum Reranker {
 pub(in crate::scenario) enum Normalise {
     MinMax,
     Theoretical,
+}
+
+/// How PostgreSQL finds what is nearest.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::scenario) enum Search {
+    Exact,
+    Hnsw,
+    Ivfflat,
+}
+
+/// What nearest is.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub(in crate::scenario) enum Distance {
+    Cosine,
+    InnerProduct,
+    L2,
 }
 
 /// The precision of a model's weights.

@@ -34,6 +34,18 @@ pub enum Tag {
     Scenario,
 }
 
+impl Tag {
+    /// As files have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tag::Cited => "cited",
+            Tag::Indicative => "indicative",
+            Tag::Assumed => "assumed",
+            Tag::Scenario => "scenario",
+        }
+    }
+}
+
 /// One parameter of a reader with where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Parameter {

@@ -1,4 +1,5 @@
-//! Which failures are worth another try, and when.
+//! Which failures are worth another try, and when: no connection, no reply in time, and the statuses that say so
+//! (408, 425, 429 and 5xx). Anything else is final, since asking again would change nothing.
 
 use std::hash::BuildHasher;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,11 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
-use super::HttpSpec;
-
 /// The longest wait that we come to by ourselves.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The longest wait that an endpoint may ask for.
+/// The longest wait that a service may ask for.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Why a request brought nothing.
@@ -58,8 +57,12 @@ impl Failure {
 /// The wait before try number `tries + 1`.
 ///
 /// # Errors
-/// The endpoint asks for more patience than we have.
-pub fn wait_before(tries: u32, spec: &HttpSpec, failure: &Failure) -> Result<Duration, String> {
+/// The service asks for more patience than we have.
+pub fn wait_before(
+    tries: u32,
+    first_wait: Duration,
+    failure: &Failure,
+) -> Result<Duration, String> {
     match failure.retry_after {
         Some(wait) if wait > PATIENCE => Err(format!(
             "it asks to wait {} s, and {} s is the longest we do: run the command again later",
@@ -68,7 +71,7 @@ pub fn wait_before(tries: u32, spec: &HttpSpec, failure: &Failure) -> Result<Dur
         )),
         Some(wait) => Ok(wait),
         None => {
-            let wait = spec.first_wait.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST);
+            let wait = first_wait.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST);
             // Half of it is chance, so that those who failed together do not come back together.
             let chance = std::hash::RandomState::new().hash_one(tries) as f64 / u64::MAX as f64;
             Ok(wait.mul_f64(0.5 + 0.5 * chance))
@@ -106,10 +109,10 @@ mod tests {
 
     #[test]
     fn waits_double_and_end() {
-        let spec = HttpSpec::new("http://localhost", "m", 1);
         let failure = Failure::of_status(StatusCode::BAD_GATEWAY, "", None);
         for (tries, most) in [(1, 0.5), (2, 1.0), (4, 4.0), (60, 30.0)] {
-            let wait = wait_before(tries, &spec, &failure).unwrap().as_secs_f64();
+            let wait =
+                wait_before(tries, Duration::from_millis(500), &failure).unwrap().as_secs_f64();
             assert!((0.5 * most..=most).contains(&wait), "{tries}: {wait}");
         }
     }

@@ -1,0 +1,73 @@
+//! `knockon init`: a small commented scenario with its data, to run, read and change.
+//!
+//! Asks nothing and overwrites nothing. What is written lies as it is in `init/`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{FINE, WRONG_USE, schema};
+use crate::whole_file;
+
+/// Write a small commented scenario with its data, ready to run
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon init
+  knockon init returns
+
+Writes scenario.yaml, passages.jsonl, tasks.csv, and scenario.schema.json for editors. Nothing is
+overwritten: where one of them is there already, nothing is written at all (exit code 2).")]
+pub struct Args {
+    /// The folder; made where it is not there
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+/// Name, content, and what is said of it.
+const FILES: [(&str, &str, &str); 3] = [
+    (
+        "scenario.yaml",
+        include_str!("init/scenario.yaml"),
+        "a returns desk; its comments teach the format",
+    ),
+    ("passages.jsonl", include_str!("init/passages.jsonl"), "what its agent searches"),
+    ("tasks.csv", include_str!("init/tasks.csv"), "the cases that are replayed"),
+];
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let schema = schema::text()?;
+    let mut files = FILES.to_vec();
+    files.push((
+        "scenario.schema.json",
+        &schema,
+        "for editors, which complete and check the scenario by it",
+    ));
+    let there: Vec<String> = files
+        .iter()
+        .map(|(name, ..)| args.dir.join(name))
+        // A link that leads nowhere is there as well.
+        .filter(|path| path.symlink_metadata().is_ok())
+        .map(|path| path.display().to_string())
+        .collect();
+    if !there.is_empty() {
+        let list = there.join(", ");
+        let (are, them) = if there.len() == 1 { ("is", "it") } else { ("are", "them") };
+        eprintln!("error: {list} {are} there already; move {them} away, or name another folder");
+        return Ok(ExitCode::from(WRONG_USE));
+    }
+    let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
+    whole_file::write_all(&args.dir, &contents)?;
+    // Paths as they are typed: `scenario.yaml`, not `./scenario.yaml`.
+    let path = |name: &str| match args.dir.as_os_str().as_encoded_bytes() {
+        b"." => name.to_owned(),
+        _ => args.dir.join(name).display().to_string(),
+    };
+    let mut stdout = std::io::stdout().lock();
+    let width = files.iter().map(|(name, ..)| path(name).len()).max().unwrap_or(0);
+    for (name, _, what) in &files {
+        writeln!(stdout, "{:width$}  {what}", path(name))?;
+    }
+    writeln!(stdout, "\nNext: knockon run {}", path("scenario.yaml"))?;
+    Ok(ExitCode::from(FINE))
+}

@@ -1,0 +1,56 @@
+//! `knockon man`: the manual pages, made from the same text as `--help`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use super::FINE;
+use crate::whole_file;
+
+/// Print the manual page, or write one for each command
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  knockon man | man -l -
+  knockon man --out ~/.local/share/man/man1")]
+pub struct Args {
+    /// Write knockon.1 and a page for each command (knockon-run.1, ...) into this folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let mut command = super::Args::command();
+    // Fills in the names of the commands below (`knockon import csv`).
+    command.build();
+    let Some(out) = &args.out else {
+        std::io::stdout().lock().write_all(&page(&command)?)?;
+        return Ok(ExitCode::from(FINE));
+    };
+    let mut pages = Vec::new();
+    collect(&command, &mut pages)?;
+    let files: Vec<(&str, &[u8])> =
+        pages.iter().map(|(name, page)| (name.as_str(), page.as_slice())).collect();
+    whole_file::write_all(out, &files)?;
+    writeln!(std::io::stdout(), "{}: {} pages", out.display(), pages.len())?;
+    Ok(ExitCode::from(FINE))
+}
+
+fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    // Without a date: the same program writes the same pages.
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    Ok(page)
+}
+
+/// The page of a command, then those of the commands below it.
+fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    pages.push((format!("{name}.1"), page(command)?));
+    for below in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
+        collect(below, pages)?;
+    }
+    Ok(())
+}

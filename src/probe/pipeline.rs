@@ -1,0 +1,84 @@
+//! What it comes to: the embedders as arms of a pipeline, each in place of whatever its steps search with.
+//!
+//! The numbers are those of a run, so a scorecard and a run of the same scenario agree.
+
+use super::score::{Row, Section};
+use crate::run::Record;
+use crate::run::record::ArmRecord;
+use crate::scenario::{Arm, EmbedderDecl, EmbedderKind, Scenario};
+use crate::stats::Interval;
+use crate::step::{MissKind, Outcome};
+
+/// The scenario with one arm an embedder, all else as in its baseline; the first is the baseline.
+///
+/// Guards on scores stay off: their thresholds are declared embedder by embedder.
+pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Scenario {
+    let base = scenario.arms[scenario.baseline].clone();
+    scenario.baseline = 0;
+    scenario.arms = Vec::new();
+    for (name, kind) in embedders {
+        let at = scenario.embedders.len();
+        scenario.embedders.push(EmbedderDecl { name: name.clone(), kind: kind.clone() });
+        let mut arm = Arm { id: name.clone(), ..base.clone() };
+        for retrieval in arm.retrieval.iter_mut().flatten() {
+            retrieval.embedder = at;
+        }
+        scenario.arms.push(arm);
+    }
+    scenario
+}
+
+/// What a run of [`arms`] says, arm by arm.
+pub fn rows(record: &Record) -> Vec<Row> {
+    record.arms.iter().flat_map(|arm| of_arm(record, arm)).collect()
+}
+
+fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
+    let row = |measure: String, value: f64| Row {
+        embedder: arm.id.clone(),
+        section: Section::Pipeline,
+        set: record.scenario.clone(),
+        measure,
+        value,
+        interval: None,
+        difference: None,
+        difference_interval: None,
+        p: None,
+        n: arm.tasks.len(),
+    };
+    let compared = |row: Row, interval: Interval, difference: Option<(Interval, f64)>| Row {
+        interval: Some((interval.low, interval.high)),
+        difference: difference.map(|(d, _)| d.estimate),
+        difference_interval: difference.map(|(d, _)| (d.low, d.high)),
+        p: difference.map(|(_, p)| p),
+        ..row
+    };
+    let summary = &arm.summary;
+    let failure = row("failure rate".to_owned(), summary.failure.estimate);
+    let difference = summary.difference.as_ref().map(|d| (d.interval, d.p_value));
+    let mut rows = vec![compared(failure, summary.failure, difference)];
+    for (outcome, p) in Outcome::ALL.iter().zip(summary.outcomes).skip(1) {
+        rows.push(row(format!("{} rate", outcome.name()), p));
+    }
+    rows.push(row("silent failure rate".to_owned(), summary.silent));
+    rows.extend(summary.quality.map(|q| row("nDCG@10 at its steps".to_owned(), q.ndcg_at_10)));
+    for kind in MissKind::ALL {
+        let of = arm.misses.iter().filter(|miss| miss.kind == kind);
+        rows.push(row(format!("{} misses a run", kind.name()), of.map(|miss| miss.p).sum()));
+    }
+    if let (Some(money), Some(currency)) = (&arm.money, &record.currency) {
+        let loss = row(format!("expected loss a case, {currency}"), money.loss.estimate);
+        rows.push(compared(loss, money.loss, None));
+        let total = row(format!("loss and running cost a case, {currency}"), money.total());
+        rows.push(match &money.difference {
+            None => total,
+            Some(d) => Row {
+                difference: Some(d.interval.estimate),
+                difference_interval: Some((d.interval.low, d.interval.high)),
+                p: Some(d.p_value),
+                ..total
+            },
+        });
+    }
+    rows
+}

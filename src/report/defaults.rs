@@ -1,0 +1,174 @@
+//! Every default with its source: what a scenario gets where it says nothing. It is a page of the guide
+//! (docs/src/defaults.md), written by the code that uses the defaults; a test compares the two.
+
+use std::fmt::Write;
+
+use crate::cascade::{cuts, paths};
+use crate::compile::lanes;
+use crate::embed::Penalty;
+use crate::retrieve::pgvector::PG_DEPTH;
+use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
+use crate::scenario::{
+    Check, DEFAULT_PRESET, DEFAULT_TOP_K, Effort, Guard, MOST, PRESETS, Person, Rates, Simulation,
+    YEARS,
+};
+use crate::step::guard;
+use crate::step::reader::{POOL, Parameter, Reader};
+use crate::{spell, stats};
+
+const HEAD: &str = "# Every default, with its source
+
+`knockon defaults` writes this page. What a scenario does not say has the value below; what it says itself is tagged
+`scenario` in `manifest.json`, which lists for every run the values that it was made with.
+
+| tag | meaning |
+|---|---|
+| cited | from a table or an abstract that was read |
+| indicative | from a secondary source, or derived from a cited figure as the source says |
+| assumed | ours: the source says why, and you may know better |
+";
+
+/// The page, as Markdown.
+pub fn page() -> anyhow::Result<String> {
+    let mut page = HEAD.to_owned();
+    reader(&mut page)?;
+    guards(&mut page)?;
+    retrieval(&mut page);
+    solving(&mut page);
+    Ok(page)
+}
+
+fn reader(page: &mut String) -> anyhow::Result<()> {
+    let head = "
+## The reader
+
+`reader: {preset: NAME}`; the preset is PRESET unless said otherwise, and each parameter can be set beside it. What they mean:
+[The model and its limits](model.md#the-reader).
+";
+    page.push_str(&head.replace("PRESET", DEFAULT_PRESET));
+    for preset in PRESETS {
+        let reader = Reader::new(preset, &Default::default())?;
+        let _ = write!(page, "\n### {preset}\n\n");
+        table(page, &reader.parameters);
+    }
+    let pool = format!(
+        "\nA value that is made up is one of at most {} that the corpus states for the field, at even steps of its sorted \
+         distinct values, each as likely as it is frequent there (assumed).\n",
+        spell::words(POOL as u32)
+    );
+    page.push_str(&pool);
+    Ok(())
+}
+
+fn guards(page: &mut String) -> anyhow::Result<()> {
+    page.push_str(
+        "\n## Guards and people\n\nIn US dollars and seconds a look, or an escalation.\n",
+    );
+    let (rates, effort) = (Rates::default(), Effort::default());
+    let guard = |check, escalate| Guard { check, retries: Vec::new(), escalate };
+    let kinds = [
+        ("`verifier` without a model", guard(Check::Verifier { rates, effort }, None)),
+        ("`reviewer`", guard(Check::Reviewer { rates, effort }, None)),
+        ("`escalate`, with any check", guard(Check::Present, Some(Person::default()))),
+    ];
+    for (name, guard) in kinds {
+        let _ = write!(page, "\n### {name}\n\n");
+        table(page, &guard::parameters(&guard));
+    }
+    Ok(())
+}
+
+fn retrieval(page: &mut String) {
+    let (bm25, penalty) = (Bm25Params::default(), Penalty::default());
+    let rows: [(&str, String, &str, &str); 11] = [
+        ("`top_k`", DEFAULT_TOP_K.to_string(), "assumed", "passages handed on"),
+        (
+            "bm25 `k1`",
+            bm25.k1.to_string(),
+            "indicative",
+            "Anserini's default (github.com/castorini/anserini)",
+        ),
+        ("bm25 `b`", bm25.b.to_string(), "indicative", "the same"),
+        ("fusion `k`", RRF_K.to_string(), "cited", "Cormack, Clarke and Büttcher, SIGIR 2009"),
+        ("fusion `depth`", FUSION_DEPTH.to_string(), "assumed", "of each part"),
+        ("rerank `depth`", RERANK_DEPTH.to_string(), "assumed", "passages ordered anew"),
+        ("similarity_map `above`", penalty.above.to_string(), "cited", "arXiv 2604.16351"),
+        ("similarity_map `weight`", penalty.weight.to_string(), "cited", "the same"),
+        ("http_search `depth`", HTTP_DEPTH.to_string(), "assumed", "passages asked for"),
+        ("pgvector `depth`", PG_DEPTH.to_string(), "assumed", "passages asked for"),
+        ("`weight` of a phrasing", "1".to_owned(), "assumed", "all phrasings are as likely"),
+    ];
+    page.push_str("\n## Retrieval\n\n");
+    settings(page, &rows);
+}
+
+fn solving(page: &mut String) {
+    let simulation = Simulation::default();
+    let level = format!("{}%", 100.0 * stats::LEVEL);
+    let rows: [(&str, String, &str, &str); 11] = [
+        (
+            "`simulation.method`",
+            "auto".to_owned(),
+            "assumed",
+            "exact up to `max_states`, sampled beyond",
+        ),
+        ("`simulation.seed`", simulation.seed.to_string(), "assumed", "any number is as good"),
+        (
+            "`simulation.trials`",
+            simulation.trials.to_string(),
+            "assumed",
+            "a standard error of at most half a point a task",
+        ),
+        (
+            "`simulation.max_states`",
+            simulation.max_states.to_string(),
+            "assumed",
+            "joint states in the largest layer",
+        ),
+        ("`impact.years`", YEARS.to_string(), "assumed", "sampled years behind VaR and CVaR"),
+        (
+            "`plan.most`",
+            MOST.to_string(),
+            "assumed",
+            "combinations that are all run; beyond, the best next one is added",
+        ),
+        ("level of intervals", level, "assumed", "the usual one"),
+        (
+            "bootstrap samples",
+            stats::SAMPLES.to_string(),
+            "assumed",
+            "behind the chance that an arm is the best",
+        ),
+        (
+            "trials with interventions past the cap",
+            lanes::WHAT_IF_TRIALS.to_string(),
+            "assumed",
+            "for \"what if\" on sampled tasks",
+        ),
+        ("cut sets up to", cuts::ORDER.to_string(), "assumed", "errors in a set"),
+        (
+            "rarest path told apart",
+            paths::LEAST.to_string(),
+            "assumed",
+            "probability; rarer ones make the last row of paths.csv",
+        ),
+    ];
+    page.push_str("\n## Solving and statistics\n\n");
+    settings(page, &rows);
+}
+
+fn table(page: &mut String, parameters: &[Parameter]) {
+    page.push_str("| parameter | value | tag | source |\n|---|---|---|---|\n");
+    for Parameter { name, value, tag, source } in parameters {
+        // As in the manifest: what is finer is not known.
+        let value = (value * 1e6).round() / 1e6;
+        let _ = writeln!(page, "| {name} | {value} | {} | {source} |", tag.name());
+    }
+}
+
+fn settings(page: &mut String, rows: &[(&str, String, &str, &str)]) {
+    page.push_str("| setting | value | tag | source, or what it is |\n|---|---|---|---|\n");
+    for (name, value, tag, source) in rows {
+        let _ = writeln!(page, "| {name} | {value} | {tag} | {source} |");
+    }
+}

@@ -1,0 +1,178 @@
+//! One CSV as Parquet.
+//!
+//! A column's type goes by its name, not by what a run happens to hold, so that files of different runs have one
+//! schema: texts, whole numbers and yes/no as listed, and all others are doubles.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::parser::parse_message_type;
+
+const TEXTS: [&str; 32] = [
+    "action",
+    "arm",
+    "by",
+    "cause",
+    "child",
+    "commonest_miss",
+    "currency",
+    "cut_set",
+    "embedder",
+    "events",
+    "example_task",
+    "guard",
+    "item",
+    "kind",
+    "likeliest_wrong_action",
+    "main_cause",
+    "main_cause_step",
+    "main_miss_kind",
+    "main_miss_step",
+    "measure",
+    "method",
+    "miss_kind",
+    "option",
+    "other",
+    "outcome",
+    "parent",
+    "right_action",
+    "roots",
+    "step",
+    "task",
+    "unit",
+    "worst_step",
+];
+const WHOLE: [&str; 10] = [
+    "judged_tasks",
+    "rank",
+    "sampled_years",
+    "size",
+    "step_in_order",
+    "tasks",
+    "tasks_behind_half",
+    "tasks_exact",
+    "top_k",
+    "units",
+];
+const YES_NO: [&str; 7] = [
+    "baseline",
+    "declared",
+    "entity_filter",
+    "flip_is_significant",
+    "flips_ndcg",
+    "on_front",
+    "on_tail_front",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Type {
+    Text,
+    Whole,
+    YesNo,
+    Double,
+}
+
+fn type_of(column: &str) -> Type {
+    if TEXTS.contains(&column) {
+        Type::Text
+    } else if WHOLE.contains(&column) {
+        Type::Whole
+    } else if YES_NO.contains(&column) {
+        Type::YesNo
+    } else {
+        Type::Double
+    }
+}
+
+/// One table; an empty cell is null.
+pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut reader = csv::Reader::from_reader(csv);
+    let names = reader.headers()?.clone();
+    let rows = reader.records().collect::<Result<Vec<csv::StringRecord>, _>>()?;
+    let columns = names.iter().map(|name| {
+        let physical = match type_of(name) {
+            Type::Text => return format!("optional binary {name} (UTF8);"),
+            Type::Whole => "int64",
+            Type::YesNo => "boolean",
+            Type::Double => "double",
+        };
+        format!("optional {physical} {name};")
+    });
+    let schema = format!("message knockon {{ {} }}", columns.collect::<String>());
+    let schema = Arc::new(parse_message_type(&schema)?);
+    let mut file =
+        SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default()))?;
+    let mut group = file.next_row_group()?;
+    for (at, name) in names.iter().enumerate() {
+        let mut column = group.next_column()?.context("a column is missing")?;
+        let cells: Vec<&str> = rows.iter().map(|row| &row[at]).collect();
+        match type_of(name) {
+            Type::Text => put::<ByteArrayType>(&mut column, name, &cells, |text| {
+                Some(ByteArray::from(bare(text)))
+            }),
+            Type::Whole => put::<Int64Type>(&mut column, name, &cells, |t| t.parse().ok()),
+            Type::YesNo => put::<BoolType>(&mut column, name, &cells, |text| match text {
+                "yes" => Some(true),
+                "no" => Some(false),
+                _ => None,
+            }),
+            Type::Double => put::<DoubleType>(&mut column, name, &cells, |t| t.parse().ok()),
+        }?;
+        column.close()?;
+    }
+    group.close()?;
+    Ok(file.into_inner()?)
+}
+
+fn put<T: DataType>(
+    column: &mut SerializedColumnWriter,
+    name: &str,
+    cells: &[&str],
+    read: impl Fn(&str) -> Option<T::T>,
+) -> anyhow::Result<()> {
+    let there = || cells.iter().filter(|cell| !cell.is_empty());
+    let read = |cell: &&str| {
+        read(cell).with_context(|| format!("the column {name} has `{cell}`, of another type"))
+    };
+    let values = there().map(read).collect::<anyhow::Result<Vec<T::T>>>()?;
+    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!cell.is_empty())).collect();
+    column.typed::<T>().write_batch(&values, Some(&levels), None)?;
+    Ok(())
+}
+
+/// Without the quote that keeps spreadsheets from taking a text for a formula.
+fn bare(text: &str) -> &str {
+    let quoted = text.strip_prefix('\'').filter(|rest| crate::report::csv::text(rest) == text);
+    quoted.unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    #[test]
+    fn what_is_written_is_read_again_with_its_types() {
+        let csv = "arm,tasks,baseline,failure_rate\n'=a,24,yes,0.5\nvectors,,no,\ncafé,7,,inf\n";
+        let bytes = super::table(csv.as_bytes()).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let reader = SerializedFileReader::new(file).unwrap();
+        let rows: Vec<String> =
+            reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+        assert_eq!(
+            rows,
+            [
+                "{arm: \"=a\", tasks: 24, baseline: true, failure_rate: 0.5}",
+                "{arm: \"vectors\", tasks: null, baseline: false, failure_rate: null}",
+                "{arm: \"café\", tasks: 7, baseline: null, failure_rate: inf}",
+            ]
+        );
+        let wrong = super::table(b"tasks\nmany\n").unwrap_err().to_string();
+        assert_eq!(wrong, "the column tasks has `many`, of another type");
+    }
+}

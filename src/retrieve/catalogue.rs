@@ -1,0 +1,122 @@
+//! A corpus as an index elsewhere knows it, by ids, and what its answers are checked for.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Hit, Ranking, Request};
+
+/// What an index elsewhere has to know of a corpus, and we of its answers.
+pub struct Catalogue {
+    pub corpus: String,
+    pub ids: Vec<String>,
+    /// By passage.
+    pub entities: Vec<Option<String>>,
+    places: HashMap<String, u32>,
+    /// How many passages each entity has.
+    counts: HashMap<String, usize>,
+}
+
+impl Catalogue {
+    /// `passages`: ids, distinct, and entities, in order.
+    pub fn new(
+        corpus: &str,
+        passages: impl Iterator<Item = (String, Option<String>)>,
+    ) -> Catalogue {
+        let (ids, entities): (Vec<String>, Vec<Option<String>>) = passages.unzip();
+        let places = ids.iter().cloned().zip(0..).collect();
+        let mut counts = HashMap::new();
+        for entity in entities.iter().flatten() {
+            *counts.entry(entity.clone()).or_default() += 1;
+        }
+        Catalogue { corpus: corpus.to_owned(), ids, entities, places, counts }
+    }
+
+    /// The entity whose passages these are, all of them and no other.
+    pub fn whole_entity(&self, candidates: &[u32]) -> Option<&str> {
+        let of = |passage: &u32| self.entities[*passage as usize].as_deref();
+        let entity = candidates.first().and_then(of)?;
+        let whole = candidates.iter().all(|p| of(p) == Some(entity))
+            && self.counts.get(entity) == Some(&candidates.len());
+        whole.then_some(entity)
+    }
+
+    /// An answer to a request, as passages: at most `depth`, best first, each once and among the candidates.
+    ///
+    /// # Errors
+    /// Says what the answer is instead.
+    pub fn ranking(
+        &self,
+        request: &Request,
+        depth: usize,
+        found: Vec<(String, f32)>,
+    ) -> Result<Ranking, String> {
+        let query = request.query;
+        if found.len() > depth {
+            let n = found.len();
+            return Err(format!("{n} results for the query {query:?}; top_k is {depth}"));
+        }
+        let mut ranking: Ranking = Vec::with_capacity(found.len());
+        let mut places = BTreeMap::new();
+        for (place, (id, score)) in (1..).zip(&found) {
+            let about = format!("result {place} of the query {query:?}");
+            let Some(&passage) = self.places.get(id) else {
+                let like = self.ids.first().map_or("", String::as_str);
+                let corpus = &self.corpus;
+                return Err(format!(
+                    "{about}: '{id}' is no passage of the corpus {corpus}, whose ids are like '{like}'"
+                ));
+            };
+            if let Some(first) = places.insert(passage, place) {
+                return Err(format!("{about}: '{id}' is result {first} already"));
+            }
+            if request.candidates.is_some_and(|these| these.binary_search(&passage).is_err()) {
+                return Err(format!("{about}: '{id}' is not among the ids of the filter"));
+            }
+            if !score.is_finite() {
+                return Err(format!("{about}: the score is {score}"));
+            }
+            if let Some(before) = ranking.last().filter(|before| before.score < *score) {
+                return Err(format!(
+                    "{about}: the score rises from {} to {score}; results come best first, and higher \
+                     scores are better",
+                    before.score
+                ));
+            }
+            ranking.push(Hit { passage, score: *score });
+        }
+        Ok(ranking)
+    }
+
+    /// Whether a ranking is shorter than it could be.
+    pub fn is_short(&self, request: &Request, depth: usize, ranking: &Ranking) -> bool {
+        let there = request.candidates.map_or(self.ids.len(), <[u32]>::len);
+        ranking.len() < depth.min(there)
+    }
+}
+
+/// How often an index elsewhere was asked, and how often it brought fewer passages than there are.
+#[derive(Debug, Default)]
+pub struct Shortfall {
+    pub asked: AtomicUsize,
+    pub short: AtomicUsize,
+}
+
+impl Shortfall {
+    /// One more answer.
+    pub fn add(&self, short: bool) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.short.fetch_add(usize::from(short), Ordering::Relaxed);
+    }
+
+    /// What a user should know of it, where there is something.
+    pub fn note(&self, name: &str) -> Option<String> {
+        let (asked, short) =
+            (self.asked.load(Ordering::Relaxed), self.short.load(Ordering::Relaxed));
+        (short > 0).then(|| {
+            format!(
+                "{name}: {short} of {asked} answers hold fewer passages than were asked for and are \
+                 there; what is not in an answer counts as not found"
+            )
+        })
+    }
+}

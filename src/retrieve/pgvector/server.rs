@@ -1,0 +1,370 @@
+//! Asks PostgreSQL. The address, with the password in it, goes to the driver and nowhere else.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, bail};
+use postgres::config::Host;
+use postgres::{Client, Config};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{Distance, PgIndex, PgTable, Search};
+use crate::embed::{CorpusVectors, Embedder, Role};
+use crate::retrieve::catalogue::{Catalogue, Shortfall};
+use crate::retrieve::{Ranking, Request, Retriever, check_candidates};
+use crate::whole_file;
+
+/// Ranks by what the server finds nearest to the vectors of `embedder`.
+pub struct PgRetriever {
+    server: Server,
+    index: PgIndex,
+    embedder: Arc<dyn Embedder>,
+    catalogue: Catalogue,
+    /// The folder of the answers kept.
+    kept: PathBuf,
+    count: Arc<Shortfall>,
+}
+
+/// How to reach it, and the table that is searched.
+struct Server {
+    config: Config,
+    /// Host, port and database, as messages and fingerprints name them.
+    shown: String,
+    /// The table, quoted.
+    table: String,
+}
+
+/// What is searched.
+pub struct PgCorpus<'a, F> {
+    pub catalogue: Catalogue,
+    /// By passage, as is what `vectors` gives; that is asked only where the server has no vectors yet.
+    pub texts: &'a [&'a str],
+    pub vectors: F,
+}
+
+impl PgRetriever {
+    /// `address` as libpq takes it; `kept`: a folder for answers.
+    ///
+    /// # Errors
+    /// A server that cannot be reached or has no pgvector, and a table that is not there.
+    pub fn open(
+        address: &str,
+        index: PgIndex,
+        embedder: Arc<dyn Embedder>,
+        corpus: PgCorpus<impl FnOnce() -> anyhow::Result<CorpusVectors>>,
+        kept: PathBuf,
+        count: Arc<Shortfall>,
+    ) -> anyhow::Result<PgRetriever> {
+        let PgCorpus { catalogue, texts, vectors } = corpus;
+        let mut config: Config = address.parse().map_err(|_| {
+            anyhow::anyhow!("not an address as in postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+        })?;
+        config.connect_timeout(index.timeout).application_name("knockon");
+        let shown = shown(&config);
+        let table = match &index.table {
+            PgTable::Own(search) => {
+                let made_of =
+                    format!("1 {} {search:?} {:?}", embedder.fingerprint(), index.distance);
+                quoted(&own_table(&made_of, &catalogue.ids, texts))
+            }
+            PgTable::Theirs { table, .. } => quoted(table),
+        };
+        let kept = kept.join(blake3::hash(format!("{shown} {table}").as_bytes()).to_hex().as_str());
+        let server = Server { config, shown, table };
+        let about = || format!("PostgreSQL at {}", server.shown);
+        if let PgTable::Own(search) = index.table {
+            let there = || -> anyhow::Result<()> {
+                let mut client = server.connect()?;
+                if !server.has_table(&mut client)? {
+                    fill(&mut client, &server, &catalogue, &vectors()?, search, index.distance)?;
+                }
+                Ok(())
+            };
+            there().with_context(about)?;
+        }
+        Ok(PgRetriever { server, index, embedder, catalogue, kept, count })
+    }
+
+    /// The statement that ranks: of `$1`, a vector, and `$2`, the ids that may be found, if any.
+    fn statement(&self, narrowed: bool) -> String {
+        let (id, vector, place, exact) = match &self.index.table {
+            PgTable::Own(search) => {
+                ("id".to_owned(), "v".to_owned(), "place", *search == Search::Exact)
+            }
+            PgTable::Theirs { id, vector, exact, .. } => {
+                (format!("{}::text", quoted(id)), quoted(vector), "id COLLATE \"C\"", *exact)
+            }
+        };
+        let place_of = match &self.index.table {
+            PgTable::Own(_) => ", place",
+            PgTable::Theirs { .. } => "",
+        };
+        let operator = match self.index.distance {
+            Distance::Cosine => "<=>",
+            Distance::InnerProduct => "<#>",
+            Distance::L2 => "<->",
+        };
+        let distance = format!("({vector} {operator} $1::text::vector)");
+        // A vector of zeros has no angle; its cosine counts as 0, as in our own search.
+        let told = match self.index.distance {
+            Distance::Cosine => format!("coalesce(nullif({distance}, 'NaN'), 1)"),
+            _ => distance.clone(),
+        };
+        // No index is ordered by a sum, so that this looks at all rows; and ties are told apart.
+        let nearest = match (exact, place) {
+            (false, _) => distance,
+            (true, "place") => format!("{told} + 0, place"),
+            (true, _) => format!("{told} + 0, {id} COLLATE \"C\""),
+        };
+        let only = if narrowed { format!("WHERE {id} = ANY($2)") } else { String::new() };
+        let (table, depth) = (&self.server.table, self.index.depth);
+        format!(
+            "SELECT id, d::float8 FROM (SELECT {id} AS id{place_of}, {told} AS d FROM {table} {only} \
+             ORDER BY {nearest} LIMIT {depth}) AS nearest ORDER BY d, {place}"
+        )
+    }
+
+    fn score(&self, distance: f64) -> f32 {
+        let score = match self.index.distance {
+            Distance::Cosine => 1.0 - distance,
+            Distance::InnerProduct | Distance::L2 => -distance,
+        };
+        score as f32
+    }
+
+    fn ids(&self, candidates: &[u32]) -> Vec<&str> {
+        candidates.iter().map(|&p| self.catalogue.ids[p as usize].as_str()).collect()
+    }
+
+    fn file(&self, vector: &str, request: &Request) -> PathBuf {
+        let index = &self.index;
+        let asked = format!(
+            "{:?} {:?} {:?} {:?} {} {vector} {:?}",
+            index.table,
+            index.distance,
+            index.ef_search,
+            index.probes,
+            index.depth,
+            request.candidates.map(|these| self.ids(these))
+        );
+        self.kept.join(format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
+    }
+
+    /// An answer, checked and counted.
+    fn ranking(&self, request: &Request, found: Vec<(String, f32)>) -> Result<Ranking, String> {
+        let ranking = self.catalogue.ranking(request, self.index.depth, found)?;
+        self.count.add(self.catalogue.is_short(request, self.index.depth, &ranking));
+        Ok(ranking)
+    }
+
+    fn session(&self) -> anyhow::Result<Client> {
+        let mut client = self.server.connect()?;
+        let mut settings = format!("SET statement_timeout = {}", self.index.timeout.as_millis());
+        // Settings of an extension are known once it is loaded; until then they are kept for it.
+        for (setting, value) in
+            [("hnsw.ef_search", self.index.ef_search), ("ivfflat.probes", self.index.probes)]
+        {
+            if let Some(value) = value {
+                write!(settings, "; SET {setting} = {value}")?;
+            }
+        }
+        client.batch_execute(&settings)?;
+        Ok(client)
+    }
+
+    fn ask(
+        &self,
+        client: &mut Client,
+        vector: &str,
+        request: &Request,
+    ) -> anyhow::Result<Vec<(String, f32)>> {
+        let statement = self.statement(request.candidates.is_some());
+        let statement = client.prepare(&statement)?;
+        let rows = match request.candidates {
+            None => client.query(&statement, &[&vector])?,
+            Some(these) => client.query(&statement, &[&vector, &self.ids(these)])?,
+        };
+        let read = |row: postgres::Row| -> anyhow::Result<(String, f32)> {
+            Ok((row.try_get(0)?, self.score(row.try_get(1)?)))
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
+
+impl Retriever for PgRetriever {
+    /// As [`Retriever::search`]; of equal scores in the server's order.
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        for request in requests {
+            check_candidates(request.candidates.unwrap_or_default(), self.catalogue.ids.len())?;
+        }
+        let queries: Vec<&str> = requests.iter().map(|request| request.query).collect();
+        let vectors = self.embedder.embed(Role::Query, &queries, &|_| {})?;
+        let vectors: Vec<String> = (0..queries.len()).map(|i| text(vectors.row(i))).collect();
+        let mut found: Vec<Option<Ranking>> = vec![None; requests.len()];
+        let mut asked = Vec::new();
+        for (at, request) in requests.iter().enumerate() {
+            let kept = std::fs::read(self.file(&vectors[at], request)).ok();
+            // What is damaged on disk is asked for again.
+            found[at] = match request.candidates {
+                Some([]) => Some(Ranking::new()),
+                _ => kept
+                    .and_then(|kept| serde_json::from_slice(&kept).ok())
+                    .and_then(|kept| self.ranking(request, kept).ok()),
+            };
+            match &found[at] {
+                Some(_) => done(1),
+                None => asked.push(at),
+            }
+        }
+        let found = Mutex::new(found);
+        // An error keeps the rest from being asked; what was answered by then is kept.
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || -> anyhow::Result<()> {
+            let mut client = self.session()?;
+            while !stop.load(Ordering::Relaxed) {
+                let Some(&at) = asked.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                let answer = self.ask(&mut client, &vectors[at], &requests[at])?;
+                let file = self.file(&vectors[at], &requests[at]);
+                let bytes = serde_json::to_vec(&answer)?;
+                let ranking = self.ranking(&requests[at], answer).map_err(anyhow::Error::msg)?;
+                found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
+                whole_file::write(&file, &bytes)?;
+                done(1);
+            }
+            Ok(())
+        };
+        let connections = self.index.concurrency.min(asked.len());
+        let ended: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
+            let work = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
+            let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
+            let broke = |_| bail!("a connection's thread broke off");
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
+        });
+        let about = || format!("PostgreSQL at {}", self.server.shown);
+        ended.into_iter().collect::<anyhow::Result<()>>().with_context(about)?;
+        let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
+        let cut = |ranking: Option<Ranking>| {
+            let mut ranking = ranking.unwrap_or_default();
+            ranking.truncate(depth);
+            ranking
+        };
+        Ok(found.into_iter().map(cut).collect())
+    }
+}
+
+impl Server {
+    fn connect(&self) -> anyhow::Result<Client> {
+        use rustls_platform_verifier::ConfigVerifierExt;
+        let tls = rustls::ClientConfig::with_platform_verifier()?;
+        Ok(self.config.connect(MakeRustlsConnect::new(tls))?)
+    }
+
+    fn has_table(&self, client: &mut Client) -> anyhow::Result<bool> {
+        let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&self.table])?;
+        Ok(row.try_get(0)?)
+    }
+}
+
+/// Makes the table and what is in it, all or nothing; another that does so meanwhile is waited for.
+fn fill(
+    client: &mut Client,
+    server: &Server,
+    catalogue: &Catalogue,
+    passages: &CorpusVectors,
+    search: Search,
+    distance: Distance,
+) -> anyhow::Result<()> {
+    let table = &server.table;
+    let mut whole = client.transaction()?;
+    whole.query("SELECT pg_advisory_xact_lock(hashtext($1))", &[table])?;
+    let there = whole.query_one("SELECT to_regclass($1) IS NOT NULL", &[table])?;
+    if there.try_get(0)? {
+        return Ok(());
+    }
+    whole.batch_execute("CREATE EXTENSION IF NOT EXISTS vector").context(
+        "pgvector is not there; an administrator of the server installs it and says CREATE EXTENSION vector",
+    )?;
+    whole.batch_execute(&format!(
+        "CREATE TABLE {table} (place int4 PRIMARY KEY, id text NOT NULL, v vector({}) NOT NULL); \
+         COMMENT ON TABLE {table} IS 'passages of the corpus {}, made by knockon; may be dropped at any time'",
+        passages.dim(),
+        catalogue.corpus.replace('\'', "''")
+    ))?;
+    let mut rows = whole.copy_in(&format!("COPY {table} (place, id, v) FROM STDIN"))?;
+    for window in passages.windows() {
+        let vectors = passages.rows(window.clone())?;
+        for (place, vector) in window.zip(vectors.chunks_exact(passages.dim())) {
+            writeln!(rows, "{place}\t{}\t{}", escaped(&catalogue.ids[place]), text(vector))?;
+        }
+    }
+    rows.finish()?;
+    let class = match distance {
+        Distance::Cosine => "vector_cosine_ops",
+        Distance::InnerProduct => "vector_ip_ops",
+        Distance::L2 => "vector_l2_ops",
+    };
+    match search {
+        Search::Exact => {}
+        Search::Hnsw => {
+            whole.batch_execute(&format!("CREATE INDEX ON {table} USING hnsw (v {class})"))?;
+        }
+        Search::Ivfflat => {
+            // As pgvector's README advises: a list a thousand rows, from a million on the square root.
+            let rows = passages.len() as f64;
+            let lists = if rows > 1e6 { rows.sqrt() } else { (rows / 1000.0).max(1.0) };
+            whole.batch_execute(&format!(
+                "CREATE INDEX ON {table} USING ivfflat (v {class}) WITH (lists = {})",
+                lists as u32
+            ))?;
+        }
+    }
+    whole.batch_execute(&format!("ANALYZE {table}"))?;
+    Ok(whole.commit()?)
+}
+
+/// A name that says what is in the table.
+fn own_table(made_of: &str, ids: &[String], texts: &[&str]) -> String {
+    let mut hash = blake3::Hasher::new();
+    hash.update(made_of.as_bytes());
+    for text in ids.iter().map(String::as_str).chain(texts.iter().copied()) {
+        hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    format!("knockon_{}", &hash.finalize().to_hex()[..24])
+}
+
+fn quoted(name: &str) -> String {
+    let part = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
+    name.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+/// A text as a cell of a COPY.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
+}
+
+/// A vector as pgvector reads it; each number the shortest that means the same bits.
+fn text(vector: &[f32]) -> String {
+    let numbers: Vec<String> = vector.iter().map(f32::to_string).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+fn shown(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().enumerate().map(|(at, host)| {
+        let port = config.get_ports().get(at).or(config.get_ports().first()).unwrap_or(&5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            Host::Unix(path) => format!("{}:{port}", path.display()),
+        }
+    });
+    let database = config.get_dbname().or(config.get_user()).unwrap_or("postgres");
+    format!("{}/{database}", hosts.collect::<Vec<_>>().join(","))
+}

@@ -1,0 +1,65 @@
+//! What a code of a mistake means: the sections of docs/src/mistakes.md, which is a page of the guide and the text of
+//! `check --explain` at once.
+
+use crate::expr::suggest;
+
+const PAGE: &str = include_str!("../../docs/src/mistakes.md");
+
+/// One code, explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// As in `error[unknown-key]`.
+    pub code: &'static str,
+    /// What it means, an example in a fenced block, and how to mend it; Markdown.
+    pub text: &'static str,
+}
+
+/// All of them, by code.
+pub fn explanations() -> impl Iterator<Item = Explanation> {
+    PAGE.split("\n## ").skip(1).filter_map(|section| {
+        let (code, text) = section.split_once('\n')?;
+        Some(Explanation { code: code.trim(), text: text.trim() })
+    })
+}
+
+/// That of one code.
+///
+/// # Errors
+/// There is no such code; with the nearest one.
+pub fn explain(code: &str) -> anyhow::Result<Explanation> {
+    explanations().find(|explanation| explanation.code == code).ok_or_else(|| {
+        let near = suggest(code, explanations().map(|explanation| explanation.code));
+        let near = near.map(|near| format!("; {near}")).unwrap_or_default();
+        anyhow::anyhow!("there is no code `{code}`{near}; `knockon check --explain` lists all")
+    })
+}
+
+impl Explanation {
+    /// What it means, in one sentence.
+    pub fn first_sentence(&self) -> String {
+        let paragraph = self.text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+        match paragraph.split_once(". ") {
+            Some((first, _)) => format!("{first}."),
+            None => paragraph,
+        }
+    }
+
+    /// The example: parts of a scenario, as YAML.
+    pub fn example(&self) -> Option<&'static str> {
+        self.text.split("```yaml\n").nth(1)?.split("```").next()
+    }
+
+    /// For a terminal: the example set in instead of fenced.
+    pub fn plain(&self) -> String {
+        let mut lines = Vec::new();
+        let mut fenced = false;
+        for line in self.text.lines() {
+            match (line.starts_with("```"), fenced) {
+                (true, _) => fenced = !fenced,
+                (false, true) => lines.push(format!("    {line}")),
+                (false, false) => lines.push(line.to_owned()),
+            }
+        }
+        format!("{}\n\n{}\n", self.code, lines.join("\n"))
+    }
+}

@@ -1,0 +1,133 @@
+//! Embedders that PostgreSQL searches for.
+
+use std::time::Duration;
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::elsewhere::TIMEOUT_SECONDS;
+use super::resolve::Resolver;
+use super::written::{self, EmbedderEntry};
+use super::{EmbedderKind, Pgvector};
+use crate::retrieve::pgvector::{Distance, PG_DEPTH, PgIndex, PgTable, Search};
+
+const URL_ENV: &str = "DATABASE_URL";
+/// Connections; a server has about a hundred for all.
+const CONCURRENCY: usize = 4;
+
+impl Resolver<'_> {
+    pub(super) fn pgvector(
+        &mut self,
+        name: &At<String>,
+        entry: &EmbedderEntry,
+        names: &[String],
+    ) -> Option<EmbedderKind> {
+        let depth = self.count("depth", &entry.depth, PG_DEPTH);
+        let concurrency = self.count("concurrency", &entry.concurrency, CONCURRENCY);
+        let seconds = entry.timeout.as_ref().map_or(TIMEOUT_SECONDS, |timeout| {
+            self.within("timeout", timeout, 0.1, 86_400.0);
+            timeout.value
+        });
+        for (what, count) in [("ef_search", &entry.ef_search), ("probes", &entry.probes)] {
+            self.count(what, count, 1);
+        }
+        let table = self.table(entry);
+        self.index_effort(entry);
+        let embedder = match &entry.embedder {
+            Some(at) => self.refer("embedder", "unknown-embedder", at, names),
+            None => {
+                let message = format!("the embedder `{}` has no `embedder`", name.value);
+                let label = "kind pgvector needs `embedder`: whose vectors are compared".to_owned();
+                self.lacks(name.span.clone(), message, label);
+                None
+            }
+        };
+        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+        let distance = match entry.distance.as_ref().map(|at| at.value) {
+            None | Some(written::Distance::Cosine) => Distance::Cosine,
+            Some(written::Distance::InnerProduct) => Distance::InnerProduct,
+            Some(written::Distance::L2) => Distance::L2,
+        };
+        Some(EmbedderKind::Pgvector(Pgvector {
+            embedder: embedder?,
+            url_env: text(&entry.url_env).unwrap_or_else(|| URL_ENV.to_owned()),
+            index: PgIndex {
+                table: table?,
+                distance,
+                ef_search: entry.ef_search.as_ref().map(|at| at.value),
+                probes: entry.probes.as_ref().map(|at| at.value),
+                depth,
+                concurrency,
+                timeout: Duration::try_from_secs_f64(seconds).ok()?,
+            },
+            state: text(&entry.index).unwrap_or_default(),
+        }))
+    }
+
+    fn table(&mut self, entry: &EmbedderEntry) -> Option<PgTable> {
+        let search = entry.search.as_ref();
+        let Some(table) = &entry.table else {
+            let theirs = [
+                ("id_column", &entry.id_column),
+                ("vector_column", &entry.vector_column),
+                ("index", &entry.index),
+            ];
+            for (setting, at) in theirs {
+                if let Some(at) = at {
+                    self.unused(at, &format!("`{setting}` belongs to a `table` of yours"));
+                }
+            }
+            return Some(PgTable::Own(match search.map(|at| at.value) {
+                None | Some(written::Search::Exact) => Search::Exact,
+                Some(written::Search::Hnsw) => Search::Hnsw,
+                Some(written::Search::Ivfflat) => Search::Ivfflat,
+            }));
+        };
+        let indexed = search.filter(|at| at.value != written::Search::Exact);
+        if let Some(search) = indexed {
+            self.unused(search, "which index of your table is used, the server decides");
+        }
+        let named = |at: &Option<At<String>>, default: &str| {
+            at.as_ref().map_or_else(|| default.to_owned(), |at| at.value.clone())
+        };
+        let columns = [Some(table), entry.id_column.as_ref(), entry.vector_column.as_ref()];
+        for at in columns.into_iter().flatten() {
+            if at.value.split('.').any(|part| part.trim().is_empty() || part.contains('\0')) {
+                let message = format!("`{}` is no name in PostgreSQL", at.value);
+                self.found.push(
+                    Diagnostic::new("bad-name", at.span.clone(), message)
+                        .label("allowed: a name, for a table also SCHEMA.NAME"),
+                );
+                return None;
+            }
+        }
+        Some(PgTable::Theirs {
+            table: table.value.clone(),
+            id: named(&entry.id_column, "id"),
+            vector: named(&entry.vector_column, "embedding"),
+            exact: search.is_some() && indexed.is_none(),
+        })
+    }
+
+    /// Reports settings of an index that is not used.
+    fn index_effort(&mut self, entry: &EmbedderEntry) {
+        let search = entry.search.as_ref().map(|at| at.value);
+        let own = entry.table.is_none();
+        let settings = [
+            (&entry.ef_search, written::Search::Hnsw, "`ef_search` belongs to search: hnsw"),
+            (&entry.probes, written::Search::Ivfflat, "`probes` belongs to search: ivfflat"),
+        ];
+        for (setting, of, message) in settings {
+            let used = search == Some(of) || (!own && search.is_none());
+            if let Some(at) = setting.as_ref().filter(|_| !used) {
+                self.unused(at, message);
+            }
+        }
+    }
+
+    fn unused<T>(&mut self, at: &At<T>, message: &str) {
+        self.found.push(
+            Diagnostic::new("setting-unused", at.span.clone(), message.to_owned())
+                .label("leave it out"),
+        );
+    }
+}

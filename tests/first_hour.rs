@@ -1,0 +1,220 @@
+//! What a newcomer meets first: the scenario that `init` writes, and the explanations of mistakes.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use knockon::scenario::{self, explanations};
+
+fn knockon(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_knockon")).args(args).current_dir(dir).output().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn what_init_writes_is_fine_and_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let init = knockon(dir.path(), &["init", "mine"]);
+    assert!(init.status.success(), "{}", err(&init));
+    let next = out(&init).lines().last().unwrap().to_owned();
+    assert_eq!(next, "Next: knockon run mine/scenario.yaml");
+    let check = knockon(dir.path(), &["check", "mine/scenario.yaml"]);
+    assert_eq!(err(&check), "1 file fine\n");
+    let run = knockon(dir.path(), &["run", "mine/scenario.yaml"]);
+    assert!(run.status.success(), "{}", err(&run));
+    let table = out(&run);
+    for arm in ["words", "vectors", "vectors_guarded", "vectors_filtered"] {
+        assert!(table.contains(&format!("| {arm} ")), "{table}");
+    }
+    assert!(dir.path().join("reports/returns_desk/impact.csv").is_file());
+}
+
+#[test]
+fn init_overwrites_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("tasks.csv"), "mine").unwrap();
+    let init = knockon(dir.path(), &["init"]);
+    assert_eq!(init.status.code(), Some(2));
+    assert!(err(&init).contains("tasks.csv is there already"), "{}", err(&init));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
+    assert_eq!(std::fs::read(dir.path().join("tasks.csv")).unwrap(), b"mine");
+}
+
+#[test]
+fn each_csv_has_its_parquet() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(knockon(dir.path(), &["init"]).status.success());
+    let run = knockon(dir.path(), &["run", "scenario.yaml", "--parquet", "--out", "out"]);
+    if cfg!(not(feature = "parquet")) {
+        assert_eq!(run.status.code(), Some(2));
+        assert!(err(&run).contains("--features parquet"), "{}", err(&run));
+        return;
+    }
+    assert!(run.status.success(), "{}", err(&run));
+    let files = std::fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().path());
+    let (csv, parquet): (Vec<_>, Vec<_>) = files
+        .filter(|path| !path.ends_with("manifest.json"))
+        .partition(|path| path.extension().is_some_and(|e| e == "csv"));
+    assert!(csv.len() > 10 && csv.len() == parquet.len(), "{csv:?} {parquet:?}");
+    for path in parquet {
+        assert_eq!(&std::fs::read(path).unwrap()[..4], b"PAR1");
+    }
+}
+
+/// The lines of a scenario in blocks, each with the key that it is told by: sections, and the steps of `steps`.
+fn blocks<'t>(text: &'t str, marker: &str) -> Vec<(&'t str, String)> {
+    let mut blocks: Vec<(&str, String)> = Vec::new();
+    for line in text.lines() {
+        let key =
+            line.strip_prefix(marker).filter(|rest| rest.starts_with(|c: char| c.is_alphabetic()));
+        match (key, blocks.last_mut()) {
+            (Some(rest), _) => {
+                let name = if marker.is_empty() {
+                    rest.split(':').next()
+                } else {
+                    rest.split_whitespace().nth(1)
+                };
+                blocks.push((name.unwrap_or(rest), format!("{line}\n")));
+            }
+            (None, Some((_, block))) => block.push_str(&format!("{line}\n")),
+            (None, None) => blocks.push(("", format!("{line}\n"))),
+        }
+    }
+    blocks
+}
+
+/// `text` with the blocks of `changes` in the place of its own, and the others before what they may depend on.
+fn changed(text: &str, changes: &str, marker: &str) -> String {
+    let mut all = blocks(text, marker);
+    if let Some(key) = changes.strip_prefix("# left out: ") {
+        all.retain(|(name, _)| *name != key.trim());
+        return all.into_iter().map(|(_, block)| block).collect();
+    }
+    for (key, block) in blocks(changes, marker) {
+        match all.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, old)) if key == "steps" && block.starts_with("steps:\n") => {
+                *old = changed(old, &block, "  - ");
+            }
+            Some((_, old)) if !key.is_empty() => *old = block,
+            Some(_) => {}
+            None => {
+                let last = all.len() - 1;
+                all.insert(last, (key, block));
+            }
+        }
+    }
+    all.into_iter().map(|(_, block)| block).collect()
+}
+
+#[test]
+fn every_example_makes_the_mistake_that_it_explains() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(knockon(dir.path(), &["init"]).status.success());
+    let file = dir.path().join("scenario.yaml");
+    let written = std::fs::read_to_string(&file).unwrap();
+    // One needs bytes that no page can show, one no file at all, and one would be our own mistake.
+    let without = ["not-utf8", "unreadable", "wrong-shape"];
+    let mut others = Vec::new();
+    for explanation in explanations() {
+        let code = explanation.code;
+        let Some(example) = explanation.example() else {
+            assert!(without.contains(&code), "{code} has no example");
+            continue;
+        };
+        std::fs::write(&file, changed(&written, example, "")).unwrap();
+        let codes: Vec<&str> = match scenario::load(&file) {
+            Ok(_) => Vec::new(),
+            Err(diagnostics) => diagnostics.list.iter().map(|d| d.code).collect(),
+        };
+        if !codes.contains(&code) {
+            others.push(format!("{code} gives {codes:?}"));
+        }
+    }
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+/// The other way round of the above: `Diagnostic::new` asserts it too, but only of what a test happens to raise.
+#[test]
+fn every_code_in_the_sources_is_explained() {
+    // Hyphenated, and no code.
+    let names = scenario::PRESETS;
+    let pattern = regex::Regex::new(r#""([a-z][a-z0-9]*(?:-[a-z0-9]+)+)""#).unwrap();
+    let mut seen = 0;
+    for folder in ["src/scenario", "src/expr"] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|e| e != "rs") {
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for found in pattern.captures_iter(code).map(|c| c.extract::<1>().1[0]) {
+                seen += 1;
+                let known = names.contains(&found) || scenario::explain(found).is_ok();
+                assert!(
+                    known,
+                    "{}: `{found}` has no section in docs/src/mistakes.md",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} codes found: has the pattern gone stale?");
+}
+
+#[test]
+fn codes_are_looked_up() {
+    let here = Path::new(".");
+    let shown = knockon(here, &["check", "--explain", "error[unknown-key]"]);
+    assert!(out(&shown).starts_with("unknown-key\n\nA mapping has a key"), "{}", out(&shown));
+    let typo = knockon(here, &["check", "--explain", "unknown-kye"]);
+    assert_eq!(typo.status.code(), Some(2));
+    assert!(err(&typo).contains("did you mean `unknown-key`?"), "{}", err(&typo));
+    let list = knockon(here, &["check", "--explain"]);
+    assert_eq!(out(&list).lines().count(), explanations().count());
+    let told = knockon(here, &["check", "tests/data/broken/cycle.yaml"]);
+    assert!(err(&told).ends_with("knockon check --explain cycle\n"), "{}", err(&told));
+}
+
+#[test]
+fn every_shipped_scenario_is_known_to_editors() {
+    let mut files = vec!["src/cli/init/scenario.yaml".into()];
+    for entry in std::fs::read_dir("scenarios").unwrap() {
+        files.push(entry.unwrap().path());
+    }
+    files.retain(|file| file.extension().is_some_and(|e| e == "yaml"));
+    assert!(files.len() > 5);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let first = text.lines().next().unwrap();
+        assert_eq!(
+            first,
+            "# yaml-language-server: $schema=./scenario.schema.json",
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn every_command_has_a_page_and_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    let man = knockon(dir.path(), &["man", "--out", "man"]);
+    assert!(man.status.success(), "{}", err(&man));
+    let mut pages = 0;
+    for entry in std::fs::read_dir(dir.path().join("man")).unwrap() {
+        let path = entry.unwrap().path();
+        let page = std::fs::read_to_string(&path).unwrap();
+        // Commands that only hold others have their examples there.
+        let holds_others = page.contains(".SH SUBCOMMANDS") && !path.ends_with("knockon.1");
+        assert!(holds_others || page.contains("Example"), "{} has no example", path.display());
+        pages += 1;
+    }
+    assert!(pages > 20, "{pages}");
+}

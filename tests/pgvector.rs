@@ -1,0 +1,266 @@
+//! Search in PostgreSQL, against a real server that the test starts: the same rankings as our own, tables of
+//! the user's, and what is said when something is amiss.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use knockon::embed::{self, CorpusVectors, Embedder, ModelKind, ModelSpec, Role};
+use knockon::retrieve::pgvector::{Distance, PgCorpus, PgIndex, PgRetriever, PgTable, Search};
+use knockon::retrieve::{Catalogue, DenseRetriever, Ranking, Request, Retriever, Shortfall};
+use postgres::{Client, NoTls};
+
+/// A server that ends with this value.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap();
+    }
+}
+
+/// `None`, said aloud, where the Python package `pgserver` is not there.
+fn server() -> Option<Server> {
+    let python = std::env::var("KNOCKON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let there =
+        Command::new(&python).args(["-c", "import pgserver"]).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        eprintln!(
+            "skipped: {python} has no package pgserver (name one that has in KNOCKON_PYTHON)"
+        );
+        return None;
+    }
+    let mut child = Command::new(python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pg_server.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    Some(Server { child, address: address.trim().to_owned() })
+}
+
+fn model() -> Arc<dyn Embedder> {
+    embed::open(&ModelSpec::new(ModelKind::Static, "potion-base-8M")).unwrap().into()
+}
+
+const TEXTS: usize = 400;
+
+/// Clauses that differ in a name or a number; one is blank.
+fn texts() -> Vec<String> {
+    let clause = |n: usize| {
+        let month = ["March", "June", "October"][n % 3];
+        format!(
+            "Either party may end agreement {n} with {} days' notice before {month}.",
+            30 + n % 7
+        )
+    };
+    (0..TEXTS).map(|n| if n == 17 { String::new() } else { clause(n) }).collect()
+}
+
+fn catalogue() -> Catalogue {
+    // What has to be escaped on its way into a table.
+    let id = |n: usize| if n == 3 { "p\t3\\".to_owned() } else { format!("p{n}") };
+    Catalogue::new("clauses", (0..TEXTS).map(|n| (id(n), Some(format!("e{}", n / 10)))))
+}
+
+fn index(table: PgTable) -> PgIndex {
+    PgIndex {
+        table,
+        distance: Distance::Cosine,
+        ef_search: None,
+        probes: None,
+        depth: 50,
+        concurrency: 3,
+        timeout: Duration::from_secs(20),
+    }
+}
+
+fn open(address: &str, index: PgIndex) -> anyhow::Result<(PgRetriever, Arc<Shortfall>)> {
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = || CorpusVectors::new(&*model(), &texts, None, &|_| {});
+    let corpus = PgCorpus { catalogue: catalogue(), texts: &texts, vectors };
+    let count = Arc::<Shortfall>::default();
+    let kept = tempfile::tempdir().unwrap().keep();
+    Ok((PgRetriever::open(address, index, model(), corpus, kept, count.clone())?, count))
+}
+
+/// Queries over everything, over an entity, over nothing, and one without a known word.
+fn requests() -> Vec<Request<'static>> {
+    const ONE_ENTITY: &[u32] = &[10, 11, 12, 13, 14, 15, 16, 17, 18, 19];
+    let all = ["when can agreement 250 be ended?", "notice before October", " "];
+    let mut requests: Vec<Request> =
+        all.into_iter().map(|query| Request { query, candidates: None }).collect();
+    requests.push(Request { query: all[0], candidates: Some(ONE_ENTITY) });
+    requests.push(Request { query: all[1], candidates: Some(&[]) });
+    requests
+}
+
+/// The same passages with the same scores; where scores are the same but for rounding, in any order.
+fn alike(got: &Ranking, want: &Ranking) {
+    assert_eq!(got.len(), want.len());
+    for (place, (got_hit, want_hit)) in got.iter().zip(want).enumerate() {
+        assert!(
+            (got_hit.score - want_hit.score).abs() < 1e-5,
+            "place {place}: {got_hit:?} {want_hit:?}"
+        );
+        let among = want.iter().find(|hit| hit.passage == got_hit.passage);
+        let cut = want.last().is_some_and(|last| (last.score - got_hit.score).abs() < 1e-5);
+        assert!(
+            cut || among.is_some_and(|hit| (hit.score - got_hit.score).abs() < 1e-5),
+            "place {place}: {got_hit:?} is not in our ranking"
+        );
+    }
+}
+
+fn ours() -> Vec<Ranking> {
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = model().embed(Role::Passage, &texts, &|_| {}).unwrap();
+    let dense = DenseRetriever::new(model(), vectors).unwrap();
+    dense.search(&requests(), 50, &|_| {}).unwrap()
+}
+
+#[test]
+fn rankings_of_a_real_server() {
+    let Some(server) = server() else { return };
+    own_tables(&server.address);
+    a_table_of_the_users(&server.address);
+    a_whole_run(&server.address);
+}
+
+/// What is found, and what is to be known of it.
+fn found(address: &str, index: PgIndex) -> (Vec<Ranking>, Option<String>) {
+    let (retriever, count) = open(address, index).unwrap();
+    let found = retriever.search(&requests(), 50, &|_| {}).unwrap();
+    // A shallow ranking is the beginning of a deeper one, and what was kept is what was answered.
+    let shallow = retriever.search(&requests(), 5, &|_| {}).unwrap();
+    for (shallow, deep) in shallow.iter().zip(&found) {
+        assert_eq!(shallow[..], deep[..deep.len().min(5)]);
+    }
+    (found, count.note("pg"))
+}
+
+fn own_tables(address: &str) {
+    let want = ours();
+    let found = |index: PgIndex| found(address, index);
+
+    // Filled, and then found filled.
+    for _ in 0..2 {
+        let (exact, note) = found(index(PgTable::Own(Search::Exact)));
+        assert_eq!(note, None);
+        for (got, want) in exact.iter().zip(&want) {
+            alike(got, want);
+        }
+        assert_eq!(exact[2], want[2], "ties in the order of the corpus");
+    }
+    for distance in [Distance::InnerProduct, Distance::L2] {
+        let (other, _) = found(PgIndex { distance, ..index(PgTable::Own(Search::Exact)) });
+        let passages =
+            |ranking: &Ranking| ranking.iter().map(|hit| hit.passage).take(3).collect::<Vec<_>>();
+        assert_eq!(passages(&other[0]), passages(&want[0]), "unit vectors: the same order");
+    }
+
+    // Through an index that looks at everything, all is found; through one in a hurry, less, and it is said.
+    let thorough = PgIndex { ef_search: Some(1000), ..index(PgTable::Own(Search::Hnsw)) };
+    alike(&found(thorough.clone()).0[0], &want[0]);
+    let (_, note) = found(PgIndex { ef_search: Some(5), ..thorough });
+    assert!(note.unwrap().starts_with("pg: "), "five are fewer than fifty");
+    let lists = PgIndex { probes: Some(1), ..index(PgTable::Own(Search::Ivfflat)) };
+    alike(&found(lists).0[0], &want[0]);
+}
+
+/// With other names than ours.
+fn a_table_of_the_users(address: &str) {
+    let mut client = Client::connect(address, NoTls).unwrap();
+    client
+        .batch_execute(
+            "CREATE EXTENSION IF NOT EXISTS vector; CREATE SCHEMA app;
+             CREATE TABLE app.\"Clauses\" (\"key\" text, emb vector(256));",
+        )
+        .unwrap();
+    let mut rows = client.copy_in("COPY app.\"Clauses\" FROM STDIN").unwrap();
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = model().embed(Role::Passage, &texts, &|_| {}).unwrap();
+    for (n, id) in catalogue().ids.iter().enumerate() {
+        use std::io::Write;
+        let id = id.replace('\\', "\\\\").replace('\t', "\\t");
+        writeln!(rows, "{id}\t{:?}", vectors.row(n)).unwrap();
+    }
+    rows.finish().unwrap();
+    let theirs = |table: &str, exact| {
+        let (id, vector) = ("key".to_owned(), "emb".to_owned());
+        index(PgTable::Theirs { table: table.to_owned(), id, vector, exact })
+    };
+    for exact in [false, true] {
+        for (got, want) in found(address, theirs("app.Clauses", exact)).0.iter().zip(&ours()) {
+            alike(got, want);
+        }
+    }
+
+    // What is amiss.
+    let error = |index: PgIndex| {
+        let (retriever, _) = open(address, index).unwrap();
+        format!("{:#}", retriever.search(&requests(), 50, &|_| {}).unwrap_err())
+    };
+    let message = error(theirs("app.clauses", false));
+    assert!(message.contains("relation \"app.clauses\" does not exist"), "{message}");
+    client.batch_execute("UPDATE app.\"Clauses\" SET key = 'x' || key").unwrap();
+    let message = error(theirs("app.Clauses", false));
+    assert!(
+        message.contains("is no passage of the corpus clauses, whose ids are like 'p0'"),
+        "{message}"
+    );
+    assert!(message.contains("PostgreSQL at "), "{message}");
+}
+
+/// The arm that asks the server fails as often as the one that does not.
+fn a_whole_run(address: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = env!("CARGO_MANIFEST_DIR");
+    let scenario = std::fs::read_to_string(format!("{root}/scenarios/renewal_desk.yaml")).unwrap();
+    let scenario = scenario
+        .replace("embedders:\n", "embedders:\n  pg: {kind: pgvector, embedder: potion}\n")
+        .replace("arms:\n", "arms:\n  - {id: pg, embedder: pg}\n")
+        .replace(": renewal_desk/", &format!(": {root}/scenarios/renewal_desk/"));
+    let file = dir.path().join("desk.yaml");
+    std::fs::write(&file, scenario).unwrap();
+    let run = |address: &str| {
+        Command::new(env!("CARGO_BIN_EXE_knockon"))
+            .args(["run", file.to_str().unwrap(), "--arms", "potion,pg", "--out"])
+            .arg(dir.path().join("out"))
+            .env("DATABASE_URL", address)
+            .env("KNOCKON_CACHE", dir.path())
+            .output()
+            .unwrap()
+    };
+    let ran = run(address);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let tasks = std::fs::read_to_string(dir.path().join("out/tasks.csv")).unwrap();
+    let rows = |arm: &str| {
+        let of = tasks.lines().filter_map(|line| line.strip_prefix(&format!("{arm},")));
+        of.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(rows("pg").len() > 100, "{tasks}");
+    assert_eq!(rows("pg"), rows("potion"));
+
+    // Nobody there; the password is not shown.
+    let ran = run("postgresql://me:s3cret@127.0.0.1:9/shop");
+    let message = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(
+        message.contains("PostgreSQL at 127.0.0.1:9/shop") && !message.contains("s3cret"),
+        "{message}"
+    );
+    let ran = run("");
+    let message = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(message.contains("DATABASE_URL (url_env) holds no address"), "{message}");
+}
