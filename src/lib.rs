@@ -67,6 +67,8 @@ pub mod run;
 #[doc(hidden)]
 pub mod scenario;
 #[doc(hidden)]
+pub mod sensitivity;
+#[doc(hidden)]
 pub mod solve;
 #[doc(hidden)]
 pub mod spell;

@@ -21,7 +21,8 @@ use crate::whole_file;
 
 Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv,
 paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv,
-loss_curve.csv, loss_bands.csv) and manifest.json, and with --traces single runs;
+loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv,
+sensitivity_orders.csv) and manifest.json, and with --traces single runs;
 reports/README.md explains every column. report.html shows all of it on one page that opens
 in any browser, offline.")]
 pub struct Args {
@@ -96,6 +97,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     if let Some(lines) = report::terminal::ranks::lines(&record) {
         writeln!(stdout, "\n{lines}")?;
+    }
+    if let (Some(table), Some(of)) =
+        (report::terminal::sensitivity::table(&record), &record.sensitivity)
+    {
+        writeln!(stdout, "\n{table}\n{}", report::terminal::sensitivity::legend(of, &record))?;
     }
     writeln!(stdout, "Reports: {}", out.display())?;
     super::say(&notes);

@@ -19,6 +19,8 @@ pub mod money;
 #[doc(hidden)]
 pub mod queries;
 pub mod record;
+#[doc(hidden)]
+pub mod sensitivity;
 mod summary;
 mod tally;
 mod told;
@@ -79,7 +81,13 @@ pub fn run_and_tell(
         done.push(summary::Done { tally, why, money, worst });
     }
     tally::same_oracle(scenario, done.iter().map(|done| &done.tally))?;
-    summary::record(scenario, done)
+    let mut record = summary::record(scenario, done)?;
+    if let Some(asked) = &scenario.sensitivity {
+        let base = record.baseline;
+        record.sensitivity =
+            sensitivity::sensitivity(scenario, asked, arms, base, &indices, &mut searches, watch)?;
+    }
+    Ok(record)
 }
 
 /// What an arm costs; `None` where the scenario does not say what failures cost.

@@ -8,6 +8,9 @@ use crate::cascade::trace::Trace;
 use crate::run::Ran;
 pub use crate::run::compare::{Comparison, Flips, Measure, PairRecord, RankRecord};
 pub use crate::run::money::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use crate::run::sensitivity::{
+    AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord,
+};
 pub use crate::run::transfer::{TransferRecord, Worth};
 use crate::step::reader::{Parameter, Reader};
 use crate::step::{Event, MissKind, Outcome};
@@ -34,6 +37,8 @@ pub struct Record {
     pub currency: Option<String>,
     /// In the order in which they were run.
     pub arms: Vec<ArmRecord>,
+    /// What all this hangs on, where the scenario asks for it.
+    pub sensitivity: Option<SensitivityRecord>,
 }
 
 /// What was found under one arm.

@@ -82,6 +82,7 @@ pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
         units: clusters.iter().max().map_or(0, |last| last + 1),
         baseline,
         arms,
+        sensitivity: None,
     })
 }
 

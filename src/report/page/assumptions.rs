@@ -49,7 +49,7 @@ fn rows(manifest: &Json) -> Vec<Row> {
             of: of.join(" "),
             arms: arm.into_iter().map(str::to_owned).collect(),
             name: text("name"),
-            value: object.get("value").map_or_else(|| others(object), plain),
+            value: value(object),
             tag: text("tag"),
             source: text("source"),
         };
@@ -85,6 +85,7 @@ fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
                 let mut of = [of, &named].concat();
                 match key.as_str() {
                     "reader" | "impact" => of.insert(0, key.clone()),
+                    "ranges" => of.insert(0, "range of".to_owned()),
                     _ => {}
                 }
                 walk(value, &of, arm, found);
@@ -95,8 +96,14 @@ fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
     }
 }
 
-/// All other keys, where there is no `value`.
-fn others(object: &Map<String, Json>) -> String {
+/// A range, or the value, or all other keys where there is neither.
+fn value(object: &Map<String, Json>) -> String {
+    if let (Some(low), Some(high)) = (object.get("low"), object.get("high")) {
+        return format!("{} to {}", plain(low), plain(high));
+    }
+    if let Some(value) = object.get("value") {
+        return plain(value);
+    }
     let told = |(key, value): (&String, &Json)| {
         let known = ["name", "kind", "tag", "source"].contains(&key.as_str());
         (!known).then(|| format!("{key} {}", plain(value)))

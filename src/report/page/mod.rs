@@ -18,6 +18,7 @@ mod layers;
 mod method;
 mod tasks;
 mod told;
+mod tornado;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,11 +47,15 @@ pub fn page(record: &Record, manifest: &Json) -> String {
     .into_iter()
     .flatten()
     .collect();
-    let by_arm = [
-        Section::of("steps", "Steps", "Where it goes wrong", graph::section(record)),
-        Section::of("flow", "Flow", "From the first error to the end", flow::section(record)),
-        Section::of("tasks", "Tasks", "The worst tasks", tasks::section(record)),
-    ];
+    let by_arm: Vec<Section> = [
+        Some(Section::of("steps", "Steps", "Where it goes wrong", graph::section(record))),
+        Some(Section::of("flow", "Flow", "From the first error to the end", flow::section(record))),
+        tornado::section(record).map(|s| Section::of("hangs", "Tornado", "What it hangs on", s)),
+        Some(Section::of("tasks", "Tasks", "The worst tasks", tasks::section(record))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let last = [
         Section::of("assumed", "Assumptions", "What is assumed", assumptions::section(manifest)),
         Section::of("method", "Method", "How it was computed", method::section(record, manifest)),
