@@ -199,7 +199,7 @@ fn packed_agrees_with_the_reference_forward() {
 
 #[test]
 fn an_adapter_named_as_a_model_brings_its_base() {
-    let texts = ["thirty days' notice", "no notice"].map(str::to_owned);
+    let texts = ["thirty days' notice", "no notice"];
     let named = ModelSpec::new(ModelKind::Transformer, "all-MiniLM-L6-v2-control");
     let beside = ModelSpec {
         model: "all-MiniLM-L6-v2".to_owned(),

@@ -1,7 +1,5 @@
 //! Fields read from texts: what is extracted is stated, for the oracle, the reader and the traces alike.
 
-mod one_arm;
-
 use knockon::cascade::runs::{Runs, depth};
 use knockon::cascade::sample::Pick;
 use knockon::cascade::trace::Trace;
@@ -10,6 +8,8 @@ use knockon::expr::CorpusIndex;
 use knockon::run::record::ArmRecord;
 use knockon::run::{self, Models, Quiet};
 use knockon::scenario::Scenario;
+
+use crate::one_arm;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other. What the facts state, the texts
 /// state as well, not always as the first number.

@@ -1,13 +1,13 @@
 //! The gate: an improved, a regressed, an unchanged and incomparable candidates.
 
-mod one_arm;
-
 use std::path::Path;
 
 use knockon::gate::{self, Allowed, Baseline, Check, Finding, Measure, Verdict};
 use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::Scenario;
 use knockon::{report, whole_file};
+
+use crate::one_arm;
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}

@@ -1,7 +1,5 @@
 //! Guards, retries and escalation: every figure on paper, against re-running, and against sampling.
 
-mod one_arm;
-
 use knockon::run::record::{ArmRecord, GuardRecord};
 use knockon::run::{self, Models, Quiet};
 use knockon::scenario::{Method, Scenario};
@@ -10,6 +8,8 @@ use proptest::prelude::*;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use crate::one_arm;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other.
 const PASSAGES: &str = r#"

@@ -1,7 +1,5 @@
 //! One error in otherwise clean runs: by hand on small scenarios, and exact against replay.
 
-mod one_arm;
-
 use std::path::Path;
 
 use knockon::cascade::inject::{
@@ -11,6 +9,8 @@ use knockon::report::injection;
 use knockon::run::{Models, Quiet};
 use knockon::scenario::{self, Method, Scenario};
 use knockon::step::Outcome;
+
+use crate::one_arm;
 
 /// BM25 finds by words: "alpha common" brings k1 first, then k2; "alpha" brings k1 alone.
 const PASSAGES: &str = r#"

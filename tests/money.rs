@@ -1,11 +1,11 @@
 //! What failures cost: every figure on paper, and sampled against exact.
 
-mod one_arm;
-
 use knockon::run::record::{ArmRecord, By, MoneyRecord};
 use knockon::run::{self, Models, Quiet};
 use knockon::scenario::Scenario;
 use knockon::step::{Event, MissKind, Outcome};
+
+use crate::one_arm;
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}

@@ -4,12 +4,12 @@
 //! weights then make a step miss as often as we like. `alpha` is right wherever it is asked, `beta`
 //! is the same attribute of another entity: a binding miss.
 
-mod one_arm;
-
 use knockon::run::record::{ArmRecord, Importance, ShareRecord};
 use knockon::run::{self, Models, Quiet};
 use knockon::scenario::Method;
 use knockon::step::{Event, MissKind, Outcome};
+
+use crate::one_arm;
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"key":{"text":"delta"},"fee":{"number":10}}}

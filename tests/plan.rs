@@ -1,10 +1,10 @@
 //! Plans: each option is what a run of it says, and the fronts and the order are those on paper.
 
-mod one_arm;
-
 use knockon::plan::{self, Bought};
 use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::Scenario;
+
+use crate::one_arm;
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}

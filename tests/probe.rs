@@ -1,7 +1,5 @@
 //! The scorecard on embedders whose numbers can be worked out by hand.
 
-mod one_arm;
-
 use std::sync::Arc;
 
 use knockon::embed::{Embedder, Role, Vectors};
@@ -16,6 +14,8 @@ use knockon::watch::Quiet;
 use knockon::world::beir::{BeirSet, Judged};
 use knockon::world::labelled_pair::LabelledPair;
 use knockon::world::triplet::Triplet;
+
+use crate::one_arm;
 
 /// Counts the letters a to z: it cannot see any order.
 struct Letters;

@@ -1,10 +1,10 @@
 //! Small scenarios whose answers can be worked out by hand, from the file to the record.
 
-mod one_arm;
-
 use knockon::run::record::{ArmRecord, StepRecord};
 use knockon::run::{self, Models, Quiet};
 use knockon::step::Outcome;
+
+use crate::one_arm;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other.
 const PASSAGES: &str = r#"

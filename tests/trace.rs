@@ -1,7 +1,5 @@
 //! Runs told: their causes flip them, and what is said of them is what happened.
 
-mod one_arm;
-
 use std::path::Path;
 
 use knockon::cascade::causes::{but_for, mended};
@@ -17,6 +15,8 @@ use knockon::report::story;
 use knockon::run::{Models, Quiet};
 use knockon::scenario::{self, Scenario};
 use knockon::step::{Event, MissKind, Outcome};
+
+use crate::one_arm;
 
 const TRIALS: u32 = 20;
 

@@ -1,0 +1,52 @@
+//! All tests in one program: it is compiled and linked once, and its tests run side by side.
+
+mod docs;
+mod embed;
+mod engine;
+mod extract;
+mod extract_cuad;
+mod first_hour;
+mod gate;
+mod guards;
+mod http;
+mod http_search;
+mod import_csv;
+mod import_cuad;
+mod import_tatqa;
+mod inject;
+mod interrupted;
+mod kernel;
+mod money;
+mod on_paper;
+mod one_arm;
+mod pairs;
+mod perturb;
+#[cfg(feature = "pgvector")]
+mod pgvector;
+mod plan;
+mod probe;
+mod pull;
+mod retrieve;
+mod run_file;
+mod scenario_errors;
+mod semantics;
+mod stats;
+mod synth;
+mod synth_ledger;
+mod trace;
+mod traces;
+mod tune;
+mod what_if;
+
+#[test]
+fn every_file_of_this_folder_is_in_it() {
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "all") {
+            assert!(
+                include_str!("all.rs").contains(&format!("mod {module};")),
+                "{name} is not run"
+            );
+        }
+    }
+}
