@@ -31,6 +31,7 @@ mod retrieve;
 mod run_file;
 mod scenario_errors;
 mod semantics;
+mod sensitivity;
 mod stats;
 mod synth;
 mod synth_ledger;

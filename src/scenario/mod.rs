@@ -53,7 +53,9 @@ pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
 pub use plan::{Candidate, MOST, Plan};
-pub use sensitivity::{RATES, Range, Sensitivity, VOLUME, reader_name, variable_name};
+pub use sensitivity::{
+    BASE_SAMPLES, RATES, Range, Sensitivity, VOLUME, reader_name, variable_name,
+};
 pub use shape::schema;
 
 /// The names of the reader presets.

@@ -11,7 +11,7 @@ use crate::expr::suggest;
 use crate::sensitivity::MOST_SAMPLES;
 
 /// Base samples unless said otherwise.
-const BASE_SAMPLES: u32 = 64;
+pub const BASE_SAMPLES: u32 = 64;
 
 /// How the answers are varied.
 #[derive(Clone, Debug, PartialEq)]

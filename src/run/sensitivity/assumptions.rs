@@ -16,12 +16,12 @@ use crate::step::reader::{Parameter, Reader, Tag};
 use super::record::AssumptionRecord;
 
 /// By how much the odds of a chance, or an amount, are divided and multiplied at the ends of a range that nobody gave.
-const WIDTHS: [(&str, f64); 4] =
+pub const WIDTHS: [(&str, f64); 4] =
     [("cited", 1.25), ("indicative", 1.5), ("assumed", 2.0), ("scenario", 2.0)];
 
 /// Up to which following a wrong passage may go where the reader knows nothing of its own: the presets' figures
 /// come from questions on which it does.
-const MOST_FOLLOWED: f64 = 0.95;
+pub const MOST_FOLLOWED: f64 = 0.95;
 
 /// A figure that is varied.
 #[derive(Clone, Debug)]

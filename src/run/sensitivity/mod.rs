@@ -15,6 +15,7 @@ use anyhow::ensure;
 
 use arm::{Answer, Arm, Prices};
 use assumptions::{Assumption, What};
+pub use assumptions::{MOST_FOLLOWED, WIDTHS};
 pub use record::{AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord};
 
 use super::compare::Measure;
