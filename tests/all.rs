@@ -19,6 +19,7 @@ mod kernel;
 mod money;
 mod on_paper;
 mod one_arm;
+mod page;
 mod pairs;
 mod perturb;
 #[cfg(feature = "pgvector")]
@@ -30,6 +31,7 @@ mod retrieve;
 mod run_file;
 mod scenario_errors;
 mod semantics;
+mod sensitivity;
 mod stats;
 mod synth;
 mod synth_ledger;

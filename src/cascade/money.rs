@@ -12,6 +12,7 @@ use crate::expr::Env;
 use crate::impact::{Incident, Part, Variable};
 use crate::kernel::exact::Flow;
 use crate::kernel::monte_carlo::Run;
+use crate::kernel::trellis::Trellis;
 use crate::kernel::{Branch, Do, Guarded, OUTCOMES, STOP, lift};
 use crate::scenario::{END, Impact, Scenario, StepKind};
 use crate::step::{Event, MissKind, Outcome, Output};
@@ -92,18 +93,9 @@ impl<'a> Till<'a> {
     /// From the kernels, exactly; `None` where the model has no trellis.
     pub fn exact(&self) -> anyhow::Result<Option<Losses>> {
         let model = &self.compiled.model;
-        let Some(trellis) = &model.trellis else {
+        let Some((lifted, priced)) = self.lifted()? else {
             return Ok(None);
         };
-        let start = self.start();
-        let remember =
-            |step: usize, memory: &Memory, branch: &Branch| self.after(step, memory, branch);
-        let (lifted, memories) = lift(&model.kernels, trellis, start, remember);
-        let mut prices: HashMap<(Memory, u8), Priced> = HashMap::new();
-        let mut priced = Vec::with_capacity(memories.len());
-        for (memory, &outcome) in memories.into_iter().zip(&lifted.outcomes) {
-            priced.push(self.price(&mut prices, memory, outcome)?);
-        }
         let worth: Vec<f64> = priced.iter().map(|end| end.loss).collect();
         let flow = |broken: f64| Flow::worth(&model.kernels, &lifted, &worth, broken);
         let plain = flow(1.0);
@@ -116,6 +108,30 @@ impl<'a> Till<'a> {
             shares: shapley::exact_worth(model, flow),
             if_right: self.scenario.steps.iter().enumerate().map(if_right).collect(),
         }))
+    }
+
+    /// The trellis whose states remember what its ends lose, and for each final state that; `None` where the
+    /// model has no trellis.
+    pub fn ends(&self) -> anyhow::Result<Option<(Trellis, Vec<Vec<Part>>)>> {
+        let parts = |priced: Vec<Priced>| priced.into_iter().map(|end| end.parts).collect();
+        Ok(self.lifted()?.map(|(lifted, priced)| (lifted, parts(priced))))
+    }
+
+    fn lifted(&self) -> anyhow::Result<Option<(Trellis, Vec<Priced>)>> {
+        let model = &self.compiled.model;
+        let Some(trellis) = &model.trellis else {
+            return Ok(None);
+        };
+        let start = self.start();
+        let remember =
+            |step: usize, memory: &Memory, branch: &Branch| self.after(step, memory, branch);
+        let (lifted, memories) = lift(&model.kernels, trellis, start, remember);
+        let mut prices: HashMap<(Memory, u8), Priced> = HashMap::new();
+        let mut priced = Vec::with_capacity(memories.len());
+        for (memory, &outcome) in memories.into_iter().zip(&lifted.outcomes) {
+            priced.push(self.price(&mut prices, memory, outcome)?);
+        }
+        Ok(Some((lifted, priced)))
     }
 
     /// From replayed trials.

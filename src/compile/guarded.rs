@@ -69,6 +69,7 @@ impl Room<'_> {
         };
         let guarding = Guarding {
             guards: &self.scenario.steps[site.step].guards,
+            odds: &self.odds.guards[site.step],
             settings,
             values: settle::values(&seen),
             task: draft.task,

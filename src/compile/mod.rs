@@ -9,6 +9,9 @@
 //!
 //! An upstream error is an input like any other: its query is rendered with the wrong value and
 //! really searched. So is what a step would put out under an intervention.
+//!
+//! What readers and guards do is given by [`Odds`]; under others, the rows of what is compiled can be weighed
+//! anew ([`scales`]).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,7 +25,7 @@ use crate::kernel::trellis::{Frontier, Shape};
 use crate::kernel::{KernelBuilder, Model, rng};
 use crate::retrieve::Hit;
 use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
-use crate::step::guard::Trail;
+use crate::step::guard::{self, Trail};
 use crate::step::oracle::{self, Oracle};
 use crate::step::reader::{Pool, Reader};
 use crate::step::{Output, State};
@@ -32,6 +35,7 @@ mod attempts;
 mod guarded;
 pub mod lanes;
 mod rows;
+pub mod scales;
 pub mod search;
 mod variants;
 
@@ -94,6 +98,8 @@ pub enum Question {
     /// What happens, and what would happen if one step were right, or wrong.
     #[default]
     Run,
+    /// What happens, and nothing else. Tasks past the cap are left without rows.
+    Plain,
     /// What happens where every retrieve step hands on the gold passages, and only those.
     Gold,
     /// What a miss of each kind at these steps would do, or one reading error anywhere, in an otherwise
@@ -101,6 +107,25 @@ pub enum Question {
     Misses(Vec<usize>),
     /// One trial of one task (by its index), whatever is mended in it; no other task is compiled.
     Trial { task: usize, trial: u32 },
+}
+
+/// How probably readers and guards do what: all chances there are but those of phrasings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odds {
+    pub reader: Reader,
+    /// By step, then guard.
+    pub guards: Vec<Vec<guard::Odds>>,
+}
+
+impl Odds {
+    /// As the scenario has them.
+    pub fn of(scenario: &Scenario, arm: &Arm) -> anyhow::Result<Odds> {
+        let guards = |step: &Step| step.guards.iter().map(guard::Odds::of).collect();
+        Ok(Odds {
+            reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
+            guards: scenario.steps.iter().map(guards).collect(),
+        })
+    }
 }
 
 /// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when
@@ -113,48 +138,20 @@ pub fn compile(
     question: &Question,
     step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<Vec<Compiled>> {
-    let room = Room {
-        scenario,
-        arm,
-        indices,
-        reader: Reader::new(&arm.reader.preset, &arm.reader.overrides)?,
-        pools: pools(scenario, arm),
-        fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
-        shape: Shape::new(inputs(scenario, arm)),
-        question,
-    };
-    let tasks = match question {
-        Question::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
-        _ => &scenario.tasks.tasks[..],
-    };
-    let mut drafts = tasks
-        .par_iter()
-        .map(|task| Ok(Draft::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?)))
-        .collect::<anyhow::Result<Vec<Draft>>>()?;
-    let mut variants = Vec::with_capacity(scenario.steps.len());
-    for step in 0..scenario.steps.len() {
-        let plans: Vec<Plan> = drafts.par_iter().map(|draft| room.plan(draft, step)).collect();
-        let answers = room.find(searches, step, &drafts, &plans)?;
-        let found = room.variants(step, &plans, &answers);
-        drafts.par_iter_mut().zip(plans).try_for_each(|(draft, plan)| {
-            room.rows(draft, step, plan, &answers, &found);
-            step_done();
-            room.extend_support(draft, step)
-        })?;
-        variants.push(found);
-    }
-    let variants = Arc::new(variants);
+    let room = Room::new(scenario, arm, indices, Odds::of(scenario, arm)?, question);
+    let (drafts, variants) = room.lay(searches, step_done, &mut |_| {})?;
     Ok(drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect())
 }
 
 /// What is the same for all tasks of an arm.
+#[derive(Clone)]
 struct Room<'a> {
     scenario: &'a Scenario,
     arm: &'a Arm,
     indices: &'a [CorpusIndex],
-    reader: Reader,
+    odds: Odds,
     /// By step; `Some` for read steps.
-    pools: Vec<Option<Pool>>,
+    pools: Arc<Vec<Option<Pool>>>,
     /// By step: the fields that are read from what it retrieves.
     fields: Vec<Vec<&'a str>>,
     shape: Shape,
@@ -189,6 +186,7 @@ fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<Pool>> {
 }
 
 /// A task on its way through the steps.
+#[derive(Clone)]
 struct Draft<'a> {
     task: &'a Task,
     oracle: Oracle,
@@ -201,6 +199,7 @@ struct Draft<'a> {
 }
 
 /// How the reachable inputs are known.
+#[derive(Clone)]
 enum Support {
     /// All of them, from the joint states.
     Joint(Frontier),
@@ -209,7 +208,7 @@ enum Support {
 }
 
 /// Outputs of one step, numbered in order of first appearance.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Tokens {
     outputs: Vec<Output>,
     numbers: HashMap<String, u32>,
@@ -273,7 +272,58 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl Room<'_> {
+impl<'a> Room<'a> {
+    fn new(
+        scenario: &'a Scenario,
+        arm: &'a Arm,
+        indices: &'a [CorpusIndex],
+        odds: Odds,
+        question: &'a Question,
+    ) -> Room<'a> {
+        Room {
+            scenario,
+            arm,
+            indices,
+            odds,
+            pools: Arc::new(pools(scenario, arm)),
+            fields: (0..scenario.steps.len()).map(|step| fields(scenario, step)).collect(),
+            shape: Shape::new(inputs(scenario, arm)),
+            question,
+        }
+    }
+
+    /// Lays down the rows of every step for all tasks; `planned` gets what each step was planned to ask.
+    fn lay(
+        &self,
+        searches: &mut Searches,
+        step_done: &(dyn Fn() + Sync),
+        planned: &mut dyn FnMut(Vec<Plan<'a>>),
+    ) -> anyhow::Result<(Vec<Draft<'a>>, Arc<Vec<Vec<Variant>>>)> {
+        let Room { scenario, arm, indices, .. } = *self;
+        let tasks = match self.question {
+            Question::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],
+            _ => &scenario.tasks.tasks[..],
+        };
+        let draft =
+            |task| Ok(Draft::new(scenario, arm, task, oracle::run(scenario, arm, indices, task)?));
+        let mut drafts = tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<Draft<'a>>>>()?;
+        let mut variants = Vec::with_capacity(scenario.steps.len());
+        for step in 0..scenario.steps.len() {
+            let plans: Vec<Plan<'a>> =
+                drafts.par_iter().map(|draft| self.plan(draft, step)).collect();
+            let answers = self.find(searches, step, &drafts, &plans)?;
+            let found = self.variants(step, &plans, &answers);
+            drafts.par_iter_mut().zip(&plans).try_for_each(|(draft, plan)| {
+                self.rows(draft, step, plan, &answers, &found);
+                step_done();
+                self.extend_support(draft, step)
+            })?;
+            variants.push(found);
+            planned(plans);
+        }
+        Ok((drafts, Arc::new(variants)))
+    }
+
     /// Puts all questions of a step, each distinct one once.
     fn find<'b>(
         &self,
@@ -282,15 +332,10 @@ impl Room<'_> {
         drafts: &[Draft],
         plans: &[Plan],
     ) -> anyhow::Result<Answers<'b>> {
-        let Room { scenario, arm, indices, .. } = *self;
-        let from = match scenario.steps[step].kind {
-            StepKind::Read { from, .. } => from,
-            _ => step,
-        };
-        let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else {
+        let Room { scenario, indices, .. } = *self;
+        let Some(corpus) = self.corpus(step) else {
             return Ok(Answers::default());
         };
-        let corpus = arm.corpora[retrieve.corpus];
         let embedders: BTreeSet<usize> =
             plans.iter().flat_map(Plan::asks).map(|(embedder, _)| embedder).collect();
         for embedder in embedders {
@@ -307,6 +352,18 @@ impl Room<'_> {
         Ok(searches.answers(corpus))
     }
 
+    /// The corpus that a step searches or reads from.
+    fn corpus(&self, step: usize) -> Option<usize> {
+        let from = match self.scenario.steps[step].kind {
+            StepKind::Read { from, .. } => from,
+            _ => step,
+        };
+        match &self.scenario.steps[from].kind {
+            StepKind::Retrieve(retrieve) => Some(self.arm.corpora[retrieve.corpus]),
+            _ => None,
+        }
+    }
+
     fn extend_support(&self, draft: &mut Draft, step: usize) -> anyhow::Result<()> {
         let simulation = &self.scenario.simulation;
         let key =
@@ -315,6 +372,10 @@ impl Room<'_> {
             Support::Joint(frontier) => {
                 if frontier.advance(&self.shape, &draft.kernels[step], simulation.max_states) {
                     draft.states = draft.states.max(frontier.states());
+                    return Ok(());
+                }
+                if *self.question == Question::Plain {
+                    draft.support = Support::Walk(Walk::new(Vec::new(), self.scenario.steps.len()));
                     return Ok(());
                 }
                 if simulation.method == Method::Exact {

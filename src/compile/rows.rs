@@ -182,7 +182,7 @@ impl<'a> Room<'a> {
         &self,
         draft: &mut Draft,
         step: usize,
-        plan: Plan,
+        plan: &Plan,
         answers: &Answers,
         variants: &[Variant],
     ) {
@@ -198,10 +198,10 @@ impl<'a> Room<'a> {
                 .collect();
         }
         for input in &plan.inputs {
-            let site = Site { step, input, plan: &plan, answers };
+            let site = Site { step, input, plan, answers };
             match input.wish {
-                Wish::Held(gate) => {
-                    let row = Row::from(settle::held(gate).unwrap_or_default());
+                Wish::Held(_) => {
+                    let row = self.row(draft, &site);
                     self.push_plain(draft, &site, row);
                     continue;
                 }
@@ -217,11 +217,23 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// The row of an input whose step runs, without guards.
+    /// How the row of an input comes out: what [`Room::rows`] lays down, without any detour.
+    pub(super) fn ways(&self, draft: &Draft, site: &Site) -> Vec<Handled> {
+        let held = matches!(site.input.wish, Wish::Held(_));
+        if held || !self.guarded(site.step) {
+            let row = self.row(draft, site);
+            return row.branches.into_iter().map(Handled::plain).collect();
+        }
+        let given = vec![Setting::AsGiven; self.scenario.steps[site.step].guards.len()];
+        self.handle(draft, site, &given, &self.first(draft, site).branches)
+    }
+
+    /// The row of an input, without guards.
     fn row(&self, draft: &Draft, site: &Site) -> Row {
         let Site { step, input, plan, answers } = *site;
         let (asks, search) = match (&input.wish, &plan.search) {
             (Wish::Search(asks), Some(search)) => (asks, search),
+            (Wish::Held(gate), _) => return Row::from(settle::held(*gate).unwrap_or_default()),
             (Wish::Unaskable, Some(search)) => {
                 return self.unaskable(draft, step, search, &plan.right);
             }
@@ -432,6 +444,9 @@ impl<'a> Room<'a> {
         let (branches, trails) = self.branches(draft, step, branches);
         draft.note(step, trails);
         draft.kernels[step].push(&input.tokens, branches);
+        if *self.question == Question::Plain {
+            return;
+        }
         if let Some(repair) = repair {
             self.push_detour(draft, step, REPAIR, vec![Handled::plain(repair)]);
         }
@@ -513,7 +528,7 @@ impl<'a> Room<'a> {
             return Branching::certain(Output::Missing, Event::Failed).into();
         };
         let corpus = &self.scenario.corpora[self.arm.corpora[retrieve.corpus]];
-        reader::row(&self.reader, corpus, &draft.oracle.gold[from], field, pool, context)
+        reader::row(&self.odds.reader, corpus, &draft.oracle.gold[from], field, pool, context)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Guards set otherwise: off, and with other thresholds. Each variant is a detour of the rows that it
 //! changes, so the curve over a threshold comes from the kernels of one compilation.
 
-use super::Room;
 use super::rows::Plan;
 use super::search::Answers;
+use super::{Question, Room};
 use crate::kernel::FIRST_MARK;
 use crate::scenario::{Check, Guard, Step};
 use crate::step::MissKind;
@@ -43,7 +43,7 @@ impl Room<'_> {
     /// The variants of a step: every guard off; and those with a threshold at even steps of what the first
     /// attempt brings on right queries, with the declared threshold among them, ascending.
     pub(super) fn variants(&self, step: usize, plans: &[Plan], answers: &Answers) -> Vec<Variant> {
-        if !self.guarded(step) {
+        if !self.guarded(step) || *self.question == Question::Plain {
             return Vec::new();
         }
         let guards = &self.scenario.steps[step].guards;

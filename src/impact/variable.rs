@@ -112,6 +112,15 @@ impl Variable {
         (!(fine && self.mean().is_finite() && self.variance().is_finite())).then_some(needs)
     }
 
+    /// The smallest and the largest value, where there are both.
+    pub fn bounds(self) -> Option<(f64, f64)> {
+        match self {
+            Pert(min, _, max) | Triangular(min, _, max) | Uniform(min, max) => Some((min, max)),
+            Beta(..) => Some((0.0, 1.0)),
+            _ => None,
+        }
+    }
+
     /// Mean and standard deviation of the logarithm of a 90% range.
     fn range90(low: f64, high: f64) -> (f64, f64) {
         ((low.ln() + high.ln()) / 2.0, (high.ln() - low.ln()) / (2.0 * HALF_90))

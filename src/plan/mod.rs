@@ -74,6 +74,7 @@ pub fn plan(
         bail!("the scenario has no section `plan`");
     };
     let currency = impact.currency.clone();
+    scenario.sensitivity = None; // of the arms as declared, not of what could be bought
     let base = scenario.arms[plan.from].clone();
     let count = plan.candidates.len();
     let complete = count < usize::BITS as usize - 1 && 1usize << count <= plan.most;

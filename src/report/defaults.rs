@@ -8,9 +8,10 @@ use crate::compile::lanes;
 use crate::embed::Penalty;
 use crate::retrieve::pgvector::PG_DEPTH;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
+use crate::run::sensitivity::{MOST_FOLLOWED, WIDTHS};
 use crate::scenario::{
-    Check, DEFAULT_PRESET, DEFAULT_TOP_K, Effort, Guard, MOST, PRESETS, Person, Rates, Simulation,
-    YEARS,
+    BASE_SAMPLES, Check, DEFAULT_PRESET, DEFAULT_TOP_K, Effort, Guard, MOST, PRESETS, Person,
+    Rates, Simulation, YEARS,
 };
 use crate::step::guard;
 use crate::step::reader::{POOL, Parameter, Reader};
@@ -131,6 +132,24 @@ fn solving(page: &mut String) {
             MOST.to_string(),
             "assumed",
             "combinations that are all run; beyond, the best next one is added",
+        ),
+        (
+            "`sensitivity.base_samples`",
+            BASE_SAMPLES.to_string(),
+            "assumed",
+            "points are this times assumptions + 2",
+        ),
+        (
+            "default range of an assumption",
+            WIDTHS.map(|(tag, width)| format!("{tag} {width}")).join(", "),
+            "assumed",
+            "what odds or amounts are divided and multiplied by, by the tag of the figure",
+        ),
+        (
+            "upper end of the range of a preset's `follow`",
+            MOST_FOLLOWED.to_string(),
+            "assumed",
+            "the figure is a lower bound for private contracts",
         ),
         ("level of intervals", level, "assumed", "the usual one"),
         (

@@ -12,13 +12,15 @@ use crate::impact::Volume;
 use crate::retrieve::pgvector::{PG_DEPTH, PgTable};
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
+use crate::run::record::SensitivityRecord;
 use crate::scenario::{
     Backed, EmbedderDecl, EmbedderKind, Impact, Method, Pgvector, Price, Qid, Reranker, Scenario,
 };
+use crate::sensitivity::RESAMPLES;
 use crate::stats;
 use crate::step::reader::{self, Tag};
 
-/// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
+/// The manifest; `fingerprints` by index into the scenario's embedders, `None` for one that
 /// no arm of this run used (or that is what its parameters say); `notes` is what a user should know of how
 /// queries were answered.
 pub fn manifest(
@@ -26,7 +28,7 @@ pub fn manifest(
     record: &Record,
     fingerprints: &[Option<String>],
     notes: &[String],
-) -> anyhow::Result<Vec<u8>> {
+) -> Json {
     let simulation = &scenario.simulation;
     let inputs: Vec<Json> =
         scenario.inputs.iter().map(|i| json!({"path": i.path, "blake3": i.blake3})).collect();
@@ -113,9 +115,41 @@ pub fn manifest(
     if let Some(told) = &scenario.impact {
         manifest["impact"] = impact(scenario, told);
     }
-    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
+    if let Some(of) = &record.sensitivity {
+        manifest["sensitivity"] = sensitivity(of);
+    }
+    manifest
+}
+
+/// The bytes of the file.
+///
+/// # Errors
+/// None that a manifest can cause.
+pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// How the answers were varied; what came of it stands in `sensitivity.csv`.
+fn sensitivity(of: &SensitivityRecord) -> Json {
+    let ranges = of.assumptions.iter().map(|told| {
+        json!({
+            "name": told.name, "value": told.value, "low": told.low, "high": told.high,
+            "tag": told.range.tag, "source": told.range.source,
+        })
+    });
+    json!({
+        "base_samples": of.base_samples,
+        "seed": of.seed,
+        "points": of.points,
+        "tasks": of.tasks,
+        "tasks_past_the_cap_left_out": of.left_out,
+        "drawn": "each figure uniformly from its range, independently of the others: Sobol's sequence (Joe and Kuo 2008) under Owen's scrambling",
+        "indices": format!("first order by Saltelli et al. (2010), total by Jansen (1999); intervals from {RESAMPLES} bootstrap samples of base samples"),
+        "means": "of a variable its mean is varied, not what it is in single cases",
+        "ranges": ranges.collect::<Vec<Json>>(),
+    })
 }
 
 /// What failures are taken to cost, with the source of every figure.

@@ -27,6 +27,7 @@ mod places;
 mod plan;
 mod resolve;
 mod sample;
+mod sensitivity;
 mod shape;
 mod steps;
 mod written;
@@ -52,6 +53,9 @@ pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
 pub use plan::{Candidate, MOST, Plan};
+pub use sensitivity::{
+    BASE_SAMPLES, RATES, Range, Sensitivity, VOLUME, reader_name, variable_name,
+};
 pub use shape::schema;
 
 /// The names of the reader presets.
@@ -104,6 +108,8 @@ pub struct Scenario {
     pub impact: Option<Impact>,
     /// What could be bought against it.
     pub plan: Option<Plan>,
+    /// How it is told what the answers hang on, where the file asks for it.
+    pub sensitivity: Option<Sensitivity>,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
     /// What a user should know that is no mistake.

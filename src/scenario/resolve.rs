@@ -99,6 +99,8 @@ impl Resolver<'_> {
         let impact = self.impact(file.impact.as_ref(), &world, &steps);
         let money = file.impact.is_some();
         let plan = self.plan(file.plan.as_ref(), &arms, baseline, &embedders, &steps, money);
+        let sensitivity =
+            self.sensitivity(file.sensitivity.as_ref(), &steps, impact.as_ref(), simulation.seed);
         self.unused_gold(&steps, &world);
         let sample = self.sample(file);
         if !self.found.is_empty() {
@@ -132,6 +134,7 @@ impl Resolver<'_> {
             simulation,
             impact,
             plan,
+            sensitivity,
             inputs: std::mem::take(&mut self.inputs),
         })
     }

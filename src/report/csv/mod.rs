@@ -4,6 +4,7 @@ mod causes;
 mod compare;
 mod guards;
 mod money;
+mod sensitivity;
 mod transfer;
 
 use crate::run::Ran;
@@ -36,6 +37,10 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
         files.push(("losses.csv", money::losses(record)?));
         files.push(("loss_curve.csv", money::curve(record)?));
         files.push(("loss_bands.csv", money::bands(record)?));
+    }
+    if let Some(of) = &record.sensitivity {
+        files.push(("sensitivity.csv", sensitivity::sensitivity(record, of)?));
+        files.push(("sensitivity_orders.csv", sensitivity::orders(record, of)?));
     }
     Ok(files)
 }

@@ -3,6 +3,7 @@
 pub mod guards;
 pub mod money;
 pub mod ranks;
+pub mod sensitivity;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 

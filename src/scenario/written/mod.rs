@@ -5,6 +5,7 @@ mod embedder;
 mod guard;
 mod impact;
 mod plan;
+mod sensitivity;
 mod step;
 
 use schemars::JsonSchema;
@@ -17,6 +18,7 @@ pub(super) use embedder::*;
 pub(super) use guard::*;
 pub(super) use impact::*;
 pub(super) use plan::*;
+pub(super) use sensitivity::*;
 pub(super) use step::*;
 
 /// A knockon scenario: a pipeline of retrieval steps, the cases it is replayed on, and the arms to compare.
@@ -64,6 +66,8 @@ pub(super) struct File {
     pub impact: Option<At<ImpactEntry>>,
     /// Mitigations to choose among, for `knockon plan`.
     pub plan: Option<At<PlanEntry>>,
+    /// How far the answers hang on what is assumed. Default: that is left out; `{}` varies all that is used.
+    pub sensitivity: Option<At<SensitivityEntry>>,
 }
 
 /// A set of passages.

@@ -18,10 +18,7 @@ use crate::kernel::{Fault, Guarded};
 use crate::scenario::{Check, Guard};
 use crate::value::Value;
 
-pub use parameters::{escalation_effort, look_effort, parameters};
-
-use super::reader::Parameter;
-use parameters::{accuracy, reviewer, verifier};
+pub use parameters::{Odds, escalation_effort, look_effort, parameters};
 
 /// What guards can see of one output.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +135,8 @@ pub struct Trail {
 /// What guards do at one step on one input.
 pub struct Guarding<'a> {
     pub guards: &'a [Guard],
-    /// By guard.
+    /// By guard, as is what follows.
+    pub odds: &'a [Odds],
     pub settings: &'a [Setting],
     /// What expressions see, this step's own value apart.
     pub values: Vec<Option<&'a Value>>,
@@ -264,7 +262,7 @@ impl<'a> Guarding<'a> {
                     }
                     None => waiting.push_back(next),
                 }
-            } else if let Some(person) = &guard.escalate {
+            } else if guard.escalate.is_some() {
                 of.escalations += 1.0;
                 let mut end = |p: f64, output: Option<Output>| {
                     out.push(self.end(&next, now, p, output, End::Settled));
@@ -273,7 +271,7 @@ impl<'a> Guarding<'a> {
                     // There is nothing to set right.
                     end(alarmed, Some(output.clone()));
                 } else {
-                    let settled = alarmed * accuracy(person).value;
+                    let settled = alarmed * self.odds[place].escalation_accuracy;
                     // Where the oracle has stopped, so does the person.
                     end(settled, self.right.cloned());
                     end(alarmed - settled, Some(output.clone()));
@@ -362,16 +360,15 @@ impl<'a> Guarding<'a> {
                 };
                 below(score.map(f64::from), least)
             }
-            Check::Verifier { rates, .. } => return self.rate(verifier(rates), output),
-            Check::Reviewer { rates, .. } => return self.rate(reviewer(rates), output),
+            Check::Verifier { .. } | Check::Reviewer { .. } => return self.rate(place, output),
         };
         f64::from(seen)
     }
 
-    fn rate(&self, [catch, false_alarm]: [Parameter; 2], output: &Output) -> f64 {
+    fn rate(&self, place: usize, output: &Output) -> f64 {
         match (self.state)(output) {
-            State::Correct => false_alarm.value,
-            State::Wrong | State::Missing => catch.value,
+            State::Correct => self.odds[place].false_alarm_rate,
+            State::Wrong | State::Missing => self.odds[place].catch_rate,
         }
     }
 

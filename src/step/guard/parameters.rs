@@ -24,7 +24,7 @@ fn parameter(
 }
 
 /// Catch rate and false-alarm rate of a verifier without a model.
-pub(super) fn verifier(rates: &Rates) -> [Parameter; 2] {
+fn verifier(rates: &Rates) -> [Parameter; 2] {
     [
         parameter("catch_rate", rates.catch_rate, 0.894, Tag::Cited, CHARM),
         parameter("false_alarm_rate", rates.false_alarm_rate, 0.053, Tag::Cited, CHARM),
@@ -32,7 +32,7 @@ pub(super) fn verifier(rates: &Rates) -> [Parameter; 2] {
 }
 
 /// The same of a reviewer.
-pub(super) fn reviewer(rates: &Rates) -> [Parameter; 2] {
+fn reviewer(rates: &Rates) -> [Parameter; 2] {
     let assumed = "ours: about a stage verifier's";
     [
         parameter("catch_rate", rates.catch_rate, 0.9, Tag::Indicative, THERP),
@@ -40,7 +40,41 @@ pub(super) fn reviewer(rates: &Rates) -> [Parameter; 2] {
     ]
 }
 
-pub(super) fn accuracy(person: &Person) -> Parameter {
+/// What a guard, and the person behind it, see and mend.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Odds {
+    /// Of guards that are known by their rates; 0 for others.
+    pub catch_rate: f64,
+    pub false_alarm_rate: f64,
+    /// Of the person to whom it escalates; 0 without one.
+    pub escalation_accuracy: f64,
+}
+
+impl Odds {
+    pub fn of(guard: &Guard) -> Odds {
+        let rates = match &guard.check {
+            Check::Verifier { rates, .. } => Some(verifier(rates)),
+            Check::Reviewer { rates, .. } => Some(reviewer(rates)),
+            _ => None,
+        };
+        let [catch_rate, false_alarm_rate] =
+            rates.map_or([0.0; 2], |rates| rates.map(|rate| rate.value));
+        let escalation_accuracy = guard.escalate.as_ref().map_or(0.0, |p| accuracy(p).value);
+        Odds { catch_rate, false_alarm_rate, escalation_accuracy }
+    }
+
+    /// The rate by its name in [`parameters`]; `None` for what is no rate.
+    pub fn rate(&mut self, name: &str) -> Option<&mut f64> {
+        match name {
+            "catch_rate" => Some(&mut self.catch_rate),
+            "false_alarm_rate" => Some(&mut self.false_alarm_rate),
+            "escalation_accuracy" => Some(&mut self.escalation_accuracy),
+            _ => None,
+        }
+    }
+}
+
+fn accuracy(person: &Person) -> Parameter {
     let assumed = "ours: a person with the documents at hand";
     parameter("escalation_accuracy", person.accuracy, 0.95, Tag::Assumed, assumed)
 }

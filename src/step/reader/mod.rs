@@ -113,6 +113,13 @@ impl Reader {
     pub fn get(&self, name: &str) -> f64 {
         self.parameters.iter().find(|p| p.name == name).map_or(0.0, |p| p.value)
     }
+
+    /// Sets a parameter, for what would be otherwise: where the value comes from is kept.
+    pub fn set(&mut self, name: &str, value: f64) {
+        if let Some(parameter) = self.parameters.iter_mut().find(|p| p.name == name) {
+            parameter.value = value;
+        }
+    }
 }
 
 /// The values of a field from which a reader makes one up: at most [`POOL`] of them, taken at even

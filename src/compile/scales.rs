@@ -1,0 +1,235 @@
+//! An arm compiled for what happens, and nothing else, whose rows can be weighed anew under other odds.
+//!
+//! Other odds of readers and guards change how probable the branches of a row are, and nothing besides: the inputs,
+//! queries, searches, outputs and states stay. What is more, most rows are alike: whatever the contract, gold in first
+//! place with two distractors below is read right with one and the same probability. So
+//!
+//! 1. the arm is compiled once, at odds at which all that can happen has a chance;
+//! 2. its rows are laid down at two further odds, and rows that agree to the last bit under all three make a
+//!    class. Probabilities are polynomials of the odds, and distinct polynomials agree at points drawn at random
+//!    with probability zero (Schwartz 1980);
+//! 3. under any odds, one row of each class is laid down again, by the code that laid it down at first; a class
+//!    that came out the same three times rests on no odds, and stays.
+
+use anyhow::bail;
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::rows::{Plan, Site};
+use super::search::{Answers, Searches};
+use super::{Compiled, Draft, Odds, Question, Room};
+use crate::expr::CorpusIndex;
+use crate::scenario::{Arm, Scenario, StepKind};
+use crate::step::guard::Handled;
+
+static PLAIN: Question = Question::Plain;
+
+/// What a run pays that comes out of a step so.
+pub type Toll<'a> = dyn Fn(usize, &Handled) -> f64 + Sync + 'a;
+
+/// An arm that is compiled, and not yet told apart.
+pub struct Laid<'a> {
+    room: Room<'a>,
+    others: [Room<'a>; 2],
+    drafts: Vec<Draft<'a>>,
+    /// By step, then task.
+    plans: Vec<Vec<Plan<'a>>>,
+}
+
+/// See the module.
+pub struct Scales<'a> {
+    room: Room<'a>,
+    drafts: Vec<Draft<'a>>,
+    plans: Vec<Vec<Plan<'a>>>,
+    /// By step.
+    answers: Vec<Answers<'a>>,
+    toll: &'a Toll<'a>,
+    classes: Vec<Class>,
+    /// By task, step and row: the class.
+    of: Vec<Vec<Vec<u32>>>,
+}
+
+/// Rows that are alike under any odds.
+struct Class {
+    /// One of them: its task, step and place among the inputs.
+    task: usize,
+    step: usize,
+    input: usize,
+    /// How it comes out at the odds it was compiled at.
+    ways: Vec<Handled>,
+    /// Where it stands among all weights.
+    start: usize,
+    /// Its weights, where no odds change them.
+    fixed: Option<Vec<f64>>,
+}
+
+impl<'a> Laid<'a> {
+    /// Compiles an arm at the first of the odds; see the module for the others.
+    ///
+    /// # Errors
+    /// As [`super::compile()`].
+    pub fn new(
+        scenario: &'a Scenario,
+        arm: &'a Arm,
+        indices: &'a [CorpusIndex],
+        searches: &mut Searches,
+        odds: [Odds; 3],
+        step_done: &(dyn Fn() + Sync),
+    ) -> anyhow::Result<Laid<'a>> {
+        let [room, second, third] = odds.map(|o| Room::new(scenario, arm, indices, o, &PLAIN));
+        let mut plans = Vec::with_capacity(scenario.steps.len());
+        let (drafts, _) = room.lay(searches, step_done, &mut |of_step| plans.push(of_step))?;
+        Ok(Laid { room, others: [second, third], drafts, plans })
+    }
+}
+
+impl<'a> Scales<'a> {
+    /// `searches` are those that the arm was compiled with.
+    ///
+    /// # Errors
+    /// See [`Scales::weigh`].
+    pub fn new(
+        laid: Laid<'a>,
+        searches: &'a Searches,
+        toll: &'a Toll<'a>,
+    ) -> anyhow::Result<Scales<'a>> {
+        let Laid { room, others, drafts, plans } = laid;
+        let answers = (0..plans.len()).map(|step| {
+            room.corpus(step).map_or_else(Answers::default, |corpus| searches.answers(corpus))
+        });
+        let answers = answers.collect();
+        let mut scales =
+            Scales { room, drafts, plans, answers, toll, classes: Vec::new(), of: Vec::new() };
+        scales.classify(&others)?;
+        Ok(scales)
+    }
+
+    fn classify(&mut self, others: &[Room<'a>; 2]) -> anyhow::Result<()> {
+        let rooms = [&self.room, &others[0], &others[1]];
+        let weights = |task: usize, step: usize, input: usize| -> anyhow::Result<Vec<Vec<f64>>> {
+            let first = self.ways(rooms[0], task, step, input);
+            // What neither reads nor is looked at rests on no odds.
+            let rests = matches!(self.room.scenario.steps[step].kind, StepKind::Read { .. })
+                || self.room.guarded(step);
+            if !rests {
+                return Ok(vec![self.row(&first, &first, step)?; rooms.len()]);
+            }
+            let weigh =
+                |room: &&Room<'a>| self.row(&first, &self.ways(room, task, step, input), step);
+            rooms.iter().map(weigh).collect()
+        };
+        // By task, step and row: the weights under the three odds.
+        let of_task = |task: usize| {
+            let steps = self.plans.iter().enumerate().map(|(step, plans)| {
+                (0..plans[task].inputs.len()).map(|input| weights(task, step, input)).collect()
+            });
+            steps.collect::<anyhow::Result<Vec<Vec<Vec<Vec<f64>>>>>>()
+        };
+        let mut known: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
+        let (mut classes, mut of) = (Vec::<Class>::new(), Vec::new());
+        let mut width = 0;
+        // Some tasks at a time: three lists a row are much to hold for all.
+        let tasks: Vec<usize> = (0..self.drafts.len()).collect();
+        for some in tasks.chunks(64) {
+            let laid =
+                some.par_iter().map(|&task| of_task(task)).collect::<anyhow::Result<Vec<_>>>()?;
+            for (&task, steps) in some.iter().zip(laid) {
+                let steps = steps.into_iter().enumerate().map(|(step, rows)| {
+                    let rows = rows.into_iter().enumerate().map(|(input, weights)| {
+                        let bits =
+                            weights.iter().flatten().map(|weight| weight.to_bits()).collect();
+                        *known.entry(bits).or_insert_with(|| {
+                            let fixed = weights.windows(2).all(|pair| pair[0] == pair[1]);
+                            classes.push(Class {
+                                task,
+                                step,
+                                input,
+                                ways: self.ways(&self.room, task, step, input),
+                                start: width,
+                                fixed: fixed.then(|| weights[0].clone()),
+                            });
+                            width += weights[0].len();
+                            (classes.len() - 1) as u32
+                        })
+                    });
+                    rows.collect()
+                });
+                of.push(steps.collect());
+            }
+        }
+        (self.classes, self.of) = (classes, of);
+        Ok(())
+    }
+
+    /// How a row comes out, what never happens left out as in its kernel.
+    fn ways(&self, room: &Room<'a>, task: usize, step: usize, input: usize) -> Vec<Handled> {
+        let plan = &self.plans[step][task];
+        let site = Site { step, input: &plan.inputs[input], plan, answers: &self.answers[step] };
+        let mut ways = room.ways(&self.drafts[task], &site);
+        ways.retain(|way| way.branching.p > 0.0);
+        ways
+    }
+
+    /// What a run pays that takes a row, and the share of each way it had at first, which are `like`.
+    fn row(&self, like: &[Handled], ways: &[Handled], step: usize) -> anyhow::Result<Vec<f64>> {
+        let total: f64 = ways.iter().map(|way| way.branching.p).sum();
+        let mut weights = vec![0.0; 1 + like.len()];
+        let mut at = 0;
+        for way in ways {
+            let ahead = like[at..].iter().position(|other| alike(other, way));
+            let Some(ahead) = ahead else {
+                bail!("other odds make something happen that was impossible");
+            };
+            at += ahead + 1;
+            let share = way.branching.p / total;
+            weights[at] = share;
+            weights[0] += share * (self.toll)(step, way);
+        }
+        Ok(weights)
+    }
+
+    /// How many numbers [`Scales::weigh`] gives.
+    pub fn width(&self) -> usize {
+        self.classes.last().map_or(0, |class| class.start + 1 + class.ways.len())
+    }
+
+    /// Where the weights of a row stand: see [`crate::kernel::many::Many::new`].
+    pub fn start(&self, task: usize, step: usize, row: u32) -> u32 {
+        self.classes[self.of[task][step][row as usize] as usize].start as u32
+    }
+
+    /// The weights of all rows under other odds.
+    ///
+    /// # Errors
+    /// Odds under which something happens that had no chance when the arm was compiled.
+    pub fn weigh(&self, odds: &Odds) -> anyhow::Result<Vec<f64>> {
+        let room = Room { odds: odds.clone(), ..self.room.clone() };
+        let mut weights = Vec::with_capacity(self.width());
+        for class in &self.classes {
+            match &class.fixed {
+                Some(fixed) => weights.extend(fixed),
+                None => {
+                    let ways = self.ways(&room, class.task, class.step, class.input);
+                    weights.extend(self.row(&class.ways, &ways, class.step)?);
+                }
+            }
+        }
+        Ok(weights)
+    }
+
+    /// A task as it was compiled.
+    pub fn compiled(&self, task: usize) -> Compiled {
+        self.drafts[task].clone().finish(Default::default())
+    }
+}
+
+/// Whether two ways are the same but for their probability.
+fn alike(a: &Handled, b: &Handled) -> bool {
+    let of = |handled: &Handled| {
+        let trail = handled.trail.as_ref();
+        trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
+    };
+    let (x, y) = (&a.branching, &b.branching);
+    let same = (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
+    same && x.source == y.source && of(a) == of(b)
+}

@@ -1,0 +1,110 @@
+//! `sensitivity.csv` and `sensitivity_orders.csv`.
+
+use super::{cents, number, p, table, text};
+use crate::run::record::{AnswerRecord, Measure, Record, SensitivityRecord};
+use crate::sensitivity::Index;
+
+/// What the answers of a measure are called, and how they are written.
+fn measure(measure: Measure) -> (&'static str, fn(f64) -> String) {
+    match measure {
+        Measure::Money => ("total_per_year", cents),
+        Measure::Ndcg | Measure::Failure => (measure.name(), p),
+    }
+}
+
+/// One row an answer and assumption.
+pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "arm",
+        "measure",
+        "against",
+        "assumption",
+        "value",
+        "low",
+        "high",
+        "tag",
+        "source",
+        "range_tag",
+        "range_source",
+        "answer",
+        "answer_at_low",
+        "answer_at_high",
+        "swing",
+        "first_order",
+        "first_order_low",
+        "first_order_high",
+        "total",
+        "total_low",
+        "total_high",
+    ];
+    let mut rows = Vec::new();
+    for answer in &of.answers {
+        let (name, amount) = measure(answer.measure);
+        for (told, effect) in of.assumptions.iter().zip(&answer.effects) {
+            let index = |of: fn(Index) -> f64| number(effect.index.map(of));
+            rows.push(vec![
+                text(&record.arms[answer.arm].id),
+                name.to_owned(),
+                against(record, answer),
+                text(&told.name),
+                p(told.value),
+                p(told.low),
+                p(told.high),
+                told.backing.tag.to_owned(),
+                text(&told.backing.source),
+                told.range.tag.to_owned(),
+                text(&told.range.source),
+                amount(answer.value),
+                amount(effect.at_low),
+                amount(effect.at_high),
+                amount(effect.swing()),
+                index(|i| i.first.estimate),
+                index(|i| i.first.low),
+                index(|i| i.first.high),
+                index(|i| i.total.estimate),
+                index(|i| i.total.low),
+                index(|i| i.total.high),
+            ]);
+        }
+    }
+    table(&header, rows)
+}
+
+fn against(record: &Record, answer: &AnswerRecord) -> String {
+    answer.against.map_or_else(String::new, |base| text(&record.arms[base].id))
+}
+
+/// One row a measure and arm: where the arm stands, and over the sampled points.
+pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
+    let header = [
+        "measure",
+        "arm",
+        "rank",
+        "answer",
+        "answer_p5",
+        "answer_median",
+        "answer_p95",
+        "share_best",
+        "order_holds",
+        "points",
+    ];
+    let mut rows = Vec::new();
+    for order in &of.orders {
+        let (name, amount) = measure(order.measure);
+        let own =
+            |answer: &&AnswerRecord| answer.measure == order.measure && answer.against.is_none();
+        for answer in of.answers.iter().filter(own) {
+            let above = order.order.iter().take_while(|arm| **arm != answer.arm).count();
+            let mut row = vec![
+                name.to_owned(),
+                text(&record.arms[answer.arm].id),
+                (above + 1).to_string(),
+                amount(answer.value),
+            ];
+            row.extend(answer.quantiles.map(amount));
+            row.extend([p(order.best[answer.arm]), p(order.holds), order.points.to_string()]);
+            rows.push(row);
+        }
+    }
+    table(&header, rows)
+}

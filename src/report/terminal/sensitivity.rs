@@ -1,0 +1,118 @@
+//! What the answers hang on, in a table; and whether the order of the arms holds.
+
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+
+use super::money::whole;
+use crate::run::Record;
+use crate::run::record::{AnswerRecord, Measure, SensitivityRecord};
+
+/// Assumptions that are shown of each answer.
+const SHOWN: usize = 3;
+
+const COLUMNS: [&str; 9] =
+    ["arm", "answer", "9 in 10", "assumption", "value", "range", "at low", "at high", "total"];
+
+fn amount(measure: Measure, value: f64) -> String {
+    match measure {
+        Measure::Money => whole(value),
+        Measure::Ndcg | Measure::Failure => format!("{:.1}%", 100.0 * value),
+    }
+}
+
+/// The assumptions that matter most to each arm, by what it costs where money is counted, else by how often it
+/// fails.
+pub fn table(record: &Record) -> Option<String> {
+    let of = record.sensitivity.as_ref()?;
+    let measure = of.orders.last()?.measure;
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_content_arrangement(ContentArrangement::Disabled);
+    table.force_no_tty();
+    table.set_header(COLUMNS);
+    for &arm in &of.orders.last()?.order {
+        let own = |a: &&AnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
+        for (line, at) in of.answers.iter().find(own)?.ranked().into_iter().take(SHOWN).enumerate()
+        {
+            let answer = of.answers.iter().find(own)?;
+            table.add_row(row(record, of, answer, at, line == 0));
+        }
+    }
+    for column in [1, 2, 4, 5, 6, 7, 8] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    (!table.is_empty()).then(|| table.to_string())
+}
+
+/// One assumption; the arm is told on the first of its lines.
+fn row(
+    record: &Record,
+    of: &SensitivityRecord,
+    answer: &AnswerRecord,
+    at: usize,
+    first: bool,
+) -> Vec<Cell> {
+    let amount = |value: f64| amount(answer.measure, value);
+    let (told, effect) = (&of.assumptions[at], &answer.effects[at]);
+    let [low, _, high] = answer.quantiles;
+    let [arm, value, range] = match first {
+        true => [
+            record.arms[answer.arm].id.clone(),
+            amount(answer.value),
+            format!("{}-{}", amount(low), amount(high)),
+        ],
+        false => Default::default(),
+    };
+    let total = effect
+        .index
+        .map_or_else(|| "-".to_owned(), |index| format!("{:.0}%", 100.0 * index.total.estimate));
+    [
+        arm,
+        value,
+        range,
+        told.name.clone(),
+        figure(told.value),
+        format!("{}-{}", figure(told.low), figure(told.high)),
+        amount(effect.at_low),
+        amount(effect.at_high),
+        total,
+    ]
+    .map(Cell::new)
+    .into()
+}
+
+/// A chance or an amount.
+fn figure(value: f64) -> String {
+    if value.abs() >= 100.0 { whole(value) } else { format!("{value:.3}") }
+}
+
+/// What the table says, and the orders.
+pub fn legend(of: &SensitivityRecord, record: &Record) -> String {
+    let mut lines = vec![format!(
+        "What the answers hang on: {} assumptions in their ranges, {} points. 9 in 10: where that share of {}\nsampled points lies. at low, at high: this assumption alone at the ends of its range. total: the share of the\nvariance that would be left, were all others known (Sobol). Intervals and the rest: sensitivity.csv",
+        of.assumptions.len(),
+        of.points,
+        2 * of.base_samples,
+    )];
+    if of.left_out > 0 {
+        lines.push(format!(
+            "{} tasks past simulation.max_states are left out: it is about the other {}.",
+            of.left_out, of.tasks
+        ));
+    }
+    if record.arms.len() > 1 {
+        for order in &of.orders {
+            let name = if order.measure == Measure::Money { "money" } else { "failures" };
+            let arm =
+                |&arm: &usize| format!("{} ({:.0}%)", record.arms[arm].id, 100.0 * order.best[arm]);
+            let arms: Vec<String> = order.order.iter().map(arm).collect();
+            lines.push(format!(
+                "Order by {name:<8}: holds at {:.0}% of the points; best at: {}",
+                100.0 * order.holds,
+                arms.join(", ")
+            ));
+        }
+    }
+    lines.join("\n")
+}

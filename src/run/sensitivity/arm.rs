@@ -1,0 +1,247 @@
+//! One arm under many odds: failures, losses by what they are multiplied with, and running costs.
+
+use rayon::prelude::*;
+
+use crate::cascade::money::Till;
+use crate::compile::Odds;
+use crate::compile::scales::{Laid, Scales, Toll};
+use crate::compile::search::Searches;
+use crate::impact::Part;
+use crate::kernel::many::{LANE, Lane, Many, add_times};
+use crate::scenario::{Guard, Impact, Scenario, StepKind};
+use crate::step::guard::{Handled, escalation_effort, look_effort};
+use crate::step::reader::Parameter;
+use crate::step::{Event, Outcome};
+
+/// What comes of an arm under some odds. Losses and costs are those of a case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub failure: f64,
+    /// By set of variables: the expected amount that these multiply.
+    losses: Vec<f64>,
+    running: f64,
+}
+
+impl Answer {
+    /// Loss and running costs of a case; `sets` are those of the arm.
+    pub fn total(&self, sets: &[Vec<usize>], means: &[f64]) -> f64 {
+        let mean = |set: &Vec<usize>| set.iter().map(|&v| means[v]).product::<f64>();
+        let losses = self.losses.iter().zip(sets);
+        losses.map(|(amount, set)| amount * mean(set)).sum::<f64>() + self.running
+    }
+}
+
+/// What a way through a step costs.
+pub struct Prices {
+    /// By step: of the first attempt; and by guard of a look, an escalation and a retry.
+    steps: Vec<(f64, Vec<[f64; 3]>)>,
+}
+
+impl Prices {
+    /// Of an arm; nothing costs anything where no money is counted.
+    pub fn of(scenario: &Scenario, arm: usize) -> Prices {
+        let nothing = |_| (0.0, Vec::new());
+        let steps = match &scenario.impact {
+            Some(impact) => {
+                (0..scenario.steps.len()).map(|s| at(scenario, impact, arm, s)).collect()
+            }
+            None => (0..scenario.steps.len()).map(nothing).collect(),
+        };
+        Prices { steps }
+    }
+
+    /// As [`crate::run::money`] counts them.
+    pub fn toll(&self, step: usize, way: &Handled) -> f64 {
+        let (tried, guards) = &self.steps[step];
+        let idle = [Event::Skipped, Event::Stopped, Event::Failed].contains(&way.branching.event);
+        let first = if idle { 0.0 } else { *tried };
+        let counts = way.trail.iter().flat_map(|trail| &trail.counts);
+        let further = counts.zip(guards).map(|(done, [look, escalate, retry])| {
+            done.looks * look + done.escalations * escalate + done.retries * retry
+        });
+        first + further.sum::<f64>()
+    }
+}
+
+fn at(scenario: &Scenario, impact: &Impact, arm: usize, step: usize) -> (f64, Vec<[f64; 3]>) {
+    let costs = &impact.costs;
+    let of = &scenario.steps[step];
+    let from = match &of.kind {
+        StepKind::Read { from, .. } => *from,
+        _ => step,
+    };
+    let retrieval = scenario.arms[arm].retrieval[from];
+    let search = |embedder: usize| costs.search[embedder].cost;
+    let reads = from != step;
+    let tried = match retrieval {
+        Some(_) if reads => costs.read.cost,
+        Some(retrieval) => search(retrieval.embedder),
+        None => 0.0,
+    };
+    let guard = |guard: &Guard| {
+        let cost = |effort: [Parameter; 2]| effort[0].value;
+        let look = look_effort(&guard.check).map_or(0.0, cost);
+        let escalate = guard.escalate.as_ref().map_or(0.0, |p| cost(escalation_effort(p)));
+        let retry = guard.retries.iter().filter_map(|retry| {
+            let embedder = retry.embedder.unwrap_or(retrieval?.embedder);
+            let searched = if !reads || retry.searches() { search(embedder) } else { 0.0 };
+            Some(searched + if reads { costs.read.cost } else { 0.0 })
+        });
+        // Which retry was taken is not counted: each for its part.
+        [look, escalate, retry.sum::<f64>() / guard.retries.len().max(1) as f64]
+    };
+    (tried, of.guards.iter().map(guard).collect())
+}
+
+/// An arm whose answer under any odds is a sweep away.
+pub struct Arm<'a> {
+    scales: Scales<'a>,
+    /// `None` for tasks past the cap.
+    tasks: Vec<Option<Swept>>,
+    /// Variables that multiply some amounts together, in order of first appearance.
+    pub sets: Vec<Vec<usize>>,
+}
+
+/// One task.
+struct Swept {
+    many: Many,
+    /// Ends of failing runs.
+    failing: Vec<usize>,
+    /// End, set of variables, and the amount that these multiply.
+    amounts: Vec<(usize, usize, f64)>,
+}
+
+/// The same before the sets have numbers.
+struct Unnumbered {
+    many: Many,
+    failing: Vec<usize>,
+    parts: Vec<(usize, Part)>,
+}
+
+impl<'a> Arm<'a> {
+    pub fn new(
+        scenario: &Scenario,
+        laid: Laid<'a>,
+        searches: &'a Searches,
+        toll: &'a Toll<'a>,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Arm<'a>> {
+        let scales = Scales::new(laid, searches, toll)?;
+        let tasks = 0..scenario.tasks.tasks.len();
+        let prepare = |task: usize| {
+            let prepared = unnumbered(scenario, &scales, task);
+            done(1);
+            prepared
+        };
+        let prepared = tasks.into_par_iter().map(prepare);
+        let prepared = prepared.collect::<anyhow::Result<Vec<Option<Unnumbered>>>>()?;
+        let mut sets: Vec<Vec<usize>> = Vec::new();
+        let mut numbered = |(state, part): (usize, Part)| {
+            let known = sets.iter().position(|set| *set == part.times);
+            let set = known.unwrap_or_else(|| {
+                sets.push(part.times);
+                sets.len() - 1
+            });
+            (state, set, part.amount)
+        };
+        let mut swept = |Unnumbered { many, failing, parts }: Unnumbered| Swept {
+            many,
+            failing,
+            amounts: parts.into_iter().map(&mut numbered).collect(),
+        };
+        let tasks = prepared.into_iter().map(|task| task.map(&mut swept)).collect();
+        Ok(Arm { scales, tasks, sets })
+    }
+
+    /// Whether a task is swept.
+    pub fn has(&self, task: usize) -> bool {
+        self.tasks[task].is_some()
+    }
+
+    /// The answers under each of the odds; `weights` are those of tasks, sum to one, and are 0 for tasks that are
+    /// not swept.
+    pub fn answers(
+        &self,
+        odds: &[Odds],
+        weights: &[f64],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Answer>> {
+        let lane = |some: &[Odds]| {
+            let answers = self.lane(some, weights);
+            done(some.len());
+            answers
+        };
+        let lanes = odds.par_chunks(LANE).map(lane).collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(lanes.into_iter().flatten().collect())
+    }
+
+    fn lane(&self, odds: &[Odds], weights: &[f64]) -> anyhow::Result<Vec<Answer>> {
+        let mut rows: Vec<Lane> = vec![[0.0; LANE]; self.scales.width()];
+        for (at, odds) in odds.iter().enumerate() {
+            for (lane, weight) in rows.iter_mut().zip(self.scales.weigh(odds)?) {
+                lane[at] = weight;
+            }
+        }
+        let (mut failure, mut running) = ([0.0; LANE], [0.0; LANE]);
+        let mut losses = vec![[0.0; LANE]; self.sets.len()];
+        for (task, &weight) in self.tasks.iter().zip(weights) {
+            let Some(task) = task.as_ref().filter(|_| weight > 0.0) else {
+                continue;
+            };
+            let ends = task.many.ends(&rows);
+            add_times(&mut running, &ends.paid, &[weight; LANE]);
+            for &state in &task.failing {
+                add_times(&mut failure, &ends.states[state], &[weight; LANE]);
+            }
+            for &(state, set, amount) in &task.amounts {
+                add_times(&mut losses[set], &ends.states[state], &[weight * amount; LANE]);
+            }
+        }
+        let answer = |at: usize| Answer {
+            failure: failure[at],
+            losses: losses.iter().map(|lane| lane[at]).collect(),
+            running: running[at],
+        };
+        Ok((0..odds.len()).map(answer).collect())
+    }
+}
+
+fn unnumbered(
+    scenario: &Scenario,
+    scales: &Scales,
+    task: usize,
+) -> anyhow::Result<Option<Unnumbered>> {
+    let compiled = scales.compiled(task);
+    let start = |step: usize, row: u32| scales.start(task, step, row);
+    let lifted = match &scenario.impact {
+        None => compiled.model.trellis.clone().map(|trellis| (trellis, Vec::new())),
+        Some(impact) => {
+            Till::new(scenario, impact, &scenario.tasks.tasks[task], &compiled).ends()?
+        }
+    };
+    let Some((trellis, ends)) = lifted else {
+        return Ok(None);
+    };
+    // Final states that fail alike and lose the same are one end.
+    let mut kinds: Vec<(bool, Vec<Part>)> = Vec::new();
+    let mut ends = ends.into_iter();
+    let kind = |&outcome: &u8| {
+        let fails = usize::from(outcome) != Outcome::Correct as usize;
+        let kind = (fails, ends.next().unwrap_or_default());
+        let known = kinds.iter().position(|known| *known == kind);
+        known.unwrap_or_else(|| {
+            kinds.push(kind);
+            kinds.len() - 1
+        }) as u32
+    };
+    let numbers: Vec<u32> = trellis.outcomes.iter().map(kind).collect();
+    let failing = kinds.iter().enumerate().filter(|(_, kind)| kind.0).map(|(end, _)| end);
+    let failing = failing.collect();
+    let parts = kinds.into_iter().enumerate();
+    let parts = parts.flat_map(|(end, kind)| kind.1.into_iter().map(move |part| (end, part)));
+    Ok(Some(Unnumbered {
+        many: Many::new(&trellis, start, &numbers),
+        failing,
+        parts: parts.collect(),
+    }))
+}

@@ -1,0 +1,332 @@
+//! What the answers hang on: failure rate and yearly total of each arm, and the order of the arms, as functions of
+//! all that is assumed.
+//!
+//! Nothing is embedded or searched again: an arm is compiled once, and its rows are weighed anew at each point
+//! ([`crate::compile::scales`]). Every answer is exact at its point. Means of variables and the volume multiply what
+//! comes of an arm, and need not even that.
+
+mod arm;
+mod assumptions;
+mod record;
+
+use std::collections::HashMap;
+
+use anyhow::ensure;
+
+use arm::{Answer, Arm, Prices};
+use assumptions::{Assumption, What};
+pub use assumptions::{MOST_FOLLOWED, WIDTHS};
+pub use record::{AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord};
+
+use super::compare::Measure;
+use crate::compile::Odds;
+use crate::compile::scales::Laid;
+use crate::compile::search::Searches;
+use crate::expr::CorpusIndex;
+use crate::impact::Variable;
+use crate::scenario::{Scenario, Sensitivity};
+use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
+use crate::solve::Watch;
+use crate::stats;
+use crate::step::guard::Handled;
+
+/// Between which an answer lies at nine in ten points, and the middle.
+const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
+/// Answers that differ by less than this share are alike.
+const ROUNDING: f64 = 1e-12;
+
+/// Varies what `asked` says; `baseline` is the place of the baseline among `arms`. `None` where there is nothing to
+/// vary.
+///
+/// # Errors
+/// Whatever a run of the arms ends with; more assumptions than a design can have.
+pub fn sensitivity(
+    scenario: &Scenario,
+    asked: &Sensitivity,
+    arms: &[usize],
+    baseline: Option<usize>,
+    indices: &[CorpusIndex],
+    searches: &mut Searches,
+    watch: &dyn Watch,
+) -> anyhow::Result<Option<SensitivityRecord>> {
+    let mut assumptions = assumptions::assumptions(scenario, arms, asked)?;
+    let prices: Vec<Prices> = arms.iter().map(|&arm| Prices::of(scenario, arm)).collect();
+    let tolls: Vec<_> =
+        prices.iter().map(|of| move |step: usize, way: &Handled| of.toll(step, way)).collect();
+    let mut laid = Vec::new();
+    for &arm in arms {
+        let base = Odds::of(scenario, &scenario.arms[arm])?;
+        let odds = inside(&assumptions)
+            .map(|values| assumptions::turned(scenario, arm, &base, &assumptions, &values));
+        let arm = &scenario.arms[arm];
+        let told = format!("{}: compiling for other odds", arm.id);
+        let done = watch.batch(&told, scenario.steps.len() * scenario.tasks.tasks.len());
+        laid.push(Laid::new(scenario, arm, indices, searches, odds, &|| done(1))?);
+    }
+    let searches: &Searches = searches;
+    let mut ready = Vec::new();
+    for ((&arm, laid), toll) in arms.iter().zip(laid).zip(&tolls) {
+        let told = format!("{}: telling rows apart", scenario.arms[arm].id);
+        let done = watch.batch(&told, scenario.tasks.tasks.len());
+        ready.push(Arm::new(scenario, laid, searches, toll, &*done)?);
+    }
+    let tasks = &scenario.tasks.tasks;
+    let swept = |task: usize| ready.iter().all(|arm| arm.has(task));
+    let weight = |task: usize| if swept(task) { tasks[task].weight } else { 0.0 };
+    let total: f64 = (0..tasks.len()).map(weight).sum();
+    if total <= 0.0 {
+        return Ok(None); // all are past the cap
+    }
+    let field = Field {
+        scenario,
+        weights: (0..tasks.len()).map(|task| weight(task) / total).collect(),
+        arms: arms.iter().copied().zip(ready).collect(),
+        baseline,
+        watch,
+    };
+    let ends = field.answers(&assumptions, &one_at_a_time(&assumptions))?;
+    let rests = |at: &usize| (1..3).any(|end| ends.iter().any(|of| of[2 * at + end] != of[0]));
+    let used: Vec<usize> = (0..assumptions.len()).filter(rests).collect();
+    assumptions = used.iter().map(|&at| assumptions[at].clone()).collect();
+    if assumptions.is_empty() {
+        return Ok(None);
+    }
+    ensure!(
+        assumptions.len() <= MOST_INPUTS,
+        "{} assumptions can be varied, not {}: name those that matter under sensitivity.assumptions",
+        MOST_INPUTS,
+        assumptions.len()
+    );
+    let design = Design::new(asked.base_samples, assumptions.len(), asked.seed)?;
+    let scaled = |point: &Vec<f64>| {
+        let ranges = assumptions.iter().map(|assumption| &assumption.told);
+        point.iter().zip(ranges).map(|(u, told)| told.low + u * (told.high - told.low)).collect()
+    };
+    let points: Vec<Vec<f64>> = design.points().iter().map(scaled).collect();
+    let sampled = field.answers(&assumptions, &points)?;
+    let mut answers = Vec::new();
+    for (place, (kind, at_ends)) in field.kinds().into_iter().zip(&ends).enumerate() {
+        let at_points = &sampled[place];
+        let found = indices_of(at_points, asked)?;
+        let effect = |(at, &was): (usize, &usize)| Effect {
+            at_low: at_ends[2 * was + 1],
+            at_high: at_ends[2 * was + 2],
+            index: found.as_ref().map(|found| found[at]),
+        };
+        let mut independent = at_points[..design.independent()].to_vec();
+        independent.sort_by(f64::total_cmp);
+        answers.push(AnswerRecord {
+            measure: kind.measure,
+            arm: kind.arm,
+            against: kind.against,
+            value: at_ends[0],
+            quantiles: QUANTILES.map(|q| quantile(&independent, q)),
+            effects: used.iter().enumerate().map(effect).collect(),
+        });
+    }
+    let taken = field.weights.iter().filter(|weight| **weight > 0.0).count();
+    let weighty = tasks.iter().filter(|task| task.weight > 0.0).count();
+    Ok(Some(SensitivityRecord {
+        base_samples: design.samples(),
+        seed: asked.seed,
+        points: points.len() + 1 + 2 * assumptions.len(),
+        tasks: taken,
+        left_out: weighty - taken,
+        orders: field.orders(&ends, &sampled, design.independent()),
+        assumptions: assumptions.into_iter().map(|assumption| assumption.told).collect(),
+        answers,
+    }))
+}
+
+fn indices_of(answers: &[f64], asked: &Sensitivity) -> anyhow::Result<Option<Vec<Index>>> {
+    indices(answers, asked.base_samples, stats::LEVEL, asked.seed)
+}
+
+/// Three points inside all ranges. At the first all that can happen somewhere has a chance: a reader abstains,
+/// since what it follows and makes up is near its least. The others are drawn.
+fn inside(assumptions: &[Assumption]) -> [Vec<f64>; 3] {
+    let at = |draw: u32| {
+        let value = |(at, assumption): (usize, &Assumption)| {
+            let told = &assumption.told;
+            let low = match &assumption.what {
+                What::Reader { parameter, .. } => ["follow", "fabricate"].contains(parameter),
+                _ => false,
+            };
+            let share = match draw {
+                0 if low => 1.0 / 64.0,
+                0 => 0.5,
+                // Any two points will do that have nothing to do with each other.
+                _ => {
+                    let key = crate::kernel::rng::draw(u64::from(draw), at as u64);
+                    (key >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
+                }
+            };
+            told.low + share * (told.high - told.low)
+        };
+        assumptions.iter().enumerate().map(value).collect()
+    };
+    [at(0), at(1), at(2)]
+}
+
+/// All at their values; and then each at its low end, and at its high end.
+fn one_at_a_time(assumptions: &[Assumption]) -> Vec<Vec<f64>> {
+    let values: Vec<f64> = assumptions.iter().map(|a| a.told.value).collect();
+    let mut points = vec![values.clone()];
+    for (at, assumption) in assumptions.iter().enumerate() {
+        for end in [assumption.told.low, assumption.told.high] {
+            let mut point = values.clone();
+            point[at] = end;
+            points.push(point);
+        }
+    }
+    points
+}
+
+/// Of sorted values, with straight lines between them (Hyndman and Fan 1996, type 7).
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let place = q * (sorted.len() - 1) as f64;
+    let (below, part) = (place.floor() as usize, place.fract());
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + part * (sorted[above] - sorted[below])
+}
+
+/// What an answer is of.
+#[derive(Clone, Copy)]
+struct Kind {
+    measure: Measure,
+    /// Places among the arms of the run.
+    arm: usize,
+    against: Option<usize>,
+}
+
+/// All arms, ready to be answered for.
+struct Field<'a> {
+    scenario: &'a Scenario,
+    /// By task; 0 for those that are left out.
+    weights: Vec<f64>,
+    /// With their indices in the scenario.
+    arms: Vec<(usize, Arm<'a>)>,
+    baseline: Option<usize>,
+    watch: &'a dyn Watch,
+}
+
+impl Field<'_> {
+    fn measures(&self) -> &'static [Measure] {
+        match self.scenario.impact {
+            Some(_) => &[Measure::Failure, Measure::Money],
+            None => &[Measure::Failure],
+        }
+    }
+
+    /// The answers there are: by measure, those of all arms, and then their differences from the baseline.
+    fn kinds(&self) -> Vec<Kind> {
+        let mut kinds = Vec::new();
+        for &measure in self.measures() {
+            let arms = 0..self.arms.len();
+            kinds.extend(arms.clone().map(|arm| Kind { measure, arm, against: None }));
+            let others = arms.filter(|arm| Some(*arm) != self.baseline);
+            let against = |arm| Kind { measure, arm, against: self.baseline };
+            kinds.extend(others.map(against).filter(|kind| kind.against.is_some()));
+        }
+        kinds
+    }
+
+    /// By kind, then point.
+    fn answers(
+        &self,
+        assumptions: &[Assumption],
+        points: &[Vec<f64>],
+    ) -> anyhow::Result<Vec<Vec<f64>>> {
+        let mut of_arms: Vec<Vec<Answer>> = Vec::new();
+        for (arm, ready) in &self.arms {
+            of_arms.push(self.of_arm(*arm, ready, assumptions, points)?);
+        }
+        let impact = self.scenario.impact.as_ref();
+        let variables: Vec<Variable> =
+            impact.iter().flat_map(|impact| &impact.variables).map(|v| v.variable).collect();
+        let value = |measure: Measure, arm: usize, at: usize| {
+            let answer = &of_arms[arm][at];
+            match (measure, impact) {
+                (Measure::Money, Some(impact)) => {
+                    let volume = assumptions.iter().position(|a| a.what == What::Volume);
+                    let cases = volume.map_or(impact.volume.mean(), |of| points[at][of]);
+                    let means = assumptions::means(&variables, assumptions, &points[at]);
+                    cases * answer.total(&self.arms[arm].1.sets, &means)
+                }
+                _ => answer.failure,
+            }
+        };
+        let of_kind = |kind: Kind| {
+            let at = |at: usize| {
+                let base = kind.against.map_or(0.0, |base| value(kind.measure, base, at));
+                value(kind.measure, kind.arm, at) - base
+            };
+            (0..points.len()).map(at).collect()
+        };
+        Ok(self.kinds().into_iter().map(of_kind).collect())
+    }
+
+    /// The answers of one arm: points that are alike in its odds are solved once.
+    fn of_arm(
+        &self,
+        arm: usize,
+        ready: &Arm,
+        assumptions: &[Assumption],
+        points: &[Vec<f64>],
+    ) -> anyhow::Result<Vec<Answer>> {
+        let base = Odds::of(self.scenario, &self.scenario.arms[arm])?;
+        let turning: Vec<usize> = (0..assumptions.len())
+            .filter(|&at| assumptions[at].what.turns(self.scenario, arm))
+            .collect();
+        let mut known: HashMap<Vec<u64>, usize> = HashMap::new();
+        let mut odds = Vec::new();
+        let mut of_point = Vec::with_capacity(points.len());
+        for point in points {
+            let key = turning.iter().map(|&at| point[at].to_bits()).collect();
+            of_point.push(*known.entry(key).or_insert_with(|| {
+                odds.push(assumptions::turned(self.scenario, arm, &base, assumptions, point));
+                odds.len() - 1
+            }));
+        }
+        let told = format!("{}: varying assumptions", self.scenario.arms[arm].id);
+        let done = self.watch.batch(&told, odds.len());
+        let answers = ready.answers(&odds, &self.weights, &*done)?;
+        Ok(of_point.into_iter().map(|at| answers[at].clone()).collect())
+    }
+
+    /// The order of the arms by each measure, at all values and over the first, independent, points.
+    fn orders(
+        &self,
+        ends: &[Vec<f64>],
+        sampled: &[Vec<f64>],
+        independent: usize,
+    ) -> Vec<OrderRecord> {
+        let kinds = self.kinds();
+        let order = |&measure: &Measure| {
+            let own = |kind: &Kind| kind.measure == measure && kind.against.is_none();
+            let places: Vec<usize> = (0..kinds.len()).filter(|&at| own(&kinds[at])).collect();
+            let mut order: Vec<usize> = (0..places.len()).collect();
+            order.sort_by(|&a, &b| ends[places[a]][0].total_cmp(&ends[places[b]][0]));
+            let (mut holds, mut best) = (0, vec![0.0; places.len()]);
+            for at in 0..independent {
+                let value = |arm: usize| sampled[places[arm]][at];
+                // Not above, but for rounding.
+                let first = |a: usize, b: usize| value(a) <= value(b) + ROUNDING * value(b).abs();
+                holds += usize::from(order.windows(2).all(|pair| first(pair[0], pair[1])));
+                let least = |arm: &usize| (0..places.len()).all(|other| first(*arm, other));
+                let bests: Vec<usize> = (0..places.len()).filter(least).collect();
+                for &arm in &bests {
+                    best[arm] += 1.0 / (bests.len() * independent) as f64;
+                }
+            }
+            OrderRecord {
+                measure,
+                order,
+                points: independent,
+                holds: holds as f64 / independent as f64,
+                best,
+            }
+        };
+        self.measures().iter().map(order).collect()
+    }
+}

@@ -1,0 +1,70 @@
+//! Where to compute an answer, so that its variance can be told apart by inputs.
+
+use anyhow::ensure;
+
+/// Inputs that a design can have: the points come from Sobol's sequence in twice as many dimensions.
+pub const MOST_INPUTS: usize = sobol_burley::NUM_DIMENSIONS as usize / 2;
+/// Base samples that a design can have.
+pub const MOST_SAMPLES: usize = 1 << 16;
+
+/// Saltelli's design: two independent samples A and B of all inputs, and for each input the sample A with that
+/// input's column from B.
+///
+/// Saltelli et al., "Variance based sensitivity analysis of model output. Design and estimator for the total
+/// sensitivity index", Computer Physics Communications 181, 2010. A and B are the halves of one
+/// Sobol sequence with the direction numbers of Joe and Kuo, "Constructing Sobol sequences with better
+/// two-dimensional projections", SIAM J. Sci. Comput. 30, 2008, under Owen's scrambling, so that each seed gives
+/// another sample.
+#[derive(Clone, Debug)]
+pub struct Design {
+    samples: usize,
+    inputs: usize,
+    /// All points, in the order of [`Design::points`].
+    points: Vec<Vec<f64>>,
+}
+
+impl Design {
+    /// # Errors
+    /// No input, fewer than two samples, or more of either than [`MOST_INPUTS`] and [`MOST_SAMPLES`].
+    pub fn new(samples: usize, inputs: usize, seed: u64) -> anyhow::Result<Design> {
+        ensure!((1..=MOST_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MOST_INPUTS}");
+        ensure!(
+            (2..=MOST_SAMPLES).contains(&samples),
+            "{samples} samples, not 2 to {MOST_SAMPLES}"
+        );
+        let seed = (seed ^ (seed >> 32)) as u32;
+        let row = |sample: usize, first: usize| -> Vec<f64> {
+            let at = |d| f64::from(sobol_burley::sample(sample as u32, d as u32, seed));
+            (first..first + inputs).map(at).collect()
+        };
+        let a: Vec<Vec<f64>> = (0..samples).map(|sample| row(sample, 0)).collect();
+        let b: Vec<Vec<f64>> = (0..samples).map(|sample| row(sample, inputs)).collect();
+        let mut points: Vec<Vec<f64>> = a.iter().chain(&b).cloned().collect();
+        for input in 0..inputs {
+            points.extend(a.iter().zip(&b).map(|(a, b)| {
+                let mut mixed = a.clone();
+                mixed[input] = b[input];
+                mixed
+            }));
+        }
+        Ok(Design { samples, inputs, points })
+    }
+
+    /// The points: A, then B, then for each input A with that column from B; each with all inputs.
+    pub fn points(&self) -> &[Vec<f64>] {
+        &self.points
+    }
+
+    /// How many of the points, the first ones, are independent draws of all inputs.
+    pub fn independent(&self) -> usize {
+        2 * self.samples
+    }
+
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+}
