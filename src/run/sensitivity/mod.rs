@@ -93,7 +93,7 @@ pub fn sensitivity(
     }
     ensure!(
         assumptions.len() <= MOST_INPUTS,
-        "{} assumptions can be varied, not {}: name those that matter under sensitivity.assumptions",
+        "at most {} assumptions can be varied, not {}: name those that matter under sensitivity.assumptions",
         MOST_INPUTS,
         assumptions.len()
     );
