@@ -30,6 +30,7 @@
 // The inside is read with --document-private-items, and links to what is private there.
 #![allow(rustdoc::private_intra_doc_links)]
 
+mod axis;
 pub mod cascade;
 #[doc(hidden)]
 pub mod cli;

@@ -19,6 +19,7 @@ mod kernel;
 mod money;
 mod on_paper;
 mod one_arm;
+mod page;
 mod pairs;
 mod perturb;
 #[cfg(feature = "pgvector")]

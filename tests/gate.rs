@@ -46,8 +46,8 @@ fn run(scenario: &Scenario) -> Record {
 fn written(scenario: &Scenario, dir: &Path) {
     let record = run(scenario);
     let mut files = report::csv::files(&record).unwrap();
-    let manifest = report::manifest::manifest(scenario, &record, &[None, None], &[]).unwrap();
-    files.push(("manifest.json", manifest));
+    let manifest = report::manifest::manifest(scenario, &record, &[None, None], &[]);
+    files.push(("manifest.json", report::manifest::bytes(&manifest).unwrap()));
     whole_file::write_all(dir, &files).unwrap();
 }
 

@@ -25,6 +25,14 @@ pub struct Way {
     pub outcome: Outcome,
 }
 
+impl Way {
+    /// The wrong labels, apart by `+`; empty where none is.
+    pub fn action(&self) -> String {
+        let labels: Vec<&str> = self.actions.iter().map(|(_, label)| label.as_str()).collect();
+        labels.join("+")
+    }
+}
+
 /// A way, and how often one task goes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {

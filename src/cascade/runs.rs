@@ -1,5 +1,7 @@
 //! The runs of one arm, ready to be told.
 
+use rayon::prelude::*;
+
 use super::choose::{self, Common};
 use super::sample::{self, Pick};
 use super::tell::{Case, tell};
@@ -38,7 +40,18 @@ impl<'a, 's> Runs<'a, 's> {
         watch: &dyn Watch,
     ) -> anyhow::Result<Runs<'a, 's>> {
         let solved = solve(scenario, arm, indices, searches, &Question::Run, watch)?;
-        Ok(Runs { scenario, indices, arm, searches, solved })
+        Ok(Runs::over(scenario, arm, indices, searches, solved))
+    }
+
+    /// Over tasks that were solved already, for [`Question::Run`].
+    pub fn over(
+        scenario: &'a Scenario,
+        arm: usize,
+        indices: &'a [CorpusIndex],
+        searches: &'a mut Searches<'s>,
+        solved: Vec<Solved>,
+    ) -> Runs<'a, 's> {
+        Runs { scenario, indices, arm, searches, solved }
     }
 
     /// P(failure) of a task.
@@ -50,6 +63,13 @@ impl<'a, 's> Runs<'a, 's> {
     /// The first trial of a task that goes its likeliest way to fail; see [`choose::typical`].
     pub fn typical(&self, task: usize) -> Option<u32> {
         choose::typical(self.scenario, task, &self.solved[task])
+    }
+
+    /// The same of several tasks.
+    pub fn typical_of(&self, tasks: &[usize]) -> Vec<Option<u32>> {
+        let (scenario, solved) = (self.scenario, &self.solved);
+        let typical = |&task: &usize| choose::typical(scenario, task, &solved[task]);
+        tasks.par_iter().map(typical).collect()
     }
 
     /// The `top` costliest ways to fail, a run of each; see [`choose::common`].

@@ -124,8 +124,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let allowed = Allowed { failure: args.max_failure_increase, loss: args.max_loss_increase };
     let checks = gate::assess(&scenario, &record, &baseline, &arms, allowed)?;
     let notes = models.notes();
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
-    let changed = baseline.changed_embedders(&serde_json::from_slice(&manifest)?);
+    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
+    let changed = baseline.changed_embedders(&manifest);
     let strict = args.strict;
     if let Some(path) = &args.junit {
         whole_file::write(path, gate::junit(&scenario.name, &checks, strict).as_bytes())?;

@@ -23,7 +23,8 @@ Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.cs
 paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv,
 loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv,
 sensitivity_orders.csv) and manifest.json, and with --traces single runs;
-reports/README.md explains every column.")]
+reports/README.md explains every column. report.html shows all of it on one page that opens
+in any browser, offline.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -61,7 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
-    let result = run::run(&scenario, &arms, &open, &bars)
+    let result = run::run_and_tell(&scenario, &arms, &open, &bars, report::page::WORST)
         .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
     bars.clear();
     let (record, traces) = match result {
@@ -76,8 +77,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let mut files: Vec<(&str, Vec<u8>)> = report::csv::files(&record)?;
     let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes)?;
-    files.push(("manifest.json", manifest));
+    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
+    files.push(("manifest.json", report::manifest::bytes(&manifest)?));
+    files.push(("report.html", report::page::page(&record, &manifest).into_bytes()));
     files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
     whole_file::write_all(&out, &files)?;

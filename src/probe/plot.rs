@@ -8,6 +8,7 @@ use std::fmt::Write;
 use super::composition::{ACCURACY, ALL};
 use super::retrieval::NDCG;
 use super::score::{Row, Section};
+use crate::axis::Axis;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 480.0;
@@ -15,8 +16,6 @@ const LEFT: f64 = 72.0;
 const RIGHT: f64 = 32.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 60.0;
-/// Steps that ticks may be apart.
-const STEPS: [f64; 6] = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 /// Most ticks on an axis.
 const TICKS: f64 = 8.0;
 
@@ -39,8 +38,8 @@ pub fn svg(rows: &[Row]) -> Option<String> {
             Some((*name, x, over_sets(rows, name, Section::Composition, &accuracy)?))
         })
         .collect();
-    let x = Axis::of(points.iter().map(|(_, x, _)| *x), LEFT, WIDTH - RIGHT)?;
-    let y = Axis::of(points.iter().map(|(_, _, y)| *y), HEIGHT - BOTTOM, TOP)?;
+    let x = axis(points.iter().map(|(_, x, _)| *x), LEFT, WIDTH - RIGHT)?;
+    let y = axis(points.iter().map(|(_, _, y)| *y), HEIGHT - BOTTOM, TOP)?;
     Some(draw(&points, &x, &y))
 }
 
@@ -56,34 +55,12 @@ fn over_sets(rows: &[Row], name: &str, section: Section, measure: &str) -> Optio
     })
 }
 
-/// Values to places on the drawing.
-struct Axis {
-    low: f64,
-    high: f64,
-    step: f64,
-    from: f64,
-    to: f64,
-}
-
-impl Axis {
-    fn of(spots: impl Iterator<Item = Spot>, from: f64, to: f64) -> Option<Axis> {
-        let ends: Vec<(f64, f64)> = spots.map(|s| (s.mean - s.half, s.mean + s.half)).collect();
-        let low = ends.iter().map(|e| e.0).reduce(f64::min)?;
-        let high = ends.iter().map(|e| e.1).reduce(f64::max)?;
-        let step = STEPS.into_iter().find(|step| (high - low) / step <= TICKS).unwrap_or(1.0);
-        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-        Some(Axis { low, high: if high > low { high } else { low + step }, step, from, to })
-    }
-
-    fn place(&self, value: f64) -> f64 {
-        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
-    }
-
-    fn ticks(&self) -> impl Iterator<Item = f64> {
-        let count = ((self.high - self.low) / self.step).round() as usize;
-        let (low, step) = (self.low, self.step);
-        (0..=count).map(move |tick| low + tick as f64 * step)
-    }
+/// The axis that holds all of these with their intervals.
+fn axis(spots: impl Iterator<Item = Spot>, from: f64, to: f64) -> Option<Axis> {
+    let ends: Vec<(f64, f64)> = spots.map(|s| (s.mean - s.half, s.mean + s.half)).collect();
+    let low = ends.iter().map(|e| e.0).reduce(f64::min)?;
+    let high = ends.iter().map(|e| e.1).reduce(f64::max)?;
+    Some(Axis::over(low, high, TICKS, from, to))
 }
 
 fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {

@@ -20,7 +20,7 @@ use crate::sensitivity::RESAMPLES;
 use crate::stats;
 use crate::step::reader::{self, Tag};
 
-/// The manifest's bytes; `fingerprints` by index into the scenario's embedders, `None` for one that
+/// The manifest; `fingerprints` by index into the scenario's embedders, `None` for one that
 /// no arm of this run used (or that is what its parameters say); `notes` is what a user should know of how
 /// queries were answered.
 pub fn manifest(
@@ -28,7 +28,7 @@ pub fn manifest(
     record: &Record,
     fingerprints: &[Option<String>],
     notes: &[String],
-) -> anyhow::Result<Vec<u8>> {
+) -> Json {
     let simulation = &scenario.simulation;
     let inputs: Vec<Json> =
         scenario.inputs.iter().map(|i| json!({"path": i.path, "blake3": i.blake3})).collect();
@@ -118,7 +118,15 @@ pub fn manifest(
     if let Some(of) = &record.sensitivity {
         manifest["sensitivity"] = sensitivity(of);
     }
-    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
+    manifest
+}
+
+/// The bytes of the file.
+///
+/// # Errors
+/// None that a manifest can cause.
+pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -8,6 +8,7 @@ pub mod injection;
 pub mod look;
 pub mod manifest;
 pub mod otlp;
+pub mod page;
 pub mod parquet;
 pub mod story;
 pub mod terminal;

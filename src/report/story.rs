@@ -1,13 +1,16 @@
 //! One run as a story on the terminal, and as JSON.
 
+pub(super) mod line;
 mod page;
 
 use crate::cascade::sentence::body;
-use crate::cascade::trace::{Document, Done, Evidence, RetrievalTrace, StepTrace, Trace};
-use crate::kernel::Fault;
-use crate::step::{Event, Outcome, State};
+use crate::cascade::trace::{Document, Evidence, RetrievalTrace, StepTrace, Trace};
+use crate::step::{Event, Outcome};
 
-use page::{Page, Paint};
+use super::words;
+use line::{happened, telling};
+use page::Page;
+pub(super) use page::Paint;
 
 /// Passages shown of those that a step handed on; below, those that are gold or were followed.
 const SHOWN: usize = 3;
@@ -41,7 +44,9 @@ pub fn text(trace: &Trace, colour: bool, width: Option<usize>) -> String {
         line.extend(happened(step));
         page.line(0, 5, &line);
         if let Some(done) = &step.done {
-            alarms(&mut page, done);
+            for alarm in &done.alarms {
+                page.line(5, 12, &[(format!("guard  {}", line::alarm(alarm)), Paint::Plain)]);
+            }
         }
         if let Some(retrieval) = step.retrieval.as_ref().filter(|_| telling(step)) {
             let readers = trace.steps.iter().filter(|reader| reader.parents.contains(&at));
@@ -80,96 +85,6 @@ fn header(page: &mut Page, trace: &Trace) {
         trace.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     page.line(2, 4, &[(fields.join("; "), Paint::Dim)]);
     page.blank();
-}
-
-/// Whether a retrieve step is worth its passages: it went otherwise than the oracle's.
-fn telling(step: &StepTrace) -> bool {
-    let other_query = step.retrieval.as_ref().is_some_and(|r| r.right_query.is_some());
-    let partial = step.done.as_ref().is_some_and(|done| done.event == Event::Partial);
-    wrong(step) || other_query || partial
-}
-
-fn wrong(step: &StepTrace) -> bool {
-    step.done.as_ref().is_none_or(|d| d.state != State::Correct || d.fault != Fault::None)
-}
-
-/// What happened, in a line.
-fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
-    let Some(done) = &step.done else {
-        return vec![("not reached: the run had stopped".to_owned(), Paint::Dim)];
-    };
-    let mut line = Vec::new();
-    if let Some(retrieval) = &step.retrieval {
-        line.push(found(done, retrieval));
-        line.extend(alarm(done));
-        return line;
-    }
-    let paint = if done.state == State::Correct { Paint::Right } else { Paint::Wrong };
-    line.push((done.output.clone().unwrap_or_else(|| "stopped".to_owned()), paint));
-    if done.state != State::Correct
-        && let Some(right) = &step.right
-    {
-        line.push((format!(", right: {right}"), Paint::Right));
-    }
-    if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped | Event::FalseAlarm) {
-        let whose = whose(done.fault);
-        line.push((format!("  {}{whose}", done.event.name().replace('_', " ")), Paint::Plain));
-    }
-    line.extend(alarm(done));
-    line
-}
-
-/// What its guards made of a step.
-fn alarm(done: &Done) -> Option<(String, Paint)> {
-    let told = match (done.alarm?, done.stopped) {
-        ("caught", _) => "  caught by its guard: the run stops",
-        ("recovered", _) => "  seen by its guard, and set right",
-        (_, true) => "  stopped by a false alarm of its guard",
-        _ => "  after a false alarm of its guard",
-    };
-    Some((told.to_owned(), Paint::Bold))
-}
-
-/// Each alarm of a step's guards, in a line.
-fn alarms(page: &mut Page, done: &Done) {
-    for alarm in &done.alarms {
-        let right = if alarm.right { "right" } else { "wrong" };
-        let text =
-            format!("guard  {} held back {} ({right}): {}", alarm.guard, alarm.held, alarm.then);
-        page.line(5, 12, &[(text, Paint::Plain)]);
-    }
-}
-
-fn whose(fault: Fault) -> &'static str {
-    match fault {
-        Fault::None => "",
-        Fault::Own => " (own)",
-        Fault::Induced => " (induced)",
-    }
-}
-
-/// Whether a search found what it should.
-fn found(done: &Done, retrieval: &RetrievalTrace) -> (String, Paint) {
-    let gold = retrieval.documents.iter().find(|document| document.gold);
-    match (done.event, gold) {
-        (event, _) if event.miss().is_some() && done.alarm == Some("recovered") => {
-            let miss = event.name().replace('_', " ");
-            (format!("first a miss {miss}{}", whose(done.fault)), Paint::Plain)
-        }
-        (event, _) if event.miss().is_some() => {
-            let miss = format!("MISS {}{}", event.name().replace('_', " "), whose(done.fault));
-            (miss, Paint::Wrong)
-        }
-        (Event::Partial, Some(gold)) => {
-            let text = format!("partial{}: {} alone does not state it", whose(done.fault), gold.id);
-            (text, Paint::Wrong)
-        }
-        (_, Some(gold)) => {
-            let rank = gold.rank.map_or_else(String::new, |rank| format!(" at rank {rank}"));
-            (format!("hit: {}{rank}", gold.id), Paint::Right)
-        }
-        _ => (done.event.name().replace('_', " "), Paint::Plain),
-    }
 }
 
 /// The query and the passages found; `followed`: those that a reader took its value from.
@@ -225,16 +140,8 @@ fn shared_beginning(texts: &[&str]) -> usize {
 /// One passage: its labels, and as much of its text as a line holds, from where it differs from the others.
 fn passage(page: &mut Page, document: &Document, word: &str, shared: usize) {
     let rank = document.rank.map_or_else(|| " -".to_owned(), |rank| format!("{rank:>2}"));
-    let score = document.score.map_or_else(String::new, |score| format!(" {score:.3}"));
     let paint = if document.gold { Paint::Right } else { Paint::Wrong };
-    let gold = if document.gold { ", gold" } else { "" };
-    let variant = document.variant.map_or_else(String::new, |variant| {
-        format!(", {} near-miss", crate::step::MissKind::from(variant).name().replace('_', " "))
-    });
-    let attribute = document.attribute.as_deref().unwrap_or("no attribute");
-    let entity = document.entity.as_deref().unwrap_or("no entity");
-    let labels = format!("{} ({entity}, {attribute}{variant}{gold}){score}", document.id);
-    page.line(5, 15, &[(format!("{word} {rank} "), Paint::Dim), (labels, paint)]);
+    page.line(5, 15, &[(format!("{word} {rank} "), Paint::Dim), (line::labels(document), paint)]);
     let text = body(&document.text);
     page.cut(15, text.get(shared..).filter(|rest| !rest.is_empty()).unwrap_or(text), Paint::Dim);
 }
@@ -244,7 +151,7 @@ fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
     let (Some(done), Some(reading)) = (&step.done, &step.reading) else {
         return;
     };
-    if !wrong(step) {
+    if !words::went_wrong(step) {
         return;
     }
     let quote = |from: &Evidence| {
@@ -276,7 +183,7 @@ fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
 
 fn causes(page: &mut Page, trace: &Trace) {
     if trace.outcome == Outcome::Correct {
-        let errs = trace.steps.iter().any(|step| step.done.is_some() && wrong(step));
+        let errs = trace.steps.iter().any(|step| words::went_wrong(step));
         let text = if errs {
             "The run ends correct: what went wrong on the way did not matter."
         } else {
@@ -285,37 +192,7 @@ fn causes(page: &mut Page, trace: &Trace) {
         page.line(0, 2, &[(text.to_owned(), Paint::Right)]);
         return;
     }
-    for cause in &trace.causes {
-        let names: Vec<String> = cause.iter().map(|&at| error(&trace.steps[at])).collect();
-        let text = match names.as_slice() {
-            [one] => format!("But for {one} the run would have been correct."),
-            [all @ .., last] => {
-                let both = if cause.len() == 2 { "both " } else { "" };
-                let all = all.join(", ");
-                format!("But for {both}{all} and {last} together the run would have been correct.")
-            }
-            [] => continue,
-        };
+    for text in words::but_for(trace) {
         page.line(0, 2, &[(text, Paint::Bold)]);
     }
-    if trace.causes.is_empty() {
-        let text = "No small set of errors is known that makes the run correct when mended.";
-        page.line(0, 2, &[(text.to_owned(), Paint::Bold)]);
-    }
-}
-
-/// A step's own error, in words.
-fn error(step: &StepTrace) -> String {
-    let own = step.done.as_ref().filter(|done| done.fault == Fault::Own);
-    let what = match own.map(|done| done.event) {
-        Some(event) if event.miss().is_some() => "the miss",
-        Some(Event::Partial) => "the partial hit",
-        Some(Event::Distracted) => "the wrong passage followed",
-        Some(Event::Misread) => "the misreading",
-        Some(Event::Fabricated) => "the value made up",
-        Some(_) => "the error",
-        // It goes wrong only once an earlier step is right.
-        None => "the error that would follow",
-    };
-    format!("{what} at {}", step.step)
 }

@@ -25,6 +25,32 @@ pub fn end(trace: &Trace) -> String {
     format!("The run {action} where {right} is right ({}).", trace.outcome)
 }
 
+/// Own errors of one sort, many of them.
+pub fn errors(event: Event) -> String {
+    match event {
+        Event::Partial => "partial hits".to_owned(),
+        Event::Failed => "queries that could not be written".to_owned(),
+        Event::Distracted => "wrong passages followed".to_owned(),
+        Event::Misread => "misreadings".to_owned(),
+        Event::Fabricated => "values made up".to_owned(),
+        Event::Abstained => "values overlooked".to_owned(),
+        Event::FalseAlarm => "false alarms".to_owned(),
+        event if event.miss().is_some() => format!("{} misses", event.name().replace('_', " ")),
+        event => event.name().replace('_', " "),
+    }
+}
+
+/// What a run that ends so has done.
+pub fn ending(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Correct => "the right action",
+        Outcome::Stopped => "a stop",
+        Outcome::Omission => "holding where it should act",
+        Outcome::Commission => "acting where it should hold",
+        Outcome::WrongAction => "a wrong action",
+    }
+}
+
 /// Whether anything went wrong at a step: it erred itself, or its output is not the oracle's.
 pub fn went_wrong(step: &StepTrace) -> bool {
     step.done.as_ref().is_some_and(|done| done.state != State::Correct || done.fault != Fault::None)
@@ -187,4 +213,44 @@ fn named(document: &Document) -> String {
 /// A count of passages, with its noun.
 pub fn passages(count: usize) -> String {
     format!("{count} passage{}", if count == 1 { "" } else { "s" })
+}
+
+/// The but-for causes of a run that failed, a sentence each.
+pub fn but_for(trace: &Trace) -> Vec<String> {
+    let told = trace.causes.iter().filter_map(|cause| {
+        let names: Vec<String> = cause.iter().map(|&at| error(&trace.steps[at])).collect();
+        match names.as_slice() {
+            [one] => Some(format!("But for {one} the run would have been correct.")),
+            [all @ .., last] => {
+                let both = if cause.len() == 2 { "both " } else { "" };
+                let all = all.join(", ");
+                Some(format!(
+                    "But for {both}{all} and {last} together the run would have been correct."
+                ))
+            }
+            [] => None,
+        }
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() {
+        let none = "No small set of errors is known that makes the run correct when mended.";
+        return vec![none.to_owned()];
+    }
+    told
+}
+
+/// A step's own error, in words.
+fn error(step: &StepTrace) -> String {
+    let own = step.done.as_ref().filter(|done| done.fault == Fault::Own);
+    let what = match own.map(|done| done.event) {
+        Some(event) if event.miss().is_some() => "the miss",
+        Some(Event::Partial) => "the partial hit",
+        Some(Event::Distracted) => "the wrong passage followed",
+        Some(Event::Misread) => "the misreading",
+        Some(Event::Fabricated) => "the value made up",
+        Some(_) => "the error",
+        // It goes wrong only once an earlier step is right.
+        None => "the error that would follow",
+    };
+    format!("{what} at {}", step.step)
 }

@@ -2,6 +2,7 @@
 //!
 //! The record holds every number that a report prints; reports compute nothing.
 
+use crate::cascade::runs::Runs;
 use crate::compile::Question;
 use crate::compile::search::{Open, Searches};
 use crate::expr::CorpusIndex;
@@ -22,6 +23,7 @@ pub mod record;
 pub mod sensitivity;
 mod summary;
 mod tally;
+mod told;
 #[doc(hidden)]
 pub mod transfer;
 mod why;
@@ -48,19 +50,38 @@ pub fn run(
     open: &Open,
     watch: &dyn Watch,
 ) -> anyhow::Result<Record> {
+    run_and_tell(scenario, arms, open, watch, 0)
+}
+
+/// As [`run`]; and up to `worst` tasks of each arm are told.
+///
+/// # Errors
+/// As [`run`].
+#[doc(hidden)]
+pub fn run_and_tell(
+    scenario: &Scenario,
+    arms: &[usize],
+    open: &Open,
+    watch: &dyn Watch,
+    worst: usize,
+) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
-    let mut tallies = Vec::new();
+    let mut done = Vec::new();
     for &at in arms {
         let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
-        let done = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
-        let answers = why::answers(scenario, at, &solved, &*done)?;
+        let asked = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
+        let why = why::answers(scenario, at, &solved, &*asked)?;
+        drop(asked);
         let tally = tally::tally(scenario, at, &solved);
-        let money = money(scenario, &solved, &tally, &answers, watch)?;
-        tallies.push((tally, answers, money));
+        let money = money(scenario, &solved, &tally, &why, watch)?;
+        let worst = told::worst(&tally, money.as_ref(), worst);
+        let runs = Runs::over(scenario, at, &indices, &mut searches, solved);
+        let worst = told::told(runs, &worst, watch, &scenario.arms[at].id)?;
+        done.push(summary::Done { tally, why, money, worst });
     }
-    tally::same_oracle(scenario, tallies.iter().map(|(tally, ..)| tally))?;
-    let mut record = summary::record(scenario, tallies)?;
+    tally::same_oracle(scenario, done.iter().map(|done| &done.tally))?;
+    let mut record = summary::record(scenario, done)?;
     if let Some(asked) = &scenario.sensitivity {
         let base = record.baseline;
         record.sensitivity =

@@ -4,6 +4,7 @@
 //! says otherwise. `None` is "cannot be told", such as a rate over no cases.
 
 pub use crate::cascade::guards::Counts;
+use crate::cascade::trace::Trace;
 use crate::run::Ran;
 pub use crate::run::compare::{Comparison, Flips, Measure, PairRecord, RankRecord};
 pub use crate::run::money::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
@@ -61,10 +62,15 @@ pub struct ArmRecord {
     pub guards: Vec<GuardRecord>,
     /// Most probable first; what is not told apart makes the last.
     pub paths: Vec<PathRecord>,
+    /// What failures begin with and end in; they add up to the failure rate.
+    pub flows: Vec<FlowRecord>,
     /// The smallest sets of errors that fail a task, by task.
     pub cuts: Vec<CutRecord>,
     /// In the order of the file.
     pub tasks: Vec<TaskRecord>,
+    /// The tasks that fail most often or, where money is counted, cost most; worst first. Empty unless they
+    /// were asked for.
+    pub worst: Vec<ToldRecord>,
     /// Retrieve steps that miss, in the order of the steps.
     pub transfers: Vec<TransferRecord>,
     /// Where the scenario says what failures cost.
@@ -82,6 +88,11 @@ impl ArmRecord {
     /// The step of this name.
     pub fn step(&self, id: &str) -> Option<&StepRecord> {
         self.steps.iter().find(|step| step.step == id)
+    }
+
+    /// What the own errors of a step answer for together, as a share of the failures.
+    pub fn blame(&self, step: &str) -> f64 {
+        self.causes.iter().filter(|cause| cause.step == step).map(|cause| cause.share).sum()
     }
 
     /// The own error that answers for most of the failures; of equal ones the first.
@@ -266,6 +277,15 @@ pub struct EdgeRecord {
     pub p_absorbed_given: Option<f64>,
 }
 
+impl EdgeRecord {
+    /// P(this parent alone is off, and the child with it): how much error passes.
+    pub fn p_passed(&self) -> f64 {
+        let off =
+            self.p_child_wrong_given.unwrap_or(0.0) + self.p_child_missing_given.unwrap_or(0.0);
+        self.p_parent_off_alone * off
+    }
+}
+
 /// One guard of one step. Numbers are expected ones a run; it may look several times in one.
 #[derive(Clone, Debug)]
 pub struct GuardRecord {
@@ -336,6 +356,28 @@ pub struct PathRecord {
     pub tasks: usize,
     /// The one that does so most often.
     pub example: Option<String>,
+}
+
+/// Failing runs that begin and end alike, over all tasks. A run counts once, under its first own error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowRecord {
+    /// `None` for runs that are too rare to be told apart.
+    pub root: Option<(String, Event)>,
+    /// How they end; `None` as above.
+    pub outcome: Option<Outcome>,
+    /// As in [`PathRecord::action`].
+    pub action: String,
+    /// P(a run is one of these).
+    pub p: f64,
+}
+
+/// A task with one run of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToldRecord {
+    /// Index into [`ArmRecord::tasks`].
+    pub task: usize,
+    /// The first trial that goes the task's likeliest way to fail; `None` where no trial fails.
+    pub trace: Option<Trace>,
 }
 
 /// A minimal cut set of one task.

@@ -6,7 +6,7 @@ use super::Ran;
 use super::compare::{self, Compared};
 use super::money::{self, MoneyRecord};
 use super::record::{
-    ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, main_cause,
+    ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, ToldRecord, main_cause,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::transfer;
@@ -17,15 +17,21 @@ use crate::stats;
 use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
-/// The record of arms that were tallied, each with why its runs fail.
-pub fn record(
-    scenario: &Scenario,
-    arms: Vec<(Tally, Answers, Option<MoneyRecord>)>,
-) -> anyhow::Result<Record> {
+/// An arm that was solved.
+pub struct Done {
+    pub tally: Tally,
+    /// Why its runs fail.
+    pub why: Answers,
+    pub money: Option<MoneyRecord>,
+    pub worst: Vec<ToldRecord>,
+}
+
+/// The record of arms that were solved.
+pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
     let (mut tallies, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
-    for (tally, why, costs) in arms {
+    for Done { tally, why, money: costs, worst } in arms {
         tallies.push(tally);
-        answers.push(why);
+        answers.push((why, worst));
         money.push(costs);
     }
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
@@ -42,7 +48,7 @@ pub fn record(
         .collect();
     let comparison = compare::compare(scenario, &compared, baseline)?;
     let mut arms = Vec::new();
-    for (at, (tally, why)) in tallies.into_iter().zip(answers).enumerate() {
+    for (at, (tally, (why, worst))) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
         let summary = summary(scenario, &tally, &why, differences[at].take(), &clusters)?;
         let steps: Vec<StepRecord> =
@@ -60,8 +66,10 @@ pub fn record(
             edges: why.edges,
             guards: why.guards,
             paths: why.paths,
+            flows: why.flows,
             cuts: why.cuts,
             tasks: tally.tasks,
+            worst,
             money,
         });
     }

@@ -1,4 +1,4 @@
-//! Search done by PostgreSQL with pgvector: what is asked of it. [`server`] asks; it is there with the feature
+//! Search done by PostgreSQL with pgvector: what is asked of it. `server` asks; it is there with the feature
 //! `pgvector`.
 //!
 //! Either the passages lie in a table of knockon's own, which is named by what is in it and filled when it is

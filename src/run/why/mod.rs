@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::record::{CutRecord, EdgeRecord, GuardRecord, Importance, PathRecord, ShareRecord};
+use super::record::{
+    CutRecord, EdgeRecord, FlowRecord, GuardRecord, Importance, PathRecord, ShareRecord,
+};
 use super::{Ran, Solved};
 use crate::cascade::cuts::{self, Cut};
 use crate::cascade::edges::Propagation;
@@ -40,6 +42,7 @@ pub struct Answers {
     pub importance: Vec<Option<Importance>>,
     pub shares: Vec<ShareRecord>,
     pub paths: Vec<PathRecord>,
+    pub flows: Vec<FlowRecord>,
     pub cuts: Vec<CutRecord>,
     pub edges: Vec<EdgeRecord>,
     pub guards: Vec<GuardRecord>,
@@ -138,6 +141,7 @@ pub fn answers(
             .collect(),
         shares: records::shares(scenario, &whys, &weights, failure)?,
         paths: records::paths(scenario, solved, &whys, &weights, failure),
+        flows: records::flows(scenario, &whys, &weights, failure),
         cuts: records::cuts(scenario, &whys),
         edges: records::edges(scenario, &propagation),
         guards: guarded::records(scenario, arm, solved, &whys, &weights)?,

@@ -9,9 +9,12 @@ use crate::cascade::effect::Effect;
 use crate::cascade::paths::Way;
 use crate::kernel::{OUTCOMES, failing};
 use crate::run::Solved;
-use crate::run::record::{CutRecord, EdgeRecord, Importance, PathEvent, PathRecord, ShareRecord};
+use crate::run::record::{
+    CutRecord, EdgeRecord, FlowRecord, Importance, PathEvent, PathRecord, ShareRecord,
+};
 use crate::scenario::Scenario;
 use crate::stats;
+use crate::step::Outcome;
 
 /// Rows of `paths.csv` for one arm; what is beyond them is summed up in one more.
 const PATHS: usize = 100;
@@ -123,10 +126,9 @@ pub fn paths(
                 event: event.event,
                 own: way.own.contains(&place),
             };
-            let labels: Vec<&str> = way.actions.iter().map(|(_, label)| label.as_str()).collect();
             PathRecord {
                 events: way.events.iter().enumerate().map(event).collect(),
-                action: labels.join("+"),
+                action: way.action(),
                 right_action: right,
                 outcome: Some(way.outcome),
                 p: sum.p,
@@ -150,6 +152,34 @@ pub fn paths(
         });
     }
     records
+}
+
+/// Failing runs by their first own error and their end, in the order of the steps; what no path tells apart
+/// comes last.
+pub fn flows(scenario: &Scenario, whys: &[Why], weights: &[f64], failure: f64) -> Vec<FlowRecord> {
+    let mut sums: BTreeMap<(Source, Outcome, String), f64> = BTreeMap::new();
+    for (why, weight) in whys.iter().zip(weights) {
+        for path in &why.paths {
+            // A way without an own error of its own is left to the last row.
+            let Some(root) = path.way.own.first().map(|&place| path.way.events[place]) else {
+                continue;
+            };
+            let end = (root, path.way.outcome, path.way.action());
+            *sums.entry(end).or_default() += path.p * weight;
+        }
+    }
+    let rest = failure - sums.values().sum::<f64>();
+    let flow = |((root, outcome, action), p): ((Source, Outcome, String), f64)| FlowRecord {
+        root: Some((scenario.steps[root.step].id.clone(), root.event)),
+        outcome: Some(outcome),
+        action,
+        p,
+    };
+    let mut flows: Vec<FlowRecord> = sums.into_iter().map(flow).collect();
+    if rest > ROUNDING {
+        flows.push(FlowRecord { root: None, outcome: None, action: String::new(), p: rest });
+    }
+    flows
 }
 
 /// The minimal cut sets of every task.

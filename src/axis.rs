@@ -1,0 +1,71 @@
+//! Values to places along one side of a drawing, with ticks at round values.
+
+/// What ticks may be apart, times a power of ten.
+const ROUND: [f64; 3] = [1.0, 2.0, 5.0];
+
+pub struct Axis {
+    low: f64,
+    high: f64,
+    step: f64,
+    /// Where `low` and `high` lie on the drawing.
+    pub from: f64,
+    pub to: f64,
+}
+
+impl Axis {
+    /// An axis that holds `low` to `high` with at most `most` ticks' distances; its ends are ticks.
+    pub fn over(low: f64, high: f64, most: f64, from: f64, to: f64) -> Axis {
+        let step = step(high - low, most);
+        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+        Axis { low, high: if high > low { high } else { low + step }, step, from, to }
+    }
+
+    pub fn place(&self, value: f64) -> f64 {
+        self.from + (value - self.low) / (self.high - self.low) * (self.to - self.from)
+    }
+
+    pub fn ticks(&self) -> impl Iterator<Item = f64> {
+        let count = ((self.high - self.low) / self.step).round() as usize;
+        let (low, step) = (self.low, self.step);
+        (0..=count).map(move |tick| low + tick as f64 * step)
+    }
+}
+
+/// The least round distance of which `most` cover `span`; 1 for no span.
+fn step(span: f64, most: f64) -> f64 {
+    if !(span > 0.0 && span.is_finite()) {
+        return 1.0;
+    }
+    let mut power = 10f64.powf((span / most).log10().floor());
+    loop {
+        // Divided rather than multiplied where it is below one, so that 0.2 is 0.2.
+        let scaled = |round: f64| {
+            if power < 1.0 { round / (1.0 / power).round() } else { round * power }
+        };
+        let fits = |step: &f64| span / step <= most;
+        if let Some(step) = ROUND.into_iter().map(scaled).find(fits) {
+            return step;
+        }
+        power *= 10.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_hold_the_values() {
+        for (low, high, ticks) in [
+            (0.0, 0.57, vec![0.0, 0.2, 0.4, 0.6]),
+            (0.0, 14e6, vec![0.0, 5e6, 10e6, 15e6]),
+            (0.3, 0.3, vec![0.0, 1.0]),
+        ] {
+            let axis = Axis::over(low, high, 3.0, 0.0, 100.0);
+            let found: Vec<f64> = axis.ticks().collect();
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9 * b.abs().max(1.0);
+            assert!(found.len() == ticks.len() && found.iter().zip(&ticks).all(near), "{found:?}");
+            assert!(axis.place(low) >= 0.0 && axis.place(high) <= 100.0);
+        }
+    }
+}

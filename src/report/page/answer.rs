@@ -1,0 +1,223 @@
+//! What the run says, in a sentence, and how sure that is.
+
+use super::figures::{amount_of, chance, money, p_value, percent, percents, points};
+use crate::report::words;
+use crate::run::Record;
+use crate::run::record::{ArmRecord, Difference, Measure, MoneyDifference, RankRecord};
+use crate::step::Outcome;
+
+/// Below this a difference counts as one, after correction.
+const CLEAR: f64 = 0.05;
+
+pub struct Answer {
+    pub headline: String,
+    /// Further sentences, a paragraph each.
+    pub more: Vec<String>,
+    /// The arm that the answer is about, by its index.
+    pub best: usize,
+}
+
+pub fn answer(record: &Record) -> Answer {
+    let best = first(record, measure(record)).map_or(0, |rank| rank.arm);
+    let Some(arm) = record.arms.get(best) else {
+        return Answer { headline: "No arm was run.".to_owned(), more: Vec::new(), best };
+    };
+    if record.arms.iter().all(|arm| arm.summary.failure.estimate <= 0.0) {
+        let headline = "No run fails under any arm.".to_owned();
+        return Answer { headline, more: Vec::new(), best };
+    }
+    let base = record.baseline.filter(|&base| base != best).map(|base| &record.arms[base]);
+    let headline = match (base, record.baseline) {
+        _ if record.arms.len() == 1 => alone(record, arm),
+        (Some(base), _) => against(record, arm, base, best),
+        (None, Some(_)) => unbeaten(record, arm, best),
+        (None, None) => unmeasured(record, arm, best),
+    };
+    // Differences are from the baseline: where it is the best itself, the next best is told against it.
+    let (other, base) = match base {
+        Some(base) => (Some(arm), Some(base)),
+        None => (next(record, best), record.baseline.map(|base| &record.arms[base])),
+    };
+    let sure = other.zip(base).and_then(|(other, base)| how_sure(record, other, base));
+    let more = [sure, what_is_left(record, arm)];
+    Answer { headline, more: more.into_iter().flatten().collect(), best }
+}
+
+/// What the arms are judged by: money where it is counted.
+fn measure(record: &Record) -> Measure {
+    match record.arms.iter().all(|arm| arm.money.is_some()) {
+        true => Measure::Money,
+        false => Measure::Failure,
+    }
+}
+
+/// The best arm by a measure; of equal ones the first.
+fn first(record: &Record, measure: Measure) -> Option<&RankRecord> {
+    let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
+    ranks.min_by_key(|rank| (rank.rank, rank.arm))
+}
+
+/// The best arm but one, by the same measure.
+fn next(record: &Record, best: usize) -> Option<&ArmRecord> {
+    let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure(record));
+    let others = ranks.filter(|rank| rank.arm != best);
+    others.min_by_key(|rank| (rank.rank, rank.arm)).map(|rank| &record.arms[rank.arm])
+}
+
+/// How probably an arm is the best: `, and is the best of 4 arms with a probability of 85% by ...`.
+fn how_probably(record: &Record, best: usize) -> String {
+    let of = |measure: Measure| {
+        let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == best);
+        rank.map(|rank| chance(rank.p_best))
+    };
+    let arms = record.arms.len();
+    match (of(Measure::Failure), of(Measure::Money)) {
+        (Some(failures), Some(money)) => format!(
+            "the best of the {arms} arms with a probability of {failures} by failures and {money} by money"
+        ),
+        (Some(failures), None) => {
+            format!("the best of the {arms} arms with a probability of {failures}")
+        }
+        _ => format!("the best of the {arms} arms"),
+    }
+}
+
+fn a_year(record: &Record, arm: &ArmRecord) -> Option<String> {
+    let told = arm.money.as_ref()?;
+    Some(money(told.a_year(told.total()), record.currency.as_deref()?))
+}
+
+fn alone(record: &Record, arm: &ArmRecord) -> String {
+    let failure = &arm.summary.failure;
+    let cost =
+        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    format!(
+        "{} fails in {} of cases (95% interval {}){cost}.",
+        arm.id,
+        percent(failure.estimate),
+        percents(failure)
+    )
+}
+
+fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> String {
+    let (rate, of_base) = (arm.summary.failure.estimate, base.summary.failure.estimate);
+    let rates = format!("in {} of cases instead of {}", percent(rate), percent(of_base));
+    let difference = arm.summary.difference.as_ref();
+    let clear = difference.is_some_and(|d| d.p_holm < CLEAR);
+    let fails = match (rate < of_base, rate > of_base) {
+        (true, _) => format!("fails less often than the baseline {}, {rates}", base.id),
+        (_, true) => format!("fails more often than the baseline {}, {rates}", base.id),
+        _ => format!("fails as often as the baseline {}, in {} of cases", base.id, percent(rate)),
+    };
+    let fails = match clear || rate == of_base {
+        true => fails,
+        false => format!("{fails} (which may be chance)"),
+    };
+    let saved = saved(record, arm).map_or_else(String::new, |(a_case, clear)| {
+        let a_year = arm.money.as_ref().map_or(0.0, |money| money.a_year(a_case));
+        let less = if a_year <= 0.0 { "less" } else { "more" };
+        let amount = money(a_year.abs(), record.currency.as_deref().unwrap_or_default());
+        let chance = if clear { "" } else { " (which may be chance)" };
+        let but = if (a_year <= 0.0) == (rate <= of_base) { "and" } else { "but" };
+        format!(", {but} costs {amount} a year {less}{chance}")
+    });
+    format!("{} {fails}{saved}; it is {}.", arm.id, how_probably(record, best))
+}
+
+/// What a case costs more than the baseline's, and whether that is clear.
+fn saved(record: &Record, arm: &ArmRecord) -> Option<(f64, bool)> {
+    record.currency.as_ref()?;
+    let MoneyDifference { interval, p_holm, .. } = arm.money.as_ref()?.difference.as_ref()?;
+    Some((interval.estimate, *p_holm < CLEAR))
+}
+
+fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
+    let cost =
+        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    format!(
+        "No arm does better than the baseline {}: it fails in {} of cases{cost}, and is {}.",
+        arm.id,
+        percent(arm.summary.failure.estimate),
+        how_probably(record, best)
+    )
+}
+
+fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
+    let cost =
+        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    format!(
+        "{} fails in {} of cases{cost}; it is {} (the baseline was not run).",
+        arm.id,
+        percent(arm.summary.failure.estimate),
+        how_probably(record, best)
+    )
+}
+
+/// The intervals of the differences.
+fn how_sure(record: &Record, arm: &ArmRecord, base: &ArmRecord) -> Option<String> {
+    let Difference { interval, p_holm, .. } = arm.summary.difference.as_ref()?;
+    let mut told = format!(
+        "{} against {}, on the same tasks: {} percentage points of failures (95% interval {} to {}, {} after Holm's \
+         correction)",
+        arm.id,
+        base.id,
+        points(interval.estimate),
+        points(interval.low),
+        points(interval.high),
+        p_value(*p_holm)
+    );
+    if let Some(m) = &arm.money
+        && let Some(d) = &m.difference
+        && let Some(currency) = &record.currency
+    {
+        let a_year = |a_case: f64| amount_of(m.a_year(a_case));
+        told += &format!(
+            "; {currency} {} a year ({} to {}, {})",
+            a_year(d.interval.estimate),
+            a_year(d.interval.low),
+            a_year(d.interval.high),
+            p_value(d.p_holm)
+        );
+    }
+    let units = match &record.unit {
+        Some(unit) => format!("{} distinct values of {unit}", record.units),
+        None => format!("{} tasks", record.units),
+    };
+    Some(format!("{told}. The intervals rest on {units}."))
+}
+
+/// What the failures of the arm come from, and how they end.
+fn what_is_left(record: &Record, arm: &ArmRecord) -> Option<String> {
+    let (step, event, share) = arm.summary.main_cause.as_ref()?;
+    let whose = if record.arms.len() > 1 { format!("of {}", arm.id) } else { "of all".to_owned() };
+    let mut told = format!(
+        "{} at {step} answer for more of the failures {whose} than any other error: {}",
+        capital(&words::errors(*event)),
+        percent(*share)
+    );
+    if let Some((step, event, split)) = arm.money.as_ref().and_then(|money| money.main_error()) {
+        told += &format!(
+            "; of its losses, {} at {step} do, {}",
+            words::errors(event),
+            percent(split.share)
+        );
+    }
+    let ends = Outcome::ALL.into_iter().skip(1).map(|o| (o, arm.summary.outcomes[o as usize]));
+    let likeliest = ends.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    if let Some((outcome, p)) = likeliest {
+        told += &format!(
+            ". The likeliest end of a failure is {} ({} of cases)",
+            words::ending(outcome),
+            percent(p)
+        );
+    }
+    if let Some(silent) = arm.summary.silent_share {
+        told += &format!("; nothing flags {} of the failures", percent(silent));
+    }
+    Some(told + ".")
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}

@@ -1,0 +1,175 @@
+//! Failure rate and money by arm, with intervals drawn to one scale.
+
+use maud::{Markup, html};
+
+use super::figures::{amount_of, at, percent, percents, points, signed};
+use super::wide;
+use crate::axis::Axis;
+use crate::run::Record;
+use crate::run::record::Interval;
+use crate::step::Outcome;
+
+/// Width and height of an interval's drawing.
+const WIDTH: f64 = 180.0;
+const HEIGHT: f64 = 22.0;
+const EDGE: f64 = 6.0;
+
+pub fn section(record: &Record) -> Markup {
+    html! {
+        (wide("Failures by arm", &failures(record)))
+        p.note {
+            "Failure: another end than that of the same pipeline with perfect retrieval and reading. Wrong: acted \
+             otherwise. Omitted: held where it should act. Unasked: acted where it should hold. Stopped: for want of an \
+             input, or by a guard. Silent: share of failures that nothing flagged. "
+            @if record.arms.len() > 1 { "An asterisk marks what differs from the baseline (p < .05 after Holm's correction). " }
+            "Lines are 95% intervals."
+        }
+        @if record.currency.is_some() {
+            (wide("Money by arm", &money(record)))
+            p.note {
+                "Loss: what failures cost, by the scenario's rules; running: searches, readers and guards; both a case. \
+                 Main loss: the error with the largest (Shapley) share of it."
+            }
+        }
+    }
+}
+
+fn failures(record: &Record) -> Markup {
+    let high = record.arms.iter().map(|arm| arm.summary.failure.high).fold(0.0, f64::max);
+    let axis = Axis::over(0.0, high, 4.0, EDGE, WIDTH - EDGE);
+    let order = ordered(record, |at| record.arms[at].summary.failure.estimate);
+    html! {
+        table.figures {
+            caption { "Failures, best arm first" }
+            thead { tr {
+                th scope="col" { "Arm" } th.n scope="col" { "Failure" } th.n scope="col" { "95% interval" }
+                th scope="col" { (scale(&axis, percent_mark)) }
+                th.n scope="col" { "vs baseline" }
+                @for name in ["Wrong", "Omitted", "Unasked", "Stopped", "Silent"] { th.n scope="col" { (name) } }
+                th.n scope="col" { "Recall@k" } th.n scope="col" { "nDCG@10" } th scope="col" { "Main cause" }
+            } }
+            tbody { @for &at in &order {
+                @let arm = &record.arms[at];
+                @let s = &arm.summary;
+                tr {
+                    th scope="row" { (arm.id) }
+                    td.n { strong { (percent(s.failure.estimate)) } }
+                    td.n { (percents(&s.failure)) }
+                    td { (line(&axis, &s.failure)) }
+                    td.n { @match &s.difference {
+                        Some(d) => { (points(d.interval.estimate)) " pp" (star(d.p_holm)) }
+                        None => { (no_difference(record, at)) }
+                    } }
+                    @for outcome in [Outcome::WrongAction, Outcome::Omission, Outcome::Commission, Outcome::Stopped] {
+                        td.n { (percent(s.outcomes[outcome as usize])) }
+                    }
+                    td.n { (s.silent_share.map_or_else(dash, percent)) }
+                    td.n { (s.quality.map_or_else(dash, |q| format!("{:.3}", q.recall_at_k))) }
+                    td.n { (s.quality.map_or_else(dash, |q| format!("{:.3}", q.ndcg_at_10))) }
+                    td.cause { (s.main_cause.as_ref().map_or_else(dash, |(step, event, share)| cause(step, event.name(), *share))) }
+                }
+            } }
+        }
+    }
+}
+
+fn money(record: &Record) -> Markup {
+    let arms = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
+    let end = |loss: &Interval| if loss.high.is_finite() { loss.high } else { loss.estimate };
+    let high = arms().map(|m| end(&m.loss)).fold(0.0, f64::max);
+    let low = arms().map(|m| m.loss.low).filter(|low| low.is_finite()).fold(0.0, f64::min);
+    let axis = Axis::over(low, high, 3.0, EDGE, WIDTH - EDGE);
+    let order = ordered(record, |at| record.arms[at].money.as_ref().map_or(0.0, |m| m.total()));
+    html! {
+        table.figures {
+            caption { "Money in " (record.currency.as_deref().unwrap_or_default()) ", cheapest arm first" }
+            thead { tr {
+                th scope="col" { "Arm" } th.n scope="col" { "Loss a case" } th.n scope="col" { "95% interval" }
+                th scope="col" { (scale(&axis, |v| compact(v))) }
+                th.n scope="col" { "Running" } th.n scope="col" { "vs baseline" } th.n scope="col" { "A year, both" }
+                th.n scope="col" { "Half from" } th scope="col" { "Main loss" }
+            } }
+            tbody { @for &at in &order { @if let Some(m) = &record.arms[at].money { tr {
+                th scope="row" { (record.arms[at].id) }
+                td.n { strong { (amount_of(m.loss.estimate)) } }
+                td.n { @if m.loss.high.is_finite() { (amount_of(m.loss.low)) " to " (amount_of(m.loss.high)) } @else { (dash()) } }
+                td { (line(&axis, &m.loss)) }
+                td.n { (amount_of(m.running)) }
+                td.n { @match &m.difference {
+                    Some(d) => { (signed(d.interval.estimate)) (star(d.p_holm)) }
+                    None => { (no_difference(record, at)) }
+                } }
+                td.n { (amount_of(m.a_year(m.total()))) }
+                td.n { (m.tasks_behind_half) " tasks" }
+                td.cause { (m.main_error().map_or_else(dash, |(step, event, split)| cause(step, event.name(), split.share))) }
+            } } } }
+        }
+    }
+}
+
+/// Arms by a value, lowest first.
+fn ordered(record: &Record, value: impl Fn(usize) -> f64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..record.arms.len()).collect();
+    order.sort_by(|&a, &b| value(a).total_cmp(&value(b)).then(a.cmp(&b)));
+    order
+}
+
+fn cause(step: &str, event: &str, share: f64) -> String {
+    format!("{step} {}, {:.0}%", event.replace('_', " "), 100.0 * share)
+}
+
+fn no_difference(record: &Record, at: usize) -> String {
+    if record.baseline == Some(at) { "baseline".to_owned() } else { dash() }
+}
+
+fn star(p_holm: f64) -> &'static str {
+    if p_holm < 0.05 { " *" } else { "" }
+}
+
+pub fn dash() -> String {
+    "\u{2013}".to_owned()
+}
+
+fn percent_mark(value: f64) -> String {
+    format!("{:.0}%", 100.0 * value)
+}
+
+/// An amount in a few characters.
+pub fn compact(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1e9 => format!("{}B", at(value / 1e9)),
+        size if size >= 1e6 => format!("{}M", at(value / 1e6)),
+        size if size >= 1e3 => format!("{}k", at(value / 1e3)),
+        _ => at(value),
+    }
+}
+
+/// The figures are in the cells beside it: the drawing is for the eye alone.
+fn line(axis: &Axis, interval: &Interval) -> Markup {
+    let clamp = |value: f64| axis.place(value).clamp(axis.from, axis.to);
+    let (low, high) = (clamp(interval.low), clamp(interval.high));
+    let mid = HEIGHT / 2.0;
+    html! {
+        svg.line viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } aria-hidden="true" {
+            @for tick in axis.ticks() {
+                @let x = at(axis.place(tick));
+                line.grid x1=(x) x2=(x) y1="0" y2=(HEIGHT) {}
+            }
+            line.bar x1=(at(low)) x2=(at(high)) y1=(mid) y2=(mid) {}
+            circle.dot cx=(at(axis.place(interval.estimate))) cy=(mid) r="4.5" {}
+        }
+    }
+}
+
+fn scale(axis: &Axis, label: impl Fn(f64) -> String) -> Markup {
+    let last = axis.ticks().count().saturating_sub(1);
+    html! {
+        svg.line viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label="Scale of the intervals drawn below" {
+            @for (n, tick) in axis.ticks().enumerate() {
+                @let anchor = if n == 0 { "start" } else if n == last { "end" } else { "middle" };
+                @let x = if n == 0 { 0.0 } else if n == last { WIDTH } else { axis.place(tick) };
+                text x=(at(x)) y="15" text-anchor=(anchor) { (label(tick)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Every assumption of the manifest with its source: whatever in it has a `tag` and a `source`.
+
+use maud::{Markup, html};
+use serde_json::{Map, Value as Json};
+
+use super::wide;
+
+struct Row {
+    /// Of what: an embedder, a reader, a guard; empty for the run as a whole.
+    of: String,
+    /// The arms that make it; empty where it is not an arm's.
+    arms: Vec<String>,
+    name: String,
+    value: String,
+    tag: String,
+    source: String,
+}
+
+pub fn section(manifest: &Json) -> Markup {
+    let rows = rows(manifest);
+    let arms = manifest["arms"].as_array().map_or(0, Vec::len);
+    let counted = |tag: &str| rows.iter().filter(|row| row.tag == tag).count();
+    html! {
+        p {
+            (rows.len()) " figures: " (counted("cited")) " cited, " (counted("indicative")) " indicative, "
+            (counted("assumed")) " assumed, " (counted("scenario")) " set in the scenario."
+        }
+        (wide("Assumptions", &html! {
+            table.prose {
+                thead { tr {
+                    @for name in ["Of", "What", "Value", "Tag", "Source"] { th scope="col" { (name) } }
+                } }
+                tbody { @for row in &rows { tr {
+                    td { (row.of) @if !row.arms.is_empty() && row.arms.len() < arms { " (" (row.arms.join(", ")) ")" } }
+                    th scope="row" { (row.name) } td { (row.value) } td { (row.tag) } td { (row.source) }
+                } } }
+            }
+        }))
+        p.note { "Cited: from a table that was read. Indicative: from a secondary source, or derived as stated. Assumed: knockon's own." }
+    }
+}
+
+/// In the order of the manifest; what several arms share is one row.
+fn rows(manifest: &Json) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    walk(manifest, &[], None, &mut |of, arm, object| {
+        let text = |key: &str| object.get(key).map_or_else(String::new, plain);
+        let row = Row {
+            of: of.join(" "),
+            arms: arm.into_iter().map(str::to_owned).collect(),
+            name: text("name"),
+            value: value(object),
+            tag: text("tag"),
+            source: text("source"),
+        };
+        let same = |known: &&mut Row| {
+            (&known.of, &known.name, &known.value, &known.tag, &known.source)
+                == (&row.of, &row.name, &row.value, &row.tag, &row.source)
+        };
+        match rows.iter_mut().find(same) {
+            Some(known) => known.arms.extend(row.arms),
+            None => rows.push(row),
+        }
+    });
+    rows
+}
+
+type Found<'f> = dyn FnMut(&[String], Option<&str>, &Map<String, Json>) + 'f;
+
+fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
+    match json {
+        Json::Object(object) => {
+            let is_row = object.contains_key("tag") && object.contains_key("source");
+            if is_row {
+                found(of, arm, object);
+            }
+            // A guard goes by step and name, a reader by its preset, an embedder by its name; an arm is told apart.
+            let arm = object.get("reader").and(object.get("id")).and_then(Json::as_str).or(arm);
+            let named: Vec<String> = ["preset", "step", "guard", "name"]
+                .iter()
+                .filter(|key| !is_row || **key != "name")
+                .filter_map(|key| Some(object.get(*key)?.as_str()?.to_owned()))
+                .collect();
+            for (key, value) in object {
+                let mut of = [of, &named].concat();
+                match key.as_str() {
+                    "reader" | "impact" => of.insert(0, key.clone()),
+                    "ranges" => of.insert(0, "range of".to_owned()),
+                    _ => {}
+                }
+                walk(value, &of, arm, found);
+            }
+        }
+        Json::Array(all) => all.iter().for_each(|one| walk(one, of, arm, found)),
+        _ => {}
+    }
+}
+
+/// A range, or the value, or all other keys where there is neither.
+fn value(object: &Map<String, Json>) -> String {
+    if let (Some(low), Some(high)) = (object.get("low"), object.get("high")) {
+        return format!("{} to {}", plain(low), plain(high));
+    }
+    if let Some(value) = object.get("value") {
+        return plain(value);
+    }
+    let told = |(key, value): (&String, &Json)| {
+        let known = ["name", "kind", "tag", "source"].contains(&key.as_str());
+        (!known).then(|| format!("{key} {}", plain(value)))
+    };
+    object.iter().filter_map(told).collect::<Vec<_>>().join(", ")
+}
+
+/// A value without JSON's punctuation.
+pub fn plain(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        Json::Array(all) => all.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Json::Object(object) => {
+            let told = |(key, value): (&String, &Json)| {
+                let empty = value.as_array().is_some_and(Vec::is_empty);
+                (!empty).then(|| format!("{key}: {}", plain(value)))
+            };
+            object.iter().filter_map(told).collect::<Vec<_>>().join("; ")
+        }
+        Json::Null => "none".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,98 @@
+//! The exceedance curve: how probably a year loses more than an amount.
+
+use maud::{Markup, html};
+
+use super::arms::compact;
+use super::figures::{amount_of, at, percent};
+use super::wide;
+use crate::axis::Axis;
+use crate::run::Record;
+use crate::run::record::{ArmRecord, MoneyRecord};
+
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 340.0;
+const LEFT: f64 = 60.0;
+const RIGHT: f64 = 20.0;
+const TOP: f64 = 16.0;
+const BOTTOM: f64 = 52.0;
+
+/// Probabilities with a line of their own, on a logarithmic scale: the bad years are the rare ones.
+const LINES: [f64; 8] = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001];
+
+/// `None` where no money is counted.
+pub fn section(record: &Record) -> Option<Markup> {
+    let arms: Vec<(usize, &ArmRecord, &MoneyRecord)> = record
+        .arms
+        .iter()
+        .enumerate()
+        .filter_map(|(at, arm)| Some((at, arm, arm.money.as_ref()?)))
+        .collect();
+    let (.., first) = arms.first()?;
+    let currency = record.currency.as_deref().unwrap_or_default();
+    Some(html! {
+        (wide("Exceedance curve", &drawn(&arms, currency)))
+        p.legend aria-hidden="true" {
+            @for (at, arm, _) in &arms {
+                span.key { svg viewBox="0 0 34 10" { line class={ "series s" (at % 8) } x1="1" x2="33" y1="5" y2="5" {} } (arm.id) }
+            }
+        }
+        (wide("Losses of a year", &table(&arms, currency)))
+        p.note {
+            "Losses only, without running costs; " (amount_of(first.cases)) " cases a year on average, "
+            (amount_of(f64::from(first.years))) " sampled years. VaR: the loss that so many years do not pass; CVaR: the mean of \
+             the others."
+        }
+    })
+}
+
+fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
+    let highest = arms.iter().flat_map(|(.., m)| m.curve.iter().map(|point| point.1));
+    let x = Axis::over(0.0, highest.fold(0.0, f64::max), 7.0, LEFT, WIDTH - RIGHT);
+    let least = LINES[LINES.len() - 1];
+    let y = |p: f64| {
+        let depth = p.clamp(least, 1.0).log10() / least.log10();
+        TOP + depth * (HEIGHT - BOTTOM - TOP)
+    };
+    html! {
+        svg.drawn viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } style={ "max-width:" (WIDTH) "px;min-width:520px" } role="img"
+            aria-label="Probability that a year loses more than an amount, by arm; the table below has its tail" {
+            @for p in LINES {
+                @let place = at(y(p));
+                line.grid x1=(LEFT) x2=(at(WIDTH - RIGHT)) y1=(place) y2=(place) {}
+                text x=(at(LEFT - 8.0)) y=(at(y(p) + 4.0)) text-anchor="end" { (at(100.0 * p)) "%" }
+            }
+            @for tick in x.ticks() {
+                @let place = at(x.place(tick));
+                line.grid x1=(place) x2=(place) y1=(TOP) y2=(at(HEIGHT - BOTTOM)) {}
+                text x=(place) y=(at(HEIGHT - BOTTOM + 20.0)) text-anchor="middle" { (compact(tick)) }
+            }
+            text.head x=(at((LEFT + WIDTH - RIGHT) / 2.0)) y=(at(HEIGHT - 8.0)) text-anchor="middle" { "a year loses more than this (" (currency) ")" }
+            @for (n, _, m) in arms {
+                @let points: Vec<String> = m.curve.iter().map(|(p, loss)| format!("{},{}", at(x.place(*loss)), at(y(*p)))).collect();
+                polyline class={ "series s" (n % 8) } points=(points.join(" ")) {}
+            }
+        }
+    }
+}
+
+fn table(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
+    let levels: Vec<f64> =
+        arms.first().map_or_else(Vec::new, |(.., m)| m.tail.iter().map(|t| t.level).collect());
+    html! {
+        table.figures {
+            caption { "Loss of a year in " (currency) }
+            thead { tr {
+                th scope="col" { "Arm" } th.n scope="col" { "Expected" } th.n scope="col" { "Standard deviation" }
+                @for level in &levels {
+                    th.n scope="col" { "VaR " (percent(*level)) }
+                    th.n scope="col" { "CVaR " (percent(*level)) }
+                }
+            } }
+            tbody { @for (_, arm, m) in arms { tr {
+                th scope="row" { (arm.id) }
+                td.n { (amount_of(m.a_year(m.loss.estimate))) } td.n { (amount_of(m.sd)) }
+                @for tail in &m.tail { td.n { (amount_of(tail.var)) } td.n { (amount_of(tail.cvar)) } }
+            } } }
+        }
+    }
+}

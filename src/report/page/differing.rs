@@ -1,0 +1,96 @@
+//! Two passages side by side, with the words that differ marked.
+
+use maud::{Markup, html};
+use similar::{ChangeTag, TextDiff};
+
+/// Of longer texts the beginning is compared.
+const CHARS: usize = 2_400;
+/// Words that are the same on both sides and stand further than this from a difference are left out.
+const AROUND: usize = 14;
+/// Texts with a smaller share of words in common would have nearly everything marked, which says nothing: they
+/// are shown plain.
+const ALIKE: f32 = 0.3;
+
+/// What one side shows.
+pub struct Side<'a> {
+    pub caption: String,
+    pub text: &'a str,
+}
+
+/// `wrong` left of `right`.
+pub fn pair(wrong: &Side, right: &Side) -> Markup {
+    let [old, new] = [wrong.text, right.text].map(words);
+    let diff = TextDiff::from_slices(&old, &new);
+    let alike = diff.ratio() >= ALIKE;
+    let changes: Vec<(ChangeTag, &str)> =
+        diff.iter_all_changes().map(|change| (change.tag(), change.value())).collect();
+    html! {
+        div.pair {
+            @for (side, own, class) in [(wrong, ChangeTag::Delete, "wrong"), (right, ChangeTag::Insert, "right")] {
+                figure class=(class) {
+                    figcaption { (side.caption) }
+                    blockquote { @if alike { (marked(&changes, own)) } @else { (super::figures::short(side.text, CHARS)) } }
+                }
+            }
+        }
+    }
+}
+
+/// The words of a text, as many as are compared.
+fn words(text: &str) -> Vec<&str> {
+    let end = text.char_indices().nth(CHARS).map_or(text.len(), |(at, _)| at);
+    text[..end].split_whitespace().collect()
+}
+
+/// One side: its own changes and what both have.
+fn marked(changes: &[(ChangeTag, &str)], own: ChangeTag) -> Markup {
+    let both: Vec<(ChangeTag, &str)> = changes
+        .iter()
+        .copied()
+        .filter(|(tag, _)| *tag == own || *tag == ChangeTag::Equal)
+        .collect();
+    let stretches: Vec<&[(ChangeTag, &str)]> = both.chunk_by(|a, b| a.0 == b.0).collect();
+    let last = stretches.len().saturating_sub(1);
+    let text = |part: &[(ChangeTag, &str)]| {
+        part.iter().map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+    };
+    html! {
+        @for (n, stretch) in stretches.iter().enumerate() {
+            @if n > 0 { " " }
+            @let before = if n == 0 { 0 } else { AROUND };
+            @let after = if n == last { 0 } else { AROUND };
+            @if stretch[0].0 == own {
+                mark { (text(stretch)) }
+            } @else if stretch.len() > before + after + AROUND {
+                (text(&stretch[..before])) " \u{2026} " (text(&stretch[stretch.len() - after..]))
+            } @else {
+                (text(stretch))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(wrong: &str, right: &str) -> String {
+        let side = |text| Side { caption: String::new(), text };
+        pair(&side(wrong), &side(right)).into_string()
+    }
+
+    #[test]
+    fn only_what_differs_is_marked() {
+        let shown = shown("Give sixty days of <b> notice.", "Give ninety days of <b> notice.");
+        assert!(shown.contains("Give <mark>sixty</mark> days of &lt;b&gt; notice."), "{shown}");
+        assert!(shown.contains("Give <mark>ninety</mark> days of &lt;b&gt; notice."), "{shown}");
+    }
+
+    #[test]
+    fn what_is_the_same_for_long_is_left_out_and_what_shares_nothing_is_plain() {
+        let same: String = (0..90).map(|n| format!(" word{n}")).collect();
+        let long = shown(&format!("a{same}"), &format!("b{same}"));
+        assert!(long.contains("word0 ") && long.contains('\u{2026}') && !long.contains("word80"));
+        assert!(!shown("one two three", "four five six").contains("<mark>"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Numbers as the page writes them, and what draws with them.
+
+use crate::report::terminal::money::whole;
+use crate::stats::Interval;
+
+/// 0.266 as 26.6%.
+pub fn percent(share: f64) -> String {
+    format!("{:.1}%", clean(100.0 * share, 1))
+}
+
+/// A difference of shares in percentage points, with its sign.
+pub fn points(difference: f64) -> String {
+    minus(format!("{:+.1}", clean(100.0 * difference, 1)))
+}
+
+/// An interval of shares: 19.3 to 35.6%.
+pub fn percents(interval: &Interval) -> String {
+    format!("{:.1} to {:.1}%", clean(100.0 * interval.low, 1), clean(100.0 * interval.high, 1))
+}
+
+/// An amount with its currency, as exact as its size calls for.
+pub fn money(amount: f64, currency: &str) -> String {
+    format!("{currency} {}", amount_of(amount))
+}
+
+/// The same without the currency.
+pub fn amount_of(amount: f64) -> String {
+    minus(match amount.abs() {
+        size if size >= 1e9 => format!("{:.2} billion", amount / 1e9),
+        size if size >= 1e6 => format!("{:.2} million", amount / 1e6),
+        size if size >= 1e5 => whole((amount / 1e3).round() * 1e3),
+        size if size >= 100.0 => whole(amount),
+        _ => format!("{:.2}", clean(amount, 2)),
+    })
+}
+
+/// An amount with a sign.
+pub fn signed(amount: f64) -> String {
+    match amount_of(amount) {
+        text if amount > 0.0 => format!("+{text}"),
+        text => text,
+    }
+}
+
+/// A chance that was counted: one that came out as none or all of them is not certain.
+pub fn chance(p: f64) -> String {
+    match p {
+        _ if p >= 0.995 => "over 99%".to_owned(),
+        _ if p < 0.005 => "below 1%".to_owned(),
+        _ => format!("{:.0}%", 100.0 * p),
+    }
+}
+
+/// A probability as one writes it after an equals sign.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < .001".to_owned() } else { format!("p = {p:.3}").replace("0.", ".") }
+}
+
+/// A place on a drawing.
+pub fn at(place: f64) -> String {
+    let text = format!("{:.1}", clean(place, 1));
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+}
+
+/// The beginning of a text that has room for `chars` characters.
+pub fn short(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some(_) => text.chars().take(chars.saturating_sub(1)).chain(['\u{2026}']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// Rounded, so that what prints as zero has no sign.
+fn clean(value: f64, decimals: i32) -> f64 {
+    let power = 10f64.powi(decimals);
+    (value * power).round() / power + 0.0
+}
+
+/// With a minus sign, which is as wide as a plus.
+fn minus(text: String) -> String {
+    text.replace('-', "\u{2212}")
+}

@@ -1,0 +1,124 @@
+//! The order of the arms by each measure: lines that cross are arms that change places.
+
+use maud::{Markup, html};
+
+use super::arms::dash;
+use super::figures::{amount_of, at, chance, percent, short};
+use super::wide;
+use crate::run::Record;
+use crate::run::record::{Flips, Measure, RankRecord};
+
+const ROW: f64 = 34.0;
+const TOP: f64 = 40.0;
+const SIDE: f64 = 170.0;
+const BETWEEN: f64 = 210.0;
+
+/// `None` where there is nothing to order.
+pub fn section(record: &Record) -> Option<Markup> {
+    let measures: Vec<(Measure, &str)> =
+        [(Measure::Ndcg, "nDCG@10"), (Measure::Failure, "failures"), (Measure::Money, "money")]
+            .into_iter()
+            .filter(|(measure, _)| record.comparison.ranks.iter().any(|r| r.measure == *measure))
+            .collect();
+    if record.arms.len() < 2 || measures.len() < 2 {
+        return None;
+    }
+    Some(html! {
+        p { (told(record, &measures)) }
+        (wide("Order of the arms, drawn", &drawn(record, &measures)))
+        (wide("Order of the arms", &table(record, &measures)))
+        p.note { "Probability of being the best: by bootstrap over sampling units." }
+    })
+}
+
+/// Whether the order by retrieval quality is the one by failures and money.
+fn told(record: &Record, measures: &[(Measure, &str)]) -> String {
+    let sentence = |(measure, name): &(Measure, &str)| {
+        let Flips { pairs, flipped, clear } = record.comparison.flips(*measure);
+        match (flipped, clear) {
+            (0, _) => format!("By {name} the arms stand in the order that nDCG@10 gives them."),
+            (_, 0) => format!(
+                "By {name}, {flipped} of {pairs} pairs of arms stand the other way round than by nDCG@10, none of them \
+                 significantly by both."
+            ),
+            _ => format!(
+                "By {name}, {flipped} of {pairs} pairs of arms stand the other way round than by nDCG@10, {clear} of \
+                 them significantly by both."
+            ),
+        }
+    };
+    if !measures.iter().any(|(measure, _)| *measure == Measure::Ndcg) {
+        return String::new();
+    }
+    let others = measures.iter().filter(|(measure, _)| *measure != Measure::Ndcg);
+    others.map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+fn ranked(record: &Record, measure: Measure) -> Vec<&RankRecord> {
+    let of = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
+    let mut ranks: Vec<&RankRecord> = of.collect();
+    ranks.sort_by_key(|rank| (rank.rank, rank.arm));
+    ranks
+}
+
+fn drawn(record: &Record, measures: &[(Measure, &str)]) -> Markup {
+    // Arms of one rank are drawn below one another.
+    let places: Vec<Vec<usize>> = measures
+        .iter()
+        .map(|(measure, _)| ranked(record, *measure).iter().map(|rank| rank.arm).collect())
+        .collect();
+    let x = |column: usize| SIDE + BETWEEN * column as f64;
+    let y = |place: usize| TOP + ROW * (place as f64 + 0.5);
+    let last = measures.len() - 1;
+    let (width, height) = (x(last) + SIDE, TOP + ROW * record.arms.len() as f64 + 8.0);
+    html! {
+        svg.drawn viewBox={ "0 0 " (at(width)) " " (at(height)) }
+            style={ "max-width:" (at(width)) "px;min-width:" (at(0.8 * width)) "px" } role="img"
+            aria-label="The arms in order by each measure; the table below has the same" {
+            @for (column, (_, name)) in measures.iter().enumerate() {
+                text.head x=(at(x(column))) y="20" text-anchor="middle" { "by " (name) }
+            }
+            @for (arm, of) in record.arms.iter().enumerate() {
+                @let path: Vec<(f64, f64)> = places.iter().enumerate().filter_map(|(column, order)| {
+                    Some((x(column), y(order.iter().position(|&a| a == arm)?)))
+                }).collect();
+                @let points: Vec<String> = path.iter().map(|(x, y)| format!("{},{}", at(*x), at(*y))).collect();
+                polyline class={ "series s" (arm % 8) } points=(points.join(" ")) {}
+                @for (x, y) in &path { circle class={ "mark s" (arm % 8) } cx=(at(*x)) cy=(at(*y)) r="5" {} }
+                @if let (Some(first), Some(end)) = (path.first(), path.last()) {
+                    text x=(at(first.0 - 12.0)) y=(at(first.1 + 4.0)) text-anchor="end" { (short(&of.id, 22)) }
+                    text x=(at(end.0 + 12.0)) y=(at(end.1 + 4.0)) { (short(&of.id, 22)) }
+                }
+            }
+        }
+    }
+}
+
+fn table(record: &Record, measures: &[(Measure, &str)]) -> Markup {
+    let value = |rank: &RankRecord| match rank.measure {
+        Measure::Ndcg => format!("{:.3}", rank.value),
+        Measure::Failure => percent(rank.value),
+        Measure::Money => amount_of(rank.value),
+    };
+    html! {
+        table.figures {
+            caption { "Rank and probability of being the best" }
+            thead {
+                tr {
+                    th scope="col" rowspan="2" { "Arm" }
+                    @for (_, name) in measures { th.group scope="colgroup" colspan="3" { "By " (name) } }
+                }
+                tr { @for _ in measures { th.n scope="col" { "Value" } th.n scope="col" { "Rank" } th.n scope="col" { "Best" } } }
+            }
+            tbody { @for (at, arm) in record.arms.iter().enumerate() { tr {
+                th scope="row" { (arm.id) }
+                @for (measure, _) in measures {
+                    @match ranked(record, *measure).into_iter().find(|rank| rank.arm == at) {
+                        Some(rank) => { td.n { (value(rank)) } td.n { (rank.rank) } td.n { (chance(rank.p_best)) } }
+                        None => { td.n { (dash()) } td.n { (dash()) } td.n { (dash()) } }
+                    }
+                }
+            } } }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! From what goes wrong first, over the step where it does, to how the run ends (a Sankey diagram).
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::figures::{at, percent, short};
+use super::{by_arm, wide};
+use crate::run::Record;
+use crate::run::record::{ArmRecord, FlowRecord};
+use crate::step::Outcome;
+
+const WIDTH: f64 = 920.0;
+/// What all failures take of the height.
+const TALL: f64 = 340.0;
+const TOP: f64 = 34.0;
+/// Width of a node.
+const NODE: f64 = 12.0;
+/// Left edges of the three columns.
+const COLUMNS: [f64; 3] = [130.0, 440.0, 700.0];
+/// A node takes no less than its label does, and this between two.
+const LABEL: f64 = 14.0;
+const GAP: f64 = 7.0;
+/// Kinds and ends with a smaller share of the failures are drawn as one.
+const SMALL: f64 = 0.01;
+/// Rows of the table.
+const ROWS: usize = 40;
+
+pub fn section(record: &Record) -> Markup {
+    html! {
+        (by_arm(record, |_, arm| {
+            if arm.flows.is_empty() {
+                return html! { p { "No run fails." } };
+            }
+            html! {
+                (wide(&format!("Flow of failures under {}, drawn", arm.id), &drawn(arm)))
+                details { summary { "The flow as a table" } (wide("Flow of failures", &table(arm))) }
+            }
+        }))
+        p.note {
+            "Each failing run counts once, under its first own error in the order of the steps. Blame (above) shares a failure \
+             among all the errors in it, so the two differ."
+        }
+    }
+}
+
+struct Node {
+    label: String,
+    p: f64,
+    y: f64,
+    height: f64,
+    /// How much of each side is taken by links.
+    left: f64,
+    right: f64,
+}
+
+/// Nodes below one another; a label is there once.
+struct Column {
+    nodes: Vec<Node>,
+}
+
+impl Column {
+    fn new(sums: Vec<(String, f64)>, all: f64) -> Column {
+        let mut y = TOP;
+        let place = |(label, p): (String, f64)| {
+            let height = TALL * p / all;
+            let slot = height.max(LABEL);
+            let node =
+                Node { label, p, y: y + (slot - height) / 2.0, height, left: 0.0, right: 0.0 };
+            y += slot + GAP;
+            node
+        };
+        Column { nodes: sums.into_iter().map(place).collect() }
+    }
+
+    fn bottom(&self) -> f64 {
+        self.nodes.last().map_or(TOP, |node| node.y + node.height.max(LABEL))
+    }
+
+    fn at(&self, label: &str) -> usize {
+        self.nodes.iter().position(|node| node.label == label).unwrap_or(0)
+    }
+}
+
+/// Sums by label, largest first.
+fn sums<'a>(rows: impl Iterator<Item = (&'a str, f64)>) -> Vec<(String, f64)> {
+    let mut by_label: BTreeMap<&str, f64> = BTreeMap::new();
+    for (label, p) in rows {
+        *by_label.entry(label).or_default() += p;
+    }
+    let mut sums: Vec<(String, f64)> =
+        by_label.into_iter().map(|(label, p)| (label.to_owned(), p)).collect();
+    sums.sort_by(|a, b| b.1.total_cmp(&a.1));
+    sums
+}
+
+/// A row of the drawing: kind, step, end, its outcome and p.
+struct Row {
+    labels: [String; 3],
+    outcome: Outcome,
+    p: f64,
+}
+
+fn end(flow: &FlowRecord, outcome: Outcome) -> String {
+    let outcome_name = outcome.name().replace('_', " ");
+    match flow.action.as_str() {
+        "" => outcome_name,
+        action => format!("{} ({outcome_name})", short(action, 20)),
+    }
+}
+
+fn rows(arm: &ArmRecord) -> Vec<Row> {
+    let row = |flow: &FlowRecord| {
+        let ((step, event), outcome) = (flow.root.as_ref()?, flow.outcome?);
+        let labels = [event.name().replace('_', " "), step.clone(), end(flow, outcome)];
+        Some(Row { labels, outcome, p: flow.p })
+    };
+    let mut rows: Vec<Row> = arm.flows.iter().filter_map(row).collect();
+    let all: f64 = rows.iter().map(|row| row.p).sum();
+    for (column, other) in [(0, "other errors"), (2, "other ends")] {
+        let sums = sums(rows.iter().map(|row| (row.labels[column].as_str(), row.p)));
+        let small: Vec<&str> =
+            sums.iter().filter(|(_, p)| *p < SMALL * all).map(|(l, _)| l.as_str()).collect();
+        if small.len() > 1 {
+            for row in rows.iter_mut().filter(|row| small.contains(&row.labels[column].as_str())) {
+                row.labels[column] = other.to_owned();
+            }
+        }
+    }
+    rows
+}
+
+fn drawn(arm: &ArmRecord) -> Markup {
+    let rows = rows(arm);
+    let all: f64 = rows.iter().map(|row| row.p).sum();
+    let by = |column: usize| sums(rows.iter().map(move |row| (row.labels[column].as_str(), row.p)));
+    let order = |label: &str| arm.steps.iter().position(|step| step.step == label);
+    let mut steps = by(1);
+    steps.sort_by_key(|(label, _)| order(label));
+    let mut columns = [Column::new(by(0), all), Column::new(steps, all), Column::new(by(2), all)];
+    // Links of one pair of nodes and one outcome together, in the order of the nodes.
+    let mut first: BTreeMap<(usize, usize), f64> = BTreeMap::new();
+    let mut second: BTreeMap<(usize, usize, Outcome), f64> = BTreeMap::new();
+    for row in &rows {
+        let place = |column: usize| columns[column].at(&row.labels[column]);
+        *first.entry((place(0), place(1))).or_default() += row.p;
+        *second.entry((place(1), place(2), row.outcome)).or_default() += row.p;
+    }
+    let mut links = Vec::new();
+    for ((from, to), p) in first {
+        links.push((
+            link(&mut columns, 0, from, to, p, all),
+            "link".to_owned(),
+            [(0, from), (1, to)],
+            p,
+        ));
+    }
+    for ((from, to, outcome), p) in second {
+        let class = format!("link {}", outcome.name());
+        links.push((link(&mut columns, 1, from, to, p, all), class, [(1, from), (2, to)], p));
+    }
+    let name = |(column, node): (usize, usize)| columns[column].nodes[node].label.as_str();
+    let height = columns.iter().map(Column::bottom).fold(0.0, f64::max) + 8.0;
+    html! {
+        svg.drawn viewBox={ "0 0 " (WIDTH) " " (at(height)) } style={ "max-width:" (WIDTH) "px;min-width:640px" } role="img"
+            aria-label={ "Failing runs of " (arm.id) ": from the kind of the first error over its step to the end; the table below has the same" } {
+            text.head x=(at(COLUMNS[0] + NODE)) y="16" text-anchor="end" { "first error" }
+            text.head x=(at(COLUMNS[1] + NODE / 2.0)) y="16" text-anchor="middle" { "at step" }
+            text.head x=(at(COLUMNS[2])) y="16" { "end of the run" }
+            @for (d, class, ends, p) in &links {
+                path class=(class) d=(d) { title { (name(ends[0])) " to " (name(ends[1])) ": " (percent(*p)) " of runs" } }
+            }
+            @for (column, nodes) in columns.iter().enumerate() {
+                @for node in &nodes.nodes {
+                    @let x = COLUMNS[column];
+                    @let y = at(node.y + node.height / 2.0 + 4.0);
+                    rect.node x=(at(x)) y=(at(node.y)) width=(at(NODE)) height=(at(node.height.max(1.0))) {}
+                    @match column {
+                        0 => text.halo x=(at(x - 7.0)) y=(y) text-anchor="end" { (node.label) },
+                        1 => text.halo x=(at(x + NODE + 6.0)) y=(y) { (short(&node.label, 24)) tspan.mute { " " (percent(node.p)) } },
+                        _ => text.halo x=(at(x + NODE + 6.0)) y=(y) { (short(&node.label, 36)) tspan.mute { " " (percent(node.p)) } },
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A band between two columns; it takes the next free part of both nodes.
+fn link(columns: &mut [Column; 3], from: usize, a: usize, b: usize, p: f64, all: f64) -> String {
+    let wide = TALL * p / all;
+    let source = &mut columns[from].nodes[a];
+    let y0 = source.y + source.right;
+    source.right += wide;
+    let target = &mut columns[from + 1].nodes[b];
+    let y1 = target.y + target.left;
+    target.left += wide;
+    let (x0, x1) = (COLUMNS[from] + NODE, COLUMNS[from + 1]);
+    let middle = at((x0 + x1) / 2.0);
+    let [x0, x1, low0, low1] = [x0, x1, y0 + wide, y1 + wide].map(at);
+    let [y0, y1] = [y0, y1].map(at);
+    format!(
+        "M{x0} {y0}C{middle} {y0},{middle} {y1},{x1} {y1}V{low1}C{middle} {low1},{middle} {low0},{x0} {low0}Z"
+    )
+}
+
+fn table(arm: &ArmRecord) -> Markup {
+    let mut flows: Vec<&FlowRecord> = arm.flows.iter().collect();
+    flows.sort_by(|a, b| b.p.total_cmp(&a.p));
+    let hidden = flows.len().saturating_sub(ROWS);
+    html! {
+        table.figures {
+            thead { tr { th scope="col" { "First error" } th scope="col" { "At step" } th scope="col" { "End" } th.n scope="col" { "Of all runs" } } }
+            tbody { @for flow in flows.iter().take(ROWS) { tr {
+                @match (&flow.root, flow.outcome) {
+                    (Some((step, event)), Some(outcome)) => { td { (event.name().replace('_', " ")) } td { (step) } td { (end(flow, outcome)) } }
+                    _ => td colspan="3" { "failures too rare to be told apart" }
+                }
+                td.n { (percent(flow.p)) }
+            } } }
+        }
+        @if hidden > 0 { p.note { "And " (hidden) " rarer ones." } }
+    }
+}

@@ -1,0 +1,162 @@
+//! The DAG: steps by their share of blame, edges by how much error passes through them.
+
+use maud::{Markup, html};
+
+use super::arms::dash;
+use super::figures::{at, percent, short};
+use super::layers::{self, Layout, Sizes};
+use super::{by_arm, wide};
+use crate::run::Record;
+use crate::run::record::{ArmRecord, EdgeRecord};
+
+const BOX: (f64, f64) = (140.0, 62.0);
+const SIZES: Sizes = Sizes { across: 196.0, step: 84.0, bend: 34.0 };
+/// Room for what is thick at the border.
+const EDGE: f64 = 8.0;
+/// The widest edge, and the narrowest.
+const THICK: f64 = 14.0;
+const THIN: f64 = 1.0;
+
+/// Least shares of blame of the shades; the first is for less.
+const SHADES: [f64; 5] = [0.02, 0.10, 0.20, 0.35, 0.50];
+
+pub fn section(record: &Record) -> Markup {
+    let most = record.arms.iter().flat_map(|arm| &arm.edges).map(EdgeRecord::p_passed);
+    let most = most.fold(0.0, f64::max);
+    html! {
+        (by_arm(record, |_, arm| html! {
+            (wide(&format!("Steps of {}, drawn", arm.id), &drawn(arm, most)))
+            (legend())
+            details { summary { "The steps as a table" } (wide("Steps", &steps(arm))) }
+            details { summary { "The edges as a table" } (wide("Edges", &edges(arm))) }
+        }))
+        p.note {
+            "Blame: the share of all failures that a step's own errors answer for (Shapley); it can be negative where errors \
+             cancel others. An edge is as wide as error passes through it: in how many runs the step before is wrong or \
+             missing, alone among the inputs, and the step after is so too."
+        }
+    }
+}
+
+fn shade(blame: f64) -> usize {
+    SHADES.iter().filter(|&&least| blame >= least).count()
+}
+
+fn legend() -> Markup {
+    html! {
+        p.legend aria-hidden="true" {
+            "Share of blame: "
+            @for n in 0..=SHADES.len() {
+                span.key {
+                    svg viewBox="0 0 16 16" { g class={ "b" (n) } { rect x="1" y="1" width="14" height="14" rx="3" {} } }
+                    @match n { 0 => { "below " (at(100.0 * SHADES[0])) "%" } _ => { "from " (at(100.0 * SHADES[n - 1])) "%" } }
+                }
+            }
+        }
+    }
+}
+
+fn drawn(arm: &ArmRecord, most: f64) -> Markup {
+    let index = |id: &str| arm.steps.iter().position(|step| step.step == id);
+    let edges: Vec<(&EdgeRecord, (usize, usize))> = arm
+        .edges
+        .iter()
+        .filter_map(|edge| Some((edge, (index(&edge.parent)?, index(&edge.child)?))))
+        .collect();
+    let pairs: Vec<(usize, usize)> = edges.iter().map(|(_, pair)| *pair).collect();
+    let Layout { steps, edges: paths, width, height } =
+        layers::layout(arm.steps.len(), &pairs, &SIZES);
+    let thick = |p: f64| if most > 0.0 { THIN + (THICK - THIN) * p / most } else { THIN };
+    let view = format!("0 {} {} {}", -EDGE, at(width), at(height + 2.0 * EDGE));
+    html! {
+        svg.drawn.graph viewBox=(view) style={ "max-width:" (at(width)) "px;min-width:" (at(0.62 * width)) "px" } role="img"
+            aria-label={
+                "The steps under " (arm.id) " with their share of blame, and how much error passes between them; \
+                 the tables below have the same"
+            } {
+            @for ((edge, _), points) in edges.iter().zip(&paths) {
+                @let p = edge.p_passed();
+                path.flow d=(curve(points)) stroke-width=(at(thick(p))) {
+                    title { (edge.parent) " to " (edge.child) ": error passes in " (percent(p)) " of runs" }
+                }
+            }
+            @for ((edge, _), points) in edges.iter().zip(&paths) {
+                @let p = edge.p_passed();
+                @if p >= 0.0005 && let [.., (x0, y0), (x1, y1)] = points.as_slice() {
+                    text.halo x=(at((x0 + x1) / 2.0)) y=(at((y0 + y1) / 2.0 + 4.0)) text-anchor="middle" { (percent(p)) }
+                }
+            }
+            @for (step, (x, y)) in arm.steps.iter().zip(&steps) {
+                @let blame = arm.blame(&step.step);
+                @let left = at(x - BOX.0 / 2.0 + 10.0);
+                g class={ "b" (shade(blame)) } {
+                    title { (step.step) ": " (percent(blame)) " of the blame, right in " (percent(step.p_correct)) " of runs" }
+                    rect x=(at(x - BOX.0 / 2.0)) y=(at(y - BOX.1 / 2.0)) width=(at(BOX.0)) height=(at(BOX.1)) rx="7" {}
+                    text.name x=(left) y=(at(y - 12.0)) { (short(&step.step, 17)) }
+                    text x=(left) y=(at(y + 5.0)) { (step.kind) }
+                    text.name x=(left) y=(at(y + 22.0)) { (percent(blame)) }
+                }
+            }
+        }
+    }
+}
+
+/// A curve through points that go right; it starts and ends at the borders of the boxes.
+fn curve(points: &[(f64, f64)]) -> String {
+    let last = points.len().saturating_sub(1);
+    let ends: Vec<(f64, f64, f64, f64)> = points
+        .windows(2)
+        .enumerate()
+        .map(|(n, pair)| {
+            let out = if n == 0 { BOX.0 / 2.0 } else { 0.0 };
+            let into = if n + 1 == last { BOX.0 / 2.0 } else { 0.0 };
+            (pair[0].0 + out, pair[0].1, pair[1].0 - into, pair[1].1)
+        })
+        .collect();
+    let start = ends.first().map_or_else(String::new, |e| format!("M{} {}", at(e.0), at(e.1)));
+    ends.iter().fold(start, |path, (x0, y0, x1, y1)| {
+        let middle = at((x0 + x1) / 2.0);
+        format!("{path} C{middle} {},{middle} {},{} {}", at(*y0), at(*y1), at(*x1), at(*y1))
+    })
+}
+
+fn steps(arm: &ArmRecord) -> Markup {
+    let optional = |value: Option<f64>| value.map_or_else(dash, percent);
+    html! {
+        table.figures {
+            thead { tr {
+                th scope="col" { "Step" } th scope="col" { "Kind" } th.n scope="col" { "Blame" } th.n scope="col" { "Right" }
+                th.n scope="col" { "Wrong" } th.n scope="col" { "Missing" } th.n scope="col" { "Own miss" } th.n scope="col" { "Induced miss" }
+                th.n scope="col" { "Failure if always right" } th.n scope="col" { "Absorbed if wrong" }
+            } }
+            tbody { @for step in &arm.steps { tr {
+                th scope="row" { (step.step) } td { (step.kind) } td.n { (percent(arm.blame(&step.step))) }
+                td.n { (percent(step.p_correct)) } td.n { (percent(step.p_wrong)) } td.n { (percent(step.p_missing)) }
+                @match step.retrieval {
+                    Some(_) => { td.n { (percent(step.p_own_miss)) } td.n { (percent(step.p_induced_miss)) } }
+                    None => { td.n { (dash()) } td.n { (dash()) } }
+                }
+                td.n { (optional(step.importance.map(|i| i.p_fail_if_right))) }
+                td.n { (optional(step.p_absorbed_given_wrong)) }
+            } } }
+        }
+    }
+}
+
+fn edges(arm: &ArmRecord) -> Markup {
+    let optional = |value: Option<f64>| value.map_or_else(dash, percent);
+    html! {
+        table.figures {
+            thead { tr {
+                th scope="col" { "From" } th scope="col" { "To" } th.n scope="col" { "Passes" } th.n scope="col" { "Off before" }
+                th.n scope="col" { "then wrong" } th.n scope="col" { "then missing" } th.n scope="col" { "absorbed" }
+            } }
+            tbody { @for edge in &arm.edges { tr {
+                th scope="row" { (edge.parent) } td { (edge.child) }
+                td.n { (percent(edge.p_passed())) } td.n { (percent(edge.p_parent_off_alone)) }
+                td.n { (optional(edge.p_child_wrong_given)) } td.n { (optional(edge.p_child_missing_given)) }
+                td.n { (optional(edge.p_absorbed_given)) }
+            } } }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! How the figures came about: method, seed, version, inputs.
+
+use maud::{Markup, html};
+use serde_json::Value as Json;
+
+use super::assumptions::plain;
+use super::wide;
+use crate::run::Record;
+
+pub fn section(record: &Record, manifest: &Json) -> Markup {
+    let exact: usize = record.arms.iter().map(|arm| arm.summary.exact_tasks).sum();
+    let all: usize = record.arms.iter().map(|arm| arm.summary.tasks).sum();
+    let solved = match exact {
+        _ if exact == all => "All tasks were solved exactly: the figures have no sampling noise but that of the tasks.".to_owned(),
+        0 => "All tasks were sampled.".to_owned(),
+        _ => format!("{exact} of {all} task runs were solved exactly, the rest sampled."),
+    };
+    let facts = [
+        ("Version", "knockon"),
+        ("Scenario", "scenario"),
+        ("Baseline", "baseline"),
+        ("Sampling unit", "sampling_unit"),
+        ("Method", "method"),
+        ("Seed", "seed"),
+        ("Trials of a task that is sampled", "trials"),
+        ("States past which a task is sampled", "max_states"),
+    ];
+    html! {
+        p { (solved) " The same inputs and seed give the same bytes, on any number of threads." }
+        dl.facts {
+            @for (name, key) in facts { div { dt { (name) } dd { (plain(&manifest[key])) } } }
+        }
+        @for (title, key) in [("Intervals and tests", "intervals"), ("Causes", "causes")] {
+            h3 { (title) }
+            dl.facts {
+                @for (name, value) in manifest[key].as_object().into_iter().flatten() {
+                    div { dt { (name.replace('_', " ")) } dd { (plain(value)) } }
+                }
+            }
+        }
+        @if let Some(notes) = manifest["notes"].as_array().filter(|notes| !notes.is_empty()) {
+            h3 { "Notes" }
+            ul { @for note in notes { li { (plain(note)) } } }
+        }
+        h3 { "Inputs" }
+        (wide("Inputs", &html! {
+            table.prose {
+                thead { tr { th scope="col" { "File" } th scope="col" { "BLAKE3" } } }
+                tbody { @for input in list(manifest, "inputs") { tr {
+                    th scope="row" { (plain(&input["path"])) } td { code { (plain(&input["blake3"])) } }
+                } } }
+            }
+        }))
+        @let models = || list(manifest, "embedders").filter(|embedder| embedder["fingerprint"].is_string());
+        @if models().next().is_some() {
+            h3 { "Embedders" }
+            (wide("Embedders", &html! {
+                table.prose {
+                    thead { tr { @for name in ["Name", "Kind", "Model", "Fingerprint"] { th scope="col" { (name) } } } }
+                    tbody { @for embedder in models() { tr {
+                        th scope="row" { (plain(&embedder["name"])) }
+                        td { (plain(&embedder["kind"])) } td { (plain(&embedder["model"])) }
+                        td { code { (plain(&embedder["fingerprint"])) } }
+                    } } }
+                }
+            }))
+        }
+    }
+}
+
+fn list<'m>(manifest: &'m Json, key: &str) -> impl Iterator<Item = &'m Json> {
+    manifest[key].as_array().into_iter().flatten()
+}

@@ -1,0 +1,167 @@
+//! `report.html`: a run on one page that opens offline, for people who were not there.
+//!
+//! The page is whole without scripts: arms are switched by radio buttons and style rules, runs open by themselves.
+//! The script sorts the tables of tasks and does nothing else. Nothing is fetched: the page's policy forbids it. Ids,
+//! passages and whatever else comes from files goes through `maud`, which escapes it. Amounts may be added up here
+//! to be drawn; no statistic is computed.
+
+mod answer;
+mod arms;
+mod assumptions;
+mod curve;
+mod differing;
+mod figures;
+mod flips;
+mod flow;
+mod graph;
+mod layers;
+mod method;
+mod tasks;
+mod told;
+mod tornado;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use crate::run::Record;
+use crate::run::record::ArmRecord;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// So many of the worst tasks of an arm are on the page.
+pub const WORST: usize = 25;
+
+/// The whole page; `manifest` is [`super::manifest::manifest`]'s.
+pub fn page(record: &Record, manifest: &Json) -> String {
+    let answer = answer::answer(record);
+    let several = record.arms.len() > 1;
+    let sections: Vec<Section> = [
+        Some(Section::of("arms", "Arms", "The arms compared", arms::section(record))),
+        flips::section(record).map(|s| Section::of("order", "Order", "The order of the arms", s)),
+        curve::section(record).map(|s| Section::of("years", "Years", "What a year can cost", s)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let by_arm: Vec<Section> = [
+        Some(Section::of("steps", "Steps", "Where it goes wrong", graph::section(record))),
+        Some(Section::of("flow", "Flow", "From the first error to the end", flow::section(record))),
+        tornado::section(record).map(|s| Section::of("hangs", "Tornado", "What it hangs on", s)),
+        Some(Section::of("tasks", "Tasks", "The worst tasks", tasks::section(record))),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let last = [
+        Section::of("assumed", "Assumptions", "What is assumed", assumptions::section(manifest)),
+        Section::of("method", "Method", "How it was computed", method::section(record, manifest)),
+    ];
+    let all = || sections.iter().chain(&by_arm).chain(&last);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (record.scenario) ": what fails, where and why" }
+                style { (PreEscaped(STYLE)) (PreEscaped(switch(record.arms.len()))) }
+            }
+            body {
+                header {
+                    p.eyebrow { "knockon " span { (record.scenario) } }
+                    h1 { (answer.headline) }
+                    @for sentence in &answer.more { p.lede { (sentence) } }
+                    @if !record.description.is_empty() { p.about { (record.description) } }
+                    nav aria-label="On this page" {
+                        @for section in all() { a href={ "#" (section.id) } { (section.short) } }
+                    }
+                }
+                main {
+                    @for section in &sections { (section.markup()) }
+                    div.per-arm {
+                        @if several { (switches(record, answer.best)) }
+                        @for section in &by_arm { (section.markup()) }
+                    }
+                    @for section in &last { (section.markup()) }
+                }
+                footer { p { "Written by knockon " (env!("CARGO_PKG_VERSION")) ". Every figure is in the CSV files beside this page." } }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+struct Section {
+    id: &'static str,
+    short: &'static str,
+    title: &'static str,
+    body: Markup,
+}
+
+impl Section {
+    fn of(id: &'static str, short: &'static str, title: &'static str, body: Markup) -> Section {
+        Section { id, short, title, body }
+    }
+
+    fn markup(&self) -> Markup {
+        html! {
+            section id=(self.id) aria-labelledby={ (self.id) "-title" } {
+                h2 id={ (self.id) "-title" } { (self.title) }
+                (self.body)
+            }
+        }
+    }
+}
+
+/// No request leaves the page, and no script runs in it but its own.
+fn policy() -> String {
+    let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+    )
+}
+
+/// The rules by which a radio button hides the blocks of all other arms. A browser that does not know `:has`
+/// shows them all.
+fn switch(arms: usize) -> String {
+    let rule = |at: usize| {
+        format!(".per-arm:has(#arm-{at}:checked) .arm:not(.arm-{at}){{display:none}}\n")
+    };
+    if arms > 1 { (0..arms).map(rule).collect() } else { String::new() }
+}
+
+fn switches(record: &Record, shown: usize) -> Markup {
+    html! {
+        fieldset.switch {
+            legend { "Arm shown below" }
+            @for (at, arm) in record.arms.iter().enumerate() {
+                input type="radio" name="arm" id={ "arm-" (at) } value=(at) checked[at == shown];
+                label for={ "arm-" (at) } { (arm.id) @if record.baseline == Some(at) { " (baseline)" } }
+            }
+        }
+    }
+}
+
+/// A block for each arm, of which one is shown at a time.
+fn by_arm(record: &Record, block: impl Fn(usize, &ArmRecord) -> Markup) -> Markup {
+    html! {
+        @for (at, arm) in record.arms.iter().enumerate() {
+            div class={ "arm arm-" (at) } {
+                h3 { (arm.id) }
+                (block(at, arm))
+            }
+        }
+    }
+}
+
+/// What may be wider than a phone scrolls by itself, by keyboard too.
+fn wide(label: &str, content: &Markup) -> Markup {
+    html! { div.wide tabindex="0" role="region" aria-label=(label) { (content) } }
+}

@@ -1,0 +1,104 @@
+//! `report.html`: opens offline, lets nothing from the data become markup, and does not depend on threads.
+//!
+//! What a browser makes of it is tested in `tests/browser`.
+
+use std::path::Path;
+
+use knockon::report::{manifest, page};
+use knockon::run::{self, Models, Quiet, Record};
+use knockon::scenario::{self, Scenario};
+use knockon::world::synth;
+
+use crate::one_arm;
+
+fn record(scenario: &Scenario, arms: &[usize]) -> (Record, String) {
+    let models = Models::new(scenario, &Quiet, None);
+    let open = |embedder, corpus| models.open(embedder, corpus);
+    let record = run::run_and_tell(scenario, arms, &open, &Quiet, page::WORST).unwrap();
+    let manifest = manifest::manifest(scenario, &record, &models.fingerprints(), &[]);
+    let page = page::page(&record, &manifest);
+    (record, page)
+}
+
+const SCRIPT: &str = "<script>alert(1)</script>";
+
+/// Two tasks, one of which finds another passage; ids, texts and fields try to be markup.
+fn hostile() -> Scenario {
+    let passages = r#"
+{"id":"a\"<b>","text":"Alpha is due in ten days. <script>alert(1)</script>","entity":"a","facts":{"fee":{"number":10}}}
+{"id":"b","text":"Beta is due in nine days. <img src=x onerror=alert(1)> </details></table>","entity":"b","facts":{"fee":{"number":20}}}
+"#;
+    let tasks = "id,name\nt1<script>alert(1)</script>,alpha\nt2,beta\n";
+    let steps = r#"
+  - id: find
+    retrieve: {corpus: c, query: "{{ task.name }}", gold: 'passage.entity == "a"', top_k: 1}
+  - {id: fee, read: {from: find, field: fee}}
+  - {id: act, act: [{if: fee == 10, do: "<script>alert(1)</script>"}, {do: wait}], hold: [wait]}"#;
+    one_arm::scenario(passages, tasks, "{preset: perfect, follow: 1}", steps, "{}")
+}
+
+#[test]
+fn nothing_is_fetched_and_no_text_becomes_markup() {
+    let (record, page) = record(&hostile(), &[0]);
+    assert!(record.arms[0].worst[0].trace.is_some(), "a run is told");
+    // The page's own elements alone: one script, and nothing that has an address.
+    assert_eq!(page.matches("<script").count(), 1);
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains(SCRIPT));
+    for address in ["<img", "<link", "<iframe", " src=", "url(", "@import", "http:", "href=\"h"] {
+        assert!(!page.contains(address), "{address}");
+    }
+    // Both passages stand side by side.
+    assert!(page.contains("<mark>nine</mark>") && page.contains("<mark>ten</mark>"));
+}
+
+#[test]
+fn flows_add_up_to_the_failures() {
+    let scenario = load(Path::new("scenarios/renewal_desk.yaml"));
+    let (record, _) = record(&scenario, &[0]);
+    let arm = &record.arms[0];
+    let flows: f64 = arm.flows.iter().map(|flow| flow.p).sum();
+    assert!((flows - arm.summary.failure.estimate).abs() < 1e-9);
+    // A stop has no label, and each outcome has what the summary says, but for what is too rare to be told apart.
+    let rest: f64 = arm.flows.iter().filter(|f| f.root.is_none()).map(|f| f.p).sum();
+    for outcome in knockon::step::Outcome::ALL.into_iter().skip(1) {
+        let of = arm.flows.iter().filter(|flow| flow.outcome == Some(outcome));
+        let p: f64 = of.map(|flow| flow.p).sum();
+        let all = arm.summary.outcomes[outcome as usize];
+        assert!(p <= all + 1e-9 && p + rest >= all - 1e-9, "{outcome}: {p} of {all}");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| record(&load(Path::new("scenarios/renewal_desk.yaml")), &[0]).1)
+    };
+    let one = on(1);
+    assert_eq!(one, on(3));
+    assert!(one.contains("No arm does better") || one.contains("bm25 fails in"), "it answers");
+}
+
+#[test]
+fn three_hundred_tasks_and_four_arms_stay_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let portfolio = synth::contracts(100, 1, "hard".parse().unwrap()).unwrap();
+    assert_eq!(portfolio.tasks.len(), 300);
+    portfolio.write(&dir.path().join("renewal_desk")).unwrap();
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let yaml = std::fs::read_to_string(scenarios.join("renewal_desk.yaml")).unwrap();
+    // Four arms without a transformer: what an arm finds does not matter here.
+    let arms =
+        "[{id: bm25}, {id: potion, embedder: potion}, {id: more, top_k: 8}, {id: fewer, top_k: 1}]";
+    let (before, rest) = yaml.split_once("\narms:\n").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let path = dir.path().join("many.yaml");
+    std::fs::write(&path, format!("{before}\narms: {arms}\n\n{after}")).unwrap();
+    let (_, page) = record(&load(&path), &[0, 1, 2, 3]);
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
+}
+
+fn load(path: &Path) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    scenario::load(&path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+}
