@@ -106,7 +106,7 @@ fn retrieval(page: &mut String) {
 fn solving(page: &mut String) {
     let simulation = Simulation::default();
     let level = format!("{}%", 100.0 * stats::LEVEL);
-    let rows: [(&str, String, &str, &str); 11] = [
+    let rows: [(&str, String, &str, &str); 14] = [
         (
             "`simulation.method`",
             "auto".to_owned(),
