@@ -198,6 +198,9 @@ struct Draft<'a> {
     states: usize,
 }
 
+/// By step, for all tasks: see [`Compiled::variants`].
+type Variants = Arc<Vec<Vec<Variant>>>;
+
 /// How the reachable inputs are known.
 #[derive(Clone)]
 enum Support {
@@ -253,7 +256,7 @@ impl<'a> Draft<'a> {
         self.trails[step].extend(told.filter_map(|(at, trail)| Some((start + at, trail?))));
     }
 
-    fn finish(self, variants: Arc<Vec<Vec<Variant>>>) -> Compiled {
+    fn finish(self, variants: Variants) -> Compiled {
         let counts: Vec<u32> = self.tokens.iter().map(|t| t.outputs.len() as u32).collect();
         let kernels = self.kernels.into_iter().map(|k| k.finish(&counts)).collect();
         let trellis = match self.support {
@@ -298,7 +301,7 @@ impl<'a> Room<'a> {
         searches: &mut Searches,
         step_done: &(dyn Fn() + Sync),
         planned: &mut dyn FnMut(Vec<Plan<'a>>),
-    ) -> anyhow::Result<(Vec<Draft<'a>>, Arc<Vec<Vec<Variant>>>)> {
+    ) -> anyhow::Result<(Vec<Draft<'a>>, Variants)> {
         let Room { scenario, arm, indices, .. } = *self;
         let tasks = match self.question {
             Question::Trial { task, .. } => &scenario.tasks.tasks[*task..=*task],

@@ -93,7 +93,7 @@ pub fn sensitivity(
     }
     ensure!(
         assumptions.len() <= MOST_INPUTS,
-        "{} assumptions can be varied, not {}: name those that matter under sensitivity.assumptions",
+        "at most {} assumptions can be varied, not {}: name those that matter under sensitivity.assumptions",
         MOST_INPUTS,
         assumptions.len()
     );
@@ -307,14 +307,18 @@ impl Field<'_> {
             let places: Vec<usize> = (0..kinds.len()).filter(|&at| own(&kinds[at])).collect();
             let mut order: Vec<usize> = (0..places.len()).collect();
             order.sort_by(|&a, &b| ends[places[a]][0].total_cmp(&ends[places[b]][0]));
-            let (mut holds, mut best) = (0, vec![0.0; places.len()]);
-            for at in 0..independent {
+            // Whether the order holds at a point, and which arms are the best there.
+            let at_point = |at: usize| {
                 let value = |arm: usize| sampled[places[arm]][at];
                 // Not above, but for rounding.
                 let first = |a: usize, b: usize| value(a) <= value(b) + ROUNDING * value(b).abs();
-                holds += usize::from(order.windows(2).all(|pair| first(pair[0], pair[1])));
+                let holds = order.windows(2).all(|pair| first(pair[0], pair[1]));
                 let least = |arm: &usize| (0..places.len()).all(|other| first(*arm, other));
-                let bests: Vec<usize> = (0..places.len()).filter(least).collect();
+                (holds, (0..places.len()).filter(least).collect::<Vec<usize>>())
+            };
+            let (mut holds, mut best) = (0, vec![0.0; places.len()]);
+            for (held, bests) in (0..independent).map(at_point) {
+                holds += usize::from(held);
                 for &arm in &bests {
                     best[arm] += 1.0 / (bests.len() * independent) as f64;
                 }
