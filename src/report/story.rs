@@ -183,7 +183,7 @@ fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
 
 fn causes(page: &mut Page, trace: &Trace) {
     if trace.outcome == Outcome::Correct {
-        let errs = trace.steps.iter().any(|step| words::went_wrong(step));
+        let errs = trace.steps.iter().any(words::went_wrong);
         let text = if errs {
             "The run ends correct: what went wrong on the way did not matter."
         } else {

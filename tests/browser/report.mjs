@@ -82,7 +82,7 @@ for (const colorScheme of ["light", "dark"]) {
   const runs = shown(tab).locator("details.trace");
   await runs.first().locator("> summary").press("Enter");
   assert(await runs.first().locator("ol").isVisible(), "the run is told");
-  assert((await shown(tab).locator(".pair mark").count()) > 0, "differing words are marked");
+  assert((await tab.locator(".pair mark").count()) > 0, "differing words are marked");
   await shoot(tab, `${colorScheme}-open`);
 
   await tab.locator("details").evaluateAll((all) => all.forEach((details) => (details.open = true)));

@@ -85,7 +85,7 @@ fn money(record: &Record) -> Markup {
             caption { "Money in " (record.currency.as_deref().unwrap_or_default()) ", cheapest arm first" }
             thead { tr {
                 th scope="col" { "Arm" } th.n scope="col" { "Loss a case" } th.n scope="col" { "95% interval" }
-                th scope="col" { (scale(&axis, |v| compact(v))) }
+                th scope="col" { (scale(&axis, compact)) }
                 th.n scope="col" { "Running" } th.n scope="col" { "vs baseline" } th.n scope="col" { "A year, both" }
                 th.n scope="col" { "Half from" } th scope="col" { "Main loss" }
             } }

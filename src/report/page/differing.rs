@@ -9,7 +9,7 @@ const CHARS: usize = 2_400;
 const AROUND: usize = 14;
 /// Texts with a smaller share of words in common would have nearly everything marked, which says nothing: they
 /// are shown plain.
-const ALIKE: f32 = 0.3;
+const ALIKE: f32 = 0.15;
 
 /// What one side shows.
 pub struct Side<'a> {

@@ -10,7 +10,7 @@ use crate::run::Record;
 use crate::run::record::{AnswerRecord, AssumptionRecord, Effect, Measure, SensitivityRecord};
 
 const WIDTH: f64 = 860.0;
-const LEFT: f64 = 300.0;
+const LEFT: f64 = 310.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 14.0;
 const ROW: f64 = 30.0;
@@ -70,6 +70,9 @@ fn amount(measure: Measure, value: f64) -> String {
 
 /// A figure without needless decimals.
 fn figure(value: f64) -> String {
+    if value.abs() >= 100.0 {
+        return amount_of(value);
+    }
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -105,7 +108,7 @@ fn drawn(of: &SensitivityRecord, answer: &AnswerRecord) -> Markup {
             @for (n, (assumption, effect)) in rows.iter().enumerate() {
                 @let y = TOP + ROW * n as f64;
                 text x=(at(LEFT - 12.0)) y=(at(y + 19.0)) text-anchor="end" {
-                    (short(&assumption.name, 26)) tspan.mute { " " (figure(assumption.low)) " to " (figure(assumption.high)) }
+                    (short(&assumption.name, 24)) tspan.mute { " " (figure(assumption.low)) " to " (figure(assumption.high)) }
                 }
                 @for (end, class) in [(effect.at_low, "low"), (effect.at_high, "high")] {
                     @let (from, to) = (axis.place(answer.value), axis.place(end));
