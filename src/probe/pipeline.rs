@@ -11,13 +11,19 @@ use crate::step::{MissKind, Outcome};
 
 /// The scenario with one arm an embedder, all else as in its baseline; the first is the baseline.
 ///
-/// Guards on scores stay off: their thresholds are declared embedder by embedder.
+/// Guards on scores stay off: their thresholds are declared embedder by embedder. A search costs what it does in the
+/// baseline's first search.
 pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Scenario {
     let base = scenario.arms[scenario.baseline].clone();
     scenario.baseline = 0;
     scenario.arms = Vec::new();
+    let priced = base.retrieval.iter().flatten().next().map_or(0, |first| first.embedder);
     for (name, kind) in embedders {
         let at = scenario.embedders.len();
+        if let Some(impact) = &mut scenario.impact {
+            let price = impact.costs.search[priced].clone();
+            impact.costs.search.push(price);
+        }
         scenario.embedders.push(EmbedderDecl { name: name.clone(), kind: kind.clone() });
         let mut arm = Arm { id: name.clone(), ..base.clone() };
         for retrieval in arm.retrieval.iter_mut().flatten() {
