@@ -55,7 +55,8 @@ fn sh(folder: &Path, script: &str) -> Output {
         .args(["-eu", "-c", script])
         .current_dir(folder)
         .env("PATH", path)
-        .env("KNOCKON_CACHE", folder.join("cache"))
+        // Vectors are cached by content: pages may share them, and none is embedded twice.
+        .env("KNOCKON_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/docs"))
         .output()
         .unwrap()
 }
