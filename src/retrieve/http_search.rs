@@ -18,13 +18,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
+use super::answered::{self, Take};
 use super::catalogue::{Catalogue, Shortfall};
 use super::{Ranking, Request, Retriever, check_candidates};
 use crate::remote::{Endpoint, Refused, excerpt};
-use crate::whole_file;
 
 /// Passages asked for, unless said otherwise.
 pub const HTTP_DEPTH: usize = 50;
@@ -89,10 +89,6 @@ impl HttpRetriever {
         HttpRetriever { endpoint, catalogue, depth, kept, count }
     }
 
-    fn file(&self, body: &str) -> PathBuf {
-        self.kept.join(format!("{}.json", blake3::hash(body.as_bytes()).to_hex()))
-    }
-
     /// An answer to a request, checked.
     fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
         let parsed: Answer = serde_json::from_slice(answer).map_err(|_| {
@@ -126,35 +122,13 @@ impl Retriever for HttpRetriever {
             })?)
         };
         let bodies = requests.iter().map(body).collect::<anyhow::Result<Vec<String>>>()?;
-        let mut found: Vec<Option<Ranking>> = vec![None; requests.len()];
-        let mut asked = Vec::new();
-        for (at, (request, body)) in requests.iter().zip(&bodies).enumerate() {
-            let kept = std::fs::read(self.file(body)).ok();
-            // What is damaged on disk is asked for again.
-            found[at] = match request.candidates {
-                Some([]) => Some(Ranking::new()),
-                _ => kept.and_then(|kept| self.ranking(request, &kept).ok()),
-            };
-            match &found[at] {
-                Some(_) => done(1),
-                None => asked.push(at),
-            }
-        }
-        let sent = asked.iter().map(|&at| bodies[at].as_bytes().to_vec());
-        let sent = self.endpoint.post_all(sent, |place, answer| {
-            let at = asked[place];
-            found[at] = Some(self.ranking(&requests[at], answer)?);
-            done(1);
-            whole_file::write(&self.file(&bodies[at]), answer).map_err(|error| format!("{error:#}"))
-        })?;
-        if let Err(Refused { at: _, what }) = sent {
-            bail!("{}: {what}", self.endpoint.shown());
-        }
-        let cut = |ranking: Option<Ranking>| {
-            let mut ranking = ranking.unwrap_or_default();
-            ranking.truncate(depth);
-            ranking
+        let ask = |missing: &[usize], take: &Take| {
+            let sent = missing.iter().map(|&at| bodies[at].as_bytes().to_vec());
+            let answered =
+                self.endpoint.post_all(sent, |place, answer| take(missing[place], answer))?;
+            answered.map_err(|Refused { at: _, what }| anyhow!("{}: {what}", self.endpoint.shown()))
         };
-        Ok(found.into_iter().map(cut).collect())
+        let read = |request: &Request, answer: &[u8]| self.ranking(request, answer);
+        answered::search(requests, depth, (&self.kept, &bodies), &read, ask, done)
     }
 }

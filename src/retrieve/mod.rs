@@ -4,6 +4,7 @@
 //! rankings go out. A ranking depends only on the passages, the query and the candidates: never on
 //! the other requests of a call, on the number of threads, or on the processor.
 
+mod answered;
 mod bm25;
 mod catalogue;
 mod dense;

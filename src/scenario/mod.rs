@@ -14,6 +14,7 @@ mod arms;
 mod de;
 mod diagnostics;
 mod elsewhere;
+mod embedder;
 mod embedders;
 mod explain;
 mod extract;
@@ -21,6 +22,7 @@ mod gold;
 mod guards;
 mod impact;
 mod kinds;
+mod made_of;
 mod node;
 mod pgvector;
 mod places;
@@ -34,21 +36,19 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
 use crate::expr::{Expr, GoldRule, Template};
-use crate::retrieve::pgvector::{Distance, PgIndex};
-use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
 pub use diagnostics::{Diagnostic, Diagnostics};
+pub use embedder::{
+    EmbedderDecl, EmbedderKind, FusionPart, HttpSearch, Pgvector, Qid, Reranker, RunFile,
+};
 pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
 pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
@@ -121,134 +121,6 @@ pub struct Scenario {
 pub struct Sampled {
     pub size: usize,
     pub of: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct EmbedderDecl {
-    pub name: String,
-    pub kind: EmbedderKind,
-}
-
-/// Other embedders are named by their index in [`Scenario::embedders`]; none is made of itself.
-#[derive(Clone, Debug, PartialEq)]
-pub enum EmbedderKind {
-    Bm25(Bm25Params),
-    Model(ModelSpec),
-    Http(HttpSpec),
-    Fusion {
-        parts: Vec<FusionPart>,
-        how: Fusion,
-        /// How many passages of each part take part.
-        depth: usize,
-    },
-    Rerank {
-        first: usize,
-        with: Reranker,
-        /// How many passages are ordered anew, and returned at most.
-        depth: usize,
-    },
-    RunFile(RunFile),
-    HttpSearch(HttpSearch),
-    Pgvector(Pgvector),
-}
-
-/// What another system found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RunFile {
-    /// As written in the scenario, as is `queries`.
-    pub file: String,
-    pub run: Arc<TrecRun>,
-    pub qid: Qid,
-    pub fallback: Option<usize>,
-}
-
-/// What the qids of a run are.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Qid {
-    /// `TASK.STEP`, or `TASK.STEP.N` for the N-th of several phrasings.
-    TaskStep,
-    Task,
-    /// Names of queries that a file lists: by qid the text.
-    Listed(BTreeMap<String, String>),
-}
-
-/// A service that searches.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpSearch {
-    pub url: reqwest::Url,
-    pub depth: usize,
-    pub timeout: Duration,
-    pub retries: u32,
-    pub concurrency: usize,
-    /// The environment variable with the key.
-    pub api_key_env: Option<String>,
-    /// The state of the service's index; answers are kept under it.
-    pub index: String,
-}
-
-/// A table in PostgreSQL.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pgvector {
-    /// Has vectors.
-    pub embedder: usize,
-    /// The environment variable with the server's address.
-    pub url_env: String,
-    pub index: PgIndex,
-    /// The state of the user's table; answers are kept under it.
-    pub state: String,
-}
-
-/// What orders passages anew.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reranker {
-    CrossEncoder(CrossEncoderSpec),
-    MaxSim(ModelSpec),
-    SimilarityMap(SimilarityMapSpec),
-}
-
-impl EmbedderKind {
-    /// The lowest score that it can give; `None` where there is no such bound.
-    pub fn lowest_score(&self) -> Option<f64> {
-        match self {
-            EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Some(0.0),
-            EmbedderKind::Model(_)
-            | EmbedderKind::Http(_)
-            | EmbedderKind::Rerank { with: Reranker::MaxSim(_), .. } => Some(-1.0),
-            EmbedderKind::Rerank { with: Reranker::SimilarityMap(spec), .. } => {
-                Some(spec.penalty.map_or(0.0, |penalty| -1.0 - penalty.weight))
-            }
-            EmbedderKind::Rerank { with: Reranker::CrossEncoder(_), .. }
-            | EmbedderKind::RunFile(_)
-            | EmbedderKind::HttpSearch(_) => None,
-            EmbedderKind::Pgvector(Pgvector { index, .. }) => {
-                // Where vectors are of length one, as ours are, the farthest is 2 away.
-                Some(if index.distance == Distance::L2 { -2.0 } else { -1.0 })
-            }
-        }
-    }
-
-    /// To how many passages its ranking is limited; `None`: as many as are asked for.
-    pub fn depth(&self) -> Option<usize> {
-        match self {
-            EmbedderKind::Bm25(_)
-            | EmbedderKind::Model(_)
-            | EmbedderKind::Http(_)
-            | EmbedderKind::RunFile(_) => None,
-            EmbedderKind::Fusion { depth, .. }
-            | EmbedderKind::Rerank { depth, .. }
-            | EmbedderKind::HttpSearch(HttpSearch { depth, .. }) => Some(*depth),
-            EmbedderKind::Pgvector(Pgvector { index, .. }) => Some(index.depth),
-        }
-    }
-}
-
-/// What a fusion merges.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FusionPart {
-    pub embedder: usize,
-    pub weight: f64,
-    /// The score that counts as 0; `None`: the worst one found.
-    pub lowest: Option<f64>,
 }
 
 /// A node of the DAG.

@@ -3,19 +3,19 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, bail};
-use postgres::config::Host;
-use postgres::{Client, Config};
+use postgres::config::{Host, SslMode};
+use postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Distance, PgIndex, PgTable, Search};
 use crate::embed::{CorpusVectors, Embedder, Role};
+use crate::retrieve::answered::{self, Take};
 use crate::retrieve::catalogue::{Catalogue, Shortfall};
 use crate::retrieve::{Ranking, Request, Retriever, check_candidates};
-use crate::whole_file;
 
 /// Ranks by what the server finds nearest to the vectors of `embedder`.
 pub struct PgRetriever {
@@ -90,17 +90,16 @@ impl PgRetriever {
 
     /// The statement that ranks: of `$1`, a vector, and `$2`, the ids that may be found, if any.
     fn statement(&self, narrowed: bool) -> String {
-        let (id, vector, place, exact) = match &self.index.table {
-            PgTable::Own(search) => {
-                ("id".to_owned(), "v".to_owned(), "place", *search == Search::Exact)
-            }
+        let (id, vector, exact) = match &self.index.table {
+            PgTable::Own(search) => ("id".to_owned(), "v".to_owned(), *search == Search::Exact),
             PgTable::Theirs { id, vector, exact, .. } => {
-                (format!("{}::text", quoted(id)), quoted(vector), "id COLLATE \"C\"", *exact)
+                (format!("{}::text", quoted(id)), quoted(vector), *exact)
             }
         };
-        let place_of = match &self.index.table {
-            PgTable::Own(_) => ", place",
-            PgTable::Theirs { .. } => "",
+        // The order of the corpus, which a table of the user's does not know.
+        let tie = match &self.index.table {
+            PgTable::Own(_) => "place".to_owned(),
+            PgTable::Theirs { .. } => format!("{id} COLLATE \"C\""),
         };
         let operator = match self.index.distance {
             Distance::Cosine => "<=>",
@@ -113,17 +112,13 @@ impl PgRetriever {
             Distance::Cosine => format!("coalesce(nullif({distance}, 'NaN'), 1)"),
             _ => distance.clone(),
         };
-        // No index is ordered by a sum, so that this looks at all rows; and ties are told apart.
-        let nearest = match (exact, place) {
-            (false, _) => distance,
-            (true, "place") => format!("{told} + 0, place"),
-            (true, _) => format!("{told} + 0, {id} COLLATE \"C\""),
-        };
+        // No index is ordered by a sum, so that this looks at all rows.
+        let nearest = if exact { format!("{told} + 0, {tie}") } else { distance };
         let only = if narrowed { format!("WHERE {id} = ANY($2)") } else { String::new() };
         let (table, depth) = (&self.server.table, self.index.depth);
         format!(
-            "SELECT id, d::float8 FROM (SELECT {id} AS id{place_of}, {told} AS d FROM {table} {only} \
-             ORDER BY {nearest} LIMIT {depth}) AS nearest ORDER BY d, {place}"
+            "SELECT id, d::float8 FROM (SELECT {id} AS id, {tie} AS tie, {told} AS d FROM {table} {only} \
+             ORDER BY {nearest} LIMIT {depth}) AS nearest ORDER BY d, tie"
         )
     }
 
@@ -139,22 +134,16 @@ impl PgRetriever {
         candidates.iter().map(|&p| self.catalogue.ids[p as usize].as_str()).collect()
     }
 
-    fn file(&self, vector: &str, request: &Request) -> PathBuf {
-        let index = &self.index;
-        let asked = format!(
-            "{:?} {:?} {:?} {:?} {} {vector} {:?}",
-            index.table,
-            index.distance,
-            index.ef_search,
-            index.probes,
-            index.depth,
-            request.candidates.map(|these| self.ids(these))
-        );
-        self.kept.join(format!("{}.json", blake3::hash(asked.as_bytes()).to_hex()))
+    /// What tells a request from all others.
+    fn asked(&self, vector: &str, request: &Request) -> String {
+        let PgIndex { table, distance, ef_search, probes, depth, .. } = &self.index;
+        let only = request.candidates.map(|these| self.ids(these));
+        format!("{table:?} {distance:?} {ef_search:?} {probes:?} {depth} {vector} {only:?}")
     }
 
     /// An answer, checked and counted.
-    fn ranking(&self, request: &Request, found: Vec<(String, f32)>) -> Result<Ranking, String> {
+    fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
+        let found = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
         let ranking = self.catalogue.ranking(request, self.index.depth, found)?;
         self.count.add(self.catalogue.is_short(request, self.index.depth, &ranking));
         Ok(ranking)
@@ -208,61 +197,47 @@ impl Retriever for PgRetriever {
         let queries: Vec<&str> = requests.iter().map(|request| request.query).collect();
         let vectors = self.embedder.embed(Role::Query, &queries, &|_| {})?;
         let vectors: Vec<String> = (0..queries.len()).map(|i| text(vectors.row(i))).collect();
-        let mut found: Vec<Option<Ranking>> = vec![None; requests.len()];
-        let mut asked = Vec::new();
-        for (at, request) in requests.iter().enumerate() {
-            let kept = std::fs::read(self.file(&vectors[at], request)).ok();
-            // What is damaged on disk is asked for again.
-            found[at] = match request.candidates {
-                Some([]) => Some(Ranking::new()),
-                _ => kept
-                    .and_then(|kept| serde_json::from_slice(&kept).ok())
-                    .and_then(|kept| self.ranking(request, kept).ok()),
+        let asked =
+            requests.iter().zip(&vectors).map(|(request, vector)| self.asked(vector, request));
+        let asked: Vec<String> = asked.collect();
+        let ask = |missing: &[usize], take: &Take| {
+            // An error keeps the rest from being asked.
+            let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+            let work = || -> anyhow::Result<()> {
+                let mut client = self.session()?;
+                while !stop.load(Ordering::Relaxed) {
+                    let Some(&at) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                        break;
+                    };
+                    let answer = self.ask(&mut client, &vectors[at], &requests[at])?;
+                    take(at, &serde_json::to_vec(&answer)?).map_err(anyhow::Error::msg)?;
+                }
+                Ok(())
             };
-            match &found[at] {
-                Some(_) => done(1),
-                None => asked.push(at),
-            }
-        }
-        let found = Mutex::new(found);
-        // An error keeps the rest from being asked; what was answered by then is kept.
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let work = || -> anyhow::Result<()> {
-            let mut client = self.session()?;
-            while !stop.load(Ordering::Relaxed) {
-                let Some(&at) = asked.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                let answer = self.ask(&mut client, &vectors[at], &requests[at])?;
-                let file = self.file(&vectors[at], &requests[at]);
-                let bytes = serde_json::to_vec(&answer)?;
-                let ranking = self.ranking(&requests[at], answer).map_err(anyhow::Error::msg)?;
-                found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
-                whole_file::write(&file, &bytes)?;
-                done(1);
-            }
-            Ok(())
+            let connections = self.index.concurrency.min(missing.len());
+            let ended: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
+                let work = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
+                let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
+                let broke = |_| bail!("a connection's thread broke off");
+                threads.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
+            });
+            let about = || format!("PostgreSQL at {}", self.server.shown);
+            ended.into_iter().collect::<anyhow::Result<()>>().with_context(about)
         };
-        let connections = self.index.concurrency.min(asked.len());
-        let ended: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
-            let work = || work().inspect_err(|_| stop.store(true, Ordering::Relaxed));
-            let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
-            let broke = |_| bail!("a connection's thread broke off");
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
-        });
-        let about = || format!("PostgreSQL at {}", self.server.shown);
-        ended.into_iter().collect::<anyhow::Result<()>>().with_context(about)?;
-        let found = found.into_inner().unwrap_or_else(|e| e.into_inner());
-        let cut = |ranking: Option<Ranking>| {
-            let mut ranking = ranking.unwrap_or_default();
-            ranking.truncate(depth);
-            ranking
-        };
-        Ok(found.into_iter().map(cut).collect())
+        let read = |request: &Request, answer: &[u8]| self.ranking(request, answer);
+        answered::search(requests, depth, (&self.kept, &asked), &read, ask, done)
     }
 }
 
 impl Server {
     fn connect(&self) -> anyhow::Result<Client> {
         use rustls_platform_verifier::ConfigVerifierExt;
+
+        // Sockets of this machine need no certificates, nor does who says so; there may be none here.
+        let far = self.config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
+        if !far || self.config.get_ssl_mode() == SslMode::Disable {
+            return Ok(self.config.connect(NoTls)?);
+        }
         let tls = rustls::ClientConfig::with_platform_verifier()?;
         Ok(self.config.connect(MakeRustlsConnect::new(tls))?)
     }

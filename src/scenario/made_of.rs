@@ -1,0 +1,104 @@
+//! Embedders that are made of others: never of themselves, and only of such as have what is needed.
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::resolve::Resolver;
+use super::written::{self, EmbedderEntry};
+use super::{EmbedderDecl, EmbedderKind};
+use crate::graph;
+
+impl Resolver<'_> {
+    /// No embedder may be made of itself.
+    pub(super) fn no_circle(&mut self, entries: &[(At<String>, EmbedderEntry)], names: &[String]) {
+        let parents: Vec<Vec<usize>> = names
+            .iter()
+            .map(|name| {
+                let entry = entries.iter().find(|(known, _)| known.value == *name);
+                let made_of = entry.into_iter().flat_map(|(_, entry)| made_of(entry));
+                made_of.filter_map(|part| names.iter().position(|n| *n == part.value)).collect()
+            })
+            .collect();
+        for cycle in graph::order(&parents).cycles {
+            let place = |i: &usize| entries.iter().find(|(known, _)| known.value == names[*i]);
+            let mut at = cycle.iter().filter_map(place).map(|(name, _)| name);
+            let Some(first) = at.next() else { continue };
+            // Along the edges runs what is ranked first; told is what is made of what.
+            let way = cycle.iter().take(1).chain(cycle.iter().rev());
+            let way: Vec<&str> = way.map(|&i| names[i].as_str()).collect();
+            let message = format!("embedders are made of themselves: {}", way.join(" -> "));
+            let mut mistake = Diagnostic::new("cycle", first.span.clone(), message)
+                .label("this embedder needs its own ranking");
+            for other in at {
+                mistake = mistake.also(other.span.clone(), "and so does this");
+            }
+            self.found.push(mistake);
+        }
+    }
+
+    /// Reports searches in PostgreSQL for what has no vectors.
+    pub(super) fn have_vectors(
+        &mut self,
+        entries: &[(At<String>, EmbedderEntry)],
+        embedders: &[Option<EmbedderDecl>],
+    ) {
+        for (name, entry) in entries {
+            let find = |name: &str| embedders.iter().flatten().find(|decl| decl.name == name);
+            let Some(EmbedderKind::Pgvector(pg)) = find(&name.value).map(|decl| &decl.kind) else {
+                continue;
+            };
+            let (Some(of), Some(at)) = (&embedders[pg.embedder], &entry.embedder) else { continue };
+            if !matches!(of.kind, EmbedderKind::Model(_) | EmbedderKind::Http(_)) {
+                let message = format!("`{}` ranks, but has no vectors", at.value);
+                self.found.push(
+                    Diagnostic::new("no-vectors", at.span.clone(), message)
+                        .label("allowed: an embedder of kind static, transformer or http"),
+                );
+            }
+        }
+    }
+
+    /// Fills in what stands for 0 where a fusion normalises by the lowest score possible.
+    pub(super) fn lowest_scores(
+        &mut self,
+        entries: &[(At<String>, EmbedderEntry)],
+        embedders: &mut [Option<EmbedderDecl>],
+    ) {
+        let lowest: Vec<Option<f64>> = embedders
+            .iter()
+            .map(|decl| decl.as_ref().and_then(|decl| decl.kind.lowest_score()))
+            .collect();
+        for (name, entry) in entries {
+            let Some(normalise) = &entry.normalise else { continue };
+            let decl = embedders.iter_mut().flatten().find(|decl| decl.name == name.value);
+            let Some(EmbedderKind::Fusion { parts, .. }) = decl.map(|decl| &mut decl.kind) else {
+                continue;
+            };
+            if normalise.value == written::Normalise::MinMax {
+                continue;
+            }
+            let of = entry.of.iter().flat_map(|of| &of.value);
+            for (part, name) in parts.iter_mut().zip(of) {
+                part.lowest = lowest[part.embedder];
+                if part.lowest.is_none() {
+                    let message = format!("the scores of `{}` have no lowest value", name.value);
+                    self.found.push(
+                        Diagnostic::new("setting-unused", normalise.span.clone(), message)
+                            .label("write min_max here")
+                            .also(name.span.clone(), "merged here"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The embedders that one is made of.
+fn made_of(entry: &EmbedderEntry) -> impl Iterator<Item = &At<String>> {
+    entry
+        .of
+        .iter()
+        .flat_map(|of| &of.value)
+        .chain(&entry.first)
+        .chain(&entry.fallback)
+        .chain(&entry.embedder)
+}
