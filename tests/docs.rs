@@ -51,12 +51,14 @@ fn sh(folder: &Path, script: &str) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_knockon"));
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", program.parent().unwrap().display());
+    // Vectors are cached by content: pages may share them, and none is embedded twice.
+    let cache = std::env::var_os("KNOCKON_CACHE")
+        .unwrap_or_else(|| concat!(env!("CARGO_TARGET_TMPDIR"), "/docs").into());
     Command::new("sh")
         .args(["-eu", "-c", script])
         .current_dir(folder)
         .env("PATH", path)
-        // Vectors are cached by content: pages may share them, and none is embedded twice.
-        .env("KNOCKON_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/docs"))
+        .env("KNOCKON_CACHE", cache)
         .output()
         .unwrap()
 }

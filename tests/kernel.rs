@@ -140,9 +140,11 @@ proptest! {
             prop_assert!((p - sampled).abs() <= 6.0 * error + 1e-3, "{p} against {sampled}");
         }
         for (p, sampled) in masses.outcomes.iter().zip(sampled.outcomes) {
-            // Five standard errors: one false alarm in some millions of cases.
-            let error = (p * (1.0 - p) / f64::from(trials)).sqrt();
-            prop_assert!((p - sampled).abs() <= 5.0 * error + 1e-9, "{p} against {sampled}");
+            // Five standard errors and five trials, for outcomes so rare that their counts are
+            // Poisson's: one false alarm in some millions. A sum may be a rounding above one.
+            let error = (p * (1.0 - p) / f64::from(trials)).max(0.0).sqrt();
+            let slack = 5.0 / f64::from(trials);
+            prop_assert!((p - sampled).abs() <= 5.0 * error + slack, "{p} against {sampled}");
         }
     }
 }

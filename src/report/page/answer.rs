@@ -82,15 +82,17 @@ fn how_probably(record: &Record, best: usize) -> String {
     }
 }
 
-fn a_year(record: &Record, arm: &ArmRecord) -> Option<String> {
-    let told = arm.money.as_ref()?;
-    Some(money(told.a_year(told.total()), record.currency.as_deref()?))
+/// ` and costs USD 7.66 million a year`, where money is counted.
+fn costs(record: &Record, arm: &ArmRecord) -> String {
+    let told = arm.money.as_ref().zip(record.currency.as_deref());
+    told.map_or_else(String::new, |(told, currency)| {
+        format!(" and costs {} a year", money(told.a_year(told.total()), currency))
+    })
 }
 
 fn alone(record: &Record, arm: &ArmRecord) -> String {
     let failure = &arm.summary.failure;
-    let cost =
-        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    let cost = costs(record, arm);
     format!(
         "{} fails in {} of cases (95% interval {}){cost}.",
         arm.id,
@@ -132,8 +134,7 @@ fn saved(record: &Record, arm: &ArmRecord) -> Option<(f64, bool)> {
 }
 
 fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
-    let cost =
-        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    let cost = costs(record, arm);
     format!(
         "No arm does better than the baseline {}: it fails in {} of cases{cost}, and is {}.",
         arm.id,
@@ -143,8 +144,7 @@ fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
 }
 
 fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
-    let cost =
-        a_year(record, arm).map_or_else(String::new, |cost| format!(" and costs {cost} a year"));
+    let cost = costs(record, arm);
     format!(
         "{} fails in {} of cases{cost}; it is {} (the baseline was not run).",
         arm.id,

@@ -90,7 +90,7 @@ pub fn page(record: &Record, manifest: &Json) -> String {
                     }
                     @for section in &last { (section.markup()) }
                 }
-                footer { p { "Written by knockon " (env!("CARGO_PKG_VERSION")) ". Every figure is in the CSV files beside this page." } }
+                footer { p { "Written by knockon " (env!("CARGO_PKG_VERSION")) ". The CSV files beside this page have the tables in full." } }
                 script { (PreEscaped(SCRIPT)) }
             }
         }
