@@ -275,6 +275,27 @@ fn every_answer_is_what_a_run_with_that_figure_says() {
     }
 }
 
+/// One phrasing brings the distractor above gold, the other below: with equal chances of both, their rows are alike at
+/// the values that the file has, and not in the ranges.
+#[test]
+fn figures_that_are_alike_are_not_taken_for_each_other() {
+    let scenario = |above: f64, below: f64, end: &str| {
+        let reader = format!(
+            "{{preset: perfect, misread: 0.1, distracted_above: {above}, distracted_below: {below}}}"
+        );
+        load(&reader, "", "[{id: only}]", end)
+    };
+    let record = run(&scenario(0.2, 0.2, "sensitivity: {base_samples: 8}"));
+    let of = record.sensitivity.as_ref().unwrap();
+    let told = of.assumptions.iter().find(|told| told.name == "reader.distracted_above").unwrap();
+    let [above, below] = ["reader.distracted_above", "reader.distracted_below"]
+        .map(|name| effect(of, Measure::Failure, 0, name).at_low);
+    let failure = |scenario: &Scenario| run(scenario).arms[0].summary.failure.estimate;
+    near(above, failure(&scenario(told.low, 0.2, "")), 1e-12);
+    near(below, failure(&scenario(0.2, told.low, "")), 1e-12);
+    assert!((above - below).abs() > 1e-3, "{above} and {below}");
+}
+
 #[test]
 fn mistakes_in_the_section_are_told_together() {
     let dir = tempfile::tempdir().unwrap();

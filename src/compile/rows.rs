@@ -10,9 +10,10 @@ use crate::expr::Env;
 use crate::kernel::{BREAK, Branch, FIRST_MARK, REPAIR, STOP};
 use crate::scenario::{Check, Guard, Retrieve, StepKind};
 use crate::step::guard::{Handled, Look, Setting, Trail, Tried};
+use crate::step::reader::{self, Reading};
 use crate::step::retrieve::{Phrasing, Target, of_kind};
 use crate::step::settle::{self, Gate};
-use crate::step::{Branching, Event, MissKind, Output, Row, reader};
+use crate::step::{Branching, Event, MissKind, Output, Row};
 
 /// What a step needs to be searched before its rows can be laid down.
 pub(super) struct Plan<'a> {
@@ -522,13 +523,26 @@ impl<'a> Room<'a> {
         field: &str,
         context: &[u32],
     ) -> Row {
-        let (StepKind::Retrieve(retrieve), Some(pool)) =
-            (&self.scenario.steps[from].kind, &self.pools[step])
-        else {
-            return Branching::certain(Output::Missing, Event::Failed).into();
+        match self.reading(draft, from, step, field, context) {
+            Some(reading) => reader::row(&self.odds.reader, &reading),
+            None => Branching::certain(Output::Missing, Event::Failed).into(),
+        }
+    }
+
+    pub(super) fn reading<'r>(
+        &'r self,
+        draft: &'r Draft,
+        from: usize,
+        step: usize,
+        field: &'r str,
+        context: &'r [u32],
+    ) -> Option<Reading<'r>> {
+        let StepKind::Retrieve(retrieve) = &self.scenario.steps[from].kind else {
+            return None;
         };
         let corpus = &self.scenario.corpora[self.arm.corpora[retrieve.corpus]];
-        reader::row(&self.odds.reader, corpus, &draft.oracle.gold[from], field, pool, context)
+        let gold = &draft.oracle.gold[from];
+        Some(Reading { corpus, gold, field, pool: self.pools[step].as_ref()?, context })
     }
 }
 

@@ -8,19 +8,21 @@
 //! 2. its rows are laid down at two further odds, and rows that agree to the last bit under all three make a
 //!    class. Probabilities are polynomials of the odds, and distinct polynomials agree at points drawn at random
 //!    with probability zero (Schwartz 1980);
-//! 3. under any odds, one row of each class is laid down again, by the code that laid it down at first; a class
+//! 3. under any odds, one row of each class is weighed again, by the code that laid it down at first; a class
 //!    that came out the same three times rests on no odds, and stays.
 
-use anyhow::bail;
+use anyhow::Context;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::rows::{Plan, Site};
+use super::rows::{Plan, Site, Wish};
 use super::search::{Answers, Searches};
 use super::{Compiled, Draft, Odds, Question, Room};
 use crate::expr::CorpusIndex;
 use crate::scenario::{Arm, Scenario, StepKind};
 use crate::step::guard::Handled;
+use crate::step::reader::{Chances, Said, says};
+use crate::step::{Branching, Output};
 
 static PLAIN: Question = Question::Plain;
 
@@ -44,13 +46,13 @@ pub struct Scales<'a> {
     /// By step.
     answers: Vec<Answers<'a>>,
     toll: &'a Toll<'a>,
-    classes: Vec<Class>,
+    classes: Vec<Class<'a>>,
     /// By task, step and row: the class.
     of: Vec<Vec<Vec<u32>>>,
 }
 
 /// Rows that are alike under any odds.
-struct Class {
+struct Class<'a> {
     /// One of them: its task, step and place among the inputs.
     task: usize,
     step: usize,
@@ -59,8 +61,17 @@ struct Class {
     ways: Vec<Handled>,
     /// Where it stands among all weights.
     start: usize,
-    /// Its weights, where no odds change them.
-    fixed: Option<Vec<f64>>,
+    how: How<'a>,
+}
+
+/// How the weights of a class come about.
+enum How<'a> {
+    /// No odds change them.
+    Fixed(Vec<f64>),
+    /// A reader says them, and no guard looks at it.
+    Reads { from: usize, field: &'a str, context: Vec<u32> },
+    /// It is laid down again.
+    Laid,
 }
 
 impl<'a> Laid<'a> {
@@ -126,7 +137,7 @@ impl<'a> Scales<'a> {
             steps.collect::<anyhow::Result<Vec<Vec<Vec<Vec<f64>>>>>>()
         };
         let mut known: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
-        let (mut classes, mut of) = (Vec::<Class>::new(), Vec::new());
+        let (mut classes, mut of) = (Vec::new(), Vec::new());
         let mut width = 0;
         // Some tasks at a time: three lists a row are much to hold for all.
         let tasks: Vec<usize> = (0..self.drafts.len()).collect();
@@ -146,7 +157,10 @@ impl<'a> Scales<'a> {
                                 input,
                                 ways: self.ways(&self.room, task, step, input),
                                 start: width,
-                                fixed: fixed.then(|| weights[0].clone()),
+                                how: match fixed {
+                                    true => How::Fixed(weights[0].clone()),
+                                    false => self.how(task, step, input),
+                                },
                             });
                             width += weights[0].len();
                             (classes.len() - 1) as u32
@@ -176,11 +190,7 @@ impl<'a> Scales<'a> {
         let mut weights = vec![0.0; 1 + like.len()];
         let mut at = 0;
         for way in ways {
-            let ahead = like[at..].iter().position(|other| alike(other, way));
-            let Some(ahead) = ahead else {
-                bail!("other odds make something happen that was impossible");
-            };
-            at += ahead + 1;
+            at += ahead(&like[at..], |other| alike(other, way))?;
             let share = way.branching.p / total;
             weights[at] = share;
             weights[0] += share * (self.toll)(step, way);
@@ -204,11 +214,19 @@ impl<'a> Scales<'a> {
     /// Odds under which something happens that had no chance when the arm was compiled.
     pub fn weigh(&self, odds: &Odds) -> anyhow::Result<Vec<f64>> {
         let room = Room { odds: odds.clone(), ..self.room.clone() };
+        let chances = Chances::of(&odds.reader);
         let mut weights = Vec::with_capacity(self.width());
+        let mut said = Vec::new();
         for class in &self.classes {
-            match &class.fixed {
-                Some(fixed) => weights.extend(fixed),
-                None => {
+            match &class.how {
+                How::Fixed(fixed) => weights.extend(fixed),
+                How::Reads { from, field, context } => {
+                    let draft = &self.drafts[class.task];
+                    let reading = self.room.reading(draft, *from, class.step, field, context);
+                    says(&chances, &reading.context("nothing to read from")?, &mut said);
+                    self.read(class, &said, &mut weights)?;
+                }
+                How::Laid => {
                     let ways = self.ways(&room, class.task, class.step, class.input);
                     weights.extend(self.row(&class.ways, &ways, class.step)?);
                 }
@@ -217,10 +235,53 @@ impl<'a> Scales<'a> {
         Ok(weights)
     }
 
+    fn how(&self, task: usize, step: usize, input: usize) -> How<'a> {
+        let StepKind::Read { from, field } = &self.room.scenario.steps[step].kind else {
+            return How::Laid;
+        };
+        let input = &self.plans[step][task].inputs[input];
+        let context = self.drafts[task].seen(step, &input.tokens)[*from];
+        match (&input.wish, context) {
+            (Wish::NoSearch, Some(Output::Context(context))) if !self.room.guarded(step) => {
+                How::Reads { from: *from, field, context: context.clone() }
+            }
+            _ => How::Laid,
+        }
+    }
+
+    /// As [`Scales::row`], from what a reader says.
+    fn read(&self, class: &Class<'a>, said: &[Said], weights: &mut Vec<f64>) -> anyhow::Result<()> {
+        let total: f64 = said.iter().map(|one| one.p).sum();
+        let start = weights.len();
+        weights.resize(start + 1 + class.ways.len(), 0.0);
+        let mut at = 0;
+        for one in said {
+            let says = |way: &Handled| {
+                let Branching { output, event, source, .. } = &way.branching;
+                let value = match output {
+                    Some(Output::Value(value)) => Some(value),
+                    _ => None,
+                };
+                (value, *event, *source) == (one.value, one.event, one.source)
+            };
+            at += ahead(&class.ways[at..], says)?;
+            let share = one.p / total;
+            weights[start + at] = share;
+            weights[start] += share * (self.toll)(class.step, &class.ways[at - 1]);
+        }
+        Ok(())
+    }
+
     /// A task as it was compiled.
     pub fn compiled(&self, task: usize) -> Compiled {
         self.drafts[task].clone().finish(Default::default())
     }
+}
+
+/// How far ahead a way is, from 1.
+fn ahead(like: &[Handled], is: impl Fn(&Handled) -> bool) -> anyhow::Result<usize> {
+    let at = like.iter().position(is);
+    at.map(|at| at + 1).context("other odds make something happen that was impossible")
 }
 
 /// Whether two ways are the same but for their probability.

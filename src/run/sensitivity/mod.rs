@@ -24,6 +24,7 @@ use crate::compile::scales::Laid;
 use crate::compile::search::Searches;
 use crate::expr::CorpusIndex;
 use crate::impact::Variable;
+use crate::kernel::rng;
 use crate::scenario::{Scenario, Sensitivity};
 use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
 use crate::solve::Watch;
@@ -146,7 +147,7 @@ fn indices_of(answers: &[f64], asked: &Sensitivity) -> anyhow::Result<Option<Vec
 /// since what it follows and makes up is near its least. The others are drawn.
 fn inside(assumptions: &[Assumption]) -> [Vec<f64>; 3] {
     let at = |draw: u32| {
-        let value = |(at, assumption): (usize, &Assumption)| {
+        let value = |assumption: &Assumption| {
             let told = &assumption.told;
             let low = match &assumption.what {
                 What::Reader { parameter, .. } => ["follow", "fabricate"].contains(parameter),
@@ -155,15 +156,16 @@ fn inside(assumptions: &[Assumption]) -> [Vec<f64>; 3] {
             let share = match draw {
                 0 if low => 1.0 / 64.0,
                 0 => 0.5,
-                // Any two points will do that have nothing to do with each other.
+                // Any two points will do that have nothing to do with each other. Two figures may be alike in all
+                // but their names, and must not be so here.
                 _ => {
-                    let key = crate::kernel::rng::draw(u64::from(draw), at as u64);
-                    (key >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
+                    let key = rng::key(u64::from(draw), "inside", &told.name);
+                    (rng::draw(key, 0) >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
                 }
             };
             told.low + share * (told.high - told.low)
         };
-        assumptions.iter().enumerate().map(value).collect()
+        assumptions.iter().map(value).collect()
     };
     [at(0), at(1), at(2)]
 }

@@ -6,8 +6,9 @@
 //! come out wrong. A distractor's value is never invented: it is what the passage states.
 
 mod presets;
+mod says;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::value::Value;
 use crate::world::Corpus;
 
 use presets::preset_parameters;
+pub use says::{Chances, Reading, Said, says};
 
 /// How far a figure can be leaned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -153,14 +155,11 @@ impl Pool {
         Pool { values: (0..size).map(at).collect() }
     }
 
-    /// Branches over the pool without `not`, of total probability `p`; nothing when nothing is left.
-    fn spread(&self, not: Option<&Value>, event: Event, p: f64) -> Vec<Branching> {
-        let left = || self.values.iter().filter(|(value, _)| Some(value) != not);
+    /// The values but `not`, with their shares; none where nothing is left.
+    fn without(&self, not: Option<&Value>) -> impl Iterator<Item = (&Value, f64)> {
+        let left = move || self.values.iter().filter(move |(value, _)| Some(value) != not);
         let total: f64 = left().map(|(_, count)| count).sum();
-        let branch = |(value, count): &(Value, f64)| {
-            Branching::new(Some(Output::Value(value.clone())), event, p * count / total)
-        };
-        left().map(branch).collect()
+        left().map(move |(value, count)| (value, count / total))
     }
 }
 
@@ -180,22 +179,15 @@ fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     }
 }
 
-/// The row of reading `field` from `context` (best first).
+/// The row of a reading.
 ///
 /// What goes wrong with the evidence in hand, or with none to be had, is the reader's own error. What it
 /// makes of a context from which the evidence is missing is not: that is the miss going on.
-pub fn row(
-    reader: &Reader,
-    corpus: &Corpus,
-    gold: &BTreeSet<u32>,
-    field: &str,
-    pool: &Pool,
-    context: &[u32],
-) -> Row {
-    let mut row = Row::from(branches(reader, corpus, gold, field, pool, context));
-    let stated = |p: &u32| corpus.passages[*p as usize].facts.get(field);
-    let right = context.iter().filter(|p| gold.contains(p)).find_map(stated);
-    if right.is_none() && gold.iter().any(|p| stated(p).is_some()) {
+pub fn row(reader: &Reader, reading: &Reading) -> Row {
+    let mut row = Row::from(branches(reader, reading));
+    let Reading { gold, pool, context, .. } = *reading;
+    let right = context.iter().filter(|p| gold.contains(p)).find_map(|&p| reading.stated(p));
+    if right.is_none() && gold.iter().any(|&p| reading.stated(p).is_some()) {
         return row;
     }
     for branch in &mut row.branches {
@@ -212,91 +204,29 @@ pub fn row(
         });
     } else {
         let event = if right.is_some() { Event::Misread } else { Event::Fabricated };
-        row.wrong = pool.spread(right, event, 1.0);
-        row.wrong.iter_mut().for_each(|branch| branch.fault = Fault::Own);
-    }
-    row
-}
-
-fn branches(
-    reader: &Reader,
-    corpus: &Corpus,
-    gold: &BTreeSet<u32>,
-    field: &str,
-    pool: &Pool,
-    context: &[u32],
-) -> Vec<Branching> {
-    let stated: Vec<(u32, bool, &Value)> = context
-        .iter()
-        .filter_map(|&p| {
-            Some((p, gold.contains(&p), corpus.passages[p as usize].facts.get(field)?))
-        })
-        .collect();
-    let misread = reader.get("misread");
-    // A value that is read comes out right, or as another one of the pool.
-    let read = |passage: u32, value: &Value, event: Event, p: f64| {
-        let mut read = pool.spread(Some(value), Event::Misread, p * misread);
-        let right = if read.is_empty() { p } else { p * (1.0 - misread) };
-        let output = Some(Output::Value(value.clone()));
-        read.insert(0, Branching::new(output, event, right));
-        read.iter_mut().for_each(|branch| branch.source = Some(passage));
-        read
-    };
-    let unaided = |first: Option<(u32, &Value)>, right: Option<&Value>, p: f64| {
-        let Some((passage, value)) = first else {
-            return pool.spread(None, Event::Fabricated, p * reader.get("fabricate_empty"));
+        let wrong = |(value, p): (&Value, f64)| Branching {
+            fault: Fault::Own,
+            ..Branching::new(Some(Output::Value(value.clone())), event, p)
         };
-        // What states the right value too is no distractor.
-        let event = if Some(value) == right { Event::Clean } else { Event::Distracted };
-        let mut row = read(passage, value, event, p * reader.get("follow"));
-        row.extend(pool.spread(Some(value), Event::Fabricated, p * reader.get("fabricate")));
-        row
-    };
-    let first = stated.iter().find(|(_, is_gold, _)| !is_gold);
-    let first = first.map(|(passage, _, value)| (*passage, *value));
-    let mut row = Vec::new();
-    if let Some(at) = stated.iter().position(|(_, is_gold, _)| *is_gold) {
-        let (best, _, right) = stated[at];
-        let states = |p: &u32| corpus.passages[*p as usize].facts.contains_key(field);
-        let overlooked = overlooked(reader, context, |p| gold.contains(p) && states(p));
-        let mut left = 1.0 - overlooked;
-        let mut followed = Vec::new();
-        for (i, (passage, is_gold, value)) in stated.iter().enumerate() {
-            if !is_gold && *value != right {
-                let name = if i < at { "distracted_above" } else { "distracted_below" };
-                let p = left * reader.get(name);
-                left -= p;
-                followed.extend(read(*passage, value, Event::Distracted, p));
-            }
-        }
-        row.extend(read(best, right, Event::Clean, left));
-        row.extend(followed);
-        row.extend(unaided(first, Some(right), overlooked));
-    } else {
-        row.extend(unaided(first, None, 1.0));
-    }
-    row.retain(|branch| branch.p > 0.0);
-    // Whatever is left says that the evidence is not there.
-    let spoken: f64 = row.iter().map(|b| b.p).sum();
-    let abstain = (1.0 - spoken).max(0.0);
-    let rounding = 1e-12;
-    if abstain > rounding {
-        row.push(Branching::new(Some(Output::Missing), Event::Abstained, abstain));
+        row.wrong = pool.without(right).map(wrong).collect();
     }
     row
 }
 
-/// The probability that a reader overlooks gold for where it stands: every passage between it and the nearer
-/// end of the context hides it with the same chance. So it is none at the ends, highest in the middle, and in
-/// the middle the higher the more passages there are. Gold that is there twice is overlooked twice.
-fn overlooked(reader: &Reader, context: &[u32], is_gold: impl Fn(&u32) -> bool) -> f64 {
-    let seen = 1.0 - reader.get("overlooked");
-    let gold = context.iter().enumerate().filter(|(_, p)| is_gold(p));
-    gold.map(|(at, _)| 1.0 - seen.powi(at.min(context.len() - 1 - at) as i32)).product()
+fn branches(reader: &Reader, reading: &Reading) -> Vec<Branching> {
+    let mut said = Vec::new();
+    says(&Chances::of(reader), reading, &mut said);
+    let branch = |said: Said| {
+        let output = said.value.map_or(Output::Missing, |value| Output::Value(value.clone()));
+        Branching { source: said.source, ..Branching::new(Some(output), said.event, said.p) }
+    };
+    said.into_iter().map(branch).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::scenario::PARAMETERS;
     use crate::world::Passage;
@@ -315,11 +245,14 @@ mod tests {
         Corpus { name: "c".to_owned(), passages, ..Corpus::default() }
     }
 
+    fn row_of(reader: &Reader, corpus: &Corpus, gold: &[u32], context: &[u32]) -> Row {
+        let pool = Pool::of(corpus, "n");
+        let gold = BTreeSet::from_iter(gold.iter().copied());
+        row(reader, &Reading { corpus, gold: &gold, field: "n", pool: &pool, context })
+    }
+
     fn read(reader: &Reader, gold: &[u32], context: &[u32]) -> Vec<(Event, f64)> {
-        let corpus = corpus(&[1.0, 2.0, 3.0]);
-        let pool = Pool::of(&corpus, "n");
-        let gold = gold.iter().copied().collect();
-        let row = branches(reader, &corpus, &gold, "n", &pool, context);
+        let row = row_of(reader, &corpus(&[1.0, 2.0, 3.0]), gold, context).branches;
         assert!((row.iter().map(|b| b.p).sum::<f64>() - 1.0).abs() < 1e-12);
         let mut sums: BTreeMap<Event, f64> = BTreeMap::new();
         for branch in row {
@@ -380,10 +313,9 @@ mod tests {
     fn read_right(reader: &Reader, n: u32) -> Vec<f64> {
         let values: Vec<f64> = (0..n).map(f64::from).collect();
         let corpus = corpus(&values);
-        let pool = Pool::of(&corpus, "n");
         let context: Vec<u32> = (0..n).collect();
         let clean = |gold: u32| {
-            let row = row(reader, &corpus, &BTreeSet::from([gold]), "n", &pool, &context);
+            let row = row_of(reader, &corpus, &[gold], &context);
             let total: f64 = row.branches.iter().map(|b| b.p).sum();
             assert!((total - 1.0).abs() < 1e-12, "{n} passages, gold at {gold}: {total}");
             let clean = row.branches.iter().filter(|b| b.event == Event::Clean);
@@ -431,8 +363,7 @@ mod tests {
     fn evidence_overlooked_and_not_reported_is_an_own_error_that_can_be_mended() {
         let reader = reader(&[("overlooked", 0.2)]);
         let corpus = corpus(&[1.0, 2.0, 1.0]);
-        let row =
-            row(&reader, &corpus, &BTreeSet::from([1]), "n", &Pool::of(&corpus, "n"), &[0, 1, 2]);
+        let row = row_of(&reader, &corpus, &[1], &[0, 1, 2]);
         let abstained = row.branches.iter().find(|b| b.event == Event::Abstained).unwrap();
         assert!((abstained.p - 0.2).abs() < 1e-12 && abstained.fault == Fault::Own);
         assert_eq!(row.repair.unwrap().output, Some(Output::Value(Value::Number(2.0))));
