@@ -1,17 +1,18 @@
-//! One Monte Carlo trial, exact inference, and why runs fail, on a six-step DAG with five outputs a step.
+//! One Monte Carlo trial, exact inference, why runs fail, and other odds, on a six-step DAG with five outputs a step.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use knockon::cascade::shapley;
 use knockon::kernel::exact::Flow;
+use knockon::kernel::many::{LANE, Lane, Many};
 use knockon::kernel::trellis::{Frontier, Shape};
 use knockon::kernel::{
     Branch, Do, Fault, KernelBuilder, Model, REPAIR, exact, failing, monte_carlo, rng,
 };
 
-/// Six steps in two strands that meet, five outputs each, every row full.
-fn six_steps() -> Model {
+/// Six steps in two strands that meet, five outputs each, every row full; each row with its repair, if asked.
+fn six_steps(repairs: bool) -> Model {
     let parents = vec![vec![], vec![0], vec![], vec![2], vec![1, 3], vec![4]];
     let shape = Shape::new(parents.clone());
     let mut frontier = Frontier::default();
@@ -29,7 +30,9 @@ fn six_steps() -> Model {
                 p: 1.0 / f64::from(1 + (token + skew) % 5),
             };
             kernel.push(&inputs, (0..5).map(branch));
-            kernel.push_detour(REPAIR, [branch(0)]);
+            if repairs {
+                kernel.push_detour(REPAIR, [branch(0)]);
+            }
         }
         frontier.advance(&shape, &kernel, usize::MAX);
         kernels.push(kernel);
@@ -39,7 +42,7 @@ fn six_steps() -> Model {
 }
 
 fn benches(c: &mut Criterion) {
-    let model = six_steps();
+    let model = six_steps(true);
     let keys: Vec<u64> = (0..6).map(|s| rng::key(1, "task", &s.to_string())).collect();
     let mut group = c.benchmark_group("kernel");
 
@@ -73,6 +76,32 @@ fn benches(c: &mut Criterion) {
             };
             models[..900].iter().filter_map(why).sum::<f64>()
         });
+    });
+
+    // A point of a sensitivity analysis: 300 tasks x 4 arms under other odds.
+    let plain = six_steps(false);
+    let mut weights: Vec<Lane> = Vec::new();
+    let starts: Vec<Vec<u32>> = plain
+        .kernels
+        .iter()
+        .map(|kernel| {
+            let start = |row: usize| {
+                let start = weights.len() as u32;
+                weights.push([0.0; LANE]); // nothing is paid
+                weights
+                    .extend(kernel.branches()[kernel.span(row as u32)].iter().map(|b| [b.p; LANE]));
+                start
+            };
+            (0..kernel.inputs().count()).map(start).collect()
+        })
+        .collect();
+    let trellis = plain.trellis.as_ref().expect("the states are few");
+    let ends: Vec<u32> = trellis.outcomes.iter().map(|&outcome| u32::from(outcome)).collect();
+    let many = Many::new(trellis, |step, row| starts[step][row as usize], &ends);
+    let many: Vec<Many> = (0..1200).map(|_| many.clone()).collect();
+    group.throughput(Throughput::Elements(1200 * LANE as u64));
+    group.bench_function("other_odds_300_tasks_4_arms", |b| {
+        b.iter(|| many.iter().map(|task| task.ends(black_box(&weights)).states[0][0]).sum::<f64>());
     });
     group.finish();
 }

@@ -1,5 +1,6 @@
 //! Models that score a query against a passage: against a forward in NumPy, and through the cache.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,6 +8,7 @@ use knockon::embed::similarity_map::{Base, Config, Map, Net, Shape, probability,
 use knockon::embed::{
     CachedScorer, CrossEncoderSpec, ModelKind, ModelSpec, Pair, PairScorer, Penalty, Precision,
     SimilarityMapSpec, locate, open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
+    quantize,
 };
 use knockon::retrieve::{Bm25Params, Bm25Retriever, Request, RerankedRetriever, Retriever};
 
@@ -71,6 +73,20 @@ fn a_score_does_not_depend_on_the_other_pairs_and_nothing_is_not_alike() {
         assert!(scorer.score(&[], &|_| {}).unwrap().is_empty());
     }
     assert_eq!(max_sim().score(&[("", "x"), ("x", "")], &|_| {}).unwrap(), [0.0, -1.0]);
+}
+
+#[test]
+fn a_quantized_cross_encoder_keeps_its_head() {
+    let dir = tempfile::tempdir().unwrap();
+    quantize::quantize(Path::new(TINY), dir.path()).unwrap();
+    let model = dir.path().to_str().unwrap().to_owned();
+    let spec = CrossEncoderSpec { model, precision: Precision::Int8, max_tokens: None, pair: None };
+    let (stored, quantized) = (stored(), open_cross_encoder(&spec).unwrap());
+    let scores = quantized.score(&pairs(&stored), &|_| {}).unwrap();
+    assert_eq!(
+        scores,
+        cross_encoder(Precision::Int8, None).score(&pairs(&stored), &|_| {}).unwrap()
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //!
 //! Linear layers become int8 with one scale an output channel, those behind a layer norm smoothed
 //! beforehand; tables become int8 with one scale a row.
-//! Vectors (biases, layer norms) and the two-row table of token types stay f32. The pooler and other
-//! heads are left out: no pooling here reads them.
+//! Vectors (biases, layer norms), the two-row table of token types and the head of a cross-encoder stay f32. Other
+//! heads, and the pooler of an embedder, are left out: no pooling here reads them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
-use super::bert::Architecture;
+use super::bert::{Architecture, head_of};
 use super::files::{ModelFiles, Module};
 use super::weights::{Rows, Weights};
 use crate::whole_file::write;
@@ -57,6 +57,13 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
         }
         for (name, vector) in parts.vectors {
             tensors.floats(name, vec![vector.len()], vector);
+        }
+        for layer in head_of(&weights).into_iter().flatten() {
+            let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
+            let rows = weights.rows(&weight, 0, 0)?;
+            let values = weights.vector(&bias, rows.len())?;
+            tensors.rows(weight, &rows);
+            tensors.floats(bias, vec![values.len()], &values);
         }
     }
     let views = tensors

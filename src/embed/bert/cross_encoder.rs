@@ -57,13 +57,15 @@ impl Affine {
     }
 }
 
+/// The layers of a classification head, first to last; `None` without one.
+pub fn head_of(weights: &Weights) -> Option<[&'static str; 2]> {
+    let heads = [["classifier.dense", "classifier.out_proj"], ["pooler.dense", "classifier"]];
+    heads.into_iter().find(|[_, out]| weights.has(&format!("{out}.weight")))
+}
+
 impl Head {
     fn load(weights: &Weights, hidden: usize) -> anyhow::Result<Head> {
-        let (dense, out) = if weights.has("classifier.out_proj.weight") {
-            ("classifier.dense", "classifier.out_proj")
-        } else if weights.has("classifier.weight") {
-            ("pooler.dense", "classifier")
-        } else {
+        let Some([dense, out]) = head_of(weights) else {
             bail!(
                 "model.safetensors has no classification head (`classifier.weight`): this model \
                  embeds texts, it does not score pairs"

@@ -31,7 +31,7 @@ use super::weights::Weights;
 use super::{Embedder, ModelSpec, Precision, Role, Vectors};
 use behind::Behind;
 pub use config::Config;
-pub use cross_encoder::CrossEncoder;
+pub use cross_encoder::{CrossEncoder, head_of};
 pub(super) use layers::{Encoder, Parts};
 pub use max_sim::MaxSim;
 use packed::{GROUP_TOKENS, Packed, Scratch};
