@@ -103,6 +103,12 @@ impl Resolver<'_> {
                     .or(entry.top_k.as_ref())
                     .or(retrieve.top_k.as_ref());
                 self.ranks_enough(embedder, top_k, declared);
+                for retry in steps.iter().flat_map(|step| step.retries_of(&draft.id.value)) {
+                    if retry.embedder.is_some() || retry.top_k.is_some() {
+                        let embedder = retry.embedder.as_ref().or(embedder);
+                        self.ranks_enough(embedder, retry.top_k.as_ref().or(top_k), declared);
+                    }
+                }
                 let embedder = embedder
                     .and_then(|embedder| embedders.iter().position(|n| *n == embedder.value));
                 let filter = own
@@ -226,7 +232,6 @@ impl Resolver<'_> {
                 continue;
             }
             if let (Some(guarded), Some(draft)) = (&settings.guarded, draft)
-                && guarded.value
                 && !draft.guards()
             {
                 let message = format!("the step `{}` has no `guard` to switch", id.value);

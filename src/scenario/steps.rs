@@ -7,7 +7,7 @@ use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::guards::Guarded;
 use super::resolve::{Resolver, World};
-use super::written::{self, File, RetrieveEntry, StepEntry};
+use super::written::{self, File, RetrieveEntry, RetryEntry, StepEntry};
 use super::{OnMissing, Step, StepKind};
 use crate::expr::{Name, Parsed, ParsedTemplate, Scope};
 use crate::graph;
@@ -39,6 +39,16 @@ impl Draft {
 
     pub fn guarded(&self) -> Option<&At<bool>> {
         self.entry.guarded.as_ref()
+    }
+
+    /// The further attempts that its guards make with the search of the step `retrieve`.
+    pub fn retries_of(&self, retrieve: &str) -> impl Iterator<Item = &RetryEntry> {
+        let read = self.entry.read.as_ref().map(|read| read.value.from.value.as_str());
+        let searched = read.unwrap_or(self.id.value.as_str());
+        let guards = self.entry.guard.as_ref().filter(|_| searched == retrieve);
+        let guards = guards.into_iter().flat_map(|guards| &guards.value);
+        let retries = guards.filter_map(|guard| guard.value.retry.as_ref());
+        retries.flat_map(|retries| &retries.value).map(|retry| &retry.value)
     }
 
     pub fn is_other_than_retrieve(&self) -> bool {
