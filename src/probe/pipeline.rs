@@ -70,7 +70,9 @@ fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
     rows.extend(summary.quality.map(|q| row("nDCG@10 at its steps".to_owned(), q.ndcg_at_10)));
     for kind in MissKind::ALL {
         let of = arm.misses.iter().filter(|miss| miss.kind == kind);
-        rows.push(row(format!("{} misses a run", kind.name()), of.map(|miss| miss.p).sum()));
+        // A sum of nothing is -0.
+        let p = of.map(|miss| miss.p).sum::<f64>() + 0.0;
+        rows.push(row(format!("{} misses a run", kind.name()), p));
     }
     if let (Some(money), Some(currency)) = (&arm.money, &record.currency) {
         let loss = row(format!("expected loss a case, {currency}"), money.loss.estimate);
