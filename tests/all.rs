@@ -37,6 +37,7 @@ mod synth;
 mod synth_ledger;
 mod trace;
 mod traces;
+mod tradeoff;
 mod tune;
 mod what_if;
 

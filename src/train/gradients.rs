@@ -4,6 +4,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor, Var};
 
+use super::frozen::Frozen;
 use super::layer::Part;
 use super::loss::{self, Batch};
 use super::method::Tuned;
@@ -168,6 +169,35 @@ fn the_gradient_is_that_of_candle() {
                     let apart = (ours - theirs).abs();
                     assert!(apart <= 1e-4 * largest + 1e-6, "{part:?}: {ours}, not {theirs}");
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn texts_that_went_through_the_layers_before_give_the_same_head() {
+    let (texts, batch) = batch();
+    let texts = slices(&texts);
+    for pooling in [Pooling::Mean, Pooling::Cls, Pooling::Last] {
+        let base = tiny("bert");
+        let mut network = Network::new(&base.config, &base.encoder, pooling).unwrap();
+        let (tuned, theta) = Tuned::new(&Recipe::new(Method::Adapter), &network);
+        let wanted = tuned.wanted(&network);
+        let mut frozen = Frozen::default();
+        let turned: Vec<f32> =
+            theta.iter().enumerate().map(|(i, x)| x + (i % 7) as f32 * 0.01).collect();
+        // The second time nothing goes through the layers, and the head is another.
+        for theta in [theta, turned] {
+            tuned.put(&theta, &mut network);
+            let passes = [network.forward(&texts, wanted), frozen.forward(&network, &texts)];
+            let [whole, head] = passes.map(|pass| {
+                let (loss, d) = loss::ranking(&pass.vectors, network.hidden(), &batch, SCALE);
+                (loss, network.backward(pass, &d, wanted).head)
+            });
+            assert!((whole.0 - head.0).abs() < 1e-5, "{} and {}", whole.0, head.0);
+            let largest = whole.1.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+            for (whole, head) in whole.1.iter().zip(&head.1) {
+                assert!((whole - head).abs() <= 1e-4 * largest, "{whole} and {head}");
             }
         }
     }

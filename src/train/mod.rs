@@ -12,6 +12,7 @@ mod attention;
 mod batches;
 mod checkpoint;
 mod data;
+mod frozen;
 #[cfg(test)]
 mod gradients;
 mod layer;

@@ -38,6 +38,13 @@ pub struct Wanted {
     pub head: bool,
 }
 
+impl Wanted {
+    /// Whether any layer is among them.
+    pub fn layers(self, network: &Network) -> bool {
+        self.first_layer < network.layers.len()
+    }
+}
+
 /// By layer, empty where it was not wanted; and by the head.
 pub struct Gradient {
     pub layers: Vec<Vec<f32>>,
@@ -108,8 +115,24 @@ impl Network {
 
     /// Every text has a token, and none more than the model takes.
     pub fn forward(&self, texts: &[&[u32]], wanted: Wanted) -> Pass {
-        let groups: Vec<Group> =
-            groups(texts).into_par_iter().map(|texts| self.group(texts, wanted)).collect();
+        let groups = groups(texts).into_par_iter().map(|texts| self.group(texts, wanted)).collect();
+        self.pass(groups)
+    }
+
+    /// What the layers make of a text, before the head: whatever other texts there are.
+    pub fn pooled(&self, text: &[u32]) -> Vec<f32> {
+        self.group(&[text], Wanted { first_layer: self.layers.len(), head: false }).pooled
+    }
+
+    /// As [`Network::forward`] for the head alone, from what the layers made of the texts.
+    pub fn behind(&self, pooled: Vec<f32>) -> Pass {
+        let mapped = self.mapped(&pooled);
+        // To the head a text is one vector.
+        let lengths = vec![1; pooled.len() / self.config.hidden];
+        self.pass(vec![Group { lengths, tapes: Vec::new(), pooled, mapped }])
+    }
+
+    fn pass(&self, groups: Vec<Group>) -> Pass {
         let mut vectors: Vec<f32> = groups.iter().flat_map(|g| &g.mapped).copied().collect();
         for row in vectors.chunks_exact_mut(self.config.hidden) {
             let length = length(row);
@@ -154,16 +177,17 @@ impl Network {
                 }
             }
         }
-        let mapped = match &self.head {
-            None => pooled.clone(),
-            Some(head) => {
-                let mut mapped = vec![0.0; pooled.len()];
-                let head = View::new(head, h).transposed();
-                product::set(Target::new(&mut mapped, h), View::new(&pooled, h), head, 1.0);
-                mapped
-            }
-        };
+        let mapped = self.mapped(&pooled);
         Group { lengths, tapes, pooled, mapped }
+    }
+
+    fn mapped(&self, pooled: &[f32]) -> Vec<f32> {
+        let h = self.config.hidden;
+        let Some(head) = &self.head else { return pooled.to_vec() };
+        let mut mapped = vec![0.0; pooled.len()];
+        let head = View::new(head, h).transposed();
+        product::set(Target::new(&mut mapped, h), View::new(pooled, h), head, 1.0);
+        mapped
     }
 
     /// From the gradient by [`Pass::vectors`] to that by what is wanted, as for [`Network::forward`].

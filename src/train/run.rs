@@ -9,6 +9,7 @@ use super::adamw::{Moments, Pace};
 use super::batches::{self, Item};
 use super::checkpoint::{self, Logged, State};
 use super::data::{Texts, Tokenized};
+use super::frozen::Frozen;
 use super::loss;
 use super::method::Tuned;
 use super::network::Network;
@@ -59,10 +60,18 @@ pub struct Outcome {
 pub fn tune(request: &Request, watch: &dyn Watch) -> anyhow::Result<Vec<Outcome>> {
     request.recipe.check()?;
     ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
-    request.arms.iter().map(|(arm, dir)| run(request, *arm, dir, watch)).collect()
+    let mut frozen = Frozen::default();
+    let arms = request.arms.iter();
+    arms.map(|(arm, dir)| run(request, *arm, dir, &mut frozen, watch)).collect()
 }
 
-fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Result<Outcome> {
+fn run(
+    request: &Request,
+    arm: Arm,
+    dir: &Path,
+    frozen: &mut Frozen,
+    watch: &dyn Watch,
+) -> anyhow::Result<Outcome> {
     let recipe = &request.recipe;
     let base = Tunable::open(request.base, recipe.length)?;
     ensure!(
@@ -86,6 +95,7 @@ fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Re
         );
         training.state = state;
     }
+    training.frozen = std::mem::take(frozen);
     watch.arm(arm, recipe.steps, training.state.step);
     while training.state.step < recipe.steps {
         let logged = training.step()?;
@@ -95,6 +105,7 @@ fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Re
             training.state.write(dir, &settings)?;
         }
     }
+    *frozen = std::mem::take(&mut training.frozen);
     training.tuned.put(&training.state.theta, &mut training.network);
     let Training { network, tuned, state, pace, .. } = &training;
     result::write(dir, base, network, tuned, &settings, state, pace)
@@ -141,6 +152,7 @@ pub struct Training {
     batches: Vec<Vec<Item>>,
     pace: Pace,
     state: State,
+    frozen: Frozen,
 }
 
 impl Training {
@@ -171,6 +183,7 @@ impl Training {
             batches: batches::deal(recipe, arm, near, pairs),
             pace: Pace::of(recipe),
             state,
+            frozen: Frozen::default(),
         })
     }
 
@@ -179,12 +192,15 @@ impl Training {
     /// # Errors
     /// A loss that is no number any more.
     pub fn step(&mut self) -> anyhow::Result<Logged> {
-        let Self { recipe, network, tuned, state, .. } = self;
+        let Self { recipe, network, tuned, state, frozen, .. } = self;
         let items = self.batches.get(state.step).context("all steps are taken")?;
         let (texts, batch) = self.texts.batch(items);
         tuned.put(&state.theta, network);
         let wanted = tuned.wanted(network);
-        let pass = network.forward(&texts, wanted);
+        let pass = match wanted.layers(network) {
+            true => network.forward(&texts, wanted),
+            false => frozen.forward(network, &texts),
+        };
         let (loss, slopes) = loss::ranking(&pass.vectors, network.hidden(), &batch, recipe.scale);
         let gradient = tuned.gradient(&state.theta, network.backward(pass, &slopes, wanted));
         let State { step, theta, moments, log } = state;
