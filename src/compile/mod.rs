@@ -34,6 +34,7 @@ use crate::world::Task;
 mod attempts;
 mod guarded;
 pub mod lanes;
+mod plan;
 mod rows;
 pub mod scales;
 pub mod search;
@@ -43,7 +44,7 @@ pub use attempts::Search;
 pub use rows::mark;
 pub use variants::{Variant, variant_mark};
 
-use rows::Plan;
+use plan::Plan;
 use search::{Answers, Ask, Searches};
 
 /// One task under one arm, ready to run, with what its tokens stand for.

@@ -1,49 +1,18 @@
-//! The rows of one step: what each input asks of a search, and what the step makes of the answer.
+//! The rows of one step: what it makes of what its searches found.
 
-use std::sync::Arc;
-
-use super::attempts::{Again, Search, verify};
-use super::search::{Among, Answers, Ask};
+use super::attempts::{Search, verify};
+use super::plan::{Input, Plan, Wish};
+use super::search::{Answers, Ask};
 use super::variants::Variant;
-use super::{Draft, Quality, Question, Room, Support};
+use super::{Draft, Quality, Question, Room};
 use crate::expr::Env;
 use crate::kernel::{BREAK, Branch, FIRST_MARK, REPAIR, STOP};
 use crate::scenario::{Check, Guard, Retrieve, StepKind};
 use crate::step::guard::{Handled, Look, Setting, Trail, Tried};
 use crate::step::reader::{self, Reading};
-use crate::step::retrieve::{Phrasing, Target, of_kind};
-use crate::step::settle::{self, Gate};
+use crate::step::retrieve::{Phrasing, Target};
+use crate::step::settle;
 use crate::step::{Branching, Event, MissKind, Output, Row};
-
-/// What a step needs to be searched before its rows can be laid down.
-pub(super) struct Plan<'a> {
-    pub inputs: Vec<Input>,
-    pub search: Option<Search<'a>>,
-    pub again: Vec<Again<'a>>,
-    /// The queries on the oracle's inputs, a phrasing each; of the step's search, and of further ones.
-    pub right: Vec<Ask>,
-    pub right_again: Vec<Vec<Ask>>,
-    /// The best passage of a kind, a phrasing each.
-    misses: Vec<(MissKind, Vec<Ask>)>,
-}
-
-pub(super) struct Input {
-    pub tokens: Box<[u32]>,
-    /// Brought by a run that has taken no detour but repairs.
-    pub straight: bool,
-    pub wish: Wish,
-    /// By further attempt: what it asks; `None` where it has no query.
-    pub again: Vec<Option<Vec<Ask>>>,
-}
-
-pub(super) enum Wish {
-    Held(Gate),
-    /// One a phrasing.
-    Search(Vec<Ask>),
-    /// A template or the entity has no value on this input.
-    Unaskable,
-    NoSearch,
-}
 
 /// One input of one step of a task, with all that was asked for it.
 #[derive(Clone, Copy)]
@@ -61,123 +30,12 @@ pub(super) struct First<'a> {
     pub repair: Option<Branching>,
 }
 
-impl Plan<'_> {
-    /// All questions, each with the embedder that it is for.
-    pub fn asks(&self) -> impl Iterator<Item = (usize, &Ask)> {
-        let own = self.search.map(|search| search.with.embedder);
-        let wished = self.inputs.iter().flat_map(|input| match &input.wish {
-            Wish::Search(asks) => asks.as_slice(),
-            _ => &[],
-        });
-        let misses = self.misses.iter().flat_map(|(_, asks)| asks);
-        let first = self.right.iter().chain(wished).chain(misses);
-        let first = first.filter_map(move |ask| Some((own?, ask)));
-        let again = self.again.iter().enumerate().flat_map(move |(at, again)| {
-            let embedder = again.search.map(|search| search.with.embedder);
-            let right = self.right_again[at].iter();
-            let asks =
-                right.chain(self.inputs.iter().flat_map(move |i| i.again[at].iter().flatten()));
-            asks.filter_map(move |ask| Some((embedder?, ask)))
-        });
-        first.chain(again)
-    }
-
-    /// What a verifier has to score: each query with the passage that it brings first, and with the first
-    /// one that is not gold.
-    pub fn to_verify(&self, draft: &Draft, answers: &Answers) -> Vec<Ask> {
-        let mut asks = Vec::new();
-        for (embedder, ask) in self.asks() {
-            let hits = answers.of(embedder, ask);
-            let from = self.search.or(self.again.iter().find_map(|again| again.search));
-            let gold = from.map(|search| &draft.oracle.gold[search.from]);
-            let wrong = hits.iter().find(|hit| gold.is_some_and(|g| !g.contains(&hit.passage)));
-            asks.extend(
-                hits.first().into_iter().chain(wrong).map(|h| verify(&ask.query, h.passage)),
-            );
-        }
-        asks
-    }
-}
-
 /// The mark of the detour in which a step misses so.
 pub fn mark(kind: MissKind) -> u8 {
     FIRST_MARK + kind as u8
 }
 
 impl<'a> Room<'a> {
-    pub(super) fn plan(&self, draft: &Draft, step: usize) -> Plan<'a> {
-        let of = &self.scenario.steps[step];
-        let inputs = match &draft.support {
-            Support::Joint(frontier) => frontier.inputs(&self.shape),
-            Support::Walk(walk) => {
-                let parents = draft.kernels[step].parents();
-                walk.inputs(step, parents).into_iter().map(|inputs| (inputs, true)).collect()
-            }
-        };
-        let search = self.search(step).filter(|_| *self.question != Question::Gold);
-        let again = self.again(step);
-        let input = |(tokens, straight): (Box<[u32]>, bool)| {
-            let seen = draft.seen(step, &tokens);
-            let gate = settle::gate(of, draft.task, &seen);
-            let wish = match (gate, &search) {
-                (Gate::Run, None) => Wish::NoSearch,
-                (Gate::Run, Some(search)) => {
-                    search.asks(draft.task, &seen).map_or(Wish::Unaskable, Wish::Search)
-                }
-                (held, _) => Wish::Held(held),
-            };
-            let searched = |again: &Again| again.search.as_ref()?.asks(draft.task, &seen);
-            let again = match gate {
-                Gate::Run => again.iter().map(searched).collect(),
-                _ => again.iter().map(|_| None).collect(),
-            };
-            Input { tokens, straight, wish, again }
-        };
-        let inputs = inputs.into_iter().map(input).collect();
-        let seen: Vec<Option<&Output>> = draft.oracle.outputs.iter().map(Option::as_ref).collect();
-        let right = |search: Option<&Search>| match (search, &draft.oracle.outputs[step]) {
-            (Some(search), Some(Output::Context(_))) => {
-                search.asks(draft.task, &seen).unwrap_or_default()
-            }
-            _ => Vec::new(),
-        };
-        let right_again = again.iter().map(|again| right(again.search.as_ref())).collect();
-        let right = right(search.as_ref());
-        let misses = self.misses(draft, step, &right);
-        Plan { inputs, search, again, right, right_again, misses }
-    }
-
-    /// The searches for the passage of each kind that the step would take for gold first.
-    fn misses(&self, draft: &Draft, step: usize, right: &[Ask]) -> Vec<(MissKind, Vec<Ask>)> {
-        let (StepKind::Retrieve(retrieve), Question::Misses(steps)) =
-            (&self.scenario.steps[step].kind, self.question)
-        else {
-            return Vec::new();
-        };
-        let gold = &draft.oracle.gold[step];
-        if !steps.contains(&step) || right.is_empty() || gold.is_empty() {
-            return Vec::new();
-        }
-        let at = self.arm.corpora[retrieve.corpus];
-        let kinds = of_kind(self.target(draft, step, retrieve));
-        let asks = |(kind, passages): (MissKind, Vec<u32>)| {
-            let restrict = |ask: &Ask| {
-                let these: Arc<[u32]> = match &ask.among {
-                    Among::Entity(entity) => {
-                        let own = self.indices[at].entity(entity);
-                        passages.iter().copied().filter(|p| own.binary_search(p).is_ok()).collect()
-                    }
-                    _ => passages.as_slice().into(),
-                };
-                (!these.is_empty())
-                    .then(|| Ask { query: ask.query.clone(), among: Among::These(these) })
-            };
-            Some((kind, right.iter().map(restrict).collect::<Option<Vec<Ask>>>()?))
-        };
-        let nothing = (MissKind::Empty, right.to_vec());
-        kinds.into_iter().filter_map(asks).chain([nothing]).collect()
-    }
-
     /// Lays down the rows of all inputs of `step`; `answers` has the answers to the plan's questions.
     pub(super) fn rows(
         &self,
@@ -529,6 +387,7 @@ impl<'a> Room<'a> {
         }
     }
 
+    /// What the step reads; `None` where it does not read from a retrieve step.
     pub(super) fn reading<'r>(
         &'r self,
         draft: &'r Draft,

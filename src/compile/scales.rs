@@ -15,7 +15,8 @@ use anyhow::Context;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::rows::{Plan, Site, Wish};
+use super::plan::{Plan, Wish};
+use super::rows::Site;
 use super::search::{Answers, Searches};
 use super::{Compiled, Draft, Odds, Question, Room};
 use crate::expr::CorpusIndex;
@@ -186,15 +187,10 @@ impl<'a> Scales<'a> {
 
     /// What a run pays that takes a row, and the share of each way it had at first, which are `like`.
     fn row(&self, like: &[Handled], ways: &[Handled], step: usize) -> anyhow::Result<Vec<f64>> {
-        let total: f64 = ways.iter().map(|way| way.branching.p).sum();
-        let mut weights = vec![0.0; 1 + like.len()];
-        let mut at = 0;
-        for way in ways {
-            at += ahead(&like[at..], |other| alike(other, way))?;
-            let share = way.branching.p / total;
-            weights[at] = share;
-            weights[0] += share * (self.toll)(step, way);
-        }
+        let mut weights = Vec::with_capacity(1 + like.len());
+        let p = |way: &Handled| way.branching.p;
+        let toll = |_: &Handled, way: &Handled| (self.toll)(step, way);
+        line_up(like, ways, p, alike, toll, &mut weights)?;
         Ok(weights)
     }
 
@@ -250,26 +246,17 @@ impl<'a> Scales<'a> {
     }
 
     /// As [`Scales::row`], from what a reader says.
-    fn read(&self, class: &Class<'a>, said: &[Said], weights: &mut Vec<f64>) -> anyhow::Result<()> {
-        let total: f64 = said.iter().map(|one| one.p).sum();
-        let start = weights.len();
-        weights.resize(start + 1 + class.ways.len(), 0.0);
-        let mut at = 0;
-        for one in said {
-            let says = |way: &Handled| {
-                let Branching { output, event, source, .. } = &way.branching;
-                let value = match output {
-                    Some(Output::Value(value)) => Some(value),
-                    _ => None,
-                };
-                (value, *event, *source) == (one.value, one.event, one.source)
+    fn read(&self, class: &Class, said: &[Said], weights: &mut Vec<f64>) -> anyhow::Result<()> {
+        let says = |way: &Handled, said: &Said| {
+            let Branching { output, event, source, .. } = &way.branching;
+            let value = match output {
+                Some(Output::Value(value)) => Some(value),
+                _ => None,
             };
-            at += ahead(&class.ways[at..], says)?;
-            let share = one.p / total;
-            weights[start + at] = share;
-            weights[start] += share * (self.toll)(class.step, &class.ways[at - 1]);
-        }
-        Ok(())
+            (value, *event, *source) == (said.value, said.event, said.source)
+        };
+        let toll = |way: &Handled, _: &Said| (self.toll)(class.step, way);
+        line_up(&class.ways, said, |said| said.p, says, toll, weights)
     }
 
     /// A task as it was compiled.
@@ -278,10 +265,28 @@ impl<'a> Scales<'a> {
     }
 }
 
-/// How far ahead a way is, from 1.
-fn ahead(like: &[Handled], is: impl Fn(&Handled) -> bool) -> anyhow::Result<usize> {
-    let at = like.iter().position(is);
-    at.map(|at| at + 1).context("other odds make something happen that was impossible")
+/// Adds the weights of a row: the toll of `some` of its ways on average, and the share of each of the ways in `like`,
+/// of which `some` are the same, in the same order.
+fn line_up<T>(
+    like: &[Handled],
+    some: &[T],
+    p: impl Fn(&T) -> f64,
+    same: impl Fn(&Handled, &T) -> bool,
+    toll: impl Fn(&Handled, &T) -> f64,
+    weights: &mut Vec<f64>,
+) -> anyhow::Result<()> {
+    let total: f64 = some.iter().map(&p).sum();
+    let start = weights.len();
+    weights.resize(start + 1 + like.len(), 0.0);
+    let mut rest = like.iter().enumerate();
+    for one in some {
+        let found = rest.find(|(_, way)| same(way, one));
+        let (at, way) = found.context("other odds make something happen that was impossible")?;
+        let share = p(one) / total;
+        weights[start + 1 + at] = share;
+        weights[start] += share * toll(way, one);
+    }
+    Ok(())
 }
 
 /// Whether two ways are the same but for their probability.

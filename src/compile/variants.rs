@@ -1,7 +1,7 @@
 //! Guards set otherwise: off, and with other thresholds. Each variant is a detour of the rows that it
 //! changes, so the curve over a threshold comes from the kernels of one compilation.
 
-use super::rows::Plan;
+use super::plan::Plan;
 use super::search::Answers;
 use super::{Question, Room};
 use crate::kernel::FIRST_MARK;
