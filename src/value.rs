@@ -1,9 +1,9 @@
 //! Typed values: what facts state, what steps put out, what expressions compute.
 //!
-//! A [`Value`] is compared and interned by [`Value::key`], so two ways of writing the same date or
-//! the same period are one value.
+//! Two ways of writing the same date or the same period are one [`Value`].
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use chrono::{Datelike, Days, Months, NaiveDate};
@@ -71,6 +71,25 @@ pub enum Value {
     Duration(Period),
     Money(Money),
     Percent(f64),
+}
+
+/// Whatever makes a value sees to it that its numbers are finite.
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Zero and negative zero are equal.
+        let bits = |n: f64| (n + 0.0).to_bits();
+        self.type_of().hash(state);
+        match self {
+            Value::Text(text) => text.hash(state),
+            Value::Number(n) | Value::Percent(n) => bits(*n).hash(state),
+            Value::YesNo(yes) => yes.hash(state),
+            Value::Date(date) => date.hash(state),
+            Value::Duration(period) => period.hash(state),
+            Value::Money(money) => (&money.currency, bits(money.amount)).hash(state),
+        }
+    }
 }
 
 impl Value {

@@ -13,11 +13,13 @@
 //! What readers and guards do is given by [`Odds`]; under others, the rows of what is compiled can be weighed
 //! anew ([`scales`]).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::bail;
+use indexmap::IndexSet;
 use rayon::prelude::*;
+use rustc_hash::FxBuildHasher;
 
 use crate::expr::CorpusIndex;
 use crate::kernel::monte_carlo::Walk;
@@ -212,20 +214,7 @@ enum Support {
 }
 
 /// Outputs of one step, numbered in order of first appearance.
-#[derive(Clone, Default)]
-struct Tokens {
-    outputs: Vec<Output>,
-    numbers: HashMap<String, u32>,
-}
-
-impl Tokens {
-    fn number(&mut self, output: Output) -> u32 {
-        *self.numbers.entry(output.key()).or_insert_with(|| {
-            self.outputs.push(output);
-            (self.outputs.len() - 1) as u32
-        })
-    }
-}
+type Tokens = IndexSet<Output, FxBuildHasher>;
 
 impl<'a> Draft<'a> {
     fn new(scenario: &Scenario, arm: &Arm, task: &'a Task, oracle: Oracle) -> Draft<'a> {
@@ -245,7 +234,7 @@ impl<'a> Draft<'a> {
     fn seen(&self, step: usize, inputs: &[u32]) -> Vec<Option<&Output>> {
         let mut seen = vec![None; self.tokens.len()];
         for (&parent, &token) in self.kernels[step].parents().iter().zip(inputs) {
-            seen[parent] = Some(&self.tokens[parent].outputs[token as usize]);
+            seen[parent] = Some(&self.tokens[parent][token as usize]);
         }
         seen
     }
@@ -258,7 +247,7 @@ impl<'a> Draft<'a> {
     }
 
     fn finish(self, variants: Variants) -> Compiled {
-        let counts: Vec<u32> = self.tokens.iter().map(|t| t.outputs.len() as u32).collect();
+        let counts: Vec<u32> = self.tokens.iter().map(|t| t.len() as u32).collect();
         let kernels = self.kernels.into_iter().map(|k| k.finish(&counts)).collect();
         let trellis = match self.support {
             Support::Joint(frontier) => Some(frontier.finish()),
@@ -267,7 +256,7 @@ impl<'a> Draft<'a> {
         Compiled {
             states: trellis.as_ref().map(|_| self.states),
             model: Model { kernels, trellis },
-            outputs: self.tokens.into_iter().map(|t| t.outputs).collect(),
+            outputs: self.tokens.into_iter().map(|t| t.into_iter().collect()).collect(),
             trails: self.trails,
             variants,
             oracle: self.oracle,

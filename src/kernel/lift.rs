@@ -2,7 +2,8 @@
 
 use std::hash::Hash;
 
-use rustc_hash::FxHashMap;
+use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::trellis::{Layer, Trellis};
 use super::{Branch, Kernel};
@@ -18,30 +19,38 @@ pub fn lift<M: Clone + Eq + Hash>(
     start: M,
     mut next: impl FnMut(usize, &M, &Branch) -> M,
 ) -> (Trellis, Vec<M>) {
-    let mut now: Vec<(M, u32)> = vec![(start, 0)];
+    // Memories are few, and known by their places here.
+    let mut memories: IndexSet<M, FxBuildHasher> = IndexSet::default();
+    memories.insert(start);
+    let mut now: Vec<(u32, u32)> = vec![(0, 0)];
     let mut layers = Vec::with_capacity(trellis.layers.len());
     for (step, (kernel, layer)) in kernels.iter().zip(&trellis.layers).enumerate() {
-        let mut after: Vec<(M, u32)> = Vec::new();
-        let mut places: FxHashMap<(M, u32), u32> = FxHashMap::default();
+        let mut after: Vec<(u32, u32)> = Vec::new();
+        let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        // What a branch, by its place, makes of a memory: the same wherever the two meet.
+        let mut made: FxHashMap<(u32, usize), u32> = FxHashMap::default();
         let mut lifted = Layer {
             rows: Vec::with_capacity(now.len()),
             at: Vec::new(),
             next: Vec::new(),
             states: 0,
         };
-        for (memory, state) in &now {
-            let row = layer.rows[*state as usize];
+        for &(memory, state) in &now {
+            let row = layer.rows[state as usize];
             lifted.rows.push(row);
             lifted.at.push(lifted.next.len() as u32);
             let start = row.map(|row| kernel.span(row).start);
-            for (j, &to) in layer.targets(*state as usize).iter().enumerate() {
+            for (j, &to) in layer.targets(state as usize).iter().enumerate() {
                 // The branches of a row and those of its detours are one run.
-                let memory = match start {
-                    Some(start) => next(step, memory, &kernel.branches()[start + j]),
-                    None => memory.clone(),
+                let memory = match start.map(|start| start + j) {
+                    Some(at) => *made.entry((memory, at)).or_insert_with(|| {
+                        let after = next(step, &memories[memory as usize], &kernel.branches()[at]);
+                        memories.insert_full(after).0 as u32
+                    }),
+                    None => memory,
                 };
-                let place = *places.entry((memory, to)).or_insert_with_key(|key| {
-                    after.push(key.clone());
+                let place = *places.entry((memory, to)).or_insert_with(|| {
+                    after.push((memory, to));
                     (after.len() - 1) as u32
                 });
                 lifted.next.push(place);
@@ -51,7 +60,7 @@ pub fn lift<M: Clone + Eq + Hash>(
         layers.push(lifted);
         now = after;
     }
-    let (memories, states): (Vec<M>, Vec<u32>) = now.into_iter().unzip();
-    let outcomes = states.iter().map(|&state| trellis.outcomes[state as usize]).collect();
-    (Trellis { layers, outcomes }, memories)
+    let outcomes = now.iter().map(|&(_, state)| trellis.outcomes[state as usize]).collect();
+    let memory = |(memory, _): (u32, u32)| memories[memory as usize].clone();
+    (Trellis { layers, outcomes }, now.into_iter().map(memory).collect())
 }

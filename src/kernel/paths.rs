@@ -32,36 +32,50 @@ pub fn failures<L: Clone + Eq + Hash>(
     // (beginning, state) -> probability, in order of first appearance.
     let mut now: Vec<(u32, u32, f64)> = vec![(0, 0, 1.0)];
     for (step, (kernel, layer)) in flow.kernels.iter().zip(&flow.trellis.layers).enumerate() {
-        let after = &flow.back[step + 1];
+        let fails: Vec<f64> = flow.back[step + 1].iter().map(failing).collect();
+        // Calls `visit(beginning, state, p)` for all that comes after the step; what cannot fail any more is no
+        // beginning of a failure.
+        let follow = |tree: &mut Tree, visit: &mut dyn FnMut(u32, u32, f64)| {
+            for &(node, state, p) in &now {
+                let targets = layer.targets(state as usize);
+                let Some(row) = layer.rows[state as usize] else {
+                    visit(node, targets[0], p);
+                    continue;
+                };
+                let start = kernel.span(row).start;
+                // Branches with the same note stand together in a row.
+                let mut last = (NO_NOTE, node);
+                for (at, &to) in (start..).zip(targets) {
+                    let share = flow.shares[step][at];
+                    if share > 0.0 && fails[to as usize] > 0.0 {
+                        let note = notes.ids[step][at];
+                        if note != last.0 {
+                            last = (note, tree.child(node, note));
+                        }
+                        visit(last.1, to, p * share);
+                    }
+                }
+            }
+        };
+        let mut failures: Vec<f64> = Vec::new();
+        follow(&mut tree, &mut |node, to, p| {
+            if failures.len() <= node as usize {
+                failures.resize(node as usize + 1, 0.0);
+            }
+            failures[node as usize] += p * fails[to as usize];
+        });
         let mut next: Vec<(u32, u32, f64)> = Vec::new();
         let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        let mut go = |node: u32, to: u32, p: f64| {
+        follow(&mut tree, &mut |node, to, p| {
+            if failures[node as usize] < least {
+                return;
+            }
             let place = *places.entry((node, to)).or_insert_with(|| {
                 next.push((node, to, 0.0));
                 (next.len() - 1) as u32
             });
             next[place as usize].2 += p;
-        };
-        for (node, state, p) in now {
-            let targets = layer.targets(state as usize);
-            let Some(row) = layer.rows[state as usize] else {
-                go(node, targets[0], p);
-                continue;
-            };
-            let start = kernel.span(row).start;
-            for (at, &to) in (start..).zip(targets) {
-                let share = flow.shares[step][at];
-                // What cannot fail any more is no beginning of a failure.
-                if share > 0.0 && failing(&after[to as usize]) > 0.0 {
-                    go(tree.child(node, notes.ids[step][at]), to, p * share);
-                }
-            }
-        }
-        let mut failures = vec![0.0; tree.nodes.len()];
-        for &(node, state, p) in &next {
-            failures[node as usize] += p * failing(&after[state as usize]);
-        }
-        next.retain(|&(node, ..)| failures[node as usize] >= least);
+        });
         now = next;
     }
     let mut found: Vec<Path<L>> = Vec::new();

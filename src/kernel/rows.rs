@@ -219,6 +219,11 @@ impl KernelBuilder {
         self.rows.span(row)
     }
 
+    /// The branches of a row that has been pushed, without its detours.
+    pub fn branches(&self, row: u32) -> &[Branch] {
+        &self.rows.branches[self.rows.span(row)]
+    }
+
     /// How many branches have been pushed, those of detours among them: the place of the next one.
     pub fn places(&self) -> usize {
         self.rows.branches.len()

@@ -8,9 +8,12 @@
 //! the same trellis. Repairs may be combined in any way; of the other detours a run takes one at most,
 //! which keeps them from multiplying.
 
+use std::hash::Hash;
+use std::ops::{Add, Mul};
+
 use rustc_hash::FxHashMap;
 
-use super::{KernelBuilder, REPAIR, STOP};
+use super::{KernelBuilder, OUTCOMES, REPAIR, STOP};
 
 /// Who reads whom, for the steps in topological order.
 #[derive(Clone, Debug)]
@@ -150,47 +153,89 @@ impl Frontier {
             .filter(|&i| shape.last_use[self.live[i]] > step)
             .chain((shape.last_use[step] > step).then_some(self.live.len()))
             .collect();
-        let Some(strides) = self.strides(kernel, &kept) else {
+        let Some((strides, numbers)) = self.strides(kernel, &kept) else {
             return false;
         };
-        let mut index: FxHashMap<(u128, u8, bool), u32> = FxHashMap::default();
-        let mut states = States { width: kept.len(), ..States::default() };
-        let mut layer = Layer { rows: Vec::new(), at: Vec::new(), next: Vec::new(), states: 0 };
+        // Short numbers where they suffice: what is looked up most is then half as large.
+        let advanced = if numbers <= u128::from(u64::MAX) {
+            let short: Vec<u64> = strides.iter().map(|&stride| stride as u64).collect();
+            self.follow(kernel, &places, &kept, &short, cap)
+        } else {
+            self.follow(kernel, &places, &kept, &strides, cap)
+        };
+        let Some((layer, states)) = advanced else {
+            return false;
+        };
+        self.live.push(step);
+        self.live = kept.iter().map(|&k| self.live[k]).collect();
+        self.layers.push(layer);
+        self.states = states;
+        true
+    }
+
+    /// The transitions of the next step and the states after it; `None` past `cap` states. `strides` as in
+    /// [`Frontier::strides`].
+    fn follow<N>(
+        &self,
+        kernel: &KernelBuilder,
+        places: &[usize],
+        kept: &[usize],
+        strides: &[N],
+        cap: usize,
+    ) -> Option<(Layer, States)>
+    where
+        N: Copy + Eq + Hash + From<u32> + Add<Output = N> + Mul<Output = N>,
+    {
         let mut inputs = Vec::with_capacity(places.len());
+        let row = |state: usize| {
+            let tokens = self.states.tokens(state);
+            inputs.clear();
+            inputs.extend(places.iter().map(|&p| tokens[p]));
+            let row = (!self.states.stopped[state]).then(|| kernel.row(&inputs));
+            row.map(|row| row.expect("the compiler pushes a row for every input of the frontier"))
+        };
+        let rows: Vec<Option<u32>> = (0..self.states.len()).map(row).collect();
+        // A row, and its detours where a run may take one; each with whether the run has taken one then.
+        let spans = |row: u32, detoured: bool| {
+            let detours =
+                kernel.rows.detours(row).filter(move |(mark, _)| *mark == REPAIR || !detoured);
+            let detours = detours.map(move |(mark, span)| (span, detoured || mark != REPAIR));
+            std::iter::once((kernel.rows.span(row), detoured)).chain(detours)
+        };
+        let length = |(row, &detoured): (&Option<u32>, &bool)| {
+            row.map_or(1, |row| spans(row, detoured).map(|(span, _)| span.len()).sum::<usize>())
+        };
+        let mut next = Vec::with_capacity(rows.iter().zip(&self.states.detoured).map(length).sum());
+        let mut at = Vec::with_capacity(rows.len());
+        let mut index: FxHashMap<N, u32> = FxHashMap::default();
+        let mut states = States { width: kept.len(), ..States::default() };
         let mut extended = Vec::with_capacity(self.live.len() + 1);
         let nothing = vec![0; self.live.len() + 1];
-        for state in 0..self.states.len() {
-            layer.at.push(layer.next.len() as u32);
+        for (state, row) in rows.iter().enumerate() {
+            at.push(next.len() as u32);
             let mut go = |extended: &[u32], outcome: u8, stopped: bool, detoured: bool| {
-                let number: u128 =
-                    kept.iter().zip(&strides).map(|(&k, &s)| u128::from(extended[k]) * s).sum();
-                let next = *index.entry((number, outcome, stopped)).or_insert_with(|| {
+                let end = N::from(2 * u32::from(outcome) + u32::from(stopped));
+                let tokens = kept.iter().map(|&k| N::from(extended[k]));
+                let number = tokens.zip(strides).fold(end, |sum, (token, &s)| sum + token * s);
+                let to = *index.entry(number).or_insert_with(|| {
                     states.tokens.extend(kept.iter().map(|&k| extended[k]));
                     states.outcomes.push(outcome);
                     states.stopped.push(stopped);
                     states.detoured.push(true);
                     (states.outcomes.len() - 1) as u32
                 });
-                states.detoured[next as usize] &= detoured;
-                layer.next.push(next);
+                states.detoured[to as usize] &= detoured;
+                next.push(to);
             };
             let detoured = self.states.detoured[state];
-            if self.states.stopped[state] {
-                layer.rows.push(None);
+            let Some(row) = *row else {
                 go(&nothing, self.states.outcomes[state], true, detoured);
                 continue;
-            }
-            let tokens = self.states.tokens(state);
-            inputs.clear();
-            inputs.extend(places.iter().map(|&p| tokens[p]));
-            let Some(row) = kernel.row(&inputs) else {
-                unreachable!("the compiler pushes a row for every input of the frontier")
             };
-            layer.rows.push(Some(row));
             extended.clear();
-            extended.extend_from_slice(tokens);
+            extended.extend_from_slice(self.states.tokens(state));
             extended.push(0);
-            let mut follow = |span: std::ops::Range<usize>, detoured: bool| {
+            for (span, detoured) in spans(row, detoured) {
                 for branch in &kernel.rows.branches[span] {
                     let outcome = self.states.outcomes[state].max(branch.outcome);
                     if branch.token == STOP {
@@ -200,29 +245,17 @@ impl Frontier {
                         go(&extended, outcome, false, detoured);
                     }
                 }
-            };
-            follow(kernel.rows.span(row), detoured);
-            for (mark, span) in kernel.rows.detours(row) {
-                if mark == REPAIR {
-                    follow(span, detoured);
-                } else if !detoured {
-                    follow(span, true);
-                }
             }
             if states.len() > cap {
-                return false;
+                return None;
             }
         }
-        layer.states = states.len();
-        self.live.push(step);
-        self.live = kept.iter().map(|&k| self.live[k]).collect();
-        self.layers.push(layer);
-        self.states = states;
-        true
+        Some((Layer { rows, at, next, states: states.len() }, states))
     }
 
-    /// Weights that number the kept tokens without collision; `None` past 128 bits.
-    fn strides(&self, kernel: &KernelBuilder, kept: &[usize]) -> Option<Vec<u128>> {
+    /// Weights that number the kept tokens without collision, together with an outcome and whether the run has
+    /// stopped; and how many numbers that takes. `None` past 128 bits.
+    fn strides(&self, kernel: &KernelBuilder, kept: &[usize]) -> Option<(Vec<u128>, u128)> {
         let mut sizes = vec![1u32; self.live.len() + 1];
         for state in 0..self.states.len() {
             for (size, &token) in sizes.iter_mut().zip(self.states.tokens(state)) {
@@ -232,14 +265,13 @@ impl Frontier {
         let made =
             kernel.rows.branches.iter().filter(|b| b.token != STOP).map(|b| b.token + 1).max();
         sizes[self.live.len()] = made.unwrap_or(1);
-        let mut stride = 1u128;
-        kept.iter()
-            .map(|&k| {
-                let this = stride;
-                stride = stride.checked_mul(u128::from(sizes[k]))?;
-                Some(this)
-            })
-            .collect()
+        let mut numbers = 2 * OUTCOMES as u128;
+        let mut strides = Vec::with_capacity(kept.len());
+        for &k in kept {
+            strides.push(numbers);
+            numbers = numbers.checked_mul(u128::from(sizes[k]))?;
+        }
+        Some((strides, numbers))
     }
 
     /// The trellis after the last step.

@@ -26,7 +26,7 @@ pub mod settle;
 
 /// What a step puts out.
 #[doc(hidden)]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
     /// Tried, and got nothing.
     Missing,
@@ -46,17 +46,6 @@ impl Output {
         match self {
             Output::Value(value) => Some(value),
             _ => None,
-        }
-    }
-
-    /// A text that equal outputs, and only those, share.
-    pub fn key(&self) -> String {
-        match self {
-            Output::Missing => "missing".to_owned(),
-            Output::Skipped => "skipped".to_owned(),
-            Output::Context(passages) => format!("context:{passages:?}"),
-            Output::Value(value) => format!("value:{}", value.key()),
-            Output::Action(label) => format!("action:{label}"),
         }
     }
 }

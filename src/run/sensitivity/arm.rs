@@ -9,7 +9,7 @@ use crate::compile::search::Searches;
 use crate::impact::Part;
 use crate::kernel::many::{LANE, Lane, Many, add_times};
 use crate::scenario::{Guard, Impact, Scenario, StepKind};
-use crate::step::guard::{Handled, escalation_effort, look_effort};
+use crate::step::guard::{Trail, escalation_effort, look_effort};
 use crate::step::reader::Parameter;
 use crate::step::{Event, Outcome};
 
@@ -51,11 +51,11 @@ impl Prices {
     }
 
     /// As [`crate::run::money`] counts them.
-    pub fn toll(&self, step: usize, way: &Handled) -> f64 {
+    pub fn toll(&self, step: usize, event: Event, trail: Option<&Trail>) -> f64 {
         let (tried, guards) = &self.steps[step];
-        let idle = [Event::Skipped, Event::Stopped, Event::Failed].contains(&way.branching.event);
+        let idle = [Event::Skipped, Event::Stopped, Event::Failed].contains(&event);
         let first = if idle { 0.0 } else { *tried };
-        let counts = way.trail.iter().flat_map(|trail| &trail.counts);
+        let counts = trail.iter().flat_map(|trail| &trail.counts);
         let further = counts.zip(guards).map(|(done, [look, escalate, retry])| {
             done.looks * look + done.escalations * escalate + done.retries * retry
         });

@@ -29,7 +29,7 @@ use crate::scenario::{Scenario, Sensitivity};
 use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
 use crate::solve::Watch;
 use crate::stats;
-use crate::step::guard::Handled;
+use crate::step::guard::Trail;
 
 /// Between which an answer lies at nine in ten points, and the middle.
 const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
@@ -52,8 +52,8 @@ pub fn sensitivity(
 ) -> anyhow::Result<Option<SensitivityRecord>> {
     let mut assumptions = assumptions::assumptions(scenario, arms, asked)?;
     let prices: Vec<Prices> = arms.iter().map(|&arm| Prices::of(scenario, arm)).collect();
-    let tolls: Vec<_> =
-        prices.iter().map(|of| move |step: usize, way: &Handled| of.toll(step, way)).collect();
+    let toll = |of| move |step, event, trail: Option<&Trail>| Prices::toll(of, step, event, trail);
+    let tolls: Vec<_> = prices.iter().map(toll).collect();
     let mut laid = Vec::new();
     for &arm in arms {
         let base = Odds::of(scenario, &scenario.arms[arm])?;

@@ -220,7 +220,7 @@ fn branches(reader: &Reader, reading: &Reading) -> Vec<Branching> {
         let output = said.value.map_or(Output::Missing, |value| Output::Value(value.clone()));
         Branching { source: said.source, ..Branching::new(Some(output), said.event, said.p) }
     };
-    said.into_iter().map(branch).collect()
+    said.into_iter().filter(|said| said.p > 0.0).map(branch).collect()
 }
 
 #[cfg(test)]

@@ -61,7 +61,8 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Puts into `said` all that can come of a reading; it adds up to one.
+/// Puts into `said` all that can come of a reading; it adds up to one. What has no chance stands there too: so each
+/// thing has the same place under any chances.
 pub fn says<'a>(chances: &Chances, reading: &Reading<'a>, said: &mut Vec<Said<'a>>) {
     let Reading { gold, pool, context, .. } = *reading;
     said.clear();
@@ -92,14 +93,11 @@ pub fn says<'a>(chances: &Chances, reading: &Reading<'a>, said: &mut Vec<Said<'a
     } else {
         voice.unaided(first, None, 1.0);
     }
-    said.retain(|one| one.p > 0.0);
     // Whatever is left says that the evidence is not there.
     let spoken: f64 = said.iter().map(|one| one.p).sum();
-    let abstain = (1.0 - spoken).max(0.0);
     let rounding = 1e-12;
-    if abstain > rounding {
-        said.push(Said { value: None, event: Event::Abstained, source: None, p: abstain });
-    }
+    let abstain = if 1.0 - spoken > rounding { 1.0 - spoken } else { 0.0 };
+    said.push(Said { value: None, event: Event::Abstained, source: None, p: abstain });
 }
 
 struct Voice<'v, 'a> {
