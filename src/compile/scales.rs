@@ -24,7 +24,7 @@ use crate::expr::CorpusIndex;
 use crate::kernel::Branch;
 use crate::scenario::{Arm, Scenario, StepKind};
 use crate::step::guard::{Handled, Trail};
-use crate::step::reader::{Chances, Reading, Said, says};
+use crate::step::reader::{Chances, Script, script};
 use crate::step::{Event, Output};
 
 /// Other odds are within those at which an arm is compiled, so this is a fault of the caller.
@@ -54,13 +54,13 @@ pub struct Scales<'a> {
     toll: &'a Toll<'a>,
     /// By code.
     events: Vec<Event>,
-    classes: Vec<Class<'a>>,
+    classes: Vec<Class>,
     /// By task, step and row: the class.
     of: Vec<Vec<Vec<u32>>>,
 }
 
 /// Rows that are alike under any odds.
-struct Class<'a> {
+struct Class {
     /// One of them: its task, step and place among the inputs.
     task: usize,
     step: usize,
@@ -68,21 +68,16 @@ struct Class<'a> {
     /// Where it stands among all weights, and how many it has.
     start: usize,
     width: usize,
-    how: How<'a>,
+    how: How,
 }
 
 /// How the weights of a row come about.
-enum How<'a> {
+enum How {
     /// No odds change them.
     Fixed(Vec<f64>),
-    /// A reader says them, and no guard looks at it.
-    Reads {
-        from: usize,
-        field: &'a str,
-        context: Vec<u32>,
-        /// What it can say at the odds it was compiled at.
-        can: Vec<bool>,
-    },
+    /// A reader says them, and no guard looks at it. By what it can say: whether it has a chance at the odds it was
+    /// compiled at, and what that costs.
+    Reads { script: Script, can: Vec<bool>, tolls: Vec<f64> },
     /// It is laid down again; this is how it comes out at the odds it was compiled at.
     Laid(Vec<Handled>),
 }
@@ -143,7 +138,7 @@ impl<'a> Scales<'a> {
         let told = tasks.map(|task| self.told(&rooms, task));
         let told = told.collect::<anyhow::Result<Vec<Told>>>()?;
         let mut known: FxHashMap<Vec<u64>, u32> = FxHashMap::default();
-        let mut classes: Vec<Class<'a>> = Vec::new();
+        let mut classes: Vec<Class> = Vec::new();
         let mut of = Vec::with_capacity(told.len());
         let (mut start, chances) = (0, Chances::of(&self.room.odds.reader));
         for (task, told) in told.into_iter().enumerate() {
@@ -175,12 +170,11 @@ impl<'a> Scales<'a> {
     fn told(&self, rooms: &[&Room<'a>; 3], task: usize) -> anyhow::Result<Told> {
         let chances = rooms.map(|room| Chances::of(&room.odds.reader));
         let mut told = Told { of: Vec::new(), distinct: IndexMap::default() };
-        let mut weights = Vec::new();
+        let (mut said, mut weights) = (Vec::new(), Vec::new());
         for (step, plans) in self.plans.iter().enumerate() {
             let mut rows = Vec::with_capacity(plans[task].inputs.len());
             for input in 0..plans[task].inputs.len() {
                 let how = self.how(task, step, input, &chances[0])?;
-                let mut said = Vec::new();
                 weights.clear();
                 for (room, chances) in rooms.iter().zip(&chances) {
                     let place = (task, step, input);
@@ -203,7 +197,7 @@ impl<'a> Scales<'a> {
         step: usize,
         input: usize,
         chances: &Chances,
-    ) -> anyhow::Result<How<'a>> {
+    ) -> anyhow::Result<How> {
         let Input { tokens, wish, .. } = &self.plans[step][task].inputs[input];
         let draft = &self.drafts[task];
         if self.room.guarded(step) && !matches!(wish, Wish::Held(_)) {
@@ -213,10 +207,15 @@ impl<'a> Scales<'a> {
             && let Wish::NoSearch = wish
             && let Some(Output::Context(context)) = draft.seen(step, tokens)[*from]
         {
-            let mut said = Vec::new();
-            says(chances, &self.reading(task, step, *from, field, context)?, &mut said);
-            let can = said.iter().map(|said| said.p > 0.0).collect();
-            return Ok(How::Reads { from: *from, field, context: context.clone(), can });
+            let reading = self.room.reading(draft, *from, step, field, context);
+            let (said, script) = script(&reading.context("nothing to read from")?);
+            let mut p = Vec::with_capacity(said.len());
+            script.weigh(chances, &mut p);
+            return Ok(How::Reads {
+                script,
+                can: p.iter().map(|p| *p > 0.0).collect(),
+                tolls: said.iter().map(|said| (self.toll)(step, said.event, None)).collect(),
+            });
         }
         let row = draft.kernels[step].row(tokens).context("an input without a row")?;
         let branches = draft.kernels[step].branches(row);
@@ -227,29 +226,29 @@ impl<'a> Scales<'a> {
     }
 
     /// Adds the weights of a row under some odds: what a run pays that takes it, and the share of each way it has.
-    fn row<'s>(
-        &'s self,
+    fn row(
+        &self,
         (task, step, input): (usize, usize, usize),
-        how: &'s How<'a>,
+        how: &How,
         room: &Room<'a>,
         chances: &Chances,
-        said: &mut Vec<Said<'s>>,
+        said: &mut Vec<f64>,
         weights: &mut Vec<f64>,
     ) -> anyhow::Result<()> {
         match how {
             How::Fixed(fixed) => weights.extend(fixed),
-            How::Reads { from, field, context, can } => {
-                says(chances, &self.reading(task, step, *from, field, context)?, said);
-                let total: f64 = said.iter().map(|said| said.p).sum();
+            How::Reads { script, can, tolls } => {
+                script.weigh(chances, said);
+                let total: f64 = said.iter().sum();
                 let paid = weights.len();
                 weights.push(0.0);
-                for (said, can) in said.iter().zip(can) {
-                    let share = said.p / total;
+                for ((p, can), toll) in said.iter().zip(can).zip(tolls) {
+                    let share = p / total;
                     if *can {
-                        weights[paid] += share * (self.toll)(step, said.event, None);
+                        weights[paid] += share * toll;
                         weights.push(share);
                     }
-                    ensure!(*can || said.p == 0.0, IMPOSSIBLE);
+                    ensure!(*can || *p == 0.0, IMPOSSIBLE);
                 }
             }
             How::Laid(like) => {
@@ -288,18 +287,6 @@ impl<'a> Scales<'a> {
         let mut ways = room.ways(&self.drafts[task], &site);
         ways.retain(|way| way.branching.p > 0.0);
         ways
-    }
-
-    fn reading<'s>(
-        &'s self,
-        task: usize,
-        step: usize,
-        from: usize,
-        field: &'s str,
-        context: &'s [u32],
-    ) -> anyhow::Result<Reading<'s>> {
-        let reading = self.room.reading(&self.drafts[task], from, step, field, context);
-        reading.context("nothing to read from")
     }
 
     /// How many numbers [`Scales::weigh`] gives.

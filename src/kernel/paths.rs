@@ -31,51 +31,39 @@ pub fn failures<L: Clone + Eq + Hash>(
     let mut tree = Tree::default();
     // (beginning, state) -> probability, in order of first appearance.
     let mut now: Vec<(u32, u32, f64)> = vec![(0, 0, 1.0)];
-    for (step, (kernel, layer)) in flow.kernels.iter().zip(&flow.trellis.layers).enumerate() {
-        let fails: Vec<f64> = flow.back[step + 1].iter().map(failing).collect();
-        // Calls `visit(beginning, state, p)` for all that comes after the step; what cannot fail any more is no
-        // beginning of a failure.
-        let follow = |tree: &mut Tree, visit: &mut dyn FnMut(u32, u32, f64)| {
-            for &(node, state, p) in &now {
-                let targets = layer.targets(state as usize);
-                let Some(row) = layer.rows[state as usize] else {
-                    visit(node, targets[0], p);
-                    continue;
-                };
-                let start = kernel.span(row).start;
-                // Branches with the same note stand together in a row.
-                let mut last = (NO_NOTE, node);
-                for (at, &to) in (start..).zip(targets) {
-                    let share = flow.shares[step][at];
-                    if share > 0.0 && fails[to as usize] > 0.0 {
-                        let note = notes.ids[step][at];
-                        if note != last.0 {
-                            last = (note, tree.child(node, note));
-                        }
-                        visit(last.1, to, p * share);
-                    }
-                }
-            }
-        };
+    for (step, layer) in flow.trellis.layers.iter().enumerate() {
+        let stretches = Stretches::new(flow, step, &notes.ids[step]);
         let mut failures: Vec<f64> = Vec::new();
-        follow(&mut tree, &mut |node, to, p| {
-            if failures.len() <= node as usize {
-                failures.resize(node as usize + 1, 0.0);
+        for &(node, state, p) in &now {
+            for stretch in stretches.of(state) {
+                let child = tree.child(node, stretch.note) as usize;
+                failures.resize(failures.len().max(child + 1), 0.0);
+                failures[child] += p * stretch.failure;
             }
-            failures[node as usize] += p * fails[to as usize];
-        });
+        }
         let mut next: Vec<(u32, u32, f64)> = Vec::new();
         let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        follow(&mut tree, &mut |node, to, p| {
-            if failures[node as usize] < least {
-                return;
+        for (node, state, p) in now {
+            for stretch in stretches.of(state) {
+                let child = tree.child(node, stretch.note);
+                if failures[child as usize] < least {
+                    continue;
+                }
+                let targets = layer.targets(state as usize);
+                for branch in stretch.first..stretch.end {
+                    let (to, share) = (targets[branch], stretches.share(state, branch));
+                    // What cannot fail any more is no beginning of a failure.
+                    if share == 0.0 || stretches.fails[to as usize] == 0.0 {
+                        continue;
+                    }
+                    let place = *places.entry((child, to)).or_insert_with(|| {
+                        next.push((child, to, 0.0));
+                        (next.len() - 1) as u32
+                    });
+                    next[place as usize].2 += p * share;
+                }
             }
-            let place = *places.entry((node, to)).or_insert_with(|| {
-                next.push((node, to, 0.0));
-                (next.len() - 1) as u32
-            });
-            next[place as usize].2 += p;
-        });
+        }
         now = next;
     }
     let mut found: Vec<Path<L>> = Vec::new();
@@ -91,6 +79,68 @@ pub fn failures<L: Clone + Eq + Hash>(
     }
     found.retain(|path| path.p >= least);
     found
+}
+
+/// Branches of a state that stand together and have the same note.
+struct Stretch {
+    note: u32,
+    /// Places among the state's branches.
+    first: usize,
+    end: usize,
+    /// P(a run takes one of them and fails).
+    failure: f64,
+}
+
+/// The stretches of all states before a step that runs come by.
+struct Stretches<'a> {
+    list: Vec<Stretch>,
+    /// By state, and one more.
+    starts: Vec<usize>,
+    /// By state: the share of each branch.
+    shares: Vec<&'a [f64]>,
+    /// By state after the step: P(a run fails).
+    fails: Vec<f64>,
+}
+
+impl<'a> Stretches<'a> {
+    /// `notes`: the number of each branch's note.
+    fn new(flow: &'a Flow, step: usize, notes: &[u32]) -> Stretches<'a> {
+        let (kernel, layer) = (&flow.kernels[step], &flow.trellis.layers[step]);
+        let fails: Vec<f64> = flow.back[step + 1].iter().map(failing).collect();
+        let (mut list, mut starts): (Vec<Stretch>, _) = (Vec::new(), Vec::new());
+        let mut shares: Vec<&[f64]> = Vec::with_capacity(layer.rows.len());
+        for (state, row) in layer.rows.iter().enumerate() {
+            let start = list.len();
+            starts.push(start);
+            let span = row.map(|row| kernel.span(row));
+            let share: &[f64] = span.clone().map_or(&[1.0], |span| &flow.shares[step][span]);
+            shares.push(share);
+            if flow.forward[step][state] == 0.0 {
+                continue;
+            }
+            let note = |branch: usize| span.as_ref().map_or(NO_NOTE, |s| notes[s.start + branch]);
+            for (branch, (share, &to)) in share.iter().zip(layer.targets(state)).enumerate() {
+                let (note, failure) = (note(branch), share * fails[to as usize]);
+                match list[start..].last_mut() {
+                    Some(last) if last.note == note => {
+                        last.end = branch + 1;
+                        last.failure += failure;
+                    }
+                    _ => list.push(Stretch { note, first: branch, end: branch + 1, failure }),
+                }
+            }
+        }
+        starts.push(list.len());
+        Stretches { list, starts, shares, fails }
+    }
+
+    fn of(&self, state: u32) -> &[Stretch] {
+        &self.list[self.starts[state as usize]..self.starts[state as usize + 1]]
+    }
+
+    fn share(&self, state: u32, branch: usize) -> f64 {
+        self.shares[state as usize][branch]
+    }
 }
 
 /// In place of a note's number.

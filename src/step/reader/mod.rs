@@ -20,7 +20,7 @@ use crate::value::Value;
 use crate::world::Corpus;
 
 use presets::preset_parameters;
-pub use says::{Chances, Reading, Said, says};
+pub use says::{Chances, Reading, Said, Script, script};
 
 /// How far a figure can be leaned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -214,13 +214,14 @@ pub fn row(reader: &Reader, reading: &Reading) -> Row {
 }
 
 fn branches(reader: &Reader, reading: &Reading) -> Vec<Branching> {
-    let mut said = Vec::new();
-    says(&Chances::of(reader), reading, &mut said);
-    let branch = |said: Said| {
+    let (said, script) = script(reading);
+    let mut p = Vec::with_capacity(said.len());
+    script.weigh(&Chances::of(reader), &mut p);
+    let branch = |(said, p): (Said, f64)| {
         let output = said.value.map_or(Output::Missing, |value| Output::Value(value.clone()));
-        Branching { source: said.source, ..Branching::new(Some(output), said.event, said.p) }
+        Branching { source: said.source, ..Branching::new(Some(output), said.event, p) }
     };
-    said.into_iter().filter(|said| said.p > 0.0).map(branch).collect()
+    said.into_iter().zip(p).filter(|(_, p)| *p > 0.0).map(branch).collect()
 }
 
 #[cfg(test)]

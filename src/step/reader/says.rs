@@ -1,4 +1,5 @@
-//! What a reader makes of a context, by chance: nothing is copied, so that other chances can be tried by the million.
+//! What a reader makes of a context, by chance. What it can say, and how probable that is under some chances, are two
+//! things: the second needs no passages, so that other chances can be tried by the million.
 
 use std::collections::BTreeSet;
 
@@ -30,6 +31,10 @@ impl Chances {
             fabricate_empty: reader.get("fabricate_empty"),
         }
     }
+
+    fn distracted(&self, above: bool) -> f64 {
+        if above { self.distracted_above } else { self.distracted_below }
+    }
 }
 
 /// One thing that a reader can say.
@@ -40,7 +45,6 @@ pub struct Said<'a> {
     pub event: Event,
     /// The passage that it was read from, rightly or not.
     pub source: Option<u32>,
-    pub p: f64,
 }
 
 /// Reading a field from passages.
@@ -61,91 +65,141 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Puts into `said` all that can come of a reading; it adds up to one. What has no chance stands there too: so each
-/// thing has the same place under any chances.
-pub fn says<'a>(chances: &Chances, reading: &Reading<'a>, said: &mut Vec<Said<'a>>) {
+/// How probable each of the things is that a reader can say of one reading, under any chances.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Where gold states the field.
+    evidence: Option<Evidence>,
+    /// Where it does not, or is overlooked.
+    unaided: Unaided,
+}
+
+/// The shares of the values that come out in place of one.
+type Others = Vec<f64>;
+
+#[derive(Clone, Debug)]
+struct Evidence {
+    /// By gold passage that states the field: how many passages lie between it and the nearer end.
+    hidden: Vec<i32>,
+    /// By distractor: whether it ranks above.
+    followed: Vec<(bool, Others)>,
+    read: Others,
+}
+
+#[derive(Clone, Debug)]
+enum Unaided {
+    Distractor { followed: Others, made_up: Others },
+    /// No passage states the field.
+    Nothing { made_up: Others },
+}
+
+/// All that can come of a reading, whether it has a chance or not, and how probable that is.
+pub fn script<'a>(reading: &Reading<'a>) -> (Vec<Said<'a>>, Script) {
     let Reading { gold, pool, context, .. } = *reading;
-    said.clear();
-    let mut voice = Voice { chances, pool, said };
+    let mut said = Vec::new();
+    let mut voice = Voice { pool, said: &mut said };
     let stated = context.iter().filter_map(|&p| Some((p, gold.contains(&p), reading.stated(p)?)));
     let stated: Vec<(u32, bool, &Value)> = stated.collect();
     let first = stated.iter().find(|(_, is_gold, _)| !is_gold);
-    let first = first.map(|(passage, _, value)| (*passage, *value));
-    if let Some(at) = stated.iter().position(|(_, is_gold, _)| *is_gold) {
-        let (best, _, right) = stated[at];
+    let best = stated.iter().position(|(_, is_gold, _)| *is_gold);
+    let evidence = best.map(|at| {
+        let (passage, _, right) = stated[at];
         let evidence = |p: &u32| gold.contains(p) && reading.stated(*p).is_some();
-        let overlooked = overlooked(chances, context, evidence);
-        let mut left = 1.0 - overlooked;
-        let follow = |(i, &(passage, is_gold, value)): (usize, &(u32, bool, &'a Value))| {
-            let chance = if i < at { chances.distracted_above } else { chances.distracted_below };
-            (!is_gold && value != right).then(|| {
-                let p = left * chance;
-                left -= p;
-                (passage, value, p)
-            })
-        };
-        let followed: Vec<_> = stated.iter().enumerate().filter_map(follow).collect();
-        voice.read(best, right, Event::Clean, left);
-        for (passage, value, p) in followed {
-            voice.read(passage, value, Event::Distracted, p);
+        let places = context.iter().enumerate().filter(|(_, p)| evidence(p));
+        Evidence {
+            hidden: places.map(|(at, _)| at.min(context.len() - 1 - at) as i32).collect(),
+            read: voice.read(passage, right, Event::Clean),
+            followed: {
+                let others = stated.iter().enumerate();
+                let others = others.filter(|(_, (_, is_gold, value))| !is_gold && *value != right);
+                let follow = |(i, &(passage, _, value)): (usize, &(u32, bool, &'a Value))| {
+                    (i < at, voice.read(passage, value, Event::Distracted))
+                };
+                others.map(follow).collect()
+            },
         }
-        voice.unaided(first, Some(right), overlooked);
-    } else {
-        voice.unaided(first, None, 1.0);
-    }
-    // Whatever is left says that the evidence is not there.
-    let spoken: f64 = said.iter().map(|one| one.p).sum();
-    let rounding = 1e-12;
-    let abstain = if 1.0 - spoken > rounding { 1.0 - spoken } else { 0.0 };
-    said.push(Said { value: None, event: Event::Abstained, source: None, p: abstain });
+    });
+    let unaided = match first {
+        None => Unaided::Nothing { made_up: voice.spread(None, Event::Fabricated, None) },
+        Some(&(passage, _, value)) => {
+            // What states the right value too is no distractor.
+            let right = best.is_some_and(|at| stated[at].2 == value);
+            let event = if right { Event::Clean } else { Event::Distracted };
+            Unaided::Distractor {
+                followed: voice.read(passage, value, event),
+                made_up: voice.spread(Some(value), Event::Fabricated, None),
+            }
+        }
+    };
+    said.push(Said { value: None, event: Event::Abstained, source: None });
+    (said, Script { evidence, unaided })
 }
 
 struct Voice<'v, 'a> {
-    chances: &'v Chances,
     pool: &'a Pool,
     said: &'v mut Vec<Said<'a>>,
 }
 
 impl<'a> Voice<'_, 'a> {
     /// A value that is read comes out right, or as another one of the pool.
-    fn read(&mut self, passage: u32, value: &'a Value, event: Event, p: f64) {
-        let (source, at) = (Some(passage), self.said.len());
-        self.said.push(Said { value: Some(value), event, source, p });
-        self.spread(Some(value), Event::Misread, source, p * self.chances.misread);
-        if self.said.len() > at + 1 {
-            self.said[at].p = p * (1.0 - self.chances.misread);
-        }
-    }
-
-    /// What is said without gold, or where it is overlooked.
-    fn unaided(&mut self, first: Option<(u32, &'a Value)>, right: Option<&Value>, p: f64) {
-        let Some((passage, value)) = first else {
-            self.spread(None, Event::Fabricated, None, p * self.chances.fabricate_empty);
-            return;
-        };
-        // What states the right value too is no distractor.
-        let event = if Some(value) == right { Event::Clean } else { Event::Distracted };
-        self.read(passage, value, event, p * self.chances.follow);
-        self.spread(Some(value), Event::Fabricated, None, p * self.chances.fabricate);
+    fn read(&mut self, passage: u32, value: &'a Value, event: Event) -> Others {
+        self.said.push(Said { value: Some(value), event, source: Some(passage) });
+        self.spread(Some(value), Event::Misread, Some(passage))
     }
 
     /// A value of the pool but `not`; nothing where nothing is left.
-    fn spread(&mut self, not: Option<&Value>, event: Event, source: Option<u32>, p: f64) {
+    fn spread(&mut self, not: Option<&Value>, event: Event, source: Option<u32>) -> Others {
         let some = self.pool.without(not);
-        self.said.extend(some.map(|(value, share)| Said {
-            value: Some(value),
-            event,
-            source,
-            p: p * share,
-        }));
+        let said = &mut *self.said;
+        let other = |(value, share)| {
+            said.push(Said { value: Some(value), event, source });
+            share
+        };
+        some.map(other).collect()
     }
+}
+
+impl Script {
+    /// Puts the probabilities into `p`, in the order of what is said; they add up to one.
+    pub fn weigh(&self, chances: &Chances, p: &mut Vec<f64>) {
+        p.clear();
+        let mut unaided = 1.0;
+        if let Some(Evidence { hidden, followed, read }) = &self.evidence {
+            unaided = overlooked(chances, hidden);
+            let passed = |left: f64, (above, _): &(bool, Others)| left - left * chances.distracted(*above);
+            let mut left = 1.0 - unaided;
+            push(p, followed.iter().fold(left, passed), read, chances.misread);
+            for (above, others) in followed {
+                let follow = left * chances.distracted(*above);
+                left -= follow;
+                push(p, follow, others, chances.misread);
+            }
+        }
+        let (made_up, fabricate) = match &self.unaided {
+            Unaided::Nothing { made_up } => (made_up, chances.fabricate_empty),
+            Unaided::Distractor { followed, made_up } => {
+                push(p, unaided * chances.follow, followed, chances.misread);
+                (made_up, chances.fabricate)
+            }
+        };
+        p.extend(made_up.iter().map(|share| unaided * fabricate * share));
+        // Whatever is left says that the evidence is not there.
+        let spoken: f64 = p.iter().sum();
+        let rounding = 1e-12;
+        p.push(if 1.0 - spoken > rounding { 1.0 - spoken } else { 0.0 });
+    }
+}
+
+/// A value that is read with probability `read`, and those that it comes out as.
+fn push(p: &mut Vec<f64>, read: f64, others: &Others, misread: f64) {
+    p.push(if others.is_empty() { read } else { read * (1.0 - misread) });
+    p.extend(others.iter().map(|share| read * misread * share));
 }
 
 /// The probability that a reader overlooks gold for where it stands: every passage between it and the nearer
 /// end of the context hides it with the same chance. So it is none at the ends, highest in the middle, and in
 /// the middle the higher the more passages there are. Gold that is there twice is overlooked twice.
-fn overlooked(chances: &Chances, context: &[u32], is_gold: impl Fn(&u32) -> bool) -> f64 {
+fn overlooked(chances: &Chances, hidden: &[i32]) -> f64 {
     let seen = 1.0 - chances.overlooked;
-    let gold = context.iter().enumerate().filter(|(_, p)| is_gold(p));
-    gold.map(|(at, _)| 1.0 - seen.powi(at.min(context.len() - 1 - at) as i32)).product()
+    hidden.iter().map(|&between| 1.0 - seen.powi(between)).product()
 }
