@@ -4,8 +4,9 @@
 
 use rayon::prelude::*;
 
+use crate::compile::scales::{Scales, compile_and_tell};
 use crate::compile::search::Searches;
-use crate::compile::{Compiled, Question, compile};
+use crate::compile::{Compiled, Odds, Question, Toll, compile};
 use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
 use crate::scenario::{Arm, Method, Scenario, Step};
@@ -76,10 +77,32 @@ pub fn solve(
     question: &Question,
     watch: &dyn Watch,
 ) -> anyhow::Result<Vec<Solved>> {
-    let tasks = &scenario.tasks.tasks;
     let arm = &scenario.arms[arm];
-    watch.arm(&arm.id, scenario.steps.len() * tasks.len());
-    let compiled = compile(scenario, arm, indices, searches, question, &|| watch.step_compiled())?;
+    watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
+    let done = || watch.step_compiled();
+    let compiled = compile(scenario, arm, indices, searches, question, &done)?;
+    Ok(solve_compiled(scenario, compiled, watch))
+}
+
+/// As [`solve`], for [`Question::Run`]; and the rows are told apart: see [`compile_and_tell`].
+pub fn solve_and_tell<'a>(
+    scenario: &'a Scenario,
+    arm: usize,
+    indices: &'a [CorpusIndex],
+    searches: &mut Searches,
+    (others, toll): ([Odds; 2], &Toll),
+    watch: &dyn Watch,
+) -> anyhow::Result<(Vec<Solved>, Scales<'a>)> {
+    let arm = &scenario.arms[arm];
+    watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
+    let done = || watch.step_compiled();
+    let (compiled, scales) =
+        compile_and_tell(scenario, arm, indices, searches, others, toll, &done)?;
+    Ok((solve_compiled(scenario, compiled, watch), scales))
+}
+
+fn solve_compiled(scenario: &Scenario, compiled: Vec<Compiled>, watch: &dyn Watch) -> Vec<Solved> {
+    let tasks = &scenario.tasks.tasks;
     watch.solving(tasks.len());
     let simulation = &scenario.simulation;
     let solve = |(task, compiled): (usize, Compiled)| {
@@ -99,5 +122,5 @@ pub fn solve(
         watch.task_solved();
         Solved { compiled, masses, ran }
     };
-    Ok(compiled.into_par_iter().enumerate().map(solve).collect())
+    compiled.into_par_iter().enumerate().map(solve).collect()
 }

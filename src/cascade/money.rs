@@ -93,9 +93,10 @@ impl<'a> Till<'a> {
     /// From the kernels, exactly; `None` where the model has no trellis.
     pub fn exact(&self) -> anyhow::Result<Option<Losses>> {
         let model = &self.compiled.model;
-        let Some((lifted, priced)) = self.lifted()? else {
+        let Some(trellis) = &model.trellis else {
             return Ok(None);
         };
+        let (lifted, priced) = self.lifted(trellis)?;
         let worth: Vec<f64> = priced.iter().map(|end| end.loss).collect();
         let flow = |broken: f64| Flow::worth(&model.kernels, &lifted, &worth, broken);
         let plain = flow(1.0);
@@ -110,18 +111,14 @@ impl<'a> Till<'a> {
         }))
     }
 
-    /// The trellis whose states remember what its ends lose, and for each final state that; `None` where the
-    /// model has no trellis.
-    pub fn ends(&self) -> anyhow::Result<Option<(Trellis, Vec<Vec<Part>>)>> {
-        let parts = |priced: Vec<Priced>| priced.into_iter().map(|end| end.parts).collect();
-        Ok(self.lifted()?.map(|(lifted, priced)| (lifted, parts(priced))))
+    /// A trellis of the task whose states remember what its ends lose, and for each final state that.
+    pub fn ends(&self, trellis: &Trellis) -> anyhow::Result<(Trellis, Vec<Vec<Part>>)> {
+        let (lifted, priced) = self.lifted(trellis)?;
+        Ok((lifted, priced.into_iter().map(|end| end.parts).collect()))
     }
 
-    fn lifted(&self) -> anyhow::Result<Option<(Trellis, Vec<Priced>)>> {
+    fn lifted(&self, trellis: &Trellis) -> anyhow::Result<(Trellis, Vec<Priced>)> {
         let model = &self.compiled.model;
-        let Some(trellis) = &model.trellis else {
-            return Ok(None);
-        };
         let start = self.start();
         let remember =
             |step: usize, memory: &Memory, branch: &Branch| self.after(step, memory, branch);
@@ -131,7 +128,7 @@ impl<'a> Till<'a> {
         for (memory, &outcome) in memories.into_iter().zip(&lifted.outcomes) {
             priced.push(self.price(&mut prices, memory, outcome)?);
         }
-        Ok(Some((lifted, priced)))
+        Ok((lifted, priced))
     }
 
     /// From replayed trials.

@@ -34,6 +34,7 @@ use crate::step::{Output, State};
 use crate::world::Task;
 
 mod attempts;
+mod classes;
 mod guarded;
 pub mod lanes;
 mod plan;
@@ -43,6 +44,7 @@ pub mod search;
 mod variants;
 
 pub use attempts::Search;
+pub use classes::Toll;
 pub use rows::mark;
 pub use variants::{Variant, variant_mark};
 
@@ -143,7 +145,7 @@ pub fn compile(
 ) -> anyhow::Result<Vec<Compiled>> {
     let room = Room::new(scenario, arm, indices, Odds::of(scenario, arm)?, question);
     let (drafts, variants) = room.lay(searches, step_done, &mut |_| {})?;
-    Ok(drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect())
+    Ok(Draft::finish_all(drafts, &variants))
 }
 
 /// What is the same for all tasks of an arm.
@@ -244,6 +246,10 @@ impl<'a> Draft<'a> {
         let start = self.kernels[step].places();
         let told = trails.into_iter().enumerate();
         self.trails[step].extend(told.filter_map(|(at, trail)| Some((start + at, trail?))));
+    }
+
+    fn finish_all(drafts: Vec<Draft>, variants: &Variants) -> Vec<Compiled> {
+        drafts.into_par_iter().map(|draft| draft.finish(variants.clone())).collect()
     }
 
     fn finish(self, variants: Variants) -> Compiled {

@@ -1,4 +1,5 @@
-//! A trellis whose states remember: for what depends on the end of a run and on its way there.
+//! A trellis made from another: without its detours; with states that remember, for what depends on the end of a run and
+//! on its way there.
 
 use std::hash::Hash;
 
@@ -7,6 +8,36 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::trellis::{Layer, Trellis};
 use super::{Branch, Kernel};
+
+impl Trellis {
+    /// The transitions of runs that take no detour, and the states that these reach, in order of first appearance.
+    pub fn plain(&self, kernels: &[Kernel]) -> Trellis {
+        let mut now: Vec<u32> = vec![0];
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (kernel, layer) in kernels.iter().zip(&self.layers) {
+            let mut after: Vec<u32> = Vec::new();
+            let mut places = vec![u32::MAX; layer.states];
+            let rows: Vec<Option<u32>> = now.iter().map(|&s| layer.rows[s as usize]).collect();
+            let (mut at, mut next) = (Vec::with_capacity(rows.len()), Vec::new());
+            for (&state, row) in now.iter().zip(&rows) {
+                at.push(next.len() as u32);
+                // The detours of a row come behind its own branches.
+                let own = row.map_or(1, |row| kernel.span(row).len());
+                for &to in &layer.targets(state as usize)[..own] {
+                    let place = &mut places[to as usize];
+                    if *place == u32::MAX {
+                        *place = after.len() as u32;
+                        after.push(to);
+                    }
+                    next.push(*place);
+                }
+            }
+            layers.push(Layer { rows, at, next, states: after.len() });
+            now = after;
+        }
+        Trellis { layers, outcomes: now.iter().map(|&s| self.outcomes[s as usize]).collect() }
+    }
+}
 
 /// The same transitions, detours among them, between pairs of a state and a memory. `next(step, memory,
 /// branch)` makes the memory after a step from the one before it; a run that has stopped keeps its own. Returns

@@ -224,6 +224,11 @@ impl KernelBuilder {
         &self.rows.branches[self.rows.span(row)]
     }
 
+    /// How many rows have been pushed, detours among them.
+    pub fn rows(&self) -> usize {
+        self.rows.marks.len()
+    }
+
     /// How many branches have been pushed, those of detours among them: the place of the next one.
     pub fn places(&self) -> usize {
         self.rows.branches.len()

@@ -30,12 +30,13 @@ mod why;
 
 #[doc(inline)]
 pub use crate::solve::Ran;
-use crate::solve::depth;
 #[doc(hidden)]
 pub use crate::solve::{Quiet, Solved, Watch, solve};
+use crate::solve::{depth, solve_and_tell};
 #[doc(hidden)]
 pub use models::Models;
 pub use record::Record;
+use sensitivity::{Inquiry, sensitivity};
 
 /// Runs the arms whose indices are in `arms`, in that order. Without the baseline among them nothing is
 /// compared.
@@ -67,9 +68,23 @@ pub fn run_and_tell(
 ) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
+    let inquiry = scenario.sensitivity.as_ref().map(|asked| Inquiry::new(scenario, asked, arms));
+    let mut inquiry = inquiry.transpose()?;
     let mut done = Vec::new();
-    for &at in arms {
-        let solved = solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?;
+    for (place, &at) in arms.iter().enumerate() {
+        let told = inquiry.as_ref().map(|inquiry| inquiry.as_it_runs(place)).transpose()?.flatten();
+        let (solved, scales) = match told {
+            None => (solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?, None),
+            Some((others, toll)) => {
+                let with = (others, &*toll);
+                let (solved, scales) =
+                    solve_and_tell(scenario, at, &indices, &mut searches, with, watch)?;
+                (solved, Some(scales))
+            }
+        };
+        if let (Some(inquiry), Some(scales)) = (&mut inquiry, scales) {
+            inquiry.add(place, scales, &solved, watch)?;
+        }
         let asked = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
         let why = why::answers(scenario, at, &solved, &*asked)?;
         drop(asked);
@@ -82,10 +97,9 @@ pub fn run_and_tell(
     }
     tally::same_oracle(scenario, done.iter().map(|done| &done.tally))?;
     let mut record = summary::record(scenario, done)?;
-    if let Some(asked) = &scenario.sensitivity {
-        let base = record.baseline;
-        record.sensitivity =
-            sensitivity::sensitivity(scenario, asked, arms, base, &indices, &mut searches, watch)?;
+    if let Some(inquiry) = inquiry {
+        let (base, searches) = (record.baseline, &mut searches);
+        record.sensitivity = sensitivity(inquiry, base, &indices, searches, watch)?;
     }
     Ok(record)
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -160,6 +161,15 @@ impl Event {
         let reading = [Distracted, Misread, Fabricated, Abstained];
         let guards = [FalseAlarm, Caught, Recovered];
         plain.into_iter().chain(misses).chain(induced).chain(reading).chain(guards).collect()
+    }
+
+    /// The event with this code.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn of_code(code: u8) -> Event {
+        static ALL: LazyLock<Vec<Event>> = LazyLock::new(Event::all);
+        ALL[usize::from(code)]
     }
 
     /// A dense code, the event's index in [`Event::all`].

@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 use crate::cascade::money::Till;
-use crate::compile::Odds;
-use crate::compile::scales::{Laid, Scales, Toll};
-use crate::compile::search::Searches;
+use crate::compile::scales::Scales;
+use crate::compile::{Compiled, Odds};
 use crate::impact::Part;
 use crate::kernel::many::{LANE, Lane, Many, add_times};
 use crate::scenario::{Guard, Impact, Scenario, StepKind};
+use crate::solve::Solved;
 use crate::step::guard::{Trail, escalation_effort, look_effort};
 use crate::step::reader::Parameter;
 use crate::step::{Event, Outcome};
@@ -32,6 +32,7 @@ impl Answer {
 }
 
 /// What a way through a step costs.
+#[derive(Clone)]
 pub struct Prices {
     /// By step: of the first attempt; and by guard of a look, an escalation and a retry.
     steps: Vec<(f64, Vec<[f64; 3]>)>,
@@ -119,17 +120,21 @@ struct Unnumbered {
 }
 
 impl<'a> Arm<'a> {
+    /// `solved` are the tasks that [`crate::solve::solve_and_tell`] solved; none where the scales have them.
+    ///
+    /// # Errors
+    /// A loss that has no value.
     pub fn new(
         scenario: &Scenario,
-        laid: Laid<'a>,
-        searches: &'a Searches,
-        toll: &'a Toll<'a>,
+        scales: Scales<'a>,
+        solved: &[Solved],
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Arm<'a>> {
-        let scales = Scales::new(laid, searches, toll)?;
         let tasks = 0..scenario.tasks.tasks.len();
         let prepare = |task: usize| {
-            let prepared = unnumbered(scenario, &scales, task);
+            let own = scales.compiled(task);
+            let compiled = own.as_ref().unwrap_or_else(|| &solved[task].compiled);
+            let prepared = unnumbered(scenario, &scales, task, compiled);
             done(1);
             prepared
         };
@@ -210,17 +215,18 @@ fn unnumbered(
     scenario: &Scenario,
     scales: &Scales,
     task: usize,
+    compiled: &Compiled,
 ) -> anyhow::Result<Option<Unnumbered>> {
-    let compiled = scales.compiled(task);
-    let start = |step: usize, row: u32| scales.start(task, step, row);
-    let lifted = match &scenario.impact {
-        None => compiled.model.trellis.clone().map(|trellis| (trellis, Vec::new())),
-        Some(impact) => {
-            Till::new(scenario, impact, &scenario.tasks.tasks[task], &compiled).ends()?
-        }
-    };
-    let Some((trellis, ends)) = lifted else {
+    let Some(trellis) = &compiled.model.trellis else {
         return Ok(None);
+    };
+    let start = |step: usize, row: u32| scales.start(task, step, row);
+    let plain = trellis.plain(&compiled.model.kernels);
+    let (trellis, ends) = match &scenario.impact {
+        None => (plain, Vec::new()),
+        Some(impact) => {
+            Till::new(scenario, impact, &scenario.tasks.tasks[task], compiled).ends(&plain)?
+        }
     };
     // Final states that fail alike and lose the same are one end.
     let mut kinds: Vec<(bool, Vec<Part>)> = Vec::new();

@@ -1,78 +1,55 @@
 //! What the answers hang on: failure rate and yearly total of each arm, and the order of the arms, as functions of
 //! all that is assumed.
 //!
-//! Nothing is embedded or searched again: an arm is compiled once, and its rows are weighed anew at each point
-//! ([`crate::compile::scales`]). Every answer is exact at its point. Means of variables and the volume multiply what
+//! Nothing is embedded or searched again: an arm is compiled, mostly for the run ([`inquiry`]), and its rows are weighed
+//! anew at each point ([`crate::compile::scales`]). Every answer is exact at its point. Means of variables and the volume multiply what
 //! comes of an arm, and need not even that.
 
 mod arm;
 mod assumptions;
+mod inquiry;
 mod record;
 
 use std::collections::HashMap;
 
 use anyhow::ensure;
 
-use arm::{Answer, Arm, Prices};
+use arm::{Answer, Arm};
 use assumptions::{Assumption, What};
 pub use assumptions::{MOST_FOLLOWED, WIDTHS};
+pub use inquiry::Inquiry;
 pub use record::{AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord};
 
 use super::compare::Measure;
 use crate::compile::Odds;
-use crate::compile::scales::Laid;
 use crate::compile::search::Searches;
 use crate::expr::CorpusIndex;
 use crate::impact::Variable;
-use crate::kernel::rng;
 use crate::scenario::{Scenario, Sensitivity};
 use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
 use crate::solve::Watch;
 use crate::stats;
-use crate::step::guard::Trail;
 
 /// Between which an answer lies at nine in ten points, and the middle.
 const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
 /// Answers that differ by less than this share are alike.
 const ROUNDING: f64 = 1e-12;
 
-/// Varies what `asked` says; `baseline` is the place of the baseline among `arms`. `None` where there is nothing to
-/// vary.
+/// Varies what is asked; `baseline` is the place of the baseline among the arms. `None` where there is nothing to vary.
 ///
 /// # Errors
 /// Whatever a run of the arms ends with; more assumptions than a design can have.
-pub fn sensitivity(
-    scenario: &Scenario,
-    asked: &Sensitivity,
-    arms: &[usize],
+pub fn sensitivity<'a>(
+    mut inquiry: Inquiry<'a>,
     baseline: Option<usize>,
-    indices: &[CorpusIndex],
-    searches: &mut Searches,
+    indices: &'a [CorpusIndex],
+    searches: &'a mut Searches,
     watch: &dyn Watch,
 ) -> anyhow::Result<Option<SensitivityRecord>> {
-    let mut assumptions = assumptions::assumptions(scenario, arms, asked)?;
-    let prices: Vec<Prices> = arms.iter().map(|&arm| Prices::of(scenario, arm)).collect();
-    let toll = |of| move |step, event, trail: Option<&Trail>| Prices::toll(of, step, event, trail);
-    let tolls: Vec<_> = prices.iter().map(toll).collect();
-    let mut laid = Vec::new();
-    for &arm in arms {
-        let base = Odds::of(scenario, &scenario.arms[arm])?;
-        let odds = inside(&assumptions)
-            .map(|values| assumptions::turned(scenario, arm, &base, &assumptions, &values));
-        let arm = &scenario.arms[arm];
-        let told = format!("{}: compiling for other odds", arm.id);
-        let done = watch.batch(&told, scenario.steps.len() * scenario.tasks.tasks.len());
-        laid.push(Laid::new(scenario, arm, indices, searches, odds, &|| done(1))?);
-    }
-    let searches: &Searches = searches;
-    let mut ready = Vec::new();
-    for ((&arm, laid), toll) in arms.iter().zip(laid).zip(&tolls) {
-        let told = format!("{}: telling rows apart", scenario.arms[arm].id);
-        let done = watch.batch(&told, scenario.tasks.tasks.len());
-        ready.push(Arm::new(scenario, laid, searches, toll, &*done)?);
-    }
+    let arms = inquiry.arms(indices, searches, watch)?;
+    let Inquiry { scenario, asked, mut assumptions, .. } = inquiry;
     let tasks = &scenario.tasks.tasks;
-    let swept = |task: usize| ready.iter().all(|arm| arm.has(task));
+    let swept = |task: usize| arms.iter().all(|(_, arm)| arm.has(task));
     let weight = |task: usize| if swept(task) { tasks[task].weight } else { 0.0 };
     let total: f64 = (0..tasks.len()).map(weight).sum();
     if total <= 0.0 {
@@ -81,7 +58,7 @@ pub fn sensitivity(
     let field = Field {
         scenario,
         weights: (0..tasks.len()).map(|task| weight(task) / total).collect(),
-        arms: arms.iter().copied().zip(ready).collect(),
+        arms,
         baseline,
         watch,
     };
@@ -141,33 +118,6 @@ pub fn sensitivity(
 
 fn indices_of(answers: &[f64], asked: &Sensitivity) -> anyhow::Result<Option<Vec<Index>>> {
     indices(answers, asked.base_samples, stats::LEVEL, asked.seed)
-}
-
-/// Three points inside all ranges. At the first all that can happen somewhere has a chance: a reader abstains,
-/// since what it follows and makes up is near its least. The others are drawn.
-fn inside(assumptions: &[Assumption]) -> [Vec<f64>; 3] {
-    let at = |draw: u32| {
-        let value = |assumption: &Assumption| {
-            let told = &assumption.told;
-            let low = match &assumption.what {
-                What::Reader { parameter, .. } => ["follow", "fabricate"].contains(parameter),
-                _ => false,
-            };
-            let share = match draw {
-                0 if low => 1.0 / 64.0,
-                0 => 0.5,
-                // Any two points will do that have nothing to do with each other. Two figures may be alike in all
-                // but their names, and must not be so here.
-                _ => {
-                    let key = rng::key(u64::from(draw), "inside", &told.name);
-                    (rng::draw(key, 0) >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25
-                }
-            };
-            told.low + share * (told.high - told.low)
-        };
-        assumptions.iter().map(value).collect()
-    };
-    [at(0), at(1), at(2)]
 }
 
 /// All at their values; and then each at its low end, and at its high end.

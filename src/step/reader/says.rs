@@ -7,6 +7,9 @@ use super::{Event, Pool, Reader};
 use crate::value::Value;
 use crate::world::Corpus;
 
+/// What is left of one and below this is rounding.
+const ROUNDING: f64 = 1e-12;
+
 /// The parameters of a reader, looked up: see [`Reader::get`].
 #[derive(Clone, Copy, Debug)]
 pub struct Chances {
@@ -30,6 +33,28 @@ impl Chances {
             fabricate: reader.get("fabricate"),
             fabricate_empty: reader.get("fabricate_empty"),
         }
+    }
+
+    /// Whether all has a chance here that has one under the others.
+    pub fn allow(&self, others: &Chances) -> bool {
+        let possible = |c: &Chances| {
+            let chances = [
+                c.misread,
+                c.distracted_above,
+                c.distracted_below,
+                c.overlooked,
+                c.follow,
+                c.fabricate,
+                c.fabricate_empty,
+                // The reader abstains else.
+                c.follow + c.fabricate,
+            ];
+            chances.map(|chance| [chance > 0.0, 1.0 - chance > ROUNDING])
+        };
+        let pairs = possible(self).into_iter().zip(possible(others));
+        pairs
+            .flat_map(|(own, others)| own.into_iter().zip(others))
+            .all(|(own, other)| own || !other)
     }
 
     fn distracted(&self, above: bool) -> f64 {
@@ -88,9 +113,14 @@ struct Evidence {
 
 #[derive(Clone, Debug)]
 enum Unaided {
-    Distractor { followed: Others, made_up: Others },
+    Distractor {
+        followed: Others,
+        made_up: Others,
+    },
     /// No passage states the field.
-    Nothing { made_up: Others },
+    Nothing {
+        made_up: Others,
+    },
 }
 
 /// All that can come of a reading, whether it has a chance or not, and how probable that is.
@@ -166,7 +196,8 @@ impl Script {
         let mut unaided = 1.0;
         if let Some(Evidence { hidden, followed, read }) = &self.evidence {
             unaided = overlooked(chances, hidden);
-            let passed = |left: f64, (above, _): &(bool, Others)| left - left * chances.distracted(*above);
+            let passed =
+                |left: f64, (above, _): &(bool, Others)| left - left * chances.distracted(*above);
             let mut left = 1.0 - unaided;
             push(p, followed.iter().fold(left, passed), read, chances.misread);
             for (above, others) in followed {
@@ -185,8 +216,7 @@ impl Script {
         p.extend(made_up.iter().map(|share| unaided * fabricate * share));
         // Whatever is left says that the evidence is not there.
         let spoken: f64 = p.iter().sum();
-        let rounding = 1e-12;
-        p.push(if 1.0 - spoken > rounding { 1.0 - spoken } else { 0.0 });
+        p.push(if 1.0 - spoken > ROUNDING { 1.0 - spoken } else { 0.0 });
     }
 }
 
