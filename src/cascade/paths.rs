@@ -28,9 +28,14 @@ pub struct Way {
 impl Way {
     /// The wrong labels, apart by `+`; empty where none is.
     pub fn action(&self) -> String {
-        let labels: Vec<&str> = self.actions.iter().map(|(_, label)| label.as_str()).collect();
-        labels.join("+")
+        action(&self.actions)
     }
+}
+
+/// Labels, apart by `+`.
+pub fn action(of: &[(usize, String)]) -> String {
+    let labels: Vec<&str> = of.iter().map(|(_, label)| label.as_str()).collect();
+    labels.join("+")
 }
 
 /// A way, and how often one task goes it.

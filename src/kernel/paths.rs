@@ -5,7 +5,7 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use super::exact::Flow;
-use super::{Branch, failing};
+use super::{Branch, OUTCOMES, failing};
 
 /// One way to fail.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +17,8 @@ pub struct Path<L> {
     pub p: f64,
 }
 
-/// All ways to fail of probability `least` or more, each with its exact probability, in order of first
-/// appearance. `note` says what of a branch is worth telling apart.
+/// All ways to fail of probability `least` or more, each with its exact probability. `note` says what of a branch
+/// is worth telling apart.
 ///
 /// A beginning of a run is given up as soon as the failures that go through it have together less
 /// than `least`: no path that is left loses by it.
@@ -28,57 +28,103 @@ pub fn failures<L: Clone + Eq + Hash>(
     note: impl Fn(usize, &Branch) -> Option<L>,
 ) -> Vec<Path<L>> {
     let notes = Notes::new(flow, note);
-    let mut tree = Tree::default();
-    // (beginning, state) -> probability, in order of first appearance.
-    let mut now: Vec<(u32, u32, f64)> = vec![(0, 0, 1.0)];
+    let mut tree: Tree = vec![(0, NO_NOTE)];
+    let mut now = Beginnings::default();
+    now.push(0, [(0, 1.0)]);
+    // By note, and behind them for none: the place among `parts`.
+    let mut places = vec![NO_PART; notes.list.len() + 1];
     for (step, layer) in flow.trellis.layers.iter().enumerate() {
         let stretches = Stretches::new(flow, step, &notes.ids[step]);
-        let mut failures: Vec<f64> = Vec::new();
-        for &(node, state, p) in &now {
-            for stretch in stretches.of(state) {
-                let child = tree.child(node, stretch.note) as usize;
-                failures.resize(failures.len().max(child + 1), 0.0);
-                failures[child] += p * stretch.failure;
+        let mut next = Beginnings::default();
+        let mut sums = vec![0.0; layer.states];
+        let mut reached: Vec<u32> = Vec::new();
+        for (node, states) in now.each() {
+            // A beginning has one before it: what comes of this one meets nothing that comes of another.
+            let mut parts: Vec<Part> = Vec::new();
+            for &(state, p) in states {
+                for stretch in stretches.of(state) {
+                    let place = &mut places[(stretch.note as usize).min(notes.list.len())];
+                    if *place == NO_PART {
+                        *place = parts.len() as u32;
+                        parts.push(Part { note: stretch.note, failure: 0.0, taken: Vec::new() });
+                    }
+                    let part = &mut parts[*place as usize];
+                    part.failure += p * stretch.failure;
+                    part.taken.push((state, p, stretch));
+                }
             }
-        }
-        let mut next: Vec<(u32, u32, f64)> = Vec::new();
-        let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        for (node, state, p) in now {
-            for stretch in stretches.of(state) {
-                let child = tree.child(node, stretch.note);
-                if failures[child as usize] < least {
+            for Part { note, failure, taken } in parts {
+                places[(note as usize).min(notes.list.len())] = NO_PART;
+                if failure < least {
                     continue;
                 }
-                let targets = layer.targets(state as usize);
-                for branch in stretch.first..stretch.end {
-                    let (to, share) = (targets[branch], stretches.share(state, branch));
-                    // What cannot fail any more is no beginning of a failure.
-                    if share == 0.0 || stretches.fails[to as usize] == 0.0 {
-                        continue;
+                for (state, p, stretch) in taken {
+                    let targets = &layer.targets(state as usize)[stretch.first..stretch.end];
+                    for (&to, share) in targets.iter().zip(stretches.shares(state, stretch)) {
+                        let p = p * share;
+                        // What cannot fail any more is no beginning of a failure.
+                        if p > 0.0 && stretches.fails[to as usize] > 0.0 {
+                            let sum = &mut sums[to as usize];
+                            if *sum == 0.0 {
+                                reached.push(to);
+                            }
+                            *sum += p;
+                        }
                     }
-                    let place = *places.entry((child, to)).or_insert_with(|| {
-                        next.push((child, to, 0.0));
-                        (next.len() - 1) as u32
-                    });
-                    next[place as usize].2 += p * share;
                 }
+                let states = reached.drain(..);
+                let states = states.map(|to| (to, std::mem::take(&mut sums[to as usize])));
+                next.push(child(&mut tree, node, note), states);
             }
         }
         now = next;
     }
     let mut found: Vec<Path<L>> = Vec::new();
-    let mut places: FxHashMap<(u32, u8), usize> = FxHashMap::default();
-    for (node, state, p) in now {
-        let outcome = flow.trellis.outcomes[state as usize];
-        let place = *places.entry((node, outcome)).or_insert_with(|| {
-            let noted = tree.notes(node).map(|id| notes.list[id as usize].clone()).collect();
-            found.push(Path { notes: noted, outcome, p: 0.0 });
-            found.len() - 1
-        });
-        found[place].p += p;
+    for (node, states) in now.each() {
+        let mut outcomes = [0.0; OUTCOMES];
+        for &(state, p) in states {
+            outcomes[usize::from(flow.trellis.outcomes[state as usize])] += p;
+        }
+        for (outcome, &p) in outcomes.iter().enumerate().filter(|(_, p)| **p >= least) {
+            let noted = noted(&tree, node).map(|id| notes.list[id as usize].clone()).collect();
+            found.push(Path { notes: noted, outcome: outcome as u8, p });
+        }
     }
-    found.retain(|path| path.p >= least);
     found
+}
+
+/// Beginnings of runs, each with the states that it can be in.
+#[derive(Default)]
+struct Beginnings {
+    /// Each with where its states end.
+    nodes: Vec<(u32, usize)>,
+    /// With the probability of having begun so and being there.
+    states: Vec<(u32, f64)>,
+}
+
+impl Beginnings {
+    fn push(&mut self, node: u32, states: impl IntoIterator<Item = (u32, f64)>) {
+        self.states.extend(states);
+        self.nodes.push((node, self.states.len()));
+    }
+
+    fn each(&self) -> impl Iterator<Item = (u32, &[(u32, f64)])> {
+        let mut start = 0;
+        self.nodes
+            .iter()
+            .map(move |&(node, end)| (node, &self.states[std::mem::replace(&mut start, end)..end]))
+    }
+}
+
+/// No part yet.
+const NO_PART: u32 = u32::MAX;
+
+/// What comes of a beginning with one further note.
+struct Part<'a> {
+    note: u32,
+    /// P(a run goes on so and fails).
+    failure: f64,
+    taken: Vec<(u32, f64, &'a Stretch)>,
 }
 
 /// Branches of a state that stand together and have the same note.
@@ -138,8 +184,8 @@ impl<'a> Stretches<'a> {
         &self.list[self.starts[state as usize]..self.starts[state as usize + 1]]
     }
 
-    fn share(&self, state: u32, branch: usize) -> f64 {
-        self.shares[state as usize][branch]
+    fn shares(&self, state: u32, of: &Stretch) -> &[f64] {
+        &self.shares[state as usize][of.first..of.end]
     }
 }
 
@@ -176,36 +222,24 @@ impl<L: Clone + Eq + Hash> Notes<L> {
 }
 
 /// Beginnings of runs, as (the one before, the number of the further note); the first is empty.
-struct Tree {
-    nodes: Vec<(u32, u32)>,
-    children: FxHashMap<(u32, u32), u32>,
+type Tree = Vec<(u32, u32)>;
+
+/// A further note; a step has notes of its own, so that this is a new beginning.
+fn child(tree: &mut Tree, node: u32, note: u32) -> u32 {
+    if note == NO_NOTE {
+        return node;
+    }
+    tree.push((node, note));
+    (tree.len() - 1) as u32
 }
 
-impl Default for Tree {
-    fn default() -> Tree {
-        Tree { nodes: vec![(0, NO_NOTE)], children: FxHashMap::default() }
+/// The numbers of a beginning's notes, in order.
+fn noted(tree: &Tree, mut node: u32) -> impl Iterator<Item = u32> + use<> {
+    let mut notes = Vec::new();
+    while node != 0 {
+        let (before, note) = tree[node as usize];
+        notes.push(note);
+        node = before;
     }
-}
-
-impl Tree {
-    fn child(&mut self, node: u32, note: u32) -> u32 {
-        if note == NO_NOTE {
-            return node;
-        }
-        *self.children.entry((node, note)).or_insert_with(|| {
-            self.nodes.push((node, note));
-            (self.nodes.len() - 1) as u32
-        })
-    }
-
-    /// The numbers of a beginning's notes, in order.
-    fn notes(&self, mut node: u32) -> impl Iterator<Item = u32> + use<> {
-        let mut notes = Vec::new();
-        while node != 0 {
-            let (before, note) = self.nodes[node as usize];
-            notes.push(note);
-            node = before;
-        }
-        notes.into_iter().rev()
-    }
+    notes.into_iter().rev()
 }

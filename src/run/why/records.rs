@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 use super::Why;
 use crate::cascade::Source;
 use crate::cascade::edges::Propagation;
 use crate::cascade::effect::Effect;
-use crate::cascade::paths::Way;
+use crate::cascade::paths::{Way, action};
 use crate::kernel::{OUTCOMES, failing};
 use crate::run::Solved;
 use crate::run::record::{
@@ -99,12 +101,12 @@ pub fn paths(
         /// The task that goes this way most often.
         likeliest: (usize, f64),
     }
+    let rights: Vec<String> = solved.iter().map(|task| task.compiled.right_action()).collect();
     // Ways are told apart by what would have been right, too.
-    let mut ways: BTreeMap<(&Way, String), Sum> = BTreeMap::new();
+    let mut ways: FxHashMap<(&Way, &str), Sum> = FxHashMap::default();
     for (task, (why, weight)) in whys.iter().zip(weights).enumerate() {
-        let right = solved[task].compiled.right_action();
         for path in &why.paths {
-            let way = (&path.way, right.clone());
+            let way = (&path.way, rights[task].as_str());
             let sum = ways.entry(way).or_insert(Sum { p: 0.0, tasks: 0, likeliest: (task, 0.0) });
             sum.p += path.p * weight;
             sum.tasks += 1;
@@ -113,9 +115,8 @@ pub fn paths(
             }
         }
     }
-    let mut ways: Vec<((&Way, String), Sum)> = ways.into_iter().collect();
-    // Stable: ways of equal probability stay in their order.
-    ways.sort_by(|(_, a), (_, b)| b.p.total_cmp(&a.p));
+    let mut ways: Vec<((&Way, &str), Sum)> = ways.into_iter().collect();
+    ways.sort_unstable_by(|(a, x), (b, y)| y.p.total_cmp(&x.p).then_with(|| a.cmp(b)));
     let told: f64 = ways.iter().take(PATHS).map(|(_, sum)| sum.p).sum();
     let mut records: Vec<PathRecord> = ways
         .into_iter()
@@ -129,7 +130,7 @@ pub fn paths(
             PathRecord {
                 events: way.events.iter().enumerate().map(event).collect(),
                 action: way.action(),
-                right_action: right,
+                right_action: right.to_owned(),
                 outcome: Some(way.outcome),
                 p: sum.p,
                 share: sum.p / failure,
@@ -157,16 +158,22 @@ pub fn paths(
 /// Failing runs by their first own error and their end, in the order of the steps; what no path tells apart
 /// comes last.
 pub fn flows(scenario: &Scenario, whys: &[Why], weights: &[f64], failure: f64) -> Vec<FlowRecord> {
-    let mut sums: BTreeMap<(Source, Outcome, String), f64> = BTreeMap::new();
+    let mut ends: FxHashMap<(Source, Outcome, &[(usize, String)]), f64> = FxHashMap::default();
     for (why, weight) in whys.iter().zip(weights) {
         for path in &why.paths {
             // A way without an own error of its own is left to the last row.
             let Some(root) = path.way.own.first().map(|&place| path.way.events[place]) else {
                 continue;
             };
-            let end = (root, path.way.outcome, path.way.action());
-            *sums.entry(end).or_default() += path.p * weight;
+            let end = (root, path.way.outcome, path.way.actions.as_slice());
+            *ends.entry(end).or_default() += path.p * weight;
         }
+    }
+    let mut ends: Vec<_> = ends.into_iter().collect();
+    ends.sort_unstable_by_key(|(end, _)| *end);
+    let mut sums: BTreeMap<(Source, Outcome, String), f64> = BTreeMap::new();
+    for ((root, outcome, actions), p) in ends {
+        *sums.entry((root, outcome, action(actions))).or_default() += p;
     }
     let rest = failure - sums.values().sum::<f64>();
     let flow = |((root, outcome, action), p): ((Source, Outcome, String), f64)| FlowRecord {
