@@ -16,7 +16,7 @@ pub mod registry;
 pub mod similarity_map;
 mod spec;
 pub mod static_table;
-mod store;
+pub(crate) mod store;
 mod tokens;
 pub mod truncate;
 mod vector_file;

@@ -5,6 +5,7 @@ use std::hash::Hash;
 use rustc_hash::FxHashMap;
 
 use super::exact::Flow;
+use super::trellis::Layer;
 use super::{Branch, OUTCOMES, failing};
 
 /// One way to fail.
@@ -31,50 +32,20 @@ pub fn failures<L: Clone + Eq + Hash>(
     let mut tree: Tree = vec![(0, NO_NOTE)];
     let mut now = Beginnings::default();
     now.push(0, [(0, 1.0)]);
-    // By note, and behind them for none: the place among `parts`.
-    let mut places = vec![NO_PART; notes.list.len() + 1];
     for (step, layer) in flow.trellis.layers.iter().enumerate() {
         let stretches = Stretches::new(flow, step, &notes.ids[step]);
         let mut next = Beginnings::default();
+        let mut places = vec![NO_PART; notes.list.len() + 1];
         let mut sums = vec![0.0; layer.states];
-        let mut reached: Vec<u32> = Vec::new();
+        let (mut parts, mut reached) = (Vec::new(), Vec::new());
         for (node, states) in now.each() {
             // A beginning has one before it: what comes of this one meets nothing that comes of another.
-            let mut parts: Vec<Part> = Vec::new();
-            for &(state, p) in states {
-                for stretch in stretches.of(state) {
-                    let place = &mut places[(stretch.note as usize).min(notes.list.len())];
-                    if *place == NO_PART {
-                        *place = parts.len() as u32;
-                        parts.push(Part { note: stretch.note, failure: 0.0, taken: Vec::new() });
-                    }
-                    let part = &mut parts[*place as usize];
-                    part.failure += p * stretch.failure;
-                    part.taken.push((state, p, stretch));
-                }
-            }
-            for Part { note, failure, taken } in parts {
-                places[(note as usize).min(notes.list.len())] = NO_PART;
-                if failure < least {
-                    continue;
-                }
-                for (state, p, stretch) in taken {
-                    let targets = &layer.targets(state as usize)[stretch.first..stretch.end];
-                    for (&to, share) in targets.iter().zip(stretches.shares(state, stretch)) {
-                        let p = p * share;
-                        // What cannot fail any more is no beginning of a failure.
-                        if p > 0.0 && stretches.fails[to as usize] > 0.0 {
-                            let sum = &mut sums[to as usize];
-                            if *sum == 0.0 {
-                                reached.push(to);
-                            }
-                            *sum += p;
-                        }
-                    }
-                }
+            let count = stretches.parts(states, &mut places, &mut parts);
+            for part in parts[..count].iter().filter(|part| part.failure >= least) {
+                stretches.reached(layer, part, &mut sums, &mut reached);
                 let states = reached.drain(..);
                 let states = states.map(|to| (to, std::mem::take(&mut sums[to as usize])));
-                next.push(child(&mut tree, node, note), states);
+                next.push(child(&mut tree, node, part.note), states);
             }
         }
         now = next;
@@ -120,6 +91,7 @@ impl Beginnings {
 const NO_PART: u32 = u32::MAX;
 
 /// What comes of a beginning with one further note.
+#[derive(Default)]
 struct Part<'a> {
     note: u32,
     /// P(a run goes on so and fails).
@@ -184,8 +156,57 @@ impl<'a> Stretches<'a> {
         &self.list[self.starts[state as usize]..self.starts[state as usize + 1]]
     }
 
-    fn shares(&self, state: u32, of: &Stretch) -> &[f64] {
-        &self.shares[state as usize][of.first..of.end]
+    /// Puts what comes of a beginning in these states, note by note, into the first of `parts`, whose room is used
+    /// again, and says how many there are. `places` has room for every note, and one more for none, and is left as it
+    /// was.
+    fn parts<'s>(
+        &'s self,
+        states: &[(u32, f64)],
+        places: &mut [u32],
+        parts: &mut Vec<Part<'s>>,
+    ) -> usize {
+        let last = places.len() - 1;
+        let place = |note: u32| (note as usize).min(last);
+        let mut count = 0;
+        for &(state, p) in states {
+            for stretch in self.of(state) {
+                let at = place(stretch.note);
+                if places[at] == NO_PART {
+                    places[at] = count as u32;
+                    if count == parts.len() {
+                        parts.push(Part::default());
+                    }
+                    let part = &mut parts[count];
+                    (part.note, part.failure) = (stretch.note, 0.0);
+                    part.taken.clear();
+                    count += 1;
+                }
+                let part = &mut parts[places[at] as usize];
+                part.failure += p * stretch.failure;
+                part.taken.push((state, p, stretch));
+            }
+        }
+        for part in &parts[..count] {
+            places[place(part.note)] = NO_PART;
+        }
+        count
+    }
+
+    /// Adds the states after the step to `reached`, in order of first appearance, and their probabilities to `sums`.
+    /// What cannot fail any more is no beginning of a failure.
+    fn reached(&self, layer: &Layer, part: &Part, sums: &mut [f64], reached: &mut Vec<u32>) {
+        for &(state, p, Stretch { first, end, .. }) in &part.taken {
+            let targets = &layer.targets(state as usize)[*first..*end];
+            for (&to, share) in targets.iter().zip(&self.shares[state as usize][*first..*end]) {
+                let p = p * share;
+                if p > 0.0 && self.fails[to as usize] > 0.0 {
+                    if sums[to as usize] == 0.0 {
+                        reached.push(to);
+                    }
+                    sums[to as usize] += p;
+                }
+            }
+        }
     }
 }
 

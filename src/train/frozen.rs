@@ -1,23 +1,62 @@
 //! What the layers make of texts where training leaves the layers alone: each text goes through them once.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::network::{Network, Pass};
+use crate::embed::store::{Key, Store};
 
-/// By the tokens of a text, what comes out of the pooling; good for all arms on one base.
+/// By the tokens of a text, what comes out of the pooling.
 #[derive(Default)]
-pub struct Frozen(HashMap<Vec<u32>, Vec<f32>>);
+pub struct Frozen {
+    known: HashMap<Vec<u32>, Vec<f32>>,
+    store: Option<Store>,
+}
 
 impl Frozen {
+    /// Kept in `dir`, by default that of all cached vectors, for all runs on one base, of which `hash` is the hash
+    /// and `dim` the size of its vectors.
+    ///
+    /// # Errors
+    /// A cache that cannot be opened for writing.
+    pub fn on_disk(dir: Option<&Path>, hash: &str, dim: usize) -> anyhow::Result<Frozen> {
+        let store = Store::open(dir, &format!("{hash}.pooled"), dim)?;
+        Ok(Frozen { known: HashMap::new(), store: Some(store) })
+    }
+
     /// As [`Network::forward`] for the head alone. Each text is a forward of its own: its vector does not depend
     /// on the batch in which it came first.
-    pub fn forward(&mut self, network: &Network, texts: &[&[u32]]) -> Pass {
-        let new: Vec<&[u32]> =
-            texts.iter().copied().filter(|text| !self.0.contains_key(*text)).collect();
-        let pooled = new.into_par_iter().map(|text| (text.to_vec(), network.pooled(text)));
-        self.0.extend(pooled.collect::<Vec<_>>());
-        network.behind(texts.iter().flat_map(|text| &self.0[*text]).copied().collect())
+    ///
+    /// # Errors
+    /// A cache that cannot be read or written.
+    pub fn forward(&mut self, network: &Network, texts: &[&[u32]]) -> anyhow::Result<Pass> {
+        let mut new: Vec<&[u32]> =
+            texts.iter().copied().filter(|text| !self.known.contains_key(*text)).collect();
+        new.sort_unstable();
+        new.dedup();
+        let dim = network.hidden();
+        let keys: Vec<Key> = new.iter().map(|text| key(text)).collect();
+        let mut pooled = vec![0.0; new.len() * dim];
+        let missing = match &self.store {
+            Some(store) => store.recall(&keys, &mut pooled)?,
+            None => (0..new.len()).collect(),
+        };
+        let fresh: Vec<Vec<f32>> = missing.par_iter().map(|&i| network.pooled(new[i])).collect();
+        for (&i, vector) in missing.iter().zip(&fresh) {
+            pooled[i * dim..(i + 1) * dim].copy_from_slice(vector);
+        }
+        if let Some(store) = self.store.as_ref().filter(|_| !missing.is_empty()) {
+            let keys: Vec<Key> = missing.iter().map(|&i| keys[i]).collect();
+            store.append(&keys, &fresh.concat())?;
+        }
+        let vectors = pooled.chunks_exact(dim).map(<[f32]>::to_vec);
+        self.known.extend(new.into_iter().map(<[u32]>::to_vec).zip(vectors));
+        Ok(network.behind(texts.iter().flat_map(|text| &self.known[*text]).copied().collect()))
     }
+}
+
+fn key(text: &[u32]) -> Key {
+    *blake3::hash(bytemuck::cast_slice(text)).as_bytes()
 }

@@ -175,6 +175,26 @@ fn the_gradient_is_that_of_candle() {
 }
 
 #[test]
+fn what_the_layers_made_of_texts_is_taken_from_disk() {
+    let (texts, _) = batch();
+    let texts = slices(&texts);
+    let base = tiny("bert");
+    let network = Network::new(&base.config, &base.encoder, Pooling::Mean).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let open = |hash: &str| Frozen::on_disk(Some(dir.path()), hash, network.hidden()).unwrap();
+    let vectors = |mut frozen: Frozen| frozen.forward(&network, &texts).unwrap().vectors;
+    let fresh = vectors(Frozen::default());
+    assert_eq!(vectors(open("base")), fresh);
+    let file = dir.path().join("base.pooled");
+    let written = std::fs::read(&file).unwrap();
+    assert_eq!(vectors(open("base")), fresh);
+    assert_eq!(std::fs::read(&file).unwrap(), written, "nothing is computed again");
+    // What stands there is what is taken: under another base's name it is another's.
+    assert_eq!(vectors(open("other")), fresh);
+    assert!(dir.path().join("other.pooled").exists());
+}
+
+#[test]
 fn texts_that_went_through_the_layers_before_give_the_same_head() {
     let (texts, batch) = batch();
     let texts = slices(&texts);
@@ -189,7 +209,8 @@ fn texts_that_went_through_the_layers_before_give_the_same_head() {
         // The second time nothing goes through the layers, and the head is another.
         for theta in [theta, turned] {
             tuned.put(&theta, &mut network);
-            let passes = [network.forward(&texts, wanted), frozen.forward(&network, &texts)];
+            let passes =
+                [network.forward(&texts, wanted), frozen.forward(&network, &texts).unwrap()];
             let [whole, head] = passes.map(|pass| {
                 let (loss, d) = loss::ranking(&pass.vectors, network.hidden(), &batch, SCALE);
                 (loss, network.backward(pass, &d, wanted).head)

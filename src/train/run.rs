@@ -13,7 +13,7 @@ use super::frozen::Frozen;
 use super::loss;
 use super::method::Tuned;
 use super::network::Network;
-use super::recipe::{Arm, Recipe};
+use super::recipe::{Arm, Method, Recipe};
 use super::result;
 use super::settings::{Base, Settings};
 use crate::embed::bert::tunable::Tunable;
@@ -60,18 +60,10 @@ pub struct Outcome {
 pub fn tune(request: &Request, watch: &dyn Watch) -> anyhow::Result<Vec<Outcome>> {
     request.recipe.check()?;
     ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
-    let mut frozen = Frozen::default();
-    let arms = request.arms.iter();
-    arms.map(|(arm, dir)| run(request, *arm, dir, &mut frozen, watch)).collect()
+    request.arms.iter().map(|(arm, dir)| run(request, *arm, dir, watch)).collect()
 }
 
-fn run(
-    request: &Request,
-    arm: Arm,
-    dir: &Path,
-    frozen: &mut Frozen,
-    watch: &dyn Watch,
-) -> anyhow::Result<Outcome> {
+fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Result<Outcome> {
     let recipe = &request.recipe;
     let base = Tunable::open(request.base, recipe.length)?;
     ensure!(
@@ -95,7 +87,9 @@ fn run(
         );
         training.state = state;
     }
-    training.frozen = std::mem::take(frozen);
+    if recipe.method == Method::Adapter {
+        training.frozen = Frozen::on_disk(None, &hash, training.network.hidden())?;
+    }
     watch.arm(arm, recipe.steps, training.state.step);
     while training.state.step < recipe.steps {
         let logged = training.step()?;
@@ -105,7 +99,6 @@ fn run(
             training.state.write(dir, &settings)?;
         }
     }
-    *frozen = std::mem::take(&mut training.frozen);
     training.tuned.put(&training.state.theta, &mut training.network);
     let Training { network, tuned, state, pace, .. } = &training;
     result::write(dir, base, network, tuned, &settings, state, pace)
@@ -190,7 +183,7 @@ impl Training {
     /// Takes the next of the recipe's steps.
     ///
     /// # Errors
-    /// A loss that is no number any more.
+    /// A loss that is no number any more, a cache that cannot be read or written.
     pub fn step(&mut self) -> anyhow::Result<Logged> {
         let Self { recipe, network, tuned, state, frozen, .. } = self;
         let items = self.batches.get(state.step).context("all steps are taken")?;
@@ -199,7 +192,7 @@ impl Training {
         let wanted = tuned.wanted(network);
         let pass = match wanted.layers(network) {
             true => network.forward(&texts, wanted),
-            false => frozen.forward(network, &texts),
+            false => frozen.forward(network, &texts)?,
         };
         let (loss, slopes) = loss::ranking(&pass.vectors, network.hidden(), &batch, recipe.scale);
         let gradient = tuned.gradient(&state.theta, network.backward(pass, &slopes, wanted));

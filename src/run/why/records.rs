@@ -158,14 +158,16 @@ pub fn paths(
 /// Failing runs by their first own error and their end, in the order of the steps; what no path tells apart
 /// comes last.
 pub fn flows(scenario: &Scenario, whys: &[Why], weights: &[f64], failure: f64) -> Vec<FlowRecord> {
-    let mut ends: FxHashMap<(Source, Outcome, &[(usize, String)]), f64> = FxHashMap::default();
+    /// The first own error, and how the run ends.
+    type End<'w> = (Source, Outcome, &'w [(usize, String)]);
+    let mut ends: FxHashMap<End, f64> = FxHashMap::default();
     for (why, weight) in whys.iter().zip(weights) {
         for path in &why.paths {
             // A way without an own error of its own is left to the last row.
             let Some(root) = path.way.own.first().map(|&place| path.way.events[place]) else {
                 continue;
             };
-            let end = (root, path.way.outcome, path.way.actions.as_slice());
+            let end: End = (root, path.way.outcome, &path.way.actions);
             *ends.entry(end).or_default() += path.p * weight;
         }
     }
