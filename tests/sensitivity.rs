@@ -187,6 +187,21 @@ fn an_order_holds_in_the_part_of_the_range_in_which_it_does() {
     near(failures.best.iter().sum(), 1.0, 1e-12);
 }
 
+/// The reader follows nothing as it is, and so the arm is compiled for other odds by itself.
+#[test]
+fn what_has_no_chance_can_have_a_range() {
+    let end = "sensitivity: {base_samples: 8, assumptions: {reader.follow: {low: 0, high: 0.5}}}";
+    let mut scenario = load("{preset: perfect}", "", "[{id: one, top_k: 1}]", end);
+    let scenario::StepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
+    find.queries.truncate(1);
+    find.queries[0].weight = 1.0;
+    let of = run(&scenario).sensitivity.unwrap();
+    let effect = effect(&of, Measure::Failure, 0, "reader.follow");
+    near(of.answers[0].value, 1.0, 1e-12);
+    near(effect.at_low, 1.0, 1e-12);
+    near(effect.at_high, 0.5, 1e-12);
+}
+
 const READER: [(&str, f64); 7] = [
     ("misread", 0.1),
     ("distracted_above", 0.2),
