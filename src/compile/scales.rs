@@ -1,13 +1,13 @@
-//! An arm compiled for what happens, and nothing else, whose rows can be weighed anew under other odds.
+//! A compiled arm whose rows can be weighed anew under other odds.
 //!
 //! Other odds of readers and guards change how probable the branches of a row are, and nothing besides: the inputs,
 //! queries, searches, outputs and states stay. What is more, most rows are alike: whatever the contract, gold in first
 //! place with two distractors below is read right with one and the same probability. So
 //!
-//! 1. the arm is compiled once, at odds at which all that can happen has a chance;
+//! 1. the arm is compiled at odds at which all that can happen has a chance: mostly its own, for the run;
 //! 2. those of its rows that rest on odds are weighed at two further ones, and rows that agree to the last bit under
-//!    all three make a class. Probabilities are polynomials of the odds, and distinct polynomials agree at points drawn at random
-//!    with probability zero (Schwartz 1980);
+//!    all three make a class. Probabilities are polynomials of the odds, and distinct polynomials agree at points
+//!    drawn at random with probability zero (Schwartz 1980);
 //! 3. under any odds, one row of each class is weighed again, by the code that laid it down at first; a class
 //!    that came out the same three times rests on no odds, and stays.
 
