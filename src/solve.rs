@@ -90,14 +90,13 @@ pub fn solve_and_tell<'a>(
     arm: usize,
     indices: &'a [CorpusIndex],
     searches: &mut Searches,
-    (others, toll): ([Odds; 2], &Toll),
+    (odds, toll): ([Odds; 3], &Toll),
     watch: &dyn Watch,
 ) -> anyhow::Result<(Vec<Solved>, Scales<'a>)> {
     let arm = &scenario.arms[arm];
     watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
     let done = || watch.step_compiled();
-    let (compiled, scales) =
-        compile_and_tell(scenario, arm, indices, searches, others, toll, &done)?;
+    let (compiled, scales) = compile_and_tell(scenario, arm, indices, searches, odds, toll, &done)?;
     Ok((solve_compiled(scenario, compiled, watch), scales))
 }
 

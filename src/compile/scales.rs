@@ -18,12 +18,10 @@ use anyhow::Context;
 use super::classes::{Classes, Ground, How, IMPOSSIBLE, Toll};
 use super::plan::Plan;
 use super::search::{Answers, Searches};
-use super::{Compiled, Draft, Odds, Question, Room};
+use super::{Compiled, Draft, Odds, Question, Room, Variants};
 use crate::expr::CorpusIndex;
 use crate::scenario::{Arm, Scenario};
 use crate::step::reader::Chances;
-
-static PLAIN: Question = Question::Plain;
 
 /// An arm whose rows can be weighed; see the module.
 pub struct Scales<'a> {
@@ -54,10 +52,20 @@ impl<'a> Laid<'a> {
         odds: [Odds; 3],
         step_done: &(dyn Fn() + Sync),
     ) -> anyhow::Result<Laid<'a>> {
-        let [room, second, third] = odds.map(|o| Room::new(scenario, arm, indices, o, &PLAIN));
-        let mut plans = Vec::with_capacity(scenario.steps.len());
-        let (drafts, _) = room.lay(searches, step_done, &mut |of_step| plans.push(of_step))?;
-        Ok(Laid { room, others: [second, third], drafts, plans })
+        let rooms = odds.map(|odds| Room::new(scenario, arm, indices, odds, &Question::Plain));
+        Ok(Laid::lay(rooms, searches, step_done)?.0)
+    }
+
+    /// Lays down the rows in the first of the rooms.
+    fn lay(
+        [room, second, third]: [Room<'a>; 3],
+        searches: &mut Searches,
+        step_done: &(dyn Fn() + Sync),
+    ) -> anyhow::Result<(Laid<'a>, Variants)> {
+        let mut plans = Vec::with_capacity(room.scenario.steps.len());
+        let (drafts, variants) =
+            room.lay(searches, step_done, &mut |of_step| plans.push(of_step))?;
+        Ok((Laid { room, others: [second, third], drafts, plans }, variants))
     }
 
     fn classes(&self, answers: &[Answers], toll: &Toll) -> anyhow::Result<Classes> {
@@ -78,8 +86,8 @@ impl<'a> Laid<'a> {
     }
 }
 
-/// Compiles an arm for a run, as [`super::compile()`], and tells its rows apart, for which all odds but its own are given.
-/// No guard may be on, and nothing may have a chance under other odds that has none under its own.
+/// Compiles an arm for a run, as [`super::compile()`], and tells its rows apart. The first of the odds are its own; no
+/// guard may be on, and nothing may have a chance under other odds that has none under its own.
 ///
 /// # Errors
 /// As [`super::compile()`].
@@ -88,16 +96,12 @@ pub fn compile_and_tell<'a>(
     arm: &'a Arm,
     indices: &'a [CorpusIndex],
     searches: &mut Searches,
-    others: [Odds; 2],
+    odds: [Odds; 3],
     toll: &Toll,
     step_done: &(dyn Fn() + Sync),
 ) -> anyhow::Result<(Vec<Compiled>, Scales<'a>)> {
-    let own = Odds::of(scenario, arm)?;
-    let room = |odds: Odds| Room::new(scenario, arm, indices, odds, &Question::Run);
-    let (room, others) = (room(own), others.map(room));
-    let mut plans = Vec::with_capacity(scenario.steps.len());
-    let (drafts, variants) = room.lay(searches, step_done, &mut |of_step| plans.push(of_step))?;
-    let laid = Laid { room, others, drafts, plans };
+    let rooms = odds.map(|odds| Room::new(scenario, arm, indices, odds, &Question::Run));
+    let (laid, variants) = Laid::lay(rooms, searches, step_done)?;
     let classes = laid.classes(&laid.answers(searches), toll)?;
     let compiled = Draft::finish_all(laid.drafts, &variants);
     Ok((compiled, Scales { classes, laid: None }))

@@ -75,8 +75,8 @@ pub fn run_and_tell(
         let told = inquiry.as_ref().map(|inquiry| inquiry.as_it_runs(place)).transpose()?.flatten();
         let (solved, scales) = match told {
             None => (solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?, None),
-            Some((others, toll)) => {
-                let with = (others, &*toll);
+            Some((odds, toll)) => {
+                let with = (odds, &*toll);
                 let (solved, scales) =
                     solve_and_tell(scenario, at, &indices, &mut searches, with, watch)?;
                 (solved, Some(scales))

@@ -51,14 +51,14 @@ impl<'a> Inquiry<'a> {
     pub fn as_it_runs(
         &self,
         place: usize,
-    ) -> anyhow::Result<Option<([Odds; 2], Box<Toll<'static>>)>> {
+    ) -> anyhow::Result<Option<([Odds; 3], Box<Toll<'static>>)>> {
         let arm = &self.scenario.arms[self.arms[place]];
         let [most, second, third] = self.odds(place)?;
-        let own = Chances::of(&Odds::of(self.scenario, arm)?.reader);
+        let own = Odds::of(self.scenario, arm)?;
         let guarded = self.scenario.steps.iter().zip(&arm.guarded);
         let guarded = guarded.into_iter().any(|(step, on)| *on && !step.guards.is_empty());
-        let able = !guarded && own.allow(&Chances::of(&most.reader));
-        Ok(able.then(|| ([second, third], self.toll(place))))
+        let able = !guarded && Chances::of(&own.reader).allow(&Chances::of(&most.reader));
+        Ok(able.then(|| ([own, second, third], self.toll(place))))
     }
 
     /// Makes an arm ready that was told apart as it was compiled for the run.
