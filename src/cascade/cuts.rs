@@ -6,7 +6,8 @@
 //! certainty; in a pipeline that leaves nothing to chance the two are the same.
 
 use super::{Source, sources};
-use crate::kernel::{Do, Fault, Model, OUTCOMES, exact, failing};
+use crate::kernel::forced::Forced;
+use crate::kernel::{Branch, Fault, Masses, Model, OUTCOMES, exact, failing};
 
 /// Largest cut sets looked for. Larger ones need four errors at once.
 pub const ORDER: usize = 3;
@@ -27,39 +28,37 @@ pub struct Cut {
     pub share: f64,
 }
 
-/// The minimal cut sets of up to [`ORDER`] errors, small ones first. Empty where the model has no
+/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `masses` are the model's. Empty where it has no
 /// trellis.
-pub fn minimal(model: &Model) -> Vec<Cut> {
+pub fn minimal(model: &Model, masses: &Masses) -> Vec<Cut> {
     let sources = sources(model);
-    let Some(plain) = exact::joint(model, |_, _| true) else {
+    let Some(clean) = Forced::none(model) else {
         return Vec::new();
     };
     let mut cuts: Vec<Cut> = Vec::new();
-    let mut open: Vec<Vec<usize>> = vec![Vec::new()];
+    // Sets that hold no cut set, with what they lead to, and the first source that may be added.
+    let mut open: Vec<(Vec<Source>, Forced, usize)> = vec![(Vec::new(), clean, 0)];
     for _ in 0..ORDER {
         let mut larger = Vec::new();
-        for set in &open {
-            let next = set.last().map_or(0, |last| last + 1);
-            for added in next..sources.len() {
-                let mut set = set.clone();
-                set.push(added);
-                let errors: Vec<Source> = set.iter().map(|&s| sources[s]).collect();
+        for (set, forced, next) in &open {
+            for (added, &error) in sources.iter().enumerate().skip(*next) {
+                let errors: Vec<Source> = set.iter().copied().chain([error]).collect();
                 // A step makes one error a run; and what holds a smaller cut set is not minimal.
-                let twice = errors.windows(2).any(|pair| pair[0].step == pair[1].step);
+                let twice = set.last().is_some_and(|last| last.step == error.step);
                 let holds = |cut: &Cut| cut.errors.iter().all(|e| errors.contains(e));
                 if twice || cuts.iter().any(holds) {
                     continue;
                 }
-                match forced(model, &errors) {
-                    Some(forced) if failing(&forced) > LEAST => {
-                        let with_failure = with_failure(model, &errors);
-                        // What can be forced to fail need not fail as things are.
-                        let whole = failing(&plain);
-                        let share = if whole > LEAST { with_failure / whole } else { 0.0 };
-                        cuts.push(Cut { errors, forced, with_failure, share });
-                    }
-                    Some(_) => larger.push(set),
-                    None => return Vec::new(),
+                let forced = forced.and(error.step, error.event.code());
+                let outcomes = forced.outcomes();
+                if failing(&outcomes) > LEAST {
+                    let with_failure = with_failure(model, masses, &errors);
+                    // What can be forced to fail need not fail as things are.
+                    let whole = masses.failure();
+                    let share = if whole > LEAST { with_failure / whole } else { 0.0 };
+                    cuts.push(Cut { errors, forced: outcomes, with_failure, share });
+                } else {
+                    larger.push((errors, forced, added + 1));
                 }
             }
         }
@@ -68,19 +67,28 @@ pub fn minimal(model: &Model) -> Vec<Cut> {
     cuts
 }
 
-/// P(outcome) with these errors forced in an otherwise clean run; `None` where the model has no trellis.
+/// P(outcome) with these errors, in the order of the steps, forced in an otherwise clean run; `None` where the model
+/// has no trellis.
 pub fn forced(model: &Model, errors: &[Source]) -> Option<[f64; OUTCOMES]> {
-    let mut what = vec![Do::Repair; model.kernels.len()];
-    for error in errors {
-        what[error.step] = Do::Only(error.event.code());
-    }
-    exact::outcomes(model, &what)
+    let clean = Forced::none(model)?;
+    let all = errors.iter().fold(clean, |forced, e| forced.and(e.step, e.event.code()));
+    Some(all.outcomes())
 }
 
-fn with_failure(model: &Model, errors: &[Source]) -> f64 {
+/// P(failure, and all of these errors in the run).
+fn with_failure(model: &Model, masses: &Masses, errors: &[Source]) -> f64 {
+    let is = |branch: &Branch, error: &Source| {
+        branch.fault == Fault::Own && branch.event == error.event.code()
+    };
+    if let [error] = errors {
+        let branches = model.kernels[error.step].branches().iter().zip(&masses.steps[error.step]);
+        let of = branches.filter(|(branch, _)| is(branch, error));
+        return of.map(|(_, outcomes)| failing(outcomes)).sum();
+    }
     let joint = exact::joint(model, |step, branch| {
         let error = errors.iter().find(|error| error.step == step);
-        error.is_none_or(|e| branch.fault == Fault::Own && branch.event == e.event.code())
+        // A run that has stopped before it did not make the error.
+        error.is_none_or(|error| branch.is_some_and(|branch| is(branch, error)))
     });
     joint.map_or(0.0, |outcomes| failing(&outcomes))
 }

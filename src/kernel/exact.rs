@@ -13,29 +13,26 @@ pub fn infer(model: &Model) -> Option<Masses> {
     Some(Flow::plain(model)?.masses())
 }
 
-/// P(outcome) under one intervention a step: the forward sweep alone. `None` without a trellis.
-pub fn outcomes(model: &Model, what: &[Do]) -> Option<[f64; OUTCOMES]> {
-    forward(model, |step, kernel| kernel.shares(|row, out| kernel.rows.weigh(row, what[step], out)))
-}
-
-/// P(outcome, and every step takes a branch that `counts`). `None` without a trellis.
-pub fn joint(model: &Model, counts: impl Fn(usize, &Branch) -> bool) -> Option<[f64; OUTCOMES]> {
-    forward(model, |step, kernel| {
-        let mut shares = kernel.plain_shares();
-        for (share, branch) in shares.iter_mut().zip(kernel.branches()) {
-            if !counts(step, branch) {
-                *share = 0.0;
-            }
-        }
-        shares
-    })
-}
-
-fn forward(model: &Model, shares: impl Fn(usize, &Kernel) -> Vec<f64>) -> Option<[f64; OUTCOMES]> {
+/// P(outcome, and what every step does `counts`): the branch that it takes, or nothing where the run has stopped
+/// before it. `None` without a trellis.
+pub fn joint(
+    model: &Model,
+    counts: impl Fn(usize, Option<&Branch>) -> bool,
+) -> Option<[f64; OUTCOMES]> {
     let trellis = model.trellis.as_ref()?;
     let mut now = vec![1.0];
     for (step, (kernel, layer)) in model.kernels.iter().zip(&trellis.layers).enumerate() {
-        now = advance(kernel, layer, &shares(step, kernel), &now);
+        let mut shares = kernel.plain_shares();
+        for (share, branch) in shares.iter_mut().zip(kernel.branches()) {
+            if !counts(step, Some(branch)) {
+                *share = 0.0;
+            }
+        }
+        if !counts(step, None) {
+            let stopped = now.iter_mut().zip(&layer.rows).filter(|(_, row)| row.is_none());
+            stopped.for_each(|(p, _)| *p = 0.0);
+        }
+        now = advance(kernel, layer, &shares, &now);
     }
     let mut outcomes = [0.0; OUTCOMES];
     for (p, &outcome) in now.iter().zip(&trellis.outcomes) {

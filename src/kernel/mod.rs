@@ -4,8 +4,8 @@
 //! input tokens, and in a row the branches that the step can take, each with its probability, its
 //! output token and what it means for the outcome of the run. [`exact`] carries the distribution
 //! over the [`trellis`] of live outputs; [`monte_carlo`] samples the same kernels; [`paths`] tells
-//! the ways to fail apart, [`carry()`] and [`lift()`] let runs remember their way, and [`many`] sweeps a trellis under
-//! many weights at once.
+//! the ways to fail apart, [`forced`] sweeps runs with chosen errors, [`carry()`] and [`lift()`] let runs remember their
+//! way, and [`many`] sweeps a trellis under many weights at once.
 //!
 //! A row may have detours: other distributions that an intervention ([`Do`]) puts in its place. They
 //! weigh nothing unless somebody asks "what if".
@@ -16,6 +16,7 @@
 
 mod carry;
 pub mod exact;
+pub mod forced;
 mod intervene;
 mod lift;
 pub mod many;

@@ -67,7 +67,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     };
     let own = |e: Event| matches!(e, Event::OwnMiss(_));
     let induced = |e: Event| matches!(e, Event::InducedMiss(_));
-    let cuts = cuts::minimal(model);
+    let cuts = cuts::minimal(model, &solved.masses);
     let guards =
         |how: Result<&Flow, &Replays>| guards::by_step(scenario, compiled, &solved.masses, how);
     match exactly {
@@ -75,7 +75,9 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
             let events = Event::all();
             let failure = solved.masses.failure();
             let with = |counts: fn(Event) -> bool| {
-                let without = exact::joint(model, |_, b| !counts(events[usize::from(b.event)]));
+                let without = exact::joint(model, |_, branch| {
+                    branch.is_none_or(|b| !counts(events[usize::from(b.event)]))
+                });
                 without.map_or(0.0, |outcomes| (failure - failing(&outcomes)).max(0.0))
             };
             Why {
@@ -129,10 +131,18 @@ pub fn answers(
     let outcomes = records::mean(&weights, solved.iter().map(|s| &s.masses.outcomes));
     let failure = failing(&outcomes);
 
-    let mut propagation = Propagation::new(scenario);
-    for (solved, &weight) in solved.iter().zip(&weights) {
-        propagation.add(&solved.compiled, &solved.masses, weight);
-    }
+    let propagate = || {
+        let mut propagation = Propagation::new(scenario);
+        for (solved, &weight) in solved.iter().zip(&weights) {
+            propagation.add(&solved.compiled, &solved.masses, weight);
+        }
+        propagation
+    };
+    // What sums over tasks goes through them in order, one thread each.
+    let (paths, (flows, propagation)) = rayon::join(
+        || records::paths(scenario, solved, &whys, &weights, failure),
+        || rayon::join(|| records::flows(scenario, &whys, &weights, failure), propagate),
+    );
     let with_miss =
         |of: fn(&Why) -> f64| whys.iter().zip(&weights).map(|(why, weight)| of(why) * weight).sum();
     Ok(Answers {
@@ -140,8 +150,8 @@ pub fn answers(
             .map(|step| records::importance(&whys, &weights, failure, step))
             .collect(),
         shares: records::shares(scenario, &whys, &weights, failure)?,
-        paths: records::paths(scenario, solved, &whys, &weights, failure),
-        flows: records::flows(scenario, &whys, &weights, failure),
+        paths,
+        flows,
         cuts: records::cuts(scenario, &whys),
         edges: records::edges(scenario, &propagation),
         guards: guarded::records(scenario, arm, solved, &whys, &weights)?,
