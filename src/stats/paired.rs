@@ -57,15 +57,7 @@ pub fn difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Diffe
     for value in pairs.iter().flat_map(|pair| [pair.baseline, pair.arm]) {
         ensure!((0.0..=1.0).contains(&value), "rates are compared from 0 to 1, not {value}");
     }
-    let differences: Vec<Observation> = pairs
-        .iter()
-        .map(|&Pair { baseline, arm, weight, cluster }| Observation {
-            value: arm - baseline,
-            weight,
-            cluster,
-        })
-        .collect();
-    let Mean { mean, variance, clusters, totals, .. } = Mean::of(&differences)?;
+    let Mean { mean, variance, clusters, totals, .. } = Mean::of(&differences(pairs))?;
     let d = mean.clamp(-1.0, 1.0);
     let (low, high) = if clusters == 1 {
         (-1.0, 1.0)
@@ -88,19 +80,22 @@ pub fn difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Diffe
 /// As [`super::mean`].
 pub fn mean_difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Difference> {
     check_level(level)?;
-    let differences: Vec<Observation> = pairs
-        .iter()
-        .map(|&Pair { baseline, arm, weight, cluster }| Observation {
-            value: arm - baseline,
-            weight,
-            cluster,
-        })
-        .collect();
+    let differences = differences(pairs);
     let finite = differences.iter().all(|d| d.value.is_finite());
     ensure!(finite, "amounts that are compared are finite");
     let Mean { mean, variance, clusters, totals, .. } = Mean::of(&differences)?;
     let interval = super::cluster::interval(mean, variance, clusters, level)?;
     Ok(Difference { interval, p: sign_flip(&totals, seed) })
+}
+
+/// Arm minus baseline, case by case.
+fn differences(pairs: &[Pair]) -> Vec<Observation> {
+    let difference = |&Pair { baseline, arm, weight, cluster }: &Pair| Observation {
+        value: arm - baseline,
+        weight,
+        cluster,
+    };
+    pairs.iter().map(difference).collect()
 }
 
 /// The power that [`detectable`] asks for.
@@ -111,9 +106,9 @@ pub const POWER: f64 = 0.8;
 /// Infinite with one cluster.
 ///
 /// # Errors
-/// As [`mean_difference`].
+/// As [`super::mean`].
 pub fn detectable(pairs: &[Pair], level: f64) -> anyhow::Result<f64> {
-    let interval = mean_difference(pairs, level, 0)?.interval;
+    let interval = super::mean(&differences(pairs), level)?;
     let half = interval.high - interval.estimate;
     if !half.is_finite() {
         return Ok(f64::INFINITY);

@@ -4,6 +4,8 @@ mod record;
 
 pub use record::{Comparison, Flips, Measure, PairRecord, RankRecord};
 
+use rayon::prelude::*;
+
 use super::money::MoneyRecord;
 use super::record::TaskRecord;
 use crate::scenario::Scenario;
@@ -123,26 +125,28 @@ impl Cases {
 
     fn pairs(&self, comparison: &mut Comparison) -> anyhow::Result<()> {
         let first = comparison.pairs.len();
-        for arm in 0..self.values.len() {
-            for other in arm + 1..self.values.len() {
-                let pairs = self.pair(arm, other);
-                let paired = match self.measure {
-                    Measure::Money => stats::mean_difference(&pairs, LEVEL, self.seed)?,
-                    // Sums of rounded parts may pass one by a bit.
-                    _ => stats::difference(&within_one(pairs), LEVEL, self.seed)?,
-                };
-                comparison.pairs.push(PairRecord {
-                    measure: self.measure,
-                    arm,
-                    other,
-                    difference: paired.interval,
-                    p_value: paired.p,
-                    p_holm: paired.p,
-                    flips: None,
-                    clear: false,
-                });
-            }
-        }
+        let count = self.values.len();
+        let of_two: Vec<(usize, usize)> =
+            (0..count).flat_map(|arm| (arm + 1..count).map(move |other| (arm, other))).collect();
+        let tested = of_two.par_iter().map(|&(arm, other)| {
+            let pairs = self.pair(arm, other);
+            let paired = match self.measure {
+                Measure::Money => stats::mean_difference(&pairs, LEVEL, self.seed)?,
+                // Sums of rounded parts may pass one by a bit.
+                _ => stats::difference(&within_one(pairs), LEVEL, self.seed)?,
+            };
+            Ok(PairRecord {
+                measure: self.measure,
+                arm,
+                other,
+                difference: paired.interval,
+                p_value: paired.p,
+                p_holm: paired.p,
+                flips: None,
+                clear: false,
+            })
+        });
+        comparison.pairs.extend(tested.collect::<anyhow::Result<Vec<PairRecord>>>()?);
         let p_values: Vec<f64> =
             comparison.pairs[first..].iter().map(|pair| pair.p_value).collect();
         let (before, here) = comparison.pairs.split_at_mut(first);
