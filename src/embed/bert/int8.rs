@@ -22,14 +22,32 @@ pub struct Int8Linear {
     /// Inputs in whole quads.
     quads: usize,
     outputs: usize,
-    /// `[panel][quad][lane][4]`, channels padded to a whole panel and inputs to a whole quad with 0.
-    packed: Vec<i8>,
+    kernel: Kernel,
+    weights: Packed,
     /// 1 / smooth by input, or empty.
     unsmooth: Vec<f32>,
     /// By channel, padded to whole panels.
     scale: Vec<f32>,
     bias: Vec<f32>,
     sums: Vec<i32>,
+}
+
+/// Weights as a kernel reads them; channels are padded to a whole panel and inputs to a whole quad with 0.
+enum Packed {
+    /// `[panel][quad][lane][4]`.
+    Quads(Vec<i8>),
+    /// `[panel][pair][lane][2]`. AVX2 multiplies 16-bit numbers: what is widened once need not be each time.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(Vec<i16>),
+}
+
+/// Room for rounded activations, to be used again.
+#[derive(Default)]
+pub struct Rounded {
+    /// `[row][input]`, whole tiles of rows.
+    bytes: Vec<u8>,
+    /// The same, where the kernel takes 16 bits.
+    wide: Vec<i16>,
 }
 
 /// How a row of activations was rounded.
@@ -42,17 +60,21 @@ struct Rounding {
 impl Int8Linear {
     /// `rows` is (outputs, inputs), `smooth` one divisor an input, or empty.
     pub fn new(rows: &[i8], inputs: usize, scale: &[f32], smooth: &[f32], bias: &[f32]) -> Self {
+        Self::new_for(Kernel::best(), rows, inputs, [scale, smooth, bias])
+    }
+
+    fn new_for(
+        kernel: Kernel,
+        rows: &[i8],
+        inputs: usize,
+        [scale, smooth, bias]: [&[f32]; 3],
+    ) -> Self {
         let outputs = scale.len();
         let quads = inputs.div_ceil(QUAD);
         let panels = outputs.div_ceil(LANES);
-        let mut packed = vec![0_i8; panels * quads * LANES * QUAD];
         let mut sums = vec![0; panels * LANES];
-        for (o, row) in rows.chunks_exact(inputs).enumerate() {
-            for (k, &w) in row.iter().enumerate() {
-                let quad = (o / LANES) * quads + k / QUAD;
-                packed[(quad * LANES + o % LANES) * QUAD + k % QUAD] = w;
-                sums[o] += i32::from(w);
-            }
+        for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(inputs)) {
+            *sum = row.iter().map(|&w| i32::from(w)).sum();
         }
         let padded = |v: &[f32]| {
             let mut v = v.to_vec();
@@ -63,7 +85,8 @@ impl Int8Linear {
             inputs,
             quads,
             outputs,
-            packed,
+            kernel,
+            weights: Packed::new(kernel, rows, inputs, panels),
             unsmooth: smooth.iter().map(|s| 1.0 / s).collect(),
             scale: padded(scale),
             bias: padded(bias),
@@ -76,20 +99,10 @@ impl Int8Linear {
     }
 
     /// See [`super::linear::Linear::forward`].
-    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, bytes: &mut Vec<u8>) {
-        self.forward_on(x, out, rows, bytes, Kernel::best());
-    }
-
-    fn forward_on(
-        &self,
-        x: &[f32],
-        out: &mut [f32],
-        rows: usize,
-        bytes: &mut Vec<u8>,
-        kernel: Kernel,
-    ) {
+    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, rounded: &mut Rounded) {
         assert!(x.len() >= rows * self.inputs && out.len() >= rows * self.outputs);
         let stride = self.quads * QUAD;
+        let Rounded { bytes, wide } = rounded;
         bytes.clear();
         bytes.resize(rows.next_multiple_of(ROWS) * stride, 0);
         let mut rounding = vec![Rounding::default(); rows.next_multiple_of(ROWS)];
@@ -104,25 +117,34 @@ impl Int8Linear {
                 round_rows(&row, self.inputs, bytes, stride, std::slice::from_mut(how));
             }
         }
+        #[cfg(target_arch = "x86_64")]
+        if matches!(self.weights, Packed::Pairs(_)) {
+            wide.resize(bytes.len(), 0);
+            widen(bytes, wide);
+        }
         let panels = self.scale.len() / LANES;
         let mut sums = [[[0_i32; LANES]; PANELS]; ROWS];
         for panel in (0..panels).step_by(PANELS) {
             let count = PANELS.min(panels - panel);
-            let weights = &self.packed[panel * stride * LANES..(panel + count) * stride * LANES];
+            let weights = panel * stride * LANES..(panel + count) * stride * LANES;
             for row in (0..rows).step_by(ROWS) {
-                let a = &bytes[row * stride..(row + ROWS) * stride];
-                match kernel {
+                let a = row * stride..(row + ROWS) * stride;
+                match &self.weights {
                     // SAFETY: a kernel is only chosen where the processor was found to have it.
                     #[cfg(target_arch = "x86_64")]
-                    Kernel::Vnni => unsafe {
-                        vnni::tile(a, weights, self.quads, count, &mut sums);
+                    Packed::Quads(quads) if self.kernel == Kernel::Vnni => unsafe {
+                        let weights = &quads[weights.clone()];
+                        vnni::tile(&bytes[a], weights, self.quads, count, &mut sums);
                     },
+                    Packed::Quads(quads) => {
+                        let weights = &quads[weights.clone()];
+                        tile(&bytes[a], weights, self.quads, count, &mut sums);
+                    }
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
-                    Kernel::Avx2 => unsafe {
-                        avx2::tile(a, weights, self.quads, count, &mut sums);
+                    Packed::Pairs(pairs) => unsafe {
+                        avx2::tile(&wide[a], &pairs[weights.clone()], stride, count, &mut sums);
                     },
-                    Kernel::Portable => tile(a, weights, self.quads, count, &mut sums),
                 }
                 let from = panel * LANES;
                 let to = (from + count * LANES).min(self.outputs);
@@ -137,6 +159,35 @@ impl Int8Linear {
             }
         }
     }
+}
+
+impl Packed {
+    /// `rows` is (outputs, inputs).
+    fn new(kernel: Kernel, rows: &[i8], inputs: usize, panels: usize) -> Packed {
+        match kernel {
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => Packed::Pairs(packed(rows, inputs, panels, 2)),
+            _ => Packed::Quads(packed(rows, inputs, panels, QUAD)),
+        }
+    }
+}
+
+/// `[panel][group][lane][input of the group]`, groups of `group` inputs.
+fn packed<T: Copy + Default + From<i8>>(
+    rows: &[i8],
+    inputs: usize,
+    panels: usize,
+    group: usize,
+) -> Vec<T> {
+    let stride = inputs.next_multiple_of(QUAD);
+    let mut packed = vec![T::default(); panels * stride * LANES];
+    for (o, row) in rows.chunks_exact(inputs).enumerate() {
+        for (k, &w) in row.iter().enumerate() {
+            let lane = (o / LANES * stride + k / group * group) * LANES + o % LANES * group;
+            packed[lane + k % group] = w.into();
+        }
+    }
+    packed
 }
 
 /// What is known of the output channels of some panels.
@@ -200,6 +251,15 @@ impl Kernel {
     fn best() -> Kernel {
         static BEST: std::sync::LazyLock<Kernel> = std::sync::LazyLock::new(|| Kernel::here()[0]);
         *BEST
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+wide! {
+    fn widen(bytes: &[u8], out: &mut [i16]) {
+        for (wide, &byte) in out.iter_mut().zip(bytes) {
+            *wide = i16::from(byte);
+        }
     }
 }
 
@@ -314,60 +374,56 @@ mod vnni {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{LANES, QUAD, ROWS, Sums};
+    use super::{LANES, ROWS, Sums};
 
-    /// Rows that a pass takes: their eight sums, the weights and the activations fill the sixteen registers.
-    const PASS: usize = 2;
+    /// Rows that a pass takes: eight sums, the weights and the activations stay in the sixteen registers.
+    const PASS: usize = 4;
 
-    /// As [`super::tile`], with `vpmaddwd` on numbers widened to 16 bits: 16 products an instruction, none
-    /// saturating (`vpmaddubsw` would: 255 x 127 twice is past 16 bits).
+    /// As [`super::tile`], with `vpmaddwd` on numbers of 16 bits: 16 products an instruction, none saturating
+    /// (`vpmaddubsw` would: 255 x 127 twice is past 16 bits).
     ///
     /// # Safety
-    /// The processor has AVX2; `a` holds `ROWS` rows of `quads` quads and `weights` `panels` panels of as
-    /// many.
+    /// The processor has AVX2; `a` holds `ROWS` rows of `stride` numbers and `weights` `panels` panels of as many
+    /// for each lane, pair by pair.
     #[target_feature(enable = "avx2")]
-    pub unsafe fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
-        assert!(a.len() >= ROWS * quads * QUAD);
-        assert!(weights.len() >= panels * quads * QUAD * LANES);
+    pub unsafe fn tile(a: &[i16], weights: &[i16], stride: usize, panels: usize, sums: &mut Sums) {
+        assert!(stride.is_multiple_of(2) && a.len() >= ROWS * stride);
+        assert!(weights.len() >= panels * stride * LANES);
         for row in (0..ROWS).step_by(PASS) {
             for panel in 0..panels {
-                let a = &a[row * quads * QUAD..];
-                let weights = &weights[panel * quads * QUAD * LANES..];
+                let a = &a[row * stride..];
+                let weights = &weights[panel * stride * LANES..];
                 // SAFETY: both are long enough, by the lengths checked above.
-                let pass = unsafe { pass(a, weights, quads) };
-                for (sums, pairs) in sums[row..row + PASS].iter_mut().zip(&pass) {
-                    for (sum, pair) in sums[panel].iter_mut().zip(pairs.chunks_exact(2)) {
-                        *sum = pair[0] + pair[1];
-                    }
+                let pass = unsafe { pass(a, weights, stride) };
+                for (sums, pass) in sums[row..row + PASS].iter_mut().zip(pass) {
+                    sums[panel] = pass;
                 }
             }
         }
     }
 
-    /// Of each row: for each lane the sum over the first two of each quad, and over the other two.
+    /// Of each row: for each lane the sum over all inputs.
     #[target_feature(enable = "avx2")]
     #[inline]
-    unsafe fn pass(a: &[u8], weights: &[i8], quads: usize) -> [[i32; 2 * LANES]; PASS] {
-        let mut acc = [[_mm256_setzero_si256(); 4]; PASS];
+    unsafe fn pass(a: &[i16], weights: &[i16], stride: usize) -> [[i32; LANES]; PASS] {
+        let mut acc = [[_mm256_setzero_si256(); 2]; PASS];
         let (a, w) = (a.as_ptr(), weights.as_ptr());
-        for quad in 0..quads {
-            let mut panel = [_mm256_setzero_si256(); 4];
-            for (n, p) in panel.iter_mut().enumerate() {
-                // SAFETY: within `weights`, by the caller's check; the read need not be aligned.
-                let bytes = unsafe { _mm_loadu_si128(w.add(quad * LANES * QUAD + n * 16).cast()) };
-                *p = _mm256_cvtepi8_epi16(bytes);
-            }
+        for k in (0..stride).step_by(2) {
+            // SAFETY: within `weights`, by the caller's check; the reads need not be aligned.
+            let panel = unsafe {
+                let lanes = w.add(k * LANES);
+                [_mm256_loadu_si256(lanes.cast()), _mm256_loadu_si256(lanes.add(LANES).cast())]
+            };
             for (r, acc) in acc.iter_mut().enumerate() {
                 // SAFETY: within `a`, by the caller's check; the read need not be aligned.
-                let four =
-                    unsafe { a.add((r * quads + quad) * QUAD).cast::<i32>().read_unaligned() };
-                let four = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(four)));
+                let pair = unsafe { a.add(r * stride + k).cast::<i32>().read_unaligned() };
+                let pair = _mm256_set1_epi32(pair);
                 for (acc, p) in acc.iter_mut().zip(&panel) {
-                    *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(four, *p));
+                    *acc = _mm256_add_epi32(*acc, _mm256_madd_epi16(pair, *p));
                 }
             }
         }
-        let mut sums = [[0; 2 * LANES]; PASS];
+        let mut sums = [[0; LANES]; PASS];
         for (acc, sums) in acc.iter().zip(&mut sums) {
             for (acc, sums) in acc.iter().zip(sums.chunks_exact_mut(8)) {
                 // SAFETY: `sums` is 8 32-bit numbers, as many as the register holds.
@@ -400,14 +456,16 @@ mod tests {
         let w: Vec<i8> = noise(outputs * inputs, 2).iter().map(|v| (v * 127.0) as i8).collect();
         let (scale, bias) = (noise(outputs, 3), noise(outputs, 4));
         let smooth: Vec<f32> = noise(inputs, 5).iter().map(|v| 1.0 + v.abs()).collect();
-        let layer = Int8Linear::new(&w, inputs, &scale, &smooth, &bias);
-        let mut bytes = Vec::new();
-        let mut portable = vec![0.0; rows * outputs];
-        layer.forward_on(&x, &mut portable, rows, &mut bytes, Kernel::Portable);
+        let forward = |kernel: Kernel| {
+            let layer = Int8Linear::new_for(kernel, &w, inputs, [&scale, &smooth, &bias]);
+            let mut out = vec![0.0; rows * outputs];
+            layer.forward(&x, &mut out, rows, &mut Rounded::default());
+            out
+        };
+        let portable = forward(Kernel::Portable);
         for kernel in Kernel::here() {
             println!("{kernel:?} against the portable loop");
-            let mut fast = vec![0.0; rows * outputs];
-            layer.forward_on(&x, &mut fast, rows, &mut bytes, kernel);
+            let fast = forward(kernel);
             assert_eq!(portable, fast, "{kernel:?}");
         }
         for r in 0..rows {

@@ -1,6 +1,6 @@
 //! A linear layer over all tokens of a group, in f32 or int8.
 
-use super::int8::Int8Linear;
+use super::int8::{Int8Linear, Rounded};
 use super::layers::Dense;
 use crate::embed::Precision;
 use crate::embed::weights::Rows;
@@ -47,13 +47,13 @@ impl Linear {
         }
     }
 
-    /// `x` is (rows, inputs), `out` (rows, outputs). `bytes` is scratch for rounded activations.
+    /// `x` is (rows, inputs), `out` (rows, outputs). `rounded` is scratch.
     ///
     /// A row's result does not depend on the other rows.
-    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, bytes: &mut Vec<u8>) {
+    pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, rounded: &mut Rounded) {
         match self {
             Linear::F32(l) => l.forward(x, out, rows),
-            Linear::Int8(l) => l.forward(x, out, rows, bytes),
+            Linear::Int8(l) => l.forward(x, out, rows, rounded),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::attend::Attention;
 use super::config::{Activation, Config};
+use super::int8::Rounded;
 use super::layers::{Dense, Encoder, Norm};
 use super::linear::{LEAST_ROWS, Linear};
 use super::math;
@@ -44,7 +45,7 @@ pub struct Scratch {
     pub(super) wide: Vec<f32>,
     pub(super) gated: Vec<f32>,
     pub(super) scores: Vec<f32>,
-    pub(super) bytes: Vec<u8>,
+    pub(super) rounded: Rounded,
 }
 
 impl Packed {
@@ -125,7 +126,7 @@ impl Packed {
         s.qkv.resize(rows * 3 * h, 0.0);
         s.wide.resize(rows * self.config.intermediate, 0.0);
         for layer in &self.layers {
-            layer.qkv.forward(&s.x, &mut s.qkv, rows, &mut s.bytes);
+            layer.qkv.forward(&s.x, &mut s.qkv, rows, &mut s.rounded);
             let attention = Attention {
                 hidden: h,
                 heads: self.config.heads,
@@ -142,17 +143,17 @@ impl Packed {
             s.y[tokens * h..].fill(0.0);
             // The query, key and value are spent: their buffer takes the projection.
             let out = &mut s.qkv[..rows * h];
-            layer.attended.forward(&s.y, out, rows, &mut s.bytes);
+            layer.attended.forward(&s.y, out, rows, &mut s.rounded);
             let norm = &layer.attended_norm;
             math::add_norm_rows(&mut s.x, out, &norm.scale, &norm.shift, eps);
 
             let wide = &mut s.wide[..rows * layer.wide.outputs()];
-            layer.wide.forward(&s.x, wide, rows, &mut s.bytes);
+            layer.wide.forward(&s.x, wide, rows, &mut s.rounded);
             match self.config.activation {
                 Activation::Gelu => math::gelu(wide),
                 Activation::Relu => math::relu(wide),
             }
-            layer.narrow.forward(wide, &mut s.y, rows, &mut s.bytes);
+            layer.narrow.forward(wide, &mut s.y, rows, &mut s.rounded);
             let norm = &layer.narrow_norm;
             math::add_norm_rows(&mut s.x, &s.y, &norm.scale, &norm.shift, eps);
         }

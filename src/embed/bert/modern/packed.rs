@@ -89,7 +89,7 @@ impl Packed {
             if let Some(n) = &layer.attention_norm {
                 norm(&mut s.y, n);
             }
-            layer.qkv.forward(&s.y, &mut s.qkv, rows, &mut s.bytes);
+            layer.qkv.forward(&s.y, &mut s.qkv, rows, &mut s.rounded);
             let attention =
                 Attention { hidden: h, heads: self.config.heads, bias: None, window: scope.window };
             let angles = &self.angles[layer.angles];
@@ -105,14 +105,14 @@ impl Packed {
             }
             s.y[tokens * h..].fill(0.0);
             let out = &mut s.qkv[..rows * h];
-            layer.attended.forward(&s.y, out, rows, &mut s.bytes);
+            layer.attended.forward(&s.y, out, rows, &mut s.rounded);
             math::add(&mut s.x, out);
 
             s.y.copy_from_slice(&s.x);
             norm(&mut s.y, &layer.wide_norm);
-            layer.wide.forward(&s.y, &mut s.wide, rows, &mut s.bytes);
+            layer.wide.forward(&s.y, &mut s.wide, rows, &mut s.rounded);
             math::gated_gelu(&s.wide, wide, &mut s.gated);
-            layer.narrow.forward(&s.gated, &mut s.y, rows, &mut s.bytes);
+            layer.narrow.forward(&s.gated, &mut s.y, rows, &mut s.rounded);
             math::add(&mut s.x, &s.y);
         }
         norm(&mut s.x, &self.final_norm);
