@@ -23,10 +23,10 @@ use crate::whole_file;
 #[command(after_help = "Examples:
   echo \"notice of non-renewal\" | knockon embed --model all-MiniLM-L6-v2 --role query
   knockon embed --model potion-base-8M texts.txt --out vectors.npy
-  knockon embed --scenario scenarios/renewal_desk.yaml --embedder minilm passages.jsonl --out vectors.jsonl
+  knockon embed --scenario scenarios/renewal_desk.yaml --embedder minilm texts.txt --out vectors.npy
 
-A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, one object a line with
-`text` and `vector`, or, to a file that ends in .npy, one array of 32-bit numbers with a row a text.
+A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, one object a line with \
+`text` and `vector`, or, to a file that ends in .npy, one array of 32-bit numbers with a row a text. \
 Vectors are cached as in a run.")]
 pub struct Args {
     /// The texts [default: stdin]

@@ -20,7 +20,7 @@ use crate::whole_file;
   knockon gate scenarios/renewal_desk.yaml --baseline baseline --arm potion --against bm25 \\
     --max-failure-increase 1pp --max-loss-increase 5% --junit gate.xml --markdown gate.md
 
-Exit code 1 where an arm fails or costs more than is allowed, significantly; where it cannot be
+Exit code 1 where an arm fails or costs more than is allowed, significantly; where it cannot be \
 assessed; and where the earlier run is of other data or tasks.")]
 pub struct Args {
     /// Scenario file (YAML)

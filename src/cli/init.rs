@@ -15,7 +15,7 @@ use crate::whole_file;
   knockon init
   knockon init returns
 
-Writes scenario.yaml, passages.jsonl, tasks.csv, and scenario.schema.json for editors. Nothing is
+Writes scenario.yaml, passages.jsonl, tasks.csv, and scenario.schema.json for editors. Nothing is \
 overwritten: where one of them is there already, nothing is written at all (exit code 2).")]
 pub struct Args {
     /// The folder; made where it is not there

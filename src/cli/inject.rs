@@ -20,9 +20,9 @@ use crate::whole_file;
   knockon inject scenarios/renewal_desk.yaml --step find_contract --kind binding
   knockon inject scenarios/renewal_desk.yaml --kind misread,distracted --arm minilm --format csv
 
-Kinds for retrieve steps: negation, role_swap, number, version, binding, attribute, topic,
-empty; the step hands on the best passage of that kind first. For read steps: misread,
-distracted, fabricated. All other steps make no error of their own; what follows from the
+Kinds for retrieve steps: negation, role_swap, number, version, binding, attribute, topic, \
+empty; the step hands on the best passage of that kind first. For read steps: misread, \
+distracted, fabricated. All other steps make no error of their own; what follows from the \
 injected one comes as it would.")]
 pub struct Args {
     /// Scenario file (YAML)

@@ -16,9 +16,9 @@ use crate::world::{texts, triplet};
   knockon perturb contracts.txt --kinds negation,role_swap --per-kind 2000 --out train.csv
   knockon perturb clauses.csv --column clause --positive paraphrase --out probe.csv
 
-A text is a line; of a .jsonl file the field, of a .csv file the column that --column names. Texts are cut into
-sentences; a row (`name: value | name: value`) is one. Written is a CSV file with anchor, positive, negative and
-category, which is the kind. Sentences for which a kind has no near-miss yield none and are counted on stderr.
+A text is a line; of a .jsonl file the field, of a .csv file the column that --column names. Texts are cut into \
+sentences; a row (`name: value | name: value`) is one. Written is a CSV file with anchor, positive, negative and \
+category, which is the kind. Sentences for which a kind has no near-miss yield none and are counted on stderr. \
 Equal texts and seeds give equal files.")]
 pub struct Args {
     /// The texts

@@ -16,7 +16,7 @@ use crate::whole_file;
   knockon plan scenarios/invoice_match.yaml
   knockon plan scenarios/renewal_desk.yaml --out plans
 
-The scenario lists candidates under `plan`, and says under `impact` what failures cost
+The scenario lists candidates under `plan`, and says under `impact` what failures cost \
 (scenarios/README.md). Every combination is run as an arm. Writes plan.csv.")]
 pub struct Args {
     /// Scenario file (YAML)

@@ -23,16 +23,16 @@ use crate::world::{beir, labelled_pair, triplet};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon probe
-  knockon probe --embedders all-MiniLM-L6-v2:f32,adapters/tuned --beir path/to/scifact --out reports/tuned
-  knockon probe --scenario scenarios/renewal_desk.yaml --beir scifact --beir nfcorpus --pairs paws.csv
-  knockon probe --embedders all-MiniLM-L6-v2,all-MiniLM-L6-v2-structural --pipeline scenarios/renewal_desk.yaml \
-      --pipeline scenarios/invoice_match.yaml
+  knockon probe --embedders all-MiniLM-L6-v2:f32,adapters/tuned --beir path/to/scifact
+  knockon probe --scenario scenarios/renewal_desk.yaml --beir scifact --pairs paws.csv
+  knockon probe --embedders all-MiniLM-L6-v2,tuned --pipeline scenarios/renewal_desk.yaml
 
-An embedder is bm25, a name from `knockon models list` or a directory, with :f32 or :int8 behind it
-[default: int8]; those of a scenario keep their settings. Differences are from the first one. A BEIR set is a
-folder with corpus.jsonl, queries.jsonl and qrels/test.tsv. Triplets come from `knockon perturb --positive
-paraphrase` or `knockon import condaqa`, pairs from `knockon import paws`. Without --triplets a small set
-made from the bundled scenarios is used. Vectors are cached as in a run.")]
+An embedder is bm25, a name from `knockon models list` or a directory, with :f32 or :int8 \
+behind it [default: int8]; those of a scenario keep their settings. Differences are from the \
+first one. A BEIR set is a folder with corpus.jsonl, queries.jsonl and qrels/test.tsv. Triplets \
+come from `knockon perturb --positive paraphrase` or `knockon import condaqa`, pairs from \
+`knockon import paws`. Without --triplets a small set made from the bundled scenarios is used. \
+Vectors are cached as in a run.")]
 pub struct Args {
     /// What is compared, the baseline first [default: bm25, potion-base-8M, all-MiniLM-L6-v2]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]

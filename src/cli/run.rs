@@ -19,11 +19,11 @@ use crate::whole_file;
   knockon run scenarios/renewal_desk.yaml --parquet
   knockon run scenarios/renewal_desk.yaml --traces otlp,who-and-when --traces-limit 50
 
-Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv,
-paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv,
-loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv,
-sensitivity_orders.csv) and manifest.json, and with --traces single runs;
-reports/README.md explains every column. report.html shows all of it on one page that opens
+Writes how often (summary.csv, steps.csv, misses.csv, tasks.csv), why (causes.csv, edges.csv, \
+paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, losses.csv, \
+loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv, \
+sensitivity_orders.csv) and manifest.json, and with --traces single runs; \
+reports/README.md explains every column. report.html shows all of it on one page that opens \
 in any browser, offline.")]
 pub struct Args {
     /// Scenario file (YAML)

@@ -17,12 +17,12 @@ use crate::scenario::{Scenario, StepKind};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon search --scenario scenarios/renewal_desk.yaml --step find_notice --task c001-t1
-  knockon search \"notice of non-renewal\" --scenario scenarios/renewal_desk.yaml --step find_notice
+  knockon search \"non-renewal\" --scenario scenarios/renewal_desk.yaml --step find_notice
   knockon search --scenario scenarios/renewal_desk.yaml --step find_expiry --task c001-t1 \\
       --embedder minilm --top 20 --format json
 
-Without a query: what the step asks of this task when nothing has gone wrong, in each of its phrasings.
-With --task: which passages are gold, and what kind of miss each other one makes where it ranks first. A
+Without a query: what the step asks of this task when nothing has gone wrong, in each of its phrasings. \
+With --task: which passages are gold, and what kind of miss each other one makes where it ranks first. A \
 step that searches one entity's passages does so here too, where a task says whose.")]
 pub struct Args {
     /// The query [default: the task's own]

@@ -22,8 +22,8 @@ use crate::scenario::Scenario;
   knockon trace scenarios/renewal_desk.yaml --task c001-t1 --arm minilm
   knockon trace scenarios/renewal_desk.yaml --task c001-t1 --trial 7 --format json
 
-Without --task: the costliest ways to fail over all tasks, one run each. What nothing flags costs
-more than a stop, and what is likelier costs more. Without --trial: the first run that goes the
+Without --task: the costliest ways to fail over all tasks, one run each. What nothing flags costs \
+more than a stop, and what is likelier costs more. Without --trial: the first run that goes the \
 task's likeliest way to fail.")]
 pub struct Args {
     /// Scenario file (YAML)

@@ -24,13 +24,13 @@ const TOLD: usize = 10;
 /// the base that knockon (`adapter:`) and PEFT load. The same command goes on where it was interrupted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  knockon tune --base all-MiniLM-L6-v2 --structural triplets.csv --rehearsal pairs.jsonl --out tuned
-  knockon tune --base gte-small --method lora --structural triplets.csv --negatives negation,role_swap \\
+  knockon tune --base all-MiniLM-L6-v2 --structural near.csv --rehearsal pairs.jsonl --out tuned
+  knockon tune --base gte-small --method lora --structural near.csv --negatives role_swap \\
       --rehearsal pairs.csv --share 0.3 --steps 300 --seed 7 --out tuned/lora
   knockon embed --model tuned/structural --precision f32 texts.txt
 
-Files: triplets are CSV with anchor, positive, negative, category; pairs the same without negatives, or JSON lines with
-`query` and `passage`. --out holds structural/ and control/, with --no-control the model itself; in either, loss.csv and
+Files: triplets are CSV with anchor, positive, negative, category; pairs the same without negatives, or JSON lines with \
+`query` and `passage`. --out holds structural/ and control/, with --no-control the model itself; in either, loss.csv and \
 training.json (settings, seed, hashes of data and base).
 
 Methods, and the learning rate of each unless --lr is given (ours: assumed):
@@ -38,9 +38,9 @@ Methods, and the learning rate of each unless --lr is given (ours: assumed):
   last-layer  the last encoder layer                          1e-4
   lora        thin matrices beside every linear layer         5e-4
   adapter     a linear map behind the pooled vector           1e-3
-Word, position and type embeddings stay as they are. The loss is multiple-negatives ranking over cosine times --scale:
-all other positives and all near-misses of the batch are an anchor's negatives. Scale 10 and warm-up .1 are the paper's
-(cited); weight decay, clipping, batch and length are ours (assumed), made for a CPU. BERT, RoBERTa and MPNet can be
+Word, position and type embeddings stay as they are. The loss is multiple-negatives ranking over cosine times --scale: \
+all other positives and all near-misses of the batch are an anchor's negatives. Scale 10 and warm-up .1 are the paper's \
+(cited); weight decay, clipping, batch and length are ours (assumed), made for a CPU. BERT, RoBERTa and MPNet can be \
 tuned; from the int8 weights, where the f32 ones are not here (knockon models pull).")]
 pub struct Args {
     /// A name from `knockon models list`, or a directory

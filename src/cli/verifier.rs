@@ -17,9 +17,9 @@ use crate::world::{labelled_pair, triplet};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon verifier --base all-MiniLM-L6-v2 --triplets near_misses.csv --out verifiers/near_misses
-  knockon verifier --base gte-small --pairs paraphrases.csv --steps 2000 --seed 7 --out verifiers/swaps
+  knockon verifier --base gte-small --pairs pairs.csv --steps 2000 --seed 7 --out verifiers/swaps
 
-A triplets file has the columns anchor, positive, negative and, where wanted, category; a pairs file first, second,
+A triplets file has the columns anchor, positive, negative and, where wanted, category; a pairs file first, second, \
 same (1 or 0) and, where wanted, category. Name the directory in a scenario:
   checked: {kind: rerank, first: minilm, with: similarity_map, model: verifiers/near_misses}
 A fifth of the first texts is held out (--held-out); how pairs of these are told apart is printed, and kept in training.json.")]
