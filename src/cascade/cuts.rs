@@ -28,8 +28,8 @@ pub struct Cut {
     pub share: f64,
 }
 
-/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `masses` are the model's. Empty where it has no
-/// trellis.
+/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `masses` are the model's exact ones. Empty where it
+/// has no trellis.
 pub fn minimal(model: &Model, masses: &Masses) -> Vec<Cut> {
     let sources = sources(model);
     let Some(clean) = Forced::none(model) else {

@@ -67,7 +67,13 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     };
     let own = |e: Event| matches!(e, Event::OwnMiss(_));
     let induced = |e: Event| matches!(e, Event::InducedMiss(_));
-    let cuts = cuts::minimal(model, &solved.masses);
+    let cuts = match solved.ran {
+        Ran::Exact { .. } => cuts::minimal(model, &solved.masses),
+        // What was sampled on request has a trellis all the same.
+        Ran::Sampled | Ran::SampledPastCap => {
+            exact::infer(model).map_or(Vec::new(), |masses| cuts::minimal(model, &masses))
+        }
+    };
     let guards =
         |how: Result<&Flow, &Replays>| guards::by_step(scenario, compiled, &solved.masses, how);
     match exactly {
