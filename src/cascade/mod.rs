@@ -56,12 +56,11 @@ pub struct Source {
 /// The own errors that a model can make, in the order of the steps.
 #[doc(hidden)]
 pub fn sources(model: &Model) -> Vec<Source> {
-    let events = Event::all();
     let mut sources: Vec<Source> = Vec::new();
     for (step, kernel) in model.kernels.iter().enumerate() {
         let branches = kernel.inputs().flat_map(|(row, _)| &kernel.branches()[kernel.span(row)]);
         for branch in branches.filter(|b| b.fault == Fault::Own) {
-            let source = Source { step, event: events[usize::from(branch.event)] };
+            let source = Source { step, event: Event::of_code(branch.event) };
             if !sources.contains(&source) {
                 sources.push(source);
             }

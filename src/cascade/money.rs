@@ -64,7 +64,6 @@ pub struct Till<'a> {
     variables: Vec<Variable>,
     acts: Vec<usize>,
     asks_for_miss: bool,
-    events: Vec<Event>,
     right_action: String,
 }
 
@@ -85,7 +84,6 @@ impl<'a> Till<'a> {
             variables: impact.variables.iter().map(|v| v.variable).collect(),
             acts: acts.map(|(at, _)| at).collect(),
             asks_for_miss: impact.asks_for_miss(scenario.steps.len()),
-            events: Event::all(),
             right_action: compiled.right_action(),
         }
     }
@@ -201,7 +199,7 @@ impl<'a> Till<'a> {
         if self.asks_for_miss
             && memory.miss.is_none()
             && branch.guarded != Guarded::Recovered
-            && let Event::OwnMiss(kind) = self.events[usize::from(branch.event)]
+            && let Event::OwnMiss(kind) = Event::of_code(branch.event)
         {
             memory.miss = Some(kind);
         }

@@ -63,7 +63,6 @@ struct Note {
 pub struct Paths<'a> {
     compiled: &'a Compiled,
     states: Vec<Vec<State>>,
-    events: Vec<Event>,
 }
 
 impl<'a> Paths<'a> {
@@ -72,7 +71,7 @@ impl<'a> Paths<'a> {
             outputs.iter().map(|output| compiled.state(step, Some(output))).collect()
         };
         let states = compiled.outputs.iter().enumerate().map(states).collect();
-        Paths { compiled, states, events: Event::all() }
+        Paths { compiled, states }
     }
 
     /// All paths of probability [`LEAST`] or more, each with its exact probability.
@@ -118,7 +117,7 @@ impl<'a> Paths<'a> {
         let own = branch.fault == Fault::Own;
         // What was set right at once takes no part in a failure.
         let recovered = branch.guarded == Guarded::Recovered;
-        let quiet = match self.events[usize::from(branch.event)] {
+        let quiet = match Event::of_code(branch.event) {
             Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => true,
             _ => recovered || (state == State::Correct && branch.fault == Fault::None),
         };
@@ -144,7 +143,7 @@ impl<'a> Paths<'a> {
                 if own {
                     way.own.push(way.events.len());
                 }
-                way.events.push(Source { step: *step, event: self.events[usize::from(event)] });
+                way.events.push(Source { step: *step, event: Event::of_code(event) });
             }
             if note.caught {
                 way.events.push(Source { step: *step, event: Event::Caught });

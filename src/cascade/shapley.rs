@@ -47,7 +47,6 @@ pub fn exact_worth<'a>(model: &Model, flow: impl Fn(f64) -> Flow<'a>) -> Vec<Sha
 }
 
 fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<Vec<Share>> {
-    let events = Event::all();
     let mut steps: Vec<usize> = sources(model).iter().map(|source| source.step).collect();
     steps.dedup();
     let steps = steps.len();
@@ -56,7 +55,7 @@ fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<
         let flow = flow(q)?;
         for step in 0..model.kernels.len() {
             for (event, slope) in flow.slopes(step) {
-                let source = Source { step, event: events[usize::from(event)] };
+                let source = Source { step, event: Event::of_code(event) };
                 add(&mut shares, source, |o| weight * slope[o]);
             }
         }
@@ -99,7 +98,6 @@ fn sampled_by(
 ) -> Option<Vec<Share>> {
     let mut shares: Vec<Share> = Vec::new();
     let mut squares: Vec<(Source, f64)> = Vec::new();
-    let events = Event::all();
     let (mut played, mut differing, mut answered_for) = (0.0, false, 0.0);
     for (plain, mended) in (0..replays.trials).filter_map(|trial| replays.mended(trial)) {
         played += 1.0;
@@ -110,7 +108,7 @@ fn sampled_by(
             if let Some(taken) = before.taken[step]
                 && was != is
             {
-                let source = source(&events, model, step, taken);
+                let source = source(model, step, taken);
                 add(&mut shares, source, |o| was[o] - is[o]);
                 let change = total(&was) - total(&is);
                 match squares.iter_mut().find(|(of, _)| *of == source) {
@@ -144,7 +142,6 @@ fn sampled_by(
 /// own errors in it, for want of anything better.
 fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
     let mut shares: Vec<Share> = Vec::new();
-    let events = Event::all();
     let runs: Vec<Run> = (0..replays.all).filter_map(|trial| replays.plain(trial)).collect();
     for run in runs.iter().filter(|run| run.outcome > 0) {
         let taken = run.taken.iter().enumerate().filter_map(|(step, at)| Some((step, (*at)?)));
@@ -155,7 +152,7 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
         for (step, at) in own {
             let outcome = usize::from(run.outcome);
             let amount = |o: usize| part * (f64::from(o == outcome) - f64::from(o == 0));
-            add(&mut shares, source(&events, model, step, at), amount);
+            add(&mut shares, source(model, step, at), amount);
         }
     }
     for share in &mut shares {
@@ -166,10 +163,10 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
     shares
 }
 
-/// What a branch is about; `events` in the order of their codes.
-fn source(events: &[Event], model: &Model, step: usize, branch: usize) -> Source {
+/// What a branch is about.
+fn source(model: &Model, step: usize, branch: usize) -> Source {
     let event = model.kernels[step].branches()[branch].event;
-    Source { step, event: events[usize::from(event)] }
+    Source { step, event: Event::of_code(event) }
 }
 
 fn add(shares: &mut Vec<Share>, source: Source, amount: impl Fn(usize) -> f64) {

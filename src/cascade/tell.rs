@@ -147,7 +147,7 @@ impl<'a> Told<'a> {
     }
 
     fn event(&self, at: usize) -> Option<Event> {
-        Event::all().get(usize::from(self.branches[at]?.1.event)).copied()
+        Some(Event::of_code(self.branches[at]?.1.event))
     }
 
     fn step(&self, searches: &mut Searches, at: usize) -> anyhow::Result<StepTrace> {

@@ -115,7 +115,6 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
 fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
     let task = &scenario.tasks.tasks[at];
     let compiled = &solved.compiled;
-    let events = Event::all();
     let mut misses: BTreeMap<(usize, MissKind), f64> = BTreeMap::new();
     let mut wrong: BTreeMap<(usize, String), f64> = BTreeMap::new();
     for s in 0..scenario.steps.len() {
@@ -124,7 +123,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
             compiled.model.kernels[s].branches().iter().zip(&solved.masses.steps[s])
         {
             let failing: f64 = mass[1..].iter().sum();
-            if let Some(kind) = events[usize::from(branch.event)].miss() {
+            if let Some(kind) = Event::of_code(branch.event).miss() {
                 *misses.entry((s, kind)).or_default() += failing;
             }
             let output = compiled.outputs[s].get(branch.token as usize);

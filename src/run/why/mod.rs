@@ -78,11 +78,10 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
         |how: Result<&Flow, &Replays>| guards::by_step(scenario, compiled, &solved.masses, how);
     match exactly {
         Some((flow, shares)) => {
-            let events = Event::all();
             let failure = solved.masses.failure();
             let with = |counts: fn(Event) -> bool| {
                 let without = exact::joint(model, |_, branch| {
-                    branch.is_none_or(|b| !counts(events[usize::from(b.event)]))
+                    branch.is_none_or(|b| !counts(Event::of_code(b.event)))
                 });
                 without.map_or(0.0, |outcomes| (failure - failing(&outcomes)).max(0.0))
             };
