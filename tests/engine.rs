@@ -107,7 +107,7 @@ fn causes_add_up_and_cut_sets_are_minimal() {
                     let off = (sum - solved.masses.outcomes[outcome]).abs();
                     assert!(off < 1e-9, "{name}: shares of outcome {outcome} are off by {off}");
                 }
-                let found = cuts::minimal(model, &solved.masses);
+                let found = cuts::minimal(model, &Flow::plain(model).unwrap());
                 for cut in &found {
                     assert!(failing(&cuts::forced(model, &cut.errors).unwrap()) > 1e-12, "{name}");
                     for out in 0..cut.errors.len() {

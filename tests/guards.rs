@@ -417,6 +417,13 @@ proptest! {
             for (a, b) in exact.summary.outcomes.iter().zip(&sampled.summary.outcomes) {
                 prop_assert!(close(*a, *b, trials), "outcome {a} against {b}");
             }
+            let (a, b) = (&exact.summary, &sampled.summary);
+            for (a, b) in [
+                (a.failure_with_own_miss, b.failure_with_own_miss),
+                (a.failure_with_induced_miss, b.failure_with_induced_miss),
+            ] {
+                prop_assert!(close(a, b, trials), "failure with a miss: {a} against {b}");
+            }
             for (a, b) in exact.guards.iter().zip(&sampled.guards) {
                 let off = (&a.outcomes_if_off, &b.outcomes_if_off);
                 for ((x, y), with) in off.0.iter().zip(off.1).zip(exact.summary.outcomes) {

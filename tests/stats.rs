@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use knockon::stats::{Interval, Observation, Pair, difference, holm, mean, mean_difference, rate};
+use knockon::stats::{
+    Interval, Observation, Pair, detectable, difference, holm, mean, mean_difference, rate,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution, Gamma};
@@ -210,6 +212,17 @@ fn intervals_of_money_cover_the_truth_as_often_as_they_say() {
             (30.0, mean_difference(pairs, 0.95, seed).unwrap().interval),
         ]
     });
+}
+
+/// On paper: four clusters that differ by 1, 2, 3 and 6. Their mean is 3, their variance 14/3, the standard error
+/// 1.0801, t(.975; 3) = 3.1824 and z(.8) = .8416.
+#[test]
+fn what_can_be_detected_is_t_and_z_standard_errors() {
+    let pair = |(cluster, arm)| Pair { baseline: 0.0, arm, weight: 1.0, cluster };
+    let pairs: Vec<Pair> = [1.0, 2.0, 3.0, 6.0].into_iter().enumerate().map(pair).collect();
+    let least = detectable(&pairs, 0.95).unwrap();
+    assert!((least - (3.182_446 + 0.841_621) * (14.0f64 / 12.0).sqrt()).abs() < 1e-5, "{least}");
+    assert_eq!(detectable(&pairs[..1], 0.95).unwrap(), f64::INFINITY);
 }
 
 /// Two arms that are alike: within each of 12 clusters it is chance which has which losses.

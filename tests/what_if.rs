@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use knockon::cascade::causes::but_for;
 use knockon::cascade::{Source, cuts, shapley, sources};
-use knockon::kernel::exact::{self, Flow};
+use knockon::kernel::exact::Flow;
 use knockon::kernel::monte_carlo::replay;
 use knockon::kernel::trellis::{Frontier, Shape};
 use knockon::kernel::{
@@ -50,7 +50,9 @@ fn random_model(seed: u64) -> Model {
             let mended = row[0];
             let mut wrong = Vec::new();
             for token in (0..tokens[step]).filter(|&t| t != right) {
-                wrong.push(branch(token, Fault::Own, 1 + (token as u8) % 3));
+                let stops = token % 4 == 3;
+                let branch = branch(token, Fault::Own, 1 + (token as u8) % 3);
+                wrong.push(Branch { token: if stops { STOP } else { token }, ..branch });
             }
             let kind = rng.random_range(0..4);
             match kind {
@@ -248,19 +250,18 @@ proptest! {
     fn cut_sets_are_those_of_all_sets(seed in any::<u64>()) {
         let model = random_model(seed);
         let all = sources(&model);
-        let fails = |set: &[Source]| {
-            let slow = outcomes(&model, &|step, kernel, row| {
+        let with = |set: &[Source]| {
+            outcomes(&model, &|step, kernel, row| {
                 let what = set.iter().find(|s| s.step == step);
                 done(kernel, row, what.map_or(Do::Repair, |s| Do::Only(s.event.code())))
-            });
-            failing(&slow) > 1e-12
+            })
         };
+        let fails = |set: &[Source]| failing(&with(set)) > 1e-12;
         // A run that fails when clean has no cut sets to speak of.
         if fails(&[]) {
             return Ok(());
         }
-        let masses = exact::infer(&model).unwrap();
-        let cuts = cuts::minimal(&model, &masses);
+        let cuts = cuts::minimal(&model, &Flow::plain(&model).unwrap());
         let plain = runs(&model, &|_, kernel, row| done(kernel, row, Do::Nothing));
         for cut in &cuts {
             let made = |error: &Source, taken: &[usize]| {
@@ -272,6 +273,10 @@ proptest! {
             });
             let slow: f64 = fail.map(|(_, _, p)| p).sum();
             prop_assert!((cut.with_failure - slow).abs() < 1e-10, "{cut:?}: {slow}");
+            let whole: f64 = plain.iter().filter(|run| run.1 > 0).map(|run| run.2).sum();
+            let share = if whole > 1e-12 { slow / whole } else { 0.0 };
+            prop_assert!((cut.share - share).abs() < 1e-9, "{cut:?}: {share}");
+            prop_assert!(near(&cut.forced, &with(&cut.errors)), "{cut:?}");
         }
         let found: Vec<Vec<Source>> = cuts.into_iter().map(|cut| cut.errors).collect();
         let mut expected: Vec<Vec<Source>> = Vec::new();

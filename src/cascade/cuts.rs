@@ -6,6 +6,7 @@
 //! certainty; in a pipeline that leaves nothing to chance the two are the same.
 
 use super::{Source, sources};
+use crate::kernel::exact::Flow;
 use crate::kernel::forced::Forced;
 use crate::kernel::{Branch, Fault, Masses, Model, OUTCOMES, exact, failing};
 
@@ -28,19 +29,21 @@ pub struct Cut {
     pub share: f64,
 }
 
-/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `masses` are the model's exact ones. Empty where it
-/// has no trellis.
-pub fn minimal(model: &Model, masses: &Masses) -> Vec<Cut> {
+/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `flow` is that of the plain model. Empty where the
+/// model has no trellis.
+pub fn minimal(model: &Model, flow: &Flow) -> Vec<Cut> {
     let sources = sources(model);
-    let Some(clean) = Forced::none(model) else {
+    let Some(clean) = Forced::clean(model) else {
         return Vec::new();
     };
+    let masses = flow.masses();
+    let whole = masses.failure();
     let mut cuts: Vec<Cut> = Vec::new();
     // Sets that hold no cut set, with what they lead to, and the first source that may be added.
     let mut open: Vec<(Vec<Source>, Forced, usize)> = vec![(Vec::new(), clean, 0)];
-    for _ in 0..ORDER {
+    for order in 1..=ORDER {
         let mut larger = Vec::new();
-        for (set, forced, next) in &open {
+        for (set, so_far, next) in &open {
             for (added, &error) in sources.iter().enumerate().skip(*next) {
                 let errors: Vec<Source> = set.iter().copied().chain([error]).collect();
                 // A step makes one error a run; and what holds a smaller cut set is not minimal.
@@ -49,16 +52,15 @@ pub fn minimal(model: &Model, masses: &Masses) -> Vec<Cut> {
                 if twice || cuts.iter().any(holds) {
                     continue;
                 }
-                let forced = forced.and(error.step, error.event.code());
-                let outcomes = forced.outcomes();
-                if failing(&outcomes) > LEAST {
-                    let with_failure = with_failure(model, masses, &errors);
+                let all = so_far.and(error.step, error.event.code());
+                let forced = all.outcomes();
+                if failing(&forced) > LEAST {
+                    let with_failure = with_failure(model, &masses, &errors);
                     // What can be forced to fail need not fail as things are.
-                    let whole = masses.failure();
                     let share = if whole > LEAST { with_failure / whole } else { 0.0 };
-                    cuts.push(Cut { errors, forced: outcomes, with_failure, share });
-                } else {
-                    larger.push((errors, forced, added + 1));
+                    cuts.push(Cut { errors, forced, with_failure, share });
+                } else if order < ORDER {
+                    larger.push((errors, all, added + 1));
                 }
             }
         }
@@ -67,10 +69,12 @@ pub fn minimal(model: &Model, masses: &Masses) -> Vec<Cut> {
     cuts
 }
 
-/// P(outcome) with these errors, in the order of the steps, forced in an otherwise clean run; `None` where the model
-/// has no trellis.
+/// P(outcome) with these errors forced in an otherwise clean run; `None` where the model has no trellis.
+///
+/// # Panics
+/// Where the errors do not come in the order of their steps, or two are of one step.
 pub fn forced(model: &Model, errors: &[Source]) -> Option<[f64; OUTCOMES]> {
-    let clean = Forced::none(model)?;
+    let clean = Forced::clean(model)?;
     let all = errors.iter().fold(clean, |forced, e| forced.and(e.step, e.event.code()));
     Some(all.outcomes())
 }

@@ -85,16 +85,19 @@ fn branches<'a>(compiled: &'a Compiled, run: &Run) -> Vec<Option<(usize, &'a Bra
     taken.map(|(taken, kernel)| Some(((*taken)?, &kernel.branches()[(*taken)?]))).collect()
 }
 
-/// The labels of all act steps; `none` where no rule chose one, `stopped` where the run ended before.
+/// The labels of act steps, apart by `+`: `none` where no rule chose one, and `stopped` last where the run ended
+/// before it came to all of them.
 fn action(scenario: &Scenario, outputs: &[Option<&Output>]) -> String {
-    let acts = scenario.steps.iter().zip(outputs);
-    let acts = acts.filter(|(step, _)| matches!(step.kind, StepKind::Act { .. }));
-    let label = |output: &Output| match output {
+    let steps = scenario.steps.iter().zip(outputs);
+    let acts = steps.filter(|(step, _)| matches!(step.kind, StepKind::Act { .. }));
+    let acts: Vec<Option<&Output>> = acts.map(|(_, output)| *output).collect();
+    let label = |output: &&'_ Output| match output {
         Output::Action(label) => label.clone(),
         _ => "none".to_owned(),
     };
-    let labels: Option<Vec<String>> = acts.map(|(_, output)| output.map(label)).collect();
-    labels.map_or_else(|| "stopped".to_owned(), |labels| labels.join("+"))
+    let labels = acts.iter().flatten().map(label);
+    let stopped = acts.iter().any(Option::is_none).then(|| "stopped".to_owned());
+    labels.chain(stopped).collect::<Vec<_>>().join("+")
 }
 
 /// A run with its case.

@@ -45,10 +45,10 @@ enum Set {
 
 const CSV_HELP: &str = "Examples:
   knockon import csv suppliers.csv --out my --key supplier --ask due_date
-  knockon import csv prices.csv --out my --key product,region --types price=money --currency EUR --decimal comma
+  knockon import csv prices.csv --out my --key product,region --types price=money --currency EUR
   knockon import csv faq.csv --out my --key id --text '{question} {answer}' --attributes answer
 
-A passage reads `header: value`, line by line; --text says otherwise. Types are detected where all
+A passage reads `header: value`, line by line; --text says otherwise. Types are detected where all \
 cells of a column agree. All mistakes of a file are told together, and then nothing is written.";
 
 #[derive(Args, Debug)]

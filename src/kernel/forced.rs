@@ -3,6 +3,8 @@
 //! Such runs come by few states: rows are weighed as they are met, and sets of errors that begin alike share the
 //! sweep up to where they part.
 
+use rustc_hash::FxHashMap;
+
 use super::trellis::Trellis;
 use super::{Do, Model, OUTCOMES};
 
@@ -12,15 +14,15 @@ pub struct Forced<'a> {
     trellis: &'a Trellis,
     /// The first step behind those whose errors are forced.
     next: usize,
-    /// The probability of each state before step `next` and before all behind it; and after the last.
-    states: Vec<Vec<f64>>,
+    /// The states before step `next` and before all behind it, and after the last; of each those that runs come by.
+    reached: Vec<Vec<(u32, f64)>>,
 }
 
 impl<'a> Forced<'a> {
     /// With no error at all; `None` without a trellis.
-    pub fn none(model: &'a Model) -> Option<Forced<'a>> {
+    pub fn clean(model: &'a Model) -> Option<Forced<'a>> {
         let trellis = model.trellis.as_ref()?;
-        let mut forced = Forced { model, trellis, next: 0, states: vec![vec![1.0]] };
+        let mut forced = Forced { model, trellis, next: 0, reached: vec![vec![(0, 1.0)]] };
         forced.mend_the_rest();
         Some(forced)
     }
@@ -31,10 +33,9 @@ impl<'a> Forced<'a> {
     /// Where `step` comes before one whose error is forced already, or is it.
     pub fn and(&self, step: usize, event: u8) -> Forced<'a> {
         assert!(step >= self.next, "errors are forced in the order of the steps");
-        let before = &self.states[step - self.next];
-        let mut forced =
-            Forced { next: step + 1, states: Vec::new(), model: self.model, trellis: self.trellis };
-        forced.states.push(self.advance(step, Do::Only(event), before));
+        let after = self.advance(step, Do::Only(event), &self.reached[step - self.next]);
+        let (model, trellis) = (self.model, self.trellis);
+        let mut forced = Forced { model, trellis, next: step + 1, reached: vec![after] };
         forced.mend_the_rest();
         forced
     }
@@ -42,35 +43,42 @@ impl<'a> Forced<'a> {
     /// P(outcome).
     pub fn outcomes(&self) -> [f64; OUTCOMES] {
         let mut outcomes = [0.0; OUTCOMES];
-        let ends = self.states.last().into_iter().flatten();
-        for (p, &outcome) in ends.zip(&self.trellis.outcomes) {
-            outcomes[usize::from(outcome)] += p;
+        for &(state, p) in self.reached.last().into_iter().flatten() {
+            outcomes[usize::from(self.trellis.outcomes[state as usize])] += p;
         }
         outcomes
     }
 
     fn mend_the_rest(&mut self) {
         for step in self.next..self.model.kernels.len() {
-            let after = self.advance(step, Do::Repair, &self.states[step - self.next]);
-            self.states.push(after);
+            let after = self.advance(step, Do::Repair, &self.reached[step - self.next]);
+            self.reached.push(after);
         }
     }
 
-    /// The probability of each state after a step, from those before it.
-    fn advance(&self, step: usize, what: Do, before: &[f64]) -> Vec<f64> {
+    /// The states after a step and their probabilities, from those before it, in order of first appearance.
+    fn advance(&self, step: usize, what: Do, before: &[(u32, f64)]) -> Vec<(u32, f64)> {
         let (rows, layer) = (&self.model.kernels[step].rows, &self.trellis.layers[step]);
-        let mut after = vec![0.0; layer.states];
+        let mut after: Vec<(u32, f64)> = Vec::new();
+        let mut places: FxHashMap<u32, usize> = FxHashMap::default();
+        let mut go = |to: u32, p: f64| {
+            let place = *places.entry(to).or_insert_with(|| {
+                after.push((to, 0.0));
+                after.len() - 1
+            });
+            after[place].1 += p;
+        };
         let mut shares = Vec::new();
-        for (state, &p) in before.iter().enumerate().filter(|(_, p)| **p > 0.0) {
-            let targets = layer.targets(state);
-            let Some(row) = layer.rows[state] else {
-                after[targets[0] as usize] += p;
+        for &(state, p) in before {
+            let targets = layer.targets(state as usize);
+            let Some(row) = layer.rows[state as usize] else {
+                go(targets[0], p);
                 continue;
             };
             shares.resize(rows.whole(row).len(), 0.0);
             rows.weigh(row, what, &mut shares);
-            for (share, &to) in shares.iter().zip(targets) {
-                after[to as usize] += p * share;
+            for (share, &to) in shares.iter().zip(targets).filter(|(share, _)| **share > 0.0) {
+                go(to, p * share);
             }
         }
         after

@@ -22,7 +22,6 @@ pub struct Int8Linear {
     /// Inputs in whole quads.
     quads: usize,
     outputs: usize,
-    kernel: Kernel,
     weights: Packed,
     /// 1 / smooth by input, or empty.
     unsmooth: Vec<f32>,
@@ -32,13 +31,17 @@ pub struct Int8Linear {
     sums: Vec<i32>,
 }
 
-/// Weights as a kernel reads them; channels are padded to a whole panel and inputs to a whole quad with 0.
+/// Weights as a kernel reads them; channels are padded to a whole panel and inputs to a whole quad with 0. A kernel's
+/// weights are only made where the processor was found to have it.
 enum Packed {
     /// `[panel][quad][lane][4]`.
-    Quads(Vec<i8>),
+    Portable(Vec<i8>),
+    /// As for the portable loop.
+    #[cfg(target_arch = "x86_64")]
+    Vnni(Vec<i8>),
     /// `[panel][pair][lane][2]`. AVX2 multiplies 16-bit numbers: what is widened once need not be each time.
     #[cfg(target_arch = "x86_64")]
-    Pairs(Vec<i16>),
+    Avx2(Vec<i16>),
 }
 
 /// Room for rounded activations, to be used again.
@@ -47,6 +50,7 @@ pub struct Rounded {
     /// `[row][input]`, whole tiles of rows.
     bytes: Vec<u8>,
     /// The same, where the kernel takes 16 bits.
+    #[cfg(target_arch = "x86_64")]
     wide: Vec<i16>,
 }
 
@@ -85,7 +89,6 @@ impl Int8Linear {
             inputs,
             quads,
             outputs,
-            kernel,
             weights: Packed::new(kernel, rows, inputs, panels),
             unsmooth: smooth.iter().map(|s| 1.0 / s).collect(),
             scale: padded(scale),
@@ -102,7 +105,7 @@ impl Int8Linear {
     pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, rounded: &mut Rounded) {
         assert!(x.len() >= rows * self.inputs && out.len() >= rows * self.outputs);
         let stride = self.quads * QUAD;
-        let Rounded { bytes, wide } = rounded;
+        let bytes = &mut rounded.bytes;
         bytes.clear();
         bytes.resize(rows.next_multiple_of(ROWS) * stride, 0);
         let mut rounding = vec![Rounding::default(); rows.next_multiple_of(ROWS)];
@@ -118,9 +121,9 @@ impl Int8Linear {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        if matches!(self.weights, Packed::Pairs(_)) {
-            wide.resize(bytes.len(), 0);
-            widen(bytes, wide);
+        if matches!(self.weights, Packed::Avx2(_)) {
+            rounded.wide.resize(bytes.len(), 0);
+            widen(bytes, &mut rounded.wide);
         }
         let panels = self.scale.len() / LANES;
         let mut sums = [[[0_i32; LANES]; PANELS]; ROWS];
@@ -130,20 +133,21 @@ impl Int8Linear {
             for row in (0..rows).step_by(ROWS) {
                 let a = row * stride..(row + ROWS) * stride;
                 match &self.weights {
-                    // SAFETY: a kernel is only chosen where the processor was found to have it.
-                    #[cfg(target_arch = "x86_64")]
-                    Packed::Quads(quads) if self.kernel == Kernel::Vnni => unsafe {
-                        let weights = &quads[weights.clone()];
-                        vnni::tile(&bytes[a], weights, self.quads, count, &mut sums);
-                    },
-                    Packed::Quads(quads) => {
+                    Packed::Portable(quads) => {
                         let weights = &quads[weights.clone()];
                         tile(&bytes[a], weights, self.quads, count, &mut sums);
                     }
+                    // SAFETY: the processor has what these weights were made for.
+                    #[cfg(target_arch = "x86_64")]
+                    Packed::Vnni(quads) => unsafe {
+                        let weights = &quads[weights.clone()];
+                        vnni::tile(&bytes[a], weights, self.quads, count, &mut sums);
+                    },
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
-                    Packed::Pairs(pairs) => unsafe {
-                        avx2::tile(&wide[a], &pairs[weights.clone()], stride, count, &mut sums);
+                    Packed::Avx2(pairs) => unsafe {
+                        let weights = &pairs[weights.clone()];
+                        avx2::tile(&rounded.wide[a], weights, stride, count, &mut sums);
                     },
                 }
                 let from = panel * LANES;
@@ -166,8 +170,10 @@ impl Packed {
     fn new(kernel: Kernel, rows: &[i8], inputs: usize, panels: usize) -> Packed {
         match kernel {
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => Packed::Pairs(packed(rows, inputs, panels, 2)),
-            _ => Packed::Quads(packed(rows, inputs, panels, QUAD)),
+            Kernel::Vnni => Packed::Vnni(packed(rows, inputs, panels, QUAD)),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => Packed::Avx2(packed(rows, inputs, panels, 2)),
+            Kernel::Portable => Packed::Portable(packed(rows, inputs, panels, QUAD)),
         }
     }
 }
@@ -378,6 +384,7 @@ mod avx2 {
 
     /// Rows that a pass takes: eight sums, the weights and the activations stay in the sixteen registers.
     const PASS: usize = 4;
+    const _: () = assert!(ROWS.is_multiple_of(PASS));
 
     /// As [`super::tile`], with `vpmaddwd` on numbers of 16 bits: 16 products an instruction, none saturating
     /// (`vpmaddubsw` would: 255 x 127 twice is past 16 bits).
@@ -459,7 +466,11 @@ mod tests {
         let forward = |kernel: Kernel| {
             let layer = Int8Linear::new_for(kernel, &w, inputs, [&scale, &smooth, &bias]);
             let mut out = vec![0.0; rows * outputs];
-            layer.forward(&x, &mut out, rows, &mut Rounded::default());
+            // What a larger layer has left there is not read.
+            let mut rounded = Rounded { bytes: vec![77; 4096], ..Rounded::default() };
+            #[cfg(target_arch = "x86_64")]
+            rounded.wide.resize(4096, 77);
+            layer.forward(&x, &mut out, rows, &mut rounded);
             out
         };
         let portable = forward(Kernel::Portable);

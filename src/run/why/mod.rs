@@ -14,7 +14,8 @@ use crate::cascade::paths::{Path, Paths};
 use crate::cascade::replays::Replays;
 use crate::cascade::shapley::{self, Share};
 use crate::kernel::exact::Flow;
-use crate::kernel::{Fault, OUTCOMES, exact, failing};
+use crate::kernel::monte_carlo::Run;
+use crate::kernel::{Fault, Kernel, OUTCOMES, exact, failing};
 use crate::scenario::Scenario;
 use crate::step::Event;
 
@@ -55,25 +56,21 @@ pub struct Answers {
 fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     let compiled = &solved.compiled;
     let model = &compiled.model;
-    let err = |(kernel, masses): (&crate::kernel::Kernel, &Vec<[f64; OUTCOMES]>)| {
+    let err = |(kernel, masses): (&Kernel, &Vec<[f64; OUTCOMES]>)| {
         let branches = kernel.branches().iter().zip(masses);
         let faulty = branches.filter(|(branch, _)| branch.fault != Fault::None);
         faulty.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
     };
     let errs = model.kernels.iter().zip(&solved.masses.steps).map(err).collect();
+    // What was sampled on request has a trellis all the same.
+    let plain = Flow::plain(model);
+    let cuts = plain.as_ref().map_or(Vec::new(), |flow| cuts::minimal(model, flow));
     let exactly = match solved.ran {
-        Ran::Exact { .. } => Flow::plain(model).zip(shapley::exact(model)),
+        Ran::Exact { .. } => plain.zip(shapley::exact(model)),
         Ran::Sampled | Ran::SampledPastCap => None,
     };
     let own = |e: Event| matches!(e, Event::OwnMiss(_));
     let induced = |e: Event| matches!(e, Event::InducedMiss(_));
-    let cuts = match solved.ran {
-        Ran::Exact { .. } => cuts::minimal(model, &solved.masses),
-        // What was sampled on request has a trellis all the same.
-        Ran::Sampled | Ran::SampledPastCap => {
-            exact::infer(model).map_or(Vec::new(), |masses| cuts::minimal(model, &masses))
-        }
-    };
     let guards =
         |how: Result<&Flow, &Replays>| guards::by_step(scenario, compiled, &solved.masses, how);
     match exactly {
@@ -99,9 +96,14 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
         None => {
             let replays = Replays::new(scenario, compiled, &scenario.tasks.tasks[task].id);
             let paths = Paths::new(compiled).sampled(&replays);
+            let runs: Vec<Run> = (0..replays.all).filter_map(|t| replays.plain(t)).collect();
             let with = |counts: fn(Event) -> bool| {
-                let has = |path: &&Path| path.way.events.iter().any(|e| counts(e.event));
-                paths.iter().filter(has).map(|path| path.p).sum()
+                let took = |(at, kernel): (&Option<usize>, &Kernel)| {
+                    at.is_some_and(|at| counts(Event::of_code(kernel.branches()[at].event)))
+                };
+                let fails =
+                    |run: &&Run| run.outcome > 0 && run.taken.iter().zip(&model.kernels).any(took);
+                runs.iter().filter(fails).count() as f64 / runs.len().max(1) as f64
             };
             Why {
                 effects: effect::sampled(scenario, &replays, &solved.masses.outcomes),
