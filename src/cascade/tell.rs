@@ -91,7 +91,7 @@ fn action(scenario: &Scenario, outputs: &[Option<&Output>]) -> String {
     let steps = scenario.steps.iter().zip(outputs);
     let acts = steps.filter(|(step, _)| matches!(step.kind, StepKind::Act { .. }));
     let acts: Vec<Option<&Output>> = acts.map(|(_, output)| *output).collect();
-    let label = |output: &&'_ Output| match output {
+    let label = |output: &&Output| match output {
         Output::Action(label) => label.clone(),
         _ => "none".to_owned(),
     };
