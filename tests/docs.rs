@@ -1,50 +1,28 @@
 //! The README and the guide, run as a reader would: every `sh` block and every `$` line of a `console` block, page by page,
 //! each page in a fresh copy of what a clone has. What is printed below a `$` line has to be what comes out.
 //!
-//! A comment before a block keeps it from running, for a reason that whoever edits the page can see:
+//! A comment before a block says what else to do with it:
 //!
 //! - `<!-- not run: REASON -->`: it needs the network or something of the reader's own;
-//! - `<!-- long: REASON -->`: it runs only where $KNOCKON_DOCS is `all`, as in CI, for without optimisation it takes
-//!   minutes. What it prints is not compared: the last bits of a transformer may differ between processors.
+//! - `<!-- long: REASON -->`: it runs only where $KNOCKON_DOCS is `all`, as in CI: without optimisation it takes minutes;
+//! - `<!-- output of: COMMAND -->`, `<!-- long output of: COMMAND -->`: the block shows what the command prints.
+//!
+//! A number in running text is `<!-- figure: FILE COLUMN=VALUE ... COLUMN FORMAT -->12.3%<!-- end -->`: the cell of a CSV that
+//! the commands before it wrote. Numbers of long blocks may differ a little, since the last bits of a transformer do.
+//!
+//! With KNOCKON_FIGURES=renew the pages are not compared but rewritten with what comes out (`just figures`).
+
+mod output;
+mod page;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use output::{Tolerance, difference, renewed};
+use page::{Block, Treatment, blocks, figures};
+
 const PAGES: [&str; 2] = ["README.md", "scenarios/README.md"];
-
-struct Block {
-    line: usize,
-    language: String,
-    text: String,
-    /// The comment right before it.
-    comment: Option<String>,
-}
-
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let (mut open, mut comment) = (false, None);
-    for (at, line) in page.lines().enumerate() {
-        match (line.strip_prefix("```"), open) {
-            (Some(language), false) => {
-                let (language, comment) = (language.to_owned(), comment.take());
-                blocks.push(Block { line: at + 1, language, text: String::new(), comment });
-                open = true;
-            }
-            (Some(_), true) => open = false,
-            (None, true) => {
-                let block = blocks.last_mut().unwrap();
-                block.text.push_str(line);
-                block.text.push('\n');
-            }
-            (None, false) => {
-                let inside = line.strip_prefix("<!-- ").and_then(|l| l.strip_suffix(" -->"));
-                comment = inside.map(str::to_owned);
-            }
-        }
-    }
-    blocks
-}
 
 /// Runs a script with the program first in PATH.
 fn sh(folder: &Path, script: &str) -> Output {
@@ -61,44 +39,6 @@ fn sh(folder: &Path, script: &str) -> Output {
         .env("KNOCKON_CACHE", cache)
         .output()
         .unwrap()
-}
-
-/// What the lines below each `$` line say, next to what came out; `...` stands for any lines.
-fn differs(shown: &[&str], out: &str) -> Option<String> {
-    let mut rest = out.lines();
-    let mut skips = false;
-    for line in shown {
-        if *line == "..." {
-            skips = true;
-            continue;
-        }
-        let found = if skips { rest.find(|l| l == line) } else { rest.next() };
-        if found != Some(line) {
-            return Some(format!("the page shows\n  {line}\nand out came\n{out}"));
-        }
-        skips = false;
-    }
-    None
-}
-
-/// Runs the commands of a console block, and compares.
-fn console(folder: &Path, text: &str, compare: bool) -> Result<(), String> {
-    let lines: Vec<&str> = text.lines().collect();
-    let starts: Vec<usize> = (0..lines.len()).filter(|&at| lines[at].starts_with("$ ")).collect();
-    for (n, &start) in starts.iter().enumerate() {
-        let end = starts.get(n + 1).copied().unwrap_or(lines.len());
-        let output = sh(folder, &lines[start][2..]);
-        let out = String::from_utf8_lossy(&output.stdout).into_owned();
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
-        // A page may end before the output does.
-        let difference = differs(&lines[start + 1..end], &out);
-        if let Some(difference) = difference.filter(|_| compare) {
-            return Err(format!("{}: {difference}", lines[start]));
-        }
-    }
-    Ok(())
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -121,45 +61,162 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
+/// A page while its blocks run, with what is wrong with it so far.
+struct Walk {
+    page: PathBuf,
+    text: String,
+    /// Where the next block runs: a page's `cd` holds for the blocks after it, as it does for its reader.
+    here: PathBuf,
+    /// Replacements of lines, in the order of the page.
+    edits: Vec<(std::ops::Range<usize>, Vec<String>)>,
+    wrong: Vec<String>,
+    skipped: Vec<String>,
+    ran: usize,
+}
+
+impl Walk {
+    fn run(page: &Path, folder: &Path, long_too: bool) -> Walk {
+        let text = std::fs::read_to_string(page).unwrap();
+        let mut walk = Walk {
+            page: page.to_owned(),
+            here: folder.to_owned(),
+            edits: Vec::new(),
+            wrong: Vec::new(),
+            skipped: Vec::new(),
+            ran: 0,
+            text,
+        };
+        for block in blocks(&walk.text) {
+            let place = format!("{}:{}", page.display(), block.line);
+            match block.treatment() {
+                None => {}
+                Some(Treatment::Skip(reason)) => walk.skipped.push(format!("{place}: {reason}")),
+                Some(Treatment::Run { long: true } | Treatment::Output { long: true, .. })
+                    if !long_too =>
+                {
+                    walk.skipped.push(format!("{place}: long"));
+                }
+                Some(treatment) => {
+                    walk.ran += 1;
+                    if let Err(why) = walk.block(&block, treatment, folder) {
+                        walk.wrong.push(format!("{place}: {why}"));
+                    }
+                }
+            }
+        }
+        walk
+    }
+
+    fn block(&mut self, block: &Block, treatment: Treatment, folder: &Path) -> Result<(), String> {
+        let lines: Vec<&str> = block.text.lines().collect();
+        match treatment {
+            Treatment::Output { command, long } => {
+                let out = self.shell(&command)?;
+                self.compare(&lines, block.lines.clone(), &out, long)
+                    .map_err(|why| format!("{command}: {why}"))
+            }
+            Treatment::Run { .. } if block.language == "sh" => {
+                let script = format!("{}\npwd > {}/here", block.text, folder.display());
+                self.shell(&script)?;
+                let here = std::fs::read_to_string(folder.join("here")).unwrap();
+                self.here = here.trim_end().into();
+                Ok(())
+            }
+            Treatment::Run { long } => {
+                let commands: Vec<usize> =
+                    (0..lines.len()).filter(|&at| lines[at].starts_with("$ ")).collect();
+                for (n, &start) in commands.iter().enumerate() {
+                    let end = commands.get(n + 1).copied().unwrap_or(lines.len());
+                    let out = self.shell(&lines[start][2..])?;
+                    let place = block.lines.start + start + 1..block.lines.start + end;
+                    self.compare(&lines[start + 1..end], place, &out, long)
+                        .map_err(|why| format!("{}: {why}", lines[start]))?;
+                }
+                Ok(())
+            }
+            Treatment::Skip(_) => Ok(()),
+        }
+    }
+
+    fn shell(&self, script: &str) -> Result<String, String> {
+        let output = sh(&self.here, script);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() { Ok(out) } else { Err(error) }
+    }
+
+    /// What is `shown` in the lines `place` of the page, against what came out.
+    fn compare(
+        &mut self,
+        shown: &[&str],
+        place: std::ops::Range<usize>,
+        out: &str,
+        long: bool,
+    ) -> Result<(), String> {
+        let tolerance = if long { Tolerance::Transformer } else { Tolerance::Exact };
+        let Some(difference) = difference(shown, out, tolerance) else { return Ok(()) };
+        if !renews() {
+            return Err(difference);
+        }
+        let lines = renewed(shown, out)?.into_iter().map(str::to_owned).collect();
+        self.edits.push((place, lines));
+        Ok(())
+    }
+
+    /// The page with what came out, figures in running text included.
+    fn finish(mut self) -> Walk {
+        let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
+        for (place, new) in self.edits.drain(..).rev() {
+            lines.splice(place, new);
+        }
+        let mut text = lines.join("\n") + "\n";
+        let found = figures(&text).unwrap_or_else(|why| {
+            self.wrong.push(format!("{}: {why}", self.page.display()));
+            Vec::new()
+        });
+        for figure in found.iter().rev() {
+            let place = format!("{}:{}", self.page.display(), figure.line);
+            if !self.here.join(&figure.file).exists() && !self.skipped.is_empty() {
+                self.skipped.push(format!("{place}: {} was not written", figure.file));
+                continue;
+            }
+            match figure.compute(&self.here) {
+                Ok(value) if renews() => text.replace_range(figure.place.clone(), &value),
+                Ok(value) if value != figure.shown => self.wrong.push(format!(
+                    "{place}: the page says {}, and {} has {value}",
+                    figure.shown, figure.file
+                )),
+                Ok(_) => {}
+                Err(why) => self.wrong.push(format!("{place}: {why}")),
+            }
+        }
+        if renews() && text != self.text {
+            std::fs::write(&self.page, &text).unwrap();
+            println!("renewed: {}", self.page.display());
+        }
+        self
+    }
+}
+
+fn renews() -> bool {
+    std::env::var("KNOCKON_FIGURES").is_ok_and(|value| value == "renew")
+}
+
 #[test]
-fn every_command_of_the_pages_runs() {
+fn every_command_of_the_pages_runs_and_every_figure_is_fresh() {
     let all = std::env::var("KNOCKON_DOCS").is_ok_and(|value| value == "all");
     let (mut ran, mut skipped, mut wrong) = (0, 0, Vec::new());
     for page in pages() {
-        let text = std::fs::read_to_string(&page).unwrap();
         let folder = tempfile::tempdir().unwrap();
         copy(Path::new("scenarios"), &folder.path().join("scenarios"));
-        // A page's `cd` holds for the blocks after it, as it does for its reader.
-        let mut here = folder.path().to_owned();
-        for block in blocks(&text) {
-            if !["sh", "console"].contains(&block.language.as_str()) {
-                continue;
-            }
-            let reason = block.comment.as_deref().unwrap_or_default();
-            if reason.starts_with("not run: ") || (reason.starts_with("long: ") && !all) {
-                println!("skipped: {}:{}: {reason}", page.display(), block.line);
-                skipped += 1;
-                continue;
-            }
-            let result = if block.language == "sh" {
-                let script = format!("{}\npwd > {}/here", block.text, folder.path().display());
-                let output = sh(&here, &script);
-                let told = String::from_utf8_lossy(&output.stderr).into_owned();
-                if output.status.success() { Ok(()) } else { Err(told) }
-            } else {
-                console(&here, &block.text, !reason.starts_with("long: "))
-            };
-            if let Ok(now) = std::fs::read_to_string(folder.path().join("here")) {
-                here = now.trim_end().into();
-            }
-            ran += 1;
-            if let Err(told) = result {
-                wrong.push(format!("{}:{}: {told}", page.display(), block.line));
-            }
-        }
+        let walk = Walk::run(&page, folder.path(), all).finish();
+        walk.skipped.iter().for_each(|place| println!("skipped: {place}"));
+        ran += walk.ran;
+        skipped += walk.skipped.len();
+        wrong.extend(walk.wrong);
     }
-    println!("{ran} blocks ran, {skipped} did not");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    println!("{ran} blocks ran, {skipped} blocks and figures did not");
+    assert!(wrong.is_empty(), "{}\nRenew the figures with: just figures", wrong.join("\n\n"));
     assert!(ran > 10, "only {ran} blocks ran");
 }
 
