@@ -50,6 +50,8 @@ pub mod graph;
 #[doc(hidden)]
 pub mod impact;
 #[doc(hidden)]
+pub mod input_file;
+#[doc(hidden)]
 pub mod kernel;
 #[doc(hidden)]
 pub mod perturb;

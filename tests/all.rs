@@ -6,6 +6,7 @@ mod engine;
 mod extract;
 mod extract_cuad;
 mod first_hour;
+mod formats;
 mod gate;
 mod guards;
 mod http;

@@ -31,6 +31,11 @@ fn said(content: impl AsRef<[u8]>, options: &Options) -> String {
     format!("{error:#}").replace(&format!("{}/", dir.path().display()), "")
 }
 
+/// Keyed by `k`, with a column of dates.
+fn dated(column: &str) -> Options {
+    Options { types: vec![(column.to_owned(), Type::Date)], ..keyed("k") }
+}
+
 const SUPPLIERS: &str = "Supplier,Due date,Amount,Rate,Active,Contact Name,Code\n\
 Acme; Ltd,2024-01-31,\"EUR 1,200.50\",8.5%,yes,Ann,007\n\
 Beta,2024-02-29,\"€2,000.00\",-1%,no,\"Bob, Jr\",012\n\n\
@@ -189,14 +194,40 @@ fn broken_files_are_named_by_line() {
     assert!(ragged.contains("line 3: 4 cells, but the header has 3; the first too many is '3'"));
     let latin = said(b"k,name\nx,Jos\xe9\n", &keyed("k"));
     assert!(latin.contains("line 2, column 'name': 'Jos\u{fffd}' is not UTF-8"), "{latin}");
-    assert!(said(b"\xff\xfek\0", &keyed("k")).contains("UTF-16"));
     assert!(said("x,1\ny,2\n", &keyed("k")).contains("no column 'k'; the first line names: x, 1"));
     assert!(said("k,a,a,\nx,1,2,3\n", &keyed("k")).contains("columns 2 and 3 have the same name"));
     assert!(said("k;a\nx;1,5\n", &keyed("k")).ends_with("'k;a'; is it --delimiter semicolon?"));
+    // What Excel puts on the first line says it.
+    let separated =
+        read("sep=;\nLieferant;Betrag\nAcme GmbH;1.234,50\n", &keyed("Lieferant")).unwrap();
+    assert_eq!(separated.passages[0].facts["betrag"], Value::Number(1234.5));
+    let late = said("sep=;\r\nk;d\r\nx;2024-01-31\r\ny;2024-02-30\r\n", &dated("d"));
+    assert!(late.contains("line 4, column 'd'"), "{late}");
     assert!(said("", &keyed("k")).contains("the file is empty"));
     assert!(said("k,a\n", &keyed("k")).contains("no row below the header"));
     let quote = said("k,a\nx,1\ny,\"open\nz,3\n", &keyed("k"));
-    assert!(quote.contains("line 3: a quote is opened in this row and never closed"), "{quote}");
+    assert!(quote.contains("line 3: a quote is opened here and never closed"), "{quote}");
+    for (text, line) in [
+        ("id,text\n1,\"foo\n2,\"bar\n3,baz\n", 2),
+        ("id,text\r1,a\r2,\"\"\"foo\r3,\"\"\"bar\r", 3),
+        ("id,text\n1,\"\"foo\n2,bar\n", 2),
+        ("id,text\n1,\"a \"b\" c\"\n", 2),
+        ("id,te\"xt\n1,\"a\"b\n", 2),
+    ] {
+        let merged = said(text, &keyed("id"));
+        let expected =
+            format!("line {line}: a quote is opened here, and there is more text after the one");
+        assert!(merged.contains(&expected), "{merged}");
+    }
+    for end in ["\r", "\n", "\r\n"] {
+        let text =
+            "supplier,due\nAcme,2024-01-31\n\nBeta,2024-02-30\nGamma,soon\n".replace('\n', end);
+        let late = said(text, &Options { key: vec!["supplier".to_owned()], ..dated("due") });
+        assert!(
+            late.contains("line 4, column 'due'") && late.contains("line 5, column 'due'"),
+            "{late}"
+        );
+    }
     let same = said("k,Net $,Net €\nx,1,2\n", &keyed("k"));
     assert!(same.contains("the same fact name as 'Net $': net"), "{same}");
     let bom = read("\u{feff}k,a\nx,1\n", &keyed("k")).unwrap();

@@ -189,7 +189,7 @@ fn probe(name: &str) -> Option<PathBuf> {
 #[test]
 fn paws_and_condaqa_are_read_as_published() {
     if let Some(file) = probe("paws_wiki_dev.tsv") {
-        let pairs = paws::read(&file, &Quiet).unwrap();
+        let pairs = paws::read(&file, &Quiet).unwrap().pairs;
         let differ = |p: &&labelled_pair::LabelledPair| !p.same && p.category == "same_words";
         assert_eq!((pairs.len(), pairs.iter().filter(differ).count()), (8000, 381));
         let dir = tempfile::tempdir().unwrap();
@@ -198,6 +198,6 @@ fn paws_and_condaqa_are_read_as_published() {
         assert!(labelled_pair::read(&path, &Quiet).unwrap() == pairs);
     }
     if let Some(file) = probe("condaqa_dev.jsonl") {
-        assert_eq!(condaqa::read(&file, &Quiet).unwrap().len(), 187);
+        assert_eq!(condaqa::read(&file, &Quiet).unwrap().triplets.len(), 187);
     }
 }

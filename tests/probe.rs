@@ -62,7 +62,11 @@ fn probes() -> Probes {
         same,
         category: String::new(),
     };
-    let query = |text: &str, passage| Judged { text: text.into(), relevant: vec![(passage, 1.0)] };
+    let query = |text: &str, passage| Judged {
+        text: text.into(),
+        relevant: vec![(passage, 1.0)],
+        own: None,
+    };
     Probes {
         sets: vec![BeirSet {
             name: "set".into(),
@@ -161,7 +165,7 @@ fn pipelines_count_what_a_run_counts() {
     let end = "{seed: 1}\nimpact:\n  currency: EUR\n  losses: [{name: wrong, if: action == \"ask\", amount: 8}]\n  volume: {mean: 10}";
     let follows = "{preset: perfect, follow: 1}";
     let scenario = one_arm::scenario(passages, "id,name\nt1,x\n", follows, steps, end);
-    let kind = |k1, b| EmbedderKind::Bm25(Bm25Params { k1, b });
+    let kind = |k1, b| EmbedderKind::Bm25(Bm25Params { k1, b, ..Bm25Params::default() });
     let embedders = [("short".to_owned(), kind(0.1, 1.0)), ("repeated".to_owned(), kind(9.0, 0.0))];
     let scenario = pipeline::arms(scenario, &embedders);
     let models = Models::new(&scenario, &Quiet, None);

@@ -30,7 +30,7 @@ fn a_run_is_ordered_by_rank_and_every_mistake_is_told_with_its_line() {
         [
             "line 1: 5 columns, not 6: qid Q0 passage rank score tag",
             "line 3: query 'q' has the passage 'a' on line 2 already",
-            "line 4: query 'q' has rank 2 on line 3 already",
+            "line 4: query 'q' has rank 2 on line 3 already; the ranks of a query are all different, or all the same, and then the scores decide",
             "line 5: query 'q': the score rises from 0.4 at rank 2 to 0.9 at rank 3; higher must be better",
             "line 6: the rank '1st' is not a whole number",
             "line 7: the score 'NaN' is not a number",

@@ -1,10 +1,10 @@
 //! `knockon embed`: texts in, vectors out.
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::progress::Bars;
@@ -15,8 +15,10 @@ use crate::embed::{
     locate,
 };
 use crate::expr::suggest;
+use crate::input_file;
 use crate::scenario::{EmbedderKind, Scenario};
 use crate::whole_file;
+use crate::world::texts;
 
 /// Turn texts into vectors
 #[derive(clap::Args)]
@@ -27,7 +29,8 @@ use crate::whole_file;
 
 A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, one object a line with \
 `text` and `vector`, or, to a file that ends in .npy, one array of 32-bit numbers with a row a text. \
-Vectors are cached as in a run.")]
+A line without a text is refused, so that vectors stand in the order of the lines. Vectors are cached as in a \
+run.")]
 pub struct Args {
     /// The texts [default: stdin]
     file: Option<PathBuf>,
@@ -93,7 +96,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None if args.out.is_none() => false,
         _ => bail!("--out: the file's name ends in .jsonl or .npy"),
     };
-    let texts = texts(args.file.as_deref())?;
+    let texts = match &args.file {
+        Some(path) => texts::read_each_line(path, &Bars::new())?,
+        None => {
+            let stdin = input_file::read_all(std::io::stdin()).context("cannot read the texts")?;
+            texts::of_each_line(stdin)?
+        }
+    };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let role = match args.role {
         RoleArg::Query => Role::Query,
@@ -146,7 +155,7 @@ pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSp
         None if locate::adapter_dir(model).is_some() => ModelKind::Transformer,
         None => {
             let dir = locate::model_dir(model, precision)?;
-            let config = std::fs::read(dir.join("config.json"))?;
+            let config = input_file::read(&dir.join("config.json"))?;
             let config: serde_json::Value = serde_json::from_slice(&config).with_context(|| {
                 format!("{} is not valid JSON", dir.join("config.json").display())
             })?;
@@ -157,33 +166,6 @@ pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSp
         }
     };
     Ok(ModelSpec::new(kind, model).with_precision(precision))
-}
-
-fn texts(file: Option<&Path>) -> anyhow::Result<Vec<String>> {
-    let mut text = String::new();
-    match file {
-        Some(path) => {
-            text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-        }
-        None => {
-            std::io::stdin().read_to_string(&mut text).context("cannot read the texts")?;
-        }
-    }
-    let objects = file.is_some_and(|path| path.extension().is_some_and(|e| e == "jsonl"));
-    let line = |(number, line): (usize, &str)| {
-        if !objects {
-            return Ok(line.to_owned());
-        }
-        let object: serde_json::Value =
-            serde_json::from_str(line).with_context(|| format!("line {number}"))?;
-        let text = object["text"].as_str();
-        Ok(text.with_context(|| format!("line {number}: no `text`"))?.to_owned())
-    };
-    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    let texts: Vec<String> = lines.map(line).collect::<anyhow::Result<_>>()?;
-    ensure!(!texts.is_empty(), "there is no text");
-    Ok(texts)
 }
 
 #[derive(Serialize)]

@@ -12,7 +12,7 @@ use crate::value::Type;
 use crate::whole_file;
 use crate::world::import::csv::column::Writing;
 use crate::world::import::{condaqa, csv, cuad, paws, tatqa};
-use crate::world::{labelled_pair, triplet};
+use crate::world::{Delimiter, labelled_pair, triplet};
 
 #[derive(Args, Debug)]
 pub struct ImportArgs {
@@ -142,7 +142,7 @@ pub struct CsvArgs {
     /// Texts that mean an empty cell, such as n/a.
     #[arg(long, value_name = "TEXT[,TEXT]", value_delimiter = ',')]
     empty: Vec<String>,
-    /// What stands between cells [default: tab for .tsv, otherwise comma].
+    /// What stands between cells [default: as a first line `sep=;` says, else tab for .tsv, otherwise comma].
     #[arg(long, value_enum)]
     delimiter: Option<DelimiterArg>,
     /// The names of the columns, for a table without a header.
@@ -200,8 +200,10 @@ pub fn run(args: ImportArgs) -> anyhow::Result<()> {
 }
 
 fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
-    let pairs = paws::read(&args.file, &Bars::new())?;
+    let paws::Import { pairs, empty, blank } = paws::read(&args.file, &Bars::new())?;
     whole_file::write(&args.out, &labelled_pair::to_csv(&pairs)?)?;
+    left_out("pairs, of which a sentence is empty", &empty);
+    left_out("blank lines", &blank);
     let same = pairs.iter().filter(|pair| pair.same).count();
     let reordered = pairs.iter().filter(|pair| !pair.same && pair.category == "same_words").count();
     writeln!(
@@ -213,9 +215,31 @@ fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lines that a note lists.
+const LISTED: usize = 10;
+
+/// Says how many lines of a file are not among what was written.
+fn left_out(what: &str, lines: &[usize]) {
+    if lines.is_empty() {
+        return;
+    }
+    let listed = lines.iter().take(LISTED).map(usize::to_string).collect::<Vec<_>>().join(", ");
+    let more = if lines.len() > LISTED { ", ..." } else { "" };
+    eprintln!("note: left out: {} {what} (line {listed}{more})", lines.len());
+}
+
 fn import_condaqa(args: &TextsArgs) -> anyhow::Result<()> {
-    let triplets = condaqa::read(&args.file, &Bars::new())?;
+    let condaqa::Import { triplets, without_paraphrase, not_flipped } =
+        condaqa::read(&args.file, &Bars::new())?;
     whole_file::write(&args.out, &triplet::to_csv(&triplets)?)?;
+    if without_paraphrase > 0 {
+        eprintln!(
+            "note: left out: {without_paraphrase} passages, of which the original or the paraphrase is not in the file"
+        );
+    }
+    if not_flipped > 0 {
+        eprintln!("note: left out: {not_flipped} edits that change no answer");
+    }
     writeln!(std::io::stdout(), "{}: {} triplets", args.out.display(), triplets.len())?;
     Ok(())
 }
@@ -240,10 +264,10 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
         per_cell: args.per_cell,
         empty: args.empty,
         delimiter: args.delimiter.map(|delimiter| match delimiter {
-            DelimiterArg::Comma => b',',
-            DelimiterArg::Semicolon => b';',
-            DelimiterArg::Tab => b'\t',
-            DelimiterArg::Pipe => b'|',
+            DelimiterArg::Comma => Delimiter::Comma,
+            DelimiterArg::Semicolon => Delimiter::Semicolon,
+            DelimiterArg::Tab => Delimiter::Tab,
+            DelimiterArg::Pipe => Delimiter::Pipe,
         }),
         header: args.header,
         writing: Writing {

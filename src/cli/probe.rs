@@ -177,7 +177,18 @@ fn probes(args: &Args) -> anyhow::Result<Probes> {
     let bars = Bars::new();
     let mut probes = Probes::default();
     for dir in &args.beir {
-        probes.sets.push(beir::read(dir, &bars)?);
+        let set = beir::read(dir, &bars)?;
+        let own = set.own_passages();
+        if own > 0 {
+            let note = format!(
+                "{}: {own} of {} queries have the id of a passage; that passage is left out of what they find, \
+                 as BEIR does (ignore_identical_ids)",
+                set.name,
+                set.queries.len()
+            );
+            super::say(&[note]);
+        }
+        probes.sets.push(set);
     }
     let mut triplets = args.triplets.clone();
     if triplets.is_empty() {

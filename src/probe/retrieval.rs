@@ -24,10 +24,15 @@ pub struct Found {
 pub fn of_set(contender: &Contender, set: &BeirSet, watch: &dyn Watch) -> anyhow::Result<Found> {
     let passages: Vec<&str> = set.passages.iter().map(String::as_str).collect();
     let queries: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
-    let Ranked { rankings, vectors } =
-        contender.rank(&queries, &passages, DEPTH, &set.name, watch)?;
-    let judged: Vec<Judgements> =
-        set.queries.iter().map(|q| Judgements::graded(q.relevant.iter().copied())).collect();
+    // One further, since a query's own passage is taken out.
+    let Ranked { mut rankings, vectors } =
+        contender.rank(&queries, &passages, DEPTH + 1, &set.name, watch)?;
+    for (ranking, query) in rankings.iter_mut().zip(&set.queries) {
+        ranking.retain(|hit| Some(hit.passage) != query.own);
+        ranking.truncate(DEPTH);
+    }
+    let judged = set.queries.iter().map(|query| Judgements::graded(query.relevant.iter().copied()));
+    let judged: Vec<Judgements> = judged.collect::<anyhow::Result<_>>()?;
     let score = |measure: &str, of: &dyn Fn(usize) -> f64| Score {
         section: Section::Retrieval,
         set: set.name.clone(),

@@ -81,7 +81,7 @@ fn guards(page: &mut String) -> anyhow::Result<()> {
 
 fn retrieval(page: &mut String) {
     let (bm25, penalty) = (Bm25Params::default(), Penalty::default());
-    let rows: [(&str, String, &str, &str); 11] = [
+    let rows: [(&str, String, &str, &str); 15] = [
         ("`top_k`", DEFAULT_TOP_K.to_string(), "assumed", "passages handed on"),
         (
             "bm25 `k1`",
@@ -90,6 +90,25 @@ fn retrieval(page: &mut String) {
             "Anserini's default (github.com/castorini/anserini)",
         ),
         ("bm25 `b`", bm25.b.to_string(), "indicative", "the same"),
+        (
+            "bm25 `analyzer.stem`",
+            bm25.analyzer.stem.name().to_owned(),
+            "cited",
+            "Lucene's EnglishAnalyzer, Anserini's default; Porter's stemmer, here its later version Porter2",
+        ),
+        (
+            "bm25 `analyzer.stop_words`",
+            bm25.analyzer.stop_words.name().to_owned(),
+            "cited",
+            "EnglishAnalyzer.ENGLISH_STOP_WORDS_SET of Lucene (33 words)",
+        ),
+        (
+            "bm25 `analyzer.lowercase`",
+            bm25.analyzer.lowercase.to_string(),
+            "cited",
+            "EnglishAnalyzer",
+        ),
+        ("bm25 `analyzer.fold`", bm25.analyzer.fold.to_string(), "cited", "EnglishAnalyzer"),
         ("fusion `k`", RRF_K.to_string(), "cited", "Cormack, Clarke and Büttcher, SIGIR 2009"),
         ("fusion `depth`", FUSION_DEPTH.to_string(), "assumed", "of each part"),
         ("rerank `depth`", RERANK_DEPTH.to_string(), "assumed", "passages ordered anew"),

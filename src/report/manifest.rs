@@ -203,8 +203,15 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             } else {
                 (Tag::Scenario, FROM_FILE)
             };
+            let analyzer = json!({
+                "stem": params.analyzer.stem.name(),
+                "stop_words": params.analyzer.stop_words.name(),
+                "lowercase": params.analyzer.lowercase,
+                "fold": params.analyzer.fold,
+            });
             json!({
-                "name": name, "kind": "bm25", "k1": params.k1, "b": params.b, "tag": tag, "source": source,
+                "name": name, "kind": "bm25", "k1": params.k1, "b": params.b, "analyzer": analyzer, "tag": tag,
+                "source": source,
             })
         }
         EmbedderKind::Model(model) => json!({

@@ -11,40 +11,81 @@
 //! Vries, Boytsov and Lin, "Which BM25 Do You Mean?", ECIR 2020. A constant factor `k1 + 1`, which
 //! other variants have, would change no ranking. Defaults k1 = 0.9, b = 0.4 are Anserini's.
 //!
-//! No stemming and no stop words: see [`tokens`].
+//! What the words of a text are says [`Analyzer`].
+//!
+//! Scores are added up as whole numbers of 2^-40. Adding them in floating point, passages of equal score would
+//! come in the order of rounding, which depends on the order of the query's words; here they tie exactly, and
+//! ties go to the passage that stands first.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Mutex;
 
 use anyhow::{Context, bail};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::top::{Shortlist, best};
+use super::analyzer::Analyzer;
 use super::{Hit, Ranking, Request, Retriever, check_candidates};
 
-/// The two parameters of BM25.
+/// The parameters of BM25, and what a word is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bm25Params {
     /// How slowly repeats of a word stop counting; 0 or more, 0 counts presence only.
     pub k1: f64,
     /// How far long passages are marked down; 0 (not at all) to 1 (in proportion).
     pub b: f64,
+    pub analyzer: Analyzer,
 }
 
 impl Default for Bm25Params {
     fn default() -> Bm25Params {
-        Bm25Params { k1: 0.9, b: 0.4 }
+        Bm25Params { k1: 0.9, b: 0.4, analyzer: Analyzer::default() }
     }
 }
 
-/// The words of a text: its maximal runs of Unicode letters and digits, in lower case.
-pub fn tokens(text: &str) -> Vec<String> {
-    let mut tokens = Vec::new();
-    each_token(text, |token| tokens.push(token.to_owned()));
-    tokens
+/// How many whole numbers there are in a score of 1. A score is below 23 times the words of a query (`idf` of a
+/// word in one of 2^32 passages), so 64 bits hold any.
+const UNITS: f64 = (1u64 << 40) as f64;
+
+/// A passage that has a word, and what one occurrence of the word in a query adds to its score.
+#[derive(Clone, Copy)]
+// A third less memory than with the gap that alignment would leave.
+#[repr(C, packed(4))]
+struct Posting {
+    passage: u32,
+    score: u64,
 }
 
-fn each_token(text: &str, of: impl FnMut(&str)) {
-    let lower = text.to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|t| !t.is_empty()).for_each(of);
+/// Queries that can find nothing: the first few, and how many there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unmatched {
+    queries: BTreeSet<String>,
+}
+
+/// Queries that are told apart; of more, nobody needs the number.
+const MOST_UNMATCHED: usize = 10_000;
+
+impl Unmatched {
+    fn add(&mut self, query: &str) {
+        if self.queries.len() < MOST_UNMATCHED && !self.queries.contains(query) {
+            self.queries.insert(query.to_owned());
+        }
+    }
+
+    /// What a user should know; `None` where every query had a word of a passage.
+    pub fn note(&self, embedder: &str, corpus: &str) -> Option<String> {
+        let first = self.queries.first()?;
+        let (many, s) = match self.queries.len() {
+            1 => ("1".to_owned(), "y"),
+            MOST_UNMATCHED => (format!("at least {MOST_UNMATCHED}"), "ies"),
+            many => (many.to_string(), "ies"),
+        };
+        Some(format!(
+            "{embedder}: {many} quer{s} shared no word with any passage of {corpus} and found nothing \
+             (`empty`), such as {first:?}"
+        ))
+    }
 }
 
 /// Candidates that are no fewer than one in this many passages are picked from the scores of all: to look
@@ -57,8 +98,9 @@ pub struct Bm25Retriever {
     words: FxHashMap<String, u32>,
     /// The postings of word w are `postings[starts[w]..starts[w + 1]]`, by ascending passage.
     starts: Vec<usize>,
-    /// Passage, and what one occurrence of the word in a query adds to the passage's score.
-    postings: Vec<Hit>,
+    postings: Vec<Posting>,
+    analyzer: Analyzer,
+    unmatched: Mutex<Unmatched>,
 }
 
 impl Bm25Retriever {
@@ -76,7 +118,7 @@ impl Bm25Retriever {
         params: Bm25Params,
         done: &dyn Fn(usize),
     ) -> anyhow::Result<Bm25Retriever> {
-        let Bm25Params { k1, b } = params;
+        let Bm25Params { k1, b, analyzer } = params;
         if !(k1.is_finite() && k1 >= 0.0) {
             bail!("k1 of BM25 is {k1}; it must be 0 or more");
         }
@@ -88,6 +130,9 @@ impl Bm25Retriever {
         // Passage by passage its words with their counts, all in one list: two lists of this size are all
         // the room that it takes.
         let mut words: FxHashMap<String, u32> = FxHashMap::default();
+        // By token as it stands in a text: its word; `None` for a stop word. Each is stemmed once.
+        let mut tokens: FxHashMap<String, Option<u32>> = FxHashMap::default();
+        let stems = analyzer.stems();
         let mut lengths = Vec::with_capacity(texts.len());
         let mut counts: Vec<(u32, u32)> = Vec::new();
         let mut ends = Vec::with_capacity(texts.len());
@@ -96,17 +141,22 @@ impl Bm25Retriever {
         for text in texts {
             let start = counts.len();
             let mut length = 0u32;
-            each_token(text, |token| {
-                length += 1;
-                let word = match words.get(token) {
+            analyzer.each_token(text, |token| {
+                let word = match tokens.get(token) {
                     Some(&word) => word,
                     None => {
-                        let word = known.len() as u32;
-                        words.insert(token.to_owned(), word);
-                        known.push((0, 0));
+                        let word = stems.of(token).map(|word| {
+                            *words.entry(word).or_insert_with(|| {
+                                known.push((0, 0));
+                                known.len() as u32 - 1
+                            })
+                        });
+                        tokens.insert(token.to_owned(), word);
                         word
                     }
                 };
+                let Some(word) = word else { return };
+                length += 1;
                 let (passages, last) = &mut known[word as usize];
                 if *passages > 0 && *last >= start {
                     counts[*last].1 += 1;
@@ -129,30 +179,41 @@ impl Bm25Retriever {
             idf.push((1.0 + (texts.len() as f64 - df + 0.5) / (df + 0.5)).ln());
         }
         let mut next = starts.clone();
-        let mut postings = vec![Hit { passage: 0, score: 0.0 }; counts.len()];
+        let mut postings = vec![Posting { passage: 0, score: 0 }; counts.len()];
         let mut start = 0;
         for ((passage, end), length) in (0u32..).zip(ends).zip(&lengths) {
             for &(word, count) in &counts[start..end] {
                 let word = word as usize;
                 let tf = f64::from(count);
                 let score = idf[word] * tf / (tf + k1 * (1.0 - b + b * (length / average)));
-                postings[next[word]] = Hit { passage, score: score as f32 };
+                // Above zero, so that a passage with a word of the query is found.
+                let score = ((score * UNITS).round() as u64).max(1);
+                postings[next[word]] = Posting { passage, score };
                 next[word] += 1;
             }
             start = end;
         }
-        Ok(Bm25Retriever { passages: texts.len(), words, starts, postings })
+        let unmatched = Mutex::default();
+        Ok(Bm25Retriever { passages: texts.len(), words, starts, postings, analyzer, unmatched })
     }
 
-    /// The posting lists of the query's known words, each with the word's count in the query, in
-    /// order of first occurrence: scores are always added up in this order.
-    fn lists(&self, query: &str) -> Vec<(&[Hit], f32)> {
-        let mut counts: Vec<(u32, f32)> = Vec::new();
-        for word in tokens(query).iter().filter_map(|token| self.words.get(token)) {
+    /// The queries that found nothing because no passage has any of their words.
+    pub fn unmatched(&self) -> Unmatched {
+        self.unmatched.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// The posting lists of the query's known words, each with the word's count in the query.
+    fn lists(&self, query: &str) -> Vec<(&[Posting], u64)> {
+        let mut counts: Vec<(u32, u64)> = Vec::new();
+        let words = self.analyzer.words(query);
+        for word in words.iter().filter_map(|word| self.words.get(word)) {
             match counts.iter_mut().find(|(seen, _)| seen == word) {
-                Some((_, count)) => *count += 1.0,
-                None => counts.push((*word, 1.0)),
+                Some((_, count)) => *count += 1,
+                None => counts.push((*word, 1)),
             }
+        }
+        if counts.is_empty() {
+            self.unmatched.lock().unwrap_or_else(|e| e.into_inner()).add(query);
         }
         let list =
             |word: u32| &self.postings[self.starts[word as usize]..self.starts[word as usize + 1]];
@@ -161,43 +222,34 @@ impl Bm25Retriever {
 
     /// Adds up the scores of all passages, and lists those that have one. `scores` is scratch space: one
     /// zero a passage, before, and after when all that are listed were taken out.
-    fn score_all(&self, query: &str, scores: &mut [f32]) -> Vec<u32> {
+    fn score_all(&self, query: &str, scores: &mut [u64]) -> Vec<u32> {
         let mut touched = Vec::new();
         for (list, count) in self.lists(query) {
-            for posting in list {
-                let score = &mut scores[posting.passage as usize];
+            for &Posting { passage, score: added } in list {
+                let score = &mut scores[passage as usize];
                 // A posting's score is above zero, so zero means: not met before.
-                if *score == 0.0 {
-                    touched.push(posting.passage);
+                if *score == 0 {
+                    touched.push(passage);
                 }
-                *score += count * posting.score;
+                *score += count * added;
             }
         }
         touched
     }
 
-    fn among_all(&self, query: &str, depth: usize, scores: &mut [f32]) -> Ranking {
-        let mut list = Shortlist::new(depth, 0.0, f32::NEG_INFINITY);
-        for passage in self.score_all(query, scores) {
-            list.push(Hit { passage, score: std::mem::take(&mut scores[passage as usize]) });
-        }
-        best(list.into_hits(), depth)
+    fn among_all(&self, query: &str, depth: usize, scores: &mut [u64]) -> Ranking {
+        let touched = self.score_all(query, scores);
+        best(touched.iter().map(|&p| (std::mem::take(&mut scores[p as usize]), p)), depth)
     }
 
-    fn among(&self, candidates: &[u32], query: &str, depth: usize, scores: &mut [f32]) -> Ranking {
-        let mut list = Shortlist::new(depth, 0.0, f32::NEG_INFINITY);
+    fn among(&self, candidates: &[u32], query: &str, depth: usize, scores: &mut [u64]) -> Ranking {
         if candidates.len() >= self.passages / MANY {
             let touched = self.score_all(query, scores);
-            for &passage in candidates {
-                let score = scores[passage as usize];
-                if score > 0.0 {
-                    list.push(Hit { passage, score });
-                }
-            }
-            touched.into_iter().for_each(|passage| scores[passage as usize] = 0.0);
-            return best(list.into_hits(), depth);
+            let found = best(candidates.iter().map(|&p| (scores[p as usize], p)), depth);
+            touched.into_iter().for_each(|passage| scores[passage as usize] = 0);
+            return found;
         }
-        let mut scores = vec![0f32; candidates.len()];
+        let mut scores = vec![0u64; candidates.len()];
         for (mut list, count) in self.lists(query) {
             for (score, &candidate) in scores.iter_mut().zip(candidates) {
                 list = &list[list.partition_point(|posting| posting.passage < candidate)..];
@@ -210,11 +262,29 @@ impl Bm25Retriever {
                 }
             }
         }
-        for (&passage, &score) in candidates.iter().zip(&scores).filter(|(_, s)| **s > 0.0) {
-            list.push(Hit { passage, score });
-        }
-        best(list.into_hits(), depth)
+        best(scores.into_iter().zip(candidates.iter().copied()), depth)
     }
+}
+
+/// The best `depth` of passages with their scores, of those above zero.
+fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> Ranking {
+    let mut heap: BinaryHeap<Reverse<(u64, Reverse<u32>)>> = BinaryHeap::new();
+    for (score, passage) in scored.filter(|(score, _)| *score > 0) {
+        let found = (score, Reverse(passage));
+        if heap.len() < depth {
+            heap.push(Reverse(found));
+        } else if let Some(mut worst) = heap.peek_mut()
+            && worst.0 < found
+        {
+            *worst = Reverse(found);
+        }
+    }
+    let sorted = heap.into_sorted_vec().into_iter();
+    let hit = |Reverse((score, Reverse(passage))): Reverse<(u64, Reverse<u32>)>| Hit {
+        passage,
+        score: (score as f64 / UNITS) as f32,
+    };
+    sorted.map(hit).collect()
 }
 
 impl Retriever for Bm25Retriever {
@@ -228,8 +298,8 @@ impl Retriever for Bm25Retriever {
         for request in requests {
             check_candidates(request.candidates.unwrap_or_default(), self.passages)?;
         }
-        let scratch = || vec![0f32; self.passages];
-        let search = |scores: &mut Vec<f32>, request: &Request| {
+        let scratch = || vec![0u64; self.passages];
+        let search = |scores: &mut Vec<u64>, request: &Request| {
             let ranking = match request.candidates {
                 Some(candidates) => self.among(candidates, request.query, depth, scores),
                 None => self.among_all(request.query, depth, scores),

@@ -22,13 +22,23 @@ pub struct Judgements {
 impl Judgements {
     /// These passages are relevant, all alike.
     pub fn binary(relevant: impl IntoIterator<Item = u32>) -> Judgements {
-        Judgements::graded(relevant.into_iter().map(|passage| (passage, 1.0)))
+        Judgements::of(relevant.into_iter().map(|passage| (passage, 1.0)).collect())
     }
 
-    /// Passages with gains. Those whose gain is not above zero are not relevant, and of a passage
+    /// Passages with finite gains. Those whose gain is not above zero are not relevant, and of a passage
     /// given twice the last gain counts.
-    pub fn graded(gains: impl IntoIterator<Item = (u32, f64)>) -> Judgements {
-        let mut gains: BTreeMap<u32, f64> = gains.into_iter().collect();
+    ///
+    /// # Errors
+    /// A gain that is not a finite number.
+    pub fn graded(gains: impl IntoIterator<Item = (u32, f64)>) -> anyhow::Result<Judgements> {
+        let gains: BTreeMap<u32, f64> = gains.into_iter().collect();
+        if let Some((passage, gain)) = gains.iter().find(|(_, gain)| !gain.is_finite()) {
+            anyhow::bail!("the gain of passage {passage} is {gain}, which is not a finite number");
+        }
+        Ok(Judgements::of(gains))
+    }
+
+    fn of(mut gains: BTreeMap<u32, f64>) -> Judgements {
         gains.retain(|_, gain| *gain > 0.0);
         let mut ideal: Vec<f64> = gains.values().copied().collect();
         ideal.sort_unstable_by(|a, b| b.total_cmp(a));

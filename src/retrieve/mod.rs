@@ -4,6 +4,7 @@
 //! rankings go out. A ranking depends only on the passages, the query and the candidates: never on
 //! the other requests of a call, on the number of threads, or on the processor.
 
+mod analyzer;
 mod answered;
 mod bm25;
 mod catalogue;
@@ -18,7 +19,8 @@ mod top;
 
 use anyhow::bail;
 
-pub use bm25::{Bm25Params, Bm25Retriever, tokens};
+pub use analyzer::{Analyzer, Stem, StopWords};
+pub use bm25::{Bm25Params, Bm25Retriever, Unmatched};
 pub use catalogue::{Catalogue, Shortfall};
 pub use dense::{DenseIndex, DenseRetriever};
 pub use fuse::{FUSION_DEPTH, FusedRetriever, Fusion, Part, RRF_K};

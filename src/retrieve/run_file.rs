@@ -2,12 +2,15 @@
 //!
 //! A line is `qid Q0 passage rank score tag`, apart by white space, or by tabs where ids hold spaces. The
 //! ranks of a query decide its order; its scores must not contradict them (a distance, where less is
-//! better, is not a score). Nothing here knows what a qid stands for: see [`Answers`].
+//! better, is not a score). Where all ranks of a query are the same, as in the runs that BEIR writes, nobody
+//! ranked: then the order is trec_eval's, which is by score and for equal scores by the passage's id, descending.
+//! Nothing here knows what a qid stands for: see [`Answers`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::{Hit, Ranking, Request, Retriever, check_candidates};
+use crate::input_file::numbered_lines;
 
 /// The most mistakes of one file that are told.
 const TOLD: usize = 10;
@@ -35,7 +38,7 @@ impl TrecRun {
     pub fn parse(text: &str) -> Result<TrecRun, Vec<String>> {
         let mut mistakes = Vec::new();
         let mut ranked: BTreeMap<&str, Vec<(u64, Entry)>> = BTreeMap::new();
-        for (number, line) in (1..).zip(text.lines()) {
+        for (number, line) in numbered_lines(text) {
             if line.trim().is_empty() {
                 continue;
             }
@@ -49,7 +52,11 @@ impl TrecRun {
         }
         let mut run = TrecRun::default();
         for (qid, mut entries) in ranked {
-            entries.sort_by_key(|(rank, entry)| (*rank, entry.line));
+            if entries.iter().all(|(rank, _)| *rank == entries[0].0) {
+                order_by_score(&mut entries);
+            } else {
+                entries.sort_by_key(|(rank, entry)| (*rank, entry.line));
+            }
             let mut seen: HashMap<&str, usize> = HashMap::new();
             for (_, entry) in &entries {
                 if let Some(first) = seen.insert(&entry.passage, entry.line) {
@@ -64,8 +71,11 @@ impl TrecRun {
             for pair in entries.windows(2) {
                 let [(a, before), (b, after)] = pair else { continue };
                 if a == b {
-                    let mistake =
-                        format!("query '{qid}' has rank {a} on line {} already", before.line);
+                    let mistake = format!(
+                        "query '{qid}' has rank {a} on line {} already; the ranks of a query are all \
+                         different, or all the same, and then the scores decide",
+                        before.line
+                    );
                     mistakes.push((after.line, mistake));
                 } else if after.score > before.score {
                     let mistake = format!(
@@ -100,6 +110,14 @@ impl TrecRun {
         unknown.retain(|(_, passage)| seen.insert(*passage));
         unknown
     }
+}
+
+/// Orders as trec_eval does and numbers the ranks; it compares scores in single precision and ids as bytes.
+fn order_by_score(entries: &mut [(u64, Entry)]) {
+    entries.sort_by(|(_, a), (_, b)| {
+        b.score.total_cmp(&a.score).then_with(|| b.passage.cmp(&a.passage))
+    });
+    (1..).zip(entries).for_each(|(rank, entry)| entry.0 = rank);
 }
 
 fn parse_line(line: &str, number: usize) -> Result<(&str, u64, Entry), String> {

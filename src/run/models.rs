@@ -37,6 +37,7 @@ pub struct Models<'a> {
     opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
     runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
     services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
+    words: RefCell<BTreeMap<Spot, Arc<Bm25Retriever>>>,
 }
 
 impl<'a> Models<'a> {
@@ -57,6 +58,7 @@ impl<'a> Models<'a> {
             opened: RefCell::default(),
             runs: RefCell::default(),
             services: RefCell::default(),
+            words: RefCell::default(),
         }
     }
 
@@ -78,7 +80,9 @@ impl<'a> Models<'a> {
                 let texts = self.texts(corpus);
                 let label = self.label(embedder, "indexing", corpus);
                 let done = self.watch.batch(&label, texts.len());
-                Arc::new(Bm25Retriever::index(&texts, *params, &*done)?)
+                let index = Arc::new(Bm25Retriever::index(&texts, *params, &*done)?);
+                self.words.borrow_mut().insert((embedder, corpus), index.clone());
+                index
             }
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
                 Arc::new(self.dense(embedder, corpus)?)
@@ -258,6 +262,10 @@ impl<'a> Models<'a> {
             let EmbedderKind::RunFile(file) = &decl.kind else { continue };
             let fallback = file.fallback.map(|f| self.scenario.embedders[f].name.as_str());
             notes.extend(told.notes(&decl.name, file, fallback, asked));
+        }
+        for ((embedder, corpus), index) in self.words.borrow().iter() {
+            let name = &self.scenario.embedders[*embedder].name;
+            notes.extend(index.unmatched().note(name, &self.scenario.corpora[*corpus].name));
         }
         for ((embedder, _), count) in self.services.borrow().iter() {
             let name = &self.scenario.embedders[*embedder].name;

@@ -11,8 +11,10 @@ use super::written::{self, EmbedderEntry};
 use super::{EmbedderKind, HttpSearch, Qid, RunFile};
 use crate::embed::{self, HttpSpec};
 use crate::expr::suggest;
+use crate::input_file::{self, numbered_lines};
 use crate::remote;
 use crate::retrieve::{HTTP_DEPTH, TrecRun};
+use crate::world::Mistakes;
 
 /// The most unknown passages of a run that are told.
 const TOLD: usize = 5;
@@ -99,8 +101,7 @@ impl Resolver<'_> {
 
     fn run(&mut self, file: &At<String>) -> Option<TrecRun> {
         let path = self.data(file)?;
-        let text = std::fs::read_to_string(&path).map_err(anyhow::Error::from);
-        let text = self.read(file, text)?;
+        let text = self.read(file, input_file::read_text(&path))?;
         match TrecRun::parse(&text) {
             Ok(run) => Some(run),
             Err(mistakes) => {
@@ -147,17 +148,21 @@ impl Resolver<'_> {
     /// The queries that a file of lines `qid TAB query` lists.
     fn listed_queries(&mut self, file: &At<String>) -> Option<BTreeMap<String, String>> {
         let path = self.data(file)?;
-        let listed = std::fs::read_to_string(&path).map_err(anyhow::Error::from).and_then(|text| {
+        let listed = input_file::read_text(&path).and_then(|text| {
+            let mut mistakes = Mistakes::new(&path);
             let mut listed = BTreeMap::new();
-            for (number, line) in (1..).zip(text.lines()).filter(|(_, l)| !l.trim().is_empty()) {
+            for (number, line) in numbered_lines(&text).filter(|(_, l)| !l.trim().is_empty()) {
                 let Some((qid, query)) = line.split_once('\t') else {
-                    anyhow::bail!("line {number}: no tab; a line is `qid TAB query`");
+                    mistakes.add(Some(number), None, "no tab; a line is `qid TAB query`");
+                    continue;
                 };
                 let qid = qid.trim().to_owned();
-                if listed.insert(qid, query.trim_end_matches('\r').to_owned()).is_some() {
-                    anyhow::bail!("line {number}: the qid is there twice");
+                if listed.contains_key(&qid) {
+                    mistakes.add(Some(number), None, format!("the qid '{qid}' is there twice"));
                 }
+                listed.insert(qid, query.to_owned());
             }
+            mistakes.none()?;
             Ok(listed)
         });
         self.read(file, listed)

@@ -12,7 +12,7 @@ use crate::embed::{
     registry,
 };
 use crate::expr::suggest;
-use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
+use crate::retrieve::{Analyzer, Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
 
 impl Resolver<'_> {
     /// In the order of the file; `None` where an entry is wrong.
@@ -74,6 +74,15 @@ impl Resolver<'_> {
         Bm25Params {
             k1: self.number("k1", &entry.k1, default.k1, f64::INFINITY),
             b: self.number("b", &entry.b, default.b, 1.0),
+            analyzer: match &entry.analyzer {
+                None => default.analyzer,
+                Some(At { value: given, .. }) => Analyzer {
+                    stem: given.stem.unwrap_or(default.analyzer.stem),
+                    stop_words: given.stop_words.unwrap_or(default.analyzer.stop_words),
+                    lowercase: given.lowercase.unwrap_or(default.analyzer.lowercase),
+                    fold: given.fold.unwrap_or(default.analyzer.fold),
+                },
+            },
         }
     }
 
@@ -377,6 +386,7 @@ fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> 
         ("max_tokens", at(&entry.max_tokens)),
         ("k1", at(&entry.k1)),
         ("b", at(&entry.b)),
+        ("analyzer", at(&entry.analyzer)),
         ("of", at(&entry.of)),
         ("method", at(&entry.method)),
         ("weights", at(&entry.weights)),

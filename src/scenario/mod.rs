@@ -40,6 +40,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::expr::{Expr, GoldRule, Template};
+use crate::input_file::{self, encoding};
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
@@ -313,7 +314,7 @@ pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnost
         list: Vec::new(),
         unreadable: None,
     };
-    let bytes = match std::fs::read(path) {
+    let bytes = match input_file::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             diagnostics.unreadable = Some(format!("cannot read {shown}: {error}"));
@@ -322,6 +323,13 @@ pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnost
     };
     let name = path.file_name().map_or(shown, |name| name.to_string_lossy().into_owned());
     let input = InputFile { path: name, blake3: blake3::hash(&bytes).to_hex().to_string() };
+    let bytes = match encoding::to_utf8(bytes) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            diagnostics.unreadable = Some(format!("cannot read {}: {error}", diagnostics.path));
+            return Err(diagnostics);
+        }
+    };
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;

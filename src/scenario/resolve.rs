@@ -12,9 +12,10 @@ use super::node::Node;
 use super::written::{self, File};
 use super::{InputFile, Method, Sampled, Scenario, Simulation};
 use crate::expr::{CorpusIndex, suggest};
+use crate::input_file;
 use crate::value::Type;
 use crate::watch::Watch;
-use crate::world::{Corpus, Mistakes, Table, TaskSet};
+use crate::world::{Corpus, Delimiter, Mistakes, Table, TaskSet};
 
 /// The version of the format that is read.
 const VERSION: u64 = 1;
@@ -269,7 +270,7 @@ impl Resolver<'_> {
         let path = tidy(&self.dir.join(&name.value));
         let hash = || -> std::io::Result<String> {
             let mut hasher = blake3::Hasher::new();
-            hasher.update_reader(std::fs::File::open(&path)?)?;
+            hasher.update_reader(input_file::open(&path)?)?;
             Ok(hasher.finalize().to_hex().to_string())
         };
         let problem = match hash() {
@@ -301,6 +302,19 @@ impl Resolver<'_> {
         None
     }
 
+    /// The delimiter that is given for a file; reported where the file is not a table.
+    fn delimiter(&mut self, path: &Path, given: Option<&At<Delimiter>>) -> Option<Delimiter> {
+        let given = given?;
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
+            let message = "a file of JSON lines has no `delimiter`";
+            self.found.push(
+                Diagnostic::new("setting-unused", given.span.clone(), message)
+                    .label("it is for .csv and .tsv files"),
+            );
+        }
+        Some(given.value)
+    }
+
     /// Reports what the reader of a data file said.
     pub fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
         result
@@ -326,8 +340,9 @@ impl Resolver<'_> {
             let Some(path) = self.data(&entry.passages) else {
                 continue;
             };
-            let corpus =
-                self.read(&entry.passages, Corpus::read_watched(&name.value, &path, self.watch));
+            let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
+            let corpus = Corpus::read_watched(&name.value, &path, delimiter, self.watch);
+            let corpus = self.read(&entry.passages, corpus);
             if let Some(i) = corpus_names.iter().position(|n| *n == name.value) {
                 corpora[i] = corpus;
             }
@@ -341,7 +356,9 @@ impl Resolver<'_> {
                 continue;
             };
             let key = &entry.key.value;
-            let table = Table::read_watched(&name.value, &path, key, &columns, self.watch);
+            let delimiter = entry.delimiter.as_ref().map(|at| at.value);
+            let table =
+                Table::read_watched(&name.value, &path, key, &columns, delimiter, self.watch);
             let table = self.read(&entry.file, table);
             if let Some(i) = table_names.iter().position(|n| *n == name.value) {
                 tables[i] = table;
@@ -366,7 +383,8 @@ impl Resolver<'_> {
         let fields = self.types("tasks.fields", &entry.fields, true);
         let path = self.data(&entry.file);
         if let (Some(path), Some(fields), false) = (path, &fields, spoilt) {
-            let tasks = TaskSet::read_watched(&path, fields, self.watch);
+            let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
+            let tasks = TaskSet::read_watched(&path, fields, delimiter, self.watch);
             world.tasks = self.read(&entry.file, tasks);
             world.tasks_path = path;
         }

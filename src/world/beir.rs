@@ -1,17 +1,33 @@
 //! Retrieval sets in the layout of BEIR: `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` in one folder.
 //!
-//! A passage's text is its title and its text with a space between, as BEIR's own evaluation joins them. Queries
-//! without a judged passage are left out, as there.
+//! They are read as BEIR's own loader and evaluation do (beir 2.2.0, `GenericDataLoader` and
+//! `EvaluateRetrieval.evaluate`):
+//! - a passage's text is its title and its text with a space between; a title may be missing or null;
+//! - qrels are tables with quotes where they are needed, and of a pair that is judged twice the last line counts;
+//! - each query in the qrels counts, one that has no relevant passage too: it scores 0;
+//! - a query's own passage, which is the one with its id, is not among what it finds (`ignore_identical_ids`).
+//!
+//! Other than BEIR: ids that are numbers are taken as texts, and a first line of the qrels that is a judgement is
+//! read as one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::{Map, Value as Json};
 
+use super::grid::{Grid, Layout, Row};
 use super::json_line;
+use super::json_object;
 use super::mistakes::Mistakes;
 use super::text::Lines;
 use crate::watch::Watch;
+
+/// The columns of the qrels, with other names that data sets give them.
+const COLUMNS: [(&str, &[&str]); 3] = [
+    ("query-id", &["query", "queryid", "qid", "topic", "topicid"]),
+    ("corpus-id", &["corpus", "corpusid", "docid", "docno", "documentid", "passageid", "pid"]),
+    ("score", &["score", "relevance", "rel", "label", "judgement", "judgment", "gain"]),
+];
 
 /// One set.
 #[derive(Clone, Debug)]
@@ -27,15 +43,21 @@ pub struct BeirSet {
 #[derive(Clone, Debug)]
 pub struct Judged {
     pub text: String,
-    /// Passages by index, with their gains, all above zero.
+    /// Passages by index, with their gains, all above zero. Empty where every judgement of the query is 0.
     pub relevant: Vec<(u32, f64)>,
+    /// The passage that has the query's id: it is left out of what the query finds.
+    pub own: Option<u32>,
 }
 
-#[derive(Deserialize)]
+impl BeirSet {
+    /// How many queries have a passage of their own, which is left out of what they find.
+    pub fn own_passages(&self) -> usize {
+        self.queries.iter().filter(|query| query.own.is_some()).count()
+    }
+}
+
 struct Entry {
-    #[serde(rename = "_id")]
     id: String,
-    #[serde(default)]
     title: String,
     text: String,
 }
@@ -49,18 +71,22 @@ pub fn read(dir: &Path, watch: &dyn Watch) -> anyhow::Result<BeirSet> {
         queries.iter().enumerate().map(|(at, e)| (e.id.as_str(), at)).collect();
     let judged = judgements(&dir.join("qrels/test.tsv"), &known, &places, watch)?;
     let name = dir.canonicalize().ok().and_then(|dir| Some(dir.file_name()?.display().to_string()));
-    let query = |(at, relevant): (usize, Vec<(u32, f64)>)| Judged {
-        text: queries[at].text.clone(),
-        relevant,
-    };
-    Ok(BeirSet {
+    let mut set = BeirSet {
         name: name.unwrap_or_else(|| dir.display().to_string()),
-        queries: judged.into_iter().map(query).collect(),
+        queries: Vec::new(),
         passages: corpus
             .iter()
             .map(|e| format!("{} {}", e.title, e.text).trim().to_owned())
             .collect(),
-    })
+    };
+    for (query, judged) in queries.iter().zip(judged) {
+        let Some(gains) = judged else { continue };
+        let mut relevant: Vec<(u32, f64)> = gains.into_iter().filter(|(_, g)| *g > 0.0).collect();
+        relevant.sort_unstable_by_key(|(passage, _)| *passage);
+        let own = places.get(query.id.as_str()).copied();
+        set.queries.push(Judged { text: query.text.clone(), relevant, own });
+    }
+    Ok(set)
 }
 
 fn entries(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Entry>> {
@@ -69,8 +95,9 @@ fn entries(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Entry>> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     while let Some((number, line)) = lines.next(&mut mistakes)? {
-        match serde_json::from_str::<Entry>(line) {
-            Ok(entry) => {
+        match json_object::parse(line) {
+            Ok(object) => {
+                let Some(entry) = entry(number, &object, &mut mistakes) else { continue };
                 if let Some(first) = seen.insert(entry.id.clone(), number) {
                     let what = format!("the id '{}' stands on line {first} already", entry.id);
                     mistakes.add(Some(number), Some("_id"), what);
@@ -81,6 +108,10 @@ fn entries(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Entry>> {
                 let such_as = r#"{"_id": "d1", "title": "...", "text": "..."}"#;
                 let what = json_line::no_object("passage or query", such_as, line, &error);
                 mistakes.add(Some(number), None, what);
+                if entries.is_empty() && !json_line::is_object(line) {
+                    // Another kind of file: each of its lines would be a mistake.
+                    break;
+                }
             }
         }
     }
@@ -89,50 +120,178 @@ fn entries(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// By query, in their order: the relevant passages.
+/// A passage or a query; `None` where a field is wrong, which is then among the mistakes.
+fn entry(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) -> Option<Entry> {
+    let before = mistakes.count();
+    let mut text = |field: &str, needed: bool| match object.get(field) {
+        Some(Json::String(text)) => text.clone(),
+        Some(Json::Number(number)) if field != "text" && !number.is_f64() => number.to_string(),
+        None | Some(Json::Null) if !needed => String::new(),
+        None => {
+            mistakes.add(Some(line), Some(field), "it is needed, and it is not there");
+            String::new()
+        }
+        Some(other) => {
+            let what = format!("{} is not a text", json_line::found(&other.to_string()));
+            mistakes.add(Some(line), Some(field), what);
+            String::new()
+        }
+    };
+    let entry =
+        Entry { id: text("_id", true), title: text("title", false), text: text("text", true) };
+    (mistakes.count() == before).then_some(entry)
+}
+
+/// The gains of each query by passage; `None` for a query that has no judgement.
 fn judgements(
     path: &Path,
     queries: &HashMap<&str, usize>,
     passages: &HashMap<&str, u32>,
     watch: &dyn Watch,
-) -> anyhow::Result<BTreeMap<usize, Vec<(u32, f64)>>> {
+) -> anyhow::Result<Vec<Option<HashMap<u32, f64>>>> {
     let mut mistakes = Mistakes::new(path);
-    let mut lines = Lines::open(path, watch)?;
-    let mut judged: BTreeMap<usize, Vec<(u32, f64)>> = BTreeMap::new();
-    while let Some((number, line)) = lines.next(&mut mistakes)? {
-        let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
-        let [query, passage, score] = cells[..] else {
-            let what = format!(
-                "{} cells parted by tabs; there are query-id, corpus-id, score",
-                cells.len()
-            );
-            mistakes.add(Some(number), None, what);
+    let header = COLUMNS.map(|(name, _)| name.to_owned());
+    let layout = Layout { header: &header, ..Layout::default() };
+    let grid = Grid::read(path, layout, watch, &mut mistakes)?;
+    let mut judged: Vec<Option<HashMap<u32, f64>>> = vec![None; queries.len()];
+    for (at, row) in grid.rows.iter().enumerate() {
+        if at == 0 && is_header(row) {
             continue;
-        };
-        let gain: f64 = match score.parse() {
-            Ok(gain) => gain,
-            Err(_) if number == 1 => continue,
-            Err(_) => {
-                mistakes.add(Some(number), Some("score"), format!("'{score}' is no number"));
+        }
+        let [query, passage, score] = [&row.cells[0], &row.cells[1], &row.cells[2]];
+        let line = Some(row.line);
+        let gain = match score.parse::<f64>() {
+            Ok(gain) if gain.is_finite() => gain,
+            _ => {
+                let hint = match at {
+                    0 => "; a header would read query-id, corpus-id, score",
+                    _ => "",
+                };
+                mistakes.add(line, Some("score"), format!("'{score}' is not a number{hint}"));
                 continue;
             }
         };
         match (queries.get(query), passages.get(passage)) {
-            (Some(&query), Some(&passage)) if gain > 0.0 => {
-                judged.entry(query).or_default().push((passage, gain));
+            (Some(&query), Some(&passage)) => {
+                judged[query].get_or_insert_default().insert(passage, gain);
             }
-            (Some(_), Some(_)) => {}
             (None, _) => {
-                mistakes.add(Some(number), Some("query-id"), format!("there is no query '{query}'"))
+                mistakes.add(line, Some("query-id"), format!("there is no query '{query}'"))
             }
-            (_, None) => mistakes.add(
-                Some(number),
-                Some("corpus-id"),
-                format!("there is no passage '{passage}'"),
-            ),
+            (_, None) => {
+                mistakes.add(line, Some("corpus-id"), format!("there is no passage '{passage}'"));
+            }
         }
     }
     mistakes.none()?;
-    anyhow::ensure!(!judged.is_empty(), "{}: no query has a relevant passage", path.display());
+    let relevant = judged.iter().flatten().any(|gains| gains.values().any(|gain| *gain > 0.0));
+    anyhow::ensure!(relevant, "{}: no query has a relevant passage", path.display());
     Ok(judged)
+}
+
+/// Whether a row names the columns, as far as capitals and what stands between words do not count.
+fn is_header(row: &Row) -> bool {
+    row.cells.iter().zip(COLUMNS).all(|(cell, (name, others))| {
+        let letters = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
+        letters(cell) == letters(name) || others.contains(&letters(cell).as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    /// A set of two passages and two queries, of which one file is replaced.
+    fn read_with(file: &str, bytes: &[u8]) -> Result<BeirSet, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let passages = "{\"_id\": \"p1\", \"title\": \"T\", \"text\": \"a\"}\n{\"_id\": \"p2\", \"text\": \"b\"}\n";
+        let queries = "{\"_id\": \"q1\", \"text\": \"a\"}\n{\"_id\": \"q2\", \"text\": \"b\"}\n";
+        let qrels = "query-id\tcorpus-id\tscore\nq1\tp1\t1\n";
+        std::fs::create_dir(dir.path().join("qrels")).unwrap();
+        for (name, content) in
+            [("corpus.jsonl", passages), ("queries.jsonl", queries), ("qrels/test.tsv", qrels)]
+        {
+            let content = if name == file { bytes } else { content.as_bytes() };
+            std::fs::write(dir.path().join(name), content).unwrap();
+        }
+        read(dir.path(), &Quiet).map_err(|error| format!("{error:#}"))
+    }
+
+    fn relevant(qrels: &str) -> Vec<Vec<(u32, f64)>> {
+        let set = read_with("qrels/test.tsv", qrels.as_bytes()).unwrap();
+        set.queries.into_iter().map(|query| query.relevant).collect()
+    }
+
+    #[test]
+    fn qrels_are_read_as_a_table() {
+        let one = [vec![(0, 1.0)]];
+        for qrels in [
+            "query-id\tcorpus-id\tscore\nq1\tp1\t1\n",
+            "Query ID\tdoc_id\tRelevance\r\nq1\tp1\t1\r\n",
+            "qid\tpid\tlabel\rq1\tp1\t1\r",
+            "query-id\tcorpus-id\tscore\n\"q1\"\t\"p1\"\t1\n",
+            "\u{feff}query-id\tcorpus-id\tscore\nq1\tp1\t1\n",
+            // Without a header.
+            "q1\tp1\t1\n",
+            // The last judgement of a pair counts.
+            "query-id\tcorpus-id\tscore\nq1\tp2\t1\nq1\tp1\t1\nq1\tp2\t0\n",
+        ] {
+            assert_eq!(relevant(qrels), one, "{qrels:?}");
+        }
+        // A query that was judged, and has nothing relevant, is one of the set's queries.
+        let found = relevant("query-id\tcorpus-id\tscore\nq1\tp1\t2\nq2\tp1\t0\nq2\tp2\t-1\n");
+        assert_eq!(found, [vec![(0, 2.0)], vec![]]);
+    }
+
+    #[test]
+    fn a_first_line_that_is_neither_a_header_nor_a_judgement_is_a_mistake() {
+        for (qrels, expected) in [
+            ("q1\tp1\tx\nq2\tp2\t1\n", "line 1, column 'score': 'x' is not a number; a header"),
+            ("q?\tp?\t1?\nq2\tp2\t1\n", "line 1, column 'score': '1?' is not a number; a header"),
+            ("query-id\tcorpus-id\n q1\tp1\t1\n", "line 1: 2 cells, but the header has 3"),
+            ("query-id\tcorpus-id\tscore\nq1\tp1\tNaN\n", "line 2, column 'score': 'NaN' is not"),
+            ("query-id\tcorpus-id\tscore\nq1\tp1\tinf\n", "line 2, column 'score': 'inf' is not"),
+            ("query-id\tcorpus-id\tscore\nq1\tp1\t1e999\n", "line 2, column 'score': '1e999'"),
+            ("query-id\tcorpus-id\tscore\nq9\tp1\t1\n", "line 2, column 'query-id': there is no"),
+            ("query-id\tcorpus-id\tscore\nq1\tp1\t0\n", "no query has a relevant passage"),
+        ] {
+            let error = read_with("qrels/test.tsv", qrels.as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{qrels:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn ids_and_titles_may_be_numbers_and_a_title_may_be_null() {
+        let corpus = "{\"_id\": \"p1\", \"title\": null, \"text\": \"a\"}\n{\"_id\": 7, \"title\": 1984, \"text\": \"b\"}\n";
+        let set = read_with("corpus.jsonl", corpus.as_bytes()).unwrap();
+        assert_eq!(set.passages, ["a", "1984 b"]);
+        for (line, expected) in [
+            ("{\"_id\": null, \"text\": \"a\"}", "line 1, field '_id': 'null' is not a text"),
+            ("{\"_id\": \"p1\", \"text\": null}", "line 1, field 'text': 'null' is not a text"),
+            ("{\"_id\": 1.5, \"text\": \"a\"}", "line 1, field '_id': '1.5' is not a text"),
+            ("{\"text\": \"a\"}", "line 1, field '_id': it is needed"),
+            ("{\"_id\": \"p1\", \"_id\": \"p2\", \"text\": \"a\"}", "the key '_id' is there twice"),
+            ("{\"_id\": [1], \"text\": \"a\"}", "line 1, field '_id': '[1]' is not a text"),
+        ] {
+            let error = read_with("corpus.jsonl", line.as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_passage_with_the_id_of_a_query_is_its_own() {
+        let queries = "{\"_id\": \"p2\", \"text\": \"b\"}\n{\"_id\": \"q1\", \"text\": \"a\"}\n";
+        let set = read_with("queries.jsonl", queries.as_bytes()).unwrap();
+        assert_eq!((set.queries.len(), set.queries[0].own, set.own_passages()), (1, None, 0));
+        let qrels = "query-id\tcorpus-id\tscore\np2\tp1\t1\n";
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("qrels")).unwrap();
+        let passages = "{\"_id\": \"p1\", \"text\": \"a\"}\n{\"_id\": \"p2\", \"text\": \"b\"}\n";
+        std::fs::write(dir.path().join("corpus.jsonl"), passages).unwrap();
+        std::fs::write(dir.path().join("queries.jsonl"), queries).unwrap();
+        std::fs::write(dir.path().join("qrels/test.tsv"), qrels).unwrap();
+        let set = read(dir.path(), &Quiet).unwrap();
+        assert_eq!((set.queries[0].own, set.own_passages()), (Some(1), 1));
+    }
 }

@@ -1,14 +1,15 @@
 //! A CSV file as written: a header, and rows of as many cells. What cells mean is for others.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use csv::StringRecord;
 
+use super::delimiter::{Delimiter, DelimiterSetting};
 use super::mistakes::Mistakes;
-use super::text;
+use super::records::{Record, Records, separator_line};
+use crate::input_file::{self, encoding};
 use crate::watch::Watch;
 
 /// Names that a message lists; of the rest there is a count.
@@ -34,10 +35,49 @@ pub struct Row {
 /// How a file is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout<'a> {
-    /// `None`: told by the file's ending (`.tsv` is tabs).
-    pub delimiter: Option<u8>,
+    /// `None`: as its first line says (`sep=;`), else by the file's ending (`.tsv` is tabs).
+    pub delimiter: Option<Delimiter>,
+    /// How a user can change that.
+    pub setting: DelimiterSetting,
     /// The names of the columns where the file has no header; empty where it has.
     pub header: &'a [String],
+}
+
+impl Layout<'_> {
+    /// Of a data file of a scenario.
+    pub fn of_scenario(delimiter: Option<Delimiter>) -> Layout<'static> {
+        Layout { delimiter, setting: DelimiterSetting::Scenario, header: &[] }
+    }
+
+    /// The delimiter of a file, and where its table starts.
+    fn delimiter(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<(Delimiter, usize)> {
+        let by_ending = if is_tsv(path) { Delimiter::Tab } else { Delimiter::Comma };
+        let Some((line, start)) = separator_line(bytes) else {
+            return Ok((self.delimiter.unwrap_or(by_ending), 0));
+        };
+        let found = match line {
+            [byte] => Delimiter::of_byte(*byte),
+            _ => None,
+        };
+        let Some(found) = found else {
+            let known = Delimiter::ALL.map(Delimiter::name).join(", ");
+            bail!(
+                "{}: line 1: 'sep={}' names no delimiter that is known; allowed: {known}",
+                path.display(),
+                String::from_utf8_lossy(line)
+            );
+        };
+        match self.delimiter {
+            Some(set) if set != found => bail!(
+                "{}: line 1 says that cells are separated by {} (sep={}), and the setting says {}",
+                path.display(),
+                found.name(),
+                String::from_utf8_lossy(line),
+                set.name()
+            ),
+            _ => Ok((found, start)),
+        }
+    }
 }
 
 impl Grid {
@@ -51,33 +91,27 @@ impl Grid {
         watch: &dyn Watch,
         mistakes: &mut Mistakes,
     ) -> anyhow::Result<Grid> {
-        let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        text::refuse_utf16(&bytes, path)?;
-        let bytes = bytes.strip_prefix(text::MARK).unwrap_or(&bytes);
-        let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
-        let delimiter = layout.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(bytes);
+        let cannot = || format!("cannot read {}", path.display());
+        let bytes = input_file::read(path).with_context(cannot)?;
+        let bytes = encoding::to_utf8(bytes).with_context(|| path.display().to_string())?;
+        let (delimiter, start) = layout.delimiter(path, &bytes)?;
+        let mut records = Records::new(&bytes, start, delimiter);
 
         let mut grid = Grid { header: layout.header.to_vec(), rows: Vec::new() };
-        let mut record = csv::ByteRecord::new();
-        let (mut last, mut empty) = ((0, 0), true);
+        let mut empty = true;
         let done = watch.reading(path, bytes.len() as u64);
-        while reader
-            .read_byte_record(&mut record)
-            .with_context(|| format!("cannot read {}", path.display()))?
+        while let Some(Record { line, cells: record, misquoted, bytes }) =
+            records.next_record().with_context(cannot)?
         {
-            let (start, line) = record
-                .position()
-                .map_or((0, 0), |p| (p.byte() as usize, first_text(bytes, p.byte(), p.line())));
-            done(start - last.1);
-            last = (line, start);
+            done(bytes);
             let first = std::mem::take(&mut empty);
-            let Some(mut cells) = utf8(&record, line, &grid.header, mistakes) else {
+            if let Some((line, what)) = misquoted {
+                mistakes.add(Some(line), None, what);
+                if !(first && grid.header.is_empty()) {
+                    continue;
+                }
+            }
+            let Some(mut cells) = utf8(record, line, &grid.header, mistakes) else {
                 if first && grid.header.is_empty() {
                     // Its names are shown as they could be read; rows are told apart by them.
                     let names = record.iter().map(|cell| String::from_utf8_lossy(cell).into());
@@ -87,11 +121,12 @@ impl Grid {
             };
             cells.trim();
             if first && grid.header.is_empty() {
-                if let Some(name) = other_delimiter(&cells, delimiter) {
+                if let Some(other) = other_delimiter(&cells, delimiter) {
                     bail!(
-                        "{}: line 1: the header is one cell, '{}'; is it --delimiter {name}?",
+                        "{}: line {line}: the header is one cell, '{}'; {}",
                         path.display(),
-                        &cells[0]
+                        &cells[0],
+                        layout.setting.advice(other)
                     );
                 }
                 grid.header = cells.iter().map(str::to_owned).collect();
@@ -100,11 +135,6 @@ impl Grid {
             } else {
                 grid.rows.push(Row { line, cells });
             }
-        }
-        let rest = bytes.get(last.1..).unwrap_or_default();
-        let quotes = rest.iter().filter(|b| **b == b'"').count();
-        if quotes % 2 == 1 && rest.trim_ascii().contains(&b'\n') {
-            mistakes.add(Some(last.0), None, "a quote is opened in this row and never closed");
         }
         if empty {
             bail!("{}: the file is empty", path.display());
@@ -219,19 +249,14 @@ fn utf8(
         return Some(cells);
     }
     for (i, cell) in record.iter().enumerate() {
-        if let Cow::Owned(text) = String::from_utf8_lossy(cell) {
-            let column = header.get(i).map(String::as_str);
-            mistakes.add(Some(line), column, text::not_utf8(&text));
+        if let Some(what) = encoding::not_utf8(cell, "character") {
+            match header.get(i) {
+                Some(column) => mistakes.add(Some(line), Some(column), what),
+                None => mistakes.add(Some(line), None, format!("cell {}: {what}", i + 1)),
+            }
         }
     }
     None
-}
-
-/// The reader counts the empty lines that it skips as the start of the row after them.
-fn first_text(bytes: &[u8], start: u64, line: u64) -> usize {
-    let rest = bytes.get(start as usize..).unwrap_or_default();
-    let blank = rest.iter().take_while(|b| matches!(b, b'\n' | b'\r'));
-    line as usize + blank.filter(|b| **b == b'\n').count()
 }
 
 fn ragged(header: &[String], cells: &StringRecord) -> String {
@@ -250,9 +275,18 @@ fn ragged(header: &[String], cells: &StringRecord) -> String {
 }
 
 /// The delimiter that a header of one cell was probably written with.
-fn other_delimiter(header: &StringRecord, delimiter: u8) -> Option<&'static str> {
-    let only = if header.len() == 1 { header.get(0)? } else { return None };
-    let known = [(b',', "comma"), (b';', "semicolon"), (b'\t', "tab"), (b'|', "pipe")];
-    let hit = known.iter().find(|(b, _)| *b != delimiter && only.as_bytes().contains(b));
-    hit.map(|(_, name)| *name)
+fn other_delimiter(header: &StringRecord, delimiter: Delimiter) -> Option<Delimiter> {
+    let only = if header.len() == 1 { header.get(0)?.as_bytes() } else { return None };
+    let others = Delimiter::ALL.into_iter().filter(|other| *other != delimiter);
+    others.into_iter().find(|other| only.contains(&other.byte()))
+}
+
+/// Whether a table's cells stand apart by tabs, by its name.
+fn is_tsv(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"))
+}
+
+/// Whether a file is a table, by its name.
+pub(super) fn is_table(path: &Path) -> bool {
+    is_tsv(path) || path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"))
 }

@@ -1,9 +1,14 @@
 //! What is wrong with a line that should be a passage. Only lines that could not be read come here.
 
+use std::path::Path;
+
+use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::grid::meant;
+use super::json_object;
 use super::mistakes::Mistakes;
+use super::passage::Variant;
 use crate::value::{Type, Value};
 
 const FIELDS: [&str; 7] = ["id", "text", "entity", "attribute", "facts", "of", "variant"];
@@ -19,6 +24,11 @@ pub(super) fn found(text: &str) -> String {
         Some((at, _)) => format!("'{}…'", &text[..at]),
         None => format!("'{text}'"),
     }
+}
+
+/// Whether a file holds an object a line, by its name.
+pub(super) fn is_file(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl"))
 }
 
 /// Whether a line is meant to be an object at all.
@@ -42,15 +52,22 @@ pub(super) fn no_object(
     // Of a single line its column is said, and no line.
     let said = error.to_string();
     let said = said.split(" at line ").next().unwrap_or(&said);
-    format!("no JSON that can be read: {said}, at character {}", error.column())
+    let said = match error.is_data() {
+        true => said.to_owned(),
+        false => format!("no JSON that can be read: {said}"),
+    };
+    format!("{said}, at character {}", error.column())
 }
 
 /// Says what is wrong with `text`, of which `error` was said.
 pub(super) fn explain(line: usize, text: &str, error: &serde_json::Error, mistakes: &mut Mistakes) {
     let before = mistakes.count();
-    if let Ok(object) = serde_json::from_str::<Map<String, Json>>(text) {
-        passage(line, &object, mistakes);
+    // The reader of passages knows where a key is repeated only if it is one of its own.
+    let parsed = json_object::parse(text);
+    if let Ok(object) = &parsed {
+        passage(line, object, mistakes);
     }
+    let error = parsed.as_ref().err().unwrap_or(error);
     if mistakes.count() == before {
         let mut what = no_object("passage", r#"{"id": "p1", "text": "..."}"#, text, error);
         if !is_object(text) {
@@ -90,12 +107,11 @@ fn passage(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) {
                 )),
             },
             _ if optional && value.is_null() => {}
-            "variant" if text.is_none_or(|text| !VARIANTS.contains(&text)) => {
-                wrong(format!(
-                    "{} is no variant; allowed: {}",
-                    found(&value.to_string()),
-                    VARIANTS.join(", ")
-                ));
+            "variant" if text.is_none() => wrong(no_variant(&value.to_string())),
+            "variant" => {
+                if let Err(what) = variant(text.unwrap_or_default()) {
+                    wrong(what);
+                }
             }
             _ if text.is_none() => {
                 wrong(format!(
@@ -106,6 +122,16 @@ fn passage(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) {
             _ => {}
         }
     }
+}
+
+/// A variant by its name; else what is wrong with it.
+pub(super) fn variant(text: &str) -> Result<Variant, String> {
+    let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text);
+    Variant::deserialize(name).map_err(|_| no_variant(text))
+}
+
+fn no_variant(text: &str) -> String {
+    format!("{} is no variant; allowed: {}", found(text), VARIANTS.join(", "))
 }
 
 /// What is wrong with a fact, which is `{TYPE: VALUE}`.

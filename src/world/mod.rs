@@ -4,12 +4,16 @@
 //! (the generators in `synth` take a seed and write files).
 
 pub mod beir;
+mod delimiter;
 mod grid;
 mod json_line;
+mod json_object;
 pub mod labelled_pair;
 mod mistakes;
 pub mod pair;
 mod passage;
+mod passage_table;
+mod records;
 mod table;
 mod task;
 mod text;
@@ -19,6 +23,7 @@ pub mod triplet;
 pub mod import;
 pub mod synth;
 
+pub use delimiter::Delimiter;
 pub use mistakes::Mistakes;
 pub use passage::{Corpus, Passage, Variant};
 pub use table::Table;

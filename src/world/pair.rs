@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::json_line;
+use super::json_object;
 use super::mistakes::Mistakes;
 use super::text::Lines;
 use super::triplet::{self, Triplet};
@@ -24,7 +25,7 @@ pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
     let mut pairs = Vec::new();
     let mut lines = Lines::open(path, watch)?;
     while let Some((number, line)) = lines.next(&mut mistakes)? {
-        let object: Map<String, Json> = match serde_json::from_str(line) {
+        let object = match json_object::parse(line) {
             Ok(object) => object,
             Err(error) => {
                 let such_as = r#"{"query": "...", "passage": "..."}"#;

@@ -1,4 +1,4 @@
-//! Passages: the units of retrieval, one JSON object a line.
+//! Passages: the units of retrieval, one JSON object a line or one row of a table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -6,8 +6,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::delimiter::Delimiter;
+use super::grid;
 use super::json_line;
+use super::json_object;
 use super::mistakes::Mistakes;
+use super::passage_table;
 use super::text::Lines;
 use crate::extract::Found;
 use crate::value::{Type, Value};
@@ -37,7 +41,11 @@ pub struct Passage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
     /// What the passage states: field -> value. A scenario's extractors add what they read in the text.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "json_object::unique"
+    )]
     pub facts: BTreeMap<String, Value>,
     /// The id of the passage that this one is a variant of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,31 +64,29 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Reads a JSONL file. The error holds every mistake with its line and field, what was found and
-    /// what is allowed.
+    /// Reads a `.csv` or `.tsv` file, or else JSON lines. The error holds every mistake with its line and
+    /// field, what was found and what is allowed.
     pub fn read(name: &str, path: &Path) -> anyhow::Result<Corpus> {
-        Corpus::read_watched(name, path, &Quiet)
+        Corpus::read_watched(name, path, None, &Quiet)
     }
 
-    /// As [`Corpus::read`], and tells `watch` how far it is.
-    pub fn read_watched(name: &str, path: &Path, watch: &dyn Watch) -> anyhow::Result<Corpus> {
-        let mut mistakes = Mistakes::of_json(path);
-        let mut passages: Vec<Passage> = Vec::new();
-        let mut numbers: Vec<usize> = Vec::new();
+    /// As [`Corpus::read`], of a table with this delimiter, and tells `watch` how far it is.
+    pub fn read_watched(
+        name: &str,
+        path: &Path,
+        delimiter: Option<Delimiter>,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<Corpus> {
+        let table = grid::is_table(path);
+        let mut mistakes = if table { Mistakes::new(path) } else { Mistakes::of_json(path) };
+        let found = match table {
+            true => passage_table::read(path, delimiter, watch, &mut mistakes)?,
+            false => json_lines(path, watch, &mut mistakes)?,
+        };
+        let mut passages: Vec<Passage> = Vec::with_capacity(found.len());
+        let mut numbers: Vec<usize> = Vec::with_capacity(found.len());
         let mut types: BTreeMap<String, (Type, usize)> = BTreeMap::new();
-        let mut lines = Lines::open(path, watch)?;
-        while let Some((number, line)) = lines.next(&mut mistakes)? {
-            let passage: Passage = match serde_json::from_str(line) {
-                Ok(passage) => passage,
-                Err(error) => {
-                    json_line::explain(number, line, &error, &mut mistakes);
-                    if passages.is_empty() && !json_line::is_object(line) {
-                        // Another kind of file: each of its lines would be a mistake.
-                        break;
-                    }
-                    continue;
-                }
-            };
+        for (number, passage) in found {
             if passage.of.is_some() != passage.variant.is_some() {
                 let what = "'of' and 'variant' go together: give both or neither";
                 mistakes.add(Some(number), None, what);
@@ -141,4 +147,27 @@ impl Corpus {
         let facts = self.passages.iter().flat_map(|p| &p.facts);
         facts.map(|(field, value)| (field.as_str(), value.type_of())).collect()
     }
+}
+
+/// The passages of a file of JSON lines, with their lines.
+fn json_lines(
+    path: &Path,
+    watch: &dyn Watch,
+    mistakes: &mut Mistakes,
+) -> anyhow::Result<Vec<(usize, Passage)>> {
+    let mut passages = Vec::new();
+    let mut lines = Lines::open(path, watch)?;
+    while let Some((number, line)) = lines.next(mistakes)? {
+        match serde_json::from_str(line) {
+            Ok(passage) => passages.push((number, passage)),
+            Err(error) => {
+                json_line::explain(number, line, &error, mistakes);
+                if passages.is_empty() && !json_line::is_object(line) {
+                    // Another kind of file: each of its lines would be a mistake.
+                    break;
+                }
+            }
+        }
+    }
+    Ok(passages)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::delimiter::Delimiter;
 use super::grid::{Grid, Layout};
 use super::mistakes::Mistakes;
 use crate::value::{Type, Value};
@@ -27,19 +28,21 @@ impl Table {
         key: &str,
         columns: &BTreeMap<String, Type>,
     ) -> anyhow::Result<Table> {
-        Table::read_watched(name, path, key, columns, &Quiet)
+        Table::read_watched(name, path, key, columns, None, &Quiet)
     }
 
-    /// As [`Table::read`], and tells `watch` how far it is.
+    /// As [`Table::read`], of a file with this delimiter, and tells `watch` how far it is.
     pub fn read_watched(
         name: &str,
         path: &Path,
         key: &str,
         columns: &BTreeMap<String, Type>,
+        delimiter: Option<Delimiter>,
         watch: &dyn Watch,
     ) -> anyhow::Result<Table> {
         let mut mistakes = Mistakes::new(path);
-        let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+        let layout = Layout::of_scenario(delimiter);
+        let grid = Grid::read(path, layout, watch, &mut mistakes)?;
         let needed: Vec<&str> =
             [key].into_iter().chain(columns.keys().map(String::as_str)).collect();
         let places = grid.columns(&needed, |_| false, &mut mistakes).unwrap_or_default();

@@ -6,8 +6,10 @@ use std::path::Path;
 use anyhow::bail;
 use serde_json::Value as Json;
 
-use super::grid::{Grid, Layout};
+use super::delimiter::Delimiter;
+use super::grid::{self, Grid, Layout};
 use super::json_line;
+use super::json_object;
 use super::mistakes::Mistakes;
 use super::text;
 use crate::value::{Type, Value};
@@ -37,20 +39,21 @@ pub struct TaskSet {
 pub const GOLD: &str = "gold.";
 
 impl TaskSet {
-    /// Reads a `.csv` or `.jsonl` file.
+    /// Reads a `.csv`, `.tsv` or `.jsonl` file.
     ///
     /// Columns `id`, `weight` (default 1) and `gold.<step>` (passage ids apart by `;`) have their
     /// meaning; in JSONL `gold` is an object of lists. Of the rest, those in `fields` are read with
     /// the declared type; others are left alone. The error holds every mistake of the file, with line,
     /// field, what was found and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
-        TaskSet::read_watched(path, fields, &Quiet)
+        TaskSet::read_watched(path, fields, None, &Quiet)
     }
 
-    /// As [`TaskSet::read`], and tells `watch` how far it is.
+    /// As [`TaskSet::read`], of a table with this delimiter, and tells `watch` how far it is.
     pub fn read_watched(
         path: &Path,
         fields: &BTreeMap<String, Type>,
+        delimiter: Option<Delimiter>,
         watch: &dyn Watch,
     ) -> anyhow::Result<TaskSet> {
         let mut reading = Reading {
@@ -59,17 +62,19 @@ impl TaskSet {
             seen: HashMap::new(),
             tasks: Vec::new(),
         };
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("csv") => reading.csv(path, watch)?,
-            Some("jsonl") => reading.jsonl(path, watch)?,
-            _ => bail!("{}: tasks are read from .csv or .jsonl", path.display()),
+        if grid::is_table(path) {
+            reading.table(path, Layout::of_scenario(delimiter), watch)?;
+        } else if json_line::is_file(path) {
+            reading.jsonl(path, watch)?;
+        } else {
+            bail!("{}: tasks are read from .csv, .tsv or .jsonl", path.display());
         }
         Ok(reading.finish()?)
     }
 
     /// An empty list of mistakes of a file of tasks.
     pub fn mistakes(path: &Path) -> Mistakes {
-        match path.extension().is_some_and(|e| e == "jsonl") {
+        match json_line::is_file(path) {
             true => Mistakes::of_json(path),
             false => Mistakes::new(path),
         }
@@ -86,8 +91,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn csv(&mut self, path: &Path, watch: &dyn Watch) -> anyhow::Result<()> {
-        let grid = Grid::read(path, Layout::default(), watch, &mut self.mistakes)?;
+    fn table(&mut self, path: &Path, layout: Layout, watch: &dyn Watch) -> anyhow::Result<()> {
+        let grid = Grid::read(path, layout, watch, &mut self.mistakes)?;
         let needed: Vec<&str> =
             ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
         let known = |name: &str| name == "weight" || name.starts_with(GOLD);
@@ -104,7 +109,7 @@ impl Reading<'_> {
     fn jsonl(&mut self, path: &Path, watch: &dyn Watch) -> anyhow::Result<()> {
         let mut lines = text::Lines::open(path, watch)?;
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
-            match serde_json::from_str::<serde_json::Map<String, Json>>(text) {
+            match json_object::parse(text) {
                 Ok(object) => {
                     let cells = self.cells(line, object);
                     let cells: Vec<(&str, &str)> =

@@ -1,89 +1,75 @@
-//! Bytes of a data file to text: encoding, and lines.
+//! The lines of a data file, with those that are not text among its mistakes.
 
-use std::borrow::Cow;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::mistakes::Mistakes;
+use crate::input_file::{LineReader, encoding};
 use crate::watch::Watch;
 
-/// The byte order mark that some programs put before UTF-8.
-pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
+/// What messages call standard input.
+pub(super) const STDIN: &str = "standard input";
 
-/// What is said of text in another encoding.
-pub(super) fn not_utf8(text: &str) -> String {
-    format!(
-        "'{}' is not UTF-8; save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8",
-        around(text)
-    )
-}
-
-/// The word around the first byte that could not be read, which `�` stands for.
-fn around(text: &str) -> &str {
-    let text = text.trim();
-    let Some(at) = text.find('\u{fffd}') else { return text };
-    let start = text[..at].rfind(char::is_whitespace).map_or(0, |i| i + 1);
-    let end = text[at..].find(char::is_whitespace).map_or(text.len(), |i| at + i);
-    &text[start..end]
-}
-
-/// An error for a file in UTF-16, which has no line that could be read.
-pub(super) fn refuse_utf16(start: &[u8], path: &Path) -> anyhow::Result<()> {
-    if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
-        bail!("{}: the file is UTF-16; save it as UTF-8 ('CSV UTF-8' in Excel)", path.display());
-    }
-    Ok(())
-}
-
-/// The lines of a file that are not blank.
+/// The lines of a file.
 pub(super) struct Lines<'a> {
-    path: &'a Path,
-    reader: BufReader<File>,
-    line: Vec<u8>,
-    number: usize,
+    path: PathBuf,
+    reader: LineReader,
+    text: String,
     done: Box<dyn Fn(usize) + Sync + 'a>,
 }
 
 impl<'a> Lines<'a> {
-    pub fn open(path: &'a Path, watch: &'a dyn Watch) -> anyhow::Result<Lines<'a>> {
-        let open = || -> std::io::Result<(BufReader<File>, u64)> {
-            let file = File::open(path)?;
-            let size = file.metadata()?.len();
-            let mut reader = BufReader::with_capacity(1 << 16, file);
-            reader.fill_buf()?;
-            Ok((reader, size))
-        };
-        let (mut reader, size) =
-            open().with_context(|| format!("cannot read {}", path.display()))?;
-        refuse_utf16(reader.buffer(), path)?;
-        if reader.buffer().starts_with(MARK) {
-            reader.consume(MARK.len());
-        }
-        Ok(Lines { path, reader, line: Vec::new(), number: 0, done: watch.reading(path, size) })
+    pub fn open(path: &Path, watch: &'a dyn Watch) -> anyhow::Result<Lines<'a>> {
+        let reader =
+            LineReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let done = watch.reading(path, reader.size());
+        Ok(Lines { path: path.to_owned(), reader, text: String::new(), done })
     }
 
-    /// The next line with its number, from 1; those that are not UTF-8 are mistakes.
+    /// Of what standard input held.
+    pub fn of_stdin(bytes: Vec<u8>) -> anyhow::Result<Lines<'a>> {
+        let reader = LineReader::of_bytes(bytes).context(STDIN)?;
+        let done = Box::new(|_| {});
+        Ok(Lines { path: PathBuf::from(STDIN), reader, text: String::new(), done })
+    }
+
+    /// The next line that is not blank, with its number, from 1; lines that are not UTF-8 are mistakes.
     pub fn next(&mut self, mistakes: &mut Mistakes) -> anyhow::Result<Option<(usize, &str)>> {
         loop {
-            self.line.clear();
-            let read = self.reader.read_until(b'\n', &mut self.line);
-            let read = read.with_context(|| format!("cannot read {}", self.path.display()))?;
-            if read == 0 {
-                return Ok(None);
-            }
-            self.number += 1;
-            (self.done)(read);
-            match String::from_utf8_lossy(&self.line) {
-                Cow::Borrowed(text) if text.trim().is_empty() => {}
-                Cow::Borrowed(_) => break,
-                Cow::Owned(text) => mistakes.add(Some(self.number), None, not_utf8(&text)),
+            let Some(number) = self.advance(mistakes)? else { return Ok(None) };
+            if !self.text.trim().is_empty() {
+                return Ok(Some((number, &self.text)));
             }
         }
-        // It was just found to be UTF-8.
-        let text = std::str::from_utf8(&self.line)?;
-        Ok(Some((self.number, text.trim_end_matches(['\n', '\r']))))
+    }
+
+    /// As [`Lines::next`], blank lines included.
+    pub fn next_of_all(
+        &mut self,
+        mistakes: &mut Mistakes,
+    ) -> anyhow::Result<Option<(usize, &str)>> {
+        Ok(self.advance(mistakes)?.map(|number| (number, self.text.as_str())))
+    }
+
+    /// Goes to the next line that is UTF-8; its number.
+    fn advance(&mut self, mistakes: &mut Mistakes) -> anyhow::Result<Option<usize>> {
+        loop {
+            let next = self.reader.next_line();
+            let next = next.with_context(|| format!("cannot read {}", self.path.display()))?;
+            let Some((number, line, read)) = next else { return Ok(None) };
+            (self.done)(read);
+            match std::str::from_utf8(line) {
+                Ok(text) => {
+                    self.text.clear();
+                    self.text.push_str(text);
+                    return Ok(Some(number));
+                }
+                Err(_) => {
+                    let what = encoding::not_utf8(line, "column").unwrap_or_default();
+                    mistakes.add(Some(number), None, what);
+                }
+            }
+        }
     }
 }

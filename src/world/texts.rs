@@ -4,21 +4,57 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::grid::{Grid, Layout};
+use super::grid::{self, Grid, Layout};
 use super::json_line;
+use super::json_object;
 use super::mistakes::Mistakes;
-use super::text::Lines;
+use super::text::{Lines, STDIN};
 use crate::watch::Watch;
 
 /// Reads the texts, in order: of a `.jsonl` file the field `column` of each object, of a `.csv` or `.tsv` file
 /// that column, otherwise each line that is not blank. Empty texts are left out. The error holds every
 /// mistake of the file.
 pub fn read(path: &Path, column: &str, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_lowercase();
-    match ending.as_str() {
-        "csv" | "tsv" => of_table(path, column, watch),
-        ending => of_lines(path, (ending == "jsonl").then_some(column), watch),
-    }
+    let texts = match grid::is_table(path) {
+        true => of_table(path, column, watch)?,
+        false => {
+            let mut mistakes = Mistakes::of_json(path);
+            let field = json_line::is_file(path).then_some(column);
+            let texts = of_lines(Lines::open(path, watch)?, field, false, &mut mistakes)?;
+            mistakes.none()?;
+            texts
+        }
+    };
+    let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+    let texts: Vec<String> = texts.map(str::to_owned).collect();
+    anyhow::ensure!(!texts.is_empty(), "{}: there is no text in the file", path.display());
+    Ok(texts)
+}
+
+/// Reads a text a line, or of a `.jsonl` file the field `text` of each object: as many texts as lines.
+///
+/// # Errors
+/// All mistakes of the file at once; a line without a text is one, since what is made of the texts would
+/// not stand in the order of the lines.
+pub fn read_each_line(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
+    let field = json_line::is_file(path).then_some("text");
+    each_line(Lines::open(path, watch)?, field, path)
+}
+
+/// As [`read_each_line`], of the plain lines that standard input holds.
+///
+/// # Errors
+/// As there.
+pub fn of_each_line(stdin: Vec<u8>) -> anyhow::Result<Vec<String>> {
+    each_line(Lines::of_stdin(stdin)?, None, Path::new(STDIN))
+}
+
+fn each_line(lines: Lines, field: Option<&str>, path: &Path) -> anyhow::Result<Vec<String>> {
+    let mut mistakes = Mistakes::of_json(path);
+    let texts = of_lines(lines, field, true, &mut mistakes)?;
+    mistakes.none()?;
+    anyhow::ensure!(!texts.is_empty(), "{}: there is no text", path.display());
+    Ok(texts)
 }
 
 fn of_table(path: &Path, column: &str, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
@@ -27,43 +63,105 @@ fn of_table(path: &Path, column: &str, watch: &dyn Watch) -> anyhow::Result<Vec<
     let place = grid.columns(&[column], |_| false, &mut mistakes);
     mistakes.none()?;
     let place = place.and_then(|places| Some(places.first()?.1)).unwrap_or(0);
-    let cells = grid.rows.iter().map(|row| row.cells[place].to_owned());
-    Ok(cells.filter(|cell| !cell.is_empty()).collect())
+    Ok(grid.rows.iter().map(|row| row.cells[place].to_owned()).collect())
 }
 
-fn of_lines(path: &Path, field: Option<&str>, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
-    let mut mistakes = Mistakes::of_json(path);
-    let mut lines = Lines::open(path, watch)?;
+/// `each`: whether a line without a text is a mistake.
+fn of_lines(
+    mut lines: Lines,
+    field: Option<&str>,
+    each: bool,
+    mistakes: &mut Mistakes,
+) -> anyhow::Result<Vec<String>> {
     let mut texts = Vec::new();
-    while let Some((number, line)) = lines.next(&mut mistakes)? {
+    while let Some((number, line)) = lines.next_of_all(mistakes)? {
+        if line.trim().is_empty() {
+            if each {
+                let what =
+                    "the line is blank; a line is a text, so take it out or write a text there";
+                mistakes.add(Some(number), None, what);
+            }
+            continue;
+        }
         let Some(field) = field else {
-            texts.push(line.trim().to_owned());
+            texts.push(line.to_owned());
             continue;
         };
-        match serde_json::from_str::<Json>(line) {
+        match json_object::parse(line) {
             Err(error) => {
                 let such_as = format!("{{\"{field}\": \"...\"}}");
                 let what = json_line::no_object("text", &such_as, line, &error);
                 mistakes.add(Some(number), None, what);
             }
             Ok(object) => match object.get(field) {
-                Some(Json::String(text)) => texts.extend(Some(text.trim().to_owned())),
+                Some(Json::String(text)) if each && text.trim().is_empty() => {
+                    mistakes.add(Some(number), Some(field), "the text is empty");
+                }
+                Some(Json::String(text)) => texts.push(text.clone()),
                 Some(other) => {
                     let what = format!("{} is not a text", json_line::found(&other.to_string()));
                     mistakes.add(Some(number), Some(field), what);
                 }
                 None => {
-                    mistakes.add(
-                        Some(number),
-                        Some(field),
-                        "there is no such field in this object",
-                    );
+                    let what = "there is no such field in this object";
+                    mistakes.add(Some(number), Some(field), what);
                 }
             },
         }
     }
-    mistakes.none()?;
-    texts.retain(|text| !text.is_empty());
-    anyhow::ensure!(!texts.is_empty(), "{}: there is no text in the file", path.display());
     Ok(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    #[test]
+    fn each_line_is_a_text_or_a_mistake() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            read_each_line(&path, &Quiet).map_err(|error| format!("{error:#}"))
+        };
+        for bytes in [
+            &b"acme\nlease\n"[..],
+            b"acme\r\nlease",
+            b"acme\rlease\r",
+            b"\xEF\xBB\xBFacme\nlease\n",
+            b"\xFF\xFEa\0c\0m\0e\0\r\0\n\0l\0e\0a\0s\0e\0",
+        ] {
+            assert_eq!(read("t.txt", bytes).unwrap(), ["acme", "lease"]);
+            assert_eq!(of_each_line(bytes.to_vec()).unwrap(), ["acme", "lease"]);
+        }
+        assert_eq!(read("t.txt", b"  acme \n").unwrap(), ["  acme "]);
+        for (bytes, lines) in [
+            (&b"acme\n\nlease\n   \nnotice\n"[..], &[2, 4][..]),
+            (b"\nacme", &[1]),
+            (b"acme\n\n", &[2]),
+            (b"acme\r\rlease\r", &[2]),
+            (b"acme\n\t\xC2\xA0\n", &[2]),
+            (b"\r\n\r\n", &[1, 2]),
+        ] {
+            let error = read("t.txt", bytes).unwrap_err();
+            let found = error.matches(": the line is blank").count();
+            assert_eq!(found, lines.len(), "{error}");
+            for line in lines {
+                assert!(error.contains(&format!("line {line}: the line is blank")), "{error}");
+            }
+        }
+        assert_eq!(read("t.JSONL", b"\xEF\xBB\xBF{\"text\": \"acme\"}\n").unwrap(), ["acme"]);
+        for (line, expected) in [
+            ("{\"text\": \" \"}", "line 1, field 'text': the text is empty"),
+            ("{\"text\": null}", "line 1, field 'text': 'null' is not a text"),
+            ("{\"text\": \"a\", \"text\": \"b\"}", "line 1: the key 'text' is there twice"),
+            ("{\"txt\": \"a\"}", "line 1, field 'text': there is no such field"),
+            ("{\"text\": \"a\"}\n\n", "line 2: the line is blank"),
+            ("", "there is no text"),
+        ] {
+            let error = read("t.jsonl", line.as_bytes()).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
 }

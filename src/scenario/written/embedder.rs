@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::retrieve::{Stem, StopWords};
 use crate::scenario::de::At;
 
 /// What ranks passages. Settings that a kind does not have are mistakes.
@@ -40,6 +41,8 @@ pub(in crate::scenario) struct EmbedderEntry {
     pub k1: Option<At<f64>>,
     /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
     pub b: Option<At<f64>>,
+    /// For bm25: how a text becomes words. Default: as Lucene's EnglishAnalyzer does it.
+    pub analyzer: Option<At<AnalyzerEntry>>,
     /// For fusion: the names of the embedders whose rankings are merged, two or more.
     pub of: Option<At<Vec<At<String>>>>,
     /// For fusion: `rrf` adds up reciprocal ranks (default), `convex` normalised scores.
@@ -116,6 +119,22 @@ pub(in crate::scenario) struct EmbedderEntry {
     pub probes: Option<At<u32>>,
 }
 
+/// How a text becomes words.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::scenario) struct AnalyzerEntry {
+    /// The language whose endings are cut, so that `renewals` is found by `renew`; `none` cuts nothing. Default:
+    /// english.
+    pub stem: Option<Stem>,
+    /// Words that are left out: `english`, the 33 of Lucene's EnglishAnalyzer, among them `no` and `not`, or
+    /// `none`. Default: english.
+    pub stop_words: Option<StopWords>,
+    /// Whether capitals count as small letters. Default: true.
+    pub lowercase: Option<bool>,
+    /// Whether letters with accents count as those without. Default: false.
+    pub fold: Option<bool>,
+}
+
 /// The kind of an embedder.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -148,7 +167,7 @@ impl Kind {
     /// Its name, and the settings that it has.
     pub fn settings(self) -> (&'static str, &'static [&'static str]) {
         match self {
-            Kind::Bm25 => ("bm25", &["k1", "b"]),
+            Kind::Bm25 => ("bm25", &["k1", "b", "analyzer"]),
             Kind::Static => (
                 "static",
                 &["model", "precision", "dim", "query_prefix", "passage_prefix", "max_tokens"],

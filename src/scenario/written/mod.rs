@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::de::{At, Named};
 use crate::value::Type;
+use crate::world::Delimiter;
 
 pub(super) use embedder::*;
 pub(super) use guard::*;
@@ -74,16 +75,20 @@ pub(super) struct File {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CorpusEntry {
-    /// A .jsonl file, one passage a line, relative to this file.
+    /// A .jsonl file, one passage a line, or a .csv or .tsv file, one passage a row, relative to this file.
     pub passages: At<String>,
+    /// For a table: what stands between cells. Default: tab for .tsv, otherwise comma.
+    pub delimiter: Option<At<Delimiter>>,
 }
 
 /// The cases to replay.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TasksEntry {
-    /// A .csv or .jsonl file with the column `id`, relative to this file.
+    /// A .csv, .tsv or .jsonl file with the column `id`, relative to this file.
     pub file: At<String>,
+    /// For a table: what stands between cells. Default: tab for .tsv, otherwise comma.
+    pub delimiter: Option<At<Delimiter>>,
     /// The field that groups tasks into independent units for intervals. Default: each task is its own.
     pub unit: Option<At<String>>,
     /// Replays at most this many tasks, drawn at random from the file by `simulation.seed`. Default: all.
@@ -97,8 +102,10 @@ pub(super) struct TasksEntry {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TableEntry {
-    /// A .csv file with a header, relative to this file.
+    /// A .csv or .tsv file with a header, relative to this file.
     pub file: At<String>,
+    /// What stands between cells. Default: tab for .tsv, otherwise comma.
+    pub delimiter: Option<At<Delimiter>>,
     /// The column with the distinct keys.
     pub key: At<String>,
     /// The columns that steps may take, with their types.

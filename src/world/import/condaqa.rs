@@ -37,8 +37,18 @@ struct Version {
     answers: BTreeMap<String, String>,
 }
 
-/// Reads the file; the error holds every mistake. Passages whose paraphrase or edits are not there give nothing.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
+/// The triplets of a file, and how much of it is not among them.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    pub triplets: Vec<Triplet>,
+    /// Passages whose original or paraphrase is not in the file.
+    pub without_paraphrase: usize,
+    /// Edits that change the answer to no question.
+    pub not_flipped: usize,
+}
+
+/// Reads the file; the error holds every mistake.
+pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(path);
     let mut lines = Lines::open(path, watch)?;
     let mut passages: BTreeMap<u64, BTreeMap<u32, Version>> = BTreeMap::new();
@@ -58,31 +68,34 @@ pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
         }
     }
     mistakes.none()?;
-    let mut triplets = Vec::new();
+    let mut import = Import::default();
     for versions in passages.values() {
         let (Some(original), Some(paraphrase)) =
             (versions.get(&ORIGINAL), versions.get(&PARAPHRASE))
         else {
+            import.without_paraphrase += 1;
             continue;
         };
         for (_, edited) in versions.iter().filter(|(edit, _)| **edit > PARAPHRASE) {
             let flips = edited.answers.iter().any(|(question, answer)| {
                 original.answers.get(question).is_some_and(|a| a != answer)
             });
-            if flips {
-                triplets.push(Triplet {
-                    anchor: original.text.clone(),
-                    positive: paraphrase.text.clone(),
-                    negative: Some(edited.text.clone()),
-                    category: "negation".to_owned(),
-                });
+            if !flips {
+                import.not_flipped += 1;
+                continue;
             }
+            import.triplets.push(Triplet {
+                anchor: original.text.clone(),
+                positive: paraphrase.text.clone(),
+                negative: Some(edited.text.clone()),
+                category: "negation".to_owned(),
+            });
         }
     }
     anyhow::ensure!(
-        !triplets.is_empty(),
+        !import.triplets.is_empty(),
         "{}: there is no passage with edits in the file",
         path.display()
     );
-    Ok(triplets)
+    Ok(import)
 }

@@ -11,14 +11,32 @@ use crate::world::labelled_pair::LabelledPair;
 use crate::world::mistakes::Mistakes;
 use crate::world::text::Lines;
 
+/// The columns that a header names, where there is one, and what the fourth is called.
+const HEADER: [&str; 3] = ["id", "sentence1", "sentence2"];
+const LABELS: [&str; 2] = ["label", "noisy_label"];
+
+/// The pairs of a file, and the lines that are not among them.
+#[derive(Clone, Debug, Default)]
+pub struct Import {
+    pub pairs: Vec<LabelledPair>,
+    /// Lines of pairs in which a sentence is empty: there is nothing to compare.
+    pub empty: Vec<usize>,
+    /// Lines that are blank.
+    pub blank: Vec<usize>,
+}
+
 /// Reads the file; the error holds every mistake.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>> {
+pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(path);
     let mut lines = Lines::open(path, watch)?;
-    let mut pairs = Vec::new();
-    while let Some((number, line)) = lines.next(&mut mistakes)? {
+    let mut import = Import::default();
+    while let Some((number, line)) = lines.next_of_all(&mut mistakes)? {
+        if line.trim().is_empty() {
+            import.blank.push(number);
+            continue;
+        }
         // Quotes are part of the sentences and not of the file's syntax.
-        let cells: Vec<&str> = line.split('\t').collect();
+        let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         let [_, first, second, label] = cells[..] else {
             let what = format!(
                 "{} cells parted by tabs; a pair has id, two sentences, label",
@@ -27,10 +45,10 @@ pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>>
             mistakes.add(Some(number), None, what);
             continue;
         };
-        if number == 1 && label.contains("label") {
+        if number == 1 && cells[..3] == HEADER && LABELS.contains(&label) {
             continue;
         }
-        let same = match label.trim() {
+        let same = match label {
             "1" => true,
             "0" => false,
             other => {
@@ -38,8 +56,12 @@ pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>>
                 continue;
             }
         };
+        if first.is_empty() || second.is_empty() {
+            import.empty.push(number);
+            continue;
+        }
         let category = if words(first) == words(second) { "same_words" } else { "other_words" };
-        pairs.push(LabelledPair {
+        import.pairs.push(LabelledPair {
             first: first.to_owned(),
             second: second.to_owned(),
             same,
@@ -47,8 +69,8 @@ pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>>
         });
     }
     mistakes.none()?;
-    anyhow::ensure!(!pairs.is_empty(), "{}: there is no pair in the file", path.display());
-    Ok(pairs)
+    anyhow::ensure!(!import.pairs.is_empty(), "{}: there is no pair in the file", path.display());
+    Ok(import)
 }
 
 /// The words of a sentence, sorted.
@@ -56,4 +78,37 @@ fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
     words.sort_unstable();
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::Quiet;
+
+    fn read_text(text: &str) -> Result<Import, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("paws.tsv");
+        std::fs::write(&path, text).unwrap();
+        read(&path, &Quiet).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn lines_that_are_left_out_are_counted() {
+        for (text, pairs, empty, blank) in [
+            ("id\tsentence1\tsentence2\tlabel\n1\ta b\tb a\t0\n", 1, &[][..], &[][..]),
+            ("1\ta b\tb a\t0\n2\t\tb\t1\n3\ta\t \t0\n", 1, &[2, 3], &[]),
+            ("1\ta\tb\t0\n\n  \n2\ta\tb\t1\n", 2, &[], &[2, 3]),
+            ("1\ta\tb\t0\r2\t\u{a0}\tb\t1\r\r", 1, &[2], &[3]),
+            ("\u{feff}1\t\"a\tb\"\t0\r\n2\t\t\t0\r\n", 1, &[2], &[]),
+            ("0\tlabel\tlabel\t1\n1\tlabels\tx\t0\n", 2, &[], &[]),
+        ] {
+            let import = read_text(text).unwrap();
+            assert_eq!(import.pairs.len(), pairs, "{text:?}");
+            assert_eq!((&import.empty[..], &import.blank[..]), (empty, blank), "{text:?}");
+        }
+        assert!(read_text("1\t\t\t0\n").unwrap_err().contains("there is no pair"));
+        // A header that is damaged is not taken for one.
+        let error = read_text("id\tsentence1\tsentence2\tlabels\n1\ta\tb\t0\n").unwrap_err();
+        assert!(error.contains("line 1, column 'label': 'labels' is neither 0 nor 1"), "{error}");
+    }
 }

@@ -21,8 +21,9 @@ pub mod template;
 
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
+use crate::world::delimiter::DelimiterSetting;
 use crate::world::grid::{self, Grid, Layout};
-use crate::world::{Mistakes, Passage};
+use crate::world::{Delimiter, Mistakes, Passage};
 use column::{Cells, Column, Writing};
 use template::Template;
 
@@ -41,7 +42,7 @@ pub struct Options {
     pub per_cell: bool,
     /// Texts that mean that a cell is empty.
     pub empty: Vec<String>,
-    pub delimiter: Option<u8>,
+    pub delimiter: Option<Delimiter>,
     /// The names of the columns of a table without a header; empty where the first line is one.
     pub header: Vec<String>,
     pub writing: Writing,
@@ -78,7 +79,11 @@ pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
 /// As [`read`], and tells `watch` how far it is.
 pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(file);
-    let layout = Layout { delimiter: options.delimiter, header: &options.header };
+    let layout = Layout {
+        delimiter: options.delimiter,
+        setting: DelimiterSetting::CommandLine,
+        header: &options.header,
+    };
     let table = Grid::read(file, layout, watch, &mut mistakes)?;
     let header = table.header.as_slice();
     let before = mistakes.count();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::clause_type::ClauseType;
+use crate::input_file::{self, encoding};
 
 const MASTER: &str = "master_clauses.csv";
 const TEXTS: &str = "full_contract_txt";
@@ -34,12 +35,12 @@ pub struct Layout {
 /// Reads the master file and finds each row's text. The error names what is missing in `dir`.
 pub fn read(dir: &Path) -> anyhow::Result<Layout> {
     let master = dir.join(MASTER);
-    let bytes = std::fs::read(&master).with_context(|| {
+    let bytes = input_file::read(&master).with_context(|| {
         format!("cannot read {}; the folder must hold {MASTER} and {TEXTS}/", master.display())
     })?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let bytes = encoding::to_utf8(bytes).with_context(|| format!("in {}", master.display()))?;
     let files = text_files(&dir.join(TEXTS))?;
-    let (types, mut rows) = parse(bytes).with_context(|| format!("in {}", master.display()))?;
+    let (types, mut rows) = parse(&bytes).with_context(|| format!("in {}", master.display()))?;
     let mut taken = BTreeSet::new();
     for row in &mut rows {
         let Some(name) = files.find(&row.filename) else {

@@ -36,6 +36,8 @@ use answer::Answer;
 use clause_type::ClauseType;
 use report::{Finding, Kind};
 
+use crate::input_file::{self, encoding};
+
 /// A contract with its clauses located.
 #[derive(Clone, Debug)]
 pub struct Contract {
@@ -138,7 +140,9 @@ fn contract(
         find(Kind::FileMissing, "", "", "full_contract_txt has no text of this name".to_owned());
         return Ok((None, findings));
     };
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes =
+        input_file::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = encoding::to_utf8(bytes).with_context(|| path.display().to_string())?;
     let text = String::from_utf8_lossy(&bytes);
     if matches!(text, std::borrow::Cow::Owned(_)) {
         find(Kind::NotUtf8, "", "", "bytes that are not UTF-8 were replaced".to_owned());

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
+use crate::input_file;
+
 /// A table with the paragraphs around it and the questions about both.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Context {
@@ -49,8 +51,7 @@ pub struct Question {
 
 /// Reads the file. The error says where it is not laid out as its authors do it.
 pub fn read(file: &Path) -> anyhow::Result<Vec<Context>> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = input_file::read_text(file)?;
     let contexts: Vec<Context> = serde_json::from_str(&text)
         .with_context(|| format!("{} is not laid out as TAT-QA is", file.display()))?;
     if contexts.is_empty() {

@@ -1,0 +1,190 @@
+//! Lines of a text, which end with LF, CR LF or CR. Other characters that Unicode lets end a line, such as
+//! U+2028, are part of it: JSON and CSV hold them inside of texts.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Read, Result};
+use std::path::Path;
+
+use super::encoding::{self, Encoding};
+
+/// The longest line that is read, in bytes.
+pub const LONGEST: usize = 64 << 20;
+
+/// The lines of a text with their numbers, from 1.
+pub fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut rest = text;
+    let line = move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let Some(at) = rest.find(['\n', '\r']) else { return Some(std::mem::take(&mut rest)) };
+        let line = &rest[..at];
+        let end = if rest[at..].starts_with("\r\n") { 2 } else { 1 };
+        rest = &rest[at + end..];
+        Some(line)
+    };
+    (1..).zip(std::iter::from_fn(line))
+}
+
+/// How many lines end in `bytes`.
+pub fn count_ends(bytes: &[u8]) -> usize {
+    let pairs = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
+    bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count() - pairs
+}
+
+/// Reads a file line by line, as bytes in UTF-8.
+pub struct LineReader {
+    source: Source,
+    line: Vec<u8>,
+    number: usize,
+    /// In bytes, of the whole source.
+    size: u64,
+}
+
+enum Source {
+    File(BufReader<File>),
+    Memory(Cursor<Vec<u8>>),
+}
+
+impl LineReader {
+    /// # Errors
+    /// As [`super::open`]; UTF-16 is read whole and decoded first, so its errors are those of
+    /// [`super::read`] and [`encoding::to_utf8`].
+    pub fn open(path: &Path) -> Result<LineReader> {
+        let file = super::open(path)?;
+        let size = file.metadata()?.len();
+        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let (encoding, mark) = encoding::detect(reader.fill_buf()?);
+        if encoding != Encoding::Utf8 {
+            return LineReader::of_bytes(super::read_all(reader)?);
+        }
+        reader.consume(mark);
+        Ok(LineReader { source: Source::File(reader), line: Vec::new(), number: 0, size })
+    }
+
+    /// Of what was read before, from standard input say.
+    ///
+    /// # Errors
+    /// Those of [`encoding::to_utf8`].
+    pub fn of_bytes(bytes: Vec<u8>) -> Result<LineReader> {
+        let bytes = encoding::to_utf8(bytes).map_err(|e| Error::new(ErrorKind::InvalidData, e))?;
+        let size = bytes.len() as u64;
+        let source = Source::Memory(Cursor::new(bytes));
+        Ok(LineReader { source, line: Vec::new(), number: 0, size })
+    }
+
+    /// The size of the text, in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The next line without its end: its number, from 1, and its bytes, which need not be UTF-8. The last
+    /// number is how many bytes were read for it.
+    ///
+    /// # Errors
+    /// What the system reports, and a line of more than [`LONGEST`] bytes.
+    pub fn next_line(&mut self) -> Result<Option<(usize, &[u8], usize)>> {
+        self.line.clear();
+        let read = match &mut self.source {
+            Source::File(reader) => read_line(reader, &mut self.line, self.number + 1)?,
+            Source::Memory(reader) => read_line(reader, &mut self.line, self.number + 1)?,
+        };
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        Ok(Some((self.number, &self.line, read)))
+    }
+}
+
+/// Appends the next line to `line`; returns how many bytes it and its end take.
+fn read_line(
+    reader: &mut (impl BufRead + Read),
+    line: &mut Vec<u8>,
+    number: usize,
+) -> Result<usize> {
+    let mut read = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(read);
+        }
+        let end = memchr::memchr2(b'\n', b'\r', buffer);
+        let part = end.unwrap_or(buffer.len());
+        if line.len() + part > LONGEST {
+            let what = format!("line {number} is longer than {} MiB", LONGEST >> 20);
+            return Err(Error::new(ErrorKind::FileTooLarge, what));
+        }
+        line.extend_from_slice(&buffer[..part]);
+        let Some(at) = end else {
+            read += part;
+            reader.consume(part);
+            continue;
+        };
+        let carriage_return = buffer[at] == b'\r';
+        read += part + 1;
+        reader.consume(part + 1);
+        if carriage_return && reader.fill_buf()?.first() == Some(&b'\n') {
+            read += 1;
+            reader.consume(1);
+        }
+        return Ok(read);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_as_in_python() {
+        // Expected: `[line.rstrip("\n") for line in io.StringIO(text, newline=None)]`.
+        for (text, expected) in [
+            ("a\nb\r\nc\rd", &["a", "b", "c", "d"][..]),
+            ("a\r\r\nb\n\r", &["a", "", "b", ""]),
+            ("\r", &[""]),
+            ("a\u{2028}b\u{85}c\u{b}d", &["a\u{2028}b\u{85}c\u{b}d"]),
+            ("", &[]),
+            ("\n\n", &["", ""]),
+        ] {
+            let lines: Vec<(usize, &str)> = numbered_lines(text).collect();
+            let numbered: Vec<(usize, &str)> = (1..).zip(expected.iter().copied()).collect();
+            assert_eq!(lines, numbered, "{text:?}");
+            let mut reader = LineReader::of_bytes(text.as_bytes().to_vec()).unwrap();
+            let (mut found, mut bytes) = (Vec::new(), 0);
+            while let Some((number, line, read)) = reader.next_line().unwrap() {
+                found.push((number, String::from_utf8(line.to_vec()).unwrap()));
+                bytes += read;
+            }
+            assert_eq!(bytes, text.len());
+            let found: Vec<(usize, &str)> = found.iter().map(|(n, l)| (*n, l.as_str())).collect();
+            assert_eq!(found, numbered, "{text:?}");
+            let ended = text.ends_with(['\n', '\r']) || text.is_empty();
+            assert_eq!(count_ends(text.as_bytes()) + usize::from(!ended), expected.len());
+        }
+    }
+
+    #[test]
+    fn a_line_end_may_lie_across_two_reads_of_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t");
+        for length in (1 << 16) - 3..(1 << 16) + 3 {
+            let text = format!("{}\r\nx\ry", "a".repeat(length));
+            std::fs::write(&path, &text).unwrap();
+            let mut reader = LineReader::open(&path).unwrap();
+            assert_eq!(reader.next_line().unwrap().unwrap().1.len(), length);
+            assert_eq!(reader.next_line().unwrap().unwrap().1, b"x");
+            assert_eq!(reader.next_line().unwrap().unwrap().1, b"y");
+            assert!(reader.next_line().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sparse");
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let error = LineReader::open(&path).unwrap().next_line().unwrap_err();
+        assert_eq!(error.to_string(), "line 1 is longer than 64 MiB");
+    }
+}

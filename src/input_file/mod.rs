@@ -1,0 +1,129 @@
+//! Files that a user names: opened, bounded and decoded in one place, whichever command reads them.
+//!
+//! - Only regular files are read. A named pipe would block for as long as nobody writes to it, and a device
+//!   such as /dev/zero never ends.
+//! - What is read whole has a largest size, and what is read by lines a longest line, so that a wrong path
+//!   costs a message and not the memory of the machine.
+//! - Text is UTF-8 or UTF-16, with or without a byte order mark ([`encoding`]).
+//! - A line ends with LF, CR LF or CR ([`lines`]), as in Python's text files.
+
+pub mod encoding;
+pub mod lines;
+
+use std::fs::{File, FileType};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::path::Path;
+
+use anyhow::Context;
+
+pub use lines::{LineReader, numbered_lines};
+
+/// The largest file that is read whole, in bytes.
+pub const LARGEST: u64 = 1 << 30;
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// What the system reports, and everything that is not a regular file.
+pub fn open(path: &Path) -> Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() {
+        return Err(Error::other(format!("it is {}, not a file", name_of(kind))));
+    }
+    File::open(path)
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// As [`open`], and a file of more than [`LARGEST`] bytes.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    let size = file.metadata()?.len();
+    if size > LARGEST {
+        return Err(too_large());
+    }
+    read_all(file)
+}
+
+/// The bytes of a stream, such as standard input.
+///
+/// # Errors
+/// What the system reports, and a stream of more than [`LARGEST`] bytes.
+pub fn read_all(stream: impl Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    stream.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// A file as text, whatever its encoding.
+///
+/// # Errors
+/// As [`read`], and bytes that are not text: the message names the line and the column.
+pub fn read_text(path: &Path) -> anyhow::Result<String> {
+    let bytes = read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    encoding::decode(bytes).with_context(|| path.display().to_string())
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::FileTooLarge, format!("it is larger than {} MiB", LARGEST >> 20))
+}
+
+#[cfg(unix)]
+fn name_of(kind: FileType) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn name_of(kind: FileType) -> &'static str {
+    if kind.is_dir() { "a folder" } else { "a device" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folders_pipes_devices_and_sockets_are_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&pipe, &link).unwrap();
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, expected) in [
+            (dir.path(), "it is a folder, not a file"),
+            (&pipe, "it is a pipe, not a file"),
+            (&link, "it is a pipe, not a file"),
+            (&socket, "it is a socket, not a file"),
+            (Path::new("/dev/zero"), "it is a device, not a file"),
+            (Path::new("/dev/null"), "it is a device, not a file"),
+        ] {
+            assert_eq!(read(path).unwrap_err().to_string(), expected, "{}", path.display());
+            assert!(LineReader::open(path).is_err());
+            assert!(format!("{:#}", read_text(path).unwrap_err()).ends_with(expected));
+        }
+    }
+
+    #[test]
+    fn a_file_that_would_not_fit_in_memory_is_refused_before_it_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sparse");
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read(&path).unwrap_err().to_string(), "it is larger than 1024 MiB");
+    }
+}

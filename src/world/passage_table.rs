@@ -1,0 +1,61 @@
+//! Passages from a table: a row is a passage. Facts have types, so a table of facts comes in through
+//! `knockon import csv`; here extractors read them in the texts.
+
+use std::path::Path;
+
+use super::Passage;
+use super::delimiter::Delimiter;
+use super::grid::{Grid, Layout, meant};
+use super::json_line::variant;
+use super::mistakes::Mistakes;
+use crate::watch::Watch;
+
+const NEEDED: [&str; 2] = ["id", "text"];
+const OPTIONAL: [&str; 4] = ["entity", "attribute", "of", "variant"];
+
+/// The passages with their lines; an empty cell of an optional column is the same as none.
+pub(super) fn read(
+    path: &Path,
+    delimiter: Option<Delimiter>,
+    watch: &dyn Watch,
+    mistakes: &mut Mistakes,
+) -> anyhow::Result<Vec<(usize, Passage)>> {
+    let grid = Grid::read(path, Layout::of_scenario(delimiter), watch, mistakes)?;
+    let Some(places) = grid.columns(&NEEDED, |name| OPTIONAL.contains(&name), mistakes) else {
+        return Ok(Vec::new());
+    };
+    let known = || NEEDED.into_iter().chain(OPTIONAL);
+    for name in grid.header.iter().filter(|name| known().all(|known| known != name.as_str())) {
+        let allowed = known().collect::<Vec<_>>().join(", ");
+        let what = format!(
+            "passages have no such column; allowed: {allowed}{} (`knockon import csv` makes facts of columns)",
+            meant(name, known())
+        );
+        mistakes.add(Some(1), Some(name), what);
+    }
+    let mut passages = Vec::with_capacity(grid.rows.len());
+    for row in &grid.rows {
+        let cell = |column: &str| {
+            let place = places.iter().find(|(name, _)| *name == column)?.1;
+            Some(&row.cells[place]).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let of_variant = cell("variant").and_then(|text| match variant(&text) {
+            Ok(variant) => Some(variant),
+            Err(what) => {
+                mistakes.add(Some(row.line), Some("variant"), what);
+                None
+            }
+        });
+        let passage = Passage {
+            id: cell("id").unwrap_or_default(),
+            text: cell("text").unwrap_or_default(),
+            entity: cell("entity"),
+            attribute: cell("attribute"),
+            facts: Default::default(),
+            of: cell("of"),
+            variant: of_variant,
+        };
+        passages.push((row.line, passage));
+    }
+    Ok(passages)
+}

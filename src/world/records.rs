@@ -1,0 +1,205 @@
+//! The records of a CSV file with the lines that they start on, quotes read strictly.
+//!
+//! Cells are those of the crate `csv`, which like most readers takes whatever is quoted: a quote that is
+//! opened and closed in the wrong places joins cells and rows without a word. RFC 4180 allows quotes around
+//! a whole cell and doubled ones within; what else comes after a closing quote is a mistake here.
+
+use csv::ByteRecord;
+
+use super::delimiter::Delimiter;
+use crate::input_file::lines::count_ends;
+
+/// What a line at the top of a file may start with: Excel reads and writes it.
+const SEPARATOR: &[u8] = b"sep=";
+
+/// A record as it was read.
+pub(super) struct Record<'r> {
+    /// Where it starts, from 1.
+    pub line: usize,
+    pub cells: &'r ByteRecord,
+    /// The line of a quote that stands in the wrong place, and what is wrong there.
+    pub misquoted: Option<(usize, &'static str)>,
+    /// Bytes of the file that were read for it.
+    pub bytes: usize,
+}
+
+/// Reads record after record.
+pub(super) struct Records<'b> {
+    bytes: &'b [u8],
+    reader: csv::Reader<&'b [u8]>,
+    delimiter: u8,
+    record: ByteRecord,
+    /// How far the file was read, and the lines that end before that.
+    read: usize,
+    line: usize,
+    /// Where the reader's own bytes start.
+    start: usize,
+}
+
+impl<'b> Records<'b> {
+    /// The records of `bytes` from `start` on.
+    pub fn new(bytes: &'b [u8], start: usize, delimiter: Delimiter) -> Records<'b> {
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter.byte())
+            .flexible(true)
+            .has_headers(false)
+            .from_reader(&bytes[start..]);
+        let (delimiter, record) = (delimiter.byte(), ByteRecord::new());
+        Records { bytes, reader, delimiter, record, read: 0, line: 1, start }
+    }
+
+    /// The next record that is not an empty line.
+    pub fn next_record(&mut self) -> csv::Result<Option<Record<'_>>> {
+        if !self.reader.read_byte_record(&mut self.record)? {
+            return Ok(None);
+        }
+        // Between the last record and this one there are line ends and empty lines only.
+        let position = self.record.position().map_or(0, |at| at.byte() as usize);
+        let first = self.start + position;
+        let blank = self.bytes[first..].iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+        let first = first + blank;
+        let before = self.read;
+        self.line += count_ends(&self.bytes[before..first]);
+        self.read = first;
+        let end = (self.start + self.reader.position().byte() as usize).max(first);
+        let raw = &self.bytes[first..end];
+        let misquoted = misquoted(raw, self.delimiter)
+            .map(|(at, what)| (self.line + count_ends(&raw[..at]), what));
+        let bytes = first - before;
+        Ok(Some(Record { line: self.line, cells: &self.record, misquoted, bytes }))
+    }
+}
+
+/// The first quote of a record that is not where RFC 4180 allows it, by its place.
+fn misquoted(record: &[u8], delimiter: u8) -> Option<(usize, &'static str)> {
+    let mut at = 0;
+    while at < record.len() {
+        if record[at] != b'"' {
+            // A cell without quotes around it; quotes within are part of its text.
+            let ends = |b: &u8| *b == delimiter || matches!(b, b'\n' | b'\r');
+            at += record[at..].iter().position(ends).map_or(record.len() - at, |len| len + 1);
+            continue;
+        }
+        let open = at;
+        at += 1;
+        loop {
+            let Some(quote) = memchr::memchr(b'"', &record[at..]) else {
+                return Some((open, "a quote is opened here and never closed"));
+            };
+            at += quote + 1;
+            if record.get(at) != Some(&b'"') {
+                break;
+            }
+            at += 1;
+        }
+        let blanks =
+            record[at..].iter().take_while(|b| matches!(b, b' ' | b'\t') && **b != delimiter);
+        let after = at + blanks.count();
+        match record.get(after) {
+            Some(b) if *b == delimiter || matches!(b, b'\n' | b'\r') => at = after + 1,
+            None => at = after,
+            Some(_) => {
+                return Some((
+                    open,
+                    "a quote is opened here, and there is more text after the one that closes it; \
+                     a quote that is part of a text is doubled, and the text is quoted as a whole",
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// What `sep=` at the top of a file says, and where the next line starts.
+pub(super) fn separator_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(bytes.len());
+    let mut line = &bytes[..end];
+    if let [b'"', quoted @ .., b'"'] = line {
+        line = quoted;
+    }
+    let (head, said) = line.split_at_checked(SEPARATOR.len())?;
+    if !head.eq_ignore_ascii_case(SEPARATOR) {
+        return None;
+    }
+    // A table whose first cell is `sep=...` has other cells beside it.
+    let said = match said {
+        [byte, rest @ ..] if rest.iter().all(|b| matches!(b, b' ' | b'\t' | b',' | b';')) => {
+            std::slice::from_ref(byte)
+        }
+        said if said.len() > 8 => return None,
+        said => said,
+    };
+    let ended = if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+    Some((said, (end + ended).min(bytes.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<(usize, Vec<String>, Option<usize>)> {
+        let mut records = Records::new(text.as_bytes(), 0, Delimiter::Comma);
+        let mut found = Vec::new();
+        while let Some(record) = records.next_record().unwrap() {
+            let cells = record.cells.iter().map(|cell| String::from_utf8_lossy(cell).into());
+            let misquoted = record.misquoted.map(|(line, _)| line);
+            found.push((record.line, cells.collect(), misquoted));
+        }
+        found
+    }
+
+    #[test]
+    fn a_record_starts_on_its_line_however_lines_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = format!("a,b{end}{end}\"x{end}y\",2{end}{end}{end}z,3{end}");
+            let found: Vec<usize> = lines(&text).iter().map(|record| record.0).collect();
+            assert_eq!(found, [1, 3, 7], "{end:?}");
+        }
+        let found = lines("\n\na,b\r\"c\r\r\",d\re,f");
+        assert_eq!(found.iter().map(|r| r.0).collect::<Vec<_>>(), [3, 4, 7]);
+    }
+
+    #[test]
+    fn quotes_stand_around_whole_cells_and_are_doubled_within() {
+        for text in [
+            "1,\"a, b\"\n",
+            "1,\"say \"\"x\"\"\"\n2,\"\"\n",
+            "1,5\" pipe\n2,the \"best\" one\n",
+            "1,\"two\nlines\"\r\n2,x",
+            "\"a\" ,\"b\"\t\n",
+            "\"\"\"as-is\"\" clause\",1\n",
+        ] {
+            assert!(lines(text).iter().all(|record| record.2.is_none()), "{text:?}");
+        }
+        for (text, line) in [
+            ("1,\"foo\n2,\"bar\n3,baz\n", 1),
+            ("0,x\n1,\"\"foo\n2,\"\"bar\n", 2),
+            ("1,\"\"\"foo\n2,\"\"\"bar\n", 1),
+            ("0,x\r1,a\r2,\"b\"c\r", 3),
+            ("1,x\n2,\"never closed\n3,y\n", 2),
+            ("1,x\n2,\"never closed", 2),
+            ("\"a\"b\"c\",1\n", 1),
+        ] {
+            let found: Vec<usize> = lines(text).iter().filter_map(|record| record.2).collect();
+            assert_eq!(found.first(), Some(&line), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_may_say_what_separates_cells() {
+        for (text, expected) in [
+            ("sep=;\na;b\n", Some((&b";"[..], 6))),
+            ("SEP=,\r\na,b", Some((b",", 7))),
+            ("\"sep=|\"\ra|b", Some((b"|", 8))),
+            ("sep=\t\na", Some((b"\t", 6))),
+            ("sep=;;;\na", Some((b";", 8))),
+            ("sep=x\n", Some((b"x", 6))),
+            ("sep=", Some((b"", 4))),
+            ("sepal,petal\n1,2", None),
+            ("sep=a long name,b\n1,2", None),
+            ("a\nsep=;\n", None),
+        ] {
+            assert_eq!(separator_line(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,529 @@
+//! Files of others, as the reference tool of each format reads them, and what is said where they cannot be read.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use knockon::probe::contender::{Contender, Kind};
+use knockon::probe::retrieval;
+use knockon::probe::score::Sample;
+use knockon::retrieve::{
+    Analyzer, Bm25Params, Bm25Retriever, Hit, Request, Retriever, Stem, TrecRun,
+};
+use knockon::run::Models;
+use knockon::scenario::{self, EmbedderKind, Scenario};
+use knockon::watch::Quiet;
+use knockon::world::beir;
+use serde::Deserialize;
+
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+#[test]
+fn retrieval_sets_score_as_beir_scores_them() {
+    #[derive(Deserialize)]
+    struct Expected {
+        queries: usize,
+        #[serde(flatten)]
+        measures: BTreeMap<String, f64>,
+    }
+    let expected = std::fs::read(data("beir/expected.json")).unwrap();
+    let expected: BTreeMap<String, Expected> = serde_json::from_slice(&expected).unwrap();
+    assert_eq!(expected.len(), 8);
+    let words = Bm25Params { analyzer: Analyzer::PLAIN, ..Bm25Params::default() };
+    let words = Contender { name: "words".to_owned(), kind: Kind::Bm25(words) };
+    for (name, Expected { queries, measures }) in expected {
+        let set = beir::read(&data("beir").join(&name), &Quiet).unwrap();
+        assert_eq!(set.queries.len(), queries, "{name}");
+        let found = retrieval::of_set(&words, &set, &Quiet).unwrap();
+        for (measure, expected) in measures {
+            let score = found.scores.iter().find(|score| score.measure == measure).unwrap();
+            let Sample::Rate(values) = &score.sample else { panic!("{measure}") };
+            let mean = values.iter().map(|(value, _)| value).sum::<f64>() / values.len() as f64;
+            // BEIR rounds to five decimals.
+            assert!((mean - expected).abs() < 6e-6, "{name}, {measure}: {mean}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_run_without_ranks_is_ordered_as_trec_eval_orders_it() {
+    #[derive(Deserialize)]
+    struct Case {
+        scores: BTreeMap<String, f64>,
+        order: Vec<String>,
+    }
+    let cases = std::fs::read(data("retrieve/trec_order.json")).unwrap();
+    let cases: Vec<Case> = serde_json::from_slice(&cases).unwrap();
+    for (rank, Case { scores, order }) in cases.into_iter().enumerate() {
+        let line =
+            |(passage, score): (&String, &f64)| format!("q\tQ0\t{passage}\t{rank}\t{score}\tx\n");
+        let run: String = scores.iter().map(line).collect();
+        let run = TrecRun::parse(&run).unwrap();
+        let found: Vec<&str> = run.queries["q"].iter().map(|e| e.passage.as_str()).collect();
+        assert_eq!(found, order, "{scores:?}");
+    }
+}
+
+const PASSAGES: &str = r#"{"id": "p1", "text": "acme ends on sixty days notice", "entity": "acme", "facts": {"notice": {"duration": "60 days"}}}
+{"id": "p2", "text": "borealis ends on thirty days notice", "entity": "borealis", "facts": {"notice": {"duration": "30 days"}}}
+{"id": "p3", "text": "the supplier pays within ninety days", "entity": "acme"}
+"#;
+
+const TASKS: &str = "id,contract,end\nt1,acme,2025-06-30\nt2,borealis,2025-06-30\n";
+
+/// A small scenario in a folder of its own.
+struct Desk {
+    dir: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        let desk = Desk { dir: tempfile::tempdir().unwrap() };
+        desk.put("passages.jsonl", PASSAGES);
+        desk.put("tasks.csv", TASKS);
+        desk
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.dir.path().join(name), content).unwrap();
+    }
+
+    /// Loads the scenario with these settings of its corpus, its tasks and an embedder `other`.
+    fn load(&self, corpus: &str, tasks: &str, other: &str) -> Result<Scenario, String> {
+        let yaml = format!(
+            r#"
+version: 1
+name: desk
+corpora: {{c: {{{corpus}}}}}
+tasks: {{{tasks}, fields: {{contract: text, end: date}}}}
+embedders: {{bm25: {{kind: bm25}}, other: {{{other}}}}}
+embedder: bm25
+steps:
+  - id: find
+    retrieve: {{corpus: c, query: "notice of {{{{ task.contract }}}}", gold: passage.entity == task.contract, top_k: 2}}
+  - {{id: notice, read: {{from: find, field: notice}}}}
+  - id: action
+    act: [{{if: notice > duration("45 days"), do: wait}}, {{do: cancel}}]
+arms: [{{id: words}}, {{id: other, embedder: other}}]
+"#
+        );
+        self.put("s.yaml", yaml);
+        scenario::load(&self.dir.path().join("s.yaml")).map_err(|mistakes| mistakes.to_string())
+    }
+
+    fn load_with_tasks(&self, tasks: &str) -> Result<Scenario, String> {
+        self.load("passages: passages.jsonl", tasks, "kind: bm25")
+    }
+
+    fn load_with_run(&self, run: impl AsRef<[u8]>) -> Result<Scenario, String> {
+        self.put("run.trec", run);
+        self.load("passages: passages.jsonl", "file: tasks.csv", "kind: run_file, file: run.trec")
+    }
+
+    /// What the run finds for the first task.
+    fn found(&self, run: impl AsRef<[u8]>) -> Vec<String> {
+        let scenario = self.load_with_run(run).unwrap();
+        let models = Models::new(&scenario, &Quiet, Some(self.dir.path()));
+        let request = Request { query: "notice of acme", candidates: None };
+        let retriever = models.open(1, 0).unwrap();
+        let ranking = retriever.search(&[request], 9, &|_| {}).unwrap().remove(0);
+        let id = |hit: &Hit| &scenario.corpora[0].passages[hit.passage as usize].id;
+        ranking.iter().map(|hit| id(hit).clone()).collect()
+    }
+}
+
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(unit).collect()
+}
+
+/// A text as programs save it.
+fn saved(text: &str) -> [Vec<u8>; 6] {
+    [
+        text.as_bytes().to_vec(),
+        format!("\u{feff}{text}").into_bytes(),
+        text.replace('\n', "\r\n").into_bytes(),
+        text.replace('\n', "\r").into_bytes(),
+        utf16(text, u16::to_le_bytes),
+        utf16(&text.replace('\n', "\r\n"), u16::to_be_bytes),
+    ]
+}
+
+#[test]
+fn every_file_of_a_scenario_may_be_saved_in_any_of_these_ways() {
+    let desk = Desk::new();
+    for bytes in saved(TASKS) {
+        desk.put("tasks.csv", &bytes);
+        assert_eq!(desk.load_with_tasks("file: tasks.csv").unwrap().tasks.tasks.len(), 2);
+    }
+    for bytes in saved("{\"id\": \"t1\", \"contract\": \"acme\", \"end\": \"2025-06-30\"}\n") {
+        desk.put("tasks.jsonl", &bytes);
+        assert_eq!(desk.load_with_tasks("file: tasks.jsonl").unwrap().tasks.tasks.len(), 1);
+    }
+    for bytes in saved(PASSAGES) {
+        desk.put("passages.jsonl", &bytes);
+        let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
+        assert_eq!(scenario.corpora[0].passages.len(), 3);
+    }
+    let run = "t1.find Q0 p1 1 0.9 s\nt1.find Q0 p3 2 0.5 s\nt2.find Q0 p2 1 0.9 s\n";
+    for bytes in saved(run) {
+        assert_eq!(desk.found(&bytes), ["p1", "p3"]);
+    }
+    let yaml = std::fs::read_to_string(desk.dir.path().join("s.yaml")).unwrap();
+    for bytes in saved(&yaml) {
+        desk.put("s.yaml", &bytes);
+        assert!(scenario::load(&desk.dir.path().join("s.yaml")).is_ok());
+    }
+}
+
+#[test]
+fn scores_order_a_run_whose_ranks_are_all_the_same() {
+    let desk = Desk::new();
+    for (run, expected) in [
+        ("t1.find Q0 p3 0 0.5 beir\nt1.find Q0 p1 0 0.9 beir\n", &["p1", "p3"][..]),
+        ("t1.find Q0 p1 0 0.5 beir\nt1.find Q0 p3 0 0.9 beir\n", &["p3", "p1"]),
+        // Equal scores go by the id, descending.
+        ("t1.find Q0 p1 0 0.5 beir\nt1.find Q0 p3 0 0.5 beir\n", &["p3", "p1"]),
+        ("t1.find Q0 p3 1 -2 x\nt1.find Q0 p1 1 -1 x\nt1.find Q0 p2 1 -3 x\n", &["p1", "p3", "p2"]),
+        ("t1.find Q0 p1 0 0.5 beir\n", &["p1"]),
+        // Of one query only; the ranks of another decide its order.
+        (
+            "t2.find Q0 p2 1 9 x\nt1.find Q0 p3 0 1 x\nt2.find Q0 p1 2 9 x\nt1.find Q0 p1 0 2 x\n",
+            &["p1", "p3"],
+        ),
+    ] {
+        assert_eq!(desk.found(run), expected, "{run}");
+    }
+    let error =
+        desk.load_with_run("t1.find Q0 p1 1 9 x\nt1.find Q0 p2 1 8 x\nt1.find Q0 p3 2 7 x\n");
+    let error = error.unwrap_err();
+    assert!(error.contains("line 2: query 't1.find' has rank 1 on line 1 already"), "{error}");
+    assert!(error.contains("all the same, and then the scores decide"), "{error}");
+}
+
+#[test]
+fn a_table_may_have_another_delimiter() {
+    let desk = Desk::new();
+    for (name, delimiter, settings) in [
+        ("tasks.csv", ";", ", delimiter: semicolon"),
+        ("tasks.csv", ";", ", delimiter: ';'"),
+        ("tasks.csv", "\t", ", delimiter: tab"),
+        ("tasks.csv", "|", ", delimiter: pipe"),
+        ("tasks.tsv", "\t", ""),
+        ("TASKS.CSV", ",", ", delimiter: comma"),
+    ] {
+        desk.put(name, TASKS.replace(',', delimiter));
+        let tasks = format!("file: {name}{settings}");
+        let scenario = desk.load_with_tasks(&tasks).unwrap_or_else(|e| panic!("{tasks}: {e}"));
+        assert_eq!(scenario.tasks.tasks[1].id, "t2");
+        desk.put(name, format!("sep={delimiter}\r\n{}", TASKS.replace(',', delimiter)));
+        assert_eq!(desk.load_with_tasks(&tasks).unwrap().tasks.tasks[1].line, 4);
+    }
+    // What is said leads to what helps.
+    for (delimiter, name) in [(";", "semicolon"), ("\t", "tab"), ("|", "pipe")] {
+        desk.put("tasks.csv", TASKS.replace(',', delimiter));
+        let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
+        let advice = format!("write `delimiter: {name}` beside the file's name in the scenario");
+        assert!(error.contains(&advice) && !error.contains("--delimiter"), "{error}");
+        assert!(desk.load_with_tasks(&format!("file: tasks.csv, delimiter: {name}")).is_ok());
+    }
+    desk.put("tasks.csv", TASKS);
+    for (settings, expected) in [
+        ("file: tasks.csv, delimiter: semi", "semicolon"),
+        ("file: tasks.csv, delimiter: semicolon", "write `delimiter: comma`"),
+        ("file: tasks.jsonl, delimiter: comma", "a file of JSON lines has no `delimiter`"),
+    ] {
+        desk.put(
+            "tasks.jsonl",
+            "{\"id\": \"t1\", \"contract\": \"acme\", \"end\": \"2025-06-30\"}\n",
+        );
+        let error = desk.load_with_tasks(settings).unwrap_err();
+        assert!(error.contains(expected), "{settings}: {error}");
+    }
+    desk.put("tasks.csv", format!("sep=;\n{}", TASKS.replace(',', ";")));
+    let error = desk.load_with_tasks("file: tasks.csv, delimiter: tab").unwrap_err();
+    assert!(error.contains("line 1 says that cells are separated by semicolon (sep=;)"), "{error}");
+    desk.put("tasks.csv", format!("sep=#\n{TASKS}"));
+    let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
+    assert!(error.contains("line 1: 'sep=#' names no delimiter that is known"), "{error}");
+}
+
+#[test]
+fn passages_may_be_a_table() {
+    let desk = Desk::new();
+    let table = "id,text,entity,variant,of\np1,acme ends on 60 days notice,acme,,\np2,\"borealis, 30 days notice\",borealis,,\np3,acme ends on 30 days notice,acme,number,p1\n";
+    let load = |corpus: &str| desk.load(corpus, "file: tasks.csv", "kind: bm25");
+    for (name, delimiter, settings) in
+        [("p.csv", ",", ""), ("p.csv", ";", ", delimiter: semicolon"), ("p.TSV", "\t", "")]
+    {
+        desk.put(
+            name,
+            table
+                .replace("\"borealis, 30", "\"borealis~ 30")
+                .replace(',', delimiter)
+                .replace('~', ","),
+        );
+        // No passage states a fact, and nothing reads any: everything but that is right.
+        let error = load(&format!("passages: {name}{settings}")).unwrap_err();
+        assert!(error.contains("notice") && !error.contains("cannot be used"), "{error}");
+    }
+    for (table, expected) in [
+        ("id;text\np1;a\n", "write `delimiter: semicolon`"),
+        ("id,text,price\np1,a,1\n", "line 1, column 'price': passages have no such column"),
+        ("id,text,entty\np1,a,x\n", "did you mean `entity`?"),
+        ("id,text\np1,a\np1,b\n", "line 3, column 'id': the id 'p1' stands on line 2 already"),
+        (
+            "id,text,of,variant\np1,a,p2,negated\n",
+            "line 2, column 'variant': 'negated' is no variant",
+        ),
+        ("id,text,of\np1,a,p2\n", "line 2: 'of' and 'variant' go together"),
+        ("id,text\n,a\n", "line 2, column 'id': the id is empty"),
+        ("id,txt\np1,a\n", "there is no column 'text'"),
+    ] {
+        desk.put("p.csv", table);
+        let error = load("passages: p.csv").unwrap_err();
+        assert!(error.contains(expected), "{table}: {error}");
+    }
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_a_mistake_in_every_file_of_json_lines() {
+    let desk = Desk::new();
+    for (line, key) in [
+        (r#"{"id": "p1", "id": "p9", "text": "a"}"#, "id"),
+        (r#"{"id": "p1", "text": "a", "text": "a"}"#, "text"),
+        (r#"{"id": "p1", "text": "a", "facts": {"n": {"number": 1}, "n": {"number": 2}}}"#, "n"),
+        (r#"{"id": "p1", "text": "a", "facts": {}, "facts": {}}"#, "facts"),
+        (r#"{"id": "p1", "text": "a", "facts": {"n": {"number": 1, "number": 2}}}"#, "number"),
+    ] {
+        desk.put("passages.jsonl", format!("{line}\n"));
+        let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
+        assert!(
+            error.contains(&format!("line 1: the key '{key}' is there twice")),
+            "{line}: {error}"
+        );
+    }
+    desk.put("passages.jsonl", PASSAGES);
+    for (line, key) in [
+        (
+            r#"{"id": "t1", "contract": "acme", "contract": "borealis", "end": "2025-06-30"}"#,
+            "contract",
+        ),
+        (
+            r#"{"id": "t1", "contract": "acme", "end": "2025-06-30", "gold": {"find": ["p1"], "find": ["p2"]}}"#,
+            "find",
+        ),
+    ] {
+        desk.put("tasks.jsonl", format!("{line}\n"));
+        let error = desk.load_with_tasks("file: tasks.jsonl").unwrap_err();
+        assert!(
+            error.contains(&format!("line 1: the key '{key}' is there twice")),
+            "{line}: {error}"
+        );
+    }
+}
+
+#[test]
+fn text_in_another_encoding_is_named_by_line_and_column() {
+    for (file, bytes, expected) in [
+        // A no-break space before the wrong byte.
+        (
+            "tasks.csv",
+            &b"id,contract,end\nt1,a\xC2\xA0\xFF,2025-06-30\n"[..],
+            "line 2, column 'contract': '\u{fffd}' is not UTF-8 at character 3 (byte 0xFF)",
+        ),
+        (
+            "tasks.csv",
+            b"id,contr\xC2\xA0\xE9,end\nt1,a,2025-06-30\n",
+            "line 1: cell 2: '\u{fffd}' is not UTF-8 at character 7 (byte 0xE9)",
+        ),
+        (
+            "tasks.csv",
+            b"id,contract,end\rt1,\xE3\x80\x80\xFFx,2025-06-30\r",
+            "line 2, column 'contract'",
+        ),
+        (
+            "passages.jsonl",
+            b"{\"id\": \"p1\", \"text\": \"\xE2\x80\x89\xE9t\xE9\"}\n",
+            "line 1: '\u{fffd}t\u{fffd}\"}' is not UTF-8 at column 24 (byte 0xE9)",
+        ),
+        (
+            "run.trec",
+            b"t1.find Q0 p1 1 0.9 s\nt1.find\xC2\x85\xFF Q0\n",
+            "line 2: '\u{fffd}' is not UTF-8 at column 9 (byte 0xFF)",
+        ),
+        (
+            "passages.jsonl",
+            b"\xFF\xFE{\0\"\0\0\xD8",
+            "line 1: the file is UTF-16, and half of a character is missing at column 3",
+        ),
+    ] {
+        let desk = Desk::new();
+        desk.put("run.trec", "t1.find Q0 p1 1 0.9 s\n");
+        desk.put(file, bytes);
+        let error = desk
+            .load("passages: passages.jsonl", "file: tasks.csv", "kind: run_file, file: run.trec")
+            .unwrap_err();
+        assert!(error.contains(expected), "{file}: {error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_or_a_device_in_place_of_any_file_is_refused_at_once() {
+    let desk = Desk::new();
+    desk.put("run.trec", "t1.find Q0 p1 1 0.9 s\n");
+    let pipe = desk.dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (kind, expected) in
+        [("pipe", "it is a pipe, not a file"), ("/dev/zero", "it is a device, not a file")]
+    {
+        for (corpus, tasks, other) in [
+            (format!("passages: {kind}"), "file: tasks.csv".to_owned(), "kind: bm25".to_owned()),
+            (
+                "passages: passages.jsonl".to_owned(),
+                format!("file: {kind}"),
+                "kind: bm25".to_owned(),
+            ),
+            (
+                "passages: passages.jsonl".to_owned(),
+                "file: tasks.csv".to_owned(),
+                format!("kind: run_file, file: {kind}"),
+            ),
+            (
+                "passages: passages.jsonl".to_owned(),
+                "file: tasks.csv".to_owned(),
+                format!("kind: run_file, file: run.trec, queries: {kind}"),
+            ),
+        ] {
+            let error = desk.load(&corpus, &tasks, &other).unwrap_err();
+            assert!(error.contains(expected), "{corpus} {tasks} {other}: {error}");
+        }
+        let path = if kind == "pipe" { pipe.clone() } else { PathBuf::from(kind) };
+        let error = scenario::load(&path).map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// The best passage for each query, and what is said of those that find none.
+fn found_by_words(passages: &[&str], queries: &[&str]) -> (Vec<Vec<u32>>, Option<String>) {
+    let index = Bm25Retriever::new(passages, Bm25Params::default()).unwrap();
+    let requests: Vec<Request> =
+        queries.iter().map(|query| Request { query, candidates: None }).collect();
+    let found = index.search(&requests, 1, &|_| {}).unwrap();
+    let found = found.iter().map(|ranking| ranking.iter().map(|hit| hit.passage).collect());
+    (found.collect(), index.unmatched().note("bm25", "c"))
+}
+
+#[test]
+fn words_are_found_in_whatever_form_they_are_written() {
+    for (passages, queries) in [
+        // Ligatures and soft hyphens, as they come out of PDF files.
+        (
+            &[
+                "The con\u{ad}fi\u{ad}dential in\u{fb02}ammatory shall pay the \u{fb01}nal o\u{fb03}ce fee.",
+                "The \u{fb02}oor shall be cleaned.",
+            ][..],
+            &["confidential final office fee", "floor"][..],
+        ),
+        // The letters i of Turkish.
+        (
+            &["\u{130}STANBUL deposu kiras\u{131}", "Izmir deposu", "ISPARTA"],
+            &["istanbul", "izmir", "\u{131}sparta"],
+        ),
+        // Scripts without spaces.
+        (
+            &["保固期間為十年，自購買日起算。", "枕頭可於三十日內退貨。", "沙發運費由買方負擔。"],
+            &["保固期間", "退貨", "運費"],
+        ),
+        (&["返品は三十日以内に可能です", "送料はお客様の負担"], &["返品", "送料"]),
+        (&["보증기간은십년입니다", "반품은삼십일이내"], &["보증기간", "반품"]),
+        (&["รับประกันสิบปี", "คืนสินค้าภายในสามสิบวัน"], &["รับประกัน", "คืนสินค้า"]),
+        // Full width, half width, composed and decomposed, capitals that become two letters.
+        (&["ＰＯ－１２３４ 注文", "ﾒﾓ ﾘｰｽ"], &["po 1234", "リース"]),
+        (&["re\u{301}sume\u{301}", "STRASSE"], &["résumé", "straße"]),
+        // Other forms of a word, and marks around it.
+        (
+            &["The agreement renews automatically.", "Supplier\u{2019}s prices"],
+            &["renewal", "supplier's price"],
+        ),
+        (&["net_amount_due: 5", "created-at: 6"], &["amount", "created"]),
+    ] {
+        let (found, note) = found_by_words(passages, queries);
+        let expected: Vec<Vec<u32>> = (0..queries.len() as u32).map(|at| vec![at]).collect();
+        assert_eq!((found, note), (expected, None), "{queries:?}");
+    }
+}
+
+#[test]
+fn a_query_without_a_word_of_any_passage_is_told() {
+    let passages = ["notice of renewal", "payment of the fee"];
+    for (queries, expected) in [
+        (&["notice"][..], None),
+        (&["保固期間"], Some("bm25: 1 query shared no word with any passage of c")),
+        (
+            &["the of to", "notice", "???", ""],
+            Some("bm25: 3 queries shared no word with any passage of c"),
+        ),
+        (
+            &["xyzzy", "xyzzy"],
+            Some(
+                "1 query shared no word with any passage of c and found nothing (`empty`), such as \"xyzzy\"",
+            ),
+        ),
+        (&["renews"], None),
+    ] {
+        let (_, note) = found_by_words(&passages, queries);
+        match expected {
+            None => assert_eq!(note, None),
+            Some(expected) => assert!(note.as_deref().unwrap().contains(expected), "{note:?}"),
+        }
+    }
+    // In a run, it is among what the user should know.
+    let desk = Desk::new();
+    let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
+    let models = Models::new(&scenario, &Quiet, Some(desk.dir.path()));
+    let request = Request { query: "納品", candidates: None };
+    models.open(0, 0).unwrap().search(&[request], 9, &|_| {}).unwrap();
+    let notes = models.notes();
+    assert!(
+        notes[0].starts_with("bm25: 1 query shared no word with any passage of c"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn the_analyzer_is_a_setting() {
+    let desk = Desk::new();
+    for (settings, expected) in [
+        ("kind: bm25, analyzer: {}", Analyzer::default()),
+        ("kind: bm25, analyzer: {stem: none, stop_words: none}", Analyzer::PLAIN),
+        (
+            "kind: bm25, analyzer: {stem: german}",
+            Analyzer { stem: Stem::German, ..Analyzer::default() },
+        ),
+        ("kind: bm25, analyzer: {fold: true}", Analyzer { fold: true, ..Analyzer::default() }),
+        (
+            "kind: bm25, analyzer: {lowercase: false}",
+            Analyzer { lowercase: false, ..Analyzer::default() },
+        ),
+        ("kind: bm25, k1: 1.2", Analyzer::default()),
+    ] {
+        let scenario = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap();
+        let EmbedderKind::Bm25(params) = scenario.embedders[1].kind else { panic!() };
+        assert_eq!(params.analyzer, expected, "{settings}");
+    }
+    for (settings, expected) in [
+        ("kind: bm25, analyzer: {stem: klingon}", "klingon"),
+        ("kind: bm25, analyzer: {stems: english}", "stems"),
+        ("kind: bm25, analyzer: {stop_words: german}", "german"),
+        ("kind: bm25, analyzer: english", "analyzer"),
+        (
+            "kind: static, model: potion-base-8M, analyzer: {}",
+            "an embedder of kind static has no `analyzer`",
+        ),
+    ] {
+        let error = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap_err();
+        assert!(error.contains(expected), "{settings}: {error}");
+    }
+}
