@@ -104,7 +104,7 @@ steps:
     retrieve: {{corpus: c, query: "notice of {{{{ task.contract }}}}", gold: passage.entity == task.contract, top_k: 2}}
   - {{id: notice, read: {{from: find, field: notice}}}}
   - id: action
-    act: [{{if: notice > duration("45 days"), do: wait}}, {{do: cancel}}]
+    act: [{{if: 'task.end.minus(notice) > date("2025-05-15")', do: wait}}, {{do: cancel}}]
 arms: [{{id: words}}, {{id: other, embedder: other}}]
 "#
         );

@@ -2,7 +2,7 @@
 //! U+2028, are part of it: JSON and CSV hold them inside of texts.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Read, Result};
+use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Result};
 use std::path::Path;
 
 use super::encoding::{self, Encoding};
@@ -98,11 +98,7 @@ impl LineReader {
 }
 
 /// Appends the next line to `line`; returns how many bytes it and its end take.
-fn read_line(
-    reader: &mut (impl BufRead + Read),
-    line: &mut Vec<u8>,
-    number: usize,
-) -> Result<usize> {
+fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, number: usize) -> Result<usize> {
     let mut read = 0;
     loop {
         let buffer = reader.fill_buf()?;
