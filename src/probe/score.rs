@@ -100,7 +100,9 @@ impl Score {
         };
         Ok(match &self.sample {
             Sample::Rate(values) => (stats::rate(&observations(values), LEVEL)?, values.len()),
-            Sample::Mean(values) => (stats::mean(&observations(values), LEVEL)?, values.len()),
+            Sample::Mean(values) => {
+                (stats::mean(&observations(values), LEVEL, None)?, values.len())
+            }
             Sample::Area(auc) => (auc.interval(LEVEL)?, auc.count()),
             Sample::Whole { value, n } => {
                 (Interval { estimate: *value, low: *value, high: *value }, *n)

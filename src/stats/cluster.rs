@@ -1,14 +1,16 @@
-//! A weighted rate with an interval, for observations that are alike within clusters: tasks on
+//! A weighted rate or mean with an interval, for observations that are alike within clusters: tasks on
 //! the same contract fail together, so a hundred of them tell less than a hundred contracts would.
+//!
+//! Intervals depend on the clusters' sums alone: to repeat every observation within its cluster changes nothing.
 
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
 
+use super::skewness::Skewness;
 use super::{Interval, check_level, t_quantile};
 
-/// A variance at or below this is rounding error: values are 1 at most, and their differences are
-/// exact to about 1e-16.
+/// A variance at or below this share of the squared values is rounding error: means are exact to about 1e-16.
 const NO_VARIANCE: f64 = 1e-28;
 
 /// One observed value.
@@ -22,7 +24,7 @@ pub struct Observation {
     pub cluster: usize,
 }
 
-/// The weighted mean of the values, with an interval that covers the true rate in `level` of all
+/// The weighted mean of the values, with an interval that covers the true rate in about `level` of all
 /// samples of clusters.
 ///
 /// 1. The rate is p = sum(w v) / sum(w), a ratio of two cluster totals. Its variance by
@@ -31,12 +33,12 @@ pub struct Observation {
 ///    chapter 6, for a large population).
 /// 2. The sample is worth as much as n = p (1 - p) / variance independent observations (Korn and
 ///    Graubard, "Confidence intervals for proportions with small expected number of positive
-///    counts estimated from survey data", Survey Methodology 24, 1998), at least 1 and at most the
-///    number of observations. Where no cluster differs from another, as at p = 0 and p = 1,
-///    n is the number of clusters.
+///    counts estimated from survey data", Survey Methodology 24, 1998). n is not limited by the number
+///    of observations: probabilities vary less than the events that they are of.
 /// 3. The interval is Wilson's score interval with n observations, and the quantile of Student's t
-///    with C - 1 degrees of freedom for that of the normal distribution. With one cluster nothing
-///    is known of the spread, and the interval is 0 to 1.
+///    with C - 1 degrees of freedom for that of the normal distribution.
+/// 4. It holds at least what [`unlike_clusters`] allows for, with rates from 0 to 1: where all clusters are
+///    alike, their variance says nothing of those that were not sampled. With one cluster the interval is 0 to 1.
 ///
 /// # Errors
 /// A value outside 0 to 1, a weight that is negative or not finite, no weight above zero, or a
@@ -46,51 +48,84 @@ pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval
     for &Observation { value, .. } in observations {
         ensure!((0.0..=1.0).contains(&value), "a rate is made of values from 0 to 1, not {value}");
     }
-    let Mean { mean, variance, clusters, observations, .. } = Mean::of(observations)?;
+    let moments = Moments::of(observations)?;
     // Rounding may carry the mean of equal values past 1.
-    let p = mean.clamp(0.0, 1.0);
+    let moments = Moments { mean: moments.mean.clamp(0.0, 1.0), ..moments };
+    let Moments { mean: p, variance, clusters, .. } = moments;
     if clusters == 1 {
         return Ok(Interval { estimate: p, low: 0.0, high: 1.0 });
     }
-    let n = if variance == 0.0 {
-        clusters as f64
-    } else {
-        (p * (1.0 - p) / variance).clamp(1.0, observations as f64)
+    let (low, high) = match variance > 0.0 {
+        true => wilson(p, p * (1.0 - p) / variance, t_quantile(level, clusters - 1)?),
+        false => (p, p),
     };
-    let (low, high) = wilson(p, n, t_quantile(level, clusters - 1)?);
-    Ok(Interval { estimate: p, low, high })
+    Ok(Interval { estimate: p, low, high }.with(unlike_clusters(&moments, level, (0.0, 1.0))))
 }
 
-/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom
-/// around it; its variance is that of [`rate`]. With one cluster it is everything.
+/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom, corrected for
+/// skewness by Hall's transformation (1992). Its variance is that of [`rate`].
+///
+/// `range` is where the mean of a cluster can lie that is unlike all others: the interval holds at least what
+/// [`unlike_clusters`] allows for. Where clusters do not vary and nothing is known of others (`None`), and with one
+/// cluster, the ends are infinite.
 ///
 /// # Errors
 /// As [`rate`], but for the values, which are finite.
-pub fn mean(observations: &[Observation], level: f64) -> anyhow::Result<Interval> {
+pub fn mean(
+    observations: &[Observation],
+    level: f64,
+    range: Option<(f64, f64)>,
+) -> anyhow::Result<Interval> {
     check_level(level)?;
     for &Observation { value, .. } in observations {
         ensure!(value.is_finite(), "a mean is made of finite values, not {value}");
     }
-    let Mean { mean, variance, clusters, .. } = Mean::of(observations)?;
-    interval(mean, variance, clusters, level)
+    let moments = Moments::of(observations)?;
+    let Moments { mean, variance, skewness, clusters } = moments;
+    if clusters == 1 || (variance == 0.0 && range.is_none()) {
+        return Ok(Interval { estimate: mean, low: f64::NEG_INFINITY, high: f64::INFINITY });
+    }
+    let (t, error) = (t_quantile(level, clusters - 1)?, variance.sqrt());
+    let interval = Interval {
+        estimate: mean,
+        low: mean - error * skewness.skewed(t),
+        high: mean - error * skewness.skewed(-t),
+    };
+    // Rounding, or much skewness, may carry an end past the estimate.
+    let interval = interval.with((mean, mean));
+    Ok(match range {
+        Some(range) => interval.with(unlike_clusters(&moments, level, range)),
+        None => interval,
+    })
 }
 
-/// Student's t around a mean.
-pub(super) fn interval(
-    mean: f64,
-    variance: f64,
-    clusters: usize,
-    level: f64,
-) -> anyhow::Result<Interval> {
-    let half = match clusters {
-        1 => f64::INFINITY,
-        _ => t_quantile(level, clusters - 1)? * variance.sqrt(),
+/// How far clusters that were not sampled may carry a mean. With C clusters a share u = 1 - (1 - level)^(1/C) of all may be
+/// unlike those sampled, and still none of them be sampled with a probability of 1 - level (Hanley and Lippman-Hand, "If
+/// nothing goes wrong, is everything all right?", JAMA 249, 1983). They lie anywhere in `range`.
+///
+/// That is the whole story where the clusters are all alike. Where they vary, extreme ones may be among them: the spread seen
+/// is that of so many clusters at the ends of the range, and exp(-number) is how probably none of these would have been
+/// sampled (Poisson). The share u counts by that.
+fn unlike_clusters(of: &Moments, level: f64, range: (f64, f64)) -> (f64, f64) {
+    let (below, above) = ((of.mean - range.0).max(0.0), (range.1 - of.mean).max(0.0));
+    let clusters = of.clusters as f64;
+    let extreme = match below * above > 0.0 {
+        true => clusters.powi(2) * of.variance / (below * above),
+        false => 0.0,
     };
-    Ok(Interval { estimate: mean, low: mean - half, high: mean + half })
+    let unlike = (1.0 - (1.0 - level).powf(1.0 / clusters)) * (-extreme).exp();
+    (of.mean - unlike * below, of.mean + unlike * above)
+}
+
+impl Interval {
+    /// The least interval that holds both.
+    fn with(self, (low, high): (f64, f64)) -> Interval {
+        Interval { low: self.low.min(low), high: self.high.max(high), ..self }
+    }
 }
 
 /// Wilson's score interval for a rate `p` among `n` observations, `n` not necessarily whole.
-pub(super) fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
+fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
     let q2n = quantile * quantile / n;
     let centre = (p + q2n / 2.0) / (1.0 + q2n);
     let half = (q2n * (p * (1.0 - p) + q2n / 4.0)).sqrt() / (1.0 + q2n);
@@ -100,45 +135,67 @@ pub(super) fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
     (low, high)
 }
 
-/// A weighted mean and its linearised variance over clusters.
-pub(super) struct Mean {
+/// A weighted mean, with the variance and the skewness of its estimate over clusters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moments {
     pub mean: f64,
-    /// 0 with a single cluster, or where it is rounding error only.
+    /// Linearised. 0 with a single cluster, or where it is rounding error only.
     pub variance: f64,
+    pub skewness: Skewness,
     pub clusters: usize,
-    pub observations: usize,
-    /// Of each cluster, in the order of their numbers: the sum of weight times value.
-    pub totals: Vec<f64>,
 }
 
-impl Mean {
+impl Moments {
     /// Leaves out what has no weight. Errors on bad weights, and where no weight is left.
-    pub fn of(observations: &[Observation]) -> anyhow::Result<Mean> {
-        for &Observation { weight, .. } in observations {
-            ensure!(weight.is_finite() && weight >= 0.0, "a weight is {weight}, not 0 or more");
-        }
-        let counted = || observations.iter().filter(|o| o.weight > 0.0);
-        let weight: f64 = counted().map(|o| o.weight).sum();
-        ensure!(weight > 0.0, "no observation has a weight above zero");
-        ensure!(weight.is_finite(), "the weights are too large to add up");
-        let mean = counted().map(|o| o.weight * o.value).sum::<f64>() / weight;
-
-        // Per cluster: the total, and the total deviation from the mean.
-        let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        for o in counted() {
-            let (total, deviation) = clusters.entry(o.cluster).or_default();
-            *total += o.weight * o.value;
-            *deviation += o.weight / weight * (o.value - mean);
-        }
-        let count = clusters.len();
-        let squares: f64 = clusters.values().map(|(_, deviation)| deviation * deviation).sum();
-        let variance = count as f64 / (count.max(2) - 1) as f64 * squares;
-        Ok(Mean {
-            mean,
-            variance: if count == 1 || variance <= NO_VARIANCE { 0.0 } else { variance },
-            clusters: count,
-            observations: counted().count(),
-            totals: clusters.into_values().map(|(total, _)| total).collect(),
-        })
+    pub fn of(observations: &[Observation]) -> anyhow::Result<Moments> {
+        let cases = observations.iter().map(|o| (o.value, o.weight, o.cluster));
+        Ok(Moments::of_totals(&totals(cases)?))
     }
+
+    /// From each cluster's sum of weight times value, and its weight.
+    pub fn of_totals(totals: &[(f64, f64)]) -> Moments {
+        let (sum, weight) = add(totals);
+        let mean = sum / weight;
+        let (mut squares, mut cubes, mut size) = (0.0, 0.0, 0.0f64);
+        for (sum, of) in totals {
+            let deviation = (sum - mean * of) / weight;
+            squares += deviation.powi(2);
+            cubes += deviation.powi(3);
+            size = size.max(sum.abs() / of);
+        }
+        let clusters = totals.len();
+        let variance = clusters as f64 / (clusters.max(2) - 1) as f64 * squares;
+        let varies = clusters > 1 && variance > NO_VARIANCE * size.powi(2);
+        Moments {
+            mean,
+            variance: if varies { variance } else { 0.0 },
+            skewness: Skewness { a: if varies { cubes / squares.powf(1.5) } else { 0.0 } },
+            clusters,
+        }
+    }
+}
+
+/// Sum of weight times value, and weight, of each cluster that has any, in the order of their numbers; from value,
+/// weight and cluster.
+pub(super) fn totals(
+    cases: impl Iterator<Item = (f64, f64, usize)>,
+) -> anyhow::Result<Vec<(f64, f64)>> {
+    let mut clusters: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for (value, weight, cluster) in cases {
+        ensure!(weight.is_finite() && weight >= 0.0, "a weight is {weight}, not 0 or more");
+        if weight > 0.0 {
+            let (sum, total) = clusters.entry(cluster).or_default();
+            *sum += weight * value;
+            *total += weight;
+        }
+    }
+    ensure!(!clusters.is_empty(), "no observation has a weight above zero");
+    let totals: Vec<(f64, f64)> = clusters.into_values().collect();
+    let (sum, weight) = add(&totals);
+    ensure!(weight.is_finite() && sum.is_finite(), "the weights are too large to add up");
+    Ok(totals)
+}
+
+pub(super) fn add(totals: &[(f64, f64)]) -> (f64, f64) {
+    totals.iter().fold((0.0, 0.0), |(sum, weight), total| (sum + total.0, weight + total.1))
 }

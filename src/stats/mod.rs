@@ -6,12 +6,14 @@ mod auc;
 mod bootstrap;
 mod cluster;
 mod paired;
+mod skewness;
 
 pub use auc::Auc;
 pub use bootstrap::{SAMPLES, lowest};
 pub use cluster::{Observation, mean, rate};
 pub use paired::{
-    DRAWS, Difference, EXACT_CLUSTERS, POWER, Pair, detectable, difference, holm, mean_difference,
+    DRAWS, Difference, EXACT_CLUSTERS, POWER, Pair, PairedTest, can_reject, detectable, difference,
+    holm, mean_difference,
 };
 
 /// Confidence level of all intervals in reports.
@@ -29,6 +31,13 @@ pub struct Interval {
     pub low: f64,
     /// The upper end.
     pub high: f64,
+}
+
+impl Interval {
+    /// Whether it says anything: with too few clusters no value can be excluded, and its ends are infinite.
+    pub fn is_bounded(&self) -> bool {
+        self.low.is_finite() && self.high.is_finite()
+    }
 }
 
 /// The normal interval around an unbiased estimate with this variance.

@@ -73,7 +73,7 @@ impl Arm<'_> {
         let observations: Vec<Observation> = observations
             .map(|((&value, task), &cluster)| Observation { value, weight: task.weight, cluster })
             .collect();
-        let mut loss = stats::mean(&observations, stats::LEVEL)?;
+        let mut loss = stats::mean(&observations, stats::LEVEL, None)?;
         // No loss is below zero, and neither is their mean.
         loss.low = loss.low.max(0.0);
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
