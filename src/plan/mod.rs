@@ -9,7 +9,8 @@ use anyhow::{Context, bail};
 use crate::run::Record;
 use crate::run::record::{ArmRecord, MoneyRecord};
 use crate::scenario::{Plan, Scenario};
-use crate::stats::Interval;
+use crate::stats::{self, ALPHA, Interval, Pair, PairedDifference, PairedTest};
+use crate::world::Task;
 
 mod pages;
 
@@ -46,13 +47,22 @@ pub struct Bought {
     /// Expected loss, and the mean loss of the worst 5% of years.
     pub loss: f64,
     pub cvar: f64,
-    /// Loss and cost of the arm as it is, less those of this; with the interval of the losses. `None` for the
-    /// arm as it is.
-    pub saved: Option<Interval>,
-    pub p_value: Option<f64>,
+    /// `None` for the arm as it is.
+    pub saved: Option<Saving>,
     /// No other option has less of both: cost and expected loss, or cost and the loss of bad years.
     pub on_front: bool,
     pub on_tail_front: bool,
+}
+
+/// Loss and cost of the arm as it is, less those of an option.
+#[derive(Clone, Copy, Debug)]
+pub struct Saving {
+    /// Of a year: tested as it stands there, with all costs in it. The interval and p-value are those of this option
+    /// alone, had it been the only one tried.
+    pub difference: PairedDifference,
+    /// The interval where all options hold theirs at once with a probability of 95% (Bonferroni's): that of whichever was
+    /// picked, for whatever reason.
+    pub whichever: Interval,
 }
 
 impl Bought {
@@ -139,6 +149,7 @@ pub fn plan(
     let excluded = tried.values().filter(|arm| arm.is_none()).count();
     let options = tried.iter().filter_map(|(set, arm)| bought(&plan, set, arm.as_ref()?));
     let mut options: Vec<Bought> = options.collect();
+    savings(&scenario, &plan, &tried, &mut options)?;
     options.sort_by(|a, b| {
         let first = |o: &Bought| !o.chosen.is_empty();
         first(a).cmp(&first(b)).then(a.total().total_cmp(&b.total()))
@@ -162,18 +173,7 @@ fn members(bits: usize, count: usize) -> Vec<usize> {
 
 fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
     let money: &MoneyRecord = arm.money.as_ref()?;
-    let own: f64 = chosen
-        .iter()
-        .map(|&c| {
-            let candidate = &plan.candidates[c];
-            candidate.cost_per_year + money.cases * candidate.cost_per_case
-        })
-        .sum();
-    let saved = money.difference.as_ref().map(|difference| {
-        let of = |amount: f64| -money.cases * amount - own;
-        let interval = difference.interval;
-        Interval { estimate: of(interval.estimate), low: of(interval.high), high: of(interval.low) }
-    });
+    let own = own_cost(plan, chosen, money);
     Some(Bought {
         chosen: chosen.to_vec(),
         name: if chosen.is_empty() { format!("{} as it is", arm.id) } else { arm.id.clone() },
@@ -181,11 +181,60 @@ fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
         cost: money.cases * money.running + own,
         loss: money.cases * money.loss.estimate,
         cvar: money.tail.first().map_or(f64::NAN, |tail| tail.cvar),
-        saved: saved.filter(|_| !chosen.is_empty()),
-        p_value: money.difference.as_ref().map(|d| d.p_value).filter(|_| !chosen.is_empty()),
+        saved: None,
         on_front: false,
         on_tail_front: false,
     })
+}
+
+/// What candidates take in a year beside running costs.
+fn own_cost(plan: &Plan, chosen: &[usize], money: &MoneyRecord) -> f64 {
+    let of = |&candidate: &usize| {
+        let candidate = &plan.candidates[candidate];
+        candidate.cost_per_year + money.cases * candidate.cost_per_case
+    };
+    chosen.iter().map(of).sum()
+}
+
+/// Tests what each option saves in a year, with everything that it costs: by task its loss, and the costs of an average
+/// case.
+fn savings(
+    scenario: &Scenario,
+    plan: &Plan,
+    tried: &BTreeMap<Vec<usize>, Option<ArmRecord>>,
+    options: &mut [Bought],
+) -> anyhow::Result<()> {
+    let clusters = scenario.clusters();
+    let money = |set: &[usize]| tried.get(set)?.as_ref()?.money.as_ref();
+    let base = money(&[]).context("the arm as it is counts no money")?;
+    let mut bought: Vec<&mut Bought> =
+        options.iter_mut().filter(|option| !option.chosen.is_empty()).collect();
+    let mut tests = Vec::new();
+    for option in &bought {
+        let with = money(&option.chosen).context("an option was lost")?;
+        let costs =
+            with.cases * (with.running - base.running) + own_cost(plan, &option.chosen, with);
+        let tasks = base.tasks.iter().zip(&with.tasks).zip(&scenario.tasks.tasks).zip(&clusters);
+        let pair = |(((was, is), task), &cluster): (((&f64, &f64), &Task), &usize)| Pair {
+            baseline: with.cases * is + costs,
+            arm: with.cases * was,
+            weight: task.weight,
+            cluster,
+        };
+        let pairs: Vec<Pair> = tasks.map(pair).collect();
+        tests.push(PairedTest::new(&pairs, scenario.simulation.seed)?);
+    }
+    let all = tests.len().max(1) as f64;
+    for test in &mut tests {
+        test.sharpen(0.0, ALPHA / all);
+    }
+    let whichever: Vec<Interval> =
+        tests.iter().map(|test| test.interval(1.0 - ALPHA / all)).collect::<anyhow::Result<_>>()?;
+    let differences = stats::family(tests)?;
+    for ((option, difference), whichever) in bought.iter_mut().zip(differences).zip(whichever) {
+        option.saved = Some(Saving { difference, whichever });
+    }
+    Ok(())
 }
 
 /// Marks what nothing else beats in both of two things.

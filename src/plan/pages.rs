@@ -2,9 +2,11 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Bought, Planned};
-use crate::report::csv::{cents, number, p, table as csv_table, text};
+use super::{Bought, Planned, Saving};
+use crate::report::csv::{cents, number, p, table as csv_table, text, word};
+use crate::report::evidence;
 use crate::report::terminal::money::whole;
+use crate::stats::Interval;
 
 /// Options in the table; the file has all.
 const SHOWN: usize = 12;
@@ -12,13 +14,16 @@ const SHOWN: usize = 12;
 /// In which order to buy, and the best combinations.
 pub fn table(planned: &Planned) -> String {
     let mut told = String::new();
+    let tried = planned.options.iter().filter(|option| option.saved.is_some()).count();
     let first = planned.order.get(1).map(|&at| &planned.options[at]);
     match first {
         None => told.push_str(&format!(
             "Buy nothing: no candidate saves more than it costs ({}).\n",
             planned.candidates.join(", ")
         )),
-        Some(first) => told.push_str(&format!("Buy first: {}. {}\n", first.name, savings(first))),
+        Some(first) => {
+            told.push_str(&format!("Buy first: {}. {}\n", first.name, savings(first, tried)));
+        }
     }
     for pair in planned.order.windows(2).skip(1) {
         let (before, after) = (&planned.options[pair[0]], &planned.options[pair[1]]);
@@ -27,7 +32,7 @@ pub fn table(planned: &Planned) -> String {
         told.push_str(&format!(
             "Then: {name}, for {} more. {}\n",
             whole(before.total() - after.total()),
-            savings(after)
+            savings(after, tried)
         ));
     }
     let mut table = Table::new();
@@ -42,7 +47,7 @@ pub fn table(planned: &Planned) -> String {
         "CVaR 95%",
         "in all",
         "saved a year",
-        "95% interval",
+        "95% interval, alone",
         "front",
     ]);
     for option in planned.options.iter().take(SHOWN) {
@@ -54,11 +59,14 @@ pub fn table(planned: &Planned) -> String {
             whole(option.loss),
             whole(option.cvar),
             whole(option.total()),
-            saved.map_or_else(|| "-".to_owned(), |saved| whole(saved.estimate)),
             saved.map_or_else(
                 || "-".to_owned(),
-                |s| format!("{} to {}", whole(s.low), whole(s.high)),
+                |s| {
+                    let of = &s.difference;
+                    format!("{}{}", whole(of.interval.estimate), evidence::mark(of))
+                },
             ),
+            saved.map_or_else(|| "-".to_owned(), |s| ends(&s.difference.interval, s)),
             front(option).to_owned(),
         ]);
     }
@@ -70,15 +78,28 @@ pub fn table(planned: &Planned) -> String {
     format!("{told}\n{table}")
 }
 
-fn savings(option: &Bought) -> String {
-    match &option.saved {
-        Some(saved) => format!(
-            "Together {} a year saved (95% interval {} to {}).",
-            whole(saved.estimate),
-            whole(saved.low),
-            whole(saved.high)
+/// What an option saves, and how sure that is, given that it was picked among `tried` for saving most.
+fn savings(option: &Bought, tried: usize) -> String {
+    let Some(saved) = &option.saved else {
+        return String::new();
+    };
+    let Saving { difference, whichever } = saved;
+    let sure = match evidence::why_no_interval(&difference.interval, difference.clusters) {
+        Some(_) => evidence::in_brackets(difference, |_| String::new()),
+        None => format!(
+            "95% interval {} had it been the only one tried; picked as the best of {tried}: {}, {}",
+            ends(&difference.interval, saved),
+            ends(whichever, saved),
+            evidence::p_value(difference.p_holm)
         ),
-        None => String::new(),
+    };
+    format!("Together {} a year saved ({sure}).", whole(difference.interval.estimate))
+}
+
+fn ends(of: &Interval, saved: &Saving) -> String {
+    match evidence::why_no_interval(of, saved.difference.clusters) {
+        None => format!("{} to {}", whole(of.low), whole(of.high)),
+        Some(why) => why.to_owned(),
     }
 }
 
@@ -105,13 +126,16 @@ pub fn legend(planned: &Planned) -> String {
              better, by at most all of the loss that is left"
         ),
     };
+    let marks = evidence::legend(
+        planned.options.iter().filter_map(|option| Some(&option.saved.as_ref()?.difference)),
+    );
     let excluded = match planned.excluded {
         0 => String::new(),
         excluded => format!(", {excluded} that contradict themselves left out"),
     };
     format!(
-        "In {}, of {}. cost: running costs and the candidates' own; saved: loss and cost less than as it is, with the\n\
-         interval of the losses. front: nothing costs less and loses less, on average (mean) or in the worst 5% of\n\
+        "In {}, of {}. cost: running costs and the candidates' own; saved: loss and cost less than as it is, and\n\
+         tested as such; its interval is that of one option alone, and the best of many looks better than it is.\n{marks}\nfront: nothing costs less and loses less, on average (mean) or in the worst 5% of\n\
          years (tail). {tried}{excluded}.{more}",
         planned.currency, planned.from
     )
@@ -133,11 +157,13 @@ pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
         "saved_low",
         "saved_high",
         "p_value",
+        "p_holm",
+        "saved_low_whichever",
+        "saved_high_whichever",
         "on_front",
         "on_tail_front",
     ];
     let amount = |value: Option<f64>| value.map_or_else(String::new, cents);
-    let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let row = |(at, option): (usize, &Bought)| {
         let place = planned.order.iter().position(|place| *place == at);
         let saved = option.saved.as_ref();
@@ -151,10 +177,13 @@ pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
             cents(option.loss),
             cents(option.cvar),
             cents(option.total()),
-            amount(saved.map(|s| s.estimate)),
-            amount(saved.map(|s| s.low)),
-            amount(saved.map(|s| s.high)),
-            number(option.p_value),
+            amount(saved.map(|s| s.difference.interval.estimate)),
+            amount(saved.map(|s| s.difference.interval.low)),
+            amount(saved.map(|s| s.difference.interval.high)),
+            number(saved.map(|s| s.difference.p_value)),
+            number(saved.map(|s| s.difference.p_holm)),
+            amount(saved.map(|s| s.whichever.low)),
+            amount(saved.map(|s| s.whichever.high)),
             word(option.on_front),
             word(option.on_tail_front),
         ]

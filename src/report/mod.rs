@@ -4,6 +4,7 @@
 
 pub mod csv;
 pub mod defaults;
+pub mod evidence;
 pub mod injection;
 pub mod look;
 pub mod manifest;

@@ -6,8 +6,8 @@
 pub use crate::cascade::guards::Counts;
 use crate::cascade::trace::Trace;
 use crate::run::Ran;
-pub use crate::run::compare::{Comparison, Flips, Measure, PairRecord, RankRecord};
-pub use crate::run::money::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use crate::run::compare::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
+pub use crate::run::money::{Avoidable, Band, By, MoneyRecord, Split, Tail};
 pub use crate::run::sensitivity::{
     AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord,
 };
@@ -17,6 +17,8 @@ use crate::step::{Event, MissKind, Outcome};
 
 /// An estimate with its 95% interval, clustered on the sampling unit.
 pub use crate::stats::Interval;
+/// A paired difference between two arms on the same tasks, clustered on the sampling unit.
+pub use crate::stats::PairedDifference;
 
 /// What a run found: all arms of a scenario, and how they compare.
 #[derive(Clone, Debug)]
@@ -90,6 +92,12 @@ impl ArmRecord {
         self.steps.iter().find(|step| step.step == id)
     }
 
+    /// From the baseline: of failures and, where it is counted, of money.
+    pub fn differences(&self) -> impl Iterator<Item = &PairedDifference> {
+        let money = self.money.as_ref().and_then(|money| money.difference.as_ref());
+        self.summary.difference.iter().chain(money)
+    }
+
     /// What the own errors of a step answer for together, as a share of the failures.
     pub fn blame(&self, step: &str) -> f64 {
         self.causes.iter().filter(|cause| cause.step == step).map(|cause| cause.share).sum()
@@ -113,7 +121,7 @@ pub struct Summary {
     /// P(outcome is not correct).
     pub failure: Interval,
     /// Failure minus the baseline's on the same tasks; `None` for the baseline itself.
-    pub difference: Option<Difference>,
+    pub difference: Option<PairedDifference>,
     /// By [`Outcome::ALL`]; sums to one.
     pub outcomes: [f64; Outcome::ALL.len()],
     /// P(failure that nothing flagged); stopping is a flag.
@@ -140,17 +148,6 @@ pub struct Summary {
     pub tasks: usize,
     /// Of these, those that were solved exactly.
     pub exact_tasks: usize,
-}
-
-/// A paired difference between two arms.
-#[derive(Clone, Debug)]
-pub struct Difference {
-    /// The difference: negative is better than the baseline.
-    pub interval: Interval,
-    /// Two-sided, by sign flips of whole units.
-    pub p_value: f64,
-    /// After Holm's correction over the arms compared.
-    pub p_holm: f64,
 }
 
 /// Retrieval quality on the right query; each measure lies in [0, 1].

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Ran;
 use super::compare::{self, Compared};
-use super::money::{self, MoneyRecord};
+use super::money::MoneyRecord;
 use super::record::{
-    ArmRecord, Difference, MissRecord, Quality, Record, StepRecord, Summary, ToldRecord, main_cause,
+    ArmRecord, Measure, MissRecord, PairedDifference, Quality, Record, StepRecord, Summary,
+    ToldRecord, main_cause,
 };
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::transfer;
@@ -36,11 +37,6 @@ pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
     }
     let baseline = tallies.iter().position(|t| t.arm == scenario.baseline);
     let clusters = scenario.clusters();
-    let mut differences = differences(scenario, &tallies, baseline, &clusters)?;
-    let mut priced: Vec<&mut MoneyRecord> = money.iter_mut().flatten().collect();
-    if !priced.is_empty() {
-        money::compare(scenario, &mut priced, baseline)?;
-    }
     let compared: Vec<Compared> = tallies
         .iter()
         .zip(&money)
@@ -50,10 +46,17 @@ pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
     let mut arms = Vec::new();
     for (at, (tally, (why, worst))) in tallies.into_iter().zip(answers).enumerate() {
         let arm = &scenario.arms[tally.arm];
-        let summary = summary(scenario, &tally, &why, differences[at].take(), &clusters)?;
+        let from_baseline = |measure: Measure| {
+            comparison.difference(measure, at, baseline.filter(|base| *base != at)?)
+        };
+        let difference = from_baseline(Measure::Failure);
+        let summary = summary(scenario, &tally, &why, difference, &clusters)?;
         let steps: Vec<StepRecord> =
             (0..scenario.steps.len()).map(|s| step(scenario, &tally, &why, s)).collect();
-        let money = money[at].take();
+        let mut money = money[at].take();
+        if let Some(money) = &mut money {
+            money.difference = from_baseline(Measure::Money);
+        }
         let failure = summary.outcomes[1..].iter().sum();
         arms.push(ArmRecord {
             id: arm.id.clone(),
@@ -86,37 +89,6 @@ pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
     })
 }
 
-fn differences(
-    scenario: &Scenario,
-    tallies: &[Tally],
-    baseline: Option<usize>,
-    clusters: &[usize],
-) -> anyhow::Result<Vec<Option<Difference>>> {
-    let mut found: Vec<Option<Difference>> = tallies.iter().map(|_| None).collect();
-    let Some(base) = baseline else {
-        return Ok(found);
-    };
-    for (at, tally) in tallies.iter().enumerate().filter(|(at, _)| *at != base) {
-        let tasks = tallies[base].tasks.iter().zip(&tally.tasks).zip(clusters);
-        let pairs: Vec<stats::Pair> = tasks
-            .map(|((baseline, arm), &cluster)| stats::Pair {
-                baseline: baseline.failure(),
-                arm: arm.failure(),
-                weight: arm.weight,
-                cluster,
-            })
-            .collect();
-        let paired = stats::difference(&pairs, stats::LEVEL, scenario.simulation.seed)?;
-        found[at] =
-            Some(Difference { interval: paired.interval, p_value: paired.p, p_holm: paired.p });
-    }
-    let p_values: Vec<f64> = found.iter().flatten().map(|d| d.p_value).collect();
-    for (difference, holm) in found.iter_mut().flatten().zip(stats::holm(&p_values)) {
-        difference.p_holm = holm;
-    }
-    Ok(found)
-}
-
 fn failing(mass: &Mass) -> f64 {
     mass[1..].iter().sum()
 }
@@ -145,7 +117,7 @@ fn summary(
     scenario: &Scenario,
     tally: &Tally,
     why: &Answers,
-    difference: Option<Difference>,
+    difference: Option<PairedDifference>,
     clusters: &[usize],
 ) -> anyhow::Result<Summary> {
     let observations: Vec<stats::Observation> = tally

@@ -18,11 +18,10 @@
 use anyhow::ensure;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::cluster::{Moments, Observation, add, totals};
+use super::cluster::{Moments, add, totals};
 use super::skewness::Skewness;
-use super::{Interval, LEVEL, check_level, t_quantile};
+use super::{ALPHA, Interval, check_level};
 
 /// Up to this many clusters, every subset is counted.
 pub const EXACT_CLUSTERS: usize = 16;
@@ -34,6 +33,8 @@ pub const DRAWS: usize = 19_999;
 const STANDARD_ERRORS: f64 = 4.0;
 /// How often ten times as many draws may be taken.
 const ENLARGEMENTS: u32 = 2;
+/// The fewest drawn subsets that the end of an interval may rest on.
+const BEYOND_AN_END: f64 = 50.0;
 /// Means that differ by less, relative to the largest mean difference of a cluster, are equal but for rounding.
 const ROUNDING: f64 = 1e-12;
 
@@ -84,7 +85,7 @@ pub struct PairedTest {
 
 impl PairedTest {
     /// Counts all subsets of up to [`EXACT_CLUSTERS`] clusters. Beyond, [`DRAWS`] are drawn, and up to a hundred
-    /// times as many where the p-value against no difference is close to 1 - [`LEVEL`].
+    /// times as many where the p-value against no difference is close to [`ALPHA`].
     ///
     /// # Errors
     /// A value or weight that is not finite, a negative weight, no weight above zero.
@@ -117,19 +118,20 @@ impl PairedTest {
             test.add_subset(sum, weight);
             test.draws = Some(ChaCha8Rng::seed_from_u64(seed));
             test.draw(DRAWS);
-            test.sharpen(0.0, 1.0 - LEVEL);
+            test.sharpen(0.0, ALPHA);
         }
         Ok(test)
     }
 
     /// Draws more subsets, up to a hundred times as many, while sampling leaves it open whether the two-sided p-value
-    /// against `null` is below `alpha`.
+    /// against `null` is below `alpha`, or where an interval at 1 - `alpha` would rest on few of them.
     pub fn sharpen(&mut self, null: f64, alpha: f64) {
         for _ in 0..ENLARGEMENTS {
             let drawn = (self.means.len() + self.empty) as f64 / 2.0;
             let error = (alpha * (1.0 - alpha) / drawn).sqrt();
             let clear = (self.p_two_sided(null) - alpha).abs() > STANDARD_ERRORS * error;
-            if self.draws.is_none() || clear {
+            let enough = alpha * drawn > BEYOND_AN_END;
+            if self.draws.is_none() || (clear && enough) {
                 return;
             }
             self.draw(9 * drawn as usize);
@@ -293,50 +295,4 @@ pub fn difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Diffe
 /// As [`PairedTest::new`].
 pub fn mean_difference(pairs: &[Pair], level: f64, seed: u64) -> anyhow::Result<Difference> {
     PairedTest::new(pairs, seed)?.difference(level)
-}
-
-/// The power that [`detectable`] asks for.
-pub const POWER: f64 = 0.8;
-
-/// The least difference that a two-sided test at `1 - level` would find with a probability of [`POWER`] on cases
-/// like these: (t + z) standard errors of the paired difference (Cohen, "Statistical Power Analysis", 1988).
-/// Infinite where there are too few clusters for any p-value below `1 - level`.
-///
-/// # Errors
-/// As [`super::mean`].
-pub fn detectable(pairs: &[Pair], level: f64) -> anyhow::Result<f64> {
-    check_level(level)?;
-    let difference = |&Pair { baseline, arm, weight, cluster }: &Pair| Observation {
-        value: arm - baseline,
-        weight,
-        cluster,
-    };
-    let differences: Vec<Observation> = pairs.iter().map(difference).collect();
-    let Moments { variance, clusters, .. } = Moments::of(&differences)?;
-    if !can_reject(clusters, 1.0 - level) {
-        return Ok(f64::INFINITY);
-    }
-    let z = Normal::standard().inverse_cdf(POWER);
-    Ok((t_quantile(level, clusters - 1)? + z) * variance.sqrt())
-}
-
-/// Whether sign flips over so many clusters could reject anything at `alpha`, whatever the arms do: the least
-/// two-sided p-value is 2 / 2^n.
-pub fn can_reject(clusters: usize, alpha: f64) -> bool {
-    2.0 * 0.5f64.powi(clusters.min(1_000) as i32) < alpha
-}
-
-/// p-values adjusted for testing several hypotheses at once, in the order given: those at or below
-/// a level may be rejected together, with a probability of any false rejection within that level
-/// (Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979).
-pub fn holm(p: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
-    let mut adjusted = vec![0.0; p.len()];
-    let mut greatest: f64 = 0.0;
-    for (rank, &i) in order.iter().enumerate() {
-        greatest = greatest.max((p.len() - rank) as f64 * p[i]).min(1.0);
-        adjusted[i] = greatest;
-    }
-    adjusted
 }

@@ -1,6 +1,6 @@
 //! `ranks.csv` and `pairs.csv`.
 
-use super::{number, p, table, text};
+use super::{number, p, table, text, word};
 use crate::run::Record;
 
 /// One row a measure and arm.
@@ -30,20 +30,28 @@ pub fn pairs(record: &Record) -> anyhow::Result<Vec<u8>> {
         "difference_high",
         "p_value",
         "p_holm",
+        "holm_low",
+        "holm_high",
+        "holm_family",
+        "identical",
         "flips_ndcg",
         "flip_is_significant",
     ];
-    let word = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
     let row = |pair: &crate::run::record::PairRecord| {
+        let d = &pair.difference;
         vec![
             pair.measure.name().to_owned(),
             text(&record.arms[pair.arm].id),
             text(&record.arms[pair.other].id),
-            p(pair.difference.estimate),
-            p(pair.difference.low),
-            p(pair.difference.high),
-            p(pair.p_value),
-            p(pair.p_holm),
+            p(d.interval.estimate),
+            p(d.interval.low),
+            p(d.interval.high),
+            p(d.p_value),
+            p(d.p_holm),
+            p(d.holm_interval.low),
+            p(d.holm_interval.high),
+            pair.family.name().to_owned(),
+            word(d.identical),
             pair.flips.map_or_else(String::new, word),
             pair.flips.map_or_else(String::new, |_| word(pair.clear)),
         ]

@@ -56,6 +56,10 @@ pub(crate) fn p(value: f64) -> String {
     number(Some(value))
 }
 
+pub(crate) fn word(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
 /// What a year or an incident costs, in cents.
 pub(crate) fn cents(value: f64) -> String {
     format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
@@ -106,6 +110,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
         "difference_high",
         "p_value",
         "p_holm",
+        "holm_low",
+        "holm_high",
+        "identical",
         "p_correct",
         "p_stopped",
         "p_omission",
@@ -144,6 +151,9 @@ fn summary(record: &Record) -> anyhow::Result<Vec<u8>> {
             number(d.map(|d| d.interval.high)),
             number(d.map(|d| d.p_value)),
             number(d.map(|d| d.p_holm)),
+            number(d.map(|d| d.holm_interval.low)),
+            number(d.map(|d| d.holm_interval.high)),
+            d.map_or_else(String::new, |d| word(d.identical)),
         ];
         row.extend(outcomes(&s.outcomes));
         row.extend([p(s.silent), number(s.silent_share)]);

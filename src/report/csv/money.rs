@@ -1,6 +1,6 @@
 //! `impact.csv`, `losses.csv`, `loss_curve.csv` and `loss_bands.csv`.
 
-use super::{causes, cents, number, p, table, text};
+use super::{causes, cents, number, p, table, text, word};
 use crate::run::record::{By, MoneyRecord, Record};
 
 /// What a case costs: two decimals more than cents have, for a search costs less than one.
@@ -37,6 +37,9 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
         "difference_per_case_high",
         "p_value",
         "p_holm",
+        "holm_low",
+        "holm_high",
+        "identical",
         "cases_per_year",
         "loss_per_year",
         "running_per_year",
@@ -70,6 +73,9 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
             amount(d.map(|d| d.interval.high)),
             number(d.map(|d| d.p_value)),
             number(d.map(|d| d.p_holm)),
+            amount(d.map(|d| d.holm_interval.low)),
+            amount(d.map(|d| d.holm_interval.high)),
+            d.map_or_else(String::new, |d| word(d.identical)),
             p(m.cases),
             cents(m.a_year(m.loss.estimate)),
             cents(m.a_year(m.running)),

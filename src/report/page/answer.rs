@@ -1,13 +1,10 @@
 //! What the run says, in a sentence, and how sure that is.
 
-use super::figures::{amount_of, chance, money, p_value, percent, percents, points};
-use crate::report::words;
+use super::figures::{amount_of, chance, money, percent, percents, points};
+use crate::report::{evidence, words};
 use crate::run::Record;
-use crate::run::record::{ArmRecord, Difference, Measure, MoneyDifference, RankRecord};
+use crate::run::record::{ArmRecord, Interval, Measure, PairedDifference, RankRecord};
 use crate::step::Outcome;
-
-/// Below this a difference counts as one, after correction.
-const CLEAR: f64 = 0.05;
 
 pub struct Answer {
     pub headline: String,
@@ -71,6 +68,10 @@ fn how_probably(record: &Record, best: usize) -> String {
         rank.map(|rank| chance(rank.p_best))
     };
     let arms = record.arms.len();
+    if !evidence::best_can_be_told(record.units) {
+        let units = evidence::units_are(record.units);
+        return format!("the best of the {arms} arms here ({units} too few to tell how surely)");
+    }
     match (of(Measure::Failure), of(Measure::Money)) {
         (Some(failures), Some(money)) => format!(
             "the best of the {arms} arms with a probability of {failures} by failures and {money} by money"
@@ -105,7 +106,7 @@ fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> S
     let (rate, of_base) = (arm.summary.failure.estimate, base.summary.failure.estimate);
     let rates = format!("in {} of cases instead of {}", percent(rate), percent(of_base));
     let difference = arm.summary.difference.as_ref();
-    let clear = difference.is_some_and(|d| d.p_holm < CLEAR);
+    let clear = difference.is_some_and(PairedDifference::is_significant);
     let fails = match (rate < of_base, rate > of_base) {
         (true, _) => format!("fails less often than the baseline {}, {rates}", base.id),
         (_, true) => format!("fails more often than the baseline {}, {rates}", base.id),
@@ -129,8 +130,8 @@ fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> S
 /// What a case costs more than the baseline's, and whether that is clear.
 fn saved(record: &Record, arm: &ArmRecord) -> Option<(f64, bool)> {
     record.currency.as_ref()?;
-    let MoneyDifference { interval, p_holm, .. } = arm.money.as_ref()?.difference.as_ref()?;
-    Some((interval.estimate, *p_holm < CLEAR))
+    let difference = arm.money.as_ref()?.difference.as_ref()?;
+    Some((difference.interval.estimate, difference.is_significant()))
 }
 
 fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
@@ -153,37 +154,34 @@ fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
     )
 }
 
-/// The intervals of the differences.
+/// How sure the differences are.
 fn how_sure(record: &Record, arm: &ArmRecord, base: &ArmRecord) -> Option<String> {
-    let Difference { interval, p_holm, .. } = arm.summary.difference.as_ref()?;
+    let difference = arm.summary.difference.as_ref()?;
+    let ends = |of: &Interval| format!("{} to {}", points(of.low), points(of.high));
     let mut told = format!(
-        "{} against {}, on the same tasks: {} percentage points of failures (95% interval {} to {}, {} after Holm's \
-         correction)",
+        "{} against {}, on the same tasks: {} percentage points of failures ({})",
         arm.id,
         base.id,
-        points(interval.estimate),
-        points(interval.low),
-        points(interval.high),
-        p_value(*p_holm)
+        points(difference.interval.estimate),
+        evidence::in_brackets(difference, ends)
     );
     if let Some(m) = &arm.money
         && let Some(d) = &m.difference
         && let Some(currency) = &record.currency
     {
         let a_year = |a_case: f64| amount_of(m.a_year(a_case));
+        let ends = |of: &Interval| format!("{} to {}", a_year(of.low), a_year(of.high));
         told += &format!(
-            "; {currency} {} a year ({} to {}, {})",
+            "; {currency} {} a year, loss and running costs together ({})",
             a_year(d.interval.estimate),
-            a_year(d.interval.low),
-            a_year(d.interval.high),
-            p_value(d.p_holm)
+            evidence::in_brackets(d, ends)
         );
     }
     let units = match &record.unit {
         Some(unit) => format!("{} distinct values of {unit}", record.units),
         None => format!("{} tasks", record.units),
     };
-    Some(format!("{told}. The intervals rest on {units}."))
+    Some(format!("{told}. This rests on {units}."))
 }
 
 /// What the failures of the arm come from, and how they end.

@@ -5,8 +5,10 @@ use maud::{Markup, html};
 use super::figures::{amount_of, at, percent, percents, points, signed};
 use super::wide;
 use crate::axis::Axis;
+use crate::report::evidence;
 use crate::run::Record;
-use crate::run::record::Interval;
+use crate::run::record::{ArmRecord, Interval, MoneyRecord};
+use crate::stats::FEW_CLUSTERS;
 use crate::step::Outcome;
 
 /// Width and height of an interval's drawing.
@@ -21,14 +23,18 @@ pub fn section(record: &Record) -> Markup {
             "Failure: another end than that of the same pipeline with perfect retrieval and reading. Wrong: acted \
              otherwise. Omitted: held where it should act. Unasked: acted where it should hold. Stopped: for want of an \
              input, or by a guard. Silent: share of failures that nothing flagged. "
-            @if record.arms.len() > 1 { "An asterisk marks what differs from the baseline (p < .05 after Holm's correction). " }
+            @if record.arms.len() > 1 { (evidence::legend(record.arms.iter().flat_map(ArmRecord::differences))) " " }
             "Lines are 95% intervals."
         }
         @if record.currency.is_some() {
             (wide("Money by arm", &money(record)))
             p.note {
                 "Loss: what failures cost, by the scenario's rules; running: searches, readers and guards; both a case. \
-                 Main loss: the error with the largest (Shapley) share of it."
+                 vs baseline, with its mark: of both. Main loss: the error with the largest (Shapley) share of it. "
+                @if record.units < FEW_CLUSTERS {
+                    (evidence::units_are(record.units)) " too few for an interval of an amount: where amounts are skewed, \
+                     it would hold the truth less often than it says."
+                }
             }
         }
     }
@@ -57,7 +63,7 @@ fn failures(record: &Record) -> Markup {
                     td.n { (percents(&s.failure)) }
                     td { (line(&axis, &s.failure)) }
                     td.n { @match &s.difference {
-                        Some(d) => { (points(d.interval.estimate)) " pp" (star(d.p_holm)) }
+                        Some(d) => { (points(d.interval.estimate)) " pp" (evidence::mark(d)) }
                         None => { (no_difference(record, at)) }
                     } }
                     @for outcome in [Outcome::WrongAction, Outcome::Omission, Outcome::Commission, Outcome::Stopped] {
@@ -75,9 +81,12 @@ fn failures(record: &Record) -> Markup {
 
 fn money(record: &Record) -> Markup {
     let arms = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
-    let end = |loss: &Interval| if loss.high.is_finite() { loss.high } else { loss.estimate };
-    let high = arms().map(|m| end(&m.loss)).fold(0.0, f64::max);
-    let low = arms().map(|m| m.loss.low).filter(|low| low.is_finite()).fold(0.0, f64::min);
+    let drawn = |m: &MoneyRecord| match evidence::why_no_interval(&m.loss, record.units) {
+        None => m.loss,
+        Some(_) => point(&m.loss),
+    };
+    let high = arms().map(|m| drawn(m).high).fold(0.0, f64::max);
+    let low = arms().map(|m| drawn(m).low).fold(0.0, f64::min);
     let axis = Axis::over(low, high, 3.0, EDGE, WIDTH - EDGE);
     let order = ordered(record, |at| record.arms[at].money.as_ref().map_or(0.0, |m| m.total()));
     html! {
@@ -92,11 +101,12 @@ fn money(record: &Record) -> Markup {
             tbody { @for &at in &order { @if let Some(m) = &record.arms[at].money { tr {
                 th scope="row" { (record.arms[at].id) }
                 td.n { strong { (amount_of(m.loss.estimate)) } }
-                td.n { @if m.loss.high.is_finite() { (amount_of(m.loss.low)) " to " (amount_of(m.loss.high)) } @else { (dash()) } }
-                td { (line(&axis, &m.loss)) }
+                @let missing = evidence::why_no_interval(&m.loss, record.units);
+                td.n { @match missing { None => { (amount_of(m.loss.low)) " to " (amount_of(m.loss.high)) } Some(why) => { (why) } } }
+                td { (line(&axis, &drawn(m))) }
                 td.n { (amount_of(m.running)) }
                 td.n { @match &m.difference {
-                    Some(d) => { (signed(d.interval.estimate)) (star(d.p_holm)) }
+                    Some(d) => { (signed(d.interval.estimate)) (evidence::mark(d)) }
                     None => { (no_difference(record, at)) }
                 } }
                 td.n { (amount_of(m.a_year(m.total()))) }
@@ -122,8 +132,9 @@ fn no_difference(record: &Record, at: usize) -> String {
     if record.baseline == Some(at) { "baseline".to_owned() } else { dash() }
 }
 
-fn star(p_holm: f64) -> &'static str {
-    if p_holm < 0.05 { " *" } else { "" }
+/// An estimate alone.
+fn point(of: &Interval) -> Interval {
+    Interval { low: of.estimate, high: of.estimate, ..*of }
 }
 
 pub fn dash() -> String {

@@ -51,11 +51,6 @@ pub fn chance(p: f64) -> String {
     }
 }
 
-/// A probability as one writes it after an equals sign.
-pub fn p_value(p: f64) -> String {
-    if p < 0.001 { "p < .001".to_owned() } else { format!("p = {p:.3}").replace("0.", ".") }
-}
-
 /// A place on a drawing.
 pub fn at(place: f64) -> String {
     let text = format!("{:.1}", clean(place, 1));

@@ -3,6 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::percent;
+use crate::report::evidence;
 use crate::run::Record;
 
 const COLUMNS: [&str; 9] = [
@@ -29,9 +30,13 @@ pub fn table(record: &Record) -> Option<String> {
         // One that never raises an alarm makes no difference, and no estimate of one.
         let acts = guard.counts.alarms() > 0.0;
         let (low, high) = (100.0 * guard.saved.low, 100.0 * guard.saved.high);
+        let interval = match evidence::why_no_interval(&guard.saved, record.units) {
+            None => format!("{low:+.1} to {high:+.1}"),
+            Some(why) => why.to_owned(),
+        };
         let saved = format!("{:+.1} pp", 100.0 * guard.saved.estimate);
         let (saved, interval) = match acts {
-            true => (saved, format!("{low:+.1} to {high:+.1}")),
+            true => (saved, interval),
             false => ("no alarm".to_owned(), "-".to_owned()),
         };
         table.add_row(vec![

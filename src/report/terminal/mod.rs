@@ -7,7 +7,9 @@ pub mod sensitivity;
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
+use crate::report::evidence;
 use crate::run::Record;
+use crate::run::record::ArmRecord;
 use crate::step::Outcome;
 
 fn percent(p: f64) -> String {
@@ -69,14 +71,13 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
         let s = &arm.summary;
         let share = |outcome: Outcome| percent(s.outcomes[outcome as usize]);
         let mut rate = Cell::new(percent(s.failure.estimate));
-        if let Some(difference) = s.difference.as_ref().filter(|d| colour && d.p_holm < 0.05) {
+        if let Some(difference) = s.difference.as_ref().filter(|d| colour && d.is_significant()) {
             let better = difference.interval.estimate < 0.0;
             rate = rate.fg(if better { Color::Green } else { Color::Red });
         }
         let against = match (&s.difference, record.baseline) {
             (Some(d), _) => {
-                let clear = if d.p_holm < 0.05 { " *" } else { "" };
-                format!("{:+.1} pp{clear}", 100.0 * d.interval.estimate)
+                format!("{:+.1} pp{}", 100.0 * d.interval.estimate, evidence::mark(d))
             }
             (None, Some(base)) if base == at => "baseline".to_owned(),
             _ => "-".to_owned(),
@@ -129,6 +130,7 @@ pub fn legend(record: &Record) -> String {
     } else {
         format!("{exact} of {all} task runs solved exactly, the rest sampled")
     };
+    let marks = evidence::legend(record.arms.iter().flat_map(ArmRecord::differences));
     let none = record.arms.iter().all(|arm| arm.summary.failure.estimate <= 0.0);
     let nothing = if none { "No run fails under any arm.\n" } else { "" };
     format!(
@@ -137,7 +139,7 @@ pub fn legend(record: &Record) -> String {
          (commission). stopped: for want of an input, or by a guard. They add up to the failure rate.\n\
          silent: share of failures that nothing flagged. independent: the failure rate if steps failed\n\
          independently. main cause: the error with the largest (Shapley) share of the failures.\n\
-         *: differs from the baseline (p < .05 after Holm's correction).",
+         {marks}",
         first.summary.tasks
     )
 }

@@ -2,6 +2,7 @@
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
+use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::MoneyRecord;
 
@@ -35,8 +36,7 @@ pub fn table(record: &Record) -> Option<String> {
     for (at, arm, m) in &arms {
         let against = match &m.difference {
             Some(d) => {
-                let clear = if d.p_holm < 0.05 { " *" } else { "" };
-                format!("{:+.2}{clear}", d.interval.estimate)
+                format!("{:+.2}{}", d.interval.estimate, evidence::mark(d))
             }
             None if record.baseline == Some(*at) => "baseline".to_owned(),
             None => "-".to_owned(),
@@ -48,9 +48,9 @@ pub fn table(record: &Record) -> Option<String> {
         table.add_row(vec![
             Cell::new(arm),
             Cell::new(format!("{:.2}", m.loss.estimate)),
-            Cell::new(match m.loss.high.is_finite() {
-                true => format!("{:.2}-{:.2}", m.loss.low, m.loss.high),
-                false => "-".to_owned(),
+            Cell::new(match evidence::why_no_interval(&m.loss, record.units) {
+                None => format!("{:.2}-{:.2}", m.loss.low, m.loss.high),
+                Some(why) => why.to_owned(),
             }),
             Cell::new(format!("{:.2}", m.running)),
             Cell::new(against),
@@ -93,7 +93,7 @@ pub fn legend(record: &Record) -> String {
     let (cases, years) = money.map_or((0.0, 0), |m| (m.cases, m.years));
     format!(
         "In {}. loss: what failures cost, by the scenario's rules; running: searches, readers and guards; vs baseline: of\n\
-         both, a case. a year: both, of {} cases. VaR, CVaR: the loss that 95% of years do not pass, and the mean of the\n\
+         both, a case, and so is its mark. a year: both, of {} cases. VaR, CVaR: the loss that 95% of years do not pass, and the mean of the\n\
          others ({} sampled). half from: so few tasks make half of the loss. main loss: the error with the largest\n\
          (Shapley) share of it. Losses by outcome, rule and error: losses.csv; by size: loss_bands.csv.",
         record.currency.as_deref().unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The orders of the arms by each measure, where there is more than one arm.
 
+use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::{Flips, Measure};
 
@@ -19,7 +20,11 @@ pub fn lines(record: &Record) -> Option<String> {
         }
         ranks.sort_by_key(|rank| (rank.rank, rank.arm));
         let arm = |rank: &&crate::run::record::RankRecord| {
-            format!("{} ({:.0}%)", record.arms[rank.arm].id, 100.0 * rank.p_best)
+            let id = &record.arms[rank.arm].id;
+            match evidence::best_can_be_told(record.units) {
+                true => format!("{id} ({:.0}%)", 100.0 * rank.p_best),
+                false => id.clone(),
+            }
         };
         let order: Vec<String> = ranks.iter().map(arm).collect();
         let Flips { pairs, flipped, clear } = record.comparison.flips(measure);
@@ -31,7 +36,12 @@ pub fn lines(record: &Record) -> Option<String> {
         };
         lines.push(format!("By {name:<8}: {}{flips}", order.join(", ")));
     }
-    (!lines.is_empty()).then(|| {
-        format!("{}\nIn brackets: how probably each is the best (bootstrap over units). ranks.csv, pairs.csv", lines.join("\n"))
-    })
+    let brackets = match evidence::best_can_be_told(record.units) {
+        true => "In brackets: how probably each is the best (bootstrap over units).".to_owned(),
+        false => format!(
+            "How probably each is the best cannot be told: {} too few.",
+            evidence::units_are(record.units)
+        ),
+    };
+    (!lines.is_empty()).then(|| format!("{}\n{brackets} ranks.csv, pairs.csv", lines.join("\n")))
 }

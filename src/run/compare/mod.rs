@@ -1,15 +1,16 @@
-//! All arms against one another: does the order by nDCG@10 agree with that by failures, and by money?
+//! All arms against one another: by how much they differ, and does the order by nDCG@10 agree with that by failures, and
+//! by money? Every difference of a report is tested here, and once: money with all that is shown of it.
 
 mod record;
 
-pub use record::{Comparison, Flips, Measure, PairRecord, RankRecord};
+pub use record::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
 
 use rayon::prelude::*;
 
 use super::money::MoneyRecord;
 use super::record::TaskRecord;
 use crate::scenario::Scenario;
-use crate::stats::{self, LEVEL, Pair};
+use crate::stats::{self, LEVEL, Pair, PairedTest};
 
 /// Differences below this share of the values are rounding.
 const ROUNDING: f64 = 1e-12;
@@ -70,7 +71,7 @@ pub fn compare(
             continue;
         }
         cases.rank(baseline, &mut comparison)?;
-        cases.pairs(&mut comparison)?;
+        cases.pairs(baseline, &mut comparison)?;
     }
     Ok(comparison)
 }
@@ -123,57 +124,55 @@ impl Cases {
         Ok(())
     }
 
-    fn pairs(&self, comparison: &mut Comparison) -> anyhow::Result<()> {
-        let first = comparison.pairs.len();
+    fn pairs(&self, baseline: Option<usize>, comparison: &mut Comparison) -> anyhow::Result<()> {
         let count = self.values.len();
         let of_two: Vec<(usize, usize)> =
             (0..count).flat_map(|arm| (arm + 1..count).map(move |other| (arm, other))).collect();
-        let tested = of_two.par_iter().map(|&(arm, other)| {
-            let pairs = self.pair(arm, other);
-            let paired = match self.measure {
-                Measure::Money => stats::mean_difference(&pairs, LEVEL, self.seed)?,
-                // Sums of rounded parts may pass one by a bit.
-                _ => stats::difference(&within_one(pairs), LEVEL, self.seed)?,
-            };
-            Ok(PairRecord {
-                measure: self.measure,
-                arm,
-                other,
-                difference: paired.interval,
-                p_value: paired.p,
-                p_holm: paired.p,
-                flips: None,
-                clear: false,
-            })
-        });
-        comparison.pairs.extend(tested.collect::<anyhow::Result<Vec<PairRecord>>>()?);
-        let p_values: Vec<f64> =
-            comparison.pairs[first..].iter().map(|pair| pair.p_value).collect();
-        let (before, here) = comparison.pairs.split_at_mut(first);
-        for (pair, holm) in here.iter_mut().zip(stats::holm(&p_values)) {
-            pair.p_holm = holm;
-            let ndcg = before.iter().find(|known| {
+        let (with_baseline, others): (Vec<_>, Vec<_>) = of_two
+            .into_iter()
+            .partition(|(arm, other)| baseline.is_some_and(|base| base == *arm || base == *other));
+        let mut pairs = self.family(PairFamily::Baseline, &with_baseline)?;
+        pairs.extend(self.family(PairFamily::Others, &others)?);
+        pairs.sort_by_key(|pair| (pair.arm, pair.other));
+        for pair in &mut pairs {
+            let ndcg = comparison.pairs.iter().find(|known| {
                 known.measure == Measure::Ndcg && (known.arm, known.other) == (pair.arm, pair.other)
             });
             let Some(ndcg) = ndcg else {
                 continue;
             };
             let prefers = |pair: &PairRecord| {
-                let difference = pair.measure.sign() * pair.difference.estimate;
+                let difference = pair.measure.sign() * pair.difference.interval.estimate;
                 (difference.abs() > ROUNDING).then_some(difference < 0.0)
             };
             pair.flips = prefers(ndcg).zip(prefers(pair)).map(|(a, b)| a != b);
-            let alpha = 1.0 - LEVEL;
-            pair.clear = pair.flips == Some(true) && ndcg.p_holm < alpha && pair.p_holm < alpha;
+            pair.clear = pair.flips == Some(true)
+                && ndcg.difference.is_significant()
+                && pair.difference.is_significant();
         }
+        comparison.pairs.extend(pairs);
         Ok(())
     }
-}
 
-fn within_one(mut pairs: Vec<Pair>) -> Vec<Pair> {
-    for pair in &mut pairs {
-        pair.baseline = pair.baseline.clamp(0.0, 1.0);
-        pair.arm = pair.arm.clamp(0.0, 1.0);
+    /// Pairs of arms that are corrected together.
+    fn family(
+        &self,
+        family: PairFamily,
+        of_two: &[(usize, usize)],
+    ) -> anyhow::Result<Vec<PairRecord>> {
+        let test =
+            |&(arm, other): &(usize, usize)| PairedTest::new(&self.pair(arm, other), self.seed);
+        let tests = of_two.par_iter().map(test).collect::<anyhow::Result<Vec<PairedTest>>>()?;
+        let differences = of_two.iter().zip(stats::family(tests)?);
+        let record = |(&(arm, other), difference): (&(usize, usize), _)| PairRecord {
+            measure: self.measure,
+            arm,
+            other,
+            difference,
+            family,
+            flips: None,
+            clear: false,
+        };
+        Ok(differences.map(record).collect())
     }
-    pairs
 }

@@ -1,6 +1,6 @@
 //! The part of the record that compares all arms with one another.
 
-use crate::stats::Interval;
+use crate::stats::PairedDifference;
 
 /// What arms are ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,25 @@ impl Measure {
     }
 }
 
+/// What Holm's correction is over: all pairs of one measure in one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairFamily {
+    /// The baseline with each other arm.
+    Baseline,
+    /// Arms neither of which is the baseline, with one another.
+    Others,
+}
+
+impl PairFamily {
+    /// As reports call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            PairFamily::Baseline => "baseline",
+            PairFamily::Others => "others",
+        }
+    }
+}
+
 /// All arms against one another.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
@@ -53,6 +72,21 @@ pub struct Flips {
 }
 
 impl Comparison {
+    /// How far an arm lies above another by a measure.
+    pub fn difference(
+        &self,
+        measure: Measure,
+        arm: usize,
+        baseline: usize,
+    ) -> Option<PairedDifference> {
+        let mut pairs = self.pairs.iter().filter(|pair| pair.measure == measure);
+        pairs.find_map(|pair| match (pair.arm, pair.other) {
+            of if of == (baseline, arm) => Some(pair.difference),
+            of if of == (arm, baseline) => Some(pair.difference.turned()),
+            _ => None,
+        })
+    }
+
     /// How many pairs go the other way round than by nDCG@10.
     pub fn flips(&self, measure: Measure) -> Flips {
         let pairs = || self.pairs.iter().filter(|pair| pair.measure == measure);
@@ -92,11 +126,9 @@ pub struct PairRecord {
     /// The other arm, as an index into [`crate::Record::arms`].
     pub other: usize,
     /// `other` minus `arm`, on the same tasks.
-    pub difference: Interval,
-    /// Two-sided, by sign flips of whole units.
-    pub p_value: f64,
-    /// After Holm's correction over all pairs by this measure.
-    pub p_holm: f64,
+    pub difference: PairedDifference,
+    /// With which other pairs by this measure it is corrected.
+    pub family: PairFamily,
     /// Whether this measure prefers another one of the two than nDCG@10 does; `None` where one of them has no
     /// preference.
     pub flips: Option<bool>,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-pub use record::{Avoidable, Band, By, MoneyDifference, MoneyRecord, Split, Tail};
+pub use record::{Avoidable, Band, By, MoneyRecord, Split, Tail};
 
 use super::record::{GuardRecord, Record};
 use super::tally::StepTally;
@@ -73,7 +73,8 @@ impl Arm<'_> {
         let observations: Vec<Observation> = observations
             .map(|((&value, task), &cluster)| Observation { value, weight: task.weight, cluster })
             .collect();
-        let mut loss = stats::mean(&observations, stats::LEVEL, None)?;
+        let range = (0.0, self.typical_worst());
+        let mut loss = stats::mean(&observations, stats::LEVEL, Some(range))?;
         // No loss is below zero, and neither is their mean.
         loss.low = loss.low.max(0.0);
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
@@ -106,6 +107,25 @@ impl Arm<'_> {
             avoidable: self.avoidable(&weights, loss.estimate),
             tasks: expected,
         })
+    }
+
+    /// What a case loses that ends in its worst way, averaged over the tasks that can lose anything. Infinite where none
+    /// can: how much another case could lose is not known then.
+    fn typical_worst(&self) -> f64 {
+        let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for (losses, task) in self.losses.iter().zip(&self.scenario.tasks.tasks) {
+            let ends = losses.ends.iter().filter(|(_, end)| end.p > 0.0);
+            let amount = |(_, end): &(Outcome, Incident)| -> f64 {
+                end.parts.iter().map(|part| part.mean(&variables)).sum()
+            };
+            let worst = ends.map(amount).fold(0.0, f64::max);
+            if worst > 0.0 {
+                sum += task.weight * worst;
+                weight += task.weight;
+            }
+        }
+        if weight > 0.0 { sum / weight } else { f64::INFINITY }
     }
 
     /// What can happen to a case, over all tasks.
@@ -301,42 +321,4 @@ pub fn notes(record: &Record) -> Vec<String> {
         _ => String::new(),
     };
     idle.map(note).collect()
-}
-
-/// Compares every arm with the baseline.
-pub fn compare(
-    scenario: &Scenario,
-    records: &mut [&mut MoneyRecord],
-    baseline: Option<usize>,
-) -> anyhow::Result<()> {
-    let Some(base) = baseline else {
-        return Ok(());
-    };
-    let (tasks, running) = (records[base].tasks.clone(), records[base].running);
-    let clusters = scenario.clusters();
-    for (_, record) in records.iter_mut().enumerate().filter(|(at, _)| *at != base) {
-        let cases = tasks.iter().zip(&record.tasks).zip(&scenario.tasks.tasks).zip(&clusters);
-        let pairs: Vec<stats::Pair> = cases
-            .map(|(((&baseline, &arm), task), &cluster)| stats::Pair {
-                baseline,
-                arm,
-                weight: task.weight,
-                cluster,
-            })
-            .collect();
-        let paired = stats::mean_difference(&pairs, stats::LEVEL, scenario.simulation.seed)?;
-        let further = record.running - running;
-        let mut interval = paired.interval;
-        interval.estimate += further;
-        interval.low += further;
-        interval.high += further;
-        record.difference = Some(MoneyDifference { interval, p_value: paired.p, p_holm: paired.p });
-    }
-    let p_values: Vec<f64> =
-        records.iter().filter_map(|r| Some(r.difference.as_ref()?.p_value)).collect();
-    let differences = records.iter_mut().filter_map(|record| record.difference.as_mut());
-    for (difference, holm) in differences.zip(stats::holm(&p_values)) {
-        difference.p_holm = holm;
-    }
-    Ok(())
 }

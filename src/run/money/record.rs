@@ -1,20 +1,22 @@
 //! The part of the record that is about money. Amounts are in the scenario's currency.
 
-use crate::stats::Interval;
+use crate::stats::{Interval, PairedDifference};
 use crate::step::{Event, Outcome};
 
 /// What one arm costs. A case is one task, drawn by its weight.
 #[derive(Clone, Debug)]
 pub struct MoneyRecord {
-    /// Expected loss of a case.
+    /// Expected loss of a case. The upper end is infinite where nothing is lost: how much another case could lose is not
+    /// known.
     pub loss: Interval,
     /// What searches, readers and guards take, a case.
     pub running: f64,
     /// Seconds that the same takes, one after another.
     pub seconds: f64,
     /// Loss and running costs of a case minus the baseline's on the same tasks; `None` for the baseline
-    /// itself. The interval is that of the losses: running costs differ by what they differ.
-    pub difference: Option<MoneyDifference>,
+    /// itself. Negative is cheaper. Running costs are those of an average case: they shift the difference, and add nothing
+    /// to its spread.
+    pub difference: Option<PairedDifference>,
     /// Cases a year, on average.
     pub cases: f64,
     /// The standard deviation of the loss of a year.
@@ -68,17 +70,6 @@ pub struct Avoidable {
     pub loss: f64,
     /// Of all of it, as a share of 1; `None` where nothing is lost.
     pub share: Option<f64>,
-}
-
-/// A paired difference between two arms, in money.
-#[derive(Clone, Debug)]
-pub struct MoneyDifference {
-    /// The difference, a case: negative is cheaper.
-    pub interval: Interval,
-    /// Of the losses: two-sided, by sign flips of whole units.
-    pub p_value: f64,
-    /// After Holm's correction over the arms compared.
-    pub p_holm: f64,
 }
 
 /// How bad the bad years are.

@@ -7,7 +7,7 @@ use crate::kernel::{OUTCOMES, failing};
 use crate::run::Solved;
 use crate::run::record::{CurvePoint, GuardRecord};
 use crate::scenario::{Check, Guard, Scenario};
-use crate::stats::{self, Interval};
+use crate::stats;
 use crate::step::Outcome;
 use crate::step::guard::{Setting, escalation_effort, look_effort, parameters};
 
@@ -39,17 +39,14 @@ pub fn records(
                 let pairs = solved.iter().zip(whys).zip(weights).zip(&clusters);
                 let pairs: Vec<stats::Pair> = pairs
                     .map(|(((solved, why), &weight), &cluster)| stats::Pair {
-                        // Sums of rounded parts may pass one by a bit.
-                        baseline: of(&solved.masses.outcomes).clamp(0.0, 1.0),
-                        arm: of(&why.guards[step].otherwise[off].outcomes).clamp(0.0, 1.0),
+                        baseline: of(&solved.masses.outcomes),
+                        arm: of(&why.guards[step].otherwise[off].outcomes),
                         weight,
                         cluster,
                     })
                     .collect();
                 let seed = scenario.simulation.seed;
-                Ok::<Interval, anyhow::Error>(
-                    stats::difference(&pairs, stats::LEVEL, seed)?.interval,
-                )
+                stats::PairedTest::new(&pairs, seed)?.interval(stats::LEVEL)
             };
             let curve = variants.iter().enumerate().filter_map(|(at, variant)| {
                 let Setting::At { least: threshold, .. } = variant.setting else {

@@ -1,0 +1,112 @@
+//! Several paired differences, of which some would look significant by chance alone.
+
+use super::paired::PairedTest;
+use super::{ALPHA, Interval, LEVEL};
+
+/// One paired difference of a family, with what its verdict is after correction for the others.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairedDifference {
+    /// The weighted mean of arm minus baseline with its 95% interval, which excludes zero if and only if `p_value` is below
+    /// .05. Its ends are infinite where there are too few clusters for any such p-value.
+    pub interval: Interval,
+    /// Two-sided, by sign flips of whole clusters.
+    pub p_value: f64,
+    /// After Holm's correction over the family.
+    pub p_holm: f64,
+    /// The interval at the level at which Holm's procedure tests this difference: it excludes zero if and only if
+    /// `p_holm` is below .05.
+    pub holm_interval: Interval,
+    /// Clusters behind it.
+    pub clusters: usize,
+    /// Arm and baseline agree in every case.
+    pub identical: bool,
+}
+
+impl PairedDifference {
+    /// Of the baseline from the arm.
+    pub fn turned(self) -> PairedDifference {
+        // Taken from zero, zero has no sign.
+        let turned = |interval: Interval| Interval {
+            estimate: 0.0 - interval.estimate,
+            low: 0.0 - interval.high,
+            high: 0.0 - interval.low,
+        };
+        PairedDifference {
+            interval: turned(self.interval),
+            holm_interval: turned(self.holm_interval),
+            ..self
+        }
+    }
+
+    /// Whether it differs from zero after correction.
+    pub fn is_significant(&self) -> bool {
+        self.p_holm < ALPHA
+    }
+
+    /// Whether there are enough clusters for a verdict: with fewer nothing is significant, whatever the arms do.
+    pub fn can_be_told(&self) -> bool {
+        self.holm_interval.is_bounded()
+    }
+}
+
+/// The differences of one family, in the order given.
+///
+/// # Errors
+/// None that tests can cause.
+pub fn family(mut tests: Vec<PairedTest>) -> anyhow::Result<Vec<PairedDifference>> {
+    let of = |tests: &[PairedTest]| -> Vec<f64> {
+        tests.iter().map(|test| test.p_two_sided(0.0)).collect()
+    };
+    let sizes = holm_sizes(&of(&tests));
+    for (test, size) in tests.iter_mut().zip(sizes) {
+        test.sharpen(0.0, ALPHA / size as f64);
+    }
+    let p_values = of(&tests);
+    let (adjusted, sizes) = (holm(&p_values), holm_sizes(&p_values));
+    let members = tests.iter().zip(p_values).zip(adjusted.into_iter().zip(sizes));
+    let difference = |((test, p_value), (p_holm, size)): ((&PairedTest, f64), (f64, usize))| {
+        Ok(PairedDifference {
+            interval: test.interval(LEVEL)?,
+            p_value,
+            p_holm,
+            holm_interval: test.interval(1.0 - ALPHA / size as f64)?,
+            clusters: test.clusters,
+            identical: test.identical,
+        })
+    };
+    members.map(difference).collect()
+}
+
+/// By how many hypotheses Holm's procedure divides [`ALPHA`] when it comes to each: all of them for the smallest
+/// p-value, one less for the next, and so on to the first that it does not reject, with which it ends.
+fn holm_sizes(p: &[f64]) -> Vec<usize> {
+    let order = ascending(p);
+    let mut sizes = vec![0; p.len()];
+    let mut size = p.len();
+    let mut ended = false;
+    for i in order {
+        sizes[i] = size;
+        ended |= p[i] * size as f64 >= ALPHA;
+        size -= usize::from(!ended);
+    }
+    sizes
+}
+
+fn ascending(p: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+    order
+}
+
+/// p-values adjusted for testing several hypotheses at once, in the order given: those at or below
+/// a level may be rejected together, with a probability of any false rejection within that level
+/// (Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979).
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut adjusted = vec![0.0; p.len()];
+    let mut greatest: f64 = 0.0;
+    for (rank, i) in ascending(p).into_iter().enumerate() {
+        greatest = greatest.max((p.len() - rank) as f64 * p[i]).min(1.0);
+        adjusted[i] = greatest;
+    }
+    adjusted
+}
