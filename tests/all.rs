@@ -33,6 +33,7 @@ mod run_file;
 mod scenario_errors;
 mod semantics;
 mod sensitivity;
+mod significance;
 mod stats;
 mod synth;
 mod synth_ledger;

@@ -190,7 +190,9 @@ fn by_definition(pairs: &[Pair], null: f64) -> f64 {
     let off: Vec<f64> = totals.iter().map(|(sum, of)| (sum - d * of) / weight).collect();
     let squares: f64 = off.iter().map(|z| z * z).sum();
     let error = (clusters as f64 / (clusters - 1) as f64 * squares).sqrt();
-    let a = off.iter().map(|z| z.powi(3)).sum::<f64>() / squares.powf(1.5);
+    let n = clusters as f64;
+    let adjusted = if clusters > 2 { (n * (n - 1.0)).sqrt() / (n - 2.0) } else { 0.0 };
+    let a = adjusted * off.iter().map(|z| z.powi(3)).sum::<f64>() / squares.powf(1.5);
     let t = (d - null) / error;
     let corrected = d - error * (t + a * t * t / 3.0 + a * a * t.powi(3) / 27.0 + a / 6.0);
     // One-sided by the sums themselves, not by means of subsets.

@@ -5,10 +5,9 @@
 //! thus gets one half on an exchange of roles against the anchor itself, and less where the anchor's rewording
 //! changes words.
 
-use std::collections::BTreeMap;
-
 use super::contender::{Contender, Kind};
 use super::score::{Sample, Score, Section};
+use super::shared;
 use crate::embed::{Role, Vectors};
 use crate::retrieve::{Bm25Retriever, Request, Retriever};
 use crate::stats::Auc;
@@ -47,15 +46,9 @@ pub fn of_triplets(
         .iter()
         .flat_map(|(t, negative)| [t.anchor.as_str(), t.positive.as_str(), *negative])
         .collect();
-    // Triplets of one anchor are alike.
-    let mut anchors: BTreeMap<&str, usize> = BTreeMap::new();
-    let clusters: Vec<usize> = used
-        .iter()
-        .map(|(t, _)| {
-            let next = anchors.len();
-            *anchors.entry(&t.anchor).or_insert(next)
-        })
-        .collect();
+    let numbers = shared::numbered(texts.iter());
+    let clusters =
+        shared::clusters(&numbers.chunks_exact(3).map(<[usize]>::to_vec).collect::<Vec<_>>());
     let vectors = contender.vectors(Role::Passage, &texts, set, watch)?;
     let sides: Vec<(f64, f64)> = match (&vectors, &contender.kind) {
         (Some(vectors), _) => (0..used.len())
@@ -85,12 +78,12 @@ pub fn of_triplets(
         scores.push(score(ACCURACY, Sample::Rate(values(&right))));
         if vectors.is_some() {
             scores.push(score("margin", Sample::Mean(values(&|(same, other)| same - other))));
-            let side = |of_side: fn(&(f64, f64)) -> f64| {
-                of.iter().map(|&i| rounded(of_side(&sides[i]))).collect::<Vec<f64>>()
+            let side = |of_side: fn(&(f64, f64)) -> f64| -> Vec<(f64, usize)> {
+                of.iter().map(|&i| (rounded(of_side(&sides[i])), clusters[i])).collect()
             };
-            if let Ok(auc) = Auc::new(&side(|s| s.0), &side(|s| s.1)) {
-                // Positives and negatives share anchors, which an interval for two samples ignores.
-                scores.push(score("AUC", Sample::Whole { value: auc.area, n: of.len() }));
+            // Positives and negatives share anchors, and with them their clusters.
+            if let Ok(auc) = Auc::clustered(&side(|s| s.0), &side(|s| s.1)) {
+                scores.push(score("AUC", Sample::Area(auc)));
             }
         }
     }
@@ -121,6 +114,9 @@ pub fn of_pairs(
     };
     let cosines: Vec<f64> =
         (0..pairs.len()).map(|i| rounded(cosine(&vectors, 2 * i, 2 * i + 1))).collect();
+    let numbers = shared::numbered(texts.iter());
+    let clusters =
+        shared::clusters(&numbers.chunks_exact(2).map(<[usize]>::to_vec).collect::<Vec<_>>());
     let mut categories: Vec<&str> = pairs.iter().map(|pair| pair.category.as_str()).collect();
     categories.sort_unstable();
     categories.dedup();
@@ -131,10 +127,10 @@ pub fn of_pairs(
             let wanted = |i: &usize| {
                 pairs[*i].same == same && (category == ALL || pairs[*i].category == category)
             };
-            (0..pairs.len()).filter(wanted).map(|i| cosines[i]).collect::<Vec<f64>>()
+            (0..pairs.len()).filter(wanted).map(|i| (cosines[i], clusters[i])).collect::<Vec<_>>()
         };
         // A category in which all pairs mean the same has no curve.
-        if let Ok(auc) = Auc::new(&of(true), &of(false)) {
+        if let Ok(auc) = Auc::clustered(&of(true), &of(false)) {
             scores.push(Score {
                 section: Section::Composition,
                 set: set.to_owned(),

@@ -8,7 +8,8 @@
 //! 4. [`score`]: one number with its interval, and its difference from the first embedder's.
 //! 5. [`sheet`] and [`plot`]: what is written.
 //!
-//! Every embedder answers the same queries on the same texts, so differences are paired.
+//! Every embedder answers the same queries on the same texts, so differences are paired. Queries that share a passage, and
+//! triplets and pairs that share a text, count as one cluster: [`shared`].
 
 pub mod composition;
 pub mod contender;
@@ -17,6 +18,7 @@ pub mod pipeline;
 pub mod plot;
 pub mod retrieval;
 pub mod score;
+pub mod shared;
 pub mod sheet;
 pub mod spectrum;
 

@@ -51,11 +51,13 @@ fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
         difference_interval: None,
         p: None,
         n: arm.tasks.len(),
+        clusters: record.units,
     };
+    let ends = |of: &Interval| of.is_bounded().then_some((of.low, of.high));
     let compared = |row: Row, interval: Interval, difference: Option<(Interval, f64)>| Row {
-        interval: Some((interval.low, interval.high)),
+        interval: ends(&interval),
         difference: difference.map(|(d, _)| d.estimate),
-        difference_interval: difference.map(|(d, _)| (d.low, d.high)),
+        difference_interval: difference.and_then(|(d, _)| ends(&d)),
         p: difference.map(|(_, p)| p),
         ..row
     };
@@ -82,7 +84,7 @@ fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
             None => total,
             Some(d) => Row {
                 difference: Some(d.interval.estimate),
-                difference_interval: Some((d.interval.low, d.interval.high)),
+                difference_interval: ends(&d.interval),
                 p: Some(d.p_value),
                 ..total
             },

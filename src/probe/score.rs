@@ -1,6 +1,7 @@
 //! One number of one embedder: with its interval, and with its difference from the first embedder.
 
-use crate::stats::{self, Auc, Difference, Interval, LEVEL, Observation, Pair};
+use super::shared;
+use crate::stats::{self, Auc, Difference, Interval, LEVEL, Observation, Pair, PairedTest};
 
 /// Which part of the scorecard a number is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub struct Row {
     pub set: String,
     pub measure: String,
     pub value: f64,
-    /// 95%; `None` for a property of all texts together.
+    /// 95%; `None` for a property of all texts together, and where too few clusters say anything.
     pub interval: Option<(f64, f64)>,
     /// From the first embedder; `None` for the first itself.
     pub difference: Option<f64>,
@@ -62,6 +63,8 @@ pub struct Row {
     pub p: Option<f64>,
     /// Queries, triplets or pairs behind the number.
     pub n: usize,
+    /// Clusters of them that share no text; 0 for a property of all texts together.
+    pub clusters: usize,
 }
 
 impl Score {
@@ -72,25 +75,38 @@ impl Score {
     /// # Errors
     /// Values out of range, or none.
     pub fn row(&self, embedder: &str, baseline: Option<&Score>, seed: u64) -> anyhow::Result<Row> {
-        let (Interval { estimate, low, high }, n) = self.interval()?;
+        let (interval, n) = self.interval()?;
+        let estimate = interval.estimate;
         let compared = baseline.map(|other| self.above(other, seed)).transpose()?.flatten();
         let whole = match baseline.map(|other| &other.sample) {
             Some(Sample::Whole { value, .. }) => Some(estimate - value),
             _ => None,
         };
         let sampled = !matches!(self.sample, Sample::Whole { .. });
+        let ends = |of: &Interval| of.is_bounded().then_some((of.low, of.high));
         Ok(Row {
             embedder: embedder.to_owned(),
             section: self.section,
             set: self.set.clone(),
             measure: self.measure.clone(),
             value: estimate,
-            interval: sampled.then_some((low, high)),
+            interval: ends(&interval).filter(|_| sampled),
             difference: compared.map(|d| d.interval.estimate).or(whole),
-            difference_interval: compared.map(|d| (d.interval.low, d.interval.high)),
+            difference_interval: compared.and_then(|d| ends(&d.interval)),
             p: compared.map(|d| d.p),
             n,
+            clusters: self.clusters(),
         })
+    }
+
+    fn clusters(&self) -> usize {
+        match &self.sample {
+            Sample::Rate(values) | Sample::Mean(values) => {
+                shared::count(&values.iter().map(|value| value.1).collect::<Vec<_>>())
+            }
+            Sample::Area(auc) => auc.clusters(),
+            Sample::Whole { .. } => 0,
+        }
     }
 
     fn interval(&self) -> anyhow::Result<(Interval, usize)> {
@@ -120,11 +136,8 @@ impl Score {
                 arm.iter().zip(baseline).map(pair).collect()
             };
         Ok(match (&self.sample, &baseline.sample) {
-            (Sample::Rate(arm), Sample::Rate(other)) => {
-                Some(stats::difference(&pairs(arm, other), LEVEL, seed)?)
-            }
-            (Sample::Mean(arm), Sample::Mean(other)) => {
-                Some(stats::mean_difference(&pairs(arm, other), LEVEL, seed)?)
+            (Sample::Rate(arm), Sample::Rate(other)) | (Sample::Mean(arm), Sample::Mean(other)) => {
+                Some(PairedTest::new(&pairs(arm, other), seed)?.difference(LEVEL)?)
             }
             (Sample::Area(auc), Sample::Area(other)) => Some(auc.above(other, LEVEL)?),
             _ => None,

@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use super::score::{Row, Section};
 use crate::report::csv::{number, table, text};
 
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 13] = [
     "embedder",
     "section",
     "set",
@@ -20,6 +20,7 @@ const HEADER: [&str; 12] = [
     "diff_high",
     "p",
     "n",
+    "clusters",
 ];
 
 /// `scorecard.csv`.
@@ -45,6 +46,7 @@ pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
             diff_high,
             number(row.p),
             row.n.to_string(),
+            row.clusters.to_string(),
         ]
     };
     table(&HEADER, rows.iter().map(line).collect())
@@ -77,7 +79,9 @@ pub fn terminal(rows: &[Row]) -> String {
         table.add_row(line);
     }
     format!(
-        "{table}\nDifferent from the first embedder: * p < .05 for one comparison, not adjusted for how many there are."
+        "{table}\n\
+         ±: half of the 95% interval. What shares a passage or a text counts as one; too few of these have no interval.\n\
+         Different from the first embedder: * p < .05 for one comparison, not adjusted for how many there are."
     )
 }
 

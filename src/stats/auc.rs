@@ -2,13 +2,16 @@
 //!
 //! Variance and covariance of two areas on the same cases and controls by the method of DeLong, DeLong and
 //! Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating characteristic curves: a
-//! nonparametric approach", Biometrics 44, 1988.
+//! nonparametric approach", Biometrics 44, 1988. Where cases and controls come in clusters, each cluster's part in the area is
+//! one observation, as in Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 1997.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::ensure;
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use super::paired::Difference;
-use super::{Interval, normal};
+use super::{Interval, check_level, t_quantile};
 
 /// An area, with what each case and each control adds to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,8 @@ pub struct Auc {
     cases: Vec<f64>,
     /// By control: the share of cases above it.
     controls: Vec<f64>,
+    /// The clusters of cases and of controls, numbered from 0; `None`: each is one of its own.
+    clusters: Option<(Vec<usize>, Vec<usize>)>,
 }
 
 impl Auc {
@@ -46,7 +51,27 @@ impl Auc {
         let by_case: Vec<f64> = cases.iter().map(|s| below(&control_order, *s)).collect();
         let by_control: Vec<f64> = controls.iter().map(|s| 1.0 - below(&case_order, *s)).collect();
         let area = by_case.iter().sum::<f64>() / by_case.len() as f64;
-        Ok(Auc { area, cases: by_case, controls: by_control })
+        Ok(Auc { area, cases: by_case, controls: by_control, clusters: None })
+    }
+
+    /// The same of scores with the cluster of each: a cluster may hold cases and controls.
+    ///
+    /// # Errors
+    /// As [`Auc::new`].
+    pub fn clustered(cases: &[(f64, usize)], controls: &[(f64, usize)]) -> anyhow::Result<Auc> {
+        let scores = |of: &[(f64, usize)]| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
+        let known: BTreeSet<usize> = cases.iter().chain(controls).map(|(_, c)| *c).collect();
+        let numbers: BTreeMap<usize, usize> = known.into_iter().zip(0..).collect();
+        let number = |of: &[(f64, usize)]| of.iter().map(|(_, c)| numbers[c]).collect::<Vec<_>>();
+        let clusters = Some((number(cases), number(controls)));
+        Ok(Auc { clusters, ..Auc::new(&scores(cases), &scores(controls))? })
+    }
+
+    /// How many clusters there are; cases and controls, where each is one of its own.
+    pub fn clusters(&self) -> usize {
+        self.clusters.as_ref().map_or(self.count(), |(cases, controls)| {
+            cases.iter().chain(controls).max().map_or(0, |last| last + 1)
+        })
     }
 
     /// How many cases and controls there are.
@@ -54,13 +79,17 @@ impl Auc {
         self.cases.len() + self.controls.len()
     }
 
-    /// The normal interval at `level`, within 0 to 1.
+    /// The interval at `level`, within 0 to 1: normal, or Student's t with one degree of freedom less than there are
+    /// clusters. With one cluster its ends are infinite.
     ///
     /// # Errors
     /// A level outside 0 to 1.
     pub fn interval(&self, level: f64) -> anyhow::Result<Interval> {
-        let Interval { estimate, low, high } = normal(self.area, covariance(self, self), level)?;
-        Ok(Interval { estimate, low: low.max(0.0), high: high.min(1.0) })
+        let interval = self.around(self.area, covariance(self, self), level)?;
+        if !interval.is_bounded() {
+            return Ok(interval);
+        }
+        Ok(Interval { low: interval.low.max(0.0), high: interval.high.min(1.0), ..interval })
     }
 
     /// How far this area lies above `baseline`, which has the same cases and controls.
@@ -70,24 +99,61 @@ impl Auc {
     pub fn above(&self, baseline: &Auc, level: f64) -> anyhow::Result<Difference> {
         ensure!(
             self.cases.len() == baseline.cases.len()
-                && self.controls.len() == baseline.controls.len(),
+                && self.controls.len() == baseline.controls.len()
+                && self.clusters == baseline.clusters,
             "areas are compared on the same cases and controls"
         );
         let variance = covariance(self, self) + covariance(baseline, baseline)
             - 2.0 * covariance(self, baseline);
         let variance = variance.max(0.0);
         let difference = self.area - baseline.area;
-        let interval = normal(difference, variance, level)?;
-        let p = match (difference == 0.0, variance > 0.0) {
+        let interval = self.around(difference, variance, level)?;
+        let p = match (difference == 0.0 || self.clusters() == 1, variance > 0.0) {
             (true, _) => 1.0,
-            (false, true) => 2.0 * Normal::standard().sf(difference.abs() / variance.sqrt()),
+            (false, true) => self.beyond(difference.abs() / variance.sqrt())?,
             (false, false) => 0.0,
         };
         Ok(Difference { interval, p })
     }
+
+    fn around(&self, estimate: f64, variance: f64, level: f64) -> anyhow::Result<Interval> {
+        check_level(level)?;
+        let quantile = match &self.clusters {
+            None => Normal::standard().inverse_cdf(0.5 + level / 2.0),
+            Some(_) if self.clusters() == 1 => f64::INFINITY,
+            Some(_) => t_quantile(level, self.clusters() - 1)?,
+        };
+        let half = if quantile.is_finite() { quantile * variance.sqrt() } else { quantile };
+        Ok(Interval { estimate, low: estimate - half, high: estimate + half })
+    }
+
+    /// How probably a statistic lies further from zero than `size`, on either side.
+    fn beyond(&self, size: f64) -> anyhow::Result<f64> {
+        Ok(2.0
+            * match &self.clusters {
+                None => Normal::standard().sf(size),
+                Some(_) => StudentsT::new(0.0, 1.0, (self.clusters() - 1) as f64)?.sf(size),
+            })
+    }
+}
+
+/// The parts of clusters in an area: what their cases and controls add to it beyond the average.
+fn parts(of: &Auc, (cases, controls): &(Vec<usize>, Vec<usize>)) -> Vec<f64> {
+    let mut parts = vec![0.0; of.clusters()];
+    for (values, clusters) in [(&of.cases, cases), (&of.controls, controls)] {
+        for (value, &cluster) in values.iter().zip(clusters) {
+            parts[cluster] += (value - of.area) / values.len() as f64;
+        }
+    }
+    parts
 }
 
 fn covariance(a: &Auc, b: &Auc) -> f64 {
+    if let (Some(of_a), Some(of_b)) = (&a.clusters, &b.clusters) {
+        let count = a.clusters() as f64;
+        let products = parts(a, of_a).into_iter().zip(parts(b, of_b)).map(|(x, y)| x * y);
+        return count / (count - 1.0).max(1.0) * products.sum::<f64>();
+    }
     let part = |x: &[f64], y: &[f64]| {
         let n = x.len() as f64;
         let products = x.iter().zip(y).map(|(x, y)| (x - a.area) * (y - b.area));

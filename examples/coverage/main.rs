@@ -1,0 +1,272 @@
+//! How often the intervals of reports hold the truth, how often their tests find a difference where there is none, and
+//! what the gate finds: by simulation, for docs/src/statistics.md.
+//!
+//! `cargo run --release --example coverage` prints the tables of that page. A few minutes on two cores; the same bytes
+//! each time.
+
+mod designs;
+mod shapley;
+
+use designs::{ALIKE, AMOUNT_DIFFERENCES, AMOUNTS, Design, RATE_DIFFERENCES, RATES, gated};
+use knockon::probe::shared;
+use knockon::sensitivity::{self, indices};
+use knockon::stats::{
+    ALPHA, Auc, Interval, LEVEL, Observation, Pair, PairedTest, can_reject, family, mean, rate,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+
+/// Units that samples have.
+const UNITS: [usize; 5] = [5, 8, 20, 40, 120];
+/// Samples a cell: a share of 95% is known to half a point (one standard error).
+const SAMPLES: u64 = 2_000;
+
+fn main() -> anyhow::Result<()> {
+    println!("### Intervals: how many of 100 hold the truth\n");
+    header("95% interval of", UNITS.map(|units| format!("{units} units")));
+    intervals("failure rate", &RATES, &|of, pairs, _| {
+        Ok((of.truth, rate(&values(pairs), LEVEL)?))
+    })?;
+    intervals("loss of a case", &AMOUNTS, &|of, pairs, _| {
+        Ok((of.truth, mean(&values(pairs), LEVEL, Some((0.0, of.worst)))?))
+    })?;
+    for (name, designs) in [
+        ("difference of rates", &RATE_DIFFERENCES[..]),
+        ("difference of losses", &AMOUNT_DIFFERENCES),
+    ] {
+        intervals(name, designs, &|of, pairs, seed| {
+            let test = PairedTest::new(pairs, seed)?;
+            // Reports say that arms are identical in place of an interval.
+            let nothing = Interval { estimate: 0.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
+            Ok((of.truth, if test.identical { nothing } else { test.interval(LEVEL)? }))
+        })?;
+    }
+    probe()?;
+    sobol()?;
+    shapley::table()?;
+    tests()?;
+    gate()
+}
+
+fn header<const N: usize>(first: &str, columns: [String; N]) {
+    println!("| {first} | {} |\n|---|{}", columns.join(" | "), "---:|".repeat(N));
+}
+
+fn row(name: &str, cells: impl IntoIterator<Item = Option<f64>>) {
+    let cell = |share: Option<f64>| {
+        share.map_or_else(|| "\u{2013}".to_owned(), |share| format!("{:.1}", 100.0 * share))
+    };
+    let cells: Vec<String> = cells.into_iter().map(cell).collect();
+    println!("| {name} | {} |", cells.join(" | "));
+}
+
+/// A sample's own random numbers: the same in whatever order samples are drawn.
+fn rng_of(name: &str, units: usize, sample: u64) -> ChaCha8Rng {
+    let hash = blake3::hash(format!("{name} {units} {sample}").as_bytes());
+    ChaCha8Rng::from_seed(*hash.as_bytes())
+}
+
+/// The share of samples of which something holds; `None` where none says anything.
+fn share(
+    name: &str,
+    units: usize,
+    holds: impl Fn(&mut ChaCha8Rng, u64) -> anyhow::Result<Option<bool>> + Sync,
+) -> anyhow::Result<Option<f64>> {
+    let found: Vec<Option<bool>> = (0..SAMPLES)
+        .into_par_iter()
+        .map(|sample| holds(&mut rng_of(name, units, sample), sample))
+        .collect::<anyhow::Result<_>>()?;
+    let told = found.iter().flatten().count();
+    let held = found.iter().flatten().filter(|held| **held).count();
+    Ok((told > 0).then(|| held as f64 / told as f64))
+}
+
+fn holds((truth, interval): (f64, Interval)) -> Option<bool> {
+    let slack = 1e-9 * truth.abs().max(1.0);
+    interval.is_bounded().then_some(interval.low <= truth + slack && truth <= interval.high + slack)
+}
+
+type IntervalOf<'a> = &'a (dyn Fn(&Design, &[Pair], u64) -> anyhow::Result<(f64, Interval)> + Sync);
+
+fn intervals(of: &str, designs: &[Design], interval: IntervalOf) -> anyhow::Result<()> {
+    for design in designs {
+        let cells = UNITS.map(|units| {
+            share(design.name, units, |rng, seed| {
+                Ok(holds(interval(design, &(design.draw)(rng, units), seed)?))
+            })
+        });
+        let cells = cells.into_iter().collect::<anyhow::Result<Vec<Option<f64>>>>()?;
+        row(&format!("{of}: {}", design.name), cells);
+    }
+    Ok(())
+}
+
+/// The arm's values.
+fn values(pairs: &[Pair]) -> Vec<Observation> {
+    let value = |p: &Pair| Observation { value: p.arm, weight: p.weight, cluster: p.cluster };
+    pairs.iter().map(value).collect()
+}
+
+fn normal(rng: &mut ChaCha8Rng) -> f64 {
+    StandardNormal.sample(rng)
+}
+
+/// Five queries a passage that tend to be found together, and triplets whose cosines share their anchor.
+fn probe() -> anyhow::Result<()> {
+    let queries = |rng: &mut ChaCha8Rng, passages: usize| -> (Vec<f64>, Vec<Vec<usize>>) {
+        let mut found = Vec::new();
+        let mut used = Vec::new();
+        for passage in 0..passages {
+            let easy = 0.6 * normal(rng);
+            for _ in 0..5 {
+                found.push(f64::from(u8::from(easy + 0.8 * normal(rng) > -0.5)));
+                used.push(vec![passage]);
+            }
+        }
+        (found, used)
+    };
+    // P(N(0, 1) > -.5).
+    const FOUND: f64 = 0.691_462_461_274_013_1;
+    let by = |clusters: fn(&[Vec<usize>]) -> Vec<usize>| {
+        UNITS.map(|units| {
+            share("queries", units, |rng, _| {
+                let (found, used) = queries(rng, units);
+                let cases = found.iter().zip(clusters(&used));
+                let cases: Vec<Observation> = cases
+                    .map(|(&value, cluster)| Observation { value, weight: 1.0, cluster })
+                    .collect();
+                Ok(holds((FOUND, rate(&cases, LEVEL)?)))
+            })
+        })
+    };
+    let cells = by(shared::clusters).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    row("probe, recall: 5 queries a passage", cells);
+    let alone = by(|used| (0..used.len()).collect());
+    let cells = alone.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    row("the same, as if queries did not share passages (not used)", cells);
+    // Cosines N(.5 + a, 1) and N(a, 1), with a of N(0, 1) for the anchor: P(N(.5, 4) > 0).
+    const AREA: f64 = 0.598_706_325_682_923_7;
+    let cells = UNITS.map(|units| {
+        share("triplets", units, |rng, _| {
+            let mut sides = (Vec::new(), Vec::new());
+            for anchor in 0..units {
+                let a = normal(rng);
+                sides.0.push((0.5 + a + normal(rng), anchor));
+                sides.1.push((a + normal(rng), anchor));
+            }
+            Ok(holds((AREA, Auc::clustered(&sides.0, &sides.1)?.interval(LEVEL)?)))
+        })
+    });
+    let cells = cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    row("probe, AUC: triplets that share their anchor", cells);
+    Ok(())
+}
+
+/// Ishigami's function, whose indices are known: Ishigami and Homma, 1990, with a = 7 and b = .1.
+fn sobol() -> anyhow::Result<()> {
+    const FIRST: [f64; 3] = [0.313_905_191_147_811_46, 0.442_411_144_790_040_84, 0.0];
+    const TOTAL: [f64; 3] =
+        [0.557_588_855_209_959_3, 0.442_411_144_790_040_84, 0.243_683_664_062_147_83];
+    println!("\n### Sobol indices: how many of 100 intervals hold the truth\n");
+    let bases = [64, 256, 1024];
+    header("Ishigami's function", bases.map(|base| format!("{base} base samples")));
+    let seeds = 400;
+    let mut held = [[[0.0; 3]; 3]; 2];
+    for (at, base) in bases.into_iter().enumerate() {
+        let of_seed = |seed: u64| -> anyhow::Result<[[bool; 3]; 2]> {
+            let design = sensitivity::Design::new(base, 3, seed)?;
+            let answer = |point: &Vec<f64>| {
+                let [x, y, z] = [0, 1, 2].map(|i| std::f64::consts::PI * (2.0 * point[i] - 1.0));
+                x.sin() + 7.0 * y.sin().powi(2) + 0.1 * z.powi(4) * x.sin()
+            };
+            let answers: Vec<f64> = design.points().iter().map(answer).collect();
+            let found = indices(&answers, base, LEVEL, seed)?.unwrap_or_default();
+            let inside = |of: &Interval, truth: f64| of.low <= truth && truth <= of.high;
+            Ok([
+                std::array::from_fn(|i| inside(&found[i].first, FIRST[i])),
+                std::array::from_fn(|i| inside(&found[i].total, TOTAL[i])),
+            ])
+        };
+        let all: Vec<[[bool; 3]; 2]> =
+            (0..seeds).into_par_iter().map(of_seed).collect::<anyhow::Result<_>>()?;
+        for (order, held) in held.iter_mut().enumerate() {
+            for (input, held) in held.iter_mut().enumerate() {
+                let count = all.iter().filter(|found| found[order][input]).count();
+                held[at] = count as f64 / seeds as f64;
+            }
+        }
+    }
+    for (order, name) in ["first order", "total"].into_iter().enumerate() {
+        for (input, cells) in held[order].iter().enumerate() {
+            row(&format!("{name}, input {}", input + 1), cells.map(Some));
+        }
+    }
+    Ok(())
+}
+
+/// Arms that are alike: how many of 100 tests find a difference.
+fn tests() -> anyhow::Result<()> {
+    println!("\n### Tests: how many of 100 find a difference where there is none\n");
+    header("two-sided, p < .05", UNITS.map(|units| format!("{units} units")));
+    let told = |units: usize, found: bool| can_reject(units, ALPHA).then_some(found);
+    for design in &ALIKE {
+        let cells = UNITS.map(|units| {
+            share(design.name, units, |rng, seed| {
+                let test = PairedTest::new(&(design.draw)(rng, units), seed)?;
+                Ok(told(units, test.p_two_sided(0.0) < ALPHA))
+            })
+        });
+        row(design.name, cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?);
+    }
+    let cells = UNITS.map(|units| {
+        share("family", units, |rng, seed| {
+            // Three arms against one baseline, on the same cases.
+            let values: Vec<[f64; 4]> =
+                (0..units).map(|_| std::array::from_fn(|_| rng.random_range(0.0..1.0))).collect();
+            let tests = (1..4).map(|arm| {
+                let pair = |(cluster, of): (usize, &[f64; 4])| Pair {
+                    baseline: of[0],
+                    arm: of[arm],
+                    weight: 1.0,
+                    cluster,
+                };
+                PairedTest::new(&values.iter().enumerate().map(pair).collect::<Vec<_>>(), seed)
+            });
+            let tests = tests.collect::<anyhow::Result<Vec<PairedTest>>>()?;
+            let found = family(tests)?.iter().any(|difference| difference.is_significant());
+            Ok(can_reject(units, ALPHA / 3.0).then_some(found))
+        })
+    });
+    let cells = cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    row("any of three arms, after Holm's correction", cells);
+    Ok(())
+}
+
+/// The gate's two questions at a margin of 5 points, with 10% failures before and three cases a unit.
+fn gate() -> anyhow::Result<()> {
+    const MARGIN: f64 = 0.05;
+    println!("\n### Gate: how many of 100 runs, at a margin of 5 points\n");
+    header("3 cases a unit, 10% failures before", UNITS.map(|units| format!("{units} units")));
+    let of = |name: &str, worse: f64, fires: fn(&PairedTest) -> f64| -> anyhow::Result<()> {
+        let cells = UNITS.map(|units| {
+            share(&format!("gate {worse}"), units, |rng, seed| {
+                let mut test = PairedTest::new(&gated(rng, units, worse), seed)?;
+                test.sharpen(MARGIN, 2.0 * ALPHA);
+                Ok(can_reject(units, ALPHA).then_some(fires(&test) < ALPHA))
+            })
+        });
+        row(name, cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?);
+        Ok(())
+    };
+    let worse: fn(&PairedTest) -> f64 = |test| test.p_greater(MARGIN);
+    let not_worse: fn(&PairedTest) -> f64 = |test| test.p_less(MARGIN);
+    of("fails, and nothing has changed but by chance: 0 points worse", 0.0, worse)?;
+    of("fails, exactly at the margin: 5 points worse", MARGIN, worse)?;
+    of("fails, 10 points worse", 0.1, worse)?;
+    of("fails, 15 points worse", 0.15, worse)?;
+    of("fails, 20 points worse", 0.2, worse)?;
+    of("shown not to be worse, 1 point worse", 0.01, not_worse)?;
+    of("shown not to be worse, exactly at the margin: 5 points worse", MARGIN, not_worse)
+}

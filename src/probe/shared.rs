@@ -1,0 +1,83 @@
+//! Which queries, triplets or pairs tell the same: those that share a text.
+//!
+//! Five questions on one passage are found or missed together, so they count as one cluster.
+
+use crate::stats::FEW_CLUSTERS;
+
+/// Puts cases into clusters, by the things that each of them uses: cases hang together that share one, directly or by way
+/// of others.
+///
+/// Where nearly all hang together by some way, that leaves too few clusters to say anything. Then those count as one that
+/// share the thing which they use first: the others are less of what they are about.
+pub fn clusters(used: &[Vec<usize>]) -> Vec<usize> {
+    let mut parents: Vec<usize> = (0..used.len()).collect();
+    let things = used.iter().flatten().max().map_or(0, |last| last + 1);
+    let mut owners: Vec<Option<usize>> = vec![None; things];
+    for (case, used) in used.iter().enumerate() {
+        for &thing in used {
+            match owners[thing] {
+                None => owners[thing] = Some(case),
+                Some(owner) => {
+                    let (a, b) = (root(&mut parents, owner), root(&mut parents, case));
+                    parents[a.max(b)] = a.min(b);
+                }
+            }
+        }
+    }
+    let connected = numbered((0..used.len()).map(|case| root(&mut parents, case)));
+    if count(&connected) >= FEW_CLUSTERS {
+        return connected;
+    }
+    // A case that uses nothing is alone.
+    let first = |(case, used): (usize, &Vec<usize>)| used.first().copied().unwrap_or(things + case);
+    let by_first = numbered(used.iter().enumerate().map(first));
+    if count(&by_first) >= FEW_CLUSTERS { by_first } else { connected }
+}
+
+/// How many clusters there are.
+pub fn count(clusters: &[usize]) -> usize {
+    clusters.iter().collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn root(parents: &mut [usize], mut case: usize) -> usize {
+    while parents[case] != case {
+        parents[case] = parents[parents[case]];
+        case = parents[case];
+    }
+    case
+}
+
+/// Numbers in the order of first appearance.
+pub fn numbered<T: std::hash::Hash + Eq>(names: impl Iterator<Item = T>) -> Vec<usize> {
+    let mut numbers = std::collections::HashMap::new();
+    names
+        .map(|name| {
+            let next = numbers.len();
+            *numbers.entry(name).or_insert(next)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_hang_together_by_way_of_others() {
+        assert_eq!(
+            clusters(&[vec![0], vec![1], vec![1, 2], vec![2], vec![], vec![3]]),
+            [0, 1, 1, 1, 2, 3]
+        );
+        assert_eq!(clusters(&[]), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn where_all_hang_together_the_first_thing_decides() {
+        // Pairs on 25 things, and one thing that all use.
+        let used: Vec<Vec<usize>> = (0..50).map(|case| vec![case / 2, 99]).collect();
+        let expected: Vec<usize> = (0..50).map(|case| case / 2).collect();
+        assert_eq!(clusters(&used), expected);
+        // Too few by either way: all together.
+        assert_eq!(count(&clusters(&used[..20])), 1);
+    }
+}
