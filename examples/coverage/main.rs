@@ -20,8 +20,8 @@ use rayon::prelude::*;
 
 /// Units that samples have.
 const UNITS: [usize; 5] = [5, 8, 20, 40, 120];
-/// Samples a cell: a share of 95% is known to half a point (one standard error).
-const SAMPLES: u64 = 2_000;
+/// Samples a cell: a share of 95% is known to .7 points (one standard error).
+const SAMPLES: u64 = 1_000;
 
 fn main() -> anyhow::Result<()> {
     println!("### Intervals: how many of 100 hold the truth\n");

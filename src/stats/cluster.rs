@@ -81,18 +81,12 @@ pub fn mean(
         ensure!(value.is_finite(), "a mean is made of finite values, not {value}");
     }
     let moments = Moments::of(observations)?;
-    let Moments { mean, variance, skewness, clusters } = moments;
+    let Moments { mean, variance, clusters, .. } = moments;
     if clusters == 1 || (variance == 0.0 && range.is_none()) {
         return Ok(Interval { estimate: mean, low: f64::NEG_INFINITY, high: f64::INFINITY });
     }
-    let (t, error) = (t_quantile(level, clusters - 1)?, variance.sqrt());
-    let interval = Interval {
-        estimate: mean,
-        low: mean - error * skewness.skewed(t),
-        high: mean - error * skewness.skewed(-t),
-    };
-    // Rounding, or much skewness, may carry an end past the estimate.
-    let interval = interval.with((mean, mean));
+    let (low, high) = moments.interval(t_quantile(level, clusters - 1)?);
+    let interval = Interval { estimate: mean, low, high };
     Ok(match range {
         Some(range) => interval.with(unlike_clusters(&moments, level, range)),
         None => interval,
@@ -150,6 +144,14 @@ impl Moments {
     pub fn of(observations: &[Observation]) -> anyhow::Result<Moments> {
         let cases = observations.iter().map(|o| (o.value, o.weight, o.cluster));
         Ok(Moments::of_totals(&totals(cases)?))
+    }
+
+    /// The interval between these quantiles of Student's t, corrected for skewness.
+    fn interval(&self, t: f64) -> (f64, f64) {
+        let error = self.variance.sqrt();
+        let (low, high) = (self.skewness.skewed(t), self.skewness.skewed(-t));
+        // Much skewness may carry an end past the estimate.
+        (self.mean - error * low.max(0.0), self.mean - error * high.min(0.0))
     }
 
     /// From each cluster's sum of weight times value, and its weight.
