@@ -7,6 +7,7 @@ mod extract;
 mod extract_cuad;
 mod first_hour;
 mod formats;
+mod fuzz;
 mod gate;
 mod guards;
 mod http;

@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (knockon_fuzz::targets::find("model_weights").run)(
+    bytes
+));

@@ -1,0 +1,9 @@
+//! The targets, for the programs in `fuzz_targets`.
+
+pub mod targets;
+
+/// Tries these bytes on the target of this name.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = targets::TARGETS.iter().find(|target| target.name == name);
+    (target.unwrap_or_else(|| panic!("no target '{name}'")).run)(bytes);
+}

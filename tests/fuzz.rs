@@ -1,0 +1,146 @@
+//! Mutated inputs of every format that knockon reads: no panic, and no input that takes long. The seeds alone are tried
+//! first. Mutations are the same on every run; $KNOCKON_FUZZ_SECONDS says for how long each format is tried.
+
+#[path = "../fuzz/targets.rs"]
+mod targets;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use targets::{TARGETS, Target};
+
+/// An input that takes longer hangs.
+const TOO_LONG: Duration = Duration::from_secs(20);
+
+/// What readers of text and of binary files take for structure, and numbers at the ends of their ranges.
+const WORDS: &[&[u8]] = &[
+    b"\"",
+    b"\"\"",
+    b"'",
+    b",",
+    b";",
+    b"\t",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"{{",
+    b"}}",
+    b":",
+    b"- ",
+    b"&a ",
+    b"*a",
+    b"<<",
+    b"null",
+    b"true",
+    b"NaN",
+    b"inf",
+    b"-",
+    b"1e308",
+    b"1e999",
+    b"-0",
+    b"18446744073709551615",
+    b"9223372036854775808",
+    b"0.1",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"\xc2\xa0",
+    b"\xe2\x80\x91",
+    b"\xff",
+    b"\0",
+    b"\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"\0\0\0\0\0\0\0\x80",
+    b"\xf0\x9f\x98\x80",
+];
+
+fn mutate(seeds: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut bytes = seeds[rng.random_range(0..seeds.len())].clone();
+    for _ in 0..rng.random_range(1..6) {
+        let at = rng.random_range(0..=bytes.len());
+        let end = (at + rng.random_range(0..24)).min(bytes.len());
+        match rng.random_range(0..6) {
+            0 if at < bytes.len() => bytes[at] ^= 1 << rng.random_range(0..8),
+            1 => drop(bytes.drain(at..end)),
+            2 => {
+                let word = WORDS[rng.random_range(0..WORDS.len())];
+                bytes.splice(at..end.min(at + 1), word.iter().copied());
+            }
+            3 => {
+                let part: Vec<u8> = bytes[at..end].to_vec();
+                let copies = 1 << rng.random_range(0..6);
+                bytes.splice(at..at, part.repeat(copies));
+            }
+            4 => {
+                let other = &seeds[rng.random_range(0..seeds.len())];
+                let from = rng.random_range(0..=other.len());
+                bytes.truncate(at);
+                bytes.extend(&other[from..]);
+            }
+            _ if at < bytes.len() => bytes[at] = rng.random_range(0..=u8::MAX),
+            _ => {}
+        }
+    }
+    bytes
+}
+
+/// Tries one input; says what is wrong with the reader.
+fn attempt(target: &Target, bytes: &[u8]) -> Result<(), String> {
+    let start = Instant::now();
+    let result = catch_unwind(AssertUnwindSafe(|| (target.run)(bytes)));
+    let took = start.elapsed();
+    if result.is_ok() && took < TOO_LONG {
+        return Ok(());
+    }
+    let what = if result.is_err() { "panics".to_owned() } else { format!("takes {took:?}") };
+    let file =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}", target.name));
+    std::fs::write(&file, bytes).unwrap();
+    Err(format!("{} {what} on {} bytes, kept in {}", target.name, bytes.len(), file.display()))
+}
+
+#[test]
+fn no_input_of_any_format_panics_or_hangs() {
+    let seconds: f64 =
+        std::env::var("KNOCKON_FUZZ_SECONDS").map_or(0.3, |seconds| seconds.parse().unwrap());
+    let results: Vec<Result<String, String>> = TARGETS
+        .par_iter()
+        .map(|target| {
+            let seeds = (target.seeds)();
+            for seed in &seeds {
+                attempt(target, seed)?;
+            }
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let (start, mut tried) = (Instant::now(), 0);
+            while start.elapsed().as_secs_f64() < seconds {
+                attempt(target, &mutate(&seeds, &mut rng))?;
+                tried += 1;
+            }
+            Ok(format!("{}: {} seeds, {tried} mutations", target.name, seeds.len()))
+        })
+        .collect();
+    let (mut tried, mut wrong) = (Vec::new(), Vec::new());
+    for result in results {
+        result.map_or_else(|message| wrong.push(message), |line| tried.push(line));
+    }
+    println!("{}", tried.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The names under which `cargo fuzz` finds them are those of the list.
+#[test]
+fn every_format_has_its_target_for_cargo_fuzz() {
+    let manifest = std::fs::read_to_string("fuzz/Cargo.toml").unwrap();
+    for target in TARGETS {
+        let file = format!("fuzz/fuzz_targets/{}.rs", target.name);
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert!(text.contains(&format!("\"{}\"", target.name)), "{file}");
+        assert!(manifest.contains(&format!("name = \"{}\"", target.name)), "{}", target.name);
+    }
+}
