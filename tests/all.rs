@@ -29,6 +29,7 @@ mod pgvector;
 mod plan;
 mod probe;
 mod pull;
+mod reader;
 mod retrieve;
 mod run_file;
 mod scenario_errors;

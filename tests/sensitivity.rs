@@ -202,13 +202,14 @@ fn what_has_no_chance_can_have_a_range() {
     near(effect.at_high, 0.5, 1e-12);
 }
 
-const READER: [(&str, f64); 7] = [
+const READER: [(&str, f64); 8] = [
     ("misread", 0.1),
     ("distracted_above", 0.2),
     ("distracted_below", 0.3),
     ("follow", 0.5),
     ("fabricate", 0.2),
     ("fabricate_empty", 0.6),
+    ("lucky", 0.1),
     ("overlooked", 0.15),
 ];
 const GUARDS: [(&str, f64); 5] = [

@@ -12,7 +12,7 @@ use super::{Draft, Room, Support};
 use crate::kernel::Branch;
 use crate::scenario::StepKind;
 use crate::step::guard::{Handled, Trail};
-use crate::step::reader::{Chances, Script, script};
+use crate::step::reader::{AnswerDistribution, Chances, answer_distribution};
 use crate::step::{Event, Output};
 
 /// Other odds are within those at which an arm is compiled, so this is a fault of the caller.
@@ -41,7 +41,7 @@ pub(super) enum How {
     Fixed(Vec<f64>),
     /// A reader says them, and no guard looks at it. By what it can say: whether it has a chance at the odds it was
     /// compiled at, and what that costs.
-    Reads { script: Script, can: Vec<bool>, tolls: Vec<f64> },
+    Reads { answers: AnswerDistribution, can: Vec<bool>, tolls: Vec<f64> },
     /// It is laid down again; this is how it came out.
     Laid(Vec<Handled>),
 }
@@ -163,13 +163,14 @@ impl<'a> Ground<'_, 'a> {
             && let Some(Output::Context(context)) = draft.seen(step, tokens)[*from]
         {
             let reading = room.reading(draft, *from, step, field, context);
-            let (said, script) = script(&reading.context("nothing to read from")?);
-            let mut p = Vec::with_capacity(said.len());
-            script.weigh(chances, &mut p);
+            let reading = reading.context("nothing to read from")?;
+            let (listed, answers) = answer_distribution(&reading);
+            let mut p = Vec::with_capacity(listed.len());
+            answers.weigh(chances, &mut p);
             return Ok(How::Reads {
-                script,
+                answers,
                 can: p.iter().map(|p| *p > 0.0).collect(),
-                tolls: said.iter().map(|said| toll(said.event)).collect(),
+                tolls: listed.iter().map(|answer| toll(answer.event)).collect(),
             });
         }
         let row = draft.kernels[step].row(tokens).context("an input without a row")?;
@@ -222,8 +223,8 @@ impl How {
     ) -> anyhow::Result<()> {
         match self {
             How::Fixed(fixed) => weights.extend(fixed),
-            How::Reads { script, can, tolls } => {
-                script.weigh(chances, said);
+            How::Reads { answers, can, tolls } => {
+                answers.weigh(chances, said);
                 let total: f64 = said.iter().sum();
                 let paid = weights.len();
                 weights.push(0.0);

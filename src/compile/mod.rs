@@ -29,7 +29,7 @@ use crate::retrieve::Hit;
 use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
 use crate::step::guard::{self, Trail};
 use crate::step::oracle::{self, Oracle};
-use crate::step::reader::{Pool, Reader};
+use crate::step::reader::{Reader, ValuePool};
 use crate::step::{Output, State};
 use crate::world::Task;
 
@@ -156,7 +156,7 @@ struct Room<'a> {
     indices: &'a [CorpusIndex],
     odds: Odds,
     /// By step; `Some` for read steps.
-    pools: Arc<Vec<Option<Pool>>>,
+    pools: Arc<Vec<Option<ValuePool>>>,
     /// By step: the fields that are read from what it retrieves.
     fields: Vec<Vec<&'a str>>,
     shape: Shape,
@@ -177,11 +177,11 @@ fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
     reads.collect()
 }
 
-fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<Pool>> {
+fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<ValuePool>> {
     let pool = |step: &Step| match &step.kind {
         StepKind::Read { from, field } => match &scenario.steps[*from].kind {
             StepKind::Retrieve(r) => {
-                Some(Pool::of(&scenario.corpora[arm.corpora[r.corpus]], field))
+                Some(ValuePool::of(&scenario.corpora[arm.corpora[r.corpus]], field))
             }
             _ => None,
         },

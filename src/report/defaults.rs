@@ -14,7 +14,7 @@ use crate::scenario::{
     Rates, Simulation, YEARS,
 };
 use crate::step::guard;
-use crate::step::reader::{POOL, Parameter, Reader};
+use crate::step::reader::{FEW, POOL, Parameter, Reader};
 use crate::{spell, stats};
 
 const HEAD: &str = "# Every default, with its source
@@ -53,9 +53,12 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
         table(page, &reader.parameters);
     }
     let pool = format!(
-        "\nA value that is made up is one of at most {} that the corpus states for the field, at even steps of its sorted \
-         distinct values, each as likely as it is frequent there (assumed).\n",
-        spell::words(POOL as u32)
+        "\nA value that is misread or made up is one of at most {} that the corpus states for the field, at even steps of \
+         its sorted distinct values, each as likely as it is frequent there; where it states fewer than {}, values near \
+         them fill up to that many, each as likely as a value that one passage states. A yes/no is either, as likely. \
+         The right value is left out (assumed).\n",
+        spell::words(POOL as u32),
+        spell::words(FEW as u32)
     );
     page.push_str(&pool);
     Ok(())

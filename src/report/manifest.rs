@@ -87,7 +87,7 @@ pub fn manifest(
             "name": "reader.pool",
             "value": reader::POOL,
             "tag": "assumed",
-            "source": "values from which a reader makes one up: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there",
+            "source": format!("values that a reader can say in place of the right one: at most this many, at even steps of the field's distinct values in the corpus, each as likely as it is frequent there; of fewer than {}, values near them as well; of yes/no, both", reader::FEW),
         }],
         "arms": arms,
     });

@@ -190,8 +190,10 @@ pub struct StepRecord {
     pub p_distracted: f64,
     /// A passage was read wrongly.
     pub p_misread: f64,
-    /// A value was made up.
+    /// A wrong value was made up.
     pub p_fabricated: f64,
+    /// The right value came out without the evidence.
+    pub p_lucky: f64,
     /// The reader said that the evidence is not there.
     pub p_abstained: f64,
     /// An expression had no value.

@@ -212,6 +212,7 @@ fn step(scenario: &Scenario, tally: &Tally, why: &Answers, at: usize) -> StepRec
         p_distracted: p(Event::Distracted),
         p_misread: p(Event::Misread),
         p_fabricated: p(Event::Fabricated),
+        p_lucky: p(Event::Lucky),
         p_abstained: p(Event::Abstained),
         p_failed: p(Event::Failed),
         p_stopped: p(Event::Stopped),

@@ -31,6 +31,7 @@ impl Resolver<'_> {
             &entry.follow,
             &entry.fabricate,
             &entry.fabricate_empty,
+            &entry.lucky,
             &entry.overlooked,
         ];
         for (name, value) in super::PARAMETERS.into_iter().zip(parameters) {

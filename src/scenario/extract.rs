@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use indexmap::IndexSet;
 use rayon::prelude::*;
 use regex::Regex;
 
@@ -32,6 +33,8 @@ pub(super) struct Extraction {
     span: Range<usize>,
     /// By passage; `None` as well where the facts state the field.
     found: Vec<Option<Found>>,
+    /// All values that the field can have, where it is one of a list.
+    choices: Vec<Value>,
 }
 
 impl ExtractType {
@@ -314,16 +317,26 @@ impl Resolver<'_> {
                 Diagnostic::new("extracts-nothing", at.span.clone(), message).label(label),
             ));
         }
+        let choices = match (at.value.kind, &extractor.kind) {
+            (ExtractType::Choice, Kind::Phrases(meanings)) => {
+                let values = meanings.iter().map(|meaning| meaning.value.clone());
+                values.collect::<IndexSet<Value>>().into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
         let (field, span) = (field.clone(), at.span.clone());
-        self.extractions.push(Extraction { corpus: index, field, how, span, found });
+        self.extractions.push(Extraction { corpus: index, field, how, span, found, choices });
         Some(extractor.ty)
     }
 
     /// Puts what was read among the facts.
     pub fn add_extracted(&mut self, world: &mut World) {
-        for Extraction { corpus, field, found, .. } in self.extractions.drain(..) {
+        for Extraction { corpus, field, found, choices, .. } in self.extractions.drain(..) {
             if let Some(corpus) = &mut world.corpora[corpus] {
                 corpus.add_extracted(&field, found);
+                if !choices.is_empty() {
+                    corpus.choices.insert(field, choices);
+                }
             }
         }
     }

@@ -64,13 +64,14 @@ pub const PRESETS: [&str; 6] =
     ["gpt-4o", "claude-opus", "gemini-1.5", "llama-3", "gpt-3.5-turbo", "perfect"];
 
 /// The parameters of the reader, each a probability.
-pub const PARAMETERS: [&str; 7] = [
+pub const PARAMETERS: [&str; 8] = [
     "misread",
     "distracted_above",
     "distracted_below",
     "follow",
     "fabricate",
     "fabricate_empty",
+    "lucky",
     "overlooked",
 ];
 

@@ -138,8 +138,10 @@ pub enum Event {
     Distracted,
     /// The reader read a passage wrongly.
     Misread,
-    /// The reader made a value up.
+    /// The reader made a wrong value up.
     Fabricated,
+    /// The reader had no evidence and said the right value all the same.
+    Lucky,
     /// The reader said that the evidence is not there.
     Abstained,
     /// A guard took a right output for wrong, and what came of it is not right: a stop, or a worse attempt.
@@ -158,7 +160,7 @@ impl Event {
         let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
         let misses = MissKind::ALL.into_iter().map(OwnMiss);
         let induced = MissKind::ALL.into_iter().map(InducedMiss);
-        let reading = [Distracted, Misread, Fabricated, Abstained];
+        let reading = [Distracted, Misread, Fabricated, Lucky, Abstained];
         let guards = [FalseAlarm, Caught, Recovered];
         plain.into_iter().chain(misses).chain(induced).chain(reading).chain(guards).collect()
     }
@@ -188,10 +190,11 @@ impl Event {
             Event::Distracted => 7 + 2 * kinds,
             Event::Misread => 8 + 2 * kinds,
             Event::Fabricated => 9 + 2 * kinds,
-            Event::Abstained => 10 + 2 * kinds,
-            Event::FalseAlarm => 11 + 2 * kinds,
-            Event::Caught => 12 + 2 * kinds,
-            Event::Recovered => 13 + 2 * kinds,
+            Event::Lucky => 10 + 2 * kinds,
+            Event::Abstained => 11 + 2 * kinds,
+            Event::FalseAlarm => 12 + 2 * kinds,
+            Event::Caught => 13 + 2 * kinds,
+            Event::Recovered => 14 + 2 * kinds,
         }
     }
 
@@ -226,6 +229,7 @@ impl Event {
             Event::Distracted => "distracted",
             Event::Misread => "misread",
             Event::Fabricated => "fabricated",
+            Event::Lucky => "lucky",
             Event::Abstained => "abstained",
             Event::FalseAlarm => "false_alarm",
             Event::Caught => "caught",

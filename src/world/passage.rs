@@ -61,6 +61,8 @@ pub struct Corpus {
     pub passages: Vec<Passage>,
     /// Field -> by passage, the bytes of its text that state the field; only where an extractor read it.
     pub extracted: BTreeMap<String, Vec<Option<Range<usize>>>>,
+    /// Field -> all values that it can have; only where an extractor has a list of them.
+    pub choices: BTreeMap<String, Vec<Value>>,
 }
 
 impl Corpus {

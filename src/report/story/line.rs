@@ -35,8 +35,11 @@ pub fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
         line.push((format!(", right: {right}"), Paint::Right));
     }
     if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped | Event::FalseAlarm) {
-        let whose = whose(done.fault);
-        line.push((format!("  {}{whose}", done.event.name().replace('_', " ")), Paint::Plain));
+        let happened = match done.event {
+            Event::Lucky => "right by luck, without the evidence".to_owned(),
+            event => event.name().replace('_', " "),
+        };
+        line.push((format!("  {happened}{}", whose(done.fault)), Paint::Plain));
     }
     line.extend(guarded(done));
     line

@@ -126,10 +126,12 @@ pub(super) struct ReaderEntry {
     pub distracted_below: Option<At<f64>>,
     /// Without gold: the probability of following the best distractor.
     pub follow: Option<At<f64>>,
-    /// Without gold, distractor not followed: the probability of making a value up.
+    /// Without gold, distractor not followed: the probability of making a wrong value up.
     pub fabricate: Option<At<f64>>,
-    /// Without any passage that states the field: the probability of making a value up.
+    /// Without any passage that states the field: the probability of making a wrong value up.
     pub fabricate_empty: Option<At<f64>>,
+    /// Without gold: the probability of the right value all the same. The three above are those of the other reads.
+    pub lucky: Option<At<f64>>,
     /// With gold in context: the probability of overlooking it, for each passage between it and the
     /// nearer end. What is overlooked is read as if it were not there.
     pub overlooked: Option<At<f64>>,

@@ -1,26 +1,30 @@
 //! The reader: a small model of a language model that reads passages, aware of conflicts.
 //!
 //! With gold in its context it reads the gold value, or follows a distractor that states the same
-//! field. Without, it follows the best distractor that states the field, makes a value up, or
+//! field. Without, it is right by luck, follows the best distractor that states the field, makes a value up, or
 //! abstains; and so it does where it overlooks gold between other passages. On top, what it reads can
-//! come out wrong. A distractor's value is never invented: it is what the passage states.
+//! come out wrong. A distractor's value is never invented: it is what the passage states. A misread or made-up
+//! value is never the right one: inventing more is no way to be right more often.
 
+mod answer_distribution;
+mod near_values;
 mod presets;
-mod says;
+mod value_pool;
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Branching, Event, Output, Row};
 use crate::kernel::Fault;
 use crate::scenario::PRESETS;
 use crate::value::Value;
-use crate::world::Corpus;
 
+pub use answer_distribution::{
+    AnswerDistribution, Chances, ReaderAnswer, Reading, answer_distribution,
+};
 use presets::preset_parameters;
-pub use says::{Chances, Reading, Said, Script, script};
+pub use value_pool::{FEW, POOL, ValuePool};
 
 /// How far a figure can be leaned on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -104,14 +108,15 @@ impl Reader {
 
     /// The value of a parameter in [`crate::scenario::PARAMETERS`]:
     ///
-    /// - `misread`: a value that was read comes out as another one of the field;
+    /// - `misread`: a value that was read comes out as another one, which is not right either;
     /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above
     ///   (below) it is followed, each;
     /// - `overlooked`: gold is in the context, and a passage between it and the nearer end hides it, each;
-    /// - `follow`: no gold in the context (or it is overlooked), the best distractor that states the field is
-    ///   followed;
-    /// - `fabricate`: then a value is made up;
-    /// - `fabricate_empty`: nothing in the context states the field, a value is made up.
+    /// - `lucky`: no gold in the context (or it is overlooked), and the right value comes out all the same. What
+    ///   follows happens in the other reads:
+    /// - `follow`: the best distractor that states the field is followed;
+    /// - `fabricate`: then a wrong value is made up;
+    /// - `fabricate_empty`: nothing in the context states the field, a wrong value is made up.
     pub fn get(&self, name: &str) -> f64 {
         self.parameters.iter().find(|p| p.name == name).map_or(0.0, |p| p.value)
     }
@@ -124,61 +129,6 @@ impl Reader {
     }
 }
 
-/// The values of a field from which a reader makes one up: at most [`POOL`] of them, taken at even
-/// steps of the sorted distinct values of the corpus, each as likely as it is frequent there.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pool {
-    /// With the number of passages that state it.
-    pub values: Vec<(Value, f64)>,
-}
-
-/// Size of a [`Pool`]; it bounds the state space and is stated in the manifest.
-pub const POOL: usize = 8;
-
-impl Pool {
-    pub fn of(corpus: &Corpus, field: &str) -> Pool {
-        let facts = corpus.passages.iter().filter_map(|p| p.facts.get(field));
-        let mut stated: Vec<&Value> = facts.collect();
-        stated.par_sort_by(|a, b| order(a, b));
-        let mut distinct: Vec<(&Value, f64)> = Vec::new();
-        for value in stated {
-            match distinct.last_mut() {
-                Some((last, count)) if *last == value => *count += 1.0,
-                _ => distinct.push((value, 1.0)),
-            }
-        }
-        let size = POOL.min(distinct.len());
-        let at = |i: usize| {
-            let (value, count) = distinct[(2 * i + 1) * distinct.len() / (2 * size)];
-            (value.clone(), count)
-        };
-        Pool { values: (0..size).map(at).collect() }
-    }
-
-    /// The values but `not`, with their shares; none where nothing is left.
-    fn without(&self, not: Option<&Value>) -> impl Iterator<Item = (&Value, f64)> {
-        let left = move || self.values.iter().filter(move |(value, _)| Some(value) != not);
-        let total: f64 = left().map(|(_, count)| count).sum();
-        left().map(move |(value, count)| (value, count / total))
-    }
-}
-
-/// Sorts values of one type by size, texts by letters.
-fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) | (Value::Percent(a), Value::Percent(b)) => {
-            a.total_cmp(b)
-        }
-        (Value::Money(a), Value::Money(b)) => {
-            a.currency.cmp(&b.currency).then(a.amount.total_cmp(&b.amount))
-        }
-        (Value::Duration(a), Value::Duration(b)) => (a.months, a.days).cmp(&(b.months, b.days)),
-        (Value::Date(a), Value::Date(b)) => a.cmp(b),
-        (Value::Text(a), Value::Text(b)) => a.cmp(b),
-        _ => a.key().cmp(&b.key()),
-    }
-}
-
 /// The row of a reading.
 ///
 /// What goes wrong with the evidence in hand, or with none to be had, is the reader's own error. What it
@@ -187,7 +137,7 @@ pub fn row(reader: &Reader, reading: &Reading) -> Row {
     let mut row = Row::from(branches(reader, reading));
     let Reading { gold, pool, context, .. } = *reading;
     let right = context.iter().filter(|p| gold.contains(p)).find_map(|&p| reading.stated(p));
-    if right.is_none() && gold.iter().any(|&p| reading.stated(p).is_some()) {
+    if right.is_none() && reading.right().is_some() {
         return row;
     }
     for branch in &mut row.branches {
@@ -208,20 +158,20 @@ pub fn row(reader: &Reader, reading: &Reading) -> Row {
             fault: Fault::Own,
             ..Branching::new(Some(Output::Value(value.clone())), event, p)
         };
-        row.wrong = pool.without(right).map(wrong).collect();
+        row.wrong = pool.without(&[right]).into_iter().map(wrong).collect();
     }
     row
 }
 
 fn branches(reader: &Reader, reading: &Reading) -> Vec<Branching> {
-    let (said, script) = script(reading);
-    let mut p = Vec::with_capacity(said.len());
-    script.weigh(&Chances::of(reader), &mut p);
-    let branch = |(said, p): (Said, f64)| {
-        let output = said.value.map_or(Output::Missing, |value| Output::Value(value.clone()));
-        Branching { source: said.source, ..Branching::new(Some(output), said.event, p) }
+    let (answers, distribution) = answer_distribution(reading);
+    let mut p = Vec::with_capacity(answers.len());
+    distribution.weigh(&Chances::of(reader), &mut p);
+    let branch = |(answer, p): (ReaderAnswer, f64)| {
+        let output = answer.value.map_or(Output::Missing, |value| Output::Value(value.clone()));
+        Branching { source: answer.source, ..Branching::new(Some(output), answer.event, p) }
     };
-    said.into_iter().zip(p).filter(|(_, p)| *p > 0.0).map(branch).collect()
+    answers.into_iter().zip(p).filter(|(_, p)| *p > 0.0).map(branch).collect()
 }
 
 #[cfg(test)]
@@ -230,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::scenario::PARAMETERS;
-    use crate::world::Passage;
+    use crate::world::{Corpus, Passage};
 
     fn corpus(values: &[f64]) -> Corpus {
         let passage = |(i, &v): (usize, &f64)| Passage {
@@ -247,7 +197,7 @@ mod tests {
     }
 
     fn row_of(reader: &Reader, corpus: &Corpus, gold: &[u32], context: &[u32]) -> Row {
-        let pool = Pool::of(corpus, "n");
+        let pool = ValuePool::of(corpus, "n");
         let gold = BTreeSet::from_iter(gold.iter().copied());
         row(reader, &Reading { corpus, gold: &gold, field: "n", pool: &pool, context })
     }
@@ -285,14 +235,6 @@ mod tests {
     }
 
     #[test]
-    fn a_rare_value_stays_in_the_pool_and_rare() {
-        let mut values = vec![1.0; 24];
-        values.push(2.0);
-        let pool = Pool::of(&corpus(&values), "n");
-        assert_eq!(pool.values, [(Value::Number(1.0), 24.0), (Value::Number(2.0), 1.0)]);
-    }
-
-    #[test]
     fn without_gold_it_follows_makes_up_or_abstains() {
         let reader = reader(&[("follow", 0.6), ("fabricate", 0.1), ("fabricate_empty", 0.3)]);
         assert_eq!(
@@ -301,6 +243,31 @@ mod tests {
         );
         let nothing = read(&reader, &[2], &[]);
         assert!((nothing[0].1 - 0.3).abs() < 1e-12 && (nothing[1].1 - 0.7).abs() < 1e-12);
+    }
+
+    #[test]
+    fn luck_comes_before_all_else_without_the_evidence_and_nowhere_with_it() {
+        let rates = [("lucky", 0.2), ("follow", 0.5), ("fabricate", 0.25), ("misread", 0.1)];
+        let reader = reader(&rates);
+        let events = read(&reader, &[2], &[0, 1]);
+        let expected = [
+            (Event::Distracted, 0.8 * 0.5 * 0.9),
+            (Event::Misread, 0.8 * 0.5 * 0.1),
+            (Event::Fabricated, 0.8 * 0.25),
+            (Event::Lucky, 0.2),
+            (Event::Abstained, 0.8 * 0.25),
+        ];
+        assert_eq!(events.len(), expected.len());
+        for ((event, p), (expected_event, expected)) in events.iter().zip(expected) {
+            assert_eq!(*event, expected_event);
+            assert!((p - expected).abs() < 1e-12, "{event:?}: {p} against {expected}");
+        }
+        assert_eq!(read(&reader, &[2], &[2]).iter().map(|e| e.0).collect::<Vec<_>>(), [
+            Event::Clean,
+            Event::Misread
+        ]);
+        // Nothing is right where no gold passage states the field.
+        assert!(read(&reader, &[], &[0, 1]).iter().all(|(event, _)| *event != Event::Lucky));
     }
 
     #[test]
@@ -315,30 +282,28 @@ mod tests {
         let values: Vec<f64> = (0..n).map(f64::from).collect();
         let corpus = corpus(&values);
         let context: Vec<u32> = (0..n).collect();
-        let clean = |gold: u32| {
+        let read_right = |gold: u32| {
             let row = row_of(reader, &corpus, &[gold], &context);
             let total: f64 = row.branches.iter().map(|b| b.p).sum();
             assert!((total - 1.0).abs() < 1e-12, "{n} passages, gold at {gold}: {total}");
-            let clean = row.branches.iter().filter(|b| b.event == Event::Clean);
+            let right = |event: Event| matches!(event, Event::Clean | Event::Lucky);
             // Whatever else happens is the reader's own error.
-            assert!(
-                row.branches.iter().all(|b| (b.fault == Fault::Own) == (b.event != Event::Clean))
-            );
-            clean.map(|b| b.p).sum()
+            assert!(row.branches.iter().all(|b| (b.fault == Fault::Own) != right(b.event)));
+            row.branches.iter().filter(|b| right(b.event)).map(|b| b.p).sum()
         };
-        context.iter().map(|&gold| clean(gold)).collect()
+        context.iter().map(|&gold| read_right(gold)).collect()
     }
 
     proptest::proptest! {
         #[test]
         fn more_passages_and_the_middle_are_worse(
             (misread, each, overlooked) in (0.0..0.5f64, 0.0..0.2f64, 0.001..0.3f64),
-            follow in 0.0..0.6f64,
+            (follow, lucky) in (0.0..0.6f64, 0.0..0.1f64),
             n in 3u32..24,
         ) {
             let reader = reader(&[
                 ("misread", misread), ("distracted_above", each), ("distracted_below", each),
-                ("overlooked", overlooked), ("follow", follow), ("fabricate", 0.2),
+                ("overlooked", overlooked), ("follow", follow), ("fabricate", 0.2), ("lucky", lucky),
             ]);
             let right = read_right(&reader, n);
             let middle = right[n as usize / 2];

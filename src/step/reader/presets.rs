@@ -8,6 +8,11 @@ const CLASHEVAL_6: &str = "ClashEval, arXiv 2404.10198, table 6";
 const LOST: &str = "Lost in the Middle, arXiv 2307.03172, tables 1 and 5";
 const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence is absent";
 
+const LUCKY_TRIAL: &str = "own trial of Qwen2.5-Coder-1.5B (4 bits) on the renewal desk, one prompt, five passages: 6 of 48 reads without the evidence came out right; ClashEval, arXiv 2404.10198, has .088 and .109 without any context on facts that the model has not seen";
+
+/// How often a reader is right without the evidence ([`LUCKY_TRIAL`]).
+const LUCKY: f64 = 0.125;
+
 /// How often the evidence that is not there is said not to be there ([`RGB`]).
 const REFUSES: f64 = 0.45;
 
@@ -90,6 +95,7 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
             ),
         ),
         parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
+        parameter("lucky", LUCKY, Tag::Indicative, LUCKY_TRIAL.to_owned()),
         parameter(
             "overlooked",
             0.0,
@@ -105,14 +111,15 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
 ///
 /// Accuracy with gold alone, and among ten passages as the first, the fifth and the last. As the first, all
 /// others rank below it, as the last above, and none hides it; what else is lost in the fifth place is taken
-/// for the hiding, by each of the four passages between it and the start. Fitted to ten passages, since among
-/// twenty and thirty (tables 6 and 7) each further passage does less.
+/// for the hiding, by each of the four passages between it and the start; what is hidden is right by luck now and
+/// then. Fitted to ten passages, since among twenty and thirty (tables 6 and 7) each further passage does less.
 fn by_position() -> Vec<Parameter> {
     let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
     let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);
     let (above, below) = (each(last / alone, 9.0), each(first / alone, 9.0));
     let unhidden = alone * (1.0 - above).powi(4) * (1.0 - below).powi(5);
-    let overlooked = each(fifth / unhidden, 4.0);
+    let seen = (fifth - LUCKY) / (unhidden - LUCKY);
+    let overlooked = each(seen, 4.0);
     let (follow, fabricate) = (0.608, 0.065);
     let parameter = |name, value, tag, source: String| Parameter { name, value, tag, source };
     let elsewhere = |of: &str| format!("{CLASHEVAL_2}: as gpt-4o {of}");
@@ -140,6 +147,7 @@ fn by_position() -> Vec<Parameter> {
         parameter("follow", follow, Tag::Assumed, elsewhere("follows wrong evidence")),
         parameter("fabricate", fabricate, Tag::Assumed, elsewhere("says something else")),
         parameter("fabricate_empty", 1.0 - REFUSES, Tag::Indicative, RGB.to_owned()),
+        parameter("lucky", LUCKY, Tag::Indicative, LUCKY_TRIAL.to_owned()),
         parameter(
             "overlooked",
             overlooked,

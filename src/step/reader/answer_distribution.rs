@@ -1,9 +1,9 @@
-//! What a reader makes of a context, by chance. What it can say, and how probable that is under some chances, are two
-//! things: the second needs no passages, so that other chances can be tried by the million.
+//! What a reader makes of a context, by chance. What it can answer, and how probable that is under some rates, are two
+//! things: the second needs no passages, so that other rates can be tried by the million.
 
 use std::collections::BTreeSet;
 
-use super::{Event, Pool, Reader};
+use super::{Event, Reader, ValuePool};
 use crate::value::Value;
 use crate::world::Corpus;
 
@@ -17,6 +17,7 @@ pub struct Chances {
     distracted_above: f64,
     distracted_below: f64,
     overlooked: f64,
+    lucky: f64,
     follow: f64,
     fabricate: f64,
     fabricate_empty: f64,
@@ -29,13 +30,14 @@ impl Chances {
             distracted_above: reader.get("distracted_above"),
             distracted_below: reader.get("distracted_below"),
             overlooked: reader.get("overlooked"),
+            lucky: reader.get("lucky"),
             follow: reader.get("follow"),
             fabricate: reader.get("fabricate"),
             fabricate_empty: reader.get("fabricate_empty"),
         }
     }
 
-    /// Whether all has a chance here that has one under the others.
+    /// Whether everything that can happen under the others can happen under these.
     pub fn allow(&self, others: &Chances) -> bool {
         let possible = |c: &Chances| {
             let chances = [
@@ -43,6 +45,7 @@ impl Chances {
                 c.distracted_above,
                 c.distracted_below,
                 c.overlooked,
+                c.lucky,
                 c.follow,
                 c.fabricate,
                 c.fabricate_empty,
@@ -62,9 +65,9 @@ impl Chances {
     }
 }
 
-/// One thing that a reader can say.
+/// One answer that a reader can give.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Said<'a> {
+pub struct ReaderAnswer<'a> {
     /// `None`: that the evidence is not there.
     pub value: Option<&'a Value>,
     pub event: Event,
@@ -78,7 +81,7 @@ pub struct Reading<'a> {
     pub corpus: &'a Corpus,
     pub gold: &'a BTreeSet<u32>,
     pub field: &'a str,
-    pub pool: &'a Pool,
+    pub pool: &'a ValuePool,
     /// Best first.
     pub context: &'a [u32],
 }
@@ -88,11 +91,16 @@ impl<'a> Reading<'a> {
     pub fn stated(&self, passage: u32) -> Option<&'a Value> {
         self.corpus.passages[passage as usize].facts.get(self.field)
     }
+
+    /// What gold states, in the context or not; `None` where there is nothing to be right about.
+    pub fn right(&self) -> Option<&'a Value> {
+        self.gold.iter().find_map(|&passage| self.stated(passage))
+    }
 }
 
-/// How probable each of the things is that a reader can say of one reading, under any chances.
+/// How probable each of the answers is that a reader can give in one reading, under any chances.
 #[derive(Clone, Debug)]
-pub struct Script {
+pub struct AnswerDistribution {
     /// Where gold states the field.
     evidence: Option<Evidence>,
     /// Where it does not, or is overlooked.
@@ -111,23 +119,27 @@ struct Evidence {
     read: Others,
 }
 
+/// Reading without the evidence.
 #[derive(Clone, Debug)]
-enum Unaided {
-    Distractor {
-        followed: Others,
-        made_up: Others,
-    },
-    /// No passage states the field.
-    Nothing {
-        made_up: Others,
-    },
+struct Unaided {
+    /// There is a right value, which may be said by luck.
+    can_be_lucky: bool,
+    /// The values that come out in place of what the best distractor states; `None` where no passage states the
+    /// field.
+    followed: Option<Others>,
+    made_up: Others,
 }
 
-/// All that can come of a reading, whether it has a chance or not, and how probable that is.
-pub fn script<'a>(reading: &Reading<'a>) -> (Vec<Said<'a>>, Script) {
+/// All answers that can come of a reading, whether they have a chance or not, and how probable each is.
+///
+/// A misread or made-up value is never the right one: a reader is right by luck with a chance of its own.
+pub fn answer_distribution<'a>(
+    reading: &Reading<'a>,
+) -> (Vec<ReaderAnswer<'a>>, AnswerDistribution) {
     let Reading { gold, pool, context, .. } = *reading;
-    let mut said = Vec::new();
-    let mut voice = Voice { pool, said: &mut said };
+    let right = reading.right();
+    let mut answers = Vec::new();
+    let mut list = AnswerList { pool, right, answers: &mut answers };
     let stated = context.iter().filter_map(|&p| Some((p, gold.contains(&p), reading.stated(p)?)));
     let stated: Vec<(u32, bool, &Value)> = stated.collect();
     let first = stated.iter().find(|(_, is_gold, _)| !is_gold);
@@ -138,59 +150,73 @@ pub fn script<'a>(reading: &Reading<'a>) -> (Vec<Said<'a>>, Script) {
         let places = context.iter().enumerate().filter(|(_, p)| evidence(p));
         Evidence {
             hidden: places.map(|(at, _)| at.min(context.len() - 1 - at) as i32).collect(),
-            read: voice.read(passage, right, Event::Clean),
+            read: list.read(passage, right, Event::Clean),
             followed: {
                 let others = stated.iter().enumerate();
                 let others = others.filter(|(_, (_, is_gold, value))| !is_gold && *value != right);
                 let follow = |(i, &(passage, _, value)): (usize, &(u32, bool, &'a Value))| {
-                    (i < at, voice.read(passage, value, Event::Distracted))
+                    (i < at, list.read(passage, value, Event::Distracted))
                 };
                 others.map(follow).collect()
             },
         }
     });
-    let unaided = match first {
-        None => Unaided::Nothing { made_up: voice.spread(None, Event::Fabricated, None) },
-        Some(&(passage, _, value)) => {
-            // What states the right value too is no distractor.
-            let right = best.is_some_and(|at| stated[at].2 == value);
-            let event = if right { Event::Clean } else { Event::Distracted };
-            Unaided::Distractor {
-                followed: voice.read(passage, value, event),
-                made_up: voice.spread(Some(value), Event::Fabricated, None),
-            }
-        }
-    };
-    said.push(Said { value: None, event: Event::Abstained, source: None });
-    (said, Script { evidence, unaided })
+    if let Some(value) = right {
+        list.answers.push(ReaderAnswer { value: Some(value), event: Event::Lucky, source: None });
+    }
+    let followed = first.map(|&(passage, _, value)| {
+        // What states the right value too is no distractor.
+        let agrees = best.is_some_and(|at| stated[at].2 == value);
+        list.read(passage, value, if agrees { Event::Clean } else { Event::Distracted })
+    });
+    let made_up = list.make_up(first.map(|&(_, _, value)| value));
+    answers.push(ReaderAnswer { value: None, event: Event::Abstained, source: None });
+    let unaided = Unaided { can_be_lucky: right.is_some(), followed, made_up };
+    (answers, AnswerDistribution { evidence, unaided })
 }
 
-struct Voice<'v, 'a> {
-    pool: &'a Pool,
-    said: &'v mut Vec<Said<'a>>,
+/// The answers so far.
+struct AnswerList<'l, 'a> {
+    pool: &'a ValuePool,
+    right: Option<&'a Value>,
+    answers: &'l mut Vec<ReaderAnswer<'a>>,
 }
 
-impl<'a> Voice<'_, 'a> {
-    /// A value that is read comes out right, or as another one of the pool.
+impl<'a> AnswerList<'_, 'a> {
+    /// A value that is read comes out as it is stated, or as another one of the pool that is not right.
     fn read(&mut self, passage: u32, value: &'a Value, event: Event) -> Others {
-        self.said.push(Said { value: Some(value), event, source: Some(passage) });
-        self.spread(Some(value), Event::Misread, Some(passage))
+        self.answers.push(ReaderAnswer { value: Some(value), event, source: Some(passage) });
+        let others = self.pool.without(&[Some(value), self.right]);
+        self.spread(others, Event::Misread, Some(passage))
     }
 
-    /// A value of the pool but `not`; nothing where nothing is left.
-    fn spread(&mut self, not: Option<&Value>, event: Event, source: Option<u32>) -> Others {
-        let some = self.pool.without(not);
-        let said = &mut *self.said;
-        let other = |(value, share)| {
-            said.push(Said { value: Some(value), event, source });
+    /// A value of the pool that is not right, and not what the best distractor states where another one is left: of
+    /// yes and no, one is right and the other one stated.
+    fn make_up(&mut self, stated: Option<&Value>) -> Others {
+        let mut others = self.pool.without(&[stated, self.right]);
+        if others.is_empty() {
+            others = self.pool.without(&[self.right]);
+        }
+        self.spread(others, Event::Fabricated, None)
+    }
+
+    fn spread(
+        &mut self,
+        others: Vec<(&'a Value, f64)>,
+        event: Event,
+        source: Option<u32>,
+    ) -> Others {
+        let answers = &mut *self.answers;
+        let answer = |(value, share)| {
+            answers.push(ReaderAnswer { value: Some(value), event, source });
             share
         };
-        some.map(other).collect()
+        others.into_iter().map(answer).collect()
     }
 }
 
-impl Script {
-    /// Puts the probabilities into `p`, in the order of what is said; they add up to one.
+impl AnswerDistribution {
+    /// Puts the probabilities into `p`, in the order of the answers; they add up to one.
     pub fn weigh(&self, chances: &Chances, p: &mut Vec<f64>) {
         p.clear();
         let mut unaided = 1.0;
@@ -206,14 +232,19 @@ impl Script {
                 push(p, follow, others, chances.misread);
             }
         }
-        let (made_up, fabricate) = match &self.unaided {
-            Unaided::Nothing { made_up } => (made_up, chances.fabricate_empty),
-            Unaided::Distractor { followed, made_up } => {
-                push(p, unaided * chances.follow, followed, chances.misread);
-                (made_up, chances.fabricate)
+        // Luck comes first, so that no other chance has a hand in it.
+        if self.unaided.can_be_lucky {
+            p.push(unaided * chances.lucky);
+            unaided *= 1.0 - chances.lucky;
+        }
+        let fabricate = match &self.unaided.followed {
+            None => chances.fabricate_empty,
+            Some(others) => {
+                push(p, unaided * chances.follow, others, chances.misread);
+                chances.fabricate
             }
         };
-        p.extend(made_up.iter().map(|share| unaided * fabricate * share));
+        p.extend(self.unaided.made_up.iter().map(|share| unaided * fabricate * share));
         // Whatever is left says that the evidence is not there.
         let spoken: f64 = p.iter().sum();
         p.push(if 1.0 - spoken > ROUNDING { 1.0 - spoken } else { 0.0 });
