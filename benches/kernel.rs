@@ -8,7 +8,7 @@ use knockon::kernel::exact::Flow;
 use knockon::kernel::many::{LANE, Lane, Many};
 use knockon::kernel::trellis::{Frontier, Shape};
 use knockon::kernel::{
-    Branch, Do, Fault, KernelBuilder, Model, REPAIR, exact, failing, monte_carlo, rng,
+    Branch, Do, Fault, KernelBuilder, Model, REPAIR, RIGHT, exact, failing, monte_carlo, rng,
 };
 
 /// Six steps in two strands that meet, five outputs each, every row full; each row with its repair, if asked.
@@ -27,11 +27,13 @@ fn six_steps(repairs: bool) -> Model {
                 event: token as u8,
                 fault: if token > 0 { Fault::Own } else { Fault::None },
                 guarded: Default::default(),
+                right: token == 0,
                 p: 1.0 / f64::from(1 + (token + skew) % 5),
             };
             kernel.push(&inputs, (0..5).map(branch));
             if repairs {
                 kernel.push_detour(REPAIR, [branch(0)]);
+                kernel.push_detour(RIGHT, [branch(0)]);
             }
         }
         frontier.advance(&shape, &kernel, usize::MAX);

@@ -29,7 +29,11 @@ const FIELDS: [Field; 7] = [
         wrong: r#"{"duration": "60 days"}"#,
         rule: r#"v == duration("30 days")"#,
     },
-    Field { right: r#"{"text": "delta"}"#, wrong: r#"{"text": "epsilon"}"#, rule: r#"v == "delta""# },
+    Field {
+        right: r#"{"text": "delta"}"#,
+        wrong: r#"{"text": "epsilon"}"#,
+        rule: r#"v == "delta""#,
+    },
 ];
 
 /// What the passage found states in place of the right value.

@@ -8,8 +8,8 @@ use knockon::kernel::exact::Flow;
 use knockon::kernel::monte_carlo::replay;
 use knockon::kernel::trellis::{Frontier, Shape};
 use knockon::kernel::{
-    BREAK, Branch, Do, Fault, Kernel, KernelBuilder, Model, OUTCOMES, REPAIR, STOP, failing, paths,
-    rng,
+    BREAK, Branch, Do, Fault, Kernel, KernelBuilder, Model, OUTCOMES, REPAIR, RIGHT, STOP, failing,
+    paths, rng,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -44,10 +44,12 @@ fn random_model(seed: u64) -> Model {
                 event,
                 fault,
                 guarded: Default::default(),
+                right: fault == Fault::None,
                 p: rng.random_range(0.05..1.0),
             };
             let mut row = vec![branch(right, Fault::None, 0)];
             let mended = row[0];
+            let set_right = branch(right, Fault::None, 0);
             let mut wrong = Vec::new();
             for token in (0..tokens[step]).filter(|&t| t != right) {
                 let stops = token % 4 == 3;
@@ -60,6 +62,10 @@ fn random_model(seed: u64) -> Model {
                 2 if errs => {
                     row.extend(wrong.iter().map(|b| Branch { fault: Fault::Induced, ..*b }));
                 }
+                // Wrong, and nobody's error: what a reader makes of a miss.
+                3 if errs && rng.random_bool(0.5) => {
+                    row.extend(wrong.iter().map(|b| Branch { fault: Fault::None, ..*b }));
+                }
                 _ => {}
             }
             if rng.random_bool(0.2) {
@@ -67,11 +73,15 @@ fn random_model(seed: u64) -> Model {
                 row.push(Branch { token: STOP, outcome, p: 0.3, ..Branch::default() });
             }
             let faulty = row.iter().any(|b| b.fault != Fault::None);
+            let off = row.iter().any(|b| !b.right);
             kernel.push(&inputs, row);
             if faulty {
                 kernel.push_detour(REPAIR, [mended]);
             } else if errs && straight && rng.random_bool(0.7) {
                 kernel.push_detour(BREAK, wrong);
+            }
+            if off && straight && rng.random_bool(0.8) {
+                kernel.push_detour(RIGHT, [set_right]);
             }
         }
         assert!(frontier.advance(&shape, &kernel, usize::MAX));
@@ -87,13 +97,22 @@ type Row<'a> = &'a dyn Fn(usize, &Kernel, u32) -> Vec<(usize, f64)>;
 /// What one step does on one row, as (place, share): the branches that `stays` keeps, and what they
 /// lose to the mended row.
 fn mended(kernel: &Kernel, row: u32, stays: &dyn Fn(&Branch) -> bool) -> Vec<(usize, f64)> {
-    let mut shares = Vec::new();
-    for at in kernel.span(row) {
-        let branch = &kernel.branches()[at];
-        let at = if stays(branch) { at } else { kernel.detour(row, REPAIR).unwrap().start };
-        shares.push((at, branch.p));
-    }
-    shares
+    replaced(kernel, row, stays, REPAIR)
+}
+
+/// The same with what is lost to the detour with this mark, where there is one.
+fn replaced(
+    kernel: &Kernel,
+    row: u32,
+    stays: &dyn Fn(&Branch) -> bool,
+    mark: u8,
+) -> Vec<(usize, f64)> {
+    let instead = kernel.detour(row, mark).map(|detour| detour.start);
+    let branches = kernel.span(row).map(|at| (at, &kernel.branches()[at]));
+    let share = |(at, branch): (usize, &Branch)| {
+        (instead.filter(|_| !stays(branch)).unwrap_or(at), branch.p)
+    };
+    branches.map(share).collect()
 }
 
 /// The same for an intervention, written out from its definition.
@@ -108,13 +127,15 @@ fn done(kernel: &Kernel, row: u32, what: Do) -> Vec<(usize, f64)> {
     match what {
         Do::Nothing => plain(),
         Do::Repair => mended(kernel, row, &|b| b.fault != Fault::Own),
-        Do::Right => mended(kernel, row, &|b| b.fault == Fault::None),
+        Do::Right => replaced(kernel, row, &|b| b.right, RIGHT),
         Do::Wrong => {
             let faulty = conditioned(&|b| b.fault != Fault::None);
-            match (faulty.is_empty(), kernel.detour(row, BREAK)) {
-                (false, _) => faulty,
-                (true, Some(span)) => span.map(|at| (at, kernel.branches()[at].p)).collect(),
-                (true, None) => plain(),
+            let wrong = conditioned(&|b| !b.right);
+            match (faulty.is_empty(), wrong.is_empty(), kernel.detour(row, BREAK)) {
+                (false, ..) => faulty,
+                (true, false, _) => wrong,
+                (true, true, Some(span)) => span.map(|at| (at, kernel.branches()[at].p)).collect(),
+                (true, true, None) => plain(),
             }
         }
         Do::Only(event) => {

@@ -9,8 +9,10 @@ use crate::scenario::Scenario;
 /// One step of one task, set right and set wrong, with everything else as it comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effect {
-    /// P(outcome), had the step been right: gold passages handed on, or read as they state it.
+    /// P(outcome), had the step put out what the oracle does, whatever came in.
     pub right: [f64; OUTCOMES],
+    /// P(outcome), had it made no error of its own: what earlier errors bring about stays.
+    pub without_own_errors: [f64; OUTCOMES],
     /// P(outcome), had it erred: as it errs where it can, else with the passages that rank next in
     /// place of gold, or with another value read.
     pub wrong: [f64; OUTCOMES],
@@ -21,6 +23,7 @@ pub fn exact(scenario: &Scenario, flow: &Flow) -> Vec<Option<Effect>> {
     let effect = |(step, of)| {
         can_err(of).then(|| Effect {
             right: flow.instead(step, Do::Right),
+            without_own_errors: flow.instead(step, Do::Repair),
             wrong: flow.instead(step, Do::Wrong),
         })
     };
@@ -37,7 +40,11 @@ pub fn sampled(
     let plain = plain(replays);
     let under = |step, what| under(replays, &plain, outcomes, step, what);
     let effect = |(step, of)| {
-        can_err(of).then(|| Effect { right: under(step, Do::Right), wrong: under(step, Do::Wrong) })
+        can_err(of).then(|| Effect {
+            right: under(step, Do::Right),
+            without_own_errors: under(step, Do::Repair),
+            wrong: under(step, Do::Wrong),
+        })
     };
     scenario.steps.iter().enumerate().map(effect).collect()
 }

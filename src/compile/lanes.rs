@@ -33,7 +33,7 @@ pub fn key(seed: u64, task: &str) -> u64 {
 }
 
 /// All trials as they are; and for the first [`WHAT_IF_TRIALS`] each of the steps `errs` alone right,
-/// alone wrong, and mended one after another in a random order; and each of `swaps`, a step and the mark of
+/// alone wrong, alone mended, and mended one after another in a random order; and each of `swaps`, a step and the mark of
 /// what takes the place of its rows.
 pub fn what_if(
     trials: u32,
@@ -46,7 +46,7 @@ pub fn what_if(
         (0..trials).map(|trial| Lane { trial, what: Box::default() }).collect();
     for trial in 0..trials.min(WHAT_IF_TRIALS) {
         for &step in errs {
-            for what in [Do::Right, Do::Wrong] {
+            for what in [Do::Right, Do::Wrong, Do::Repair] {
                 lanes.push(Lane { trial, what: only(steps, step, what) });
             }
         }

@@ -5,14 +5,15 @@ use super::plan::{Input, Plan, Wish};
 use super::search::{Answers, Ask};
 use super::variants::Variant;
 use super::{Draft, Quality, Question, Room};
+use crate::compile::lanes::can_err;
 use crate::expr::Env;
-use crate::kernel::{BREAK, Branch, FIRST_MARK, REPAIR, STOP};
+use crate::kernel::{BREAK, Branch, FIRST_MARK, Fault, Guarded, REPAIR, RIGHT, STOP};
 use crate::scenario::{Check, Guard, Retrieve, StepKind};
 use crate::step::guard::{Handled, Look, Setting, Trail, Tried};
 use crate::step::reader::{self, Reading};
 use crate::step::retrieve::{Phrasing, Target};
 use crate::step::settle;
-use crate::step::{Branching, Event, MissKind, Output, Row};
+use crate::step::{Branching, Event, MissKind, Output, Row, State};
 
 /// One input of one step of a task, with all that was asked for it.
 #[derive(Clone, Copy)]
@@ -302,6 +303,7 @@ impl<'a> Room<'a> {
     ) {
         let (branches, trails) = self.branches(draft, step, branches);
         draft.note(step, trails);
+        let can_be_wrong = branches.iter().any(|branch| !branch.right);
         draft.kernels[step].push(&input.tokens, branches);
         if *self.question == Question::Plain {
             return;
@@ -309,10 +311,32 @@ impl<'a> Room<'a> {
         if let Some(repair) = repair {
             self.push_detour(draft, step, REPAIR, vec![Handled::plain(repair)]);
         }
-        // Behind a detour no further one is taken: see `kernel::trellis`.
+        // After a detour no further one is taken: see `kernel::trellis`.
         if input.straight && !wrong.is_empty() {
             self.push_detour(draft, step, BREAK, wrong);
         }
+        let asked = *self.question == Question::Run && can_err(&self.scenario.steps[step]);
+        if asked && input.straight && can_be_wrong {
+            let right = self.oracles_branch(draft, step);
+            self.push_detour(draft, step, RIGHT, vec![Handled::plain(right)]);
+        }
+    }
+
+    /// What the oracle does at a step, whatever comes in here; a stop where it has stopped.
+    fn oracles_branch(&self, draft: &Draft, step: usize) -> Branching {
+        let right = draft.oracle.outputs[step].clone();
+        let event = match &right {
+            None => Event::Stopped,
+            Some(Output::Skipped) => Event::Skipped,
+            Some(Output::Missing) => match self.scenario.steps[step].kind {
+                StepKind::Read { .. } => Event::Abstained,
+                _ => Event::Clean,
+            },
+            Some(Output::Context(gold)) if gold.is_empty() => Event::NoGold,
+            Some(Output::Context(_)) => Event::Hit,
+            Some(Output::Value(_) | Output::Action(_)) => Event::Clean,
+        };
+        Branching::new(right, event, 1.0)
     }
 
     /// Adds a detour to the row that was laid down last.
@@ -341,9 +365,15 @@ impl<'a> Room<'a> {
         for Handled { branching, trail } in row.into_iter().filter(|h| h.branching.p > 0.0) {
             let Branching { output, event, fault, guarded, p, .. } = branching;
             let outcome = settle::outcome(step, of, &draft.oracle.outputs, output.as_ref()) as u8;
+            let oracles = draft.oracle.outputs[step].as_ref();
+            let state = State::of(output.as_ref(), oracles, &draft.oracle.gold[step]);
+            // An error that a guard saw and set right does not stand.
+            let stands = fault != Fault::None && guarded != Guarded::Recovered;
+            let right = state == State::Correct && !stands;
             let token =
                 output.map_or(STOP, |output| draft.tokens[step].insert_full(output).0 as u32);
-            branches.push(Branch { token, outcome, event: event.code(), fault, guarded, p });
+            let event = event.code();
+            branches.push(Branch { token, outcome, event, fault, guarded, right, p });
             trails.push(trail);
         }
         (branches, trails)

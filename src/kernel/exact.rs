@@ -189,7 +189,7 @@ impl<'a> Flow<'a> {
 
     /// Probability of each outcome with `what` at `step` in place of what this flow has there.
     ///
-    /// [`Do::Wrong`] and [`Do::Detour`] need a flow of the plain model, or of repairs: elsewhere a
+    /// [`Do::Right`], [`Do::Wrong`] and [`Do::Detour`] need a flow of the plain model, or of repairs: elsewhere a
     /// trellis has no room for a further detour.
     pub fn instead(&self, step: usize, what: Do) -> [f64; OUTCOMES] {
         let kernel = &self.kernels[step];

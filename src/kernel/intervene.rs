@@ -1,7 +1,7 @@
 //! Interventions: what is put in place of the rows of one step.
 
 use super::rows::{Rows, cut};
-use super::{BREAK, Fault, REPAIR};
+use super::{BREAK, Branch, Fault, REPAIR, RIGHT};
 
 /// What is done to one step, whatever its input. A row that it cannot take hold of stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -10,9 +10,10 @@ pub enum Do {
     Nothing,
     /// Its own errors are mended; induced ones stay.
     Repair,
-    /// All its errors are mended, induced ones as well.
+    /// Its output is set to the right one, by its [`RIGHT`] detour, whatever its input; what is right stays.
     Right,
-    /// It errs: as it can where it can, else by its [`BREAK`] detour.
+    /// It errs: as it can where it can; else what it puts out is not right, if that can be; else by its [`BREAK`]
+    /// detour.
     Wrong,
     /// Of its own errors it makes the one with this event; where it cannot, it makes none.
     Only(u8),
@@ -27,26 +28,23 @@ impl Rows {
     /// a branch of [`Rows::whole`]); shares sum to one.
     pub fn weigh(&self, row: u32, what: Do, out: &mut [f64]) {
         match what {
-            Do::Nothing => self.keep(row, |_| 1.0, out),
+            Do::Nothing => self.as_it_is(row, out),
             Do::Repair => self.mix(row, 0.0, out),
-            Do::Right => {
-                if self.detour(row, REPAIR).is_some() {
-                    self.keep(row, |fault| f64::from(fault == Fault::None), out);
-                } else {
-                    self.keep(row, |_| 1.0, out);
-                }
-            }
+            Do::Right => self.replace(row, |b| f64::from(b.right), RIGHT, out),
             Do::Wrong => {
-                let span = self.span(row);
-                let errs = |b: &super::Branch| b.fault != Fault::None;
-                if self.branches[span].iter().any(errs) {
+                let branches = &self.branches[self.span(row)];
+                let errs = |b: &Branch| b.fault != Fault::None;
+                let wrong = |b: &Branch| !b.right;
+                if branches.iter().any(errs) {
                     self.condition(row, errs, out);
+                } else if branches.iter().any(wrong) {
+                    self.condition(row, wrong, out);
                 } else if !self.take(row, BREAK, out) {
-                    self.keep(row, |_| 1.0, out);
+                    self.as_it_is(row, out);
                 }
             }
             Do::Only(event) => {
-                let errs = |b: &super::Branch| b.fault == Fault::Own && b.event == event;
+                let errs = |b: &Branch| b.fault == Fault::Own && b.event == event;
                 if self.branches[self.span(row)].iter().any(errs) {
                     self.condition(row, errs, out);
                 } else {
@@ -60,7 +58,7 @@ impl Rows {
             }
             Do::Swap(mark) => {
                 if !self.take(row, mark, out) {
-                    self.keep(row, |_| 1.0, out);
+                    self.as_it_is(row, out);
                 }
             }
         }
@@ -68,36 +66,39 @@ impl Rows {
 
     /// Each own error stays with probability `broken`, and is mended otherwise.
     pub fn mix(&self, row: u32, broken: f64, out: &mut [f64]) {
-        if self.detour(row, REPAIR).is_some() {
-            let stays = |fault| if fault == Fault::Own { broken } else { 1.0 };
-            self.keep(row, stays, out);
-        } else {
-            self.keep(row, |_| 1.0, out);
+        let stays = |b: &Branch| if b.fault == Fault::Own { broken } else { 1.0 };
+        self.replace(row, stays, REPAIR, out);
+    }
+
+    fn as_it_is(&self, row: u32, out: &mut [f64]) {
+        let start = self.whole(row).start;
+        out.fill(0.0);
+        for at in self.span(row) {
+            out[at - start] = self.branches[at].p;
         }
     }
 
-    /// Each branch keeps a share by its fault; what is lost goes to the mended row, where there is one.
-    fn keep(&self, row: u32, share: impl Fn(Fault) -> f64, out: &mut [f64]) {
-        let whole = self.whole(row);
-        out.fill(0.0);
+    /// Each branch keeps a share; what is lost goes to the detour with this mark. A row without it stays as it is.
+    fn replace(&self, row: u32, stays: impl Fn(&Branch) -> f64, mark: u8, out: &mut [f64]) {
+        self.as_it_is(row, out);
+        let Some(detour) = self.detour(row, mark) else {
+            return;
+        };
+        let start = self.whole(row).start;
         let mut lost = 0.0;
         for at in self.span(row) {
             let branch = &self.branches[at];
-            let kept = branch.p * share(branch.fault);
-            out[at - whole.start] = kept;
+            let kept = branch.p * stays(branch);
+            out[at - start] = kept;
             lost += branch.p - kept;
         }
-        if lost > 0.0
-            && let Some(mended) = self.detour(row, REPAIR)
-        {
-            for at in mended {
-                out[at - whole.start] = lost * self.branches[at].p;
-            }
+        for at in detour {
+            out[at - start] = lost * self.branches[at].p;
         }
     }
 
     /// Only branches that `counts` accepts, scaled to one; some branch must.
-    fn condition(&self, row: u32, counts: impl Fn(&super::Branch) -> bool, out: &mut [f64]) {
+    fn condition(&self, row: u32, counts: impl Fn(&Branch) -> bool, out: &mut [f64]) {
         let whole = self.whole(row);
         out.fill(0.0);
         let counted = || self.span(row).filter(|&at| counts(&self.branches[at]));
@@ -125,18 +126,17 @@ impl Rows {
     /// Mending takes the branch of the plain row first, and only an error leaves it: whatever else the
     /// draw would have done stays the same.
     pub fn choose(&self, row: u32, what: Do, draw: u64) -> usize {
-        let mends = |fault| match what {
-            Do::Repair => fault == Fault::Own,
-            Do::Right => fault != Fault::None,
-            _ => false,
-        };
         if matches!(what, Do::Nothing | Do::Repair | Do::Right) {
             let taken = self.first_past(self.span(row), |at| self.branches[at].p, draw);
-            return match self.detour(row, REPAIR) {
-                // What a step puts out when it does not err is one thing.
-                Some(mended) if mends(self.branches[taken].fault) => mended.start,
-                _ => taken,
+            let branch = &self.branches[taken];
+            let instead = match what {
+                Do::Repair if branch.fault == Fault::Own => Some(REPAIR),
+                Do::Right if !branch.right => Some(RIGHT),
+                _ => None,
             };
+            // What a step puts out when it does not err is one thing, and so is what is right.
+            let instead = instead.and_then(|mark| self.detour(row, mark));
+            return instead.map_or(taken, |detour| detour.start);
         }
         let whole = self.whole(row);
         let mut shares = vec![0.0; whole.len()];

@@ -71,6 +71,8 @@ pub struct Branch {
     pub event: u8,
     pub fault: Fault,
     pub guarded: Guarded,
+    /// The output is the right one, and no error that stands is in it.
+    pub right: bool,
     /// Probability within its row.
     pub p: f64,
 }
@@ -81,8 +83,11 @@ pub const REPAIR: u8 = 0;
 /// The detour of a row that has no error of its own: how it would err.
 pub const BREAK: u8 = 1;
 
+/// The detour of a row that can come out wrong, whoever's doing that is: the right output.
+pub const RIGHT: u8 = 2;
+
 /// The first mark that the compiler may give to detours of its own.
-pub const FIRST_MARK: u8 = 2;
+pub const FIRST_MARK: u8 = 3;
 
 /// One task under one arm, compiled: kernels in topological order of the steps.
 #[derive(Clone, Debug)]

@@ -230,8 +230,10 @@ pub struct StepRecord {
 pub struct Importance {
     /// P(the step errs): a miss, own or induced, or a reading gone wrong with the evidence in hand.
     pub p_err: f64,
-    /// P(failure) if the step never erred.
+    /// P(failure) if the step always put out what the oracle does.
     pub p_fail_if_right: f64,
+    /// P(failure) if it made no error of its own; what earlier errors bring about there stays.
+    pub p_fail_without_own_errors: f64,
     /// P(failure) if it always did.
     pub p_fail_if_wrong: f64,
     /// P(F | wrong) - P(F | right).

@@ -209,6 +209,7 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
         "p_absorbed_given_wrong",
         "p_err",
         "p_fail_if_right",
+        "p_fail_without_own_errors",
         "p_fail_if_wrong",
         "birnbaum",
         "fussell_vesely",
@@ -267,6 +268,7 @@ fn steps(record: &Record) -> anyhow::Result<Vec<u8>> {
             row.extend([
                 importance(|i| i.p_err),
                 importance(|i| i.p_fail_if_right),
+                importance(|i| i.p_fail_without_own_errors),
                 importance(|i| i.p_fail_if_wrong),
                 importance(|i| i.birnbaum),
                 importance(|i| i.fussell_vesely),

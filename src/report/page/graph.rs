@@ -127,7 +127,7 @@ fn steps(arm: &ArmRecord) -> Markup {
             thead { tr {
                 th scope="col" { "Step" } th scope="col" { "Kind" } th.n scope="col" { "Blame" } th.n scope="col" { "Right" }
                 th.n scope="col" { "Wrong" } th.n scope="col" { "Missing" } th.n scope="col" { "Own miss" } th.n scope="col" { "Induced miss" }
-                th.n scope="col" { "Failure if always right" } th.n scope="col" { "Absorbed if wrong" }
+                th.n scope="col" { "Failure if always right" } th.n scope="col" { "Failure without its own errors" } th.n scope="col" { "Absorbed if wrong" }
             } }
             tbody { @for step in &arm.steps { tr {
                 th scope="row" { (step.step) } td { (step.kind) } td.n { (percent(arm.blame(&step.step))) }
@@ -137,6 +137,7 @@ fn steps(arm: &ArmRecord) -> Markup {
                     None => { td.n { (dash()) } td.n { (dash()) } }
                 }
                 td.n { (optional(step.importance.map(|i| i.p_fail_if_right))) }
+                td.n { (optional(step.importance.map(|i| i.p_fail_without_own_errors))) }
                 td.n { (optional(step.p_absorbed_given_wrong)) }
             } } }
         }

@@ -41,6 +41,7 @@ pub fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> O
     let effects: Option<Vec<Effect>> = whys.iter().map(|why| why.effects[step]).collect();
     let effects = effects?;
     let right = failing(&mean(weights, effects.iter().map(|e| &e.right)));
+    let without = failing(&mean(weights, effects.iter().map(|e| &e.without_own_errors)));
     let wrong = failing(&mean(weights, effects.iter().map(|e| &e.wrong)));
     let ratio = |part: f64, of: f64| match (part > ROUNDING, of > ROUNDING) {
         (_, true) => part / of,
@@ -51,6 +52,7 @@ pub fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> O
     Some(Importance {
         p_err: whys.iter().zip(weights).map(|(why, weight)| why.errs[step] * weight).sum(),
         p_fail_if_right: right,
+        p_fail_without_own_errors: without,
         p_fail_if_wrong: wrong,
         birnbaum: wrong - right,
         fussell_vesely: if failure > ROUNDING { 1.0 - right / failure } else { 0.0 },

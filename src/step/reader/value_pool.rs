@@ -159,7 +159,11 @@ mod tests {
             (Type::Date, "2024-02-29", ["2024-02-29", "2024-03-01", "2025-02-28", "2024-01-29"]),
             (Type::Number, "12", ["12", "13", "120", "11"]),
             (Type::Percent, "8.5%", ["8.5%", "8.6%", "85%", "8.4%"]),
-            (Type::Money, "USD 1200", ["USD 1200.00", "USD 1201.00", "USD 12000.00", "USD 1199.00"]),
+            (
+                Type::Money,
+                "USD 1200",
+                ["USD 1200.00", "USD 1201.00", "USD 12000.00", "USD 1199.00"],
+            ),
             (Type::Duration, "30 days", ["30 days", "60 days", "15 days", "31 days"]),
             (Type::Duration, "1 year", ["1 year", "2 years", "6 months", "1 year 1 month"]),
         ] {
