@@ -62,10 +62,10 @@ const BINDING: Event = Event::OwnMiss(MissKind::Binding);
 
 /// A chain: the fee is found (a miss in 2 of 10), read, and paid if it is 10.
 ///
-/// The reader follows what it finds (1) and misreads in a tenth of the cases; the field knows two
-/// values, so that a misread 10 is a 20 and a misread 20 a 10.
+/// Where it finds the 20, the reader is right by luck in a tenth of the cases, and follows it in the others; what it
+/// reads it misreads in a tenth of the cases, never as the right value.
 ///
-/// - miss: the 20 is read (.9, wrong) or misread as 10 (.1, right by luck): fails .9.
+/// - miss: 10 by luck (.1), the 20 read or misread (.9, wrong): fails .9.
 /// - hit: the 10 is misread in .1: fails .1.
 /// - P(F) = .2 * .9 + .8 * .1 = .26.
 ///
@@ -79,7 +79,7 @@ fn a_chain() {
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
         find("fee", 2)
     );
-    let arm = run("{preset: perfect, follow: 1, misread: 0.1}", &steps);
+    let arm = run("{preset: perfect, follow: 1, misread: 0.1, lucky: 0.1}", &steps);
     near(arm.summary.failure.estimate, 0.26);
     near(arm.summary.outcomes[Outcome::WrongAction as usize], 0.26);
     assert_eq!(arm.causes.len(), 2);
@@ -95,11 +95,16 @@ fn a_chain() {
     near(retrieval.fussell_vesely, 1.0 - 0.1 / 0.26);
     near(retrieval.raw, 0.9 / 0.26);
     near(retrieval.rrw, 2.6);
-    // Reading right: .18 is left. Reading wrong takes hold of hits alone: .8 * 1 + .2 * .9.
+    near(retrieval.p_fail_without_own_errors, 0.1);
+    // With the fee right, whatever was found, nothing fails. Without errors of its own a miss still fails in .9. Wrong
+    // it always fails, as if there were no luck.
     let reading = importance(&arm, "fee");
     near(reading.p_err, 0.08);
-    near(reading.p_fail_if_right, 0.18);
-    near(reading.p_fail_if_wrong, 0.98);
+    near(reading.p_fail_if_right, 0.0);
+    near(reading.fussell_vesely, 1.0);
+    assert_eq!(reading.rrw, f64::INFINITY);
+    near(reading.p_fail_without_own_errors, 0.18);
+    near(reading.p_fail_if_wrong, 1.0);
 
     // Each error fails by itself, so no pair is minimal.
     let sets: Vec<usize> = arm.cuts.iter().map(|cut| cut.errors.len()).collect();
@@ -110,12 +115,13 @@ fn a_chain() {
     near(arm.cuts[0].p, 0.18);
     near(arm.cuts[1].p, 0.08);
 
-    // Two ways to fail; of the lucky misread nothing is told, for it does not fail.
+    // Three ways to fail: the 20 is read, the 10 is misread, the 20 is misread. Luck does not fail.
     let paths: Vec<(f64, usize)> = arm.paths.iter().map(|p| (p.p, p.events.len())).collect();
-    assert_eq!(arm.paths.len(), 2);
-    near(paths[0].0, 0.18);
+    assert_eq!(arm.paths.len(), 3);
+    near(paths[0].0, 0.162);
     near(paths[1].0, 0.08);
-    assert_eq!((paths[0].1, paths[1].1), (2, 1));
+    near(paths[2].0, 0.018);
+    assert_eq!((paths[0].1, paths[1].1, paths[2].1), (2, 1, 2));
     assert_eq!(arm.paths[0].right_action, "pay");
     assert_eq!(arm.paths[0].action, "refuse");
 
@@ -253,7 +259,8 @@ fn sampling_finds_the_same_figures() {
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
         find("fee", 2)
     );
-    let arm = run_with(Method::MonteCarlo, "{preset: perfect, follow: 1, misread: 0.1}", &steps);
+    let reader = "{preset: perfect, follow: 1, misread: 0.1, lucky: 0.1}";
+    let arm = run_with(Method::MonteCarlo, reader, &steps);
     let close = |a: f64, b: f64| {
         let error = (b * (1.0 - b) / 40_000.0).sqrt();
         assert!((a - b).abs() < 5.0 * error, "{a} against {b}");
@@ -269,8 +276,10 @@ fn sampling_finds_the_same_figures() {
     }
     close(importance(&arm, "find_fee").p_fail_if_wrong, 0.9);
     close(importance(&arm, "find_fee").p_fail_if_right, 0.1);
-    close(importance(&arm, "fee").p_fail_if_wrong, 0.98);
-    close(arm.paths[0].p, 0.18);
+    near(importance(&arm, "fee").p_fail_if_right, 0.0);
+    close(importance(&arm, "fee").p_fail_without_own_errors, 0.18);
+    near(importance(&arm, "fee").p_fail_if_wrong, 1.0);
+    close(arm.paths[0].p, 0.162);
 }
 
 /// A guard on the fee: `guard` is its check. The find misses in 2 of 10 runs, and the reader follows.
@@ -332,8 +341,10 @@ fn a_false_alarm_is_the_guards_own_error() {
         let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
         close(fee.p_caught, 0.2);
         close(fee.p_false_alarm, 0.8);
-        // Were the guard right, only the misses would stop; were it wrong, all do as they do now.
-        close(importance(&arm, "fee").p_fail_if_right, 0.2);
+        // Were the fee right, nothing would stop; without false alarms only the misses would; were it wrong, all do
+        // as they do now.
+        close(importance(&arm, "fee").p_fail_if_right, 0.0);
+        close(importance(&arm, "fee").p_fail_without_own_errors, 0.2);
         close(importance(&arm, "fee").p_fail_if_wrong, 1.0);
     }
 }

@@ -52,17 +52,17 @@ const FIND: &str = r#"
 #[test]
 fn three_steps_by_hand() {
     let arm = run(
-        "{preset: perfect, misread: 0.1, follow: 0.6, fabricate: 0.2}",
+        "{preset: perfect, misread: 0.1, lucky: 0.2, follow: 0.6, fabricate: 0.2}",
         &format!(
             "{FIND}
   - {{id: fee, read: {{from: find, field: fee}}}}
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: wait}}], hold: [wait]}}"
         ),
     );
-    // A hit (3/4) is read right (.9). A miss follows 20 (.6), which is misread as 10 in half of a
-    // tenth, or makes up 10 or 30 (.2), or abstains (.2), which stops the run.
-    let luck = 0.6 * 0.1 / 2.0 + 0.2 / 2.0;
-    let (correct, stopped) = (0.75 * 0.9 + 0.25 * luck, 0.25 * 0.2);
+    // A hit (3/4) is read right (.9). A miss is 10 by luck (.2); else it follows 20 (.6), or misreads that, or makes
+    // another wrong fee up (.2), or abstains (.2), which stops the run.
+    let luck = 0.2;
+    let (correct, stopped) = (0.75 * 0.9 + 0.25 * luck, 0.25 * 0.8 * 0.2);
     use Outcome::*;
     outcomes(
         &arm,
@@ -76,6 +76,7 @@ fn three_steps_by_hand() {
     );
     near(arm.summary.silent, 1.0 - correct - stopped);
     near(step(&arm, "find").p_own_miss, 0.25);
+    near(step(&arm, "fee").p_lucky, 0.25 * luck);
     near(step(&arm, "find").p_fail_given_miss.unwrap(), 1.0 - luck);
     assert_eq!(arm.misses.len(), 1);
     assert_eq!((arm.misses[0].kind.name(), arm.misses[0].induced), ("binding", false));
