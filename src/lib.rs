@@ -30,6 +30,8 @@
 // The inside is read with --document-private-items, and links to what is private there.
 #![allow(rustdoc::private_intra_doc_links)]
 
+#[doc(hidden)]
+pub mod atomic_file;
 mod axis;
 pub mod cascade;
 #[doc(hidden)]
@@ -53,6 +55,8 @@ pub mod impact;
 pub mod input_file;
 #[doc(hidden)]
 pub mod kernel;
+#[doc(hidden)]
+pub mod output;
 #[doc(hidden)]
 pub mod perturb;
 #[doc(hidden)]
@@ -83,8 +87,6 @@ pub mod train;
 pub mod value;
 #[doc(hidden)]
 pub mod watch;
-#[doc(hidden)]
-pub mod whole_file;
 #[doc(hidden)]
 pub mod world;
 

@@ -21,6 +21,7 @@ mod kernel;
 mod money;
 mod on_paper;
 mod one_arm;
+mod own_files;
 mod page;
 mod pairs;
 mod perturb;

@@ -7,6 +7,7 @@ use knockon::embed::bert::ReferenceBert;
 use knockon::embed::{
     CachedEmbedder, Embedder, ModelKind, ModelSpec, Precision, Role, Vectors, locate, open,
 };
+use knockon::output::Output;
 
 const MINILM: &str = "all-MiniLM-L6-v2";
 const POTION: &str = "potion-base-8M";
@@ -450,13 +451,17 @@ fn the_bundled_models_are_what_quantize_makes() {
     for name in [MINILM, POTION] {
         let Some(source) = original(name) else { continue };
         let out = tempfile::tempdir().unwrap();
-        knockon::embed::quantize::quantize(&source, out.path()).unwrap();
-        let bundled = locate::bundled(name).unwrap();
+        knockon::embed::quantize::quantize(&source, &Output::default(), out.path()).unwrap();
+        let bundled = locate::bundled(name).unwrap().unwrap();
         for file in ["config.json", "tokenizer.json", "model.safetensors"] {
             let bytes = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
             assert!(bytes(out.path()) == bytes(&bundled), "{name}/{file} differs");
         }
-        let again = knockon::embed::quantize::quantize(out.path(), &out.path().join("x"));
+        let again = knockon::embed::quantize::quantize(
+            out.path(),
+            &Output::default(),
+            &out.path().join("x"),
+        );
         assert!(again.unwrap_err().to_string().contains("int8 already"));
     }
 }
@@ -464,7 +469,7 @@ fn the_bundled_models_are_what_quantize_makes() {
 #[test]
 fn the_reference_forward_has_gradients_through_every_layer() {
     use candle_core::{DType, Device, Tensor, Var};
-    let dir = locate::bundled(MINILM).unwrap();
+    let dir = locate::bundled(MINILM).unwrap().unwrap();
     let mut reference = ReferenceBert::load(&dir, &minilm(Precision::Int8)).unwrap();
     let first = Var::from_tensor(&reference.model.layers[0].query.weight).unwrap();
     reference.model.layers[0].query.weight = first.as_tensor().clone();

@@ -10,6 +10,7 @@ use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
 use knockon::kernel::exact::Flow;
 use knockon::kernel::{OUTCOMES, failing};
+use knockon::output::Output;
 use knockon::report;
 use knockon::run::record::{ArmRecord, ShareRecord};
 use knockon::run::{self, Models, Quiet, Ran};
@@ -39,7 +40,9 @@ fn shipped() -> Vec<Scenario> {
     if data.join("cuad").is_dir() {
         let dir = tempfile::tempdir().unwrap();
         cuad::read(&data.join("cuad"), 800)
-            .and_then(|import| import.write(&dir.path().join("cuad"), cuad::Prefix::Both))
+            .and_then(|import| {
+                import.write(&Output::default(), &dir.path().join("cuad"), cuad::Prefix::Both)
+            })
             .unwrap();
         for name in ["cuad_renewal.yaml", "cuad_governing_law.yaml", "cuad_consent.yaml"] {
             std::fs::copy(scenarios.join(name), dir.path().join(name)).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use knockon::gate::{self, Allowed, Baseline, Check, Finding, Measure, Verdict};
 use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::Scenario;
-use knockon::{report, whole_file};
+use knockon::{atomic_file, report};
 
 use crate::one_arm;
 
@@ -48,7 +48,7 @@ fn written(scenario: &Scenario, dir: &Path) {
     let mut files = report::csv::files(&record).unwrap();
     let manifest = report::manifest::manifest(scenario, &record, &[None, None], &[]);
     files.push(("manifest.json", report::manifest::bytes(&manifest).unwrap()));
-    whole_file::write_all(dir, &files).unwrap();
+    atomic_file::write_all(dir, &files).unwrap();
 }
 
 const ALLOWED: Allowed = Allowed { failure: 0.01, loss: Some(0.05) };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use knockon::extract::date::DayOrder;
 use knockon::extract::number::Decimal;
+use knockon::output::Output;
 use knockon::scenario;
 use knockon::value::{Type, Value};
 use knockon::world::Corpus;
@@ -101,7 +102,7 @@ fn what_is_written_passes_the_check_and_runs() {
         let dir = tempfile::tempdir().unwrap();
         let options = Options { per_cell, ..keyed("Supplier") };
         let import = read(SUPPLIERS, &options).unwrap();
-        import.write(dir.path(), Some((ask, per_cell))).unwrap();
+        import.write(&Output::default(), dir.path(), Some((ask, per_cell))).unwrap();
         let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
         assert_eq!(corpus.passages, import.passages);
         let scenario = scenario::load(&dir.path().join("scenario.yaml"));
@@ -295,7 +296,7 @@ fn of_many_tasks_some_are_drawn() {
     let rows: String = (0..600).map(|i| format!("r{i},{i}\n")).collect();
     let import = read(format!("k,n\n{rows}"), &keyed("k")).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let told = import.write(dir.path(), Some(("n", false))).unwrap();
+    let told = import.write(&Output::default(), dir.path(), Some(("n", false))).unwrap();
     assert_eq!(told[1].1, "600 tasks, one a row");
     assert_eq!(told[2].1, "replays 500 of the tasks, drawn at random; change `sample` for more");
     let scenario = || scenario::load(&dir.path().join("scenario.yaml")).unwrap();

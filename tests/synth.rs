@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{Days, NaiveDate};
+use knockon::output::Output;
 use knockon::value::{Type, Value};
 use knockon::world::synth::{self, Difficulty, Portfolio};
 use knockon::world::{Corpus, Passage, TaskSet, Variant};
@@ -128,7 +129,10 @@ fn each_task_has_one_current_clause_and_each_action_its_share() {
 fn the_committed_data_is_what_the_command_writes() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk");
     let fresh = tempfile::tempdir().unwrap();
-    synth::contracts(40, 1, "0.3".parse().unwrap()).unwrap().write(fresh.path()).unwrap();
+    synth::contracts(40, 1, "0.3".parse().unwrap())
+        .unwrap()
+        .write(&Output::default(), fresh.path())
+        .unwrap();
     let mut size = 0;
     for file in ["passages.jsonl", "renewal_tasks.csv"] {
         let wanted = std::fs::read(fresh.path().join(file)).unwrap();

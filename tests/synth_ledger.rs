@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use knockon::output::Output;
 use knockon::value::{Type, Value};
 use knockon::world::synth::ledger::{self, InvoiceTask, Ledger, Options, QuoteTask};
 use knockon::world::{Passage, Variant};
@@ -225,7 +226,8 @@ fn quotes_add_up_and_pass_the_limit_in_fair_shares() {
 fn the_committed_data_is_what_the_command_writes() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ledger");
     let fresh = tempfile::tempdir().unwrap();
-    let written = ledger::write(options(40, 40, 1, "0.4"), fresh.path()).unwrap();
+    let written =
+        ledger::write(options(40, 40, 1, "0.4"), &Output::default(), fresh.path()).unwrap();
     let ledger = drawn(40, 1, "0.4");
     assert_eq!((written.purchasing, written.sales), (ledger.purchasing.len(), ledger.sales.len()));
     assert_eq!((written.invoices, written.quotes), (ledger.invoices.len(), ledger.quotes.len()));

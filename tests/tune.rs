@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use knockon::embed::{ModelKind, ModelSpec, Precision, Role, Vectors, open};
+use knockon::output::Output;
 use knockon::train::{Arm, Method, Outcome, Recipe, Request, Texts, Watch, tune};
 use safetensors::SafeTensors;
 
@@ -219,7 +220,7 @@ fn a_lora_adapter_merged_by_hand_is_the_adapter_loaded() {
 
     // Onto the int8 form of the base: dequantised, merged, rounded anew.
     let int8 = dir.path().join("int8");
-    knockon::embed::quantize::quantize(&base(), &int8).unwrap();
+    knockon::embed::quantize::quantize(&base(), &Output::default(), &int8).unwrap();
     let onto_int8 = vectors(&int8, Some(adapter), Precision::Int8);
     let moved = apart(&by_hand, &vectors(&base(), None, Precision::F32));
     let off = apart(&by_hand, &onto_int8);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
+use super::terminal::{self, colour, complain};
 use super::{FINE, WRONG_USE};
 use crate::scenario;
 use crate::watch::{Quiet, Watch};
@@ -32,16 +33,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(code) = &args.explain {
         return explain(code);
     }
-    let stderr = std::io::stderr();
-    let (text, code, hint) = told(args, super::colour(&stderr), &Bars::new());
+    let (text, code, hint) = told(args, colour(&std::io::stderr()), &Bars::new());
     let hint = hint.map(|hint| hint + "\n").unwrap_or_default();
-    stderr.lock().write_all((text + &hint).as_bytes())?;
+    terminal::to_stderr(&(text + &hint));
     Ok(ExitCode::from(code))
 }
 
 /// Prints the explanation of a code, `unknown-key` or the whole `error[unknown-key]`; without one the list.
 fn explain(code: &str) -> anyhow::Result<ExitCode> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = terminal::text();
     if code.is_empty() {
         let width = scenario::explanations().map(|e| e.code.len()).max().unwrap_or(0);
         for explanation in scenario::explanations() {
@@ -53,7 +53,7 @@ fn explain(code: &str) -> anyhow::Result<ExitCode> {
     match scenario::explain(bare.trim_matches(['[', ']'])) {
         Ok(explanation) => stdout.write_all(explanation.plain().as_bytes())?,
         Err(error) => {
-            eprintln!("error: --explain: {error}");
+            complain!("error: --explain: {error}");
             return Ok(ExitCode::from(WRONG_USE));
         }
     }

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, load, use_threads};
+use super::terminal::{self, complain};
+use super::{FINDING, FINE, Force, inputs_of, load, use_threads};
 use crate::embed::registry::{self, Use};
 use crate::embed::{
     self, CachedEmbedder, Embedder, HttpEmbedder, ModelKind, ModelSpec, Precision, Role, Vectors,
@@ -16,8 +17,8 @@ use crate::embed::{
 };
 use crate::expr::suggest;
 use crate::input_file;
+use crate::output::Known;
 use crate::scenario::{EmbedderKind, Scenario};
-use crate::whole_file;
 use crate::world::texts;
 
 /// Turn texts into vectors
@@ -57,6 +58,8 @@ pub struct Args {
     /// Write to this file (.jsonl or .npy) instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -76,10 +79,14 @@ enum RoleArg {
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
+    let mut output = args.force.output().reading(&args.file);
     let kind = match (&args.scenario, &args.embedder, &args.model) {
         (Some(file), Some(name), _) => match load(file) {
             Err(code) => return Ok(code),
-            Ok(scenario) => declared(scenario, name)?,
+            Ok(scenario) => {
+                output = output.reading(inputs_of(&scenario));
+                declared(scenario, name)?
+            }
         },
         (_, _, Some(model)) => {
             let precision = match args.precision {
@@ -96,6 +103,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None if args.out.is_none() => false,
         _ => bail!("--out: the file's name ends in .jsonl or .npy"),
     };
+    if let Some(path) = &args.out {
+        output.check_file(path, Known::No)?;
+    }
     let texts = match &args.file {
         Some(path) => texts::read_each_line(path, &Bars::new())?,
         None => {
@@ -123,14 +133,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let vectors = match vectors {
         Ok(vectors) => vectors,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain!("error: {error:#}");
             return Ok(ExitCode::from(FINDING));
         }
     };
     let bytes = if npy { array(&vectors) } else { lines(&texts, &vectors)? };
     match &args.out {
-        Some(path) => whole_file::write(path, &bytes)?,
-        None => std::io::stdout().write_all(&bytes)?,
+        Some(path) => output.write_file(path, &bytes, Known::No)?,
+        None => terminal::data().write_all(&bytes)?,
     }
     Ok(ExitCode::from(FINE))
 }

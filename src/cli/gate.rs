@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, load, use_threads};
+use super::terminal::{self, complain};
+use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
 use crate::gate::{self, Allowed, Baseline};
+use crate::output::Known;
 use crate::report;
 use crate::run::{self, Models};
 use crate::scenario::Scenario;
-use crate::whole_file;
 
 /// Compare a run with an earlier one on the same tasks, and fail where it has become worse
 #[derive(clap::Args)]
@@ -49,6 +50,8 @@ pub struct Args {
     /// Write a summary for a pull request here
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -75,7 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let baseline = match Baseline::read(&args.baseline) {
         Ok(baseline) => baseline,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain!("error: {error:#}");
             return Ok(ExitCode::from(WRONG_USE));
         }
     };
@@ -84,13 +87,22 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(scenario) => Scenario { sensitivity: None, ..scenario },
         Err(code) => return Ok(code),
     };
+    let inputs = inputs_of(&scenario).into_iter();
+    let baseline_files = ["", "manifest.json", "tasks.csv"].map(|name| args.baseline.join(name));
+    let output = args.force.output().reading(inputs.chain(baseline_files));
+    let files = [(&args.junit, gate::JUNIT_MARK), (&args.markdown, gate::MARKDOWN_MARK)];
+    for (path, mark) in files {
+        if let Some(path) = path {
+            output.check_file(path, Known::Marked(mark))?;
+        }
+    }
     let known: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
     if let Some(unknown) = args.arms.iter().find(|arm| !known.contains(&arm.as_str())) {
-        eprintln!("error: --arm: no arm '{unknown}'; there are {}", known.join(", "));
+        complain!("error: --arm: no arm '{unknown}'; there are {}", known.join(", "));
         return Ok(ExitCode::from(WRONG_USE));
     }
     if args.max_loss_increase.is_some() && scenario.impact.is_none() {
-        eprintln!("error: --max-loss-increase: this scenario has no section `impact`");
+        complain!("error: --max-loss-increase: this scenario has no section `impact`");
         return Ok(ExitCode::from(WRONG_USE));
     }
     let picked: Vec<usize> = (0..known.len())
@@ -104,14 +116,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let record = match record {
         Ok(record) => record,
         Err(error) => {
-            eprintln!("error: {}: {error:#}", args.file.display());
+            complain!("error: {}: {error:#}", args.file.display());
             return Ok(ExitCode::from(FINDING));
         }
     };
     let stale = baseline.stale(&scenario, &record);
     if !stale.is_empty() {
-        eprintln!("error: the earlier run cannot be compared with this one:");
-        stale.iter().for_each(|why| eprintln!("  {why}"));
+        complain!("error: the earlier run cannot be compared with this one:");
+        stale.iter().for_each(|why| complain!("  {why}"));
         return Ok(ExitCode::from(FINDING));
     }
     let arms: Vec<(String, String)> = picked
@@ -128,13 +140,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let changed = baseline.changed_embedders(&manifest);
     let strict = args.strict;
     if let Some(path) = &args.junit {
-        whole_file::write(path, gate::junit(&scenario.name, &checks, strict).as_bytes())?;
+        let xml = gate::junit(&scenario.name, &checks, strict);
+        output.write_file(path, xml.as_bytes(), Known::Marked(gate::JUNIT_MARK))?;
     }
     if let Some(path) = &args.markdown {
         let page = gate::markdown(&scenario.name, &checks, &changed, strict);
-        whole_file::write(path, page.as_bytes())?;
+        output.write_file(path, page.as_bytes(), Known::Marked(gate::MARKDOWN_MARK))?;
     }
-    let mut stdout = std::io::stdout();
+    let mut stdout = terminal::text();
     writeln!(stdout, "{}", gate::table(&checks, strict))?;
     let failed = checks.iter().filter(|check| !check.passes(strict)).count();
     match failed {

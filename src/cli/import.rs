@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::Force;
 use super::progress::Bars;
+use super::terminal::{self, complain};
 use crate::extract::date::DayOrder;
 use crate::extract::number::Decimal;
+use crate::output::{Known, Output};
 use crate::value::Type;
-use crate::whole_file;
 use crate::world::import::csv::column::Writing;
-use crate::world::import::{condaqa, csv, cuad, paws, tatqa};
+use crate::world::import::{MANIFEST, condaqa, csv, cuad, paws, tatqa};
 use crate::world::{Delimiter, labelled_pair, triplet};
 
 #[derive(Args, Debug)]
@@ -58,6 +60,8 @@ pub struct CuadArgs {
     /// Where to write passages, tasks and the report.
     #[arg(long, value_name = "DIR", default_value = "scenarios/cuad")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
     /// Characters in a chunk.
     #[arg(long, value_name = "N", default_value_t = 800, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(100..=100000), allow_negative_numbers = true)]
     size: usize,
@@ -94,6 +98,8 @@ pub struct TatqaArgs {
     /// Where to write passages, tasks and the report.
     #[arg(long, value_name = "DIR", default_value = "scenarios/tatqa")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Args, Debug)]
@@ -103,6 +109,17 @@ pub struct TextsArgs {
     /// The CSV file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
+}
+
+impl TextsArgs {
+    /// Told before the file is read whether `--out` can be written.
+    fn output(&self) -> anyhow::Result<Output> {
+        let output = self.force.output().reading([&self.file]);
+        output.check_file(&self.out, Known::No)?;
+        Ok(output)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -148,6 +165,8 @@ pub struct CsvArgs {
     /// The names of the columns, for a table without a header.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     header: Vec<String>,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -200,14 +219,15 @@ pub fn run(args: ImportArgs) -> anyhow::Result<()> {
 }
 
 fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
+    let output = args.output()?;
     let paws::Import { pairs, empty, blank } = paws::read(&args.file, &Bars::new())?;
-    whole_file::write(&args.out, &labelled_pair::to_csv(&pairs)?)?;
+    output.write_file(&args.out, &labelled_pair::to_csv(&pairs)?, Known::No)?;
     left_out("pairs, of which a sentence is empty", &empty);
     left_out("blank lines", &blank);
     let same = pairs.iter().filter(|pair| pair.same).count();
     let reordered = pairs.iter().filter(|pair| !pair.same && pair.category == "same_words").count();
     writeln!(
-        std::io::stdout(),
+        terminal::text(),
         "{}: {} pairs, {same} mean the same; of the others {reordered} only order their words anew",
         args.out.display(),
         pairs.len()
@@ -225,29 +245,32 @@ fn left_out(what: &str, lines: &[usize]) {
     }
     let listed = lines.iter().take(LISTED).map(usize::to_string).collect::<Vec<_>>().join(", ");
     let more = if lines.len() > LISTED { ", ..." } else { "" };
-    eprintln!("note: left out: {} {what} (line {listed}{more})", lines.len());
+    complain!("note: left out: {} {what} (line {listed}{more})", lines.len());
 }
 
 fn import_condaqa(args: &TextsArgs) -> anyhow::Result<()> {
+    let output = args.output()?;
     let condaqa::Import { triplets, without_paraphrase, not_flipped } =
         condaqa::read(&args.file, &Bars::new())?;
-    whole_file::write(&args.out, &triplet::to_csv(&triplets)?)?;
+    output.write_file(&args.out, &triplet::to_csv(&triplets)?, Known::No)?;
     if without_paraphrase > 0 {
-        eprintln!(
+        complain!(
             "note: left out: {without_paraphrase} passages, of which the original or the paraphrase is not in the file"
         );
     }
     if not_flipped > 0 {
-        eprintln!("note: left out: {not_flipped} edits that change no answer");
+        complain!("note: left out: {not_flipped} edits that change no answer");
     }
-    writeln!(std::io::stdout(), "{}: {} triplets", args.out.display(), triplets.len())?;
+    writeln!(terminal::text(), "{}: {} triplets", args.out.display(), triplets.len())?;
     Ok(())
 }
 
 fn import_tatqa(args: &TatqaArgs) -> anyhow::Result<()> {
+    let output = args.force.output().reading([&args.file]);
+    output.check_folder(&args.out, &["passages.jsonl"], Some(MANIFEST))?;
     let import = tatqa::read(&args.file)?;
-    let written = import.write(&args.out)?;
-    let mut stdout = std::io::stdout();
+    let written = import.write(&output, &args.out)?;
+    let mut stdout = terminal::text();
     writeln!(stdout, "{}", tatqa::report::text(&import))?;
     for (name, what) in written {
         writeln!(stdout, "{}: {what}", args.out.join(name).display())?;
@@ -282,14 +305,18 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
             currency: args.currency,
         },
     };
+    let output = args.force.output().reading([&args.file]);
+    let names = ["passages.jsonl", "tasks.csv", "scenario.yaml"];
+    let names = if args.ask.is_some() { &names[..] } else { &names[..1] };
+    output.check_folder(&args.out, names, Some(MANIFEST))?;
     let bars = Bars::new();
     let import = csv::read_watched(&args.file, &options, &bars)?;
     let ask = args.ask.as_deref().map(|column| (column, options.per_cell));
-    let written = import.write(&args.out, ask)?;
+    let written = import.write(&output, &args.out, ask)?;
     for note in &import.notes {
-        eprintln!("note: {note}");
+        complain!("note: {note}");
     }
-    let mut stdout = std::io::stdout();
+    let mut stdout = terminal::text();
     writeln!(stdout, "{} rows, {} passages; facts:", import.rows, import.passages.len())?;
     for csv::Attribute { column, field, ty, filled } in &import.attributes {
         writeln!(stdout, "  {field} ({ty}): '{column}', in {filled} rows")?;
@@ -301,14 +328,16 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
 }
 
 fn import_cuad(args: &CuadArgs) -> anyhow::Result<()> {
+    let output = args.force.output();
+    output.check_folder(&args.out, &["import_report.csv"], Some(MANIFEST))?;
     let import = cuad::read(&args.dir, args.size)?;
-    let written = import.write(&args.out, args.context.into())?;
-    writeln!(std::io::stdout(), "{}", cuad::report::table(&cuad::report::rows(&import)))?;
-    writeln!(std::io::stdout())?;
-    print!("{}", cuad::report::findings_text(&import.findings));
-    writeln!(std::io::stdout())?;
+    let written = import.write(&output, &args.out, args.context.into())?;
+    writeln!(terminal::text(), "{}", cuad::report::table(&cuad::report::rows(&import)))?;
+    writeln!(terminal::text())?;
+    write!(terminal::text(), "{}", cuad::report::findings_text(&import.findings))?;
+    writeln!(terminal::text())?;
     for (name, what) in written {
-        writeln!(std::io::stdout(), "{}: {what}", args.out.join(name).display())?;
+        writeln!(terminal::text(), "{}: {what}", args.out.join(name).display())?;
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::terminal::{self, complain};
 use super::{FINE, WRONG_USE, schema};
-use crate::whole_file;
+use crate::atomic_file;
 
 /// Write a small commented scenario with its data, ready to run
 #[derive(clap::Args)]
@@ -53,17 +54,17 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !there.is_empty() {
         let list = there.join(", ");
         let (are, them) = if there.len() == 1 { ("is", "it") } else { ("are", "them") };
-        eprintln!("error: {list} {are} there already; move {them} away, or name another folder");
+        complain!("error: {list} {are} there already; move {them} away, or name another folder");
         return Ok(ExitCode::from(WRONG_USE));
     }
     let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
-    whole_file::write_all(&args.dir, &contents)?;
+    atomic_file::write_all(&args.dir, &contents)?;
     // Paths as they are typed: `scenario.yaml`, not `./scenario.yaml`.
     let path = |name: &str| match args.dir.as_os_str().as_encoded_bytes() {
         b"." => name.to_owned(),
         _ => args.dir.join(name).display().to_string(),
     };
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = terminal::text();
     let width = files.iter().map(|(name, ..)| path(name).len()).max().unwrap_or(0);
     for (name, _, what) in &files {
         writeln!(stdout, "{:width$}  {what}", path(name))?;

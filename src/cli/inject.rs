@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, load, use_threads};
+use super::terminal::{self, complain};
+use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
 use crate::cascade::inject;
 use crate::expr::suggest;
+use crate::output::Known;
 use crate::report::injection;
 use crate::run::Models;
 use crate::scenario::Scenario;
-use crate::whole_file;
 
 /// Inject one error into otherwise clean runs: where it goes, what absorbs it, how it ends
 #[derive(clap::Args)]
@@ -44,6 +45,8 @@ pub struct Args {
     /// Write to this file instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -74,10 +77,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (arm, sources) = match asked {
         Ok(asked) => asked,
         Err(mistake) => {
-            eprintln!("error: {mistake}");
+            complain!("error: {mistake}");
             return Ok(ExitCode::from(WRONG_USE));
         }
     };
+    let output = args.force.output().reading(inputs_of(&scenario));
+    if let Some(path) = &args.out {
+        output.check_file(path, Known::No)?;
+    }
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
@@ -87,7 +94,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let record = match result {
         Ok(record) => record,
         Err(error) => {
-            eprintln!("error: {}: {error:#}", args.file.display());
+            complain!("error: {}: {error:#}", args.file.display());
             return Ok(ExitCode::from(FINDING));
         }
     };
@@ -97,8 +104,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Format::Csv => injection::csv(&record)?,
     };
     match args.out {
-        Some(path) => whole_file::write(&path, &bytes)?,
-        None => std::io::stdout().write_all(&bytes)?,
+        Some(path) => output.write_file(&path, &bytes, Known::No)?,
+        None if args.format == Format::Table => terminal::text().write_all(&bytes)?,
+        None => terminal::data().write_all(&bytes)?,
     }
     Ok(ExitCode::from(FINE))
 }

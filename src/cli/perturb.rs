@@ -4,9 +4,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::Force;
 use super::progress::Bars;
+use super::terminal::{self, complain};
+use crate::output::Known;
 use crate::perturb::{Count, Kind, Options, Positive, near_misses};
-use crate::whole_file;
 use crate::world::{texts, triplet};
 
 /// Make near-misses of any text: sentences that look alike and mean something else
@@ -42,6 +44,8 @@ pub struct Args {
     /// The CSV file
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -96,18 +100,20 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             PositiveArg::Paraphrase => Positive::Paraphrase,
         },
     };
+    let output = args.force.output().reading(&args.files);
+    output.check_file(&args.out, Known::No)?;
     let bars = Bars::new();
     let mut all = Vec::new();
     for file in &args.files {
         all.extend(texts::read(file, &args.column, &bars)?);
     }
     let made = near_misses(&all, &options);
-    whole_file::write(&args.out, &triplet::to_csv(&made.triplets)?)?;
-    eprintln!("{} texts, {} sentences", all.len(), made.sentences);
-    eprintln!("{:<16} {:>9} {:>12} {:>8}", "kind", "possible", "not reworded", "written");
+    output.write_file(&args.out, &triplet::to_csv(&made.triplets)?, Known::No)?;
+    complain!("{} texts, {} sentences", all.len(), made.sentences);
+    complain!("{:<16} {:>9} {:>12} {:>8}", "kind", "possible", "not reworded", "written");
     for Count { kind, possible, not_reworded, written } in &made.counts {
-        eprintln!("{:<16} {possible:>9} {not_reworded:>12} {written:>8}", kind.name());
+        complain!("{:<16} {possible:>9} {not_reworded:>12} {written:>8}", kind.name());
     }
-    writeln!(std::io::stdout(), "{}: {} triplets", args.out.display(), made.triplets.len())?;
+    writeln!(terminal::text(), "{}: {} triplets", args.out.display(), made.triplets.len())?;
     Ok(())
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, load, report_folder, use_threads};
+use super::terminal::{self, complain};
+use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, report_folder, use_threads};
+use crate::output::Manifest;
 use crate::plan;
 use crate::run::{self, Models};
-use crate::whole_file;
 
 /// Weigh mitigations: what to buy first, what it saves, and how sure that is
 #[derive(clap::Args)]
@@ -24,10 +25,16 @@ pub struct Args {
     /// Folder for plan.csv [default: reports/SCENARIO, its name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 }
+
+const FILE: &str = "plan.csv";
+/// Beside the manifest of a run, which goes to the same folder.
+const MANIFEST: &str = "plan.manifest.json";
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
@@ -36,13 +43,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     if scenario.plan.is_none() {
-        eprintln!(
+        complain!(
             "error: {} has no section `plan`; scenarios/README.md says what goes there",
             args.file.display()
         );
         return Ok(ExitCode::from(WRONG_USE));
     }
-    let name = scenario.name.clone();
+    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    let output = args.force.output().reading(inputs_of(&scenario));
+    output.check_folder(&out, &[FILE], Some(MANIFEST))?;
     let bars = Bars::new();
     let mut notes = Vec::new();
     let planned = plan::plan(scenario, &mut |scenario| {
@@ -57,16 +66,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let planned = match planned {
         Ok(planned) => planned,
         Err(error) => {
-            eprintln!("error: {}: {error:#}", args.file.display());
+            complain!("error: {}: {error:#}", args.file.display());
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let out = args.out.unwrap_or_else(|| report_folder(&name));
-    let path = out.join("plan.csv");
-    whole_file::write_all(&out, &[("plan.csv", plan::csv(&planned)?)])?;
-    let mut stdout = std::io::stdout();
+    let files = [(FILE, plan::csv(&planned)?)];
+    output.write_listed(&out, &files, (MANIFEST, &Manifest::plain(&files)?))?;
+    let mut stdout = terminal::text();
     writeln!(stdout, "{}\n{}", plan::table(&planned), plan::legend(&planned))?;
-    writeln!(stdout, "Report: {}", path.display())?;
+    writeln!(stdout, "Report: {}", out.join(FILE).display())?;
     super::say(&notes);
     Ok(ExitCode::from(FINE))
 }

@@ -9,14 +9,15 @@ use anyhow::{Context, ensure};
 
 use super::embed::named;
 use super::progress::Bars;
-use super::{FINDING, FINE, load, use_threads};
-use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Precision};
+use super::terminal::{self, complain};
+use super::{FINDING, FINE, Force, load, use_threads};
+use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Precision, bundled};
+use crate::output::Manifest;
 use crate::probe::contender::{Contender, Kind};
 use crate::probe::{Probes, pipeline, plot, scorecard, sheet};
 use crate::retrieve::Bm25Params;
 use crate::run::{self, Record};
 use crate::scenario::{EmbedderDecl, EmbedderKind, Scenario};
-use crate::whole_file;
 use crate::world::{beir, labelled_pair, triplet};
 
 /// Compare embedders: general retrieval, near-misses told apart, geometry, and what tasks come to
@@ -56,6 +57,8 @@ pub struct Args {
     /// Folder for scorecard.csv and scorecard.svg
     #[arg(long, value_name = "DIR", default_value = "reports/probe")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
     /// Seed of the permutation tests
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
@@ -65,8 +68,10 @@ pub struct Args {
 }
 
 const DEFAULT_EMBEDDERS: [&str; 3] = ["bm25", "potion-base-8M", "all-MiniLM-L6-v2"];
-/// Near-misses that come with the program, below its source directory.
-const DEFAULT_TRIPLETS: &str = "scenarios/probe/near_misses.csv";
+
+const FILE: &str = "scorecard.csv";
+/// Lists what was written.
+const MANIFEST: &str = "scorecard.manifest.json";
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
@@ -99,7 +104,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                     Kind::Vectors(Arc::new(CachedEmbedder::new(remote, None)?))
                 }
                 _ => {
-                    eprintln!(
+                    complain!(
                         "note: embedder '{name}' is left out: it ranks, but has no vectors of its own"
                     );
                     continue;
@@ -121,6 +126,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         }
     }
+    let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
+    output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
     let bars = Bars::new();
     let scored = scorecard(&contenders, &probes, args.seed, &bars).and_then(|mut rows| {
         for scenario in &pipelines {
@@ -131,14 +138,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rows = match scored {
         Ok(rows) => rows,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain!("error: {error:#}");
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let mut files = vec![("scorecard.csv", sheet::csv(&rows)?)];
+    let mut files = vec![(FILE, sheet::csv(&rows)?)];
     files.extend(plot::svg(&rows).map(|svg| ("scorecard.svg", svg.into_bytes())));
-    whole_file::write_all(&args.out, &files)?;
-    let mut stdout = std::io::stdout();
+    output.write_listed(&args.out, &files, (MANIFEST, &Manifest::plain(&files)?))?;
+    let mut stdout = terminal::text();
     writeln!(stdout, "{}", sheet::terminal(&rows))?;
     for (name, _) in files {
         writeln!(stdout, "{}", args.out.join(name).display())?;
@@ -192,12 +199,9 @@ fn probes(args: &Args) -> anyhow::Result<Probes> {
     }
     let mut triplets = args.triplets.clone();
     if triplets.is_empty() {
-        let roots = [Path::new("."), Path::new(env!("CARGO_MANIFEST_DIR"))];
-        let bundled =
-            roots.iter().map(|root| root.join(DEFAULT_TRIPLETS)).find(|file| file.is_file());
-        triplets.push(bundled.with_context(|| {
-            format!("{DEFAULT_TRIPLETS} is not there; make near-misses with `knockon perturb` and name them with --triplets")
-        })?);
+        let bundled: &bundled::Files =
+            &[("near_misses.csv", include_bytes!("../../scenarios/probe/near_misses.csv"))];
+        triplets.push(bundled::unpack("probe", bundled)?.join("near_misses.csv"));
     }
     for file in &triplets {
         probes.triplets.push((stem(file), triplet::read(file, &bars)?));

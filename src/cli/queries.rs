@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::{FINE, WRONG_USE, load};
+use super::terminal::{self, complain};
+use super::{FINE, Force, WRONG_USE, inputs_of, load};
 use crate::expr::CorpusIndex;
+use crate::output::Known;
 use crate::run::queries::{RightQuery, right_queries};
 use crate::scenario::Scenario;
-use crate::whole_file;
 
 /// Print what every task asks at every step, to put to a system of your own
 #[derive(clap::Args)]
@@ -32,6 +33,8 @@ pub struct Args {
     /// Write to this file instead of the terminal
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -53,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Some(arm) => arm,
             None => {
                 let all: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
-                eprintln!("error: --arm: no arm '{id}'; there are {}", all.join(", "));
+                complain!("error: --arm: no arm '{id}'; there are {}", all.join(", "));
                 return Ok(ExitCode::from(WRONG_USE));
             }
         },
@@ -68,8 +71,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(bytes, "{line}")?;
     }
     match &args.out {
-        Some(path) => whole_file::write(path, &bytes)?,
-        None => std::io::stdout().write_all(&bytes)?,
+        Some(path) => {
+            let output = args.force.output().reading(inputs_of(&scenario));
+            output.write_file(path, &bytes, Known::No)?;
+        }
+        None => terminal::data().write_all(&bytes)?,
     }
     Ok(ExitCode::from(FINE))
 }

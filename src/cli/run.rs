@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
-use super::{FINDING, FINE, WRONG_USE, colour, load, report_folder, traces, use_threads};
+use super::terminal::{self, complain};
+use super::{
+    FINDING, FINE, Force, WRONG_USE, colour, inputs_of, load, report_folder, traces, use_threads,
+};
+use crate::output::{Manifest, OUTPUTS};
 use crate::report;
 use crate::run::{self, Models};
 use crate::scenario::Scenario;
-use crate::whole_file;
 
 /// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
 #[derive(clap::Args)]
@@ -24,13 +27,18 @@ paths.csv, cuts.csv), what it costs where the scenario says so (impact.csv, loss
 loss_curve.csv, loss_bands.csv), what all this hangs on where it asks for that (sensitivity.csv, \
 sensitivity_orders.csv) and manifest.json, and with --traces single runs; \
 reports/README.md explains every column. report.html shows all of it on one page that opens \
-in any browser, offline.")]
+in any browser, offline.
+
+manifest.json lists the files with their checksums. By these a later run knows what it may replace, and removes what it \
+does not write again; a file that was changed, or that is not listed, stays and needs --force to be replaced.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
     /// Folder for the reports [default: reports/SCENARIO, its name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    force: Force,
     /// Threads; results do not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -44,12 +52,15 @@ pub struct Args {
     traces: traces::Options,
 }
 
+/// The report on one page.
+const PAGE: &str = "report.html";
+
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
     if args.parquet
         && let Err(error) = report::parquet::supported()
     {
-        eprintln!("error: --parquet: {error}");
+        complain!("error: --parquet: {error}");
         return Ok(ExitCode::from(WRONG_USE));
     }
     let scenario = match load(&args.file) {
@@ -59,6 +70,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Some(arms) = pick_arms(&scenario, &args.arms) else {
         return Ok(ExitCode::from(WRONG_USE));
     };
+    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    let output = args.force.output().reading(inputs_of(&scenario));
+    output.check_folder(
+        &out,
+        &[&report::csv::ALWAYS[..], &[PAGE]].concat(),
+        Some(report::manifest::FILE),
+    )?;
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
     let open = |embedder, corpus| models.open(embedder, corpus);
@@ -68,26 +86,35 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (record, traces) = match result {
         Ok(told) => told,
         Err(error) => {
-            eprintln!("error: {}: {error:#}", args.file.display());
+            complain!("error: {}: {error:#}", args.file.display());
             return Ok(ExitCode::from(FINDING));
         }
     };
     let mut notes = models.notes();
     notes.extend(run::money::notes(&record));
-    let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
+    notes.extend(run::compare::notes(&record));
     let mut files: Vec<(&str, Vec<u8>)> = report::csv::files(&record)?;
     let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
-    files.push(("manifest.json", report::manifest::bytes(&manifest)?));
-    files.push(("report.html", report::page::page(&record, &manifest).into_bytes()));
+    let mut manifest =
+        report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
+    files.push((PAGE, report::page::page(&record, &manifest).into_bytes()));
     files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
-    whole_file::write_all(&out, &files)?;
-    args.traces.write_folder(&out, &traces)?;
+    let logs = args.traces.logs(&traces)?;
+    files.extend(logs.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
+    manifest[OUTPUTS] = Manifest::of(&files);
+    let manifest = report::manifest::bytes(&manifest)?;
+    let changed = output.write_listed(&out, &files, (report::manifest::FILE, &manifest))?;
+    if !changed.is_empty() {
+        let (changed, out) = (changed.join(", "), out.display());
+        notes.push(format!(
+            "of an earlier run in {out}, changed since and therefore left there: {changed}"
+        ));
+    }
     // The width of the terminal; `None` where there is none, and then nothing is cut.
-    let mut stdout = std::io::stdout();
+    let mut stdout = terminal::text();
     let width = comfy_table::Table::new().width().map(usize::from);
-    writeln!(stdout, "{}", report::terminal::table(&record, colour(&stdout), width))?;
+    writeln!(stdout, "{}", report::terminal::table(&record, colour(&std::io::stdout()), width))?;
     writeln!(stdout, "{}", report::terminal::legend(&record))?;
     if let Some(table) = report::terminal::guards::table(&record) {
         writeln!(stdout, "\n{table}\n{}", report::terminal::guards::LEGEND)?;
@@ -120,7 +147,7 @@ fn pick_arms(scenario: &Scenario, asked: &[String]) -> Option<Vec<usize>> {
             Some(at) => picked.push(at),
             None => {
                 let all: Vec<&str> = scenario.arms.iter().map(|a| a.id.as_str()).collect();
-                eprintln!("error: --arms: no arm '{id}'; there are {}", all.join(", "));
+                complain!("error: --arms: no arm '{id}'; there are {}", all.join(", "));
                 return None;
             }
         }

@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::terminal;
 use crate::scenario;
 
 /// Runs the command.
 pub fn run() -> anyhow::Result<ExitCode> {
-    std::io::stdout().lock().write_all(text()?.as_bytes())?;
+    terminal::data().write_all(text()?.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

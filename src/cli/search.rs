@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
+use super::terminal::{self, complain};
 use super::{FINDING, FINE, WRONG_USE, load, use_threads};
 use crate::cascade::runs::DEPTH;
 use crate::expr::suggest;
@@ -69,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let spot = match spot(&scenario, args) {
         Ok(spot) => spot,
         Err(message) => {
-            eprintln!("error: {message}");
+            complain!("error: {message}");
             return Ok(ExitCode::from(WRONG_USE));
         }
     };
@@ -81,7 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let look = match result {
         Ok(look) => look,
         Err(error) => {
-            eprintln!("error: {}: {error:#}", args.scenario.display());
+            complain!("error: {}: {error:#}", args.scenario.display());
             return Ok(ExitCode::from(FINDING));
         }
     };
@@ -89,7 +90,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Table => report::look::text(&look),
         Format::Json => report::look::json(&look)?,
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    match args.format {
+        Format::Table => terminal::text().write_all(text.as_bytes())?,
+        Format::Json => terminal::data().write_all(text.as_bytes())?,
+    }
     super::say(&models.notes());
     Ok(ExitCode::from(FINE))
 }

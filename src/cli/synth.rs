@@ -4,6 +4,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::Force;
+use super::terminal;
 use crate::world::Variant;
 use crate::world::synth::{self, Difficulty, ledger};
 use clap::Subcommand;
@@ -42,6 +44,8 @@ struct Contracts {
     /// Folder for passages.jsonl and renewal_tasks.csv
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Debug, clap::Args)]
@@ -57,6 +61,8 @@ struct Ledger {
     /// Folder for the four files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// What all generators take.
@@ -79,10 +85,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn contracts(args: Contracts) -> anyhow::Result<()> {
+    let output = args.force.output();
+    output.check_folder(&args.out, &[], None)?;
     let portfolio = synth::contracts(args.contracts, args.how.seed, args.how.difficulty)?;
-    portfolio.write(&args.out)?;
+    portfolio.write(&output, &args.out)?;
     writeln!(
-        std::io::stdout(),
+        terminal::text(),
         "{}: {} passages of {} contracts, {} tasks",
         args.out.display(),
         portfolio.passages.len(),
@@ -90,7 +98,7 @@ fn contracts(args: Contracts) -> anyhow::Result<()> {
         portfolio.tasks.len()
     )?;
     writeln!(
-        std::io::stdout(),
+        terminal::text(),
         "near-misses within a contract: {} version, {} number, {} negation, {} role swap, {} binding",
         portfolio.count(Variant::Version),
         portfolio.count(Variant::Number),
@@ -108,9 +116,11 @@ fn ledger(args: Ledger) -> anyhow::Result<()> {
         seed: args.how.seed,
         difficulty: args.how.difficulty,
     };
-    let written = ledger::write(options, &args.out)?;
+    let output = args.force.output();
+    output.check_folder(&args.out, &[], None)?;
+    let written = ledger::write(options, &output, &args.out)?;
     writeln!(
-        std::io::stdout(),
+        terminal::text(),
         "{}: {} rows of {} vendors, {} invoices to pay or hold; {} rows of {} customers and their articles, {} quotes to make",
         args.out.display(),
         written.purchasing,
@@ -121,7 +131,7 @@ fn ledger(args: Ledger) -> anyhow::Result<()> {
         written.quotes,
     )?;
     writeln!(
-        std::io::stdout(),
+        terminal::text(),
         "near-misses of a row: {} version, {} number, {} binding",
         written.versions,
         written.numbers,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::progress::Bars;
+use super::terminal::{self, complain};
 use super::{FINDING, FINE, WRONG_USE, colour, load, use_threads};
 use crate::cascade::runs::{Runs, depth};
 use crate::cascade::sample::Pick;
@@ -64,7 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let arm = match narrow(&mut scenario, &args) {
         Ok(arm) => arm,
         Err(message) => {
-            eprintln!("error: {message}");
+            complain!("error: {message}");
             return Ok(ExitCode::from(WRONG_USE));
         }
     };
@@ -74,25 +75,25 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let told = match told {
         Ok(told) => told,
         Err(error) => {
-            eprintln!("error: {}: {error:#}", args.file.display());
+            complain!("error: {}: {error:#}", args.file.display());
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let mut stdout = std::io::stdout();
+    let mut stdout = terminal::text();
     if args.format == Format::Json {
         let (notes, traces): (Vec<String>, Vec<Trace>) = told.into_iter().unzip();
         let several = args.task.is_none();
         if !several {
-            notes.iter().filter(|note| !note.is_empty()).for_each(|note| eprintln!("{note}"));
+            notes.iter().filter(|note| !note.is_empty()).for_each(|note| complain!("{note}"));
         }
-        stdout.write_all(story::json(&traces, several)?.as_bytes())?;
+        terminal::data().write_all(story::json(&traces, several)?.as_bytes())?;
         return Ok(ExitCode::from(FINE));
     }
     let width = comfy_table::Table::new().width().map(usize::from);
     for (at, (note, trace)) in told.iter().enumerate() {
         let gap = if at > 0 { "\n" } else { "" };
         let note = if note.is_empty() { String::new() } else { format!("{note}\n\n") };
-        write!(stdout, "{gap}{note}{}", story::text(trace, colour(&stdout), width))?;
+        write!(stdout, "{gap}{note}{}", story::text(trace, colour(&std::io::stdout()), width))?;
     }
     if told.is_empty() {
         writeln!(stdout, "No task fails under arm '{}'.", scenario.arms[arm].id)?;

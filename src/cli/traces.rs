@@ -1,17 +1,11 @@
 //! The part of `knockon run` that writes single runs down.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use anyhow::Context;
-
 use crate::cascade::runs;
 use crate::cascade::trace::Trace;
 use crate::compile::search::Open;
 use crate::report::{otlp, who_and_when};
 use crate::scenario::Scenario;
 use crate::solve::Watch;
-use crate::whole_file;
 
 /// How runs are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -60,30 +54,12 @@ impl Options {
         self.traces.contains(&Format::Otlp).then(|| otlp::lines(traces, reader))
     }
 
-    /// Writes the folder below `out`, where it is asked for; its other logs, of earlier runs, go.
-    pub fn write_folder(&self, out: &Path, traces: &[Trace]) -> anyhow::Result<()> {
+    /// The logs with their names below the folder of the reports; none where they are not asked for.
+    pub fn logs(&self, traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         if !self.traces.contains(&Format::WhoAndWhen) {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let folder = out.join(Options::FOLDER);
-        let files = who_and_when::files(traces)?;
-        let named: Vec<(&str, &Vec<u8>)> =
-            files.iter().map(|(n, bytes)| (n.as_str(), bytes)).collect();
-        whole_file::write_all(&folder, &named)?;
-        let kept: BTreeSet<&str> = named.iter().map(|(name, _)| *name).collect();
-        clear(&folder, &kept).with_context(|| format!("cannot clear {}", folder.display()))
+        let files = who_and_when::files(traces)?.into_iter();
+        Ok(files.map(|(name, bytes)| (format!("{}/{name}", Options::FOLDER), bytes)).collect())
     }
-}
-
-/// Removes the JSON files of a folder that are not among `kept`.
-fn clear(folder: &Path, kept: &BTreeSet<&str>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let old = name.to_str().is_some_and(|n| n.ends_with(".json") && !kept.contains(n));
-        if old && entry.file_type()?.is_file() {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }

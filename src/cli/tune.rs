@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::ensure;
 
 use super::progress::Bars;
-use super::use_threads;
+use super::terminal::{self, complain};
+use super::{Force, use_threads};
 use crate::train::{self, Arm, Method, Outcome, Recipe, Request, Texts};
 
 /// Steps whose mean loss is told, at either end.
@@ -69,6 +70,8 @@ pub struct Args {
     /// Where the result goes
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
     /// Train no control
     #[arg(long, overrides_with = "with_control")]
     no_control: bool,
@@ -149,18 +152,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         [Arm::Structural, Arm::Control].map(|arm| (arm, args.out.join(arm.name()))).to_vec()
     };
+    let output = args.force.output().reading([&args.structural, &args.rehearsal]);
+    // What an interrupted or finished training left is gone on with, or refused by its settings.
+    for (_, dir) in arms.iter().filter(|(_, dir)| !train::was_here(dir)) {
+        output.check_folder(dir, &train::FILES, None)?;
+    }
     let checkpoint_every = args.checkpoint_every;
     let request = Request { base: &args.base, recipe, texts: &texts, arms, checkpoint_every };
     let outcomes = train::tune(&request, &bars);
     bars.clear();
     let outcomes = outcomes?;
     if outcomes.iter().any(|outcome| outcome.from_int8) {
-        eprintln!(
+        complain!(
             "note: tuned from the int8 weights of {0}; for the f32 ones: knockon models pull {0}",
             args.base
         );
     }
-    std::io::stdout().write_all(told(&outcomes, request.recipe.batch).as_bytes())?;
+    terminal::text().write_all(told(&outcomes, request.recipe.batch).as_bytes())?;
     Ok(())
 }
 

@@ -7,7 +7,8 @@ use anyhow::ensure;
 use serde_json::json;
 
 use super::progress::Bars;
-use super::use_threads;
+use super::terminal;
+use super::{Force, use_threads};
 use crate::embed::similarity_map::{self, Base, Config, Shape, TOKENS};
 use crate::embed::{self, ModelKind, ModelSpec, Precision};
 use crate::train::verifier::{Held, Item, Recipe, train};
@@ -51,6 +52,8 @@ pub struct Args {
     /// The directory to write
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Runs the command.
@@ -61,6 +64,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "--held-out is {}, not 0 to below 1",
         args.held_out
     );
+    let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
+    output.check_folder(&args.out, &similarity_map::FILES, None)?;
     let bars = Bars::new();
     let mut items = Vec::new();
     for path in &args.triplets {
@@ -95,8 +100,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "learnt_from": trained.learnt_from, "held_out": trained.held, "losses": trained.losses,
     });
     let training = vec![("training.json", serde_json::to_vec_pretty(&training)?)];
-    similarity_map::save(&args.out, &config, &trained.net, &training)?;
-    let mut out = std::io::stdout();
+    similarity_map::save(&output, &args.out, &config, &trained.net, &training)?;
+    let mut out = terminal::text();
     let tenth = (trained.losses.len() / 10).max(1);
     let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len().max(1) as f32;
     let (early, late) =

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 use super::store::{Key, Store};
 use super::{Embedder, Role, Vectors};
 
@@ -19,14 +21,21 @@ pub struct CachedEmbedder {
     store: Store,
 }
 
-/// `$KNOCKON_CACHE`, else `knockon` in the user's cache directory, else in the temporary one.
-pub fn default_dir() -> PathBuf {
+/// `$KNOCKON_CACHE`, else `knockon` in the user's cache directory.
+///
+/// # Errors
+/// A user without a home. The temporary directory is nobody's cache: what others could have put there is not read.
+pub fn default_dir() -> anyhow::Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let home = || std::env::home_dir().filter(|home| home.is_absolute() && home.is_dir());
     set(CACHE_VARIABLE)
-        .or_else(|| set("XDG_CACHE_HOME").map(|d| d.join("knockon")))
-        .or_else(|| set("HOME").map(|d| d.join(".cache/knockon")))
-        .or_else(|| set("LOCALAPPDATA").map(|d| d.join("knockon")))
-        .unwrap_or_else(|| std::env::temp_dir().join("knockon"))
+        // Relative paths are to be ignored: XDG Base Directory Specification.
+        .or_else(|| set("XDG_CACHE_HOME").filter(|d| d.is_absolute()).map(|d| d.join("knockon")))
+        .or_else(|| set("LOCALAPPDATA").filter(|_| cfg!(windows)).map(|d| d.join("knockon")))
+        .or_else(|| home().map(|d| d.join(".cache/knockon")))
+        .with_context(|| {
+            format!("no place for the cache is known: there is no home directory; set {CACHE_VARIABLE} to a directory")
+        })
 }
 
 impl CachedEmbedder {

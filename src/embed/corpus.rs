@@ -58,7 +58,10 @@ impl CorpusVectors {
         if texts.len() * embedder.dim() * 4 <= LITTLE || cfg!(target_endian = "big") {
             return Ok(CorpusVectors::Held(embedder.embed(Role::Passage, texts, done)?));
         }
-        let dir = cache.map_or_else(|| Cow::Owned(default_dir()), Cow::Borrowed);
+        let dir = match cache {
+            Some(dir) => Cow::Borrowed(dir),
+            None => Cow::Owned(default_dir()?),
+        };
         CorpusVectors::filed(embedder, texts, &dir, done)
     }
 

@@ -1,35 +1,40 @@
 //! From a model's name to its directory.
 //!
-//! A name is looked up among the pulled originals (`models/cache/`, or `$KNOCKON_MODELS`) and the
-//! bundled int8 models (`models/`), both below the working directory and, failing that, below the
-//! source directory that the program was built from. Whatever contains a path separator, or is a
-//! directory, is taken as a directory.
+//! A name is looked up among the pulled originals (`$KNOCKON_MODELS`, else `models/cache/` below the working directory, else
+//! `models/` in the user's cache) and among the int8 models (`models/` below the working directory, else those inside the
+//! program). Whatever contains a path separator, or is a directory, is taken as a directory.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
 use super::adapter::is_adapter;
-use super::{Precision, registry};
+use super::cache::default_dir;
+use super::{Precision, bundled, registry};
 
 /// Sets the directory of pulled models.
 pub const MODELS_VARIABLE: &str = "KNOCKON_MODELS";
 
-/// Where pulled models lie, and new ones go.
+/// Models of the working directory.
+const HERE: &str = "models";
+
+/// Where newly pulled models go.
 pub fn pulled_dir() -> PathBuf {
-    match std::env::var_os(MODELS_VARIABLE) {
-        Some(dir) if !dir.is_empty() => dir.into(),
-        _ => roots()
-            .into_iter()
-            .map(|root| root.join("models"))
-            .find(|dir| dir.is_dir())
-            .unwrap_or_else(|| "models".into())
-            .join("cache"),
-    }
+    let mut dirs = pulled_dirs();
+    // A folder for models is not made in a directory that has none.
+    let cached = if Path::new(HERE).is_dir() { None } else { dirs.pop() };
+    cached.unwrap_or_else(|| dirs.swap_remove(0))
 }
 
-fn roots() -> [PathBuf; 2] {
-    [PathBuf::from("."), PathBuf::from(env!("CARGO_MANIFEST_DIR"))]
+/// Where pulled models are looked for: one place or two.
+fn pulled_dirs() -> Vec<PathBuf> {
+    match std::env::var_os(MODELS_VARIABLE) {
+        Some(dir) if !dir.is_empty() => vec![dir.into()],
+        _ => {
+            let cached = default_dir().ok().map(|cache| cache.join("models"));
+            std::iter::once(Path::new(HERE).join("cache")).chain(cached).collect()
+        }
+    }
 }
 
 fn is_model(dir: &Path) -> bool {
@@ -38,19 +43,31 @@ fn is_model(dir: &Path) -> bool {
 
 /// The original weights of a model, where they were pulled.
 pub fn pulled(name: &str) -> Option<PathBuf> {
-    Some(pulled_dir().join(name)).filter(|dir| is_model(dir))
+    pulled_dirs().into_iter().map(|dir| dir.join(name)).find(|dir| is_model(dir))
 }
 
-/// The int8 form of a model that came with the program.
-pub fn bundled(name: &str) -> Option<PathBuf> {
-    roots().into_iter().map(|root| root.join("models").join(name)).find(|dir| is_model(dir))
+/// The int8 form of a model: below the working directory, or inside the program.
+///
+/// # Errors
+/// The program has it, and the cache cannot be written.
+pub fn bundled(name: &str) -> anyhow::Result<Option<PathBuf>> {
+    match local(name) {
+        Some(dir) => Ok(Some(dir)),
+        None => bundled::folder(name).map(|dir| dir.filter(|dir| is_model(dir))),
+    }
+}
+
+/// The int8 form of a model below the working directory.
+pub fn local(name: &str) -> Option<PathBuf> {
+    Some(Path::new(HERE).join(name)).filter(|dir| is_model(dir))
 }
 
 /// The directory of a LoRA adapter: one that is there, else that of an adapter that came with the program, by
 /// its name.
 pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
-    let bundled = roots().into_iter().map(|root| root.join("models").join(adapter));
-    std::iter::once(PathBuf::from(adapter)).chain(bundled).find(|dir| is_adapter(dir))
+    let there = [PathBuf::from(adapter), Path::new(HERE).join(adapter)];
+    let inside = || bundled::folder(adapter).ok().flatten();
+    there.into_iter().find(|dir| is_adapter(dir)).or_else(|| inside().filter(|dir| is_adapter(dir)))
 }
 
 /// The directory for `model` that serves `precision` best: for int8 the bundled form, so that a
@@ -71,7 +88,7 @@ pub fn model_dir(model: &str, precision: Precision) -> anyhow::Result<PathBuf> {
     }
     let found = match precision {
         Precision::F32 => pulled(model),
-        Precision::Int8 => bundled(model).or_else(|| pulled(model)),
+        Precision::Int8 => bundled(model)?.or_else(|| pulled(model)),
     };
     if let Some(dir) = found {
         return Ok(dir);

@@ -2,6 +2,7 @@
 
 mod adapter;
 pub mod bert;
+pub mod bundled;
 pub mod cache;
 mod corpus;
 pub(crate) mod files;

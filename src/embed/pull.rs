@@ -5,9 +5,11 @@
 //! 2. A file on its way is called `FILE.part`; the hub continues it where it stopped.
 //! 3. A `.part` whose size and sha256 are right gets its real name; a wrong one is removed.
 //! 4. What is not fetched is made: settings that we write, weights out of an ONNX file.
-//! 5. When all files are there, the directory is renamed to `NAME`.
+//! 5. When all files are there, they are moved to `NAME`, the weights last.
 //!
-//! So what lies under `NAME` is always whole, and a rerun after an interruption continues.
+//! So what lies under `NAME` counts as a model only when it is whole, and a rerun after an interruption continues. A file of
+//! the model that lies there with other bytes may be the user's own: it is replaced only if that is asked for. Files of other
+//! names stay as they are.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -19,7 +21,8 @@ use sha2::{Digest, Sha256};
 
 use super::registry::{Hub, Model, ModelFile, Origin};
 use super::{onnx, package};
-use crate::whole_file;
+use crate::atomic_file;
+use crate::output::Output;
 
 /// Sets another address for the hub.
 pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
@@ -97,10 +100,11 @@ fn onnx_of(weights: &Path) -> PathBuf {
 pub fn pull(
     model: &Model,
     models_dir: &Path,
+    output: &Output,
     tell: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<(PathBuf, Source)> {
     let hub = std::env::var(HUB_VARIABLE).unwrap_or_else(|_| "https://huggingface.co".to_owned());
-    pull_from(model, models_dir, hub.trim_end_matches('/'), tell)
+    pull_from(model, models_dir, hub.trim_end_matches('/'), output, tell)
 }
 
 /// [`pull`] with the hub at another address.
@@ -108,12 +112,15 @@ pub fn pull_from(
     model: &Model,
     models_dir: &Path,
     hub: &str,
+    output: &Output,
     tell: &mut dyn FnMut(Progress),
 ) -> anyhow::Result<(PathBuf, Source)> {
     let target = models_dir.join(model.name);
     if is_whole(&target, model.files) {
         return Ok((target, Source::AlreadyThere));
     }
+    let wrong: Vec<&str> = missing(&target, model.files).map(|file| file.path).collect();
+    output.check_folder(&target, &wrong, None)?;
     let staging = models_dir.join(format!(".{}.partial", model.name));
     std::fs::create_dir_all(&staging)
         .with_context(|| format!("cannot make the directory {}", staging.display()))?;
@@ -151,16 +158,31 @@ pub fn pull_from(
         }
     };
     make(model, &staging, tell).with_context(|| format!("the files of {}", model.name))?;
-    if target.exists() {
-        let old = models_dir.join(format!(".{}.damaged", model.name));
-        let _ = std::fs::remove_dir_all(&old);
-        std::fs::rename(&target, &old)
-            .with_context(|| format!("cannot move the damaged {} away", target.display()))?;
-        let _ = std::fs::remove_dir_all(&old);
-    }
-    std::fs::rename(&staging, &target)
-        .with_context(|| format!("cannot rename {} to {}", staging.display(), target.display()))?;
+    // A second look: much can happen during a download.
+    output.check_folder(&target, &wrong, None)?;
+    move_files(&staging, &target, model.files)?;
     Ok((target, source))
+}
+
+/// Moves the files from one directory to the other, weights last: a directory counts as a model once it has these. The
+/// empty directories that are left are removed.
+fn move_files(from: &Path, to: &Path, files: &[ModelFile]) -> anyhow::Result<()> {
+    let is_weights = |file: &&ModelFile| file.path == "model.safetensors";
+    let others = files.iter().filter(|file| !is_weights(file));
+    for file in others.chain(files.iter().filter(is_weights)) {
+        let (from, to) = (from.join(file.path), to.join(file.path));
+        let folder = to.parent().unwrap_or(&to);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the directory {}", folder.display()))?;
+        std::fs::rename(&from, &to)
+            .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+        if let Some(folder) = from.parent() {
+            // Fails for one that is not empty yet.
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+    let _ = std::fs::remove_dir(from);
+    Ok(())
 }
 
 /// Makes what is not fetched.
@@ -178,7 +200,7 @@ fn make(model: &Model, dir: &Path, tell: &mut dyn FnMut(Progress)) -> anyhow::Re
                 onnx::to_safetensors(std::fs::read(onnx_of(&path))?)?
             }
         };
-        whole_file::write(&path, &bytes)?;
+        atomic_file::write(&path, &bytes)?;
         ensure!(
             is_right(&path, file.sha256, file.size),
             "{} came out other than it should: {} bytes, sha256 {}",
@@ -195,7 +217,12 @@ fn make(model: &Model, dir: &Path, tell: &mut dyn FnMut(Progress)) -> anyhow::Re
 
 /// Whether every file is there with the right bytes.
 pub fn is_whole(dir: &Path, files: &[ModelFile]) -> bool {
-    files.iter().all(|f| is_right(&dir.join(f.path), f.sha256, f.size))
+    missing(dir, files).next().is_none()
+}
+
+/// The files that are not there, or have other bytes.
+fn missing<'f>(dir: &Path, files: &'f [ModelFile]) -> impl Iterator<Item = &'f ModelFile> {
+    files.iter().filter(move |f| !is_right(&dir.join(f.path), f.sha256, f.size))
 }
 
 fn is_right(path: &Path, sha256: &str, size: u64) -> bool {

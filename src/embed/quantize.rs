@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::bert::{Architecture, head_of};
 use super::files::{ModelFiles, Module};
 use super::weights::{Rows, Weights};
-use crate::whole_file::write;
+use crate::output::Output;
 
 /// What a quantisation did.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ const SETTINGS: &[&str] =
 ///
 /// # Errors
 /// A source that is damaged or already int8, or a directory that cannot be written.
-pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
+pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Quantized> {
     let files = ModelFiles::read(source)?;
     let weights = Weights::parse(&files.weights)?;
     if weights.is_int8() {
@@ -86,26 +86,29 @@ pub fn quantize(source: &Path, out: &Path) -> anyhow::Result<Quantized> {
         size: bytes.len() as u64,
         source_sha256,
     };
-    let pretty = serde_json::to_vec_pretty(&files.config)?;
-    write(&out.join("config.json"), &pretty)?;
-    write(&out.join("tokenizer.json"), &minified_tokenizer(&files.tokenizer)?)?;
+    let mut made = vec![
+        ("config.json".to_owned(), serde_json::to_vec_pretty(&files.config)?),
+        ("tokenizer.json".to_owned(), minified_tokenizer(&files.tokenizer)?),
+    ];
     for name in SETTINGS {
         if let Ok(bytes) = std::fs::read(source.join(name)) {
-            write(&out.join(name), &bytes)?;
+            made.push((name.to_string(), bytes));
         }
     }
     if !files.behind.is_empty() {
-        write(&out.join("modules.json"), &std::fs::read(source.join("modules.json"))?)?;
+        made.push(("modules.json".to_owned(), std::fs::read(source.join("modules.json"))?));
     }
     for module in &files.behind {
         if let Module::Dense { path, config, weights } = module {
-            let to = out.join(path);
-            write(&to.join("config.json"), &serde_json::to_vec_pretty(config)?)?;
-            write(&to.join("model.safetensors"), weights)?;
+            made.push((format!("{path}/config.json"), serde_json::to_vec_pretty(config)?));
+            made.push((format!("{path}/model.safetensors"), weights.clone()));
         }
     }
     // Last, since a directory counts as a model once it has weights.
-    write(&out.join("model.safetensors"), &bytes)?;
+    made.push(("model.safetensors".to_owned(), bytes));
+    let made: Vec<(&str, &[u8])> =
+        made.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    output.write_folder(out, &made)?;
     Ok(result)
 }
 

@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// A directory that cannot be made or a file that cannot be opened for writing.
     pub fn open(dir: Option<&Path>, name: &str, dim: usize) -> anyhow::Result<Store> {
-        let dir = dir.map_or_else(default_dir, Path::to_owned);
+        let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
         let path = dir.join(name);
         let open = || -> anyhow::Result<State> {
             std::fs::create_dir_all(&dir)?;

@@ -14,7 +14,7 @@ use memmap2::{Mmap, MmapOptions};
 use rayon::prelude::*;
 
 use super::Vectors;
-use crate::whole_file;
+use crate::atomic_file;
 
 const MAGIC: &[u8; 8] = b"knockon2";
 /// Magic, numbers in a row, rows, key, checksum: so long that rows start where f32 may.
@@ -76,7 +76,7 @@ impl VectorFile {
         mut part: impl FnMut(Range<usize>) -> anyhow::Result<Vectors>,
     ) -> anyhow::Result<VectorFile> {
         let mut sum = blake3::Hasher::new();
-        whole_file::fill(path, HEADER, |file| {
+        atomic_file::fill(path, HEADER, |file| {
             for window in windows(rows, dim) {
                 let expected = window.len() * dim;
                 let vectors = part(window)?;

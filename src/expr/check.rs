@@ -10,6 +10,7 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
 
 use super::functions::{SIGNATURES, Signature};
+use super::habits;
 use super::parse::{Fault, Parsed};
 use super::text::suggest;
 use crate::value::{Type, Value};
@@ -207,6 +208,8 @@ impl Checker<'_> {
                 let field = self.scope.task.is_some_and(|fields| fields.contains_key(name));
                 let help = if field {
                     Some(format!("a field of the task is written `task.{name}`"))
+                } else if let Some(write) = habits::name(name) {
+                    Some(format!("write `{write}`"))
                 } else {
                     suggest(name, known.iter().copied().chain(["task"]))
                 };
@@ -412,7 +415,9 @@ impl Checker<'_> {
             names.dedup();
             let help = match other {
                 Some(s) => Some(format!("it is written {}", written(s))),
-                None => suggest(name, names.iter().copied()),
+                None => habits::function(name)
+                    .map(|write| format!("write {write}"))
+                    .or_else(|| suggest(name, names.iter().copied())),
             };
             let message = format!("there is no function `{name}`");
             self.fault(

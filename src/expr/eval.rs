@@ -10,6 +10,7 @@ use cel::context::VariableResolver;
 
 use super::check::{Name, PASSAGE_FIELDS, Scope, check};
 use super::functions::{CelPeriod, ENV, midnight};
+use super::length::{LONGEST_TEXT, Named, adds};
 use super::lower::lower;
 use super::parse::{Fault, Parsed, children};
 use crate::value::{Type, Value};
@@ -25,6 +26,8 @@ pub struct Expr {
     /// The steps it names with their indices, in order of the index.
     names: Vec<(usize, String)>,
     ty: Option<Type>,
+    /// Whether it can make a text longer than those it is given.
+    adds: bool,
 }
 
 impl fmt::Debug for Expr {
@@ -46,6 +49,23 @@ pub struct Env<'a> {
     pub passage: Option<&'a Passage>,
     /// By step index; `None` is null or not available.
     pub steps: &'a [Option<&'a Value>],
+}
+
+impl Env<'_> {
+    /// Bytes of what is named, where that is a text.
+    pub(super) fn text_length(&self, named: Named) -> usize {
+        let value = match named {
+            Named::Step(step) => self.steps.get(step).copied().flatten(),
+            Named::TaskField(field) => self.task.and_then(|task| task.fields.get(field)),
+            Named::PassageField(field) => {
+                return self.passage.and_then(|p| passage_field(p, field)).map_or(0, str::len);
+            }
+        };
+        match value {
+            Some(Value::Text(text)) => text.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// An expression that has no value for this input.
@@ -96,7 +116,8 @@ impl Expr {
             ty => ty,
         };
         lower(&mut tree);
-        Expr { source, tree, plain, names, ty }
+        let adds = adds(&tree);
+        Expr { source, tree, plain, names, ty, adds }
     }
 
     /// The part of this expression under `tree`, which is not lowered again.
@@ -116,6 +137,16 @@ impl Expr {
     /// The type of its values; `None` where a step that it names had none.
     pub fn ty(&self) -> Option<Type> {
         self.ty
+    }
+
+    /// Whether it adds anything: an expression that does not makes no text longer than those it is given.
+    pub fn adds(&self) -> bool {
+        self.adds
+    }
+
+    /// The index of a step that it names.
+    pub(super) fn step(&self, name: &str) -> Option<usize> {
+        self.names.iter().find(|(_, known)| known == name).map(|(step, _)| *step)
     }
 
     /// The steps it names, ascending.
@@ -147,6 +178,15 @@ impl Expr {
                 return Ok(env.task.and_then(|t| t.fields.get(field)).cloned());
             }
             None => {}
+        }
+        if self.adds {
+            let (_, longest) = self.text_lengths(&|named| env.text_length(named));
+            if longest > LONGEST_TEXT {
+                let reason = format!(
+                    "it makes a text of {longest} bytes; at most {LONGEST_TEXT} are allowed"
+                );
+                return Err(self.error(reason));
+            }
         }
         let variables = Variables { env, names: &self.names };
         let mut context = cel::Context::with_env(ENV.clone());

@@ -6,6 +6,7 @@ use std::ops::Range;
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, SourceInfo};
 
+use super::habits::{Habit, habit};
 use super::text::within;
 
 /// Longer sources are refused: the parser recurses, and a tree from here on could exhaust the stack.
@@ -62,6 +63,12 @@ impl Parsed {
                     let message = "the expression cannot be read".to_owned();
                     return Err(fault(message, "not CEL", 0..source.len()));
                 };
+                if let Some(Habit { span, write }) = habit(source) {
+                    let message = format!("`{}` cannot be read", &source[span.clone()]);
+                    let label = "this is another language's; expressions are CEL";
+                    let help = Some(format!("write `{write}`"));
+                    return Err(Fault { help, ..fault(message, label, span) });
+                }
                 let (message, label) = in_plain_words(&first.msg);
                 Err(fault(message, label, spot(source, first.pos)))
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::check::Scope;
 use super::eval::{Env, EvalError, Expr};
+use super::length::{LONGEST_TEXT, Named};
 use super::parse::{Fault, Parsed};
 
 /// A text with holes, type-checked once.
@@ -96,6 +97,10 @@ impl Template {
     pub fn render(&self, env: &Env) -> Result<String, EvalError> {
         let mut text = String::new();
         for part in &self.parts {
+            if text.len() > LONGEST_TEXT {
+                let reason = format!("it makes a text of more than {LONGEST_TEXT} bytes");
+                return Err(EvalError { expression: self.source.clone(), reason });
+            }
             match part {
                 Part::Text(part) => text.push_str(part),
                 Part::Hole(expr) => {
@@ -106,6 +111,20 @@ impl Template {
             }
         }
         Ok(text)
+    }
+
+    /// At most how many bytes the text has, or a text on the way to it; see [`Expr::text_lengths`].
+    pub fn longest_text(&self, length: &dyn Fn(Named) -> usize) -> usize {
+        let (mut whole, mut longest) = (0_usize, 0);
+        for part in &self.parts {
+            let (value, within) = match part {
+                Part::Text(text) => (text.len(), 0),
+                Part::Hole(expr) => expr.text_lengths(length),
+            };
+            whole = whole.saturating_add(value);
+            longest = within.max(longest);
+        }
+        whole.max(longest)
     }
 
     /// The steps it names, ascending.

@@ -9,7 +9,7 @@ mod pages;
 use anyhow::Context;
 
 pub use baseline::Baseline;
-pub use pages::{junit, markdown, table};
+pub use pages::{JUNIT_MARK, MARKDOWN_MARK, junit, markdown, table};
 
 use crate::run::Record;
 use crate::run::record::ArmRecord;

@@ -6,6 +6,11 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{Check, Finding, Measure, Verdict};
 
+/// By these a file is known as written by an earlier gate, which the next one replaces.
+pub const JUNIT_MARK: &str = "<testsuite name=\"knockon gate ";
+/// See [`JUNIT_MARK`].
+pub const MARKDOWN_MARK: &str = "### knockon gate, ";
+
 const HEADER: [&str; 8] =
     ["arm", "against", "measure", "before", "now", "difference (95%)", "allowed", "verdict"];
 

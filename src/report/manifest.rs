@@ -20,6 +20,9 @@ use crate::sensitivity::RESAMPLES;
 use crate::stats;
 use crate::step::reader::{self, Tag};
 
+/// The name of the file.
+pub const FILE: &str = "manifest.json";
+
 /// The manifest; `fingerprints` by index into the scenario's embedders, `None` for one that
 /// no arm of this run used (or that is what its parameters say); `notes` is what a user should know of how
 /// queries were answered.

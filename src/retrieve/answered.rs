@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::{Ranking, Request};
-use crate::whole_file;
+use crate::atomic_file;
 
 /// An answer's bytes to a ranking, checked; says what they are instead.
 pub type Read<'a> = dyn Fn(&Request, &[u8]) -> Result<Ranking, String> + Sync + 'a;
@@ -46,7 +46,7 @@ pub fn search(
         let ranking = read(&requests[at], answer)?;
         found.lock().unwrap_or_else(|e| e.into_inner())[at] = Some(ranking);
         done(1);
-        whole_file::write(&file(at), answer).map_err(|error| format!("{error:#}"))
+        atomic_file::write(&file(at), answer).map_err(|error| format!("{error:#}"))
     };
     if !missing.is_empty() {
         ask(&missing, &take)?;

@@ -13,6 +13,7 @@ mod fuse;
 mod http_search;
 pub mod metrics;
 pub mod pgvector;
+mod remembered;
 mod rerank;
 mod run_file;
 mod top;
@@ -25,6 +26,7 @@ pub use catalogue::{Catalogue, Shortfall};
 pub use dense::{DenseIndex, DenseRetriever};
 pub use fuse::{FUSION_DEPTH, FusedRetriever, Fusion, Part, RRF_K};
 pub use http_search::{HTTP_DEPTH, HttpRetriever, LONGEST_ANSWER};
+pub use remembered::RememberedRetriever;
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
 pub use run_file::{Answers, Asked, Entry, RunRetriever, TrecRun};
 

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "pgvector")]
@@ -18,7 +18,7 @@ use crate::remote::{self, Endpoint, FIRST_WAIT};
 use crate::retrieve::pgvector::PgIndex;
 use crate::retrieve::{
     Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, LONGEST_ANSWER,
-    Part, RerankedRetriever, Retriever, RunRetriever, Shortfall,
+    Part, RememberedRetriever, RerankedRetriever, Retriever, RunRetriever, Shortfall,
 };
 use crate::scenario::{
     EmbedderKind, FusionPart, HttpSearch, Pgvector, Reranker, RunFile, Scenario,
@@ -38,6 +38,8 @@ pub struct Models<'a> {
     runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
     services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
     words: RefCell<BTreeMap<Spot, Arc<Bm25Retriever>>>,
+    /// By embedder: whether several others are made of it.
+    common: Vec<bool>,
 }
 
 impl<'a> Models<'a> {
@@ -59,6 +61,7 @@ impl<'a> Models<'a> {
             runs: RefCell::default(),
             services: RefCell::default(),
             words: RefCell::default(),
+            common: common_parts(scenario),
         }
     }
 
@@ -103,6 +106,10 @@ impl<'a> Models<'a> {
             EmbedderKind::RunFile(file) => Arc::new(self.run_file(embedder, file, corpus)?),
             EmbedderKind::HttpSearch(http) => Arc::new(self.http_search(embedder, http, corpus)?),
             EmbedderKind::Pgvector(pg) => self.pgvector(embedder, pg, corpus)?,
+        };
+        let retriever = match self.common[embedder] {
+            true => Arc::new(RememberedRetriever::new(retriever)),
+            false => retriever,
         };
         self.opened.borrow_mut().insert((embedder, corpus), retriever.clone());
         Ok(retriever)
@@ -196,11 +203,15 @@ impl<'a> Models<'a> {
             longest_reply: LONGEST_ANSWER,
         };
         let catalogue = self.catalogue(corpus);
-        let cache = self.cache.map_or_else(embed::cache::default_dir, Path::to_owned);
+        let cache = self.cache_dir()?;
         let kept = cache.join("http_search").join(self.content(embedder));
         let count = Arc::<Shortfall>::default();
         self.services.borrow_mut().insert((embedder, corpus), count.clone());
         Ok(HttpRetriever::new(endpoint, catalogue, http.depth, kept, count))
+    }
+
+    fn cache_dir(&self) -> anyhow::Result<PathBuf> {
+        self.cache.map_or_else(embed::cache::default_dir, |dir| Ok(dir.to_owned()))
     }
 
     fn catalogue(&self, corpus: usize) -> Catalogue {
@@ -243,7 +254,7 @@ impl<'a> Models<'a> {
             let texts = self.texts(corpus);
             let vectors = || self.vectors(pg.embedder, &*model, corpus);
             let searched = PgCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
-            let cache = self.cache.map_or_else(embed::cache::default_dir, Path::to_owned);
+            let cache = self.cache_dir()?;
             let kept = cache.join("pgvector").join(self.content(embedder));
             let count = Arc::<Shortfall>::default();
             self.services.borrow_mut().insert((embedder, corpus), count.clone());
@@ -296,25 +307,45 @@ impl<'a> Models<'a> {
     /// By embedder: a hash of what its rankings depend on beside the corpus; `None` for one that was not
     /// opened, and for BM25, which is what its parameters say.
     pub fn fingerprints(&self) -> Vec<Option<String>> {
+        let mut known = HashMap::new();
         let opened = self.opened.borrow();
         let used = |e: usize| opened.keys().any(|(embedder, _)| *embedder == e);
         let embedders = 0..self.scenario.embedders.len();
-        embedders.map(|e| self.fingerprint(e).filter(|_| used(e))).collect()
+        embedders.map(|e| self.fingerprint(e, &mut known).filter(|_| used(e))).collect()
     }
 
-    fn fingerprint(&self, embedder: usize) -> Option<String> {
+    /// `known`: those that were asked for already, since several may be made of one.
+    fn fingerprint(
+        &self,
+        embedder: usize,
+        known: &mut HashMap<usize, Option<String>>,
+    ) -> Option<String> {
+        if let Some(known) = known.get(&embedder) {
+            return known.clone();
+        }
+        let fingerprint = self.new_fingerprint(embedder, known);
+        known.insert(embedder, fingerprint.clone());
+        fingerprint
+    }
+
+    fn new_fingerprint(
+        &self,
+        embedder: usize,
+        known: &mut HashMap<usize, Option<String>>,
+    ) -> Option<String> {
         match &self.scenario.embedders[embedder].kind {
             EmbedderKind::Bm25(_) => None,
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
                 self.loaded.borrow()[embedder].as_ref().map(|model| model.fingerprint().to_owned())
             }
             EmbedderKind::Fusion { parts, how, depth } => {
-                let parts = parts.iter().map(|p| (self.content(p.embedder), p.weight, p.lowest));
+                let parts =
+                    parts.iter().map(|p| (self.content_of(p.embedder, known), p.weight, p.lowest));
                 Some(hash(&format!("fusion 1 {how:?} {depth} {:?}", parts.collect::<Vec<_>>())))
             }
             EmbedderKind::RunFile(file) => {
                 let RunFile { file: _, run, qid, fallback } = file;
-                let fallback = fallback.map(|fallback| self.content(fallback));
+                let fallback = fallback.map(|fallback| self.content_of(fallback, known));
                 Some(hash(&format!("run_file 1 {run:?} {qid:?} {fallback:?}")))
             }
             EmbedderKind::HttpSearch(HttpSearch { url, depth, index, .. }) => {
@@ -329,7 +360,7 @@ impl<'a> Models<'a> {
             }
             EmbedderKind::Rerank { first, depth, .. } => {
                 let scorer = self.scorers.borrow()[embedder].clone()?;
-                let first = self.content(*first);
+                let first = self.content_of(*first, known);
                 Some(hash(&format!("rerank 1 {first} {} {depth}", scorer.fingerprint())))
             }
         }
@@ -337,9 +368,24 @@ impl<'a> Models<'a> {
 
     /// What tells an embedder from any other, as text.
     fn content(&self, embedder: usize) -> String {
-        let kind = &self.scenario.embedders[embedder].kind;
-        self.fingerprint(embedder).unwrap_or_else(|| format!("{kind:?}"))
+        self.content_of(embedder, &mut HashMap::new())
     }
+
+    fn content_of(&self, embedder: usize, known: &mut HashMap<usize, Option<String>>) -> String {
+        let kind = &self.scenario.embedders[embedder].kind;
+        self.fingerprint(embedder, known).unwrap_or_else(|| format!("{kind:?}"))
+    }
+}
+
+/// By embedder: whether several others search it.
+fn common_parts(scenario: &Scenario) -> Vec<bool> {
+    let mut users = vec![0; scenario.embedders.len()];
+    for decl in &scenario.embedders {
+        for part in decl.kind.searches() {
+            users[part] += 1;
+        }
+    }
+    users.into_iter().map(|users| users > 1).collect()
 }
 
 fn hash(text: &str) -> String {

@@ -7,6 +7,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::expr::{floor, within};
 
+/// As many mistakes of a file are shown: nobody reads further, and each takes a look at the whole file.
+const SHOWN: usize = 100;
+
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
@@ -113,7 +116,12 @@ impl Diagnostics {
             return format!("error[unreadable]: {reason}");
         }
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let shown: Vec<String> = self.list.iter().map(|d| self.show(d, &renderer)).collect();
+        let (shown, rest) = self.list.split_at(self.list.len().min(SHOWN));
+        let mut shown: Vec<String> = shown.iter().map(|d| self.show(d, &renderer)).collect();
+        if !rest.is_empty() {
+            let more: usize = rest.iter().map(|diagnostic| diagnostic.count).sum();
+            shown.push(format!("and {more} more mistakes; they are shown once these are gone"));
+        }
         shown.join("\n\n")
     }
 

@@ -92,6 +92,20 @@ pub enum Reranker {
 }
 
 impl EmbedderKind {
+    /// The embedders that it searches itself.
+    pub fn searches(&self) -> Vec<usize> {
+        match self {
+            EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),
+            EmbedderKind::Rerank { first, .. } => vec![*first],
+            EmbedderKind::RunFile(RunFile { fallback, .. }) => fallback.iter().copied().collect(),
+            EmbedderKind::Bm25(_)
+            | EmbedderKind::Model(_)
+            | EmbedderKind::Http(_)
+            | EmbedderKind::HttpSearch(_)
+            | EmbedderKind::Pgvector(_) => Vec::new(),
+        }
+    }
+
     /// The lowest score that it can give; `None` where there is no such bound.
     pub fn lowest_score(&self) -> Option<f64> {
         match self {

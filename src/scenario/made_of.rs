@@ -7,6 +7,9 @@ use super::written::{self, EmbedderEntry};
 use super::{EmbedderDecl, EmbedderKind};
 use crate::graph;
 
+/// As many levels of embedders may be made of each other: more than anybody has a use for, and few enough for a stack.
+const MAX_LEVELS: usize = 32;
+
 impl Resolver<'_> {
     /// No embedder may be made of itself.
     pub(super) fn no_circle(&mut self, entries: &[(At<String>, EmbedderEntry)], names: &[String]) {
@@ -18,7 +21,9 @@ impl Resolver<'_> {
                 made_of.filter_map(|part| names.iter().position(|n| *n == part.value)).collect()
             })
             .collect();
-        for cycle in graph::order(&parents).cycles {
+        let order = graph::order(&parents);
+        self.not_too_deep(entries, names, &parents, &order);
+        for cycle in order.cycles {
             let place = |i: &usize| entries.iter().find(|(known, _)| known.value == names[*i]);
             let mut at = cycle.iter().filter_map(place).map(|(name, _)| name);
             let Some(first) = at.next() else { continue };
@@ -32,6 +37,33 @@ impl Resolver<'_> {
                 mistake = mistake.also(other.span.clone(), "and so does this");
             }
             self.found.push(mistake);
+        }
+    }
+
+    /// Reports the embedders that are one level too deep; what is made of these is no mistake of its own.
+    fn not_too_deep(
+        &mut self,
+        entries: &[(At<String>, EmbedderEntry)],
+        names: &[String],
+        parents: &[Vec<usize>],
+        order: &graph::Order,
+    ) {
+        let mut levels = vec![0; names.len()];
+        for &at in &order.sorted {
+            levels[at] = parents[at].iter().map(|part| levels[*part] + 1).max().unwrap_or(0);
+            if levels[at] != MAX_LEVELS + 1 {
+                continue;
+            }
+            let Some((name, _)) = entries.iter().find(|(known, _)| known.value == names[at]) else {
+                continue;
+            };
+            let message = format!(
+                "the embedder `{}` is made of others, and these of others, {} deep",
+                name.value, levels[at]
+            );
+            let label = format!("allowed: up to {MAX_LEVELS} levels");
+            self.found
+                .push(Diagnostic::new("nested-too-deep", name.span.clone(), message).label(label));
         }
     }
 

@@ -10,6 +10,7 @@
 //!
 //! Nothing downstream looks at YAML, and nothing here embeds, searches or draws random numbers.
 
+mod advice;
 mod arms;
 mod de;
 mod diagnostics;
@@ -32,6 +33,7 @@ mod sample;
 mod sensitivity;
 mod shape;
 mod steps;
+mod text_lengths;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -308,6 +310,7 @@ pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
 
 /// As [`load`], and tells `watch` how far it is.
 pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnostics> {
+    let path = &in_folder(path);
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
         path: shown.clone(),
@@ -318,7 +321,8 @@ pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnost
     let bytes = match input_file::read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            diagnostics.unreadable = Some(format!("cannot read {shown}: {error}"));
+            let why = if path.is_dir() { no_scenario(path) } else { error.to_string() };
+            diagnostics.unreadable = Some(format!("cannot read {shown}: {why}"));
             return Err(diagnostics);
         }
     };
@@ -350,6 +354,28 @@ pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnost
         diagnostics.list = found;
         diagnostics
     })
+}
+
+/// The name that a scenario has in a folder of its own.
+const IN_FOLDER: &str = "scenario.yaml";
+
+/// The scenario in a folder, where one is named in place of a file.
+fn in_folder(path: &Path) -> PathBuf {
+    let inside = path.join(IN_FOLDER);
+    if path.is_dir() && inside.is_file() { inside } else { path.to_owned() }
+}
+
+/// What to say of a folder without one.
+fn no_scenario(dir: &Path) -> String {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+    let mut there: Vec<String> =
+        entries.filter(is_yaml).map(|path| path.display().to_string()).collect();
+    there.sort();
+    match there.as_slice() {
+        [] => format!("it is a folder, without a {IN_FOLDER}"),
+        there => format!("it is a folder; name the file: {}", there.join(", ")),
+    }
 }
 
 /// Everything after the file is text.

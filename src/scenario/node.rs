@@ -3,7 +3,7 @@
 //! Built from the parser's events without recursion, with a limit on depth and size, so that neither
 //! nesting nor aliases can exhaust the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use serde_yaml::granit_parser::{Event, Parser, ScalarStyle};
@@ -13,6 +13,8 @@ use crate::expr::floor;
 
 const MAX_DEPTH: usize = 32;
 const MAX_NODES: usize = 100_000;
+/// Bytes of texts, with aliases written out. The longest scenarios are a hundredth of that.
+const MAX_BYTES: usize = 32 << 20;
 
 /// A value with the bytes of the file it stands on.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +116,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
     let mut open: Vec<Open> = Vec::new();
     let mut root: Option<Node> = None;
     let mut documents = 0;
-    let mut nodes = 0;
+    let mut size = Size::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
@@ -164,7 +166,11 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
             }
             Event::Alias(id) => match anchors.get(&id) {
                 Some(node) => {
-                    nodes += size(node);
+                    // Before it is copied: a hundred copies of a large one are too many already.
+                    size.add(node);
+                    if let Err((message, label)) = size.allowed() {
+                        return Err(broken(span, message, label));
+                    }
                     (node.clone(), 0)
                 }
                 None => {
@@ -174,14 +180,15 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
             },
             _ => continue,
         };
-        nodes += 1;
-        if nodes > MAX_NODES {
-            let message = format!("the file holds more than {MAX_NODES} values");
-            return Err(broken(
-                node.span,
-                message,
-                "here, with aliases written out, it is too large",
-            ));
+        size.nodes += 1;
+        if let Tree::Text(text) = &node.value {
+            size.bytes += text.len();
+        }
+        if anchor > 0 {
+            size.add(&node);
+        }
+        if let Err((message, label)) = size.allowed() {
+            return Err(broken(node.span, message, label));
         }
         if anchor > 0 {
             anchors.insert(anchor, node.clone());
@@ -203,15 +210,39 @@ fn next_char(text: &str, at: usize) -> usize {
     at + text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8)
 }
 
-fn size(node: &Node) -> usize {
-    let mut count = 0;
-    let mut pending = vec![node];
-    while let Some(node) = pending.pop() {
-        count += 1;
-        pending.extend(node.items());
-        pending.extend(node.entries().iter().map(|(_, v)| v));
+/// What the file holds so far, with aliases written out.
+#[derive(Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Size {
+    fn add(&mut self, node: &Node) {
+        let mut pending = vec![node];
+        while let Some(node) = pending.pop() {
+            self.nodes += 1;
+            self.bytes += node.text().map_or(0, str::len);
+            self.bytes += node.entries().iter().map(|(key, _)| key.name.len()).sum::<usize>();
+            pending.extend(node.items());
+            pending.extend(node.entries().iter().map(|(_, v)| v));
+        }
     }
-    count
+
+    /// The error: a message and a label.
+    fn allowed(&self) -> Result<(), (String, &'static str)> {
+        let label = "here, with aliases written out, it is too large";
+        if self.nodes > MAX_NODES {
+            return Err((format!("the file holds more than {MAX_NODES} values"), label));
+        }
+        if self.bytes > MAX_BYTES {
+            return Err((
+                format!("the file holds more than {} MB of text", MAX_BYTES >> 20),
+                label,
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// A span without the white space at its end.
@@ -221,6 +252,7 @@ fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
 
 fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagnostic>> {
     let mut entries: Vec<(Key, Node)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     let mut items = items.into_iter();
     while let (Some(key), Some(value)) = (items.next(), items.next()) {
         let name = match key.value {
@@ -237,7 +269,8 @@ fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagno
                 ));
             }
         };
-        if let Some((first, _)) = entries.iter().find(|(k, _)| k.name == name) {
+        if let Some(&first) = places.get(&name) {
+            let (first, _) = &entries[first];
             let message = format!("the key `{name}` is there twice");
             found.push(
                 Diagnostic::new("duplicate-key", key.span, message)
@@ -246,6 +279,7 @@ fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagno
             );
             continue;
         }
+        places.insert(name.clone(), entries.len());
         entries.push((Key { name, span: key.span }, value));
     }
     Ok(Tree::Map(entries))

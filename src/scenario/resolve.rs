@@ -36,6 +36,19 @@ pub(super) struct Resolver<'a> {
     pub watch: &'a dyn Watch,
 }
 
+/// The data files of a folder, a few of them.
+fn files_in(dir: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(dir).ok()?.flatten();
+    let mut files: Vec<String> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| [".jsonl", ".csv", ".tsv"].iter().any(|ending| name.ends_with(ending)))
+        .collect();
+    files.sort();
+    files.truncate(5);
+    (!files.is_empty()).then(|| files.join(", "))
+}
+
 /// The data that the steps work on. A part that could not be read is `None`, and nothing is said about
 /// what refers to it.
 pub(super) struct World {
@@ -108,6 +121,10 @@ impl Resolver<'_> {
             return None;
         }
         self.add_extracted(&mut world);
+        self.text_lengths(&steps, &world);
+        if !self.found.is_empty() {
+            return None;
+        }
         let mut tasks = world.tasks?;
         let sampled = sample.filter(|&size| size < tasks.tasks.len()).map(|size| {
             let of = tasks.tasks.len();
@@ -281,7 +298,16 @@ impl Resolver<'_> {
                 }
                 return Some(path);
             }
-            Err(_) if path.is_dir() => format!("`{}` is a folder", name.value),
+            Err(_) if path.is_dir() => {
+                let help = files_in(&path).map(|files| format!("name a file in it: {files}"));
+                let message = format!("`{}` is a folder", name.value);
+                self.found.push(
+                    Diagnostic::new("missing-file", name.span.clone(), message)
+                        .label("a file goes here")
+                        .help(help),
+                );
+                return None;
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 format!("there is no file `{}`", name.value)
             }

@@ -4,14 +4,19 @@
 //! truth. Only the part of JSON Schema that the generator emits is understood. What is wrong is
 //! reported and taken out; what comes back has the shape that the written form expects.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde_json::Value as Json;
 
+use super::advice;
 use super::diagnostics::Diagnostic;
-use super::node::{Node, Tree};
+use super::node::{Key, Node, Tree};
 use super::written::File;
 use crate::expr::suggest;
+
+/// Unknown keys of one map that are shown.
+const MAX_UNKNOWN: usize = 20;
 
 /// The JSON Schema of a scenario file.
 pub fn schema() -> &'static Json {
@@ -103,7 +108,9 @@ impl Shape<'_> {
         {
             return Some(node.clone());
         }
-        let help = node.text().and_then(|text| suggest(text, words.iter().copied()));
+        let help = node.text().and_then(|text| {
+            advice::for_word(text, words).or_else(|| suggest(text, words.iter().copied()))
+        });
         let message = format!("{what} cannot be {}", node.describe());
         self.found.push(
             Diagnostic::new("not-allowed", node.head(), message)
@@ -163,6 +170,12 @@ impl Shape<'_> {
         let other = schema.get("additionalProperties").filter(|s| s.is_object());
         let mut entries = Vec::new();
         let mut sound = true;
+        // Looked up by name: a map of many keys is gone through once.
+        let present: HashSet<&str> =
+            node.entries().iter().map(|(key, _)| key.name.as_str()).collect();
+        let missing: Vec<&str> =
+            properties.keys().map(String::as_str).filter(|name| !present.contains(name)).collect();
+        let mut unknown: Vec<&Key> = Vec::new();
         for (key, value) in node.entries() {
             let name = key.name.as_str();
             let what = format!("`{name}`");
@@ -178,18 +191,7 @@ impl Shape<'_> {
                 }
                 (Some(schema), _) | (None, Some(schema)) => self.value(value, schema, &what),
                 (None, None) => {
-                    let names = properties.keys().map(String::as_str);
-                    let allowed: Vec<&str> = names.clone().collect();
-                    let missing = names.filter(|n| node.get(n).is_none());
-                    self.found.push(
-                        Diagnostic::new(
-                            "unknown-key",
-                            key.span.clone(),
-                            format!("unknown key {what}"),
-                        )
-                        .label(format!("allowed here: {}", allowed.join(", ")))
-                        .help(suggest(name, missing)),
-                    );
+                    unknown.push(key);
                     continue;
                 }
             };
@@ -198,12 +200,12 @@ impl Shape<'_> {
                 None => sound &= !required.contains(&name),
             }
         }
+        self.unknown_keys(&unknown, properties, &missing);
         // A misspelt key explains why the right one is missing.
-        let misspelt = node.entries().iter().filter(|(key, _)| !properties.contains_key(&key.name));
-        let misspelt: Vec<&str> = misspelt.map(|(key, _)| key.name.as_str()).collect();
-        for name in required.iter().filter(|name| node.get(name).is_none()) {
+        let misspelt = || unknown.iter().take(MAX_UNKNOWN).map(|key| key.name.as_str());
+        for name in required.iter().filter(|name| !present.contains(*name)) {
             sound = false;
-            if misspelt.iter().any(|m| suggest(m, [*name]).is_some()) {
+            if misspelt().any(|m| suggest(m, [*name]).is_some()) {
                 continue;
             }
             let about = properties.get(*name).map(resolved).and_then(|s| s.get("description"));
@@ -219,6 +221,36 @@ impl Shape<'_> {
         }
         let node = Node { span: node.span.clone(), value: Tree::Map(entries) };
         (sound || whole).then_some(node)
+    }
+
+    /// Each unknown key is a mistake; where there are very many, the last of them tells of the rest.
+    fn unknown_keys(
+        &mut self,
+        unknown: &[&Key],
+        properties: &serde_json::Map<String, Json>,
+        missing: &[&str],
+    ) {
+        let allowed: Vec<&str> = properties.keys().map(String::as_str).collect();
+        let label = format!("allowed here: {}", allowed.join(", "));
+        for (at, key) in unknown.iter().take(MAX_UNKNOWN).enumerate() {
+            let name = key.name.as_str();
+            let rest = if at + 1 == MAX_UNKNOWN { unknown.len() - MAX_UNKNOWN } else { 0 };
+            let and_more =
+                if rest > 0 { format!(", and {rest} more in this map") } else { String::new() };
+            self.found.push(
+                Diagnostic::new(
+                    "unknown-key",
+                    key.span.clone(),
+                    format!("unknown key `{name}`{and_more}"),
+                )
+                .label(label.as_str())
+                .help(
+                    advice::for_key(name, properties)
+                        .or_else(|| suggest(name, missing.iter().copied())),
+                )
+                .stands_for(1 + rest),
+            );
+        }
     }
 }
 

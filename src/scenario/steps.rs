@@ -27,6 +27,11 @@ impl Draft {
         self.entry.retrieve.as_ref().map(|at| &at.value)
     }
 
+    /// Where the expression of a compute step stands.
+    pub fn compute_span(&self) -> Range<usize> {
+        self.entry.compute.as_ref().map_or(self.span.clone(), |compute| compute.span.clone())
+    }
+
     /// Whether it is a retrieve step with an `entity`.
     pub fn entity(&self) -> bool {
         self.retrieve().is_some_and(|retrieve| retrieve.entity.is_some())

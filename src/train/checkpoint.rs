@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::adamw::Moments;
 use super::settings::Settings;
-use crate::whole_file;
+use crate::atomic_file;
 
 /// Its name in the directory of the result.
 pub const FILE: &str = "checkpoint.safetensors";
@@ -59,7 +59,7 @@ impl State {
         let note = json!({ "step": self.step, "settings": settings }).to_string();
         let note = HashMap::from([(NOTE.to_owned(), note)]);
         let file = safetensors::serialize(views, Some(note)).context("cannot lay it out")?;
-        whole_file::write(&dir.join(FILE), &file)
+        atomic_file::write(&dir.join(FILE), &file)
     }
 
     /// The checkpoint in `dir`, if there is one.

@@ -30,4 +30,5 @@ pub mod verifier;
 pub use checkpoint::Logged;
 pub use data::Texts;
 pub use recipe::{Arm, Method, Recipe};
+pub use result::{FILES, was_here};
 pub use run::{Outcome, Request, Training, Watch, tune};

@@ -10,21 +10,36 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 use super::adamw::Pace;
-use super::checkpoint::State;
+use super::checkpoint::{self, State};
 use super::layer::unfold;
 use super::method::{Lora, Tuned};
 use super::network::Network;
 use super::settings::Settings;
+use crate::atomic_file;
 use crate::embed::Pooling;
 use crate::embed::bert::tunable::Tunable;
 use crate::embed::weights::Rows;
-use crate::whole_file;
 
 /// What a result was made from, and by what.
 pub const NOTE: &str = "training.json";
 
 /// The loss of each step.
 const LOG: &str = "loss.csv";
+
+/// The files of a result whose loss would hurt: the others are copies.
+pub const FILES: [&str; 6] = [
+    NOTE,
+    LOG,
+    "config.json",
+    "model.safetensors",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+];
+
+/// Whether a training has begun or ended in `dir`: it goes on there, or says that its settings were others.
+pub fn was_here(dir: &Path) -> bool {
+    dir.join(NOTE).exists() || dir.join(checkpoint::FILE).exists()
+}
 
 /// Copied from the base where they are there.
 const COPIED: [&str; 5] = [
@@ -66,7 +81,7 @@ fn write_json(dir: &Path, name: &str, value: &Value) -> anyhow::Result<()> {
         std::fs::create_dir_all(parent)
             .with_context(|| format!("cannot create {}", parent.display()))?;
     }
-    whole_file::write(&path, &bytes)
+    atomic_file::write(&path, &bytes)
 }
 
 fn write_log(dir: &Path, state: &State, pace: &Pace) -> anyhow::Result<()> {
@@ -77,7 +92,7 @@ fn write_log(dir: &Path, state: &State, pace: &Pace) -> anyhow::Result<()> {
         csv.write_field((step + 1).to_string())?;
         csv.write_record(numbers)?;
     }
-    whole_file::write(&dir.join(LOG), &csv.into_inner()?)
+    atomic_file::write(&dir.join(LOG), &csv.into_inner()?)
 }
 
 /// As [`write`] has written them.
@@ -139,7 +154,7 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
     write_json(dir, "config.json", &base.settings)?;
     for name in COPIED {
         if let Ok(bytes) = std::fs::read(base.dir.join(name)) {
-            whole_file::write(&dir.join(name), &bytes)?;
+            atomic_file::write(&dir.join(name), &bytes)?;
         }
     }
     let hidden = network.hidden();
@@ -218,5 +233,5 @@ fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, &[f32])]) -> anyho
     // transformers reads no file that does not say so.
     let note = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let file = safetensors::serialize(views, Some(note)).context("cannot lay out the tensors")?;
-    whole_file::write(path, &file)
+    atomic_file::write(path, &file)
 }

@@ -20,6 +20,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// The cells of a column that are not empty, in no order.
+    pub fn column<'t>(&'t self, column: &str) -> impl Iterator<Item = &'t Value> + use<'t> {
+        let at = self.columns.keys().position(|known| known == column);
+        self.rows.values().filter_map(move |row| row.get(at?)?.as_ref())
+    }
+
     /// Reads a CSV file with a header; `key` names the column with the distinct keys. The error holds
     /// every mistake of the file.
     pub fn read(

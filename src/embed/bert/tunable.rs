@@ -41,7 +41,11 @@ impl Tunable {
     /// # Errors
     /// A model that is not there, or of an architecture that cannot be tuned.
     pub fn open(base: &str, max_tokens: usize) -> anyhow::Result<Self> {
-        let dir = match locate::pulled(base).or_else(|| locate::bundled(base)) {
+        let found = match locate::pulled(base) {
+            None => locate::bundled(base)?,
+            found => found,
+        };
+        let dir = match found {
             Some(dir) if Path::new(base).components().count() == 1 => dir,
             _ => locate::model_dir(base, crate::embed::Precision::F32)?,
         };

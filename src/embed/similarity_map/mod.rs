@@ -20,7 +20,10 @@ pub use net::{Net, Pass, Shape};
 use super::pairs::{Pair, PairScorer};
 use super::weights::Weights;
 use super::{ModelKind, ModelSpec, Precision, bert, spec};
-use crate::whole_file;
+use crate::output::Output;
+
+/// The files that [`save`] writes.
+pub const FILES: [&str; 2] = [CONFIG, WEIGHTS];
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
@@ -121,6 +124,7 @@ pub fn is_similarity_map(dir: &Path) -> bool {
 /// # Errors
 /// A directory that cannot be written.
 pub fn save(
+    output: &Output,
     dir: &Path,
     config: &Config,
     net: &Net,
@@ -142,8 +146,7 @@ pub fn save(
     let weights = safetensors::serialize(views, None)?;
     let mut files = vec![(CONFIG, serde_json::to_vec_pretty(config)?), (WEIGHTS, weights)];
     files.extend(further.iter().cloned());
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    whole_file::write_all(dir, &files)
+    output.write_folder(dir, &files)
 }
 
 /// A network with the model that makes its maps.

@@ -11,6 +11,21 @@ use crate::run::Ran;
 use crate::run::record::{ArmRecord, Importance, Quality, Record};
 use crate::step::Outcome;
 
+/// The files that every run has.
+pub const ALWAYS: [&str; 11] = [
+    "summary.csv",
+    "steps.csv",
+    "misses.csv",
+    "causes.csv",
+    "edges.csv",
+    "paths.csv",
+    "cuts.csv",
+    "tasks.csv",
+    "transfer.csv",
+    "ranks.csv",
+    "pairs.csv",
+];
+
 /// The file names with their contents.
 pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     let mut files = vec![

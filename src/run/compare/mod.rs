@@ -5,15 +5,21 @@ mod record;
 
 pub use record::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use super::money::MoneyRecord;
-use super::record::TaskRecord;
+use super::record::{Record, TaskRecord};
 use crate::scenario::Scenario;
 use crate::stats::{self, LEVEL, Pair, PairedTest};
 
 /// Differences below this share of the values are rounding.
 const ROUNDING: f64 = 1e-12;
+
+/// Up to this many arms, every one is compared with every other: as many pairs again as there are arms, times half of that,
+/// are more than anybody reads and take longer than the arms themselves.
+pub const ALL_PAIRS: usize = 32;
 
 /// What is compared of one arm.
 pub struct Compared<'a> {
@@ -125,20 +131,21 @@ impl Cases {
     }
 
     fn pairs(&self, baseline: Option<usize>, comparison: &mut Comparison) -> anyhow::Result<()> {
-        let count = self.values.len();
-        let of_two: Vec<(usize, usize)> =
-            (0..count).flat_map(|arm| (arm + 1..count).map(move |other| (arm, other))).collect();
+        let of_two = pairs_of(self.values.len(), baseline);
         let (with_baseline, others): (Vec<_>, Vec<_>) = of_two
             .into_iter()
             .partition(|(arm, other)| baseline.is_some_and(|base| base == *arm || base == *other));
         let mut pairs = self.family(PairFamily::Baseline, &with_baseline)?;
         pairs.extend(self.family(PairFamily::Others, &others)?);
         pairs.sort_by_key(|pair| (pair.arm, pair.other));
+        let by_ndcg: HashMap<(usize, usize), &PairRecord> = comparison
+            .pairs
+            .iter()
+            .filter(|pair| pair.measure == Measure::Ndcg)
+            .map(|pair| ((pair.arm, pair.other), pair))
+            .collect();
         for pair in &mut pairs {
-            let ndcg = comparison.pairs.iter().find(|known| {
-                known.measure == Measure::Ndcg && (known.arm, known.other) == (pair.arm, pair.other)
-            });
-            let Some(ndcg) = ndcg else {
+            let Some(&ndcg) = by_ndcg.get(&(pair.arm, pair.other)) else {
                 continue;
             };
             let prefers = |pair: &PairRecord| {
@@ -174,5 +181,45 @@ impl Cases {
             clear: false,
         };
         Ok(differences.map(record).collect())
+    }
+}
+
+/// The pairs of arms that are compared: all, and of more than [`ALL_PAIRS`] arms those with the baseline, or with the first
+/// arm where there is no baseline.
+fn pairs_of(arms: usize, baseline: Option<usize>) -> Vec<(usize, usize)> {
+    if arms <= ALL_PAIRS {
+        return (0..arms).flat_map(|arm| (arm + 1..arms).map(move |other| (arm, other))).collect();
+    }
+    let base = baseline.unwrap_or(0);
+    let others = (0..arms).filter(|arm| *arm != base);
+    others.map(|other| (base.min(other), base.max(other))).collect()
+}
+
+/// What to know of the comparison of a record.
+pub fn notes(record: &Record) -> Vec<String> {
+    let arms = record.arms.len();
+    if arms <= ALL_PAIRS {
+        return Vec::new();
+    }
+    let base = &record.arms[record.baseline.unwrap_or(0)].id;
+    vec![format!(
+        "with {arms} arms, more than {ALL_PAIRS}, each is compared with '{base}' only, not with every other (pairs.csv, rank flips)"
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_arms_are_compared_with_the_baseline_only() {
+        assert_eq!(pairs_of(3, Some(1)), [(0, 1), (0, 2), (1, 2)]);
+        assert_eq!(pairs_of(1, None), []);
+        assert_eq!(pairs_of(ALL_PAIRS, Some(5)).len(), ALL_PAIRS * (ALL_PAIRS - 1) / 2);
+        for (baseline, base) in [(Some(7), 7), (None, 0), (Some(399), 399)] {
+            let pairs = pairs_of(400, baseline);
+            assert_eq!(pairs.len(), 399);
+            assert!(pairs.iter().all(|&(a, b)| a < b && (a == base || b == base)));
+        }
     }
 }

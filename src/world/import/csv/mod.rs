@@ -19,6 +19,8 @@ mod header;
 pub mod tasks;
 pub mod template;
 
+use super::write_listed;
+use crate::output::Output;
 use crate::value::Type;
 use crate::watch::{Quiet, Watch};
 use crate::world::delimiter::DelimiterSetting;
@@ -221,6 +223,7 @@ impl Import {
     /// Returns the names of the files with what is in them.
     pub fn write(
         &self,
+        output: &Output,
         out: &Path,
         ask: Option<(&str, bool)>,
     ) -> anyhow::Result<Vec<(&'static str, String)>> {
@@ -234,7 +237,8 @@ impl Import {
         if let Some((column, per_cell)) = ask {
             let questions = tasks::Questions::new(self, column, per_cell)?;
             files.push(("tasks.csv", questions.csv()?));
-            files.push(("scenario.yaml", questions.scenario()?.into_bytes()));
+            let name = questions.name(out);
+            files.push(("scenario.yaml", questions.scenario(&name)?.into_bytes()));
             told.push(("tasks.csv", format!("{} tasks, one a row", questions.count())));
             told.push(match questions.sample() {
                 None => ("scenario.yaml", "replays all tasks".to_owned()),
@@ -246,7 +250,7 @@ impl Import {
                 ),
             });
         }
-        crate::whole_file::write_all(out, &files)?;
+        write_listed(output, out, &files)?;
         Ok(told)
     }
 }

@@ -1,13 +1,18 @@
 //! Questions about the rows, and a scenario that asks them: a first run for a table of one's own.
 
+use std::path::{Component, Path};
+
 use anyhow::{Context, bail};
 
-use super::{Attribute, Import};
+use super::{Attribute, Import, field};
 use crate::value::Value;
 
 /// Tasks that a scenario replays unless told otherwise: they tell a failure rate to within five points,
 /// and take seconds on any table.
 const SAMPLE: usize = 500;
+
+/// As many folders of a path, from its end, are part of a scenario's name.
+const FOLDERS_NAMED: usize = 3;
 
 /// Tasks that ask each row for the value in one column.
 #[derive(Clone, Debug)]
@@ -61,8 +66,27 @@ impl<'a> Questions<'a> {
         writer.into_inner().context("the tasks do not fit in memory")
     }
 
+    /// What the scenario is called when it is written into `out`: by folder and column, so that the reports of two imports
+    /// do not go to the same place.
+    pub fn name(&self, out: &Path) -> String {
+        let here = out.canonicalize().unwrap_or_else(|_| out.to_owned());
+        let parts = |path: &Path| {
+            let parts = path.components().filter_map(|part| match part {
+                Component::Normal(part) => Some(part.display().to_string()),
+                _ => None,
+            });
+            parts.collect::<Vec<_>>()
+        };
+        // A path as it is typed says more than where it lies on this machine.
+        let typed = if out.is_absolute() { Vec::new() } else { parts(out) };
+        let mut name = if typed.is_empty() { parts(&here) } else { typed };
+        name.drain(..name.len().saturating_sub(FOLDERS_NAMED));
+        name.push(self.attribute.field.clone());
+        field(&name.join("_"))
+    }
+
     /// `scenario.yaml`: find the row, read the column, compare with what the table says.
-    pub fn scenario(&self) -> anyhow::Result<String> {
+    pub fn scenario(&self, name: &str) -> anyhow::Result<String> {
         let Attribute { column, field, ty, .. } = self.attribute;
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let mut gold = "passage.entity == task.entity".to_owned();
@@ -80,7 +104,7 @@ impl<'a> Questions<'a> {
             "# Asks every row for one column. Change the query to what your agent would search for, and the
 # last steps to what it does with the value. `knockon run` this file, `knockon check` it after a change.
 version: 1
-name: table
+name: {name}
 corpora:
   table: {{passages: passages.jsonl}}
 tasks:

@@ -32,6 +32,8 @@ pub mod passages;
 pub mod report;
 pub mod tasks;
 
+use super::write_listed;
+use crate::output::Output;
 use answer::Answer;
 use clause_type::ClauseType;
 use report::{Finding, Kind};
@@ -254,13 +256,16 @@ impl Import {
     /// Writes passages, tasks, `import_report.csv` and `import_findings.csv` to `out`.
     ///
     /// Returns the names of the files with what each holds.
-    pub fn write(&self, out: &Path, prefix: Prefix) -> anyhow::Result<Vec<(String, String)>> {
-        std::fs::create_dir_all(out)
-            .with_context(|| format!("cannot create the folder {}", out.display()))?;
-        let mut written = Vec::new();
-        let mut write = |name: &str, bytes: Vec<u8>, count: usize, what: &str| {
-            written.push((name.to_owned(), format!("{count} {what}")));
-            crate::whole_file::write(&out.join(name), &bytes)
+    pub fn write(
+        &self,
+        output: &Output,
+        out: &Path,
+        prefix: Prefix,
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let (mut files, mut written) = (Vec::new(), Vec::new());
+        let mut add = |name: &'static str, bytes: Vec<u8>, count: usize, what: &str| {
+            files.push((name, bytes));
+            written.push((name, format!("{count} {what}")));
         };
         for (name, titled) in [("passages_title.jsonl", true), ("passages_plain.jsonl", false)] {
             let wanted = match prefix {
@@ -270,16 +275,17 @@ impl Import {
             };
             if wanted {
                 let (bytes, count) = passages::jsonl(self, titled)?;
-                write(name, bytes, count, "passages")?;
+                add(name, bytes, count, "passages");
             }
         }
         for table in [tasks::renewal(self), tasks::governing_law(self), tasks::consent(self)] {
-            write(table.name, table.csv()?, table.rows.len(), "tasks")?;
+            add(table.name, table.csv()?, table.rows.len(), "tasks");
         }
         let rows = report::rows(self);
-        write("import_report.csv", report::csv(&rows)?, rows.len(), "rows")?;
+        add("import_report.csv", report::csv(&rows)?, rows.len(), "rows");
         let findings = report::findings_csv(&self.findings)?;
-        write("import_findings.csv", findings, self.findings.len(), "findings")?;
+        add("import_findings.csv", findings, self.findings.len(), "findings");
+        write_listed(output, out, &files)?;
         Ok(written)
     }
 }

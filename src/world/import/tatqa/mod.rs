@@ -23,6 +23,8 @@ pub mod passages;
 pub mod questions;
 pub mod report;
 
+use super::write_listed;
+use crate::output::Output;
 use crate::world::Passage;
 use questions::Arithmetic;
 use report::{Finding, Kind};
@@ -109,7 +111,11 @@ impl Import {
     /// or none.
     ///
     /// Returns the names of the files with what each holds.
-    pub fn write(&self, out: &Path) -> anyhow::Result<Vec<(&'static str, String)>> {
+    pub fn write(
+        &self,
+        output: &Output,
+        out: &Path,
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
         let mut jsonl = Vec::new();
         for passage in &self.passages {
             serde_json::to_writer(&mut jsonl, passage)?;
@@ -127,7 +133,7 @@ impl Import {
         said.push(("import_report.csv", format!("{} rows", rows.len())));
         files.push(("import_findings.csv", report::findings_csv(&self.findings)?));
         said.push(("import_findings.csv", format!("{} findings", self.findings.len())));
-        crate::whole_file::write_all(out, &files)?;
+        write_listed(output, out, &files)?;
         Ok(said)
     }
 }

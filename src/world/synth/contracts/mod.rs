@@ -22,6 +22,7 @@ use self::twins::Part;
 use super::Difficulty;
 use super::draw::stream;
 use super::names::{MAX_NAMES, Register};
+use crate::output::Output;
 use crate::world::{Passage, Variant};
 
 pub use self::tasks::{RenewalTask, WINDOW_DAYS};
@@ -137,7 +138,7 @@ impl Portfolio {
     }
 
     /// Writes `passages.jsonl` and `renewal_tasks.csv` into `dir`, which is made if need be.
-    pub fn write(&self, dir: &Path) -> anyhow::Result<()> {
+    pub fn write(&self, output: &Output, dir: &Path) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         for passage in &self.passages {
             serde_json::to_writer(&mut lines, passage)?;
@@ -150,6 +151,6 @@ impl Portfolio {
         }
         let rows = rows.into_inner()?;
         let files = [("passages.jsonl", lines.as_slice()), ("renewal_tasks.csv", rows.as_slice())];
-        crate::whole_file::write_all(dir, &files)
+        output.write_folder(dir, &files)
     }
 }

@@ -35,6 +35,7 @@ use self::price::Product;
 use self::vendor::Vendor;
 use super::Difficulty;
 use super::names::MAX_NAMES;
+use crate::output::Output;
 use crate::world::{Passage, Variant};
 
 pub use self::invoice::InvoiceTask;
@@ -93,7 +94,7 @@ pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
 
 /// Writes `purchasing.jsonl`, `invoices.csv`, `sales.jsonl` and `quotes.csv` into `dir`, which is made if need
 /// be. Of the records, one vendor's or one customer's are held at a time.
-pub fn write(options: Options, dir: &Path) -> anyhow::Result<Written> {
+pub fn write(options: Options, output: &Output, dir: &Path) -> anyhow::Result<Written> {
     let mut written = Written::default();
     let bought =
         files(purchasing(options)?, &mut written, |w| (&mut w.purchasing, &mut w.invoices))?;
@@ -104,7 +105,7 @@ pub fn write(options: Options, dir: &Path) -> anyhow::Result<Written> {
         ("sales.jsonl", sold.0),
         ("quotes.csv", sold.1),
     ];
-    crate::whole_file::write_all(dir, &files)?;
+    output.write_folder(dir, &files)?;
     Ok(written)
 }
 

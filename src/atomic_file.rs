@@ -1,0 +1,209 @@
+//! Files that are written whole or not at all.
+//!
+//! A file is written under a temporary name beside its place and renamed. The temporary file is locked while its process
+//! lives, so that what a killed process left can be told from what another one is writing: the next one that writes into the
+//! folder removes it.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex};
+
+use anyhow::Context;
+use tempfile::NamedTempFile;
+
+/// How the names of our temporary files begin and end; between them stand random letters.
+const PREFIX: &str = ".knockon-";
+const SUFFIX: &str = ".tmp";
+
+/// Writes `bytes` to `path`; see [`write_all`].
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let dir = folder(path);
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} names no file", path.display()))?;
+    write_all(dir, &[(name, bytes)])
+}
+
+/// Writes all of `files` (name, content) into `dir`, which is made where needed: every one under a
+/// temporary name first, and only when all are on disk are they renamed. An interruption leaves what
+/// was there before.
+pub fn write_all<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<()> {
+    stage(dir, files)?.publish()
+}
+
+/// Files that are on disk under temporary names.
+pub struct Staged(Vec<(NamedTempFile, PathBuf)>);
+
+/// The first half of [`write_all`]. A name may have folders in it, which are made where needed.
+pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<Staged> {
+    let mut staged = Vec::new();
+    for (name, content) in files {
+        let path = dir.join(name);
+        let folder = folder(&path);
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        let write = || -> anyhow::Result<_> {
+            let mut file = temporary(folder)?;
+            file.write_all(content.as_ref())?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        };
+        let file = write().with_context(|| format!("cannot write {}", path.display()))?;
+        staged.push((file, path));
+    }
+    Ok(Staged(staged))
+}
+
+impl Staged {
+    /// Gives the files their names, in order.
+    pub fn publish(self) -> anyhow::Result<()> {
+        for (file, path) in self.0 {
+            file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file that is too large for memory: `fill` writes what follows the first `header` bytes, and
+/// returns these, which may depend on all of it.
+pub fn fill<H: AsRef<[u8]>>(
+    path: &Path,
+    header: usize,
+    fill: impl FnOnce(&mut File) -> anyhow::Result<H>,
+) -> anyhow::Result<()> {
+    let dir = folder(path);
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let cannot = || format!("cannot write {}", path.display());
+    let mut temporary = temporary(dir).with_context(cannot)?;
+    let file = temporary.as_file_mut();
+    file.seek(SeekFrom::Start(header as u64)).with_context(cannot)?;
+    let start = fill(file)?;
+    let mut finish = || {
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(start.as_ref())?;
+        file.sync_all()
+    };
+    finish().with_context(cannot)?;
+    temporary.persist(path).with_context(cannot)?;
+    Ok(())
+}
+
+/// Fails as writing a file into `dir` would, and leaves nothing there: `dir` itself need not exist yet.
+pub fn try_folder(dir: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write into {}", dir.display());
+    let existing = dir.ancestors().map(or_here).find(|dir| dir.symlink_metadata().is_ok());
+    let existing = existing.unwrap_or(Path::new("."));
+    if existing.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+        anyhow::bail!("{}: {} is a file", cannot(), existing.display());
+    }
+    temporary(existing).with_context(cannot).map(drop)
+}
+
+/// Waits until no other process of ours writes into `dir`, and keeps others waiting until what it returns is dropped. The
+/// folder is made where needed; where folders cannot be locked nobody waits.
+pub fn take_turn(dir: &Path) -> anyhow::Result<Option<File>> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    Ok(File::open(dir).ok().filter(|dir| dir.lock().is_ok()))
+}
+
+/// The folder that a file is in.
+pub fn folder(path: &Path) -> &Path {
+    path.parent().map_or(Path::new("."), or_here)
+}
+
+fn or_here(dir: &Path) -> &Path {
+    if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
+}
+
+/// A new temporary file in `dir`, locked; what killed processes left there is removed first.
+fn temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
+    remove_abandoned(dir);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    {
+        // Temporary files are private by default; these are ordinary outputs, for the umask to cut.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    loop {
+        let file = builder.tempfile_in(dir)?;
+        // Where there are no locks, nothing is removed either.
+        let locked = file.as_file().lock().is_ok();
+        // Another process may have taken it for abandoned before it was locked.
+        if !locked || file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes temporary files of ours whose process is gone, once a folder and process.
+fn remove_abandoned(dir: &Path) {
+    static LOOKED_AT: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+    if !LOOKED_AT.lock().is_ok_and(|mut seen| seen.insert(dir.to_owned())) {
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name.to_str().is_some_and(|n| n.starts_with(PREFIX) && n.ends_with(SUFFIX));
+        if ours
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // Removed while locked: its maker, if it is just being made, sees that it is gone.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in [".knockon-Ab12xY.tmp", ".tmpQ7dE2s", "knockon.tmp", ".knockon-notes"] {
+            std::fs::write(at(name), "half").unwrap();
+        }
+        std::fs::create_dir(at(".knockon-folder.tmp")).unwrap();
+        // Of a process that lives.
+        let mut builder = tempfile::Builder::new();
+        let living = builder.prefix(PREFIX).suffix(SUFFIX).tempfile_in(dir.path()).unwrap();
+        living.as_file().lock().unwrap();
+        write(&at("out.csv"), b"whole").unwrap();
+        let mut left = vec![
+            ".knockon-folder.tmp".to_owned(),
+            ".knockon-notes".to_owned(),
+            ".tmpQ7dE2s".to_owned(),
+            "knockon.tmp".to_owned(),
+            "out.csv".to_owned(),
+            living.path().file_name().unwrap().to_str().unwrap().to_owned(),
+        ];
+        left.sort();
+        assert_eq!(names(dir.path()), left);
+    }
+
+    #[test]
+    fn a_folder_is_tried_without_a_trace() {
+        let dir = tempfile::tempdir().unwrap();
+        try_folder(&dir.path().join("a/b/c")).unwrap();
+        assert_eq!(names(dir.path()), Vec::<String>::new());
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        let error = try_folder(&dir.path().join("file/b")).unwrap_err().to_string();
+        assert!(error.contains("file is a file"), "{error}");
+    }
+}

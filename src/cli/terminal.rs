@@ -1,0 +1,187 @@
+//! The one place from which text reaches the terminal.
+//!
+//! Text that comes from data (an id, a passage, a file's name) may hold control characters, which a terminal obeys: it
+//! moves, hides, or renames its window. They are shown here as what they are, `\u{1b}`, and so are the characters that turn
+//! the direction of writing. Only our own colours pass, and only where there are colours.
+//!
+//! A reader that has closed our output (`| head`) ends no command: what it does not want is dropped, and the exit code is
+//! that of the command. Where stderr takes nothing, notes are lost and nothing else.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+/// Writes a line to stderr.
+macro_rules! complain {
+    ($($text:tt)*) => { $crate::cli::terminal::to_stderr(&format!("{}\n", format_args!($($text)*))) };
+}
+pub(super) use complain;
+
+/// Writes to stderr what is to be said to a person; see [`complain`] for single lines.
+pub fn to_stderr(text: &str) {
+    let mut stderr = io::stderr();
+    let text = visible(text, colour(&stderr));
+    // There is nobody left to tell.
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// Stdout, for text that a person reads.
+pub fn text() -> Stdout {
+    let stdout = io::stdout();
+    let shown = Shown::Visible { colours: colour(&stdout) };
+    Stdout { stdout, shown, closed: false }
+}
+
+/// Stdout, for what a program reads: every byte as it is, unless it goes to a terminal.
+pub fn data() -> Stdout {
+    let stdout = io::stdout();
+    let shown = if stdout.is_terminal() { Shown::Visible { colours: false } } else { Shown::Raw };
+    Stdout { stdout, shown, closed: false }
+}
+
+#[derive(Clone, Copy)]
+enum Shown {
+    Raw,
+    Visible { colours: bool },
+}
+
+/// See [`text`] and [`data`].
+pub struct Stdout {
+    stdout: io::Stdout,
+    shown: Shown,
+    closed: bool,
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.closed {
+            return Ok(());
+        }
+        let written = match self.shown {
+            Shown::Raw => self.stdout.write_all(bytes),
+            Shown::Visible { colours } => {
+                let text = String::from_utf8_lossy(bytes);
+                self.stdout.write_all(visible(&text, colours).as_bytes())
+            }
+        };
+        self.note_closed(written)
+    }
+
+    /// In one piece: a colour is never cut in two.
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.write_all(text.to_string().as_bytes())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.stdout.flush();
+        self.note_closed(flushed)
+    }
+}
+
+impl Stdout {
+    fn note_closed(&mut self, result: io::Result<()>) -> io::Result<()> {
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Whether to colour what goes to `stream`; see <https://no-color.org>.
+pub fn colour(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// `text` with control characters as `\u{1b}`; line ends and tabs stay, and with `colours` what sets a colour.
+pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(is_obeyed) {
+        shown.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let colour = if colours { colour_length(rest) } else { None };
+        let end = match (colour, rest.chars().next()) {
+            (Some(length), _) => {
+                shown.push_str(&rest[..length]);
+                length
+            }
+            (None, Some(c)) => {
+                shown.extend(c.escape_unicode());
+                c.len_utf8()
+            }
+            (None, None) => break,
+        };
+        rest = &rest[end..];
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// The length of the sequence at the start of `text`, if all it does is to set a colour or a weight.
+fn colour_length(text: &str) -> Option<usize> {
+    let inside = text.strip_prefix("\u{1b}[")?;
+    let end = inside.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    let numbers: Vec<u8> = match &inside[..end] {
+        "" => Vec::new(),
+        numbers => numbers.split(';').map(|n| n.parse().ok()).collect::<Option<_>>()?,
+    };
+    let sets_colour = match numbers.as_slice() {
+        [38 | 48, 5, _] | [38 | 48, 2, _, _, _] => true,
+        // Not 5 (blinking), 7 (reversed), 8 (hidden).
+        all => all
+            .iter()
+            .all(|n| matches!(n, 0..=4 | 22..=24 | 30..=37 | 39..=47 | 49 | 90..=97 | 100..=107)),
+    };
+    (inside[end..].starts_with('m') && sets_colour).then_some(2 + end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown() {
+        for (text, plain) in [
+            ("c001 \u{1b}[2J", "c001 \\u{1b}[2J"),
+            ("\u{1b}]0;owned\u{7}", "\\u{1b}]0;owned\\u{7}"),
+            ("paid\rheld", "paid\\u{d}held"),
+            ("a\u{8}b\u{7f}", "a\\u{8}b\\u{7f}"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("user\u{202e}txt.exe", "user\\u{202e}txt.exe"),
+            ("\u{1b}[8mhidden", "\\u{1b}[8mhidden"),
+            ("a\0b", "a\\u{0}b"),
+            ("lines\nand\ttabs, Größe, 東京, 👍🏽", "lines\nand\ttabs, Größe, 東京, 👍🏽"),
+        ] {
+            assert_eq!(visible(text, false), plain, "{text:?}");
+            assert_eq!(visible(text, true), plain, "{text:?} with colours");
+        }
+    }
+
+    #[test]
+    fn only_colours_pass_and_only_where_there_are_some() {
+        for text in
+            ["\u{1b}[1m\u{1b}[91merror\u{1b}[0m", "\u{1b}[38;5;12mblue\u{1b}[39m", "\u{1b}[m"]
+        {
+            assert_eq!(visible(text, true), text);
+            assert!(!visible(text, false).contains('\u{1b}'));
+        }
+        for text in ["\u{1b}[2J", "\u{1b}[1;8m", "\u{1b}[1", "\u{1b}[999m", "\u{1b}[1A"] {
+            assert!(!visible(text, true).contains('\u{1b}'), "{text:?}");
+        }
+    }
+}

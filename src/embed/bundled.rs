@@ -1,0 +1,127 @@
+//! What travels inside the program, so that it works wherever it is put: the bundled models.
+//!
+//! They are in it as they lie in `models/`: weights of eight bits hardly compress (by a tenth, all in all), and what is not
+//! compressed need not be unpacked into memory at each start. A model is read from files; the first use puts them into the
+//! user's cache, later ones find them there. A build without the feature `bundled-models` has none.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::cache::default_dir;
+use crate::atomic_file;
+
+/// Files of one folder: name, content.
+pub type Files = [(&'static str, &'static [u8])];
+
+#[cfg(feature = "bundled-models")]
+mod models {
+    use super::Files;
+
+    macro_rules! model {
+        ($name:literal: $($file:literal),+) => {
+            ($name, &[$(($file, include_bytes!(concat!("../../models/", $name, "/", $file)))),+])
+        };
+    }
+
+    /// Of each model, the weights last: a folder counts as a model once it has these.
+    pub const MODELS: &[(&str, &Files)] = &[
+        model!("potion-base-8M": "README.md", "config.json", "tokenizer.json", "model.safetensors"),
+        model!("all-MiniLM-L6-v2": "README.md", "config.json", "tokenizer.json", "sentence_bert_config.json",
+            "config_sentence_transformers.json", "1_Pooling/config.json", "model.safetensors"),
+        model!("all-MiniLM-L6-v2-control": "README.md", "adapter_config.json", "adapter_model.safetensors"),
+        model!("all-MiniLM-L6-v2-structural": "README.md", "adapter_config.json", "adapter_model.safetensors"),
+    ];
+}
+
+#[cfg(not(feature = "bundled-models"))]
+mod models {
+    pub const MODELS: &[(&str, &super::Files)] = &[];
+}
+
+fn files(name: &str) -> Option<&'static Files> {
+    models::MODELS.iter().find(|(model, _)| *model == name).map(|(_, files)| *files)
+}
+
+/// Whether the program has this model, or adapter, in it.
+pub fn has(name: &str) -> bool {
+    files(name).is_some()
+}
+
+/// The folder of a model, or an adapter, that travels inside the program; `None` where it has none of that name.
+///
+/// # Errors
+/// A cache that cannot be written.
+pub fn folder(name: &str) -> anyhow::Result<Option<PathBuf>> {
+    files(name).map(|files| unpack(name, files)).transpose()
+}
+
+/// The folder in the user's cache that holds these files, written where they are not there, or other than they should be.
+///
+/// # Errors
+/// A cache that cannot be written.
+pub fn unpack(name: &str, files: &Files) -> anyhow::Result<PathBuf> {
+    unpack_into(&default_dir()?.join("bundled"), name, files)
+}
+
+fn unpack_into(cache: &Path, name: &str, files: &Files) -> anyhow::Result<PathBuf> {
+    let mut hash = blake3::Hasher::new();
+    for (file, bytes) in files {
+        hash.update(file.as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
+    }
+    // Programs of several versions share a cache.
+    let dir = cache.join(format!("{name}-{}", &hash.finalize().to_hex()[..16]));
+    for (file, bytes) in files {
+        let path = dir.join(file);
+        if !std::fs::read(&path).is_ok_and(|found| found == *bytes) {
+            atomic_file::write(&path, bytes)
+                .with_context(|| format!("cannot unpack the bundled {name}"))?;
+        }
+    }
+    Ok(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: &Files = &[("a/config.json", b"{}"), ("weights", b"1234")];
+
+    #[test]
+    fn what_is_damaged_on_disk_is_written_anew() {
+        let cache = tempfile::tempdir().unwrap();
+        let dir = unpack_into(cache.path(), "tiny", FILES).unwrap();
+        let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
+        assert_eq!((read("a/config.json"), read("weights")), (b"{}".to_vec(), b"1234".to_vec()));
+        std::fs::write(dir.join("weights"), "12").unwrap();
+        std::fs::remove_file(dir.join("a/config.json")).unwrap();
+        assert_eq!(unpack_into(cache.path(), "tiny", FILES).unwrap(), dir);
+        assert_eq!((read("a/config.json"), read("weights")), (b"{}".to_vec(), b"1234".to_vec()));
+        // Another version of it lies beside it.
+        let other = unpack_into(cache.path(), "tiny", &[("weights", b"5678")]).unwrap();
+        assert_ne!(other, dir);
+        assert_eq!(read("weights"), b"1234");
+    }
+
+    #[cfg(feature = "bundled-models")]
+    #[test]
+    fn the_program_has_all_of_what_lies_in_models() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        for (name, files) in models::MODELS {
+            let mut pending = vec![root.join(name)];
+            let mut found = 0;
+            while let Some(dir) = pending.pop() {
+                for entry in std::fs::read_dir(dir).unwrap() {
+                    let path = entry.unwrap().path();
+                    match path.is_dir() {
+                        true => pending.push(path),
+                        false => found += 1,
+                    }
+                }
+            }
+            assert_eq!(files.len(), found, "{name}");
+            let weights = files.last().unwrap().0;
+            assert!(weights.ends_with("model.safetensors"), "{name}: the weights come last");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What people write who come from another language, and how it is written here.
+
+use std::ops::Range;
+
+/// What stands in an expression that cannot be read, and what to write in its place.
+pub(super) struct Habit {
+    pub span: Range<usize>,
+    pub write: &'static str,
+}
+
+/// Operators of other languages as words, in any case of letters.
+const WORDS: [(&str, &str); 7] = [
+    ("and", "&&"),
+    ("or", "||"),
+    ("not", "!"),
+    ("is", "=="),
+    ("eq", "=="),
+    ("then", "?"),
+    ("else", ":"),
+];
+
+/// Operators of other languages; of two that begin alike the longer first.
+const SIGNS: [(&str, &str); 12] = [
+    // Those that are right, so that no part of them is taken for something else.
+    ("<=", "<="),
+    (">=", ">="),
+    ("&&", "&&"),
+    ("||", "||"),
+    ("===", "=="),
+    ("!==", "!="),
+    ("==", "=="),
+    ("!=", "!="),
+    ("<>", "!="),
+    ("=", "=="),
+    ("&", "&&"),
+    ("|", "||"),
+];
+
+/// Quotation marks of a word processor.
+const QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '«'];
+
+/// The first thing in `source`, outside of its quoted texts, that is an operator elsewhere.
+pub(super) fn habit(source: &str) -> Option<Habit> {
+    let mut rest = source;
+    let mut before = ' ';
+    while let Some(c) = rest.chars().next() {
+        let start = source.len() - rest.len();
+        let at = |length: usize, write| Some(Habit { span: start..start + length, write });
+        let length = if c == '"' || c == '\'' {
+            quoted(rest, c)
+        } else if QUOTES.contains(&c) {
+            return at(c.len_utf8(), "\"");
+        } else if is_word(c) {
+            let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+            let word = &rest[..length];
+            // `task.and` is a field.
+            let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+            if let Some((_, write)) = known.filter(|_| before != '.') {
+                return at(length, write);
+            }
+            length
+        } else if let Some((sign, write)) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign)) {
+            if *sign != *write {
+                return at(sign.len(), write);
+            }
+            sign.len()
+        } else {
+            c.len_utf8()
+        };
+        before = c;
+        rest = &rest[length..];
+    }
+    None
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The length of a quoted text with its quotes; to the end where it is never closed.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            c if c == quote => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// How a name of another language is written here.
+pub(super) fn name(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "True" | "TRUE" | "yes" | "Yes" => "true",
+        "False" | "FALSE" | "no" | "No" => "false",
+        "None" | "nil" | "NULL" | "Null" | "undefined" => "null",
+        _ => return None,
+    })
+}
+
+/// How a function of another language is written here.
+pub(super) fn function(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "len" | "length" | "count" => "size(text)",
+        "lower" | "toLowerCase" | "lowercase" | "to_lowercase" => "text.lowerAscii()",
+        "upper" | "toUpperCase" | "uppercase" | "to_uppercase" => "text.upperAscii()",
+        "strip" => "text.trim()",
+        "includes" | "has_text" => "text.contains(text)",
+        "startswith" | "starts_with" => "text.startsWith(text)",
+        "endswith" | "ends_with" => "text.endsWith(text)",
+        "match" | "regex" | "search" => "text.matches(pattern)",
+        "datediff" | "date_diff" | "days" => "days_between(date, date)",
+        "year" => "date.getFullYear()",
+        "month" => "date.getMonth()",
+        "day" => "date.getDate()",
+        "add" | "plus_days" | "add_days" => "date.plus(duration)",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_of_other_languages_are_found_outside_of_texts() {
+        for (source, found, write) in [
+            ("task.a = 3", "=", "=="),
+            ("a == 1 and b == 2", "and", "&&"),
+            ("a AND b", "AND", "&&"),
+            ("a or b", "or", "||"),
+            ("not a", "not", "!"),
+            ("a <> b", "<>", "!="),
+            ("a === b", "===", "=="),
+            ("a !== b", "!==", "!="),
+            ("a & b", "&", "&&"),
+            ("a | b", "|", "||"),
+            ("a is null", "is", "=="),
+            ("a == “x”", "“", "\""),
+            ("'it''s and' == a = 3", "=", "=="),
+            ("'a and b' = task.x", "=", "=="),
+            (r"'\' or' = x", "=", "=="),
+            ("größe and b", "and", "&&"),
+        ] {
+            let habit = habit(source).unwrap_or_else(|| panic!("{source}"));
+            assert_eq!((&source[habit.span], habit.write), (found, write), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_right_is_left_alone() {
+        for source in [
+            "a == 1 && b != 2 || !c",
+            "a <= 1 && b >= 2",
+            "task.and.or",
+            "'a and b = c'",
+            "\"x | y\" in ['=', \"&\"]",
+            "android == band",
+            "'never closed and",
+            "",
+        ] {
+            assert!(habit(source).is_none(), "{source}");
+        }
+    }
+}

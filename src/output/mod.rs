@@ -1,0 +1,229 @@
+//! What a command may write over: one rule for all commands.
+//!
+//! 1. A file that the command reads is never replaced.
+//! 2. A file that is there is replaced only where it is as knockon left it: where it holds the very bytes that would be
+//!    written, where the manifest beside it lists it with its checksum ([`Manifest`]), or where it begins as only our
+//!    files do ([`Known::Marked`]).
+//! 3. `--force` replaces other files too.
+//! 4. No folder is ever removed, and of files only those that an earlier manifest lists, unchanged since.
+//!
+//! A refusal comes before the work wherever the names are known by then ([`Output::check_file`], [`Output::check_folder`]).
+//! It is decided once more when the files are written, since a long run gives time to change them.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use crate::atomic_file;
+
+mod manifest;
+mod refused;
+
+pub use manifest::{Manifest, OUTPUTS};
+use refused::Obstacle;
+pub use refused::Refused;
+
+/// The bytes at the beginning of a file within which its mark stands.
+const MARK_WITHIN: u64 = 512;
+
+/// What a command reads, and whether it may replace what it does not know.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    inputs: Vec<PathBuf>,
+    force: bool,
+}
+
+/// How a file that is there is known as ours, beside by its very bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Known<'a> {
+    /// In no way: any program could have written it.
+    No,
+    /// By this text near its beginning, which files of others do not have.
+    Marked(&'static str),
+    /// By what a manifest says of it.
+    Listed(&'a Manifest, &'a str),
+}
+
+impl Output {
+    /// `force`: whether files that are not known as ours are replaced all the same.
+    pub fn new(force: bool) -> Output {
+        Output { inputs: Vec::new(), force }
+    }
+
+    /// The command reads these as well: they are never replaced.
+    pub fn reading<P: AsRef<Path>>(mut self, inputs: impl IntoIterator<Item = P>) -> Output {
+        self.inputs.extend(inputs.into_iter().filter_map(|path| path.as_ref().canonicalize().ok()));
+        self
+    }
+
+    /// Whether `path` could be written now; asked before the work.
+    ///
+    /// # Errors
+    /// [`Refused`], or a folder that cannot be written into.
+    pub fn check_file(&self, path: &Path, known: Known) -> anyhow::Result<()> {
+        ensure!(path.file_name().is_some(), "{} names no file", path.display());
+        if is_stream(path) {
+            return Ok(());
+        }
+        self.allow(path, [(path.to_owned(), known, None)])?;
+        atomic_file::try_folder(atomic_file::folder(path))
+    }
+
+    /// Whether files of these names could be written into `dir` now; asked before the work, with the names that are
+    /// certain by then. `manifest`: the name of the one that lists them, if any does.
+    ///
+    /// # Errors
+    /// [`Refused`], or a folder that cannot be written into.
+    pub fn check_folder(
+        &self,
+        dir: &Path,
+        names: &[&str],
+        manifest: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let before = manifest.map(|name| Manifest::read(dir, name)).unwrap_or_default();
+        let names = names.iter().copied().chain(manifest);
+        self.allow(dir, names.map(|name| (dir.join(name), Known::Listed(&before, name), None)))?;
+        atomic_file::try_folder(dir)
+    }
+
+    /// Writes one file. What is neither a file nor a folder (`/dev/stdout`, a pipe) is written to, and stays.
+    ///
+    /// # Errors
+    /// [`Refused`], or a file that cannot be written.
+    pub fn write_file(&self, path: &Path, bytes: &[u8], known: Known) -> anyhow::Result<()> {
+        if is_stream(path) {
+            let written =
+                File::options().write(true).open(path).and_then(|mut f| f.write_all(bytes));
+            return written.with_context(|| format!("cannot write {}", path.display()));
+        }
+        self.allow(path, [(path.to_owned(), known, Some(bytes))])?;
+        atomic_file::write(path, bytes)
+    }
+
+    /// Writes files (name, content) into `dir`, all or none. A name may have folders in it.
+    ///
+    /// # Errors
+    /// [`Refused`], a name that leads out of `dir`, or a file that cannot be written.
+    pub fn write_folder<B: AsRef<[u8]>>(
+        &self,
+        dir: &Path,
+        files: &[(&str, B)],
+    ) -> anyhow::Result<()> {
+        for (name, _) in files {
+            ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
+        }
+        let _turn = atomic_file::take_turn(dir)?;
+        let named =
+            files.iter().map(|(name, bytes)| (dir.join(name), Known::No, Some(bytes.as_ref())));
+        self.allow(dir, named)?;
+        atomic_file::write_all(dir, files)
+    }
+
+    /// As [`Output::write_folder`], with one more file: the manifest (name, content) that lists the others, see
+    /// [`Manifest::of`]. What the manifest before lists and is not written now is removed, where it is unchanged; gives
+    /// the names of those that were changed and therefore stay.
+    ///
+    /// # Errors
+    /// As [`Output::write_folder`].
+    pub fn write_listed<B: AsRef<[u8]>>(
+        &self,
+        dir: &Path,
+        files: &[(&str, B)],
+        manifest: (&str, &[u8]),
+    ) -> anyhow::Result<Vec<String>> {
+        for (name, _) in files {
+            ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
+        }
+        let _turn = atomic_file::take_turn(dir)?;
+        let before = Manifest::read(dir, manifest.0);
+        let all = files.iter().map(|(name, bytes)| (*name, bytes.as_ref())).chain([manifest]);
+        self.allow(
+            dir,
+            all.map(|(name, bytes)| (dir.join(name), Known::Listed(&before, name), Some(bytes))),
+        )?;
+        let staged = atomic_file::stage(dir, files)?;
+        // A process that is killed between the renames leaves files of the run before and of this one: both are ours.
+        let announced = before.announce(dir, files)?;
+        staged.publish()?;
+        let mut changed = Vec::new();
+        for name in before.names().filter(|name| files.iter().all(|(written, _)| written != name)) {
+            let path = dir.join(name);
+            match path.symlink_metadata() {
+                Err(_) => {}
+                Ok(_) if before.is_as_listed(name, &path) => std::fs::remove_file(&path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?,
+                Ok(_) => changed.push(name.to_owned()),
+            }
+        }
+        atomic_file::write(&dir.join(manifest.0), manifest.1)?;
+        std::fs::remove_file(&announced)
+            .with_context(|| format!("cannot remove {}", announced.display()))?;
+        Ok(changed)
+    }
+
+    /// Refuses where any of these files (path, how it is known, what is to be written) is in the way.
+    fn allow<'a>(
+        &self,
+        at: &Path,
+        files: impl IntoIterator<Item = (PathBuf, Known<'a>, Option<&'a [u8]>)>,
+    ) -> Result<(), Refused> {
+        let mut found = Vec::new();
+        for (path, known, bytes) in files {
+            if let Some(obstacle) = self.obstacle(&path, known, bytes)
+                && !(self.force && obstacle.yields_to_force())
+            {
+                found.push((path, obstacle));
+            }
+        }
+        if found.is_empty() { Ok(()) } else { Err(Refused::new(at, found)) }
+    }
+
+    fn obstacle(&self, path: &Path, known: Known, bytes: Option<&[u8]>) -> Option<Obstacle> {
+        let there = path.symlink_metadata().ok()?;
+        if path.canonicalize().is_ok_and(|path| self.inputs.contains(&path)) {
+            return Some(Obstacle::Input);
+        }
+        if path.is_dir() {
+            return Some(Obstacle::Folder);
+        }
+        if !there.is_file() {
+            return Some(Obstacle::NoFile);
+        }
+        if bytes.is_some_and(|bytes| holds(path, bytes)) {
+            return None;
+        }
+        match known {
+            Known::Marked(mark) if is_marked(path, mark) => None,
+            Known::Listed(manifest, name) if manifest.is_as_listed(name, path) => None,
+            Known::Listed(manifest, name) if manifest.lists(name) => Some(Obstacle::Changed),
+            _ => Some(Obstacle::Unknown),
+        }
+    }
+}
+
+/// Whether `name` stays within the folder that it is joined to.
+fn is_inside(name: &str) -> bool {
+    let mut parts = Path::new(name).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// A terminal, a pipe, a device: something to write to, not to replace.
+fn is_stream(path: &Path) -> bool {
+    path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir())
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    path.metadata().is_ok_and(|there| there.len() == bytes.len() as u64)
+        && std::fs::read(path).is_ok_and(|found| found == bytes)
+}
+
+fn is_marked(path: &Path, mark: &str) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MARK_WITHIN).read_to_end(&mut start));
+    read.is_ok() && start.windows(mark.len()).any(|window| window == mark.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;

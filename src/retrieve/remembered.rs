@@ -1,0 +1,146 @@
+//! A ranking that several others are made of is searched once.
+//!
+//! Fusions and rerankers search what they are made of themselves. Where two of them share a part, and are in turn parts of
+//! two others, the searches would double with every level.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::{Ranking, Request, Retriever};
+
+/// A hash of a query and of the passages that are searched.
+type Key = [u8; 32];
+
+/// Answers from memory what was asked before, to that depth or a lesser one.
+pub struct RememberedRetriever {
+    inner: Arc<dyn Retriever>,
+    found: Mutex<HashMap<Key, Remembered>>,
+}
+
+struct Remembered {
+    depth: usize,
+    ranking: Ranking,
+}
+
+impl RememberedRetriever {
+    pub fn new(inner: Arc<dyn Retriever>) -> RememberedRetriever {
+        RememberedRetriever { inner, found: Mutex::default() }
+    }
+}
+
+impl Retriever for RememberedRetriever {
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        let keys: Vec<Key> = requests.iter().map(key).collect();
+        let mut found = self.found.lock().unwrap_or_else(|e| e.into_inner());
+        let known = |key| found.get(key).is_some_and(|known| known.depth >= depth);
+        let new: Vec<usize> = (0..requests.len()).filter(|&at| !known(&keys[at])).collect();
+        done(requests.len() - new.len());
+        let asked: Vec<Request> = new.iter().map(|&at| requests[at]).collect();
+        let rankings = match asked.as_slice() {
+            [] => Vec::new(),
+            asked => self.inner.search(asked, depth, done)?,
+        };
+        for (&at, ranking) in new.iter().zip(rankings) {
+            found.insert(keys[at], Remembered { depth, ranking });
+        }
+        let answer = |key: &Key| {
+            let ranking = found.get(key).map_or(&[][..], |known| &known.ranking);
+            ranking[..ranking.len().min(depth)].to_vec()
+        };
+        Ok(keys.iter().map(answer).collect())
+    }
+}
+
+fn key(request: &Request) -> Key {
+    let mut hash = blake3::Hasher::new();
+    hash.update(&(request.query.len() as u64).to_le_bytes()).update(request.query.as_bytes());
+    if let Some(candidates) = request.candidates {
+        // Told from a search among all, whatever bytes follow.
+        hash.update(b"among");
+        hash.update(bytemuck::cast_slice(candidates));
+    }
+    *hash.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::retrieve::{FusedRetriever, Fusion, Hit, Part};
+
+    /// Ranks the passages by their numbers, and counts what it is asked.
+    struct Counted(AtomicUsize);
+
+    impl Retriever for Counted {
+        fn search(
+            &self,
+            requests: &[Request],
+            depth: usize,
+            done: &(dyn Fn(usize) + Sync),
+        ) -> anyhow::Result<Vec<Ranking>> {
+            self.0.fetch_add(requests.len(), Ordering::Relaxed);
+            done(requests.len());
+            let rank = |request: &Request| {
+                let all: Vec<u32> = (0..9).collect();
+                let among = request.candidates.unwrap_or(&all);
+                among.iter().take(depth).map(|&passage| Hit { passage, score: 1.0 }).collect()
+            };
+            Ok(requests.iter().map(rank).collect())
+        }
+    }
+
+    fn ask(query: &str) -> Request<'_> {
+        Request { query, candidates: None }
+    }
+
+    #[test]
+    fn a_part_is_searched_once_however_deep_fusions_are_nested() {
+        let counted = Arc::new(Counted(AtomicUsize::new(0)));
+        let mut part: Arc<dyn Retriever> = Arc::new(RememberedRetriever::new(counted.clone()));
+        for _ in 0..30 {
+            let twice =
+                [1.0, 2.0].map(|weight| Part { retriever: part.clone(), weight, lowest: None });
+            let fused =
+                FusedRetriever::new(twice.into(), Fusion::ReciprocalRank { k: 60.0 }, 5).unwrap();
+            part = Arc::new(RememberedRetriever::new(Arc::new(fused)));
+        }
+        let found = part.search(&[ask("a"), ask("b"), ask("a")], 3, &|_| {}).unwrap();
+        let passages: Vec<u32> = found[2].iter().map(|hit| hit.passage).collect();
+        assert_eq!((found.len(), passages), (3, vec![0, 1, 2]));
+        // The same query twice in one call counts twice at the first level only.
+        assert!(counted.0.load(Ordering::Relaxed) <= 3, "{:?}", counted.0);
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_would_be_found() {
+        let counted = Arc::new(Counted(AtomicUsize::new(0)));
+        let (plain, remembered) = (counted.clone(), RememberedRetriever::new(counted.clone()));
+        let some = [2, 5, 7];
+        let among = Request { query: "a", candidates: Some(&some) };
+        for (requests, depth) in [
+            (vec![ask("a")], 2),
+            (vec![ask("b"), ask("a"), among], 4),
+            (vec![among], 1),
+            (vec![ask("a"), ask("b"), ask("c")], 3),
+            (vec![], 3),
+            (vec![Request { query: "a", candidates: Some(&[]) }], 3),
+        ] {
+            let told = AtomicUsize::new(0);
+            let count = |n| {
+                told.fetch_add(n, Ordering::Relaxed);
+            };
+            let found = remembered.search(&requests, depth, &count).unwrap();
+            assert_eq!(found, plain.search(&requests, depth, &|_| {}).unwrap());
+            assert_eq!(told.into_inner(), requests.len());
+        }
+        let before = counted.0.load(Ordering::Relaxed);
+        remembered.search(&[ask("a"), ask("b"), among], 4, &|_| {}).unwrap();
+        assert_eq!(counted.0.load(Ordering::Relaxed), before, "asked again");
+    }
+}

@@ -1,0 +1,99 @@
+//! Texts that grow from step to step past what memory holds: known before anything runs.
+
+use std::ops::Range;
+
+use super::StepKind;
+use super::diagnostics::Diagnostic;
+use super::resolve::{Resolver, World};
+use super::steps::{Draft, phrasings};
+use crate::expr::{LONGEST_TEXT, Named};
+use crate::value::Value;
+use crate::world::{Corpus, Table, Task};
+
+impl Resolver<'_> {
+    /// Reports steps that can make a text longer than [`LONGEST_TEXT`], each once. A value that is read counts with the
+    /// longest one of its field; whatever is not known to be shorter counts.
+    pub fn text_lengths(&mut self, steps: &[Draft], world: &World) {
+        let grows =
+            steps.iter().filter_map(|draft| draft.resolved.as_ref()).any(|step| match &step.kind {
+                StepKind::Compute(expr) => expr.adds(),
+                StepKind::Retrieve(retrieve) => {
+                    retrieve.queries.iter().any(|q| q.template.steps().next().is_some())
+                }
+                _ => false,
+            });
+        let Some(tasks) = world.tasks.as_ref().filter(|_| grows) else { return };
+        // By step: the length of what is taken from elsewhere, the same for every task.
+        let stated: Vec<usize> = steps.iter().map(|draft| longest_stated(draft, world)).collect();
+        let mut reported = vec![false; steps.len()];
+        for task in &tasks.tasks {
+            let mut lengths: Vec<usize> = Vec::with_capacity(steps.len());
+            for (at, draft) in steps.iter().enumerate() {
+                let length = |named: Named| match named {
+                    Named::Step(step) => lengths.get(step).copied().unwrap_or(0),
+                    Named::TaskField(field) => task.fields.get(field).map_or(0, text_length),
+                    Named::PassageField(_) => 0,
+                };
+                let made = made_by(draft, &length);
+                if let Some((span, bytes)) = made.iter().find(|(_, bytes)| *bytes > LONGEST_TEXT)
+                    && !std::mem::replace(&mut reported[at], true)
+                {
+                    self.too_long(draft, span.clone(), *bytes, task);
+                }
+                // Of one that is too long the rest is no mistake of its own.
+                let value = made.iter().map(|(_, bytes)| *bytes).max().unwrap_or(stated[at]);
+                lengths.push(if value > LONGEST_TEXT { 0 } else { value });
+            }
+        }
+    }
+
+    fn too_long(&mut self, draft: &Draft, span: Range<usize>, bytes: usize, task: &Task) {
+        let message = format!("the step `{}` can make a text of {bytes} bytes", draft.id.value);
+        let label =
+            format!("allowed: up to {LONGEST_TEXT} bytes; here with the task `{}`", task.id);
+        self.found.push(Diagnostic::new("text-too-long", span, message).label(label));
+    }
+}
+
+/// The texts that a step makes, each with its place and its length at most.
+fn made_by(draft: &Draft, length: &dyn Fn(Named) -> usize) -> Vec<(Range<usize>, usize)> {
+    match draft.resolved.as_ref().map(|step| &step.kind) {
+        Some(StepKind::Compute(expr)) => {
+            let (value, longest) = expr.text_lengths(length);
+            vec![(draft.compute_span(), if longest > LONGEST_TEXT { longest } else { value })]
+        }
+        Some(StepKind::Retrieve(retrieve)) => {
+            let places = draft.retrieve().map(phrasings).unwrap_or_default();
+            let spans = places.into_iter().map(|(text, _)| text.span.clone());
+            spans.zip(retrieve.queries.iter().map(|q| q.template.longest_text(length))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The longest text that a step takes from a passage or a table.
+fn longest_stated(draft: &Draft, world: &World) -> usize {
+    match draft.resolved.as_ref().map(|step| &step.kind) {
+        Some(StepKind::Read { field, .. }) => {
+            let corpora = world.corpora.iter().flatten();
+            let passages = corpora.flat_map(|corpus: &Corpus| &corpus.passages);
+            longest(passages.filter_map(|passage| passage.facts.get(field)))
+        }
+        Some(StepKind::Lookup { table, column, .. }) => {
+            let table: Option<&Table> = world.tables.get(*table).and_then(Option::as_ref);
+            table.map_or(0, |table| longest(table.column(column)))
+        }
+        _ => 0,
+    }
+}
+
+fn longest<'a>(values: impl Iterator<Item = &'a Value>) -> usize {
+    values.map(text_length).max().unwrap_or(0)
+}
+
+fn text_length(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        _ => 0,
+    }
+}

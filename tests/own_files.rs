@@ -1,0 +1,488 @@
+//! What the user has in a folder stays as it is: over commands, and by the ways in which files get lost.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_knockon"));
+    command.args(args).current_dir(dir);
+    command
+}
+
+fn knockon(dir: &Path, args: &[&str]) -> Output {
+    command(dir, args).output().unwrap()
+}
+
+fn fine(dir: &Path, args: &[&str]) -> String {
+    let output = knockon(dir, args);
+    assert!(output.status.success(), "{args:?}: {}", err(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that is refused as wrong use; gives what it said.
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let output = knockon(dir, args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", err(&output));
+    err(&output)
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder with the scenario that `init` writes, searched by words only.
+fn desk() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fine(dir.path(), &["init"]);
+    dir
+}
+
+fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    String::from_utf8_lossy(&std::fs::read(dir.join(name)).unwrap()).into_owned()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+const RUN: [&str; 4] = ["run", "scenario.yaml", "--arms", "words"];
+
+fn run_into<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    RUN.iter().copied().chain(["--out", out]).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_run_over_the_folder_of_its_scenario_leaves_the_tasks_alone() {
+    let dir = desk();
+    let tasks = read(dir.path(), "tasks.csv");
+    for more in [&[][..], &["--force"]] {
+        let said = refused(dir.path(), &run_into(".", more));
+        assert!(said.contains("tasks.csv is read by this command"), "{said}");
+        assert!(!said.contains("--force"), "{said}");
+    }
+    assert_eq!(read(dir.path(), "tasks.csv"), tasks);
+    assert!(!dir.path().join("summary.csv").exists());
+}
+
+#[test]
+fn a_run_goes_over_an_earlier_one_and_leaves_nothing_of_it() {
+    let dir = desk();
+    let traced = ["--traces", "otlp,who-and-when", "--traces-limit", "3", "--parquet"];
+    let traced = if cfg!(feature = "parquet") { &traced[..] } else { &traced[..4] };
+    fine(dir.path(), &run_into("out", traced));
+    let out = dir.path().join("out");
+    assert!(out.join("traces.jsonl").exists());
+    assert!(!names(&out.join("who_and_when")).is_empty());
+    // Without money there are four files less.
+    let scenario = read(dir.path(), "scenario.yaml");
+    let cut = scenario.find("\nimpact:").unwrap();
+    write(dir.path(), "plain.yaml", &scenario[..cut]);
+    fine(dir.path(), &["run", "plain.yaml", "--arms", "words", "--out", "out"]);
+    let manifest: serde_json::Value = serde_json::from_str(&read(&out, "manifest.json")).unwrap();
+    let mut listed: Vec<&str> = manifest["outputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o["path"].as_str().unwrap())
+        .collect();
+    listed.extend(["manifest.json", "who_and_when"]);
+    listed.sort_unstable();
+    assert_eq!(names(&out), listed, "the folder holds what the manifest lists");
+    assert_eq!(names(&out.join("who_and_when")), Vec::<String>::new());
+    assert!(!out.join("impact.csv").exists());
+    for output in manifest["outputs"].as_array().unwrap() {
+        let bytes = std::fs::read(out.join(output["path"].as_str().unwrap())).unwrap();
+        assert_eq!(blake3::hash(&bytes).to_hex().as_str(), output["blake3"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn files_of_others_in_the_folder_of_a_run_stay() {
+    let dir = desk();
+    write(dir.path(), "out/notes.txt", "mine");
+    fine(dir.path(), &run_into("out", &[]));
+    fine(dir.path(), &run_into("out", &[]));
+    assert_eq!(read(dir.path(), "out/notes.txt"), "mine");
+    // Of the same name as one of ours.
+    write(dir.path(), "other/summary.csv", "mine");
+    let said = refused(dir.path(), &run_into("other", &[]));
+    assert!(said.contains("summary.csv") && said.contains("--force"), "{said}");
+    assert_eq!(names(&dir.path().join("other")), ["summary.csv"]);
+    // One of ours that was worked on.
+    write(dir.path(), "out/steps.csv", "mine");
+    let said = refused(dir.path(), &run_into("out", &[]));
+    assert!(said.contains("steps.csv was changed after knockon wrote it"), "{said}");
+    assert_eq!(read(dir.path(), "out/steps.csv"), "mine");
+    fine(dir.path(), &run_into("out", &["--force"]));
+    assert!(read(dir.path(), "out/steps.csv").starts_with("arm,"));
+    assert_eq!(read(dir.path(), "out/notes.txt"), "mine");
+}
+
+/// A bad place is told before the work: there would be minutes of it in a scenario that is not this small.
+#[test]
+fn a_place_that_cannot_be_written_is_told_before_anything_is_embedded() {
+    let dir = desk();
+    write(dir.path(), "file", "mine");
+    let cache = dir.path().join("cache");
+    for out in ["file", "file/below", "scenario.yaml", "/dev/null/x"] {
+        let args = ["run", "scenario.yaml", "--out", out];
+        let output = command(dir.path(), &args).env("KNOCKON_CACHE", &cache).output().unwrap();
+        assert!(!output.status.success(), "{out}");
+        assert!(output.stdout.is_empty(), "{out}");
+        assert!(!cache.exists(), "{out}: it was told after the work");
+    }
+    assert_eq!(read(dir.path(), "file"), "mine");
+    for (args, out) in [
+        (["perturb", "passages.jsonl", "--out", "file/near.csv"], "file/near.csv"),
+        (["queries", "scenario.yaml", "--out", "."], "."),
+        (["inject", "scenario.yaml", "--out", "file/x"], "file/x"),
+        (["plan", "scenario.yaml", "--out", "file"], "file"),
+    ] {
+        assert!(!knockon(dir.path(), &args).status.success(), "{args:?} {out}");
+    }
+}
+
+#[test]
+fn no_command_writes_over_what_it_reads_or_does_not_know() {
+    let dir = desk();
+    let here = dir.path();
+    write(here, "mine.csv", "mine");
+    write(here, "mine.jsonl", "mine");
+    write(here, "paws.tsv", "id\tsentence1\tsentence2\tlabel\n1\ta b\tb a\t0\n");
+    fine(here, &run_into("base", &[]));
+    let (passages, tasks) = (read(here, "passages.jsonl"), read(here, "tasks.csv"));
+    let scenario = read(here, "scenario.yaml");
+    let onto_inputs: [&[&str]; 8] = [
+        &["perturb", "passages.jsonl", "--out", "passages.jsonl"],
+        &["queries", "scenario.yaml", "--out", "tasks.csv"],
+        &["queries", "scenario.yaml", "--out", "./scenario.yaml"],
+        &["inject", "scenario.yaml", "--arm", "words", "--out", "passages.jsonl"],
+        &["embed", "--model", "potion-base-8M", "passages.jsonl", "--out", "passages.jsonl"],
+        &["import", "paws", "paws.tsv", "--out", "paws.tsv"],
+        &[
+            "gate",
+            "scenario.yaml",
+            "--baseline",
+            "base",
+            "--arm",
+            "words",
+            "--markdown",
+            "tasks.csv",
+        ],
+        &[
+            "gate",
+            "scenario.yaml",
+            "--baseline",
+            "base",
+            "--arm",
+            "words",
+            "--junit",
+            "base/tasks.csv",
+        ],
+    ];
+    for args in onto_inputs {
+        for more in [&[][..], &["--force"]] {
+            let said = refused(here, &[args, more].concat());
+            assert!(said.contains("is read by this command"), "{args:?}: {said}");
+        }
+    }
+    let onto_others: [&[&str]; 5] = [
+        &["perturb", "passages.jsonl", "--out", "mine.csv"],
+        &["queries", "scenario.yaml", "--out", "mine.csv"],
+        &["inject", "scenario.yaml", "--arm", "words", "--out", "mine.csv"],
+        &["embed", "--model", "potion-base-8M", "passages.jsonl", "--out", "mine.jsonl"],
+        &[
+            "gate",
+            "scenario.yaml",
+            "--baseline",
+            "base",
+            "--arm",
+            "words",
+            "--markdown",
+            "mine.csv",
+        ],
+    ];
+    for args in onto_others {
+        let said = refused(here, args);
+        assert!(said.contains("not known as written by knockon"), "{args:?}: {said}");
+        assert_eq!(
+            (read(here, "mine.csv"), read(here, "mine.jsonl")),
+            ("mine".into(), "mine".into())
+        );
+    }
+    assert_eq!(read(here, "passages.jsonl"), passages);
+    assert_eq!(read(here, "tasks.csv"), tasks);
+    assert_eq!(read(here, "scenario.yaml"), scenario);
+    assert!(read(here, "base/tasks.csv").starts_with("arm,"));
+    fine(here, &[onto_others[1], &["--force"]].concat());
+    assert_ne!(read(here, "mine.csv"), "mine");
+}
+
+#[test]
+fn a_gate_renews_what_an_earlier_gate_wrote() {
+    let dir = desk();
+    fine(dir.path(), &run_into("base", &[]));
+    let gate = |more: &[&str]| {
+        let args = ["gate", "scenario.yaml", "--baseline", "base", "--arm", "words"];
+        let args = [&args[..], &["--junit", "gate.xml", "--markdown", "gate.md"], more].concat();
+        fine(dir.path(), &args);
+        (read(dir.path(), "gate.xml"), read(dir.path(), "gate.md"))
+    };
+    let first = gate(&[]);
+    let other = gate(&["--max-failure-increase", "7pp"]);
+    assert_ne!(first.1, other.1, "it was not renewed");
+}
+
+#[test]
+fn an_import_goes_over_an_earlier_one_and_over_no_edited_scenario() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    write(here, "t.csv", "part,price\na,1\nb,2\n");
+    let import = ["import", "csv", "t.csv", "--key", "part", "--ask", "price", "--out", "my"];
+    fine(here, &import);
+    fine(here, &import);
+    // Another table: what is as the first import left it is renewed.
+    write(here, "t.csv", "part,price\na,1\nb,2\nc,3\n");
+    fine(here, &import);
+    assert_eq!(read(here, "my/tasks.csv").lines().count(), 4);
+    let edited = read(here, "my/scenario.yaml") + "# mine\n";
+    write(here, "my/scenario.yaml", &edited);
+    write(here, "t.csv", "part,price\na,1\n");
+    let said = refused(here, &import);
+    assert!(said.contains("scenario.yaml was changed after knockon wrote it"), "{said}");
+    assert_eq!(read(here, "my/scenario.yaml"), edited);
+    assert_eq!(read(here, "my/tasks.csv").lines().count(), 4, "some of it was written");
+    // Onto the table itself.
+    write(here, "passages.jsonl", "part,price\na,1\n");
+    let onto = ["import", "csv", "passages.jsonl", "--key", "part", "--out", ".", "--force"];
+    assert!(refused(here, &onto).contains("is read by this command"));
+    fine(here, &[&import[..], &["--force"]].concat());
+    assert!(!read(here, "my/scenario.yaml").contains("# mine"));
+}
+
+#[test]
+fn scenarios_of_two_imports_have_names_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    write(here, "t.csv", "part,net price,weight\na,1,5\nb,2,6\n");
+    let mut names = std::collections::BTreeSet::new();
+    let absolute = here.join("d/e").display().to_string();
+    let places = ["a", "b", "a/c", "2023/my", "2024/my", "Größe", absolute.as_str(), "."];
+    for (place, column) in places.iter().flat_map(|p| [(p, "net price"), (p, "weight")]) {
+        let args = ["import", "csv", "t.csv", "--key", "part", "--ask", column, "--out", place];
+        fine(here, &args);
+        fine(here, &["check", &format!("{place}/scenario.yaml")]);
+        let scenario = read(&here.join(place), "scenario.yaml");
+        let name =
+            scenario.lines().find_map(|line| line.strip_prefix("name: ")).unwrap().to_owned();
+        assert!(names.insert(name.clone()), "{name} twice");
+    }
+    assert!(names.contains("a_net_price") && names.contains("d2023_my_weight"), "{names:?}");
+}
+
+#[test]
+fn a_quantised_model_does_not_go_over_its_source_or_another_model() {
+    let tiny = Path::new(ROOT).join("tests/data/embed/tiny");
+    let source = names(&tiny).into_iter().map(|name| tiny.join(name));
+    let source = source.into_iter().find(|dir| dir.join("model.safetensors").is_file()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let copy = |to: &str| {
+        for name in names(&source) {
+            let from = source.join(&name);
+            if from.is_file() {
+                std::fs::create_dir_all(dir.path().join(to)).unwrap();
+                std::fs::copy(from, dir.path().join(to).join(name)).unwrap();
+            }
+        }
+    };
+    copy("model");
+    copy("other");
+    let weights = |of: &str| std::fs::read(dir.path().join(of).join("model.safetensors")).unwrap();
+    let before = weights("model");
+    for args in [
+        &["models", "quantize", "model", "--out", "model"][..],
+        &["models", "quantize", "model", "--out", "./model", "--force"],
+        &["models", "quantize", "model", "--out", "model/../model"],
+        &["models", "quantize", "model", "--out", "other"],
+    ] {
+        refused(dir.path(), args);
+        assert!(weights("model") == before && weights("other") == before, "{args:?}");
+    }
+    fine(dir.path(), &["models", "quantize", "model", "--out", "int8"]);
+    fine(dir.path(), &["models", "quantize", "model", "--out", "int8"]);
+    assert!(weights("int8") != before);
+}
+
+#[test]
+fn generated_data_and_pages_go_over_no_other_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path();
+    write(here, "books/invoices.csv", "mine");
+    let ledger = ["synth", "ledger", "--vendors", "3", "--customers", "3", "--out", "books"];
+    assert!(refused(here, &ledger).contains("invoices.csv"));
+    assert_eq!(names(&here.join("books")), ["invoices.csv"], "some of it was written");
+    let contracts = ["synth", "contracts", "--contracts", "3", "--out", "c"];
+    fine(here, &contracts);
+    fine(here, &contracts);
+    write(here, "c/passages.jsonl", "mine");
+    refused(here, &contracts);
+    assert_eq!(read(here, "c/passages.jsonl"), "mine");
+    fine(here, &[&contracts[..], &["--force"]].concat());
+    assert_ne!(read(here, "c/passages.jsonl"), "mine");
+    write(here, "man/knockon.1", "mine");
+    refused(here, &["man", "--out", "man"]);
+    assert_eq!(names(&here.join("man")), ["knockon.1"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_device_as_the_place_to_write_to_stays_a_device() {
+    let dir = desk();
+    fine(dir.path(), &["queries", "scenario.yaml", "--out", "/dev/null"]);
+    use std::os::unix::fs::FileTypeExt;
+    let null = std::fs::symlink_metadata("/dev/null").unwrap();
+    assert!(null.file_type().is_char_device());
+    // A pipe, as `--out >(wc -l)` gives one.
+    let child = command(dir.path(), &["queries", "scenario.yaml", "--out", "/dev/fd/1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    assert!(output.stdout.starts_with(b"r"), "{:?}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// What a process that was killed while writing leaves is gone after the next one, and nothing else is.
+#[test]
+fn temporary_files_of_killed_processes_do_not_stay() {
+    let dir = desk();
+    write(dir.path(), "out/.knockon-a1B2c3.tmp", "half");
+    write(dir.path(), "out/.tmpdraft", "mine");
+    fine(dir.path(), &run_into("out", &[]));
+    let names = names(&dir.path().join("out"));
+    assert!(!names.iter().any(|name| name.starts_with(".knockon-")), "{names:?}");
+    assert!(names.iter().any(|name| name == ".tmpdraft"), "{names:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn streams_that_take_nothing_end_no_command_badly() {
+    let dir = desk();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    // Notes and errors that nobody can be told.
+    let args: [&[&str]; 5] = [
+        &["check", "scenario.yaml"],
+        &["run", "scenario.yaml", "--arms", "words", "--out", "out"],
+        &["perturb", "passages.jsonl", "--out", "near.csv"],
+        &["check", "nothing.yaml"],
+        &["run", "scenario.yaml", "--arms", "nobody"],
+    ];
+    for (args, code) in args.into_iter().zip([0, 0, 0, 2, 2]) {
+        let status =
+            command(dir.path(), args).stdout(Stdio::null()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{args:?} with a full stderr");
+    }
+    // A result that nobody gets is an error, not a panic.
+    for args in [&["queries", "scenario.yaml"][..], &["schema"], &["defaults"], &["man"]] {
+        let output =
+            command(dir.path(), args).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?} with a full stdout");
+        assert!(err(&output).starts_with("error: "), "{args:?}: {}", err(&output));
+    }
+    // A reader that has seen enough: the command ends as it would have.
+    for (args, code) in [
+        (&["queries", "scenario.yaml"][..], 0),
+        (&["schema"], 0),
+        (&["trace", "scenario.yaml", "--arm", "words"], 0),
+        (&["search", "x", "--scenario", "scenario.yaml", "--step", "find_window"], 0),
+    ] {
+        for format in [&[][..], &["--threads", "1"]] {
+            let takes_threads = args[0] == "trace" || args[0] == "search";
+            let more = if takes_threads { format } else { &[] };
+            let mut child = command(dir.path(), &[args, more].concat())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            drop(child.stdout.take());
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(code), "{args:?}: {}", err(&output));
+            assert!(!err(&output).contains("panicked"), "{args:?}: {}", err(&output));
+        }
+    }
+}
+
+#[test]
+fn a_shut_gate_stays_shut_when_nobody_reads() {
+    let dir = desk();
+    fine(dir.path(), &run_into("base", &[]));
+    // Another arm fails more often: the gate is shut, and says so by its exit code.
+    let args =
+        ["gate", "scenario.yaml", "--baseline", "base", "--arm", "vectors", "--against", "nobody"];
+    let mut child =
+        command(dir.path(), &args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn control_characters_of_data_do_not_reach_the_terminal() {
+    let dir = desk();
+    let tasks = read(dir.path(), "tasks.csv");
+    let (header, rest) = tasks.split_once('\n').unwrap();
+    let (first, rest) = rest.split_once('\n').unwrap();
+    let (id, cells) = first.split_once(',').unwrap();
+    write(dir.path(), "tasks.csv", &format!("{header}\n{id}\u{1b}]0;owned\u{7},{cells}\n{rest}"));
+    let passages = read(dir.path(), "passages.jsonl")
+        .replace("\"text\": \"", "\"text\": \"\\u001b[2J\\u009b1A ");
+    write(dir.path(), "passages.jsonl", &passages);
+    let named = format!("{id}\u{1b}]0;owned\u{7}");
+    for args in [
+        &["trace", "scenario.yaml", "--arm", "words", "--task", &named][..],
+        &["search", "x", "--scenario", "scenario.yaml", "--step", "find_window"],
+        &["trace", "scenario.yaml", "--task", "\u{1b}[31mnobody"],
+        &["run", "scenario.yaml", "--arms", "\u{1b}[31mnobody"],
+        &["inject", "scenario.yaml", "--arm", "words", "--tasks", &named],
+        &["check", "\u{1b}[31mnobody.yaml"],
+    ] {
+        let output = knockon(dir.path(), args);
+        for bytes in [&output.stdout, &output.stderr] {
+            let text = String::from_utf8_lossy(bytes);
+            let bad: Vec<char> =
+                text.chars().filter(|c| c.is_control() && !"\n\t".contains(*c)).collect();
+            assert!(bad.is_empty(), "{args:?}: {bad:?} in {text}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn without_a_home_nothing_is_read_from_the_shared_temporary_directory() {
+    let dir = desk();
+    let temporary = dir.path().join("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let output = command(dir.path(), &["embed", "--model", "potion-base-8M", "tasks.csv"])
+        .env_remove("KNOCKON_CACHE")
+        .env_remove("XDG_CACHE_HOME")
+        .env("HOME", dir.path().join("nowhere"))
+        .env("TMPDIR", &temporary)
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(err(&output).contains("set KNOCKON_CACHE"), "{}", err(&output));
+    assert_eq!(names(&temporary), Vec::<String>::new());
+}
