@@ -26,48 +26,50 @@ impl Expr {
     /// At most how many bytes its value has as a text, and the longest text on the way there; `length` says it of what is
     /// named, 0 for what is no text.
     pub fn text_lengths(&self, length: &dyn Fn(Named) -> usize) -> (usize, usize) {
-        let mut longest = 0;
-        let value = bound(self, self.tree(), length, &mut longest);
-        (value, longest)
+        let (mut lengths, mut longest) = (Vec::new(), 0);
+        // Expressions may be as deep as they are long: no recursion. A node is met twice, before and after its parts.
+        let mut pending = vec![(self.tree(), false)];
+        while let Some((node, parts_known)) = pending.pop() {
+            let before = pending.len();
+            if !parts_known {
+                pending.push((node, true));
+                children(node, &mut |part| pending.push((part, false)));
+                pending[before + 1..].reverse();
+                continue;
+            }
+            let mut count = 0;
+            children(node, &mut |_| count += 1);
+            let parts = lengths.split_off(lengths.len() - count);
+            let bytes = match &node.expr {
+                Node::Literal(LiteralValue::String(text)) => text.inner().len(),
+                Node::Ident(name) => self.step(name).map_or(0, |step| length(Named::Step(step))),
+                Node::Select(select) => match &select.operand.expr {
+                    Node::Ident(of) if of == "task" => length(Named::TaskField(&select.field)),
+                    Node::Ident(of) if of == "passage" => {
+                        length(Named::PassageField(&select.field))
+                    }
+                    _ => 0,
+                },
+                Node::Call(call) => of_call(&call.func_name, parts),
+                _ => parts.into_iter().max().unwrap_or(0),
+            };
+            longest = bytes.max(longest);
+            lengths.push(bytes);
+        }
+        (lengths.pop().unwrap_or(0), longest)
     }
 }
 
-fn bound(
-    expr: &Expr,
-    node: &IdedExpr,
-    length: &dyn Fn(Named) -> usize,
-    longest: &mut usize,
-) -> usize {
-    let bytes = match &node.expr {
-        Node::Literal(LiteralValue::String(text)) => text.inner().len(),
-        Node::Ident(name) => expr.step(name).map_or(0, |step| length(Named::Step(step))),
-        Node::Select(select) => match &select.operand.expr {
-            Node::Ident(name) if name == "task" => length(Named::TaskField(&select.field)),
-            Node::Ident(name) if name == "passage" => length(Named::PassageField(&select.field)),
-            _ => 0,
-        },
-        Node::Call(call) => {
-            let parts = call.target.as_deref().into_iter().chain(&call.args);
-            let lengths: Vec<usize> =
-                parts.map(|part| bound(expr, part, length, longest)).collect();
-            let gives_text =
-                || SIGNATURES.iter().any(|s| s.name == call.func_name && s.gives == Type::Text);
-            match call.func_name.as_str() {
-                operators::ADD => lengths.into_iter().fold(0, usize::saturating_add),
-                operators::CONDITIONAL => lengths.into_iter().skip(1).fold(0, usize::max),
-                // A part of a text, or the text in other letters.
-                _ if gives_text() => lengths.into_iter().fold(0, usize::max),
-                _ => 0,
-            }
-        }
-        Node::List(list) => {
-            let parts = list.elements.iter();
-            parts.map(|part| bound(expr, part, length, longest)).fold(0, usize::max)
-        }
+/// How long a text is that a function gives, by the lengths of what it takes.
+fn of_call(function: &str, parts: Vec<usize>) -> usize {
+    let gives_text = || SIGNATURES.iter().any(|s| s.name == function && s.gives == Type::Text);
+    match function {
+        operators::ADD => parts.into_iter().fold(0, usize::saturating_add),
+        operators::CONDITIONAL => parts.into_iter().skip(1).max().unwrap_or(0),
+        // A part of a text, or the text in other letters.
+        _ if gives_text() => parts.into_iter().max().unwrap_or(0),
         _ => 0,
-    };
-    *longest = bytes.max(*longest);
-    bytes
+    }
 }
 
 /// Whether anything is added in it.
@@ -78,4 +80,45 @@ pub(super) fn adds(root: &IdedExpr) -> bool {
         children(node, &mut |child| pending.push(child));
     }
     adds
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::expr::{Name, Parsed, Scope};
+
+    fn lengths(source: &str) -> (usize, usize) {
+        let fields = BTreeMap::from([("t".to_owned(), Type::Text), ("n".to_owned(), Type::Number)]);
+        let steps =
+            BTreeMap::from([("s".to_owned(), Name::Output { step: 0, ty: Some(Type::Text) })]);
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
+        expr.text_lengths(&|named| match named {
+            Named::Step(_) => 10,
+            Named::TaskField("t") => 100,
+            _ => 0,
+        })
+    }
+
+    #[test]
+    fn only_putting_together_makes_a_text_longer() {
+        for (source, value, longest) in [
+            ("task.t", 100, 100),
+            ("task.t + s", 110, 110),
+            ("task.t + s + 'abc' + task.t", 213, 213),
+            ("(task.t + s) == 'x'", 0, 110),
+            ("task.n > 1 ? task.t : s + s", 100, 100),
+            ("task.t.contains('a') ? 'yes' : 'no'", 3, 100),
+            ("(task.t + task.t).upperAscii().trim()", 200, 200),
+            ("size(task.t + s) + 1", 0, 110),
+            ("task.t in ['a', s + s]", 0, 100),
+            ("task.n + task.n", 0, 0),
+        ] {
+            assert_eq!(lengths(source), (value, longest), "{source}");
+        }
+        let deep = vec!["s"; 600].join("+");
+        assert_eq!(lengths(&deep), (6000, 6000));
+    }
 }
