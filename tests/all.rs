@@ -18,6 +18,7 @@ mod import_tatqa;
 mod inject;
 mod interrupted;
 mod kernel;
+mod limits;
 mod money;
 mod on_paper;
 mod one_arm;

@@ -219,3 +219,105 @@ fn every_command_has_a_page_and_an_example() {
     }
     assert!(pages > 20, "{pages}");
 }
+
+/// The program alone, with no clone around it: what it needs travels inside.
+#[cfg(feature = "bundled-models")]
+#[test]
+fn the_program_works_wherever_it_is_put() {
+    let dir = tempfile::tempdir().unwrap();
+    let moved = dir.path().join("knockon");
+    std::fs::copy(env!("CARGO_BIN_EXE_knockon"), &moved).unwrap();
+    let cache = dir.path().join("cache");
+    let alone = |args: &[&str]| {
+        let mut command = Command::new(&moved);
+        command.args(args).current_dir(dir.path()).env("KNOCKON_CACHE", &cache);
+        let output = command.env_remove("KNOCKON_MODELS").output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", err(&output));
+        output
+    };
+    alone(&["init", "desk"]);
+    alone(&["run", "desk", "--arms", "vectors", "--out", "out"]);
+    assert!(dir.path().join("out/summary.csv").is_file());
+    let vector = out(&alone(&["embed", "--model", "all-MiniLM-L6-v2", "desk/tasks.csv"]));
+    assert_eq!(vector.lines().next().unwrap().matches(',').count(), 384, "{vector}");
+    // It is the source's model, byte for byte.
+    let unpacked: Vec<_> = std::fs::read_dir(cache.join("bundled")).unwrap().collect();
+    assert_eq!(unpacked.len(), 2);
+    for folder in unpacked {
+        let folder = folder.unwrap().path();
+        let name =
+            folder.file_name().unwrap().to_str().unwrap().rsplit_once('-').unwrap().0.to_owned();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(name);
+        let read = |dir: &Path| std::fs::read(dir.join("model.safetensors")).unwrap();
+        assert!(read(&folder) == read(&source));
+    }
+    let list = out(&alone(&["models", "list"]));
+    assert!(list.contains("in the program"), "{list}");
+}
+
+#[test]
+fn a_folder_stands_for_its_scenario() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(knockon(dir.path(), &["init", "desk"]).status.success());
+    for args in [
+        &["check", "desk"][..],
+        &["run", "desk", "--arms", "words", "--out", "out"],
+        &["queries", "desk/"],
+    ] {
+        let output = knockon(dir.path(), args);
+        assert!(output.status.success(), "{args:?}: {}", err(&output));
+    }
+    // Its inputs are found, and not written over, from there as well.
+    let over = knockon(dir.path(), &["run", "desk", "--arms", "words", "--out", "desk"]);
+    assert_eq!(over.status.code(), Some(2), "{}", err(&over));
+    std::fs::rename(dir.path().join("desk/scenario.yaml"), dir.path().join("desk/mine.yaml"))
+        .unwrap();
+    let other = knockon(dir.path(), &["check", "desk"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(err(&other).contains("name the file: desk/mine.yaml"), "{}", err(&other));
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    let none = knockon(dir.path(), &["check", "empty"]);
+    assert!(err(&none).contains("without a scenario.yaml"), "{}", err(&none));
+    // A folder where a data file goes: what is in it is offered.
+    let text = std::fs::read_to_string(dir.path().join("desk/mine.yaml")).unwrap();
+    let text = text.replace("passages: passages.jsonl", "passages: data");
+    std::fs::create_dir(dir.path().join("desk/data")).unwrap();
+    std::fs::write(dir.path().join("desk/data/terms.jsonl"), "").unwrap();
+    std::fs::write(dir.path().join("desk/mine.yaml"), text).unwrap();
+    let data = knockon(dir.path(), &["check", "desk/mine.yaml"]);
+    assert!(err(&data).contains("name a file in it: terms.jsonl"), "{}", err(&data));
+}
+
+/// Habits of other tools and languages: the message says how it is written here.
+#[test]
+fn advice_leads_somewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(knockon(dir.path(), &["init"]).status.success());
+    let written = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let endpoint =
+        "words: {kind: http, url: \"https://example.org/v1/embeddings\", model: m, KEY: x}";
+    let gold = "passage.entity == task.product && passage.attribute == \"window\"";
+    for (from, to, advice) in [
+        ("words: {kind: bm25}", "words: {kind: openai}", "write `http`"),
+        ("words: {kind: bm25}", "words: {kind: sentence-transformers}", "write `transformer`"),
+        ("words: {kind: bm25}", "words: {kind: hybrid}", "write `fusion`"),
+        ("words: {kind: bm25}", &endpoint.replace("KEY", "api_key"), "`api_key_env`"),
+        ("words: {kind: bm25}", &endpoint.replace("KEY", "api-key"), "`api_key_env`"),
+        ("words: {kind: bm25}", "words: {kind: http, base_url: x, model: m}", "it is called `url`"),
+        ("top_k: 3", "k: 3", "it is called `top_k`"),
+        (gold, &gold.replacen("==", "=", 1), "write `==`"),
+        (gold, &gold.replace("&&", "and"), "write `&&`"),
+        (gold, &gold.replace("&&", "AND"), "write `&&`"),
+        (gold, &gold.replace("&&", "&"), "write `&&`"),
+        (gold, &format!("not ({gold})"), "write `!`"),
+        (gold, &gold.replacen("==", "<>", 1), "write `!=`"),
+        (gold, &gold.replacen("task.product", "None", 1), "write `null`"),
+        (gold, &gold.replacen("task.product", "lower(task.product)", 1), "lowerAscii()"),
+        (gold, &format!("{gold} && len(passage.text) > 3"), "size(text)"),
+    ] {
+        assert!(written.contains(from), "{from}");
+        std::fs::write(dir.path().join("slip.yaml"), written.replacen(from, to, 1)).unwrap();
+        let said = err(&knockon(dir.path(), &["check", "slip.yaml"]));
+        assert!(said.contains(advice), "{to}: {said}");
+    }
+}

@@ -122,3 +122,49 @@ fn a_model_that_is_on_no_hub_comes_from_its_package_or_not_at_all() {
     assert!(!error.contains("hub"), "{error}");
     assert!(matches!(told.as_slice(), [Progress::Package(_)]), "{told:?}");
 }
+
+#[test]
+fn what_lies_in_the_folder_of_a_model_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join("tiny").join(name);
+    std::fs::create_dir_all(at("sub")).unwrap();
+    std::fs::write(at("notes.txt"), "mine").unwrap();
+    std::fs::write(at("sub/model.bin"), "mine, tuned").unwrap();
+    // Told before anything is fetched: nobody answers at this address.
+    let nobody = "http://127.0.0.1:1";
+    let error = pull_from(&MODEL, dir.path(), nobody, &Output::default(), &mut |_| {}).unwrap_err();
+    assert!(error.is::<knockon::output::Refused>(), "{error:#}");
+    assert!(error.to_string().contains("model.bin"), "{error:#}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
+    // Forced and not to be had: it stays.
+    pull_from(&MODEL, dir.path(), nobody, &Output::new(true), &mut |_| {}).unwrap_err();
+    assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), b"mine, tuned");
+    // Forced and to be had: that file is replaced, and no other.
+    let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
+    pull_from(&MODEL, dir.path(), &address, &Output::new(true), &mut |_| {}).unwrap();
+    assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
+    assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
+}
+
+#[test]
+fn a_model_is_put_beside_files_of_other_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join("tiny").join(name);
+    std::fs::create_dir_all(at("sub/below")).unwrap();
+    std::fs::write(at("notes.txt"), "mine").unwrap();
+    std::fs::write(at("sub/below/more.txt"), "mine too").unwrap();
+    let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
+    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
+    assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
+    assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
+    assert_eq!(std::fs::read(at("sub/below/more.txt")).unwrap(), b"mine too");
+    assert!(!dir.path().join(".tiny.partial").exists());
+    // A file where the folder should be.
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("tiny"), "mine").unwrap();
+    let nobody = "http://127.0.0.1:1";
+    for force in [false, true] {
+        pull_from(&MODEL, other.path(), nobody, &Output::new(force), &mut |_| {}).unwrap_err();
+        assert_eq!(std::fs::read(other.path().join("tiny")).unwrap(), b"mine");
+    }
+}

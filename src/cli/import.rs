@@ -117,7 +117,7 @@ impl TextsArgs {
     /// Told before the file is read whether `--out` can be written.
     fn output(&self) -> anyhow::Result<Output> {
         let output = self.force.output().reading([&self.file]);
-        output.check_file(&self.out, Known::No)?;
+        output.check_file(&self.out, Known::BySameBytes)?;
         Ok(output)
     }
 }
@@ -221,7 +221,7 @@ pub fn run(args: ImportArgs) -> anyhow::Result<()> {
 fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
     let output = args.output()?;
     let paws::Import { pairs, empty, blank } = paws::read(&args.file, &Bars::new())?;
-    output.write_file(&args.out, &labelled_pair::to_csv(&pairs)?, Known::No)?;
+    output.write_file(&args.out, &labelled_pair::to_csv(&pairs)?, Known::BySameBytes)?;
     left_out("pairs, of which a sentence is empty", &empty);
     left_out("blank lines", &blank);
     let same = pairs.iter().filter(|pair| pair.same).count();
@@ -252,7 +252,7 @@ fn import_condaqa(args: &TextsArgs) -> anyhow::Result<()> {
     let output = args.output()?;
     let condaqa::Import { triplets, without_paraphrase, not_flipped } =
         condaqa::read(&args.file, &Bars::new())?;
-    output.write_file(&args.out, &triplet::to_csv(&triplets)?, Known::No)?;
+    output.write_file(&args.out, &triplet::to_csv(&triplets)?, Known::BySameBytes)?;
     if without_paraphrase > 0 {
         complain!(
             "note: left out: {without_paraphrase} passages, of which the original or the paraphrase is not in the file"

@@ -101,14 +101,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         },
     };
     let output = args.force.output().reading(&args.files);
-    output.check_file(&args.out, Known::No)?;
+    output.check_file(&args.out, Known::BySameBytes)?;
     let bars = Bars::new();
     let mut all = Vec::new();
     for file in &args.files {
         all.extend(texts::read(file, &args.column, &bars)?);
     }
     let made = near_misses(&all, &options);
-    output.write_file(&args.out, &triplet::to_csv(&made.triplets)?, Known::No)?;
+    output.write_file(&args.out, &triplet::to_csv(&made.triplets)?, Known::BySameBytes)?;
     complain!("{} texts, {} sentences", all.len(), made.sentences);
     complain!("{:<16} {:>9} {:>12} {:>8}", "kind", "possible", "not reworded", "written");
     for Count { kind, possible, not_reworded, written } in &made.counts {

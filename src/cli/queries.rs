@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.out {
         Some(path) => {
             let output = args.force.output().reading(inputs_of(&scenario));
-            output.write_file(path, &bytes, Known::No)?;
+            output.write_file(path, &bytes, Known::BySameBytes)?;
         }
         None => terminal::data().write_all(&bytes)?,
     }

@@ -25,7 +25,7 @@ mod models {
     }
 
     /// Of each model, the weights last: a folder counts as a model once it has these.
-    pub const MODELS: &[(&str, &Files)] = &[
+    pub static MODELS: &[(&str, &Files)] = &[
         model!("potion-base-8M": "README.md", "config.json", "tokenizer.json", "model.safetensors"),
         model!("all-MiniLM-L6-v2": "README.md", "config.json", "tokenizer.json", "sentence_bert_config.json",
             "config_sentence_transformers.json", "1_Pooling/config.json", "model.safetensors"),
@@ -36,7 +36,7 @@ mod models {
 
 #[cfg(not(feature = "bundled-models"))]
 mod models {
-    pub const MODELS: &[(&str, &super::Files)] = &[];
+    pub static MODELS: &[(&str, &super::Files)] = &[];
 }
 
 fn files(name: &str) -> Option<&'static Files> {

@@ -416,7 +416,7 @@ impl Checker<'_> {
             let help = match other {
                 Some(s) => Some(format!("it is written {}", written(s))),
                 None => habits::function(name)
-                    .map(|write| format!("write {write}"))
+                    .map(|write| format!("write `{write}`"))
                     .or_else(|| suggest(name, names.iter().copied())),
             };
             let message = format!("there is no function `{name}`");

@@ -104,6 +104,7 @@ pub(super) fn name(name: &str) -> Option<&'static str> {
 /// How a function of another language is written here.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     Some(match name {
+        "not" => "!",
         "len" | "length" | "count" => "size(text)",
         "lower" | "toLowerCase" | "lowercase" | "to_lowercase" => "text.lowerAscii()",
         "upper" | "toUpperCase" | "uppercase" | "to_uppercase" => "text.upperAscii()",

@@ -40,6 +40,8 @@ pub struct Output {
 pub enum Known<'a> {
     /// In no way: any program could have written it.
     No,
+    /// Not before the bytes are known that are to be written: for commands whose work takes seconds.
+    BySameBytes,
     /// By this text near its beginning, which files of others do not have.
     Marked(&'static str),
     /// By what a manifest says of it.
@@ -195,6 +197,7 @@ impl Output {
             return None;
         }
         match known {
+            Known::BySameBytes if bytes.is_none() => None,
             Known::Marked(mark) if is_marked(path, mark) => None,
             Known::Listed(manifest, name) if manifest.is_as_listed(name, path) => None,
             Known::Listed(manifest, name) if manifest.lists(name) => Some(Obstacle::Changed),

@@ -25,7 +25,8 @@ impl Resolver<'_> {
         let Some(tasks) = world.tasks.as_ref().filter(|_| grows) else { return };
         // By step: the length of what is taken from elsewhere, the same for every task.
         let stated: Vec<usize> = steps.iter().map(|draft| longest_stated(draft, world)).collect();
-        let mut reported = vec![false; steps.len()];
+        // By step: the first text that is too long, and the task that makes it so.
+        let mut too_long: Vec<Option<(Range<usize>, usize, &Task)>> = vec![None; steps.len()];
         for task in &tasks.tasks {
             let mut lengths: Vec<usize> = Vec::with_capacity(steps.len());
             for (at, draft) in steps.iter().enumerate() {
@@ -35,14 +36,22 @@ impl Resolver<'_> {
                     Named::PassageField(_) => 0,
                 };
                 let made = made_by(draft, &length);
-                if let Some((span, bytes)) = made.iter().find(|(_, bytes)| *bytes > LONGEST_TEXT)
-                    && !std::mem::replace(&mut reported[at], true)
-                {
-                    self.too_long(draft, span.clone(), *bytes, task);
+                let first = made.iter().find(|(_, bytes)| *bytes > LONGEST_TEXT);
+                if let (Some((span, bytes)), None) = (first, &too_long[at]) {
+                    too_long[at] = Some((span.clone(), *bytes, task));
                 }
-                // Of one that is too long the rest is no mistake of its own.
                 let value = made.iter().map(|(_, bytes)| *bytes).max().unwrap_or(stated[at]);
-                lengths.push(if value > LONGEST_TEXT { 0 } else { value });
+                lengths.push(value);
+            }
+        }
+        // What comes of a text that is too long is no mistake of its own.
+        let mut spoilt = vec![false; steps.len()];
+        for (at, draft) in steps.iter().enumerate() {
+            let mut parents = draft.resolved.iter().flat_map(|step| &step.parents);
+            let before = parents.any(|parent| spoilt[*parent]);
+            spoilt[at] = before || too_long[at].is_some();
+            if let (false, Some((span, bytes, task))) = (before, &too_long[at]) {
+                self.too_long(draft, span.clone(), *bytes, task);
             }
         }
     }

@@ -1,0 +1,200 @@
+//! Scenarios made to exhaust the machine: each ends in a message, soon.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use knockon::scenario::{self, Diagnostics};
+
+/// A folder with what `init` writes.
+fn desk() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("scenario.yaml", include_str!("../src/cli/init/scenario.yaml")),
+        ("passages.jsonl", include_str!("../src/cli/init/passages.jsonl")),
+        ("tasks.csv", include_str!("../src/cli/init/tasks.csv")),
+    ] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+fn mistakes(dir: &Path, text: &str) -> Diagnostics {
+    let path = dir.join("broken.yaml");
+    std::fs::write(&path, text).unwrap();
+    let start = Instant::now();
+    let diagnostics = scenario::load(&path).unwrap_err();
+    let shown = diagnostics.render(false);
+    // Seconds for what took minutes or all memory; the rest is for slow machines.
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(shown.len() < 20_000_000, "{} bytes are shown", shown.len());
+    diagnostics
+}
+
+fn codes(diagnostics: &Diagnostics) -> Vec<&'static str> {
+    diagnostics.list.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+fn of(text: &str, before: &str, added: &str) -> String {
+    assert!(text.contains(before));
+    text.replacen(before, &format!("{before}{added}"), 1)
+}
+
+#[test]
+fn aliases_of_long_texts_are_not_written_out() {
+    let dir = desk();
+    let long = "a".repeat(1_000_000);
+    let nested = format!("{}\"{long}\"{}", "[".repeat(20), "]".repeat(20));
+    let many = |alias: &str| format!("  - {alias}\n").repeat(20_000);
+    for text in [
+        format!("version: 1\nx: &a \"{long}\"\ny:\n{}", many("*a")),
+        format!("version: 1\nx: &a {{k: \"{long}\"}}\ny:\n{}", many("*a")),
+        format!("version: 1\nx: &a [[\"{long}\"], 1]\ny:\n{}", many("*a")),
+        format!("version: 1\nx: &a {nested}\ny:\n{}", many("*a")),
+        // Every level with an anchor of its own.
+        format!(
+            "version: 1\nx: {}\"{}\"{}\n",
+            (0..30).fold(String::new(), |mut text, level| {
+                let _ = write!(text, "&x{level} [");
+                text
+            }),
+            long.repeat(3),
+            "]".repeat(30)
+        ),
+        format!(
+            "version: 1\nx: &a [{}]\ny: &b [{}]\nz: [{}]\n",
+            "1, ".repeat(300),
+            "*a, ".repeat(300),
+            "*b, ".repeat(300)
+        ),
+    ] {
+        let found = mistakes(dir.path(), &text);
+        assert_eq!(codes(&found), ["yaml-syntax"]);
+        assert!(found.list[0].message.contains("holds more than"), "{}", found.list[0].message);
+    }
+}
+
+#[test]
+fn a_few_aliases_are_what_they_stand_for() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let text =
+        text.replacen("words: {kind: bm25}", "words: &words {kind: bm25}\n  more: *words", 1);
+    std::fs::write(dir.path().join("alias.yaml"), text).unwrap();
+    let scenario = scenario::load(&dir.path().join("alias.yaml")).unwrap();
+    assert_eq!(scenario.embedders[1].name, "more");
+}
+
+#[test]
+fn very_many_mistakes_are_counted_and_the_first_are_shown() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let keys = |indent: &str| {
+        (0..49_000).fold(String::new(), |mut text, n| {
+            let _ = writeln!(text, "{indent}q{n}: 1");
+            text
+        })
+    };
+    // At the top, in a step, and in an embedder.
+    for (text, count) in [
+        (format!("{text}\n{}", keys("")), 49_000),
+        (
+            of(&text, "steps:\n", &format!("  - id: more\n    compute: 1 + 1\n{}", keys("    "))),
+            49_000,
+        ),
+        (of(&text, "embedders:\n", &format!("  more:\n    kind: bm25\n{}", keys("    "))), 49_000),
+    ] {
+        let found = mistakes(dir.path(), &text);
+        assert_eq!(found.count(), count);
+        assert!(codes(&found).iter().all(|code| *code == "unknown-key"));
+        assert_eq!(found.list.len(), 20);
+        assert!(found.list[19].message.contains("and 48980 more"), "{}", found.list[19].message);
+    }
+    // Many maps with one mistake each.
+    let steps = "  - 7\n".repeat(30_000);
+    let found = mistakes(dir.path(), &of(&text, "steps:\n", &steps));
+    assert_eq!(found.count(), 30_000);
+    let shown = found.render(false);
+    assert!(shown.ends_with("and 29900 more mistakes; they are shown once these are gone"));
+    // A key that stands very often.
+    let twice = "name: again\n".repeat(40_000);
+    let found = mistakes(dir.path(), &format!("{text}\n{twice}"));
+    assert_eq!(found.count(), 40_000);
+}
+
+#[test]
+fn texts_that_double_from_step_to_step_are_refused_before_the_run() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let chain = |first: &str, next: &dyn Fn(usize) -> String, count: usize| {
+        let mut steps = format!("  - {{id: t0, compute: '{first}'}}\n");
+        for n in 1..count {
+            let _ = writeln!(steps, "  - {{id: t{n}, compute: '{}'}}", next(n));
+        }
+        steps
+    };
+    let long = |parts: &str, times: usize| vec![parts; times].join(" + ");
+    for steps in [
+        chain("task.name", &|n| format!("t{0} + t{0}", n - 1), 40),
+        chain("task.name", &|n| long(&format!("t{}", n - 1), 100), 4),
+        // Only one way of a condition grows; another function does not shorten it.
+        chain("task.name", &|n| format!("task.opened ? t{0} + t{0} : t{0}", n - 1), 40),
+        chain("task.name", &|n| format!("(t{0} + t{0}).trim()", n - 1), 40),
+        // The value is short, and the way to it is long.
+        chain("task.name", &|n| format!("size(t{0} + t{0}) > 3 ? t{0} + t{0} : t{0}", n - 1), 40),
+        chain("\"x\"", &|n| format!("t{0} + t{0} + task.name", n - 1), 40),
+    ] {
+        let found = mistakes(dir.path(), &of(&text, "steps:\n", &steps));
+        assert_eq!(codes(&found), ["text-too-long"], "{}", found.render(false));
+        assert!(found.list[0].message.contains("can make a text of"), "{}", found.list[0].message);
+    }
+    // A query is a text as well.
+    let half = chain("task.name", &|n| format!("t{0} + t{0}", n - 1), 16);
+    let asks = "  - id: wide\n    retrieve:\n      corpus: terms\n      query: \"QUERY\"\n      gold: passage.entity == task.product\n";
+    let holes = "{{ t15 }}".repeat(9);
+    let found = mistakes(
+        dir.path(),
+        &of(&text, "steps:\n", &(half.clone() + &asks.replace("QUERY", &holes))),
+    );
+    assert_eq!(codes(&found), ["text-too-long"], "{}", found.render(false));
+    // What stays within bounds is fine.
+    let fine = of(&text, "steps:\n", &half);
+    std::fs::write(dir.path().join("fine.yaml"), fine).unwrap();
+    let loaded = scenario::load(&dir.path().join("fine.yaml"));
+    assert!(loaded.is_ok(), "{}", loaded.unwrap_err().render(false));
+}
+
+#[test]
+fn embedders_made_of_each_other_are_searched_once_or_refused() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let nested = |levels: usize| {
+        let mut lines = String::from(
+            "  z0: {kind: fusion, of: [words, more]}\n  x0: {kind: fusion, of: [more, words], k: 61}\n  more: {kind: bm25, k1: 2}\n",
+        );
+        for n in 1..levels {
+            let below = n - 1;
+            let _ = writeln!(lines, "  z{n}: {{kind: fusion, of: [z{below}, x{below}]}}");
+            let _ = writeln!(lines, "  x{n}: {{kind: fusion, of: [z{below}, x{below}], k: 61}}");
+        }
+        of(&text, "embedders:\n", &lines)
+    };
+    // Thirty levels: a thousand million searches, were not each made once.
+    let scenario = nested(30).replace("embedder: words", "embedder: z29");
+    std::fs::write(dir.path().join("deep.yaml"), scenario).unwrap();
+    let scenario = scenario::load(&dir.path().join("deep.yaml"));
+    let scenario = scenario.unwrap_or_else(|found| panic!("{}", found.render(false)));
+    let bars = knockon::watch::Quiet;
+    let models = knockon::run::Models::new(&scenario, &bars, None);
+    let at = scenario.embedders.iter().position(|e| e.name == "z29").unwrap();
+    let retriever = models.open(at, 0).unwrap();
+    let request = knockon::retrieve::Request { query: "headset", candidates: None };
+    let found = retriever.search(&[request], 3, &|_| {}).unwrap();
+    assert_eq!(found[0].len(), 3);
+    assert!(models.fingerprints()[at].is_some());
+    // Far more.
+    for levels in [40, 3_000] {
+        let found = mistakes(dir.path(), &nested(levels));
+        assert_eq!(codes(&found), ["nested-too-deep", "nested-too-deep"]);
+    }
+}
