@@ -238,8 +238,10 @@ fn the_program_works_wherever_it_is_put() {
     alone(&["init", "desk"]);
     alone(&["run", "desk", "--arms", "vectors", "--out", "out"]);
     assert!(dir.path().join("out/summary.csv").is_file());
-    let vector = out(&alone(&["embed", "--model", "all-MiniLM-L6-v2", "desk/tasks.csv"]));
-    assert_eq!(vector.lines().next().unwrap().matches(',').count(), 384, "{vector}");
+    std::fs::write(dir.path().join("texts.txt"), "an opened box\n").unwrap();
+    let vector = out(&alone(&["embed", "--model", "all-MiniLM-L6-v2", "texts.txt"]));
+    let vector: serde_json::Value = serde_json::from_str(&vector).unwrap();
+    assert_eq!(vector["vector"].as_array().unwrap().len(), 384);
     // It is the source's model, byte for byte.
     let unpacked: Vec<_> = std::fs::read_dir(cache.join("bundled")).unwrap().collect();
     assert_eq!(unpacked.len(), 2);
