@@ -18,6 +18,7 @@ mod import_tatqa;
 mod inject;
 mod interrupted;
 mod kernel;
+mod layouts;
 mod limits;
 mod money;
 mod on_paper;

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use knockon::embed::http::Supplied;
 use knockon::embed::{CachedEmbedder, Embedder, HttpEmbedder, HttpSpec, Role, Vectors};
 use serde_json::{Value, json};
 
@@ -311,4 +312,218 @@ fn the_key_is_sent_and_never_shown_or_stored() {
     // SAFETY: as above.
     unsafe { std::env::remove_var("KNOCKON_TEST_HTTP_KEY") };
     embed(&open(), &["a"]).unwrap();
+}
+
+/// An embedder against a server that answers as `answer` says.
+fn asked(
+    change: impl FnOnce(&mut HttpSpec),
+    answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static,
+) -> (anyhow::Result<Vectors>, Vec<Seen>) {
+    let (address, seen) = server(answer);
+    let mut spec = spec(&address);
+    spec.retries = 0;
+    change(&mut spec);
+    spec.url = spec.url.replace("BASE", address.trim_end_matches("/v1"));
+    let result = embed(&HttpEmbedder::new(spec).unwrap(), &["one", "three"]);
+    let seen = seen.lock().unwrap().clone();
+    (result, seen)
+}
+
+#[test]
+fn a_key_of_a_local_server_leaves_good_replies_alone() {
+    for (place, key) in ["x", "1", "0.", "index", "embedding", "\""].into_iter().enumerate() {
+        let variable = format!("KNOCKON_TEST_DUMMY_{place}");
+        // SAFETY: through std, which locks the environment; no other test names this variable.
+        unsafe { std::env::set_var(&variable, key) };
+        let (vectors, _) = asked(|spec| spec.api_key_env = Some(variable), |_, input| right(input));
+        check(&vectors.unwrap(), &["one", "three"]);
+    }
+}
+
+#[test]
+fn a_key_is_cut_out_however_a_reply_writes_it() {
+    let key = "sk-\"quoted\"/\u{fc}ber\\secret-0123456789";
+    // A header holds no letters beyond ASCII: such a key goes into the body.
+    // SAFETY: through std, which locks the environment; no other test names this variable.
+    unsafe { std::env::set_var("KNOCKON_TEST_ESCAPED", key) };
+    let escaped = serde_json::to_string(key).unwrap();
+    let unicode: String = key.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    for (status, body) in [
+        ("401 Unauthorized", format!("{{\"error\": {{\"message\": {escaped}}}}}")),
+        ("401 Unauthorized", format!("{{\"error\": {{\"message\": \"bad {unicode}\"}}}}")),
+        ("401 Unauthorized", format!("plain {key} text")),
+        ("401 Unauthorized", format!("{{\"detail\": [{escaped}]}}")),
+        ("401 Unauthorized", format!("{}{key}", "x ".repeat(140))),
+        ("200 OK", format!("{{\"data\": {escaped}}}")),
+        ("200 OK", format!("<html>{}{key}", "x".repeat(60))),
+        ("200 OK", format!("{{\"error\": {{\"message\": {escaped}}}}}")),
+        ("302 Found\r\nlocation: http://elsewhere.example/?key=sk-%22quoted%22%2F", String::new()),
+    ] {
+        let (vectors, seen) = asked(
+            |spec| {
+                spec.body =
+                    vec![("token".into(), Supplied::Variable("KNOCKON_TEST_ESCAPED".into()))]
+            },
+            move |_, _| Answer::Reply(status, body.clone()),
+        );
+        assert_eq!(seen[0].body["token"], key);
+        let error = format!("{:?}", vectors.unwrap_err());
+        for part in ["quoted", "secret", "0123", "sk-\\u", "\\u0073\\u006b"] {
+            assert!(!error.contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn headers_and_keys_of_the_body_are_sent() {
+    // SAFETY: through std, which locks the environment; no other test names this variable.
+    unsafe { std::env::set_var("KNOCKON_TEST_AZURE", "azure-secret") };
+    let settings = |spec: &mut HttpSpec| {
+        spec.headers = vec![
+            ("api-key".into(), Supplied::Variable("KNOCKON_TEST_AZURE".into())),
+            ("x-version".into(), Supplied::Written(json!("2"))),
+        ];
+        spec.body = vec![
+            ("input_type".into(), Supplied::Written(json!("both"))),
+            ("n".into(), Supplied::Written(json!({"deep": [1]}))),
+        ];
+        spec.passage_body = vec![("input_type".into(), Supplied::Written(json!("passage")))];
+    };
+    let (vectors, seen) = asked(settings, |_, input| right(input));
+    check(&vectors.unwrap(), &["one", "three"]);
+    let head = seen[0].head.to_lowercase();
+    assert!(head.contains("api-key: azure-secret") && head.contains("x-version: 2"), "{head}");
+    assert_eq!(
+        (&seen[0].body["input_type"], &seen[0].body["n"]["deep"]),
+        (&json!("passage"), &json!([1]))
+    );
+
+    let (vectors, _) =
+        asked(settings, |_, _| Answer::Reply("403 Forbidden", "no azure-secret".into()));
+    let error = vectors.unwrap_err().to_string();
+    assert!(error.contains("no [key]"), "{error}");
+
+    // What may change vectors is part of the fingerprint, secrets are not.
+    let fingerprint = |change: &dyn Fn(&mut HttpSpec)| {
+        let mut spec = HttpSpec::new("http://h/v1", "m", 2);
+        change(&mut spec);
+        HttpEmbedder::new(spec).unwrap().fingerprint().to_owned()
+    };
+    let plain = fingerprint(&|_| {});
+    assert_eq!(plain, fingerprint(&|spec| spec.api_key_env = Some("X".into())));
+    assert_ne!(plain, fingerprint(&settings));
+    let (vectors, seen) = asked(
+        |spec| {
+            spec.headers = vec![("api-key".into(), Supplied::Variable("KNOCKON_TEST_UNSET".into()))]
+        },
+        |_, input| right(input),
+    );
+    let error = format!("{:#}", vectors.unwrap_err());
+    assert!(error.contains("KNOCKON_TEST_UNSET holds nothing") && seen.is_empty(), "{error}");
+}
+
+#[test]
+fn a_redirect_stays_on_its_host_and_keeps_method_and_body() {
+    for status in [
+        "301 Moved Permanently\r\nlocation: /other/embeddings",
+        "302 Found\r\nlocation: ../moved/embeddings?x=1",
+        "307 Temporary Redirect\r\nlocation: /other/embeddings",
+        "308 Permanent Redirect\r\nlocation: /other/embeddings",
+    ] {
+        let (vectors, seen) = asked(
+            |_| {},
+            move |n, input| match n {
+                0 => Answer::Reply(status, String::new()),
+                _ => right(input),
+            },
+        );
+        check(&vectors.unwrap(), &["one", "three"]);
+        assert_eq!(seen.len(), 2, "{status}");
+        assert!(seen[1].head.starts_with("POST /"), "{}", seen[1].head);
+        assert_eq!(seen[0].body, seen[1].body);
+    }
+    for (status, said) in [
+        (
+            "307 Temporary Redirect\r\nlocation: http://127.0.0.2:1/x?secret=1",
+            "redirects to http://127.0.0.2:1/x, and",
+        ),
+        ("302 Found\r\nlocation: https://elsewhere.example/v1", "not sent on to another host"),
+        ("308 Permanent Redirect\r\nlocation: http://127.0.0.1:9/embeddings", "another host"),
+        ("303 See Other\r\nlocation: /result", "not where texts are posted to"),
+        ("302 Found", "does not say where to"),
+        ("301 Moved Permanently\r\nlocation: /v1/embeddings", "more than 5 redirects"),
+    ] {
+        let (vectors, seen) = asked(
+            |spec| spec.url += "?api_key=hidden-in-the-query",
+            move |_, _| Answer::Reply(status, String::new()),
+        );
+        let error = vectors.unwrap_err().to_string();
+        assert!(error.contains(said), "{status}: {error}");
+        assert!(!error.contains("hidden") && !error.contains("secret=1"), "{error}");
+        assert!(seen.len() <= 6);
+        assert!(seen.iter().all(|s| !s.head.to_lowercase().contains("referer")));
+    }
+}
+
+#[test]
+fn bare_lists_and_other_names_of_the_list_are_read() {
+    let rows = |input: &[String]| input.iter().map(|text| vector(text)).collect::<Vec<_>>();
+    let (vectors, seen) = asked(
+        |spec| spec.url = "BASE/embed".into(),
+        move |_, input| Answer::Reply("200 OK", json!(rows(input)).to_string()),
+    );
+    check(&vectors.unwrap(), &["one", "three"]);
+    assert!(seen[0].head.starts_with("POST /embed "), "{}", seen[0].head);
+    assert_eq!(seen[0].body["inputs"], seen[0].body["input"], "what TEI calls them");
+    let (vectors, seen) = asked(
+        |spec| spec.url = "BASE/api/embed".into(),
+        move |_, input| Answer::Reply("200 OK", json!({"embeddings": rows(input)}).to_string()),
+    );
+    check(&vectors.unwrap(), &["one", "three"]);
+    assert_eq!(seen[0].body.get("inputs"), None);
+    for (body, said) in [
+        ("[[1, 2]]", "1 vectors came for 2 texts"),
+        ("[[1, 2], [1]]", "the vector of text 1 holds 1 numbers, and `dim` is 2"),
+        ("[[1, 2], [null, 1]]", "no finite number"),
+        ("[[[1, 2]], [[1, 2]]]", "not a list of embeddings"),
+        ("{\"embeddings\": [[0, 0], [1, 1]]}", "the vector of text 0 is all zeros"),
+        (
+            "{\"error\": {\"message\": \"Provider returned error\", \"code\": 429}}",
+            "the body is an error: Provider returned error",
+        ),
+        ("{}", "neither `data` nor `embeddings`"),
+        ("{\"data\": []}", "0 vectors came"),
+    ] {
+        let (vectors, _) = asked(|_| {}, move |_, _| Answer::Reply("200 OK", body.into()));
+        let error = vectors.unwrap_err().to_string();
+        assert!(error.contains(said), "{body}: {error}");
+    }
+}
+
+#[test]
+fn large_and_small_numbers_keep_their_direction() {
+    let item = |index: usize, embedding: [f32; 2]| json!({"index": index, "embedding": embedding});
+    let (vectors, _) =
+        asked(|_| {}, move |_, _| reply(json!([item(0, [3e38, -3e38]), item(1, [3e-30, 4e-30])])));
+    let vectors = vectors.unwrap();
+    let half = std::f32::consts::FRAC_1_SQRT_2;
+    for (ours, right) in vectors.data.iter().zip([half, -half, 0.6, 0.8]) {
+        assert!((ours - right).abs() < 1e-6, "{vectors:?}");
+    }
+}
+
+#[test]
+fn a_wait_in_milliseconds_is_heeded() {
+    let (address, seen) = server(|n, input| match n {
+        0 => Answer::Reply("429 Too Many Requests\r\nretry-after-ms: 400", "{}".into()),
+        _ => right(input),
+    });
+    let start = Instant::now();
+    check(&embed(&HttpEmbedder::new(spec(&address)).unwrap(), &["a", "bb"]).unwrap(), &["a", "bb"]);
+    assert!(start.elapsed() >= Duration::from_millis(400));
+    assert_eq!(seen.lock().unwrap().len(), 2);
+    let error = message(|_, _| {
+        Answer::Reply("429 Too Many Requests\r\nretry-after: 1e300", "later".into())
+    });
+    assert!(error.contains("it asks to wait more than a million seconds"), "{error}");
 }

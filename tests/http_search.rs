@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use knockon::remote::Endpoint;
+use knockon::remote::{self, Endpoint, Secrets};
 use knockon::retrieve::{Catalogue, HttpRetriever, LONGEST_ANSWER, Request, Retriever, Shortfall};
 use serde_json::{Value, json};
 
@@ -90,14 +90,14 @@ impl Client {
     }
 
     fn retriever(&self, timeout: Duration, retries: u32) -> (HttpRetriever, Arc<Shortfall>) {
-        let token = Some("s3cret".to_owned());
         let endpoint = Endpoint {
             url: self.url.parse().unwrap(),
             timeout,
             retries,
             first_wait: Duration::from_millis(10),
             concurrency: 3,
-            token,
+            headers: remote::headers(&[], Some("s3cret")).unwrap(),
+            secrets: Secrets::new(["s3cret".to_owned()]),
             longest_reply: LONGEST_ANSWER,
         };
         let passages = (0..10).map(|n| (format!("p{n}"), Some(format!("e{}", n / 5))));
@@ -116,6 +116,30 @@ impl Client {
 }
 
 const LONG: Duration = Duration::from_secs(10);
+
+#[test]
+fn an_answer_that_repeats_the_key_is_kept_without_it() {
+    let body = r#"{"results": [{"id": "p1", "score": 0.5}], "asked_with": "s3cret"}"#;
+    let server = serve(move |_, _| Some((200, body.to_owned())));
+    let client = Client::new(&server);
+    let request = Request { query: "q", candidates: None };
+    client.retriever(LONG, 0).0.search(&[request], 4, &|_| {}).unwrap();
+    let kept: Vec<_> = std::fs::read_dir(client.kept.path().join("answers")).unwrap().collect();
+    assert_eq!(kept.len(), 1);
+    for file in kept {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(text.contains("p1") && !text.contains("s3cret"), "{text}");
+    }
+    let request = Request { query: "q", candidates: None };
+    client.retriever(LONG, 0).0.search(&[request], 4, &|_| {}).unwrap();
+    assert_eq!(server.asked.lock().unwrap().len(), 1, "and it is read again");
+}
+
+#[test]
+fn what_stands_behind_the_question_mark_is_written_nowhere() {
+    let url = "https://me.example/search?api_key=hidden#part".parse().unwrap();
+    assert_eq!(remote::without_query(&url), "https://me.example/search");
+}
 
 fn results(found: &[(&str, f64)]) -> Option<(u16, String)> {
     let results: Vec<Value> =

@@ -154,6 +154,98 @@ fn any_number_of_threads_and_an_interruption_give_the_same_files() {
     }
 }
 
+/// A directory of an arm with the checkpoint of a run broken off behind a step, and that file.
+fn broken_off(dir: &Path, recipe: &Recipe, texts: &Texts) -> PathBuf {
+    let (base, until) = (base(), Until(AtomicUsize::new(6)));
+    let request = request(base.to_str().unwrap(), recipe.clone(), texts, dir);
+    assert!(catch_unwind(AssertUnwindSafe(|| tune(&request, &until))).is_err());
+    dir.join("structural/checkpoint.safetensors")
+}
+
+/// What a run says that finds this checkpoint: `None` where it goes on from it.
+fn refusal(dir: &Path, recipe: &Recipe, texts: &Texts) -> Option<String> {
+    let (base, until) = (base(), Until(AtomicUsize::new(0)));
+    let request = request(base.to_str().unwrap(), recipe.clone(), texts, dir);
+    match catch_unwind(AssertUnwindSafe(|| tune(&request, &until))) {
+        // Broken off in its first step.
+        Err(_) => None,
+        Ok(ended) => Some(format!("{:#}", ended.unwrap_err())),
+    }
+}
+
+#[test]
+fn no_flipped_bit_of_a_checkpoint_is_gone_on_from() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let recipe = recipe(Method::Lora);
+    let file = broken_off(dir.path(), &recipe, &texts);
+    let good = std::fs::read(&file).unwrap();
+    assert_eq!(refusal(dir.path(), &recipe, &texts), None, "a whole one is gone on from");
+    let header = u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let in_header = (0..8 * (8 + header)).step_by(5);
+    let in_numbers = (8 * (8 + header)..8 * good.len()).step_by(1009);
+    let mut tried = 0;
+    for bit in in_header.chain(in_numbers) {
+        let mut damaged = good.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&file, &damaged).unwrap();
+        let said = refusal(dir.path(), &recipe, &texts);
+        assert!(said.is_some(), "bit {bit} of {} was taken", 8 * good.len());
+        tried += 1;
+    }
+    assert!(tried > 500, "{tried}");
+    for cut in [0, 7, 8 + header, good.len() - 4] {
+        std::fs::write(&file, &good[..cut]).unwrap();
+        assert!(refusal(dir.path(), &recipe, &texts).is_some(), "{cut} bytes");
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_parts_do_not_fit_is_refused() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let recipe = recipe(Method::Lora);
+    let file = broken_off(dir.path(), &recipe, &texts);
+    let good = std::fs::read(&file).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&good).unwrap();
+    let tensors = SafeTensors::deserialize(&good).unwrap();
+    for (short, keep) in [("first", 1), ("second", 0), ("theta", 4), ("log", 1)] {
+        let views = tensors.tensors().into_iter().map(|(name, view)| {
+            let count = if name == short { keep } else { view.shape()[0] };
+            let bytes = &view.data()[..count * view.data().len() / view.shape()[0]];
+            let view = safetensors::tensor::TensorView::new(view.dtype(), vec![count], bytes);
+            (name, view.unwrap())
+        });
+        let file_bytes = safetensors::serialize(views, metadata.metadata().clone()).unwrap();
+        std::fs::write(&file, file_bytes).unwrap();
+        let said = refusal(dir.path(), &recipe, &texts).unwrap();
+        assert!(
+            said.contains("do not fit together") && said.contains("delete it"),
+            "{short}: {said}"
+        );
+    }
+}
+
+#[test]
+fn numbers_beyond_any_run_are_refused_by_name() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let usual = || recipe(Method::Lora);
+    for (recipe, named) in [
+        (
+            Recipe { steps: usize::MAX, ..usual() },
+            "--steps is 18446744073709551615; it is from 1 to",
+        ),
+        (Recipe { steps: 0, ..usual() }, "--steps"),
+        (Recipe { batch: 1_000_000_000, ..usual() }, "--batch is 1000000000"),
+        (Recipe { batch: 1, ..usual() }, "--batch"),
+        (Recipe { rank: usize::MAX, ..usual() }, "--rank"),
+        (Recipe { rank: 0, ..usual() }, "--rank"),
+        (Recipe { steps: 1_000_000, batch: 4096, ..usual() }, "--steps times --batch"),
+        (Recipe { length: usize::MAX, ..usual() }, "--length"),
+    ] {
+        let said = refusal(dir.path(), &recipe, &texts).unwrap();
+        assert!(said.contains(named), "{named}: {said}");
+    }
+}
+
 #[test]
 fn other_settings_are_refused_by_name() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());

@@ -165,14 +165,7 @@ pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSp
         None if locate::adapter_dir(model).is_some() => ModelKind::Transformer,
         None => {
             let dir = locate::model_dir(model, precision)?;
-            let config = input_file::read(&dir.join("config.json"))?;
-            let config: serde_json::Value = serde_json::from_slice(&config).with_context(|| {
-                format!("{} is not valid JSON", dir.join("config.json").display())
-            })?;
-            match config["model_type"].as_str() {
-                Some("model2vec") => ModelKind::Static,
-                _ => ModelKind::Transformer,
-            }
+            locate::kind_of(&dir)?
         }
     };
     Ok(ModelSpec::new(kind, model).with_precision(precision))

@@ -13,6 +13,7 @@ use anyhow::{Context, bail, ensure};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+use super::files::{Faults, LORA, Reader, check, parse, shown};
 use super::registry;
 use super::weights::{PREFIXES, floats};
 
@@ -32,8 +33,7 @@ pub fn is_adapter(dir: &Path) -> bool {
 pub fn base_of(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(CONFIG);
     let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let config: Value = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not valid JSON", path.display()))?;
+    let config = parse(&path.display().to_string(), &text)?;
     let named = config["base_model_name_or_path"].as_str().unwrap_or_default();
     ensure!(
         !named.is_empty(),
@@ -80,8 +80,7 @@ impl Adapter {
             let mut hash = blake3::Hasher::new();
             hash.update(&config);
             hash.update(&weights);
-            let config: Value =
-                serde_json::from_slice(&config).with_context(|| format!("{CONFIG} is not JSON"))?;
+            let config = parse(CONFIG, &config)?;
             let scale = scale(&config)?;
             let pairs = pairs(&weights)?;
             Ok(Self { pairs, scale, hash: hash.finalize(), used: Mutex::default() })
@@ -144,24 +143,31 @@ impl Adapter {
     }
 }
 
+/// Ways to start the two matrices that leave the base as it is. Others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change
+/// it, and an adapter saved with their name belongs to that changed base.
+const INITS_THAT_KEEP_THE_BASE: [&str; 3] = ["gaussian", "eva", "orthogonal"];
+
 /// The factor of `B A`; anything that plain LoRA has not is refused.
 fn scale(config: &Value) -> anyhow::Result<f32> {
     let kind = config.get("peft_type").and_then(Value::as_str).unwrap_or("LORA");
     ensure!(kind == "LORA", "{CONFIG}: peft_type is `{kind}`; only LORA can be applied");
-    let on = |key: &str| match config.get(key) {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::Object(map)) => !map.is_empty(),
-        Some(Value::Array(list)) => !list.is_empty(),
-        Some(_) => true,
-    };
-    for key in ["use_dora", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "modules_to_save"] {
-        ensure!(!on(key), "{CONFIG}: `{key}` is set; only plain LoRA can be applied");
+    let mut faults = Faults::default();
+    check(CONFIG, config, &[LORA], &mut faults);
+    match config.get("init_lora_weights") {
+        None | Some(Value::Null | Value::Bool(_)) => {}
+        Some(Value::String(name)) if INITS_THAT_KEEP_THE_BASE.contains(&name.as_str()) => {}
+        Some(other) => faults.add(format!(
+            "{CONFIG}: `init_lora_weights` is {}; such an adapter belongs to a base that was changed with it",
+            shown(other)
+        )),
     }
+    let root = Reader::new(CONFIG, Some(config), &mut faults).flag("use_rslora").unwrap_or(false);
+    faults.check()?;
     let number = |key: &str| config.get(key).and_then(Value::as_f64).filter(|n| *n > 0.0);
     let (Some(r), Some(alpha)) = (number("r"), number("lora_alpha")) else {
         bail!("{CONFIG}: `r` and `lora_alpha` must be positive numbers");
     };
-    Ok((alpha / if on("use_rslora") { r.sqrt() } else { r }) as f32)
+    Ok((alpha / if root { r.sqrt() } else { r }) as f32)
 }
 
 fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, Pair>> {

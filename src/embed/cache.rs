@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::store::{Key, Store};
-use super::{Embedder, Role, Vectors};
+use super::{Embedder, Role, Similarity, Vectors};
 
 /// Sets the directory of cached vectors and scores.
 pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
@@ -72,6 +72,10 @@ impl Embedder for CachedEmbedder {
 
     fn dim(&self) -> usize {
         self.inner.dim()
+    }
+
+    fn similarity(&self) -> Similarity {
+        self.inner.similarity()
     }
 
     fn embed(

@@ -6,11 +6,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::adapter::is_adapter;
 use super::cache::default_dir;
-use super::{Precision, bundled, registry};
+use super::files::{first_folder, parse};
+use super::{ModelKind, Precision, bundled, registry};
 
 /// Sets the directory of pulled models.
 pub const MODELS_VARIABLE: &str = "KNOCKON_MODELS";
@@ -38,7 +39,22 @@ fn pulled_dirs() -> Vec<PathBuf> {
 }
 
 fn is_model(dir: &Path) -> bool {
-    dir.join("model.safetensors").is_file() && dir.join("config.json").is_file()
+    let first = first_folder(dir);
+    first.join("model.safetensors").is_file() && first.join("config.json").is_file()
+}
+
+/// Whether a model directory holds a table or a transformer, by its config.json.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn kind_of(dir: &Path) -> anyhow::Result<ModelKind> {
+    let path = first_folder(dir).join("config.json");
+    let config = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let config = parse(&path.display().to_string(), &config)?;
+    Ok(match config["model_type"].as_str() {
+        Some("model2vec") => ModelKind::Static,
+        _ => ModelKind::Transformer,
+    })
 }
 
 /// The original weights of a model, where they were pulled.

@@ -41,8 +41,18 @@ pub enum Role {
     Passage,
 }
 
-/// Row-major vectors, `len` rows of `dim` numbers, each row of length one (or all zero for a text
-/// without a known token).
+/// How the vectors of an embedder are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Similarity {
+    /// Vectors come out at length one, so that the dot product is the cosine.
+    #[default]
+    Cosine,
+    /// The dot product of vectors at the length that the model gives them.
+    Dot,
+}
+
+/// Row-major vectors, `len` rows of `dim` numbers; under [`Similarity::Cosine`] each row of length one (or all zero
+/// for a text without a known token).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vectors {
     pub dim: usize,
@@ -73,6 +83,11 @@ pub trait Embedder: Send + Sync {
 
     /// Numbers in a vector.
     fn dim(&self) -> usize;
+
+    /// How its vectors are compared; search is by dot product in either case.
+    fn similarity(&self) -> Similarity {
+        Similarity::Cosine
+    }
 
     /// Embeds `texts`; `done(n)` is told of every `n` further texts finished, from any thread.
     fn embed(

@@ -14,7 +14,7 @@ use safetensors::tensor::TensorView;
 use sha2::{Digest, Sha256};
 
 use super::bert::{Architecture, head_of};
-use super::files::{ModelFiles, Module};
+use super::files::{ModelFiles, purpose_of};
 use super::weights::{Rows, Weights};
 use crate::output::Output;
 
@@ -30,16 +30,12 @@ pub struct Quantized {
     pub size: u64,
 }
 
-/// Files copied beside the weights where they are there.
-const SETTINGS: &[&str] =
-    &["1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json"];
-
 /// Writes the int8 form of the model in `source` to `out`. The same source gives the same bytes.
 ///
 /// # Errors
 /// A source that is damaged or already int8, or a directory that cannot be written.
 pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Quantized> {
-    let files = ModelFiles::read(source)?;
+    let files = ModelFiles::read_for(source, purpose_of(source))?;
     let weights = Weights::parse(&files.weights)?;
     if weights.is_int8() {
         bail!("{} is int8 already", source.display());
@@ -49,6 +45,15 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
     let mut tensors = Tensors::default();
     if files.config.get("model_type").and_then(|t| t.as_str()) == Some("model2vec") {
         tensors.rows("embeddings".to_owned(), &weights.rows("embeddings", 0, 0)?.into_int8());
+        if weights.has("mapping") {
+            let places = weights.places("mapping")?;
+            let bytes = places.iter().flat_map(|place| (*place as u64).to_le_bytes()).collect();
+            tensors.0.push(("mapping".to_owned(), Dtype::U64, vec![places.len()], bytes));
+        }
+        if weights.has("weights") {
+            let by_token = weights.vector("weights", weights.count("weights")?)?;
+            tensors.floats("weights".to_owned(), vec![by_token.len()], &by_token);
+        }
     } else {
         let architecture = Architecture::load(&files, &weights)?.into_int8();
         let parts = architecture.parts();
@@ -61,9 +66,19 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
         for layer in head_of(&weights).into_iter().flatten() {
             let (weight, bias) = (format!("{layer}.weight"), format!("{layer}.bias"));
             let rows = weights.rows(&weight, 0, 0)?;
-            let values = weights.vector(&bias, rows.len())?;
+            if weights.has(&bias) {
+                let values = weights.vector(&bias, rows.len())?;
+                tensors.floats(bias, vec![values.len()], &values);
+            }
             tensors.rows(weight, &rows);
-            tensors.floats(bias, vec![values.len()], &values);
+        }
+        // ModernBERT's head has a norm of its own, and Stanford's ColBERT a projection.
+        for name in ["head.norm.weight", "head.norm.bias"].iter().filter(|name| weights.has(name)) {
+            let values = weights.vector(name, weights.count(name)?)?;
+            tensors.floats((*name).to_owned(), vec![values.len()], &values);
+        }
+        if files.late.as_ref().is_some_and(|late| late.stanford) {
+            tensors.rows("linear.weight".to_owned(), &weights.rows("linear.weight", 0, 0)?);
         }
     }
     let views = tensors
@@ -86,26 +101,17 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
         size: bytes.len() as u64,
         source_sha256,
     };
-    let mut made = vec![
-        ("config.json".to_owned(), serde_json::to_vec_pretty(&files.config)?),
-        ("tokenizer.json".to_owned(), minified_tokenizer(&files.tokenizer)?),
-    ];
-    for name in SETTINGS {
-        if let Ok(bytes) = std::fs::read(source.join(name)) {
-            made.push((name.to_string(), bytes));
-        }
-    }
-    if !files.behind.is_empty() {
-        made.push(("modules.json".to_owned(), std::fs::read(source.join("modules.json"))?));
-    }
-    for module in &files.behind {
-        if let Module::Dense { path, config, weights } = module {
-            made.push((format!("{path}/config.json"), serde_json::to_vec_pretty(config)?));
-            made.push((format!("{path}/model.safetensors"), weights.clone()));
-        }
-    }
+    // All paths were found to stay inside the directory when they were read.
+    let mut made = files.settings.clone();
+    let first = match files.first.as_str() {
+        "" => String::new(),
+        first => format!("{first}/"),
+    };
+    let tokenizer = minified_tokenizer(&files.tokenizer.json, files.tokenizer.keeps_end)?;
+    made.push((format!("{first}config.json"), serde_json::to_vec_pretty(&files.config)?));
+    made.push((format!("{first}tokenizer.json"), tokenizer));
     // Last, since a directory counts as a model once it has weights.
-    made.push(("model.safetensors".to_owned(), bytes));
+    made.push((format!("{first}model.safetensors"), bytes));
     let made: Vec<(&str, &[u8])> =
         made.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     output.write_folder(out, &made)?;
@@ -137,12 +143,15 @@ impl Tensors {
     }
 }
 
-/// The same tokenizer without white space, padding and truncation, which are set on loading.
-fn minified_tokenizer(json: &[u8]) -> anyhow::Result<Vec<u8>> {
+/// The same tokenizer without white space, padding and truncation, which are set on loading, but for which end of a
+/// text is kept.
+fn minified_tokenizer(json: &[u8], keeps_end: bool) -> anyhow::Result<Vec<u8>> {
     let mut value: serde_json::Value =
         serde_json::from_slice(json).context("tokenizer.json is not valid JSON")?;
     value["padding"] = serde_json::Value::Null;
-    value["truncation"] = serde_json::Value::Null;
+    if !keeps_end {
+        value["truncation"] = serde_json::Value::Null;
+    }
     Ok(serde_json::to_vec(&value)?)
 }
 

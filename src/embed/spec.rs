@@ -7,9 +7,10 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::adapter::base_of;
+use super::files::{ModelFiles, Purpose};
 use super::similarity_map::{SimilarityMap, SimilarityMapSpec};
 use super::truncate::Truncated;
-use super::{CachedEmbedder, Embedder, PairScorer, bert, files, locate, static_table};
+use super::{CachedEmbedder, Embedder, PairScorer, bert, locate, static_table};
 
 /// The sort of a model directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -54,6 +55,13 @@ pub enum Pooling {
     Max,
     /// The vector of the last token.
     Last,
+    /// The sum over all tokens, divided by the root of their number. Of model files; no setting of a scenario.
+    #[schemars(skip)]
+    MeanSqrtLength,
+    /// The mean over all tokens, each weighted by its place, 1 for the first (SGPT, arXiv 2202.08904). Of model
+    /// files; no setting of a scenario.
+    #[schemars(skip)]
+    WeightedMean,
 }
 
 /// One model with its settings; `None` means: as the model's own files say.
@@ -130,7 +138,8 @@ pub struct CrossEncoderSpec {
 /// A model that is not on disk (the message names the command that fetches it), a directory whose
 /// files are missing, damaged or of another architecture, settings the model cannot meet.
 pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
-    truncated(whole(spec)?, spec)
+    let Whole { embedder, dim } = whole(spec)?;
+    truncated(embedder, dim)
 }
 
 /// As [`open`], remembering vectors in `cache`, by default the user's. Whole ones are kept, so that
@@ -139,23 +148,31 @@ pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
 /// # Errors
 /// Those of [`open`], and a cache that cannot be written.
 pub fn open_cached(spec: &ModelSpec, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
-    truncated(Box::new(CachedEmbedder::new(whole(spec)?, cache)?), spec)
+    let Whole { embedder, dim } = whole(spec)?;
+    truncated(Box::new(CachedEmbedder::new(embedder, cache)?), dim)
 }
 
-fn truncated(whole: Box<dyn Embedder>, spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
-    Ok(match spec.dim {
+/// An embedder before its vectors are cut to `dim` numbers.
+struct Whole {
+    embedder: Box<dyn Embedder>,
+    dim: Option<usize>,
+}
+
+fn truncated(whole: Box<dyn Embedder>, dim: Option<usize>) -> anyhow::Result<Box<dyn Embedder>> {
+    Ok(match dim {
         None => whole,
         Some(dim) => Box::new(Truncated::new(whole, dim)?),
     })
 }
 
-fn whole(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
+fn whole(spec: &ModelSpec) -> anyhow::Result<Whole> {
     let spec = &*spec.settled()?;
-    load(&spec.model, spec.precision, |files| -> anyhow::Result<Box<dyn Embedder>> {
-        Ok(match spec.kind {
+    load(spec, |files| {
+        let embedder: Box<dyn Embedder> = match spec.kind {
             ModelKind::Static => Box::new(static_table::StaticTable::load(files, spec)?),
-            ModelKind::Transformer => Box::new(bert::Bert::load(files, spec)?),
-        })
+            ModelKind::Transformer => Box::new(bert::Bert::load_pooled(files, spec)?),
+        };
+        Ok(Whole { embedder, dim: spec.dim.or(files.truncate_dim) })
     })
 }
 
@@ -164,7 +181,9 @@ fn whole(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
 /// # Errors
 /// As [`open`].
 pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn PairScorer>> {
-    let loaded = load(&spec.model, spec.precision, |files| bert::CrossEncoder::load(files, spec))?;
+    let loaded = load_for(Purpose::Scores, &spec.model, spec.precision, |files| {
+        bert::CrossEncoder::load(files, spec)
+    })?;
     Ok(Box::new(loaded))
 }
 
@@ -174,7 +193,7 @@ pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn Pai
 /// As [`open`].
 pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
     let spec = &*spec.settled()?;
-    let loaded = load(&spec.model, spec.precision, |files| bert::MaxSim::load(files, spec))?;
+    let loaded = load(spec, |files| bert::MaxSim::load(files, spec))?;
     Ok(Box::new(loaded))
 }
 
@@ -184,7 +203,7 @@ pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
 /// As [`open`].
 pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::Maps> {
     let spec = &*spec.settled()?;
-    load(&spec.model, spec.precision, |files| bert::Maps::load(files, spec, tokens))
+    load(spec, |files| bert::Maps::load(files, spec, tokens))
 }
 
 /// Loads a network over similarity maps from its directory, and the model that makes these.
@@ -199,12 +218,20 @@ pub fn open_similarity_map(spec: &SimilarityMapSpec) -> anyhow::Result<Box<dyn P
 }
 
 fn load<T>(
+    spec: &ModelSpec,
+    load: impl FnOnce(&ModelFiles) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    load_for(Purpose::Vectors, &spec.model, spec.precision, load)
+}
+
+fn load_for<T>(
+    purpose: Purpose,
     model: &str,
     precision: Precision,
-    load: impl FnOnce(&files::ModelFiles) -> anyhow::Result<T>,
+    load: impl FnOnce(&ModelFiles) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let dir = locate::model_dir(model, precision)?;
-    files::ModelFiles::read(&dir)
+    ModelFiles::read_for(&dir, purpose)
         .and_then(|files| load(&files))
         .with_context(|| format!("cannot load the model {model} from {}", dir.display()))
 }

@@ -1,4 +1,7 @@
 //! Static embeddings (model2vec): a text is the mean of its tokens' rows in a table.
+//!
+//! As model2vec 0.10 makes them: the unknown token is left out; a table with fewer rows than tokens comes with a
+//! `mapping` from token to row, and `weights` count tokens by how rare they are.
 
 use anyhow::{bail, ensure};
 use rayon::prelude::*;
@@ -7,9 +10,9 @@ use super::bert::normalize;
 use super::files::ModelFiles;
 use super::tokens::Tokens;
 use super::weights::{Rows, Weights};
-use super::{Embedder, ModelSpec, Precision, Role, Vectors};
+use super::{Embedder, ModelSpec, Precision, Role, Similarity, Vectors};
 
-/// Tokens behind this one are dropped unless the spec says otherwise, as model2vec does.
+/// Tokens behind this one are dropped unless the model or the spec says otherwise, as model2vec does.
 const MAX_TOKENS: usize = 512;
 
 /// A loaded table.
@@ -17,6 +20,12 @@ pub struct StaticTable {
     tokens: Tokens,
     unknown: Option<u32>,
     table: Rows,
+    /// By token, the row of the table; empty where they are the same.
+    mapping: Vec<usize>,
+    /// By token; empty where all count alike.
+    weights: Vec<f32>,
+    /// Characters of a text that are read.
+    most_chars: usize,
     query_prefix: String,
     passage_prefix: String,
     fingerprint: String,
@@ -35,6 +44,18 @@ impl StaticTable {
                 "config.json is that of a transformer, not of a static table (kind: transformer)"
             );
         }
+        ensure!(
+            files.config["model_type"] == "model2vec",
+            "config.json is not that of a static table: its model_type is {}, not model2vec",
+            super::files::shown(&files.config["model_type"])
+        );
+        ensure!(
+            files.on_text.is_empty()
+                && files.on_tokens.is_empty()
+                && files.similarity == Similarity::Cosine
+                && files.pooling.as_ref().is_some_and(|pooling| pooling.modes.len() == 1),
+            "modules behind a static table, or a comparison other than the cosine, are not carried out"
+        );
         let weights = Weights::parse(&files.weights)?;
         ensure!(
             spec.precision == Precision::Int8 || !weights.is_int8(),
@@ -45,24 +66,64 @@ impl StaticTable {
             Precision::F32 => table,
             Precision::Int8 => table.into_int8(),
         };
-        let max_tokens = spec.max_tokens.unwrap_or(MAX_TOKENS);
-        ensure!(max_tokens > 0, "max_tokens is 0; at least 1 is needed");
-        let tokens = Tokens::load(&files.tokenizer, max_tokens, false)?;
-        ensure!(
-            tokens.vocabulary() <= table.len(),
-            "tokenizer.json has {} tokens, the table only {} rows: they are not of one model",
-            tokens.vocabulary(),
-            table.len()
-        );
-        let prefix = |asked: &Option<String>| asked.clone().unwrap_or_default();
-        let (query_prefix, passage_prefix) =
-            (prefix(&spec.query_prefix), prefix(&spec.passage_prefix));
+        let own_cut = match files.config.get("max_length") {
+            None => MAX_TOKENS,
+            Some(serde_json::Value::Null) => usize::MAX,
+            Some(most) => usize::try_from(most.as_u64().unwrap_or(0)).unwrap_or(usize::MAX),
+        };
+        let max_tokens = spec.max_tokens.unwrap_or(own_cut);
+        ensure!(max_tokens > 0, "max_tokens is {max_tokens}; at least 1 is needed");
+        let mapping = match weights.has("mapping") {
+            true => weights.places("mapping")?,
+            false => Vec::new(),
+        };
+        if let Some(row) = mapping.iter().find(|row| **row >= table.len()) {
+            bail!("tensor `mapping` names the row {row}, and the table has {}", table.len());
+        }
+        let mut ids = if mapping.is_empty() { table.len() } else { mapping.len() };
+        let by_token = match weights.has("weights") {
+            true => weights.vector("weights", weights.count("weights")?)?,
+            false => Vec::new(),
+        };
+        if !by_token.is_empty() {
+            ids = ids.min(by_token.len());
+        }
+        let tokens = Tokens::load(&files.tokenizer, max_tokens, false, ids)?;
+        let tokens = tokens.lowering(files.lower_case);
+        let prefix = |asked: &Option<String>, role| {
+            asked.clone().unwrap_or_else(|| files.prefix(role).to_owned())
+        };
+        let query_prefix = prefix(&spec.query_prefix, Role::Query);
+        let passage_prefix = prefix(&spec.passage_prefix, Role::Passage);
         let fingerprint = files.fingerprint(&format!(
-            "static 1 {:?} {max_tokens} {query_prefix:?} {passage_prefix:?}",
+            "static 2 {:?} {max_tokens} {query_prefix:?} {passage_prefix:?}",
             spec.precision
         ));
-        let unknown = tokens.id("[UNK]");
-        Ok(Self { tokens, unknown, table, query_prefix, passage_prefix, fingerprint })
+        let unknown = files.tokenizer.unknown_id(&tokens);
+        let most_chars = max_tokens.saturating_mul(median_length(&tokens));
+        Ok(Self {
+            tokens,
+            unknown,
+            table,
+            mapping,
+            weights: by_token,
+            most_chars,
+            query_prefix,
+            passage_prefix,
+            fingerprint,
+        })
+    }
+}
+
+/// Characters of a token, the median, rounded down: model2vec reads no more than that many for each token it takes.
+fn median_length(tokens: &Tokens) -> usize {
+    let mut lengths: Vec<usize> = tokens.all().map(|token| token.chars().count()).collect();
+    lengths.sort_unstable();
+    let middle = lengths.len() / 2;
+    match lengths.len() {
+        0 => 1,
+        n if n % 2 == 1 => lengths[middle],
+        _ => (lengths[middle - 1] + lengths[middle]) / 2,
     }
 }
 
@@ -86,15 +147,30 @@ impl Embedder for StaticTable {
             Role::Query => &self.query_prefix,
             Role::Passage => &self.passage_prefix,
         };
-        let ids = self.tokens.encode(prefix, texts)?;
+        let read: Vec<String> = texts
+            .iter()
+            .map(|text| prefix.chars().chain(text.chars()).take(self.most_chars).collect())
+            .collect();
+        let read: Vec<&str> = read.iter().map(String::as_str).collect();
+        let ids = self.tokens.encode("", &read)?;
         let mut data = vec![0.0; ids.len() * dim];
-        data.par_chunks_mut(dim).zip(&ids).for_each(|(out, ids)| {
+        data.par_chunks_mut(dim).zip(&ids).try_for_each(|(out, ids)| {
             for &id in ids.iter().filter(|&&id| Some(id) != self.unknown) {
-                self.table.add_row(id as usize, out);
+                let id = id as usize;
+                let row = self.mapping.get(id).copied().unwrap_or(id);
+                match self.weights.get(id) {
+                    Some(&weight) => self.table.add_weighted_row(row, weight, out),
+                    None => self.table.add_row(row, out),
+                }
             }
+            ensure!(
+                out.iter().all(|x| x.is_finite()),
+                "the rows of a text add up to numbers that are not finite: the table is damaged"
+            );
             // The division by the number of tokens falls away in the normalisation.
             normalize(out);
-        });
+            Ok(())
+        })?;
         done(texts.len());
         Ok(Vectors { dim, data })
     }

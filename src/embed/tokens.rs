@@ -1,57 +1,103 @@
 //! Text to token ids.
 
-use anyhow::anyhow;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use anyhow::{Context, anyhow, bail, ensure};
 use rayon::prelude::*;
+use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
+
+use super::files::{TokenizerFiles, parse};
 
 /// A `tokenizer.json` with its padding and truncation set aside for ours.
 pub struct Tokens {
     tokenizer: Tokenizer,
     /// Adds `[CLS]` and `[SEP]`, or whatever the file's template says.
     special: bool,
+    lower_case: bool,
     max_tokens: usize,
+    /// One more than the largest id that the model has a vector for.
+    ids: u32,
 }
 
 impl Tokens {
+    /// For a model with vectors for `ids` tokens.
+    ///
     /// # Errors
-    /// A file that is not a tokenizer, or `max_tokens` too small to hold the special tokens.
-    pub fn load(json: &[u8], max_tokens: usize, special: bool) -> anyhow::Result<Self> {
-        let broken = |e| anyhow!("tokenizer.json: {e}");
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(broken)?;
+    /// A file that is not a tokenizer, one with settings that are not carried out, one of another model, or
+    /// `max_tokens` too small to hold the special tokens.
+    pub fn load(
+        files: &TokenizerFiles,
+        max_tokens: usize,
+        special: bool,
+        ids: usize,
+    ) -> anyhow::Result<Self> {
+        let loaded = guarded(|| Tokenizer::from_bytes(&files.json)).context("tokenizer.json")?;
+        let mut tokenizer = loaded.map_err(|e| anyhow!("tokenizer.json: {e}"))?;
+        check_carried_out(&files.json, &tokenizer)?;
+        for (token, id) in &files.expected {
+            ensure!(
+                tokenizer.token_to_id(token) == Some(*id),
+                "tokenizer.json has no token {token:?} with the id {id}, as the files beside it say"
+            );
+        }
         tokenizer.with_padding(None);
+        let direction = match files.keeps_end {
+            true => TruncationDirection::Left,
+            false => TruncationDirection::Right,
+        };
         tokenizer
             .with_truncation(Some(TruncationParams {
                 max_length: max_tokens,
                 strategy: TruncationStrategy::LongestFirst,
                 stride: 0,
-                direction: TruncationDirection::Right,
+                direction,
             }))
             .map_err(|e| anyhow!("max_tokens {max_tokens}: {e}"))?;
-        Ok(Self { tokenizer, special, max_tokens })
+        let vocabulary =
+            tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
+        ensure!(
+            vocabulary <= ids,
+            "tokenizer.json has {vocabulary} tokens, the model vectors for only {ids}: they are not of one model"
+        );
+        let ids = u32::try_from(ids).context("a vocabulary of 2^32 tokens or more")?;
+        let tokens = Self { tokenizer, special, lower_case: false, max_tokens, ids };
+        // A post-processor that is damaged shows here, not in the middle of a run.
+        tokens.encode("", &["a b", ""])?;
+        tokens.encode_pairs(&[("a", "b")])?;
+        Ok(tokens)
+    }
+
+    /// Lowers each text first, as `do_lower_case` asks.
+    pub fn lowering(self, lower_case: bool) -> Self {
+        Self { lower_case, ..self }
     }
 
     pub fn max_tokens(&self) -> usize {
         self.max_tokens
     }
 
-    /// One more than the largest id.
-    pub fn vocabulary(&self) -> usize {
-        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
-    }
-
     pub fn id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)
+    }
+
+    /// The texts of all tokens.
+    pub fn all(&self) -> impl Iterator<Item = String> {
+        self.tokenizer.get_vocab(true).into_keys()
     }
 
     /// The ids of each pair of texts, and how many of them belong to the first segment.
     pub fn encode_pairs(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<(Vec<u32>, usize)>> {
         let encode = |&(first, second): &(&str, &str)| {
-            let encoding = self
-                .tokenizer
-                .encode_fast((first, second), self.special)
-                .map_err(|e| anyhow!("cannot tokenize {first:?} with {second:?}: {e}"))?;
+            let (lower_first, lower_second) = (self.lowered(first), self.lowered(second));
+            let (first, second) = (lower_first.as_ref(), lower_second.as_ref());
+            let encoding = guarded(|| self.tokenizer.encode_fast((first, second), self.special))
+                .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
+                .with_context(|| format!("cannot tokenize {first:?} with {second:?}"))?;
             let firsts = encoding.get_type_ids().iter().take_while(|&&ty| ty == 0).count();
-            Ok((encoding.get_ids().to_vec(), firsts))
+            Ok((self.known(encoding.get_ids())?, firsts))
         };
         pairs.par_iter().map(encode).collect()
     }
@@ -68,12 +114,98 @@ impl Tokens {
                     joined = format!("{prefix}{text}");
                     &joined
                 };
-                let encoding = self
-                    .tokenizer
-                    .encode_fast(text, self.special)
-                    .map_err(|e| anyhow!("cannot tokenize {text:?}: {e}"))?;
-                Ok(encoding.get_ids().to_vec())
+                let lowered = self.lowered(text);
+                let text = lowered.as_ref();
+                let encoding = guarded(|| self.tokenizer.encode_fast(text, self.special))
+                    .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
+                    .with_context(|| format!("cannot tokenize {text:?}"))?;
+                self.known(encoding.get_ids())
             })
             .collect()
     }
+
+    fn lowered<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
+        match self.lower_case {
+            true => text.to_lowercase().into(),
+            false => text.into(),
+        }
+    }
+
+    fn known(&self, ids: &[u32]) -> anyhow::Result<Vec<u32>> {
+        match ids.iter().find(|id| **id >= self.ids) {
+            None => Ok(ids.to_vec()),
+            Some(id) => bail!(
+                "tokenizer.json makes the id {id}, and the model has vectors for {} tokens only: they are not of one \
+                 model",
+                self.ids
+            ),
+        }
+    }
+}
+
+/// Reports a setting of tokenizer.json that the tokenizer made of it does not have: nobody would carry it out.
+fn check_carried_out(json: &[u8], tokenizer: &Tokenizer) -> anyhow::Result<()> {
+    let written = parse("tokenizer.json", json)?;
+    if let Some(dropout) = written["model"]["dropout"].as_f64().filter(|dropout| *dropout > 0.0) {
+        bail!("tokenizer.json: `dropout` is {dropout}: it would cut words by chance");
+    }
+    let made = tokenizer.to_string(false).map_err(|e| anyhow!("tokenizer.json: {e}"))?;
+    let made = parse("tokenizer.json", made.as_bytes())?;
+    let mut lost = Vec::new();
+    compare("", &written, &made, &mut lost);
+    ensure!(
+        lost.is_empty(),
+        "tokenizer.json: {}: settings not known here, which may change the tokens",
+        lost.join(", ")
+    );
+    Ok(())
+}
+
+fn compare(at: &str, written: &Value, made: &Value, lost: &mut Vec<String>) {
+    // Words are data; of added tokens the order may change. The other two were renamed, and are read as before.
+    const LET_BE: [&str; 5] = ["vocab", "merges", "added_tokens", "str_rep", "add_prefix_space"];
+    match (written, made) {
+        (Value::Object(written), Value::Object(made)) => {
+            for (key, value) in written.iter().filter(|(key, _)| !LET_BE.contains(&key.as_str())) {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                match made.get(key) {
+                    Some(made) => compare(&at, value, made, lost),
+                    None if value.is_null() => {}
+                    None => lost.push(format!("`{at}`")),
+                }
+            }
+        }
+        (Value::Array(written), Value::Array(made)) => {
+            for (written, made) in written.iter().zip(made) {
+                compare(at, written, made, lost);
+            }
+        }
+        _ => {}
+    }
+}
+
+thread_local! {
+    /// Whether this thread is inside [`guarded`].
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs code that panics on some damaged tokenizers, and makes an error of that without a trace on the terminal.
+fn guarded<T>(run: impl FnOnce() -> T) -> anyhow::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let before = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(run));
+    GUARDED.set(before);
+    result.map_err(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        anyhow!("the tokenizer is damaged: {}", said.unwrap_or("it gave no reason"))
+    })
 }

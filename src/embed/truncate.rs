@@ -4,7 +4,7 @@
 use anyhow::ensure;
 
 use super::bert::normalize;
-use super::{Embedder, Role, Vectors};
+use super::{Embedder, Role, Similarity, Vectors};
 
 /// An embedder whose vectors are cut.
 pub struct Truncated {
@@ -37,6 +37,10 @@ impl Embedder for Truncated {
         self.dim
     }
 
+    fn similarity(&self) -> Similarity {
+        self.inner.similarity()
+    }
+
     fn embed(
         &self,
         role: Role,
@@ -48,7 +52,9 @@ impl Embedder for Truncated {
         for row in whole.data.chunks_exact(whole.dim) {
             let start = data.len();
             data.extend_from_slice(&row[..self.dim]);
-            normalize(&mut data[start..]);
+            if self.similarity() == Similarity::Cosine {
+                normalize(&mut data[start..]);
+            }
         }
         Ok(Vectors { dim: self.dim, data })
     }

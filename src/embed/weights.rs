@@ -50,6 +50,13 @@ impl Rows {
         }
     }
 
+    /// Adds `weight` times row `r` of a table, which is never smoothed, to `out`.
+    pub fn add_weighted_row(&self, r: usize, weight: f32, out: &mut [f32]) {
+        let mut row = vec![0.0; out.len()];
+        self.add_row(r, &mut row);
+        out.iter_mut().zip(row).for_each(|(o, x)| *o += weight * x);
+    }
+
     /// Adds row `r` of a table, which is never smoothed, to `out`.
     pub fn add_row(&self, r: usize, out: &mut [f32]) {
         match self {
@@ -172,6 +179,36 @@ impl<'a> Weights<'a> {
             .with_context(|| format!("model.safetensors has no tensor `{full}`"))
     }
 
+    /// A vector of whole numbers, such as places in a table.
+    ///
+    /// # Errors
+    /// No such tensor, or one of other numbers than whole ones from 0 on.
+    pub fn places(&self, name: &str) -> anyhow::Result<Vec<usize>> {
+        let view = self.view(name)?;
+        let bytes = view.data();
+        let places: Option<Vec<usize>> = match view.dtype() {
+            Dtype::I64 => {
+                bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b).try_into().ok()).collect()
+            }
+            Dtype::U64 => {
+                bytes.as_chunks().0.iter().map(|b| u64::from_le_bytes(*b).try_into().ok()).collect()
+            }
+            Dtype::I32 => {
+                bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b).try_into().ok()).collect()
+            }
+            Dtype::U32 => {
+                bytes.as_chunks().0.iter().map(|b| u32::from_le_bytes(*b).try_into().ok()).collect()
+            }
+            other => bail!("tensor `{name}` is {other}; I64, I32, U64 or U32 can be read"),
+        };
+        places.with_context(|| format!("tensor `{name}` holds a number below 0"))
+    }
+
+    /// Numbers in the tensor of this name.
+    pub fn count(&self, name: &str) -> anyhow::Result<usize> {
+        Ok(self.view(name)?.shape().iter().product())
+    }
+
     /// A vector of `len` numbers.
     pub fn vector(&self, name: &str, len: usize) -> anyhow::Result<Vec<f32>> {
         let view = self.view(name)?;
@@ -198,6 +235,7 @@ impl<'a> Weights<'a> {
             Some(adapter) => {
                 let mut data = rows.into_f32();
                 adapter.add_to(name, &mut data, r, c)?;
+                check_finite(name, &data)?;
                 Ok(Rows::F32 { data, cols: c })
             }
         }
@@ -211,7 +249,11 @@ impl<'a> Weights<'a> {
         c: usize,
     ) -> anyhow::Result<Rows> {
         if view.dtype() == Dtype::I8 {
-            let scale = self.vector(&format!("{name}.scale"), r)?;
+            // model2vec rounds a whole table by one factor, which no cosine depends on.
+            let scale = match self.has(&format!("{name}.scale")) || name != "embeddings" {
+                true => self.vector(&format!("{name}.scale"), r)?,
+                false => vec![1.0; r],
+            };
             let data = view.data().iter().map(|&b| b as i8).collect();
             let smooth = format!("{name}.smooth");
             let smooth = match self.has(&smooth) {
@@ -225,10 +267,15 @@ impl<'a> Weights<'a> {
     }
 }
 
+/// The numbers of a tensor; every weight of every model and adapter passes through here.
+///
+/// # Errors
+/// Another type of number, or one that is not finite in 32 bits.
 pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> {
     let bytes = view.data();
     let half = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
-    Ok(match view.dtype() {
+    let numbers: Vec<f32> = match view.dtype() {
+        Dtype::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
         Dtype::F32 => {
             bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
         }
@@ -236,8 +283,25 @@ pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> 
             bytes.chunks_exact(2).map(|b| f32::from_bits(u32::from(half(b)) << 16)).collect()
         }
         Dtype::F16 => bytes.chunks_exact(2).map(|b| f16_to_f32(half(b))).collect(),
-        other => bail!("tensor `{name}` is {other}; F32, F16, BF16 or I8 with a scale can be read"),
-    })
+        other => {
+            bail!("tensor `{name}` is {other}; F64, F32, F16, BF16 or I8 with a scale can be read")
+        }
+    };
+    check_finite(name, &numbers)?;
+    Ok(numbers)
+}
+
+/// # Errors
+/// A NaN or an infinite number: rounding to int8 would hide it.
+fn check_finite(name: &str, numbers: &[f32]) -> anyhow::Result<()> {
+    match numbers.iter().position(|x| !x.is_finite()) {
+        None => Ok(()),
+        Some(at) => bail!(
+            "tensor `{name}` holds {} at place {at} of {}: the weights are damaged",
+            numbers[at],
+            numbers.len()
+        ),
+    }
 }
 
 /// IEEE 754 binary16 to binary32, exact.

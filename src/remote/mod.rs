@@ -5,24 +5,34 @@
 //!    `Retry-After` names; a 429 holds up all requests.
 //! 2. After an error no further request starts; those under way are awaited and handed out, so that none that
 //!    was answered has to be paid for twice.
-//! 3. The key goes into one header and nowhere else: replies that repeat it are redacted.
+//! 3. Secrets go into headers and bodies to the host of the address and nowhere else: what is shown of a reply that
+//!    repeats them is redacted ([`Secrets`]), and no redirect to another host is followed.
 
 mod retry;
+mod secrets;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use retry::{Failure, wait_before};
+use retry::{Failure, named_wait, wait_before};
+pub use secrets::{Secrets, names_a_secret};
 
 /// Characters of a reply that a message shows.
 const SHOWN: usize = 300;
 
+/// Bytes of an error reply that are looked through for secrets, far more than are shown.
+const MOST_READ: usize = 1 << 16;
+
+/// Redirects of one request that are followed.
+const REDIRECTS: usize = 5;
+
 /// Where requests go, and how patiently.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     pub url: reqwest::Url,
     /// For one try, from connecting to the last byte of the reply.
@@ -33,10 +43,39 @@ pub struct Endpoint {
     pub first_wait: Duration,
     /// Requests under way at once.
     pub concurrency: usize,
-    /// Sent as `Authorization: Bearer ...`, and shown nowhere.
-    pub token: Option<String>,
+    /// Sent with each request beside those that say that JSON goes either way.
+    pub headers: HeaderMap,
+    /// What of all that is sent must be shown nowhere.
+    pub secrets: Secrets,
     /// Bytes that a reply may have.
     pub longest_reply: usize,
+}
+
+/// Headers of requests out of names and values, and a key as `Authorization: Bearer KEY`.
+///
+/// # Errors
+/// A name or a value that no header can have; the value is not shown.
+pub fn headers(named: &[(String, String)], bearer: Option<&str>) -> anyhow::Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let bearer = bearer.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
+    for (name, value) in named.iter().chain(&bearer) {
+        let name: HeaderName =
+            name.parse().with_context(|| format!("{name:?} cannot be the name of a header"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            anyhow!("the value of the header {name} has characters that a header cannot have")
+        })?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// An address as it is shown and written: what follows a `?` may be secret.
+pub fn without_query(url: &reqwest::Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.to_string()
 }
 
 /// Why a request is given up, and which.
@@ -64,22 +103,29 @@ pub fn address(url: &str) -> anyhow::Result<reqwest::Url> {
     Ok(url)
 }
 
-/// The key in an environment variable.
+/// The key in the environment variable that `api_key_env` names.
 ///
 /// # Errors
 /// There is none.
 pub fn key(variable: &str) -> anyhow::Result<String> {
-    let key = std::env::var(variable).unwrap_or_default().trim().to_owned();
-    ensure!(!key.is_empty(), "the environment variable {variable} (api_key_env) holds no key");
-    Ok(key)
+    self::variable(variable)
+        .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
+}
+
+/// What an environment variable holds.
+///
+/// # Errors
+/// Nothing.
+pub fn variable(name: &str) -> anyhow::Result<String> {
+    let text = std::env::var(name).unwrap_or_default().trim().to_owned();
+    ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
+    Ok(text)
 }
 
 impl Endpoint {
-    /// The address as messages name it: what follows a `?` may be secret.
+    /// The address as messages name it.
     pub fn shown(&self) -> String {
-        let mut shown = self.url.clone();
-        shown.set_query(None);
-        shown.to_string()
+        self.secrets.cut(&without_query(&self.url))
     }
 
     /// Posts each of `bodies`, and hands its place and the reply to `take` as replies arrive. What `take`
@@ -96,8 +142,14 @@ impl Endpoint {
             client: reqwest::Client::builder()
                 .user_agent(concat!("knockon/", env!("CARGO_PKG_VERSION")))
                 .timeout(self.timeout)
+                // Both would hand the address, with what follows its `?`, to another host.
+                .referer(false)
+                .redirect(reqwest::redirect::Policy::none())
                 .build()?,
-            endpoint: self.clone(),
+            endpoint: Endpoint {
+                secrets: self.secrets.clone().and_query_of(&self.url),
+                ..self.clone()
+            },
             not_before: Mutex::new(Instant::now()),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -118,6 +170,7 @@ impl Endpoint {
                 if let Err(what) = reply.and_then(|reply| take(at, &reply))
                     && given_up.as_ref().is_none_or(|first| at < first.at)
                 {
+                    let what = line.endpoint.secrets.cut(&what);
                     given_up = Some(Refused { at, what });
                 }
             }
@@ -168,20 +221,29 @@ impl Line {
     }
 
     async fn once(&self, body: &[u8]) -> Result<Vec<u8>, Failure> {
-        let Endpoint { url, token, timeout, longest_reply, .. } = &self.endpoint;
-        let mut request = self
-            .client
-            .post(url.clone())
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header(reqwest::header::ACCEPT, "application/json")
-            .body(body.to_vec());
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
+        let Endpoint { url, headers, secrets, timeout, longest_reply, .. } = &self.endpoint;
         let broken = |e| Failure::on_the_way(e, *timeout);
-        let mut response = request.send().await.map_err(broken)?;
+        let mut url = url.clone();
+        let mut redirects = 0;
+        let mut response = loop {
+            let request = self
+                .client
+                .post(url.clone())
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .header(reqwest::header::ACCEPT, "application/json")
+                .headers(headers.clone())
+                .body(body.to_vec());
+            let response = request.send().await.map_err(broken)?;
+            if !response.status().is_redirection() {
+                break response;
+            }
+            redirects += 1;
+            url = redirected(&url, &response, redirects).map_err(|why| {
+                Failure::for_good(format!("HTTP {}: {}", response.status(), secrets.cut(&why)))
+            })?;
+        };
         let status = response.status();
-        let retry_after = response.headers().get(reqwest::header::RETRY_AFTER).cloned();
+        let asked_wait = named_wait(response.headers());
         let mut reply = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(broken)? {
             reply.extend_from_slice(&piece);
@@ -191,29 +253,62 @@ impl Line {
                 )));
             }
         }
-        if let Some(key) = token.as_ref().filter(|key| !key.is_empty())
-            && reply.windows(key.len()).any(|part| part == key.as_bytes())
-        {
-            reply = String::from_utf8_lossy(&reply).replace(key.as_str(), "[key]").into_bytes();
-        }
         match status.is_success() {
             true => Ok(reply),
-            false => Err(Failure::of_status(status, &said(&reply), retry_after.as_ref())),
+            false => Err(Failure::of_status(status, &said(&reply, secrets), asked_wait)),
         }
     }
 }
 
-/// What an error reply says: its message where it has one, else how it starts.
-fn said(reply: &[u8]) -> String {
+/// Where a redirect leads: the same request is sent there, as long as it stays on the host.
+fn redirected(
+    from: &reqwest::Url,
+    response: &reqwest::Response,
+    count: usize,
+) -> Result<reqwest::Url, String> {
+    let status = response.status();
+    let location = response.headers().get(reqwest::header::LOCATION);
+    let to = location.and_then(|to| from.join(to.to_str().ok()?).ok());
+    let Some(to) = to else {
+        return Err("a redirect that does not say where to".to_owned());
+    };
+    let shown = without_query(&to);
+    // 303 and its like ask to fetch something else, without the texts.
+    if ![301, 302, 307, 308].contains(&status.as_u16()) {
+        return Err(format!("it refers to {shown}, which is not where texts are posted to"));
+    }
+    let upgraded = from.scheme() == "http"
+        && to.scheme() == "https"
+        && from.port().is_none()
+        && to.port().is_none();
+    let same_place =
+        from.scheme() == to.scheme() && from.port_or_known_default() == to.port_or_known_default();
+    if from.host() != to.host() || !(same_place || upgraded) || !to.username().is_empty() {
+        return Err(format!(
+            "it redirects to {shown}, and texts and keys are not sent on to another host: if that is the right \
+             address, write it as `url`"
+        ));
+    }
+    if count > REDIRECTS {
+        return Err(format!("more than {REDIRECTS} redirects, the last to {shown}"));
+    }
+    Ok(to)
+}
+
+/// What an error reply says: its message where it has one, else how it starts; without secrets.
+fn said(reply: &[u8], secrets: &Secrets) -> String {
     let message = serde_json::from_slice::<serde_json::Value>(reply).ok().and_then(|json| {
         let error = json.get("error").unwrap_or(&json);
         let text = error.get("message").or(error.get("detail")).unwrap_or(error);
         text.as_str().map(str::to_owned)
     });
     match message {
-        Some(message) => excerpt(message.as_bytes(), SHOWN),
+        Some(message) => excerpt(secrets.cut(&message).as_bytes(), SHOWN),
         None if reply.is_empty() => "nothing more".to_owned(),
-        None => excerpt(reply, SHOWN),
+        None => {
+            let start = &reply[..reply.len().min(MOST_READ)];
+            excerpt(secrets.cut(&String::from_utf8_lossy(start)).as_bytes(), SHOWN)
+        }
     }
 }
 

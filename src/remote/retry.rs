@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::StatusCode;
-use reqwest::header::HeaderValue;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// The longest wait that we come to by ourselves.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -40,7 +40,8 @@ impl Failure {
         Self { what, for_now: true, holds_up_all: false, retry_after: None }
     }
 
-    pub fn of_status(status: StatusCode, said: &str, retry_after: Option<&HeaderValue>) -> Self {
+    /// `retry_after` is the wait that the service asks for.
+    pub fn of_status(status: StatusCode, said: &str, retry_after: Option<Duration>) -> Self {
         let for_now = status.is_server_error()
             || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
                 .contains(&status);
@@ -48,8 +49,7 @@ impl Failure {
             what: format!("HTTP {status}: {said}"),
             for_now,
             holds_up_all: status == StatusCode::TOO_MANY_REQUESTS,
-            retry_after: retry_after
-                .and_then(|v| parse_retry_after(v.to_str().ok()?, SystemTime::now())),
+            retry_after,
         }
     }
 }
@@ -65,8 +65,11 @@ pub fn wait_before(
 ) -> Result<Duration, String> {
     match failure.retry_after {
         Some(wait) if wait > PATIENCE => Err(format!(
-            "it asks to wait {} s, and {} s is the longest we do: run the command again later",
-            wait.as_secs(),
+            "it asks to wait {}, and {} s is the longest we do: run the command again later",
+            match wait.as_secs() {
+                seconds if seconds < 1_000_000 => format!("{seconds} s"),
+                _ => "more than a million seconds".to_owned(),
+            },
             PATIENCE.as_secs()
         )),
         Some(wait) => Ok(wait),
@@ -79,10 +82,23 @@ pub fn wait_before(
     }
 }
 
+/// The wait that a reply asks for: `retry-after-ms` of Azure and OpenAI, which is finer, else `Retry-After`.
+pub fn named_wait(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let milliseconds = ["retry-after-ms", "x-ms-retry-after-ms"].into_iter().find_map(text);
+    let milliseconds = milliseconds.and_then(|ms| seconds(ms.trim().parse::<f64>().ok()? / 1000.0));
+    milliseconds.or_else(|| parse_retry_after(text(RETRY_AFTER.as_str())?, SystemTime::now()))
+}
+
+/// More than a duration can hold is the longest that it can.
+fn seconds(seconds: f64) -> Option<Duration> {
+    (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
 /// Seconds, or a date.
 fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+    if let Ok(number) = value.trim().parse::<f64>() {
+        return seconds(number);
     }
     let date = chrono::DateTime::parse_from_rfc2822(value.trim()).ok()?;
     let then = u64::try_from(date.timestamp()).ok()?;
@@ -104,7 +120,35 @@ mod tests {
         assert_eq!(parse("Wed, 21 Oct 2014 07:28:00 GMT"), None, "no Wednesday");
         assert_eq!(parse("Mon, 01 Jan 2001 00:00:00 GMT"), Some(Duration::ZERO), "gone by");
         assert_eq!(parse("-1"), None);
+        assert_eq!(parse("NaN"), None);
+        assert_eq!(parse("1e300"), Some(Duration::MAX), "not nothing");
+        assert_eq!(parse("inf"), Some(Duration::MAX));
         assert_eq!(parse("soon"), None);
+    }
+
+    #[test]
+    fn milliseconds_come_before_seconds() {
+        let wait = |named: &[(&'static str, &'static str)]| {
+            let headers = named.iter().map(|(name, value)| {
+                (reqwest::header::HeaderName::from_static(name), value.parse().unwrap())
+            });
+            named_wait(&headers.collect())
+        };
+        assert_eq!(wait(&[("retry-after-ms", "3000")]), Some(Duration::from_secs(3)));
+        assert_eq!(
+            wait(&[("retry-after-ms", "250"), ("retry-after", "1")]),
+            Some(Duration::from_millis(250))
+        );
+        assert_eq!(wait(&[("x-ms-retry-after-ms", "12.5")]), Some(Duration::from_micros(12_500)));
+        assert_eq!(
+            wait(&[("retry-after-ms", "soon"), ("retry-after", "2")]),
+            Some(Duration::from_secs(2))
+        );
+        assert_eq!(wait(&[("retry-after-ms", "1e300")]), Some(Duration::MAX));
+        assert_eq!(wait(&[]), None);
+        let failure = Failure::of_status(StatusCode::TOO_MANY_REQUESTS, "", Some(Duration::MAX));
+        let why = wait_before(1, Duration::from_millis(1), &failure).unwrap_err();
+        assert!(why.starts_with("it asks to wait more than a million seconds"), "{why}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::cascade::{cuts, paths};
 use crate::compile::lanes;
 use crate::embed::{Penalty, Precision};
 use crate::impact::Volume;
+use crate::remote::without_query;
 use crate::retrieve::pgvector::{PG_DEPTH, PgTable};
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
@@ -227,7 +228,7 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "fingerprint": fingerprint,
         }),
         EmbedderKind::Http(http) => json!({
-            "name": name, "kind": "http", "url": http.url.split('?').next(), "model": http.model,
+            "name": name, "kind": "http", "url": http.url.split(['?', '#']).next(), "model": http.model,
             "dim": http.dim, "fingerprint": fingerprint,
         }),
         EmbedderKind::Fusion { parts, how, depth } => {
@@ -266,7 +267,7 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "fingerprint": fingerprint,
         }),
         EmbedderKind::HttpSearch(http) => json!({
-            "name": name, "kind": "http_search", "url": http.url.as_str(), "index": http.index,
+            "name": name, "kind": "http_search", "url": without_query(&http.url), "index": http.index,
             "parameters": [depth_taken(http.depth, HTTP_DEPTH)], "fingerprint": fingerprint,
         }),
         EmbedderKind::Pgvector(Pgvector { embedder, index, state, url_env: _ }) => {

@@ -56,12 +56,12 @@ impl<'a> Filter<'a> {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Answer {
     results: Vec<Found>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Found {
     id: String,
     score: f32,
@@ -124,8 +124,14 @@ impl Retriever for HttpRetriever {
         let bodies = requests.iter().map(body).collect::<anyhow::Result<Vec<String>>>()?;
         let ask = |missing: &[usize], take: &Take| {
             let sent = missing.iter().map(|&at| bodies[at].as_bytes().to_vec());
-            let answered =
-                self.endpoint.post_all(sent, |place, answer| take(missing[place], answer))?;
+            // What is kept of an answer is what is read of it: a service may repeat the key beside that.
+            let answered = self.endpoint.post_all(sent, |place, answer| {
+                match serde_json::from_slice::<Answer>(answer).map(|read| serde_json::to_vec(&read))
+                {
+                    Ok(Ok(read)) => take(missing[place], &read),
+                    _ => take(missing[place], answer),
+                }
+            })?;
             answered.map_err(|Refused { at: _, what }| anyhow!("{}: {what}", self.endpoint.shown()))
         };
         let read = |request: &Request, answer: &[u8]| self.ranking(request, answer);

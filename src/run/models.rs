@@ -13,8 +13,11 @@ use super::Watch;
 use super::answers::{self, Told};
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
+    Similarity,
 };
-use crate::remote::{self, Endpoint, FIRST_WAIT};
+use crate::remote::{self, Endpoint, FIRST_WAIT, Secrets};
+#[cfg(feature = "pgvector")]
+use crate::retrieve::pgvector::Distance;
 use crate::retrieve::pgvector::PgIndex;
 use crate::retrieve::{
     Asked, Bm25Retriever, Catalogue, DenseRetriever, FusedRetriever, HttpRetriever, LONGEST_ANSWER,
@@ -93,6 +96,7 @@ impl<'a> Models<'a> {
             EmbedderKind::Fusion { parts, how, depth } => {
                 let part = |part: &FusionPart| {
                     let retriever = self.shared(part.embedder, corpus)?;
+                    self.check_lowest(part)?;
                     Ok(Part { retriever, weight: part.weight, lowest: part.lowest })
                 };
                 let parts = parts.iter().map(part).collect::<anyhow::Result<_>>()?;
@@ -113,6 +117,20 @@ impl<'a> Models<'a> {
         };
         self.opened.borrow_mut().insert((embedder, corpus), retriever.clone());
         Ok(retriever)
+    }
+
+    /// A score that has no lowest value cannot be counted from it.
+    fn check_lowest(&self, part: &FusionPart) -> anyhow::Result<()> {
+        let loaded = self.loaded.borrow()[part.embedder].clone();
+        let by_dot = loaded.is_some_and(|model| model.similarity() == Similarity::Dot);
+        if part.lowest.is_some() && by_dot {
+            bail!(
+                "embedder '{}': its model compares vectors by dot product, which has no lowest value: write normalise: \
+                 min_max in the fusion",
+                self.scenario.embedders[part.embedder].name
+            );
+        }
+        Ok(())
     }
 
     /// What a progress bar says.
@@ -192,14 +210,17 @@ impl<'a> Models<'a> {
         corpus: usize,
     ) -> anyhow::Result<HttpRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let token = http.api_key_env.as_deref().map(remote::key).transpose();
+        let key = http.api_key_env.as_deref().map(remote::key).transpose();
+        let key = key.with_context(|| format!("embedder '{name}'"))?;
         let endpoint = Endpoint {
             url: http.url.clone(),
             timeout: http.timeout,
             retries: http.retries,
             first_wait: FIRST_WAIT,
             concurrency: http.concurrency,
-            token: token.with_context(|| format!("embedder '{name}'"))?,
+            headers: remote::headers(&[], key.as_deref())
+                .with_context(|| format!("embedder '{name}'"))?,
+            secrets: Secrets::new(key),
             longest_reply: LONGEST_ANSWER,
         };
         let catalogue = self.catalogue(corpus);
@@ -251,6 +272,11 @@ impl<'a> Models<'a> {
                 pg.url_env
             );
             let model = self.model(pg.embedder)?;
+            ensure!(
+                model.similarity() == Similarity::Cosine
+                    || pg.index.distance == Distance::InnerProduct,
+                "its model compares vectors by dot product: write distance: inner_product"
+            );
             let texts = self.texts(corpus);
             let vectors = || self.vectors(pg.embedder, &*model, corpus);
             let searched = PgCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };

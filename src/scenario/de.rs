@@ -8,8 +8,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IntoDeserializer, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::node::{Node, Tree};
@@ -26,6 +27,25 @@ pub(super) struct At<T> {
 /// The entries of a map in file order, names with their places.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Named<T>(pub Vec<(At<String>, T)>);
+
+/// Any value, as JSON.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct AnyValue(pub serde_json::Value);
+
+impl JsonSchema for AnyValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "AnyValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "description": "Any value." })
+    }
+}
 
 impl<T> Default for Named<T> {
     fn default() -> Named<T> {

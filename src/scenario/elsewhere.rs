@@ -9,6 +9,10 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::written::{self, EmbedderEntry};
 use super::{EmbedderKind, HttpSearch, Qid, RunFile};
+use serde_json::Value as Json;
+
+use super::embedders::MOST_NUMBERS;
+use crate::embed::http::{Additions, OWN_HEADERS, OWN_KEYS, Supplied};
 use crate::embed::{self, HttpSpec};
 use crate::expr::suggest;
 use crate::input_file::{self, numbered_lines};
@@ -22,6 +26,20 @@ const TOLD: usize = 5;
 pub(super) const TIMEOUT_SECONDS: f64 = 30.0;
 const RETRIES: u32 = 3;
 const CONCURRENCY: usize = 8;
+
+/// Texts of a request, requests at a time, and further tries, beyond what any service takes.
+const MOST_TEXTS: u32 = 10_000;
+const MOST_REQUESTS: u32 = 256;
+const MOST_RETRIES: u32 = 100;
+
+/// A value, or `{env: NAME}`.
+fn supplied(value: &Json) -> Supplied {
+    let variable = value.as_object().filter(|map| map.len() == 1);
+    match variable.and_then(|map| map.get("env")?.as_str()) {
+        Some(name) => Supplied::Variable(name.to_owned()),
+        None => Supplied::Written(value.clone()),
+    }
+}
 
 impl Resolver<'_> {
     pub(super) fn run_file(
@@ -81,7 +99,9 @@ impl Resolver<'_> {
             let mistake = Diagnostic::new("bad-url", url.span.clone(), format!("{error:#}"));
             self.found.push(mistake.label("such as https://api.openai.com/v1"));
         }
-        let (model, dim) = (entry.model.as_ref()?, self.count("dim", &entry.dim, 1));
+        let dim = self.count_to("dim", &entry.dim, 1, MOST_NUMBERS);
+        let additions = self.additions(entry);
+        let model = entry.model.as_ref()?;
         let mut spec = HttpSpec::new(&url.value, &model.value, entry.dim.as_ref().map(|_| dim)?);
         if let Some(timeout) = &entry.timeout {
             self.within("timeout", timeout, 0.1, 86_400.0);
@@ -89,14 +109,105 @@ impl Resolver<'_> {
         }
         let text =
             |at: &Option<At<String>>| at.as_ref().map_or(String::new(), |at| at.value.clone());
-        spec.batch_size = self.count("batch_size", &entry.batch_size, spec.batch_size);
-        spec.concurrency = self.count("concurrency", &entry.concurrency, spec.concurrency);
-        spec.retries = entry.retries.as_ref().map_or(spec.retries, |at| at.value);
+        spec.batch_size =
+            self.count_to("batch_size", &entry.batch_size, spec.batch_size, MOST_TEXTS);
+        spec.concurrency =
+            self.count_to("concurrency", &entry.concurrency, spec.concurrency, MOST_REQUESTS);
+        spec.retries = self.request_retries(entry, spec.retries);
         spec.api_key_env = entry.api_key_env.as_ref().map(|at| at.value.clone());
         spec.send_dim = entry.send_dim.as_ref().is_some_and(|at| at.value);
         spec.query_prefix = text(&entry.query_prefix);
         spec.passage_prefix = text(&entry.passage_prefix);
+        [spec.headers, spec.body, spec.query_body, spec.passage_body] = additions;
         Some(spec)
+    }
+
+    fn request_retries(&mut self, entry: &EmbedderEntry, default: u32) -> u32 {
+        let Some(retries) = &entry.retries else { return default };
+        let number = At { value: f64::from(retries.value), span: retries.span.clone() };
+        self.within("retries", &number, 0.0, f64::from(MOST_RETRIES));
+        retries.value
+    }
+
+    /// What is added to requests: headers, keys of all bodies, of those with queries, of those with passages.
+    fn additions(&mut self, entry: &EmbedderEntry) -> [Additions; 4] {
+        let named = [
+            ("headers", &entry.headers),
+            ("body", &entry.body),
+            ("query_body", &entry.query_body),
+            ("passage_body", &entry.passage_body),
+        ];
+        named.map(|(setting, named)| {
+            let entries = named.as_ref().map_or(&[][..], |named| &named.value.0);
+            let added = entries.iter().filter_map(|(name, value)| {
+                let supplied = supplied(&value.0);
+                match (
+                    setting == "headers",
+                    self.addition_is_wrong(setting, name, &supplied, entry),
+                ) {
+                    (_, Some(mistake)) => {
+                        self.found.push(mistake);
+                        None
+                    }
+                    (true, None) => Some((name.value.to_lowercase(), supplied)),
+                    (false, None) => Some((name.value.clone(), supplied)),
+                }
+            });
+            added.collect()
+        })
+    }
+
+    fn addition_is_wrong(
+        &self,
+        setting: &str,
+        name: &At<String>,
+        supplied: &Supplied,
+        entry: &EmbedderEntry,
+    ) -> Option<Diagnostic> {
+        let wrong = |message: String, label: &str| {
+            let mistake = Diagnostic::new("out-of-range", name.span.clone(), message);
+            Some(mistake.label(label.to_owned()))
+        };
+        let called = name.value.as_str();
+        if setting != "headers" {
+            return match OWN_KEYS.contains(&called) {
+                true => wrong(
+                    format!("`{called}` of the body is not set in `{setting}`"),
+                    "it follows from the texts, `model`, and `send_dim` with `dim`",
+                ),
+                false => None,
+            };
+        }
+        let header = called.to_lowercase();
+        if OWN_HEADERS.contains(&header.as_str()) {
+            return wrong(
+                format!("the header `{called}` follows from the request"),
+                "leave it out",
+            );
+        }
+        if header == "authorization" && entry.api_key_env.is_some() {
+            return wrong(
+                "`api_key_env` sets the header `authorization` already".to_owned(),
+                "leave out one of them",
+            );
+        }
+        let text = match supplied {
+            Supplied::Variable(_) => String::new(),
+            Supplied::Written(Json::String(text)) => text.clone(),
+            Supplied::Written(number @ Json::Number(_)) => number.to_string(),
+            Supplied::Written(_) => {
+                return wrong(
+                    format!("the header `{called}` has no text"),
+                    "allowed: a text, or {env: NAME} for what an environment variable holds",
+                );
+            }
+        };
+        match remote::headers(&[(called.to_owned(), text)], None) {
+            Ok(_) => None,
+            Err(error) => {
+                wrong(error.to_string(), "allowed: letters, digits and hyphens; plain text")
+            }
+        }
     }
 
     fn run(&mut self, file: &At<String>) -> Option<TrecRun> {
@@ -174,7 +285,8 @@ impl Resolver<'_> {
         entry: &EmbedderEntry,
     ) -> Option<EmbedderKind> {
         let depth = self.count("depth", &entry.depth, HTTP_DEPTH);
-        let concurrency = self.count("concurrency", &entry.concurrency, CONCURRENCY);
+        let concurrency =
+            self.count_to("concurrency", &entry.concurrency, CONCURRENCY, MOST_REQUESTS);
         let seconds = self.number("timeout", &entry.timeout, TIMEOUT_SECONDS, 3600.0);
         if let Some(timeout) = entry.timeout.as_ref().filter(|at| at.value == 0.0) {
             let message = "`timeout` cannot be 0";
@@ -201,7 +313,7 @@ impl Resolver<'_> {
             url,
             depth,
             timeout: Duration::try_from_secs_f64(seconds).ok()?,
-            retries: entry.retries.as_ref().map_or(RETRIES, |at| at.value),
+            retries: self.request_retries(entry, RETRIES),
             concurrency,
             api_key_env: entry.api_key_env.as_ref().map(|at| at.value.clone()),
             index: entry.index.as_ref().map(|at| at.value.clone()).unwrap_or_default(),

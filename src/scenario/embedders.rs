@@ -14,6 +14,9 @@ use crate::embed::{
 use crate::expr::suggest;
 use crate::retrieve::{Analyzer, Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
 
+/// Numbers of a vector, beyond any model's.
+pub(super) const MOST_NUMBERS: u32 = 1 << 16;
+
 impl Resolver<'_> {
     /// In the order of the file; `None` where an entry is wrong.
     pub fn embedders(&mut self, file: &File, world: &World) -> Vec<Option<EmbedderDecl>> {
@@ -108,6 +111,21 @@ impl Resolver<'_> {
         })
     }
 
+    /// A count from 1 to `most`, or the default.
+    pub(super) fn count_to(
+        &mut self,
+        what: &str,
+        count: &Option<At<u32>>,
+        default: usize,
+        most: u32,
+    ) -> usize {
+        count.as_ref().map_or(default, |count| {
+            let number = At { value: f64::from(count.value), span: count.span.clone() };
+            self.within(what, &number, 1.0, f64::from(most));
+            count.value as usize
+        })
+    }
+
     /// Says that an embedder lacks what its kind needs.
     pub(super) fn lacks(&mut self, span: Range<usize>, message: String, label: String) {
         self.found.push(Diagnostic::new("missing-key", span, message).label(label));
@@ -118,9 +136,7 @@ impl Resolver<'_> {
         if let Some(max_tokens) = &entry.max_tokens {
             self.at_least_one("max_tokens", max_tokens);
         }
-        if let Some(dim) = &entry.dim {
-            self.at_least_one("dim", dim);
-        }
+        self.count_to("dim", &entry.dim, 1, MOST_NUMBERS);
         if let Some(adapter) = &entry.adapter
             && embed::locate::adapter_dir(&adapter.value).is_none()
         {
@@ -416,6 +432,10 @@ fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> 
         ("retries", at(&entry.retries)),
         ("concurrency", at(&entry.concurrency)),
         ("api_key_env", at(&entry.api_key_env)),
+        ("headers", at(&entry.headers)),
+        ("body", at(&entry.body)),
+        ("query_body", at(&entry.query_body)),
+        ("passage_body", at(&entry.passage_body)),
         ("index", at(&entry.index)),
     ];
     settings.into_iter().filter_map(|(setting, span)| Some((setting, span?))).collect()

@@ -3,6 +3,8 @@
 //! Either sort of pair is shuffled and dealt out, and shuffled anew when all are used up. The two arms have
 //! the same rehearsal pairs in the same places, and differ in what fills the rest.
 
+use std::collections::HashSet;
+
 use super::recipe::{Arm, Recipe};
 use crate::kernel::rng;
 
@@ -29,7 +31,7 @@ impl Deck {
     }
 
     /// The next card that is not in `held`; any at all where every card is.
-    fn deal(&mut self, held: &[usize]) -> usize {
+    fn deal(&mut self, held: &HashSet<usize>) -> usize {
         for _ in 0..2 {
             if let Some(at) = self.left.iter().rposition(|card| !held.contains(card)) {
                 return self.left.remove(at);
@@ -39,6 +41,17 @@ impl Deck {
             }
         }
         self.left.pop().unwrap_or(0)
+    }
+
+    /// So many cards one after another, none of them in `held` as long as others are there; they join it.
+    fn hand(&mut self, count: usize, held: &mut HashSet<usize>) -> Vec<usize> {
+        let mut hand = Vec::with_capacity(count);
+        for _ in 0..count {
+            let card = self.deal(held);
+            held.insert(card);
+            hand.push(card);
+        }
+        hand
     }
 
     /// What is left stays on top.
@@ -60,23 +73,18 @@ pub fn deal(recipe: &Recipe, arm: Arm, structural: usize, rehearsal: usize) -> V
     let filled = recipe.structural();
     (0..recipe.steps)
         .map(|_| {
-            let mut held = Vec::new();
-            for _ in filled..recipe.batch {
-                held.push(pairs.deal(&held));
-            }
+            let mut held = HashSet::new();
+            let rehearsal = pairs.hand(recipe.batch - filled, &mut held);
             let mut batch: Vec<Item> = match arm {
                 Arm::Structural => {
-                    let mut held = Vec::new();
-                    (0..filled).for_each(|_| held.push(near.deal(&held)));
-                    held.into_iter().map(Item::Structural).collect()
+                    let dealt = near.hand(filled, &mut HashSet::new());
+                    dealt.into_iter().map(Item::Structural).collect()
                 }
                 Arm::Control => {
-                    let mut all = held.clone();
-                    (0..filled).for_each(|_| all.push(filler.deal(&all)));
-                    all.split_off(held.len()).into_iter().map(Item::Rehearsal).collect()
+                    filler.hand(filled, &mut held).into_iter().map(Item::Rehearsal).collect()
                 }
             };
-            batch.extend(held.into_iter().map(Item::Rehearsal));
+            batch.extend(rehearsal.into_iter().map(Item::Rehearsal));
             batch
         })
         .collect()

@@ -1,6 +1,7 @@
 //! Where a run stands, on disk: the tuned numbers, what the optimizer remembers, and the losses so far.
 //!
-//! A checkpoint is written whole or not at all, and a run that goes on from it ends as one that never stopped.
+//! A checkpoint is written whole or not at all, and a run that goes on from it ends as one that never stopped. It holds
+//! a checksum over all that is read of it: one that was damaged since is refused.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -56,7 +57,9 @@ impl State {
                 Ok((*name, TensorView::new(*dtype, shape, bytes)?))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let note = json!({ "step": self.step, "settings": settings }).to_string();
+        let settings = json!(settings);
+        let blake3 = self.checksum(&settings);
+        let note = json!({ "step": self.step, "settings": settings, "blake3": blake3 }).to_string();
         let note = HashMap::from([(NOTE.to_owned(), note)]);
         let file = safetensors::serialize(views, Some(note)).context("cannot lay it out")?;
         atomic_file::write(&dir.join(FILE), &file)
@@ -80,6 +83,25 @@ impl State {
             .map(Some)
     }
 
+    /// Over everything that decides how the run goes on, in hex.
+    fn checksum(&self, settings: &Value) -> String {
+        let mut hash = blake3::Hasher::new();
+        let mut add = |bytes: &[u8]| {
+            hash.update(&(bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        add(settings.to_string().as_bytes());
+        add(&(self.step as u64).to_le_bytes());
+        for numbers in [&self.theta, &self.moments.first, &self.moments.second] {
+            add(bytemuck::cast_slice(numbers));
+        }
+        for logged in &self.log {
+            add(&logged.loss.to_le_bytes());
+            add(&logged.length.to_le_bytes());
+        }
+        hash.finalize().to_hex().to_string()
+    }
+
     fn parse(file: &[u8], settings: &Settings) -> anyhow::Result<Self> {
         let (_, metadata) = SafeTensors::read_metadata(file).context("the file is damaged")?;
         let tensors = SafeTensors::deserialize(file).context("the file is damaged")?;
@@ -89,18 +111,17 @@ impl State {
         if !differences.is_empty() {
             bail!("it is of a run with other settings ({})", differences.join("; "));
         }
+        let data = |name: &str, dtype: Dtype| -> anyhow::Result<&[u8]> {
+            let tensor = tensors.tensor(name)?;
+            ensure!(tensor.dtype() == dtype, "its `{name}` is {}, not {dtype}", tensor.dtype());
+            Ok(tensor.data())
+        };
         let floats = |name: &str| -> anyhow::Result<Vec<f32>> {
-            let bytes = tensors.tensor(name)?.data();
+            let bytes = data(name, Dtype::F32)?;
             Ok(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
         };
-        let numbers: Vec<f64> = tensors
-            .tensor("log")?
-            .data()
-            .as_chunks()
-            .0
-            .iter()
-            .map(|b| f64::from_le_bytes(*b))
-            .collect();
+        let numbers: Vec<f64> =
+            data("log", Dtype::F64)?.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
         let state = Self {
             step: note["step"].as_u64().context("it names no step")? as usize,
             theta: floats("theta")?,
@@ -112,9 +133,18 @@ impl State {
                 .map(|&[loss, length]| Logged { loss, length })
                 .collect(),
         };
+        let (theta, moments) = (state.theta.len(), &state.moments);
         ensure!(
-            state.log.len() == state.step && state.step <= settings.recipe.steps,
+            state.log.len() == state.step
+                && state.step <= settings.recipe.steps
+                && moments.first.len() == theta
+                && moments.second.len() == theta,
             "its parts do not fit together"
+        );
+        let found = note["blake3"].as_str().unwrap_or_default();
+        ensure!(
+            found == state.checksum(&note["settings"]),
+            "it was damaged since it was written: its checksum is another"
         );
         Ok(state)
     }

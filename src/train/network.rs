@@ -17,7 +17,7 @@ use crate::embed::weights::Rows;
 /// A network in f32. The embeddings and what lies in front of the first layer stay as they are.
 pub struct Network {
     config: Config,
-    pooling: Pooling,
+    pooling: TunablePooling,
     pub layout: Layout,
     words: Rows,
     /// Position and token type 0, added up: (positions, hidden).
@@ -28,6 +28,14 @@ pub struct Network {
     pub layers: Vec<Vec<f32>>,
     /// A linear map (hidden, hidden) behind the pooling.
     pub head: Option<Vec<f32>>,
+}
+
+/// How token vectors become one, of the ways that have a gradient here.
+#[derive(Clone, Copy)]
+enum TunablePooling {
+    Mean,
+    First,
+    Last,
 }
 
 /// Which parameters a gradient is wanted for.
@@ -72,9 +80,13 @@ impl Network {
     /// # Errors
     /// A pooling that cannot be tuned.
     pub fn new(config: &Config, encoder: &Encoder, pooling: Pooling) -> anyhow::Result<Self> {
-        if pooling == Pooling::Max {
-            bail!("the model's pooling is max; mean, cls and last can be tuned");
-        }
+        let pooling = match pooling {
+            // The same at length one, at which vectors are compared.
+            Pooling::Mean | Pooling::MeanSqrtLength => TunablePooling::Mean,
+            Pooling::Cls => TunablePooling::First,
+            Pooling::Last => TunablePooling::Last,
+            other => bail!("the model's pooling is {other:?}; mean, cls and last can be tuned"),
+        };
         let h = config.hidden;
         let rows = |rows: &Rows| rows.clone().into_f32();
         let mut places = rows(&encoder.positions);
@@ -107,6 +119,7 @@ impl Network {
                 heads: self.config.heads,
                 bias: self.bias.as_ref(),
                 window: None,
+                seen: usize::MAX,
             },
             activation: self.config.activation,
             eps: self.config.norm_eps,
@@ -168,9 +181,9 @@ impl Network {
             rest = behind;
             let start = pooled.len();
             match self.pooling {
-                Pooling::Last => pooled.extend(&text[(n - 1) * h..]),
-                Pooling::Cls | Pooling::Max => pooled.extend(&text[..h]),
-                Pooling::Mean => {
+                TunablePooling::Last => pooled.extend(&text[(n - 1) * h..]),
+                TunablePooling::First => pooled.extend(&text[..h]),
+                TunablePooling::Mean => {
                     pooled.resize(start + h, 0.0);
                     super::math::add_rows(text, &mut pooled[start..]);
                     pooled[start..].iter_mut().for_each(|v| *v /= n as f32);
@@ -246,15 +259,15 @@ impl Network {
         for (d, &n) in d.chunks_exact(h).zip(lengths) {
             let start = out.len();
             match self.pooling {
-                Pooling::Mean => {
+                TunablePooling::Mean => {
                     let d: Vec<f32> = d.iter().map(|d| d / n as f32).collect();
                     out.extend(d.repeat(n));
                 }
-                Pooling::Cls | Pooling::Max => {
+                TunablePooling::First => {
                     out.extend(d);
                     out.resize(start + n * h, 0.0);
                 }
-                Pooling::Last => {
+                TunablePooling::Last => {
                     out.resize(start + (n - 1) * h, 0.0);
                     out.extend(d);
                 }

@@ -41,6 +41,14 @@ impl Method {
     }
 }
 
+/// Beyond what any run takes: which pairs each step has is laid out in advance, and a batch is compared pair by pair.
+const MOST_STEPS: usize = 1_000_000;
+const MOST_PAIRS: usize = 4096;
+/// Pairs of all steps together: their places take 16 bytes each.
+const MOST_ITEMS: usize = 1 << 24;
+/// Beyond this, the two thin matrices are larger than most models' own.
+const MOST_RANK: usize = 1024;
+
 /// Everything that decides what comes out, but for the data and the base.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe {
@@ -89,11 +97,20 @@ impl Recipe {
     /// # Errors
     /// A number out of range.
     pub fn check(&self) -> anyhow::Result<()> {
-        ensure!(self.steps > 0, "--steps: at least one is needed");
-        ensure!(self.batch > 1, "--batch is {}; in a batch, others are the negatives", self.batch);
+        let counts = [
+            ("--steps", self.steps, 1, MOST_STEPS),
+            // In a batch, others are the negatives.
+            ("--batch", self.batch, 2, MOST_PAIRS),
+            ("--rank", self.rank, 1, MOST_RANK),
+        ];
+        for (name, count, least, most) in counts {
+            ensure!(
+                (least..=most).contains(&count),
+                "{name} is {count}; it is from {least} to {most}"
+            );
+        }
         ensure!((0.0..=1.0).contains(&self.share), "--share is {}; it is from 0 to 1", self.share);
         ensure!((0.0..1.0).contains(&self.warmup), "--warmup is {}; it is below 1", self.warmup);
-        ensure!(self.rank > 0, "--rank: at least 1 is needed");
         let positive = [
             ("--scale", self.scale),
             ("--lr", self.rate),
@@ -104,6 +121,11 @@ impl Recipe {
             ensure!(value > 0.0 && value.is_finite(), "{name} is {value}; it is above 0");
         }
         ensure!((0.0..1.0).contains(&self.decay), "--decay is {}; it is below 1", self.decay);
+        ensure!(
+            self.steps * self.batch <= MOST_ITEMS,
+            "--steps times --batch is {}; a run takes up to {MOST_ITEMS} pairs",
+            self.steps * self.batch
+        );
         Ok(())
     }
 

@@ -158,18 +158,20 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
         }
     }
     let hidden = network.hidden();
-    let pooling = match base.text.pooling {
-        Pooling::Mean => "mean_tokens",
-        Pooling::Cls => "cls_token",
-        Pooling::Max => "max_tokens",
-        Pooling::Last => "lasttoken",
-    };
+    // All are written: sentence-transformers before 6 takes an absent mean for true.
+    let modes = [
+        ("cls_token", Pooling::Cls),
+        ("mean_tokens", Pooling::Mean),
+        ("max_tokens", Pooling::Max),
+        ("mean_sqrt_len_tokens", Pooling::MeanSqrtLength),
+        ("lasttoken", Pooling::Last),
+    ];
+    let mut settings = json!({ "word_embedding_dimension": hidden });
+    for (name, mode) in modes {
+        settings[format!("pooling_mode_{name}")] = json!(mode == base.pooling);
+    }
     let mut modules = vec![("", "Transformer"), ("1_Pooling", "Pooling")];
-    let pooling = json!({
-        "word_embedding_dimension": hidden,
-        (format!("pooling_mode_{pooling}")): true,
-    });
-    write_json(dir, "1_Pooling/config.json", &pooling)?;
+    write_json(dir, "1_Pooling/config.json", &settings)?;
     if let Some(head) = &network.head {
         modules.push(("2_Dense", "Dense"));
         let dense = json!({
@@ -194,7 +196,7 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
         .collect();
     write_json(dir, "modules.json", &json!(modules))?;
     let longest = base.max_tokens.unwrap_or(base.config.longest()).min(base.config.longest());
-    let longest = json!({ "max_seq_length": longest, "do_lower_case": false });
+    let longest = json!({ "max_seq_length": longest, "do_lower_case": base.lower_case });
     write_json(dir, "sentence_bert_config.json", &longest)?;
 
     for (layer, numbers) in base.encoder.layers.iter_mut().zip(&network.layers) {

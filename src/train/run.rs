@@ -66,11 +66,6 @@ pub fn tune(request: &Request, watch: &dyn Watch) -> anyhow::Result<Vec<Outcome>
 fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Result<Outcome> {
     let recipe = &request.recipe;
     let base = Tunable::open(request.base, recipe.length)?;
-    ensure!(
-        !base.has_dense,
-        "the model {} has a linear layer behind its pooling; such a model cannot be tuned",
-        request.base
-    );
     let hash = base.hash.clone();
     let from_int8 = base.from_int8;
     let named = Base { model: request.base, hash: &hash, from_int8 };
@@ -159,7 +154,7 @@ impl Training {
     }
 
     fn new(base: &Tunable, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
-        let network = Network::new(&base.config, &base.encoder, base.text.pooling)?;
+        let network = Network::new(&base.config, &base.encoder, base.pooling)?;
         let (tuned, theta) = Tuned::new(recipe, &network);
         let (near, pairs) = (texts.structural.len(), texts.rehearsal.len());
         ensure!(

@@ -8,7 +8,7 @@
 //!
 //! Gradients are added up in the order of the batch: any number of threads gives the same bits.
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -21,6 +21,9 @@ use crate::stats::Auc;
 use crate::watch::Watch;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
+
+/// Beyond what any run takes.
+const MOST_STEPS: usize = 1_000_000;
 
 /// How a network is trained. Defaults are assumed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -95,11 +98,23 @@ pub fn train(
     recipe: &Recipe,
     watch: &dyn Watch,
 ) -> anyhow::Result<Trained> {
+    ensure!(
+        (1..=MOST_STEPS).contains(&recipe.steps),
+        "--steps is {}; it is from 1 to {MOST_STEPS}",
+        recipe.steps
+    );
     let (known, categories) = know(items, maps, recipe, watch)?;
     let learnt: Vec<&Known> = known.iter().filter(|item| !item.held_out).collect();
     ensure!(!learnt.is_empty(), "there is nothing to learn from");
     let shape = Shape { width: recipe.width, layers: recipe.layers };
     let (net, losses) = descend(&learnt, shape, recipe, watch);
+    if let Some(step) = losses.iter().position(|loss| !loss.is_finite()) {
+        bail!("the loss is no longer a number at step {}", step + 1);
+    }
+    ensure!(
+        net.weights.iter().all(|w| w.is_finite()),
+        "the last step left weights that are no numbers"
+    );
     let held: Vec<&Known> = known.iter().filter(|item| item.held_out).collect();
     let held = judge(&net, &held, &categories);
     Ok(Trained { net, losses, learnt_from: learnt.len(), held })

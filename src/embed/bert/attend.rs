@@ -18,6 +18,8 @@ pub struct Attention<'a> {
     pub bias: Option<&'a Bias>,
     /// A token sees those at most so far away; `None`: all.
     pub window: Option<usize>,
+    /// Only so many tokens from the start are seen; at least one.
+    pub seen: usize,
 }
 
 impl Attention<'_> {
@@ -45,9 +47,14 @@ impl Attention<'_> {
     ) {
         let (hidden, size) = (self.hidden, self.hidden / self.heads);
         let stride = 3 * hidden;
+        let seen = self.seen.clamp(1, n);
         let keys = match self.window {
-            None => 0..n,
-            Some(w) => queries.start.saturating_sub(w)..(queries.end + w).min(n),
+            None => 0..seen,
+            // Where a window holds nothing that is seen, its weights come out even over the seen before it.
+            Some(w) => {
+                let end = queries.end.saturating_add(w).min(seen);
+                queries.start.saturating_sub(w).min(end - 1)..end
+            }
         };
         let cols = keys.len();
         scores.clear();
@@ -72,8 +79,8 @@ impl Attention<'_> {
                 }
             }
             if let Some(w) = self.window {
-                let first = place.saturating_sub(w) - keys.start;
-                let end = (place + w + 1).min(n) - keys.start;
+                let first = place.saturating_sub(w).saturating_sub(keys.start).min(cols);
+                let end = place.saturating_add(w + 1).min(seen).saturating_sub(keys.start);
                 row[..first].fill(f32::NEG_INFINITY);
                 row[end..].fill(f32::NEG_INFINITY);
             }

@@ -42,10 +42,26 @@ pub fn model_type(json: &Value) -> &str {
     json.get("model_type").and_then(Value::as_str).unwrap_or("bert")
 }
 
+/// Beyond what any model has: 2^24 tokens, numbers or places.
+const MOST: u64 = 1 << 24;
+/// Tokens of a text: room for what such a text takes is made in advance.
+const MOST_POSITIONS: u64 = 1 << 17;
+/// Layers, and heads of one.
+const MOST_LAYERS: u64 = 1 << 12;
+
 pub(super) fn number(json: &Value, key: &str) -> anyhow::Result<usize> {
-    match json.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()) {
-        Some(n) if n > 0 => Ok(n),
-        _ => bail!("config.json: `{key}` must be a positive whole number"),
+    let most = match key {
+        "max_position_embeddings" => MOST_POSITIONS,
+        "num_hidden_layers" | "num_attention_heads" => MOST_LAYERS,
+        _ => MOST,
+    };
+    let found = json.get(key);
+    match found.and_then(Value::as_u64).filter(|n| (1..=most).contains(n)) {
+        Some(n) => Ok(usize::try_from(n)?),
+        None => bail!(
+            "config.json: `{key}` is {}; it must be a whole number from 1 to {most}",
+            found.map_or("missing".to_owned(), Value::to_string)
+        ),
     }
 }
 
@@ -58,8 +74,10 @@ impl Config {
             Some(s) => s.to_owned(),
             None => default.to_owned(),
         };
-        let behind_padding =
-            || json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1) as usize + 1;
+        let behind_padding = || {
+            let padding = json.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1);
+            padding.min(MOST) as usize + 1
+        };
         let (family, first_position) = match model_type(json) {
             "bert" => (Family::Bert, 0),
             "roberta" | "xlm-roberta" | "camembert" => (Family::Bert, behind_padding()),
@@ -112,7 +130,7 @@ impl Config {
         );
         ensure!(
             config.positions > config.first_position + 2,
-            "config.json: max_position_embeddings {} leaves no room for a token",
+            "config.json: max_position_embeddings {} leaves no room for a token behind pad_token_id",
             config.positions
         );
         Ok(config)

@@ -5,31 +5,37 @@ use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::config::Config;
-use super::layers::Encoder;
-use super::packed::{Packed, Scratch};
+use super::layers::Norm;
+use super::packed::{Scratch, Texts};
+use super::pooling::pool;
+use super::{Architecture, Forward, math};
 use crate::embed::files::ModelFiles;
 use crate::embed::pairs::{Pair, PairScorer};
 use crate::embed::tokens::Tokens;
 use crate::embed::weights::Weights;
-use crate::embed::{CrossEncoderSpec, Precision};
+use crate::embed::{CrossEncoderSpec, Pooling, Precision};
 
-/// A model directory as Hugging Face saves `BertForSequenceClassification` or its RoBERTa sibling, with one
-/// label, whose logit is the score, or two: then it is the second's logit less the first's.
+/// A model directory as Hugging Face saves `BertForSequenceClassification` or its RoBERTa or ModernBERT sibling, with
+/// one label, whose logit is the score, or two: then it is the second's logit less the first's.
 pub struct CrossEncoder {
     tokens: Tokens,
     /// `None`: query and passage go in as two segments.
     pair: Option<String>,
     segments: bool,
-    packed: Packed,
+    forward: Forward,
     head: Head,
     hidden: usize,
     fingerprint: String,
 }
 
-/// What is made of the first token's vector: `out(tanh(dense(x)))`.
+/// What is made of the vector of the first token, or of the mean: `out(tanh(dense(x)))`, of ModernBERT
+/// `out(norm(gelu(dense(x))))`.
 struct Head {
+    /// Instead of the first token's.
+    mean: bool,
     dense: Affine,
+    /// Of ModernBERT.
+    norm: Option<(Norm, f32)>,
     out: Affine,
 }
 
@@ -47,7 +53,13 @@ impl Affine {
         inputs: usize,
     ) -> anyhow::Result<Affine> {
         let weight = weights.rows(&format!("{name}.weight"), outputs, inputs)?;
-        let bias = weights.vector(&format!("{name}.bias"), weight.len())?;
+        let bias = format!("{name}.bias");
+        let bias = match weights.has(&bias) {
+            true => weights.vector(&bias, weight.len())?,
+            // ModernBERT's default.
+            false if name == "head.dense" => vec![0.0; weight.len()],
+            false => bail!("model.safetensors has no tensor `{bias}`"),
+        };
         Ok(Affine { weight: weight.into_f32(), bias })
     }
 
@@ -59,28 +71,79 @@ impl Affine {
 
 /// The layers of a classification head, first to last; `None` without one.
 pub fn head_of(weights: &Weights) -> Option<[&'static str; 2]> {
-    let heads = [["classifier.dense", "classifier.out_proj"], ["pooler.dense", "classifier"]];
-    heads.into_iter().find(|[_, out]| weights.has(&format!("{out}.weight")))
+    let heads = [
+        ["classifier.dense", "classifier.out_proj"],
+        ["head.dense", "classifier"],
+        ["pooler.dense", "classifier"],
+    ];
+    let has = |layer: &str| weights.has(&format!("{layer}.weight"));
+    heads.into_iter().find(|[dense, out]| has(dense) && has(out))
 }
 
 impl Head {
-    fn load(weights: &Weights, hidden: usize) -> anyhow::Result<Head> {
+    fn load(
+        weights: &Weights,
+        hidden: usize,
+        config: &Value,
+        modern: Option<f32>,
+    ) -> anyhow::Result<Head> {
         let Some([dense, out]) = head_of(weights) else {
             bail!(
                 "model.safetensors has no classification head (`classifier.weight`): this model \
                  embeds texts, it does not score pairs"
             );
         };
+        ensure!(
+            (dense == "head.dense") == modern.is_some(),
+            "the head `{dense}` does not belong to the model type of config.json"
+        );
+        let wanted = config.get("classifier_bias").and_then(Value::as_bool).unwrap_or(false);
+        ensure!(
+            modern.is_none() || weights.has("head.dense.bias") == wanted,
+            "config.json says classifier_bias: {wanted}, and model.safetensors says otherwise"
+        );
+        let text = |key: &str, usual| config.get(key).and_then(Value::as_str).unwrap_or(usual);
+        let pooling = text("classifier_pooling", "cls");
+        let activation = text("classifier_activation", "gelu");
+        if modern.is_some() {
+            ensure!(
+                ["cls", "mean"].contains(&pooling),
+                "config.json: classifier_pooling is `{pooling}`; cls and mean can be run"
+            );
+            ensure!(
+                activation == "gelu",
+                "config.json: classifier_activation is `{activation}`; only gelu can be run"
+            );
+        }
+        let norm = match modern {
+            None => None,
+            Some(eps) => {
+                let shift = match weights.has("head.norm.bias") {
+                    true => weights.vector("head.norm.bias", hidden)?,
+                    false => vec![0.0; hidden],
+                };
+                Some((Norm { scale: weights.vector("head.norm.weight", hidden)?, shift }, eps))
+            }
+        };
         let dense = Affine::load(weights, dense, hidden, hidden)?;
         let out = Affine::load(weights, out, 0, hidden)?;
         let labels = out.bias.len();
         ensure!(labels <= 2, "the model tells {labels} labels apart; a reranker has 1 or 2");
-        Ok(Head { dense, out })
+        Ok(Head { mean: modern.is_some() && pooling == "mean", dense, norm, out })
     }
 
-    fn score(&self, first: &[f32]) -> f32 {
-        let mut pooled = self.dense.forward(first);
-        pooled.iter_mut().for_each(|x| *x = x.tanh());
+    /// Of the token vectors of a pair.
+    fn score(&self, states: &[f32]) -> f32 {
+        let hidden = self.dense.bias.len();
+        let mode = if self.mean { Pooling::Mean } else { Pooling::Cls };
+        let mut pooled = self.dense.forward(&pool(states, hidden, &[mode], 0));
+        match &self.norm {
+            None => pooled.iter_mut().for_each(|x| *x = x.tanh()),
+            Some((norm, eps)) => {
+                math::gelu(&mut pooled);
+                math::norm_rows(&mut pooled, &norm.scale, &norm.shift, *eps);
+            }
+        }
         match self.out.forward(&pooled)[..] {
             [no, yes] => yes - no,
             [yes, ..] => yes,
@@ -94,23 +157,23 @@ impl CrossEncoder {
     /// Files that do not fit together, an architecture that cannot be run, no classification head, or f32
     /// asked of int8 weights.
     pub fn load(files: &ModelFiles, spec: &CrossEncoderSpec) -> anyhow::Result<CrossEncoder> {
-        let config = Config::parse(&files.config)?;
         let weights = Weights::parse(&files.weights)?;
         ensure!(
             spec.precision == Precision::Int8 || !weights.is_int8(),
             "the weights there are int8, and precision f32 was asked for"
         );
-        let head = Head::load(&weights, config.hidden).context("the head")?;
-        let max_tokens = spec.max_tokens.unwrap_or(config.longest()).min(config.longest());
+        let architecture = Architecture::load(files, &weights)?;
+        let hidden = architecture.hidden();
+        let (modern, segments) = match &architecture {
+            Architecture::Bert(config, _) => (None, config.token_types > 1),
+            Architecture::Modern(config, _) => (Some(config.norm_eps), false),
+        };
+        let head = Head::load(&weights, hidden, &files.config, modern).context("the head")?;
+        let (vocabulary, longest) = architecture.limits();
+        let max_tokens = spec.max_tokens.or(files.max_tokens()).unwrap_or(longest).min(longest);
         ensure!(max_tokens > 4, "max_tokens is {max_tokens}; at least 5 are needed");
-        let tokens = Tokens::load(&files.tokenizer, max_tokens, true)?;
-        ensure!(
-            tokens.vocabulary() <= config.vocabulary,
-            "tokenizer.json has {} tokens, config.json only {}: they are not of one model",
-            tokens.vocabulary(),
-            config.vocabulary
-        );
-        let encoder = Encoder::load(&weights, &config)?;
+        let tokens = Tokens::load(&files.tokenizer, max_tokens, true, vocabulary)?;
+        let tokens = tokens.lowering(files.lower_case);
         let pair = match &spec.pair {
             Some(pair) => Some(pair.clone()),
             None => own_pair(&files.config)?,
@@ -120,9 +183,9 @@ impl CrossEncoder {
         Ok(CrossEncoder {
             tokens,
             pair,
-            segments: config.token_types > 1,
-            hidden: config.hidden,
-            packed: Packed::new(config, encoder, spec.precision),
+            segments,
+            hidden,
+            forward: Forward::new(architecture, spec.precision, max_tokens),
             head,
             fingerprint,
         })
@@ -194,18 +257,18 @@ impl PairScorer for CrossEncoder {
         let scores: Vec<Vec<f32>> = groups
             .into_par_iter()
             .map_init(Scratch::default, |scratch, (group, firsts)| {
-                let states = self.packed.forward_segments(group, firsts, scratch);
-                let mut start = 0;
+                let texts = Texts { ids: group, firsts, seen: &[] };
+                let mut states = self.forward.run(texts, scratch)?;
                 let score = |ids: &Vec<u32>| {
-                    let first = &states[start..start + self.hidden];
-                    start += ids.len() * self.hidden;
-                    self.head.score(first)
+                    let (here, rest) = states.split_at(ids.len() * self.hidden);
+                    states = rest;
+                    self.head.score(here)
                 };
                 let scores = group.iter().map(score).collect();
                 done(group.len());
-                scores
+                Ok(scores)
             })
-            .collect();
+            .collect::<anyhow::Result<_>>()?;
         Ok(scores.concat())
     }
 }

@@ -5,7 +5,7 @@
 //! activation is `x[k] / smooth[k] = step * (a[k] - zero)`. The sums are whole numbers, so AVX-512 VNNI, AVX2 and
 //! the portable loop give the same vector to the last bit.
 
-use super::math::{ROUND, range, wide};
+use super::math::{ROUND, range, sum, wide};
 
 /// Output channels that lie side by side in the packed weights: the 32-bit lanes of 512 bits.
 const LANES: usize = 16;
@@ -295,6 +295,10 @@ wide! {
                     *o = (a + ROUND).to_bits() as u8;
                 }
                 *how = Rounding { step, zero: zero as i32 };
+            }
+            // Comparisons pass NaN over, and infinite numbers leave no range: neither may come out as a plausible 0.
+            if sum(row, |x| x * 0.0) != 0.0 {
+                *how = Rounding { step: f32::NAN, zero: 0 };
             }
         }
     }

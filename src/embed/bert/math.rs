@@ -266,11 +266,19 @@ fn norm_row(row: &mut [f32], scale: &[f32], shift: &[f32], eps: f32) {
 
 /// Divides by the Euclidean length; a row of zeros stays one.
 pub fn normalize(row: &mut [f32]) {
-    let length = sum(row, |x| x * x).sqrt();
-    if length > 0.0 {
-        for v in row {
-            *v /= length;
+    let square = sum(row, |x| x * x);
+    // Squares of very large or very small numbers leave 32 bits, and the direction is there all the same.
+    if !square.is_finite() || square < f32::MIN_POSITIVE {
+        let largest = row.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        if largest > 0.0 && largest.is_finite() {
+            let length = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+            row.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
         }
+        return;
+    }
+    let length = square.sqrt();
+    for v in row {
+        *v /= length;
     }
 }
 

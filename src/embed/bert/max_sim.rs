@@ -2,12 +2,14 @@
 //! the passage that is most like it.
 //!
 //! The score is the mean over the query's tokens of the largest cosine with any token of the passage
-//! (Khattab and Zaharia, "ColBERT", SIGIR 2020, who sum; the mean ranks alike and stays within -1 to 1).
-//! Special tokens and prefixes are seen by the model, but not counted.
+//! (Khattab and Zaharia, "ColBERT", SIGIR 2020, who sum; the mean ranks alike and stays within -1 to 1). Tokens are
+//! compared after the model's own projection, where it has one. Special tokens and prefixes are seen by the model,
+//! but not counted, unless the model was made for late interaction and says otherwise ([`super::late_interaction`]).
 
 use rayon::prelude::*;
 
 use super::Bert;
+use super::late_interaction::Marking;
 use super::math::max_dots;
 use super::token_vectors::distinct;
 use crate::embed::files::ModelFiles;
@@ -20,6 +22,8 @@ const PASSAGES: usize = 128;
 /// MaxSim over the tokens of a model that was trained for one vector a text, or for this.
 pub struct MaxSim {
     bert: Bert,
+    /// Of a model that was made for late interaction.
+    marking: Option<Marking>,
     fingerprint: String,
 }
 
@@ -28,18 +32,38 @@ impl MaxSim {
     /// As [`Bert::load`].
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<MaxSim> {
         let bert = Bert::load(files, spec)?;
-        let fingerprint = format!("max_sim 1 {}", bert.fingerprint);
+        let marking = match &files.late {
+            None => None,
+            Some(late) => {
+                Some(Marking::load(late, files, spec, bert.limits, bert.forward.window())?)
+            }
+        };
+        // Tokens were compared before any projection in version 1.
+        let version = if bert.on_tokens.is_empty() { 1 } else { 2 };
+        let fingerprint = format!("max_sim {version} {}", bert.fingerprint);
         let fingerprint = blake3::hash(fingerprint.as_bytes()).to_hex().to_string();
-        Ok(MaxSim { bert, fingerprint })
+        Ok(MaxSim { bert, marking, fingerprint })
+    }
+
+    /// The rows of each text that are compared.
+    fn vectors(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Vec<f32>>> {
+        match &self.marking {
+            Some(marking) => self.bert.marked_vectors(marking, role, texts),
+            None => {
+                let vectors = self.bert.token_vectors(role, texts)?;
+                Ok(vectors.into_iter().map(|text| text.rows).collect())
+            }
+        }
     }
 
     fn max_sim(&self, query: &[f32], passage: &[f32]) -> f32 {
-        let count = query.len() / self.bert.hidden;
+        let dim = self.bert.on_tokens.dim();
+        let count = query.len() / dim;
         if count == 0 {
             return 0.0;
         }
         let mut best = vec![-1.0; count];
-        max_dots(query, passage, self.bert.hidden, &mut best);
+        max_dots(query, passage, dim, &mut best);
         best.iter().sum::<f32>() / count as f32
     }
 }
@@ -52,17 +76,16 @@ impl PairScorer for MaxSim {
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
         let (queries, query_of) = distinct(pairs.iter().map(|pair| pair.0));
         let (passages, passage_of) = distinct(pairs.iter().map(|pair| pair.1));
-        let queries = self.bert.token_vectors(Role::Query, &queries)?;
+        let queries = self.vectors(Role::Query, &queries)?;
         let mut scores = vec![0.0; pairs.len()];
         for (block, texts) in passages.chunks(PASSAGES).enumerate() {
-            let passages = self.bert.token_vectors(Role::Passage, texts)?;
+            let passages = self.vectors(Role::Passage, texts)?;
             let first = block * PASSAGES;
             let here = first..first + texts.len();
             let asked: Vec<usize> =
                 (0..pairs.len()).filter(|&pair| here.contains(&passage_of[pair])).collect();
             let score = |&pair: &usize| {
-                let passage = &passages[passage_of[pair] - first];
-                self.max_sim(&queries[query_of[pair]].rows, &passage.rows)
+                self.max_sim(&queries[query_of[pair]], &passages[passage_of[pair] - first])
             };
             let found: Vec<f32> = asked.par_iter().map(score).collect();
             asked.iter().zip(found).for_each(|(&pair, score)| scores[pair] = score);

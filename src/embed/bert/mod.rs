@@ -2,10 +2,10 @@
 //! and [`packed`], which is what runs; and ModernBERT, which has a packed one alone.
 
 pub(crate) mod attend;
-mod behind;
 pub mod config;
 mod cross_encoder;
 mod int8;
+mod late_interaction;
 pub(crate) mod layers;
 mod linear;
 pub(crate) mod math;
@@ -13,12 +13,15 @@ mod max_sim;
 pub mod modern;
 pub mod packed;
 mod pooling;
+mod post_pooling;
 pub mod reference;
 pub(crate) mod relative;
 mod similarity;
 pub(crate) mod text;
 mod token_vectors;
 pub(crate) mod tunable;
+
+use std::fmt::Write as _;
 
 use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
@@ -28,13 +31,13 @@ use super::adapter::Adapter;
 use super::files::ModelFiles;
 use super::locate;
 use super::weights::Weights;
-use super::{Embedder, ModelSpec, Precision, Role, Vectors};
-use behind::Behind;
+use super::{Embedder, ModelSpec, Pooling, Precision, Role, Similarity, Vectors};
 pub use config::Config;
 pub use cross_encoder::{CrossEncoder, head_of};
 pub(super) use layers::{Encoder, Parts};
 pub use max_sim::MaxSim;
-use packed::{GROUP_TOKENS, Packed, Scratch};
+use packed::{GROUP_TOKENS, Packed, Scratch, Texts};
+use post_pooling::Modules;
 use reference::Reference;
 pub use similarity::Maps;
 use text::TextSide;
@@ -105,12 +108,40 @@ enum Forward {
 }
 
 impl Forward {
-    /// The last layer's token vectors of the texts of a group, text after text.
-    fn run<'s>(&self, group: &[Vec<u32>], scratch: &'s mut Scratch) -> &'s [f32] {
-        match self {
-            Self::Bert(packed) => packed.forward(group, scratch),
-            Self::Modern(packed) => packed.forward(group, scratch),
+    /// Lays the weights out for texts of at most `longest` tokens.
+    fn new(architecture: Architecture, precision: Precision, longest: usize) -> Self {
+        match architecture {
+            Architecture::Bert(config, encoder) => {
+                Self::Bert(Packed::new(config, encoder, precision))
+            }
+            Architecture::Modern(config, encoder) => {
+                Self::Modern(modern::packed::Packed::new(config, encoder, precision, longest))
+            }
         }
+    }
+
+    /// The narrowest window in which a token sees others; `None` where all see all.
+    fn window(&self) -> Option<usize> {
+        match self {
+            Self::Bert(_) => None,
+            Self::Modern(packed) => packed.window(),
+        }
+    }
+
+    /// The last layer's token vectors of the texts of a group, text after text.
+    ///
+    /// # Errors
+    /// Numbers that are not finite: rounding or a maximum further on could hide them.
+    fn run<'s>(&self, texts: Texts, scratch: &'s mut Scratch) -> anyhow::Result<&'s [f32]> {
+        let states = match self {
+            Self::Bert(packed) => packed.forward(texts, scratch),
+            Self::Modern(packed) => packed.forward(texts, scratch),
+        };
+        ensure!(
+            states.iter().all(|x| x.is_finite()),
+            "the model computes numbers that are not finite: its weights are damaged, or too large for 32 bits"
+        );
+        Ok(states)
     }
 }
 
@@ -118,12 +149,28 @@ impl Forward {
 pub struct Bert {
     text: TextSide,
     forward: Forward,
-    behind: Behind,
+    on_tokens: Modules,
+    on_text: Modules,
+    similarity: Similarity,
     fingerprint: String,
     hidden: usize,
+    /// Tokens in the table, tokens of the longest text.
+    limits: (usize, usize),
 }
 
 impl Bert {
+    /// As [`Bert::load`], of a model that gives one vector a text.
+    ///
+    /// # Errors
+    /// As [`Bert::load`], and a model without a pooling.
+    pub fn load_pooled(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
+        ensure!(
+            files.pooling.is_some(),
+            "it has no pooling: it gives vectors of tokens, which a reranker can compare (with: max_sim)"
+        );
+        Self::load(files, spec)
+    }
+
     /// # Errors
     /// Files that do not fit together, an architecture that cannot be run, an adapter made for another
     /// base, or f32 asked of int8 weights.
@@ -135,12 +182,16 @@ impl Bert {
             "the weights there are int8, and precision f32 was asked for"
         );
         let architecture = Architecture::load(files, &weights)?;
-        let (vocabulary, longest) = architecture.limits();
-        let text = TextSide::load(files, spec, vocabulary, longest)?;
+        let (vocabulary, longest_text) = architecture.limits();
+        let text = TextSide::load(files, spec, vocabulary, longest_text)?;
+        // One pooling stands as its name, as it always did: no vector of such a model has changed.
+        let pooling = match text.pooling.as_slice() {
+            [one] => format!("{one:?}"),
+            several => format!("{several:?}"),
+        };
         let mut settings = format!(
-            "bert 1 {:?} {:?} {} {:?} {:?}",
+            "bert 1 {:?} {pooling} {} {:?} {:?}",
             spec.precision,
-            text.pooling,
             text.tokens.max_tokens(),
             text.query_prefix,
             text.passage_prefix
@@ -149,30 +200,65 @@ impl Bert {
             adapter.check_all_used()?;
             settings.push_str(&adapter.hash());
         }
+        for role in [Role::Query, Role::Passage] {
+            if text.unpooled(role) > 0 {
+                let _ = write!(settings, " {role:?} without {}", text.unpooled(role));
+            }
+        }
         let fingerprint = files.fingerprint(&settings);
         let hidden = architecture.hidden();
-        let forward = match architecture {
-            Architecture::Bert(config, encoder) => {
-                Forward::Bert(Packed::new(config, encoder, spec.precision))
-            }
-            Architecture::Modern(config, encoder) => {
-                let longest = text.tokens.max_tokens();
-                let packed = modern::packed::Packed::new(config, encoder, spec.precision, longest);
-                Forward::Modern(packed)
-            }
+        let on_tokens = match files.late.as_ref().is_some_and(|late| late.stanford) {
+            true => Modules::projection(&weights, "linear.weight", hidden)?,
+            false => Modules::load(&files.on_tokens, hidden)?,
         };
-        let behind = Behind::load(&files.behind, hidden)?;
-        Ok(Self { text, forward, behind, fingerprint, hidden })
+        if let Some(inputs) = files.pooling.as_ref().and_then(|pooling| pooling.inputs) {
+            let found = on_tokens.dim();
+            ensure!(
+                inputs == found,
+                "the pooling takes vectors of {inputs} numbers, and tokens have {found}"
+            );
+        }
+        let on_text = Modules::load(&files.on_text, text.pooling.len() * on_tokens.dim())?;
+        let longest = text.tokens.max_tokens().max(late_interaction::longest(files));
+        let forward = Forward::new(architecture, spec.precision, longest);
+        let similarity = files.similarity;
+        let limits = (vocabulary, longest_text);
+        Ok(Self { text, forward, on_tokens, on_text, similarity, fingerprint, hidden, limits })
     }
 }
 
 impl Bert {
-    fn pool(&self, states: &[f32]) -> Vec<f32> {
-        let pooling = self.text.pooling;
-        if self.behind.is_empty() {
-            return pooling::pool(states, self.hidden, pooling);
+    /// The vector of a text out of the last layer's token vectors.
+    fn pool(&self, role: Role, states: &[f32]) -> Vec<f32> {
+        let projected;
+        let (states, hidden) = match self.on_tokens.is_empty() {
+            true => (states, self.hidden),
+            false => {
+                projected = self.project(states);
+                (projected.as_slice(), self.on_tokens.dim())
+            }
+        };
+        let prompt = self.text.unpooled(role);
+        let direction_only = self.on_text.is_empty() && self.similarity == Similarity::Cosine;
+        let mut pooled = match self.text.pooling.as_slice() {
+            // The division by the number of tokens falls away in the normalisation.
+            [Pooling::Mean | Pooling::MeanSqrtLength] if direction_only => {
+                let rows = states.chunks_exact(hidden).skip(prompt);
+                pooling::sum(rows, vec![0.0; hidden])
+            }
+            modes => pooling::pool(states, hidden, modes, prompt),
+        };
+        pooled = self.on_text.apply(pooled);
+        if self.similarity == Similarity::Cosine {
+            normalize(&mut pooled);
         }
-        self.behind.apply(pooling::pool_as_it_is(states, self.hidden, pooling))
+        pooled
+    }
+
+    /// What the modules over tokens make of the rows of `states`.
+    fn project(&self, states: &[f32]) -> Vec<f32> {
+        let rows = states.chunks_exact(self.hidden);
+        rows.flat_map(|row| self.on_tokens.apply(row.to_vec())).collect()
     }
 }
 
@@ -188,7 +274,11 @@ impl Embedder for Bert {
     }
 
     fn dim(&self) -> usize {
-        self.behind.dim()
+        self.on_text.dim()
+    }
+
+    fn similarity(&self) -> Similarity {
+        self.similarity
     }
 
     fn embed(
@@ -201,18 +291,18 @@ impl Embedder for Bert {
         let data: Vec<Vec<f32>> = groups(&ids)
             .into_par_iter()
             .map_init(Scratch::default, |scratch, group| {
-                let states = self.forward.run(group, scratch);
+                let states = self.forward.run(Texts::whole(group), scratch)?;
                 let mut out = Vec::with_capacity(group.len() * self.dim());
                 let mut start = 0;
                 for text in group {
                     let end = start + text.len() * self.hidden;
-                    out.extend(self.pool(&states[start..end]));
+                    out.extend(self.pool(role, &states[start..end]));
                     start = end;
                 }
                 done(group.len());
-                out
+                Ok(out)
             })
-            .collect();
+            .collect::<anyhow::Result<_>>()?;
         Ok(Vectors { dim: self.dim(), data: data.concat() })
     }
 }
@@ -262,7 +352,9 @@ impl ReferenceBert {
             let ids = Tensor::from_vec(ids, (1, n), &Device::Cpu)?;
             let mask = Tensor::ones_like(&ids)?.to_dtype(candle_core::DType::F32)?;
             let states = self.model.forward(&ids, &mask)?.flatten_all()?.to_vec1::<f32>()?;
-            data.extend(pooling::pool(&states, hidden, self.text.pooling));
+            let mut pooled = pooling::pool(&states, hidden, &self.text.pooling, 0);
+            normalize(&mut pooled);
+            data.extend(pooled);
         }
         Ok(Vectors { dim: hidden, data })
     }

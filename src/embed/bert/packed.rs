@@ -36,6 +36,28 @@ struct PackedLayer {
     narrow_norm: Norm,
 }
 
+/// Texts that go through the forward together.
+#[derive(Clone, Copy)]
+pub struct Texts<'a> {
+    /// Every id is below the vocabulary, and no text longer than the model takes.
+    pub ids: &'a [Vec<u32>],
+    /// Where a text's second segment begins, one number a text; empty where there is only one segment.
+    pub firsts: &'a [usize],
+    /// How many tokens from the start are seen by the others, one number a text; empty where all are.
+    pub seen: &'a [usize],
+}
+
+impl<'a> Texts<'a> {
+    pub fn whole(ids: &'a [Vec<u32>]) -> Self {
+        Self { ids, firsts: &[], seen: &[] }
+    }
+
+    /// How many tokens of that text are seen.
+    pub fn seen(&self, text: usize) -> usize {
+        self.seen.get(text).copied().unwrap_or(usize::MAX)
+    }
+}
+
 /// Buffers a thread keeps from group to group.
 #[derive(Default)]
 pub struct Scratch {
@@ -85,23 +107,10 @@ impl Packed {
         Self { config, words, places, second_places, bias, norm: encoder.norm, layers }
     }
 
-    /// The last layer's token vectors of the texts of one group, (tokens, hidden), text after text.
-    ///
-    /// Every id is below the vocabulary and no text longer than [`Config::longest`].
-    pub fn forward<'s>(&self, group: &[Vec<u32>], s: &'s mut Scratch) -> &'s [f32] {
-        self.forward_segments(group, &[], s)
-    }
-
-    /// As [`Packed::forward`]; from the token `firsts[text]` on, a text's second segment begins.
-    ///
-    /// `firsts` is one number a text, or empty: then there is only one segment, as in a model whose
-    /// [`Config::token_types`] is 1.
-    pub fn forward_segments<'s>(
-        &self,
-        group: &[Vec<u32>],
-        firsts: &[usize],
-        s: &'s mut Scratch,
-    ) -> &'s [f32] {
+    /// The last layer's token vectors of the texts, (tokens, hidden), text after text. Of a model whose
+    /// [`Config::token_types`] is 1, texts have one segment.
+    pub fn forward<'s>(&self, texts: Texts, s: &'s mut Scratch) -> &'s [f32] {
+        let (group, firsts) = (texts.ids, texts.firsts);
         let h = self.config.hidden;
         let tokens: usize = group.iter().map(Vec::len).sum();
         let rows = tokens.max(LEAST_ROWS);
@@ -127,14 +136,15 @@ impl Packed {
         s.wide.resize(rows * self.config.intermediate, 0.0);
         for layer in &self.layers {
             layer.qkv.forward(&s.x, &mut s.qkv, rows, &mut s.rounded);
-            let attention = Attention {
-                hidden: h,
-                heads: self.config.heads,
-                bias: self.bias.as_ref(),
-                window: None,
-            };
             let mut start = 0;
-            for ids in group {
+            for (text, ids) in group.iter().enumerate() {
+                let attention = Attention {
+                    hidden: h,
+                    heads: self.config.heads,
+                    bias: self.bias.as_ref(),
+                    window: None,
+                    seen: texts.seen(text),
+                };
                 let (from, to) = (start, start + ids.len());
                 let qkv = &s.qkv[from * 3 * h..to * 3 * h];
                 attention.attend(qkv, ids.len(), &mut s.y[from * h..to * h], &mut s.scores);

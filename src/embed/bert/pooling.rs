@@ -1,44 +1,92 @@
 //! Token vectors to one vector a text.
 
-use super::math::normalize;
 use crate::embed::Pooling;
 
-/// Pools the (tokens, `hidden`) rows of one text, the mean as a sum; zeros for a text without a token.
-fn sum(tokens: &[f32], hidden: usize, pooling: Pooling) -> Vec<f32> {
-    if tokens.is_empty() {
-        return vec![0.0; hidden];
+/// Pools the (tokens, `hidden`) rows of one text by each of `modes`, one result after another. The first `prompt`
+/// tokens take no part. Zeros for a text without a token that takes part.
+pub fn pool(tokens: &[f32], hidden: usize, modes: &[Pooling], prompt: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(modes.len() * hidden);
+    for mode in modes {
+        out.extend(pool_by(tokens, hidden, *mode, prompt));
     }
-    let row = |i: usize| tokens[i * hidden..(i + 1) * hidden].to_vec();
-    let rest = tokens.chunks_exact(hidden).skip(1);
-    let mut out = match pooling {
-        Pooling::Mean | Pooling::Max | Pooling::Cls => row(0),
-        Pooling::Last => row(tokens.len() / hidden - 1),
-    };
-    match pooling {
-        Pooling::Mean => rest.for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o += v)),
-        Pooling::Max => {
-            rest.for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)));
+    out
+}
+
+fn pool_by(tokens: &[f32], hidden: usize, mode: Pooling, prompt: usize) -> Vec<f32> {
+    let count = tokens.len() / hidden;
+    let rows = || tokens.chunks_exact(hidden).skip(prompt);
+    let mut out = vec![0.0; hidden];
+    if count <= prompt {
+        // sentence-transformers falls back to the very first token here, and to nothing otherwise.
+        if mode == Pooling::Cls && count > 0 {
+            out.copy_from_slice(&tokens[..hidden]);
         }
-        Pooling::Cls | Pooling::Last => {}
+        return out;
+    }
+    let divide = |out: &mut [f32], by: f32| out.iter_mut().for_each(|v| *v /= by);
+    match mode {
+        Pooling::Cls => out.copy_from_slice(&tokens[prompt * hidden..(prompt + 1) * hidden]),
+        Pooling::Last => out.copy_from_slice(&tokens[(count - 1) * hidden..]),
+        Pooling::Max => {
+            out.fill(f32::NEG_INFINITY);
+            rows().for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)));
+        }
+        Pooling::Mean | Pooling::MeanSqrtLength => {
+            out = sum(rows(), out);
+            let n = (count - prompt) as f32;
+            divide(&mut out, if mode == Pooling::Mean { n } else { n.sqrt() });
+        }
+        Pooling::WeightedMean => {
+            // Places are counted from the first token of the text, whether it takes part or not.
+            let mut total = 0.0;
+            for (place, row) in (prompt + 1..).zip(rows()) {
+                total += place as f32;
+                out.iter_mut().zip(row).for_each(|(o, v)| *o += place as f32 * v);
+            }
+            divide(&mut out, total);
+        }
     }
     out
 }
 
-/// Pools the (tokens, `hidden`) rows of one text and brings the result to length one; zeros for a
-/// text without a token.
-pub fn pool(tokens: &[f32], hidden: usize, pooling: Pooling) -> Vec<f32> {
-    // The division by the number of tokens falls away in the normalisation.
-    let mut out = sum(tokens, hidden, pooling);
-    normalize(&mut out);
+/// Of the rows, the first as it is: so no bit depends on a zero in front.
+pub fn sum<'a>(mut rows: impl Iterator<Item = &'a [f32]>, mut out: Vec<f32>) -> Vec<f32> {
+    if let Some(first) = rows.next() {
+        out.copy_from_slice(first);
+    }
+    rows.for_each(|row| out.iter_mut().zip(row).for_each(|(o, v)| *o += v));
     out
 }
 
-/// Pools the (tokens, `hidden`) rows of one text at the length that the model gives them.
-pub fn pool_as_it_is(tokens: &[f32], hidden: usize, pooling: Pooling) -> Vec<f32> {
-    let mut out = sum(tokens, hidden, pooling);
-    if pooling == Pooling::Mean && !tokens.is_empty() {
-        let n = (tokens.len() / hidden) as f32;
-        out.iter_mut().for_each(|v| *v /= n);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What sentence-transformers 6.2 makes of these rows.
+    #[test]
+    fn modes_stand_one_after_another() {
+        let tokens = [1.0, -2.0, 3.0, 0.5, 5.0, 1.0];
+        let modes = [
+            Pooling::Cls,
+            Pooling::Max,
+            Pooling::Mean,
+            Pooling::MeanSqrtLength,
+            Pooling::WeightedMean,
+            Pooling::Last,
+        ];
+        let all = pool(&tokens, 2, &modes, 0);
+        let root = 3.0_f32.sqrt();
+        let weighted = [(1.0 + 6.0 + 15.0) / 6.0, (-2.0 + 1.0 + 3.0) / 6.0];
+        let expected = [1.0, -2.0, 5.0, 1.0, 3.0, -0.5 / 3.0, 9.0 / root, -0.5 / root];
+        let expected = expected.iter().chain(&weighted).chain(&[5.0, 1.0]);
+        for (ours, theirs) in all.iter().zip(expected) {
+            assert!((ours - theirs).abs() < 1e-6, "{all:?}");
+        }
+        assert_eq!(all.len(), 12);
+        // Without the first token, whose place counts all the same.
+        let rest = pool(&tokens, 2, &[Pooling::Mean, Pooling::WeightedMean, Pooling::Cls], 1);
+        assert_eq!(rest, [4.0, 0.75, 21.0 / 5.0, 4.0 / 5.0, 3.0, 0.5]);
+        assert_eq!(pool(&tokens, 2, &[Pooling::Mean], 3), [0.0, 0.0]);
+        assert_eq!(pool(&[], 2, &[Pooling::Max, Pooling::Cls], 0), [0.0; 4]);
     }
-    out
 }

@@ -1,5 +1,6 @@
 //! Similarity maps out of the token vectors of a BERT model.
 
+use anyhow::ensure;
 use rayon::prelude::*;
 
 use super::Bert;
@@ -8,7 +9,7 @@ use super::token_vectors::{TokenVectors, distinct};
 use crate::embed::files::ModelFiles;
 use crate::embed::pairs::Pair;
 use crate::embed::similarity_map::Map;
-use crate::embed::{ModelSpec, Role};
+use crate::embed::{Embedder, ModelSpec, Role, Similarity};
 
 /// Pairs whose token vectors are held at once.
 const PAIRS: usize = 256;
@@ -24,7 +25,11 @@ impl Maps {
     /// # Errors
     /// As [`Bert::load`].
     pub fn load(files: &ModelFiles, spec: &ModelSpec, tokens: usize) -> anyhow::Result<Maps> {
-        Ok(Maps { bert: Bert::load(files, spec)?, tokens })
+        ensure!(
+            files.similarity == Similarity::Cosine,
+            "its vectors are compared by dot product; a similarity map starts from a cosine"
+        );
+        Ok(Maps { bert: Bert::load_pooled(files, spec)?, tokens })
     }
 
     /// The model's; changes whenever a cell could.
@@ -61,14 +66,14 @@ impl Maps {
         if rows == 0 || cols == 0 {
             return None;
         }
-        let hidden = self.bert.hidden;
+        let dim = self.bert.on_tokens.dim();
         let mut cosine = Vec::with_capacity(rows * cols);
-        all_dots(&first.rows[..rows * hidden], &second.rows[..cols * hidden], hidden, &mut cosine);
+        all_dots(&first.rows[..rows * dim], &second.rows[..cols * dim], dim, &mut cosine);
         let columns = &second.ids[..cols];
         let same = first.ids[..rows].iter().flat_map(|id| columns.iter().map(move |col| col == id));
         let same = same.collect();
         let mut base = Vec::with_capacity(1);
-        all_dots(&first.whole, &second.whole, hidden, &mut base);
+        all_dots(&first.whole, &second.whole, self.bert.dim(), &mut base);
         Some(Map { rows, cols, cosine, same, base: base[0] })
     }
 }

@@ -8,16 +8,19 @@ use crate::embed::{ModelSpec, Pooling, Role};
 
 pub struct TextSide {
     pub tokens: Tokens,
-    pub pooling: Pooling,
+    /// One result after another; empty for a model that gives the vectors of tokens.
+    pub pooling: Vec<Pooling>,
     pub query_prefix: String,
     pub passage_prefix: String,
+    /// Tokens at the start of a query and of a passage that are not pooled.
+    unpooled: [usize; 2],
 }
 
 impl TextSide {
     /// For a model with `vocabulary` tokens that takes texts of `longest` tokens.
     ///
     /// # Errors
-    /// A tokenizer of another model, a pooling that we do not have, or too short a text.
+    /// A tokenizer of another model, or too short a text.
     pub fn load(
         files: &ModelFiles,
         spec: &ModelSpec,
@@ -26,25 +29,46 @@ impl TextSide {
     ) -> anyhow::Result<Self> {
         let max_tokens = spec.max_tokens.or(files.max_tokens()).unwrap_or(longest).min(longest);
         ensure!(max_tokens > 2, "max_tokens is {max_tokens}; at least 3 are needed");
-        let tokens = Tokens::load(&files.tokenizer, max_tokens, true)?;
-        ensure!(
-            tokens.vocabulary() <= vocabulary,
-            "tokenizer.json has {} tokens, config.json only {vocabulary}: they are not of one model",
-            tokens.vocabulary()
-        );
-        let pooling = match spec.pooling {
-            Some(p) => p,
-            None => files.pooling()?.unwrap_or(Pooling::Mean),
+        let tokens = Tokens::load(&files.tokenizer, max_tokens, true, vocabulary)?;
+        let tokens = tokens.lowering(files.lower_case);
+        let pooling = match (spec.pooling, &files.pooling) {
+            (Some(asked), Some(_)) => vec![asked],
+            (None, Some(pooling)) => pooling.modes.clone(),
+            (_, None) => Vec::new(),
         };
         let prefix = |asked: &Option<String>, role| {
             asked.clone().unwrap_or_else(|| files.prefix(role).to_owned())
         };
-        Ok(Self {
+        let mut side = Self {
             tokens,
             pooling,
             query_prefix: prefix(&spec.query_prefix, Role::Query),
             passage_prefix: prefix(&spec.passage_prefix, Role::Passage),
-        })
+            unpooled: [0; 2],
+        };
+        if files.pooling.as_ref().is_some_and(|pooling| !pooling.include_prompt) {
+            side.unpooled = [side.prompt(&side.query_prefix)?, side.prompt(&side.passage_prefix)?];
+        }
+        Ok(side)
+    }
+
+    /// Tokens of a prefix and what stands in front of it, but for the special token that closes a text.
+    fn prompt(&self, prefix: &str) -> anyhow::Result<usize> {
+        if prefix.is_empty() {
+            return Ok(0);
+        }
+        let special = self.tokens.encode("", &[""])?.remove(0);
+        let prompt = self.tokens.encode("", &[prefix])?.remove(0);
+        let closed = prompt.last().is_some_and(|last| special.contains(last));
+        Ok(prompt.len() - usize::from(closed))
+    }
+
+    /// Tokens at the start of a text that are not pooled.
+    pub fn unpooled(&self, role: Role) -> usize {
+        match role {
+            Role::Query => self.unpooled[0],
+            Role::Passage => self.unpooled[1],
+        }
     }
 
     pub fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::late_interaction::Marking;
 use super::math::normalize;
-use super::packed::Scratch;
-use super::{Bert, groups, pooling};
+use super::packed::{Scratch, Texts};
+use super::{Bert, groups};
 use crate::embed::Role;
 
 /// One text. Special tokens and those of a prefix have been seen by the model, but are not among these.
@@ -26,7 +27,6 @@ impl Bert {
         texts: &[&str],
     ) -> anyhow::Result<Vec<TokenVectors>> {
         let text = &self.text;
-        let hidden = self.hidden;
         let ids = text.encode(role, texts)?;
         // What even an empty text has: special tokens, and those of the prefix.
         let special = text.tokens.encode("", &[""])?.remove(0);
@@ -35,22 +35,67 @@ impl Bert {
         let tokens: Vec<Vec<TokenVectors>> = groups(&ids)
             .into_par_iter()
             .map_init(Scratch::default, |scratch, group| {
-                let mut states = self.forward.run(group, scratch);
+                let mut states = self.forward.run(Texts::whole(group), scratch)?;
                 let one = |ids: &Vec<u32>| {
-                    let (here, rest) = states.split_at(ids.len() * hidden);
+                    let (here, rest) = states.split_at(ids.len() * self.hidden);
                     states = rest;
-                    let plain = ids.iter().zip(here.chunks_exact(hidden));
+                    let plain = ids.iter().zip(here.chunks_exact(self.hidden));
                     let plain = plain.filter(|(id, _)| !special.contains(id)).skip(prefix);
                     let (ids, rows): (Vec<u32>, Vec<&[f32]>) = plain.unzip();
-                    let mut rows = rows.concat();
-                    rows.chunks_exact_mut(hidden).for_each(normalize);
-                    let whole = pooling::pool(here, hidden, text.pooling);
-                    TokenVectors { ids, rows, whole }
+                    let rows = self.compared(&rows);
+                    TokenVectors { ids, rows, whole: self.pool(role, here) }
                 };
-                group.iter().map(one).collect()
+                Ok(group.iter().map(one).collect())
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(tokens.into_iter().flatten().collect())
+    }
+
+    /// The token vectors of each text that a late-interaction model compares, at length one.
+    pub(super) fn marked_vectors(
+        &self,
+        marking: &Marking,
+        role: Role,
+        texts: &[&str],
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
+        let marked = marking.encode(role, texts)?;
+        let (ids, seen): (Vec<Vec<u32>>, Vec<usize>) =
+            marked.into_iter().map(|text| (text.ids, text.seen)).unzip();
+        let mut seen = seen.as_slice();
+        let groups: Vec<(&[Vec<u32>], &[usize])> = groups(&ids)
+            .into_iter()
+            .map(|group| {
+                let (here, rest) = seen.split_at(group.len());
+                seen = rest;
+                (group, here)
             })
             .collect();
-        Ok(tokens.into_iter().flatten().collect())
+        let vectors: Vec<Vec<Vec<f32>>> = groups
+            .into_par_iter()
+            .map_init(Scratch::default, |scratch, (group, seen)| {
+                let texts = Texts { ids: group, firsts: &[], seen };
+                let mut states = self.forward.run(texts, scratch)?;
+                let one = |ids: &Vec<u32>| {
+                    let (here, rest) = states.split_at(ids.len() * self.hidden);
+                    states = rest;
+                    let rows = ids.iter().zip(here.chunks_exact(self.hidden));
+                    let rows = rows.filter(|(id, _)| marking.counts(role, **id));
+                    self.compared(&rows.map(|(_, row)| row).collect::<Vec<_>>())
+                };
+                Ok(group.iter().map(one).collect())
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(vectors.into_iter().flatten().collect())
+    }
+
+    /// Rows of the last layer as they are compared: through the modules over tokens, at length one.
+    fn compared(&self, rows: &[&[f32]]) -> Vec<f32> {
+        let mut rows = rows.concat();
+        if !self.on_tokens.is_empty() {
+            rows = self.project(&rows);
+        }
+        rows.chunks_exact_mut(self.on_tokens.dim()).for_each(normalize);
+        rows
     }
 }
 

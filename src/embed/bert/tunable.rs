@@ -10,7 +10,7 @@ use super::layers::Encoder;
 use super::text::TextSide;
 use crate::embed::files::ModelFiles;
 use crate::embed::weights::Weights;
-use crate::embed::{ModelKind, ModelSpec, locate};
+use crate::embed::{ModelKind, ModelSpec, Pooling, locate};
 
 /// What can be tuned, for messages.
 pub const FAMILIES: &str = "BERT, RoBERTa and MPNet";
@@ -25,10 +25,11 @@ pub struct Tunable {
     pub from_int8: bool,
     /// Over weights, tokenizer and configuration.
     pub hash: String,
-    /// Whether a linear layer follows the pooling.
-    pub has_dense: bool,
+    pub pooling: Pooling,
     /// config.json.
     pub settings: Value,
+    /// Whether texts are lowered first.
+    pub lower_case: bool,
     /// Where the model itself cuts texts, if its files say so.
     pub max_tokens: Option<usize>,
     /// Name, shape and numbers of what stands behind the encoder in the file and is not run here.
@@ -60,6 +61,12 @@ impl Tunable {
             "modernbert" => bail!("its architecture is ModernBERT; {FAMILIES} can be tuned"),
             _ => {}
         }
+        ensure!(
+            files.is_plain(),
+            "it has modules around its pooling, several poolings, or vectors compared by dot product; only a \
+             transformer with one pooling can be tuned"
+        );
+        let pooling = files.pooling.as_ref().map_or(Pooling::Mean, |pooling| pooling.modes[0]);
         let config = Config::parse(&files.config)?;
         let weights = Weights::parse(&files.weights)?;
         let mut spec = ModelSpec::new(ModelKind::Transformer, "");
@@ -74,7 +81,8 @@ impl Tunable {
             encoder: Encoder::load(&weights, &config)?,
             from_int8: weights.is_int8(),
             hash: files.fingerprint("tune"),
-            has_dense: !files.behind.is_empty(),
+            pooling,
+            lower_case: files.lower_case,
             max_tokens: files.max_tokens(),
             pooler: pooler(&weights, config.hidden),
             dir: dir.to_owned(),

@@ -4,14 +4,17 @@
 //! any vector of it is taken, and each batch is handed over when it is there. The key is read when the first
 //! request needs it, and is part of no fingerprint.
 
+mod sent;
 mod wire;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
 use super::{Embedder, Role, Vectors};
 use crate::remote::{self, Endpoint, FIRST_WAIT, Refused};
+pub use sent::{Additions, OWN_HEADERS, OWN_KEYS, Supplied};
 
 /// An endpoint with its settings.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +41,12 @@ pub struct HttpSpec {
     pub first_wait: Duration,
     pub query_prefix: String,
     pub passage_prefix: String,
+    /// Sent with each request.
+    pub headers: Additions,
+    /// Further keys of each request's body, and of those with queries or passages alone.
+    pub body: Additions,
+    pub query_body: Additions,
+    pub passage_body: Additions,
 }
 
 impl HttpSpec {
@@ -56,18 +65,30 @@ impl HttpSpec {
             first_wait: FIRST_WAIT,
             query_prefix: String::new(),
             passage_prefix: String::new(),
+            headers: Additions::new(),
+            body: Additions::new(),
+            query_body: Additions::new(),
+            passage_body: Additions::new(),
+        }
+    }
+
+    fn body_of(&self, role: Role) -> &Additions {
+        match role {
+            Role::Query => &self.query_body,
+            Role::Passage => &self.passage_body,
         }
     }
 }
 
-/// The address that `url` means.
+/// The address that `url` means: `/embeddings` is added, unless it ends so already, or in `/embed`, as that of Text
+/// Embeddings Inference and Ollama does.
 ///
 /// # Errors
 /// No http or https address, or one with a password in it.
 pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
     let mut url = remote::address(url)?;
     let path = url.path().trim_end_matches('/').to_owned();
-    if !path.ends_with("/embeddings") {
+    if !path.ends_with("/embeddings") && !path.ends_with("/embed") {
         url.set_path(&format!("{path}/embeddings"));
     }
     Ok(url)
@@ -88,20 +109,41 @@ impl HttpEmbedder {
     pub fn new(spec: HttpSpec) -> anyhow::Result<Self> {
         let endpoint = endpoint(&spec.url).with_context(|| format!("url {:?}", spec.url))?;
         ensure!(spec.dim > 0 && spec.batch_size > 0 && spec.concurrency > 0, "a setting is 0");
-        let settings = format!(
+        let mut settings = format!(
             "http 1 {endpoint} {:?} {} {} {:?} {:?}",
             spec.model, spec.dim, spec.send_dim, spec.query_prefix, spec.passage_prefix
         );
+        // Secrets are named by their variables. What few endpoints need is named only where it is there.
+        let HttpSpec { headers, body, query_body, passage_body, .. } = &spec;
+        for (what, additions) in
+            [("headers", headers), ("body", body), ("query", query_body), ("passage", passage_body)]
+        {
+            if !additions.is_empty() {
+                let _ = write!(settings, " {what} {additions:?}");
+            }
+        }
         let fingerprint = blake3::hash(settings.as_bytes()).to_hex().to_string();
         Ok(Self { spec, endpoint, fingerprint })
     }
 
-    fn line(&self) -> anyhow::Result<Endpoint> {
+    fn line(&self, role: Role) -> anyhow::Result<Endpoint> {
         let HttpSpec { timeout, retries, first_wait, concurrency, .. } = self.spec;
         let longest_reply = wire::longest_reply(self.spec.batch_size, self.spec.dim);
-        let token = self.spec.api_key_env.as_deref().map(remote::key).transpose()?;
+        let key = self.spec.api_key_env.as_deref().map(remote::key).transpose()?;
+        let bodies = [&self.spec.body, self.spec.body_of(role)].into_iter();
+        let secrets = sent::secrets(key.as_deref(), &self.spec.headers, bodies)?;
+        let headers = remote::headers(&sent::headers(&self.spec.headers)?, key.as_deref())?;
         let url = self.endpoint.clone();
-        Ok(Endpoint { url, timeout, retries, first_wait, concurrency, token, longest_reply })
+        Ok(Endpoint {
+            url,
+            timeout,
+            retries,
+            first_wait,
+            concurrency,
+            headers,
+            secrets,
+            longest_reply,
+        })
     }
 }
 
@@ -139,7 +181,8 @@ impl Embedder for HttpEmbedder {
         if texts.is_empty() {
             return Ok(());
         }
-        let line = self.line()?;
+        let line = self.line(role)?;
+        let further = sent::body(&self.spec.body, self.spec.body_of(role))?;
         let prefix = match role {
             Role::Query => &self.spec.query_prefix,
             Role::Passage => &self.spec.passage_prefix,
@@ -156,7 +199,7 @@ impl Embedder for HttpEmbedder {
         let body = |batch: &Batch| {
             let prefixed = |&i: &usize| format!("{prefix}{}", texts[batch.first + i]);
             let input: Vec<String> = batch.full.iter().map(prefixed).collect();
-            wire::request(&self.spec, &input)
+            wire::request(&self.spec, self.endpoint.path(), &input, &further)
         };
         // Batches of nothing but blanks are not asked for.
         let (asked, blank): (Vec<&Batch>, Vec<&Batch>) =

@@ -1,6 +1,7 @@
 //! What goes out and what comes back, as bytes; nothing is sent from here.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::HttpSpec;
 use crate::embed::bert::normalize;
@@ -10,25 +11,44 @@ use crate::remote::excerpt;
 struct Request<'a> {
     model: &'a str,
     input: &'a [String],
+    /// What Text Embeddings Inference calls them on its own route, `/embed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inputs: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
+    #[serde(flatten)]
+    further: &'a Map<String, Value>,
 }
 
+/// OpenAI's `data`, or the bare lists that others send under `embeddings`.
 #[derive(Deserialize)]
 struct Reply {
-    data: Vec<Item>,
+    data: Option<Vec<Item>>,
+    embeddings: Option<Vec<Numbers>>,
+    error: Option<Value>,
 }
+
+/// Some servers write null for what is no number.
+type Numbers = Vec<Option<f32>>;
 
 #[derive(Deserialize)]
 struct Item {
     index: Option<usize>,
-    /// Some servers write null for what is no number.
-    embedding: Vec<Option<f32>>,
+    embedding: Numbers,
 }
 
-pub fn request(spec: &HttpSpec, input: &[String]) -> Vec<u8> {
+pub fn request(
+    spec: &HttpSpec,
+    path: &str,
+    input: &[String],
+    further: &Map<String, Value>,
+) -> Vec<u8> {
     let dimensions = spec.send_dim.then_some(spec.dim);
-    let request = Request { model: &spec.model, input, dimensions };
+    let path = path.trim_end_matches('/');
+    // Ollama's route is `/api/embed`, and knows `input`.
+    let native = path.ends_with("/embed") && !path.ends_with("/api/embed");
+    let inputs = native.then_some(input);
+    let request = Request { model: &spec.model, input, inputs, dimensions, further };
     serde_json::to_vec(&request).expect("strings and numbers become JSON")
 }
 
@@ -38,20 +58,43 @@ pub fn longest_reply(texts: usize, dim: usize) -> usize {
     (texts * dim.max(8192)).saturating_mul(40).saturating_add(1 << 20)
 }
 
+/// Vectors as they come; in a bare list each stands at the place of its text.
+fn items(reply: &[u8]) -> Result<Vec<Item>, String> {
+    let not_one = |why: String| {
+        format!("the body is not a list of embeddings ({why}); it starts: {}", excerpt(reply, 80))
+    };
+    let numbered = |rows: Vec<Numbers>| {
+        let item = |(index, embedding)| Item { index: Some(index), embedding };
+        rows.into_iter().enumerate().map(item).collect()
+    };
+    if reply.trim_ascii_start().starts_with(b"[") {
+        return serde_json::from_slice(reply).map(numbered).map_err(|e| not_one(e.to_string()));
+    }
+    let found: Reply = serde_json::from_slice(reply).map_err(|e| not_one(e.to_string()))?;
+    match found {
+        Reply { data: Some(data), .. } => Ok(data),
+        Reply { embeddings: Some(rows), .. } => Ok(numbered(rows)),
+        Reply { error: Some(error), .. } => {
+            let said = error.get("message").unwrap_or(&error);
+            let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+            Err(format!("the body is an error: {}", excerpt(said.as_bytes(), 300)))
+        }
+        _ => Err(not_one("it has neither `data` nor `embeddings`".to_owned())),
+    }
+}
+
 /// The `texts` vectors of a reply, in the order of the texts, each at length one.
 ///
 /// # Errors
 /// Says what the reply is instead.
 pub fn vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f32>>, String> {
-    let reply: Reply = serde_json::from_slice(reply).map_err(|e| {
-        format!("the body is not a list of embeddings ({e}); it starts: {}", excerpt(reply, 80))
-    })?;
-    let n = reply.data.len();
+    let items = items(reply)?;
+    let n = items.len();
     if n != texts {
         return Err(format!("{n} vectors came for {texts} texts"));
     }
     let mut rows: Vec<Vec<f32>> = vec![Vec::new(); texts];
-    for (place, item) in reply.data.into_iter().enumerate() {
+    for (place, item) in items.into_iter().enumerate() {
         let Some(i) = item.index else {
             return Err(format!("item {place} has no index, so its text is unknown"));
         };

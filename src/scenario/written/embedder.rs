@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::retrieve::{Stem, StopWords};
-use crate::scenario::de::At;
+use crate::scenario::de::{AnyValue, At, Named};
 
 /// What ranks passages. Settings that a kind does not have are mistakes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -93,6 +93,16 @@ pub(in crate::scenario) struct EmbedderEntry {
     pub concurrency: Option<At<u32>>,
     /// For http_search and http: the environment variable that holds the key. Default: no key is sent.
     pub api_key_env: Option<At<String>>,
+    /// For http: headers sent with each request, by name: a text, or `{env: NAME}` for what an environment variable
+    /// holds (a secret, such as Azure's `api-key`).
+    pub headers: Option<At<Named<AnyValue>>>,
+    /// For http: further keys of each request's body, such as `input_type` or `encoding_format`: any value, or
+    /// `{env: NAME}`.
+    pub body: Option<At<Named<AnyValue>>>,
+    /// For http: keys of the body of requests with queries alone, beside or instead of those of `body`.
+    pub query_body: Option<At<Named<AnyValue>>>,
+    /// For http: the same, of requests with passages.
+    pub passage_body: Option<At<Named<AnyValue>>>,
     /// For http_search: any text for the state of the service's index. Answers are kept under it: change it
     /// when the index has changed. For pgvector with `table`: the same, of that table.
     pub index: Option<At<String>>,
@@ -188,6 +198,10 @@ impl Kind {
                     "retries",
                     "query_prefix",
                     "passage_prefix",
+                    "headers",
+                    "body",
+                    "query_body",
+                    "passage_body",
                 ],
             ),
             Kind::Fusion => ("fusion", &["of", "method", "weights", "k", "normalise", "depth"]),

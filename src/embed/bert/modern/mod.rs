@@ -30,6 +30,15 @@ pub struct Config {
     pub norm_eps: f32,
     /// By layer.
     pub scopes: Vec<Scope>,
+    /// Which parts have a bias.
+    biases: Biases,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Biases {
+    attention: bool,
+    mlp: bool,
+    norm: bool,
 }
 
 impl Config {
@@ -37,6 +46,7 @@ impl Config {
     /// A field missing or out of range, or an activation other than GELU.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
         let number = |key: &str| number(json, key);
+        let flag = |key: &str| json.get(key).and_then(Value::as_bool).unwrap_or(false);
         let activation = json.get("hidden_activation").and_then(Value::as_str).unwrap_or("gelu");
         ensure!(
             activation == "gelu",
@@ -50,6 +60,11 @@ impl Config {
             positions: number("max_position_embeddings")?,
             norm_eps: json.get("norm_eps").and_then(Value::as_f64).unwrap_or(1e-5) as f32,
             scopes: scopes(json, number("num_hidden_layers")?)?,
+            biases: Biases {
+                attention: flag("attention_bias"),
+                mlp: flag("mlp_bias"),
+                norm: flag("norm_bias"),
+            },
         };
         ensure!(
             config.hidden.is_multiple_of(2 * config.heads),
@@ -78,6 +93,16 @@ fn scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Scope>> {
         let kinds = ["full_attention", "sliding_attention"].into_iter();
         kinds.filter_map(|s| p.get(s)?.get("rope_type")?.as_str()).find(|t| *t != "default")
     });
+    if let Some(parameters) = json.get("rope_parameters").and_then(Value::as_object) {
+        let known = ["full_attention", "sliding_attention", "rope_theta", "rope_type"];
+        let inner = parameters.values().filter_map(Value::as_object).flat_map(|p| p.keys());
+        let other = parameters.keys().chain(inner).find(|key| !known.contains(&key.as_str()));
+        ensure!(
+            other.is_none(),
+            "config.json: rope_parameters has `{}`, which is not carried out here",
+            other.map_or("", String::as_str)
+        );
+    }
     ensure!(
         scaled.is_none(),
         "config.json: rope_type is `{}`; only default can be run",
@@ -130,21 +155,32 @@ impl Encoder {
     /// A tensor missing or of another shape than `config` says.
     pub fn load(weights: &Weights, config: &Config) -> anyhow::Result<Self> {
         let (h, wide) = (config.hidden, config.intermediate);
-        // Biases are an option of the architecture that no published model takes for all layers.
-        let vector_or_zeros = |name: String, len| match weights.has(&name) {
-            true => weights.vector(&name, len),
-            false => Ok(vec![0.0; len]),
+        // Biases are an option of the architecture; int8 files hold them as zeros in any case.
+        let bias = |name: String, len, wanted: bool| -> anyhow::Result<Vec<f32>> {
+            let found = match weights.has(&name) || wanted {
+                true => weights.vector(&name, len)?,
+                false => vec![0.0; len],
+            };
+            ensure!(
+                wanted || found.iter().all(|x| *x == 0.0),
+                "model.safetensors has `{name}`, and config.json says that there is no such bias"
+            );
+            Ok(found)
         };
         let norm = |name: &str| -> anyhow::Result<Norm> {
             Ok(Norm {
                 scale: weights.vector(&format!("{name}.weight"), h)?,
-                shift: vector_or_zeros(format!("{name}.bias"), h)?,
+                shift: bias(format!("{name}.bias"), h, config.biases.norm)?,
             })
         };
         let dense = |name: String, outputs, inputs| -> anyhow::Result<Dense> {
+            let wanted = match name.contains(".attn.") {
+                true => config.biases.attention,
+                false => config.biases.mlp,
+            };
             Ok(Dense {
                 weight: weights.rows(&format!("{name}.weight"), outputs, inputs)?,
-                bias: vector_or_zeros(format!("{name}.bias"), outputs)?,
+                bias: bias(format!("{name}.bias"), outputs, wanted)?,
             })
         };
         let layers = (0..config.scopes.len())

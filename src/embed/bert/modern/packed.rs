@@ -3,7 +3,7 @@
 use super::super::attend::Attention;
 use super::super::linear::{LEAST_ROWS, Linear};
 use super::super::math;
-use super::super::packed::Scratch;
+use super::super::packed::{Scratch, Texts};
 use super::{Config, Encoder, Layer};
 use crate::embed::Precision;
 use crate::embed::bert::layers::Norm;
@@ -65,8 +65,14 @@ impl Packed {
         Self { words, norm: encoder.norm, layers, final_norm: encoder.final_norm, angles, config }
     }
 
+    /// The narrowest window of any layer.
+    pub fn window(&self) -> Option<usize> {
+        self.config.scopes.iter().filter_map(|scope| scope.window).min()
+    }
+
     /// See [`crate::embed::bert::packed::Packed::forward`].
-    pub fn forward<'s>(&self, group: &[Vec<u32>], s: &'s mut Scratch) -> &'s [f32] {
+    pub fn forward<'s>(&self, texts: Texts, s: &'s mut Scratch) -> &'s [f32] {
+        let group = texts.ids;
         let (h, wide) = (self.config.hidden, self.config.intermediate);
         let tokens: usize = group.iter().map(Vec::len).sum();
         let rows = tokens.max(LEAST_ROWS);
@@ -90,11 +96,16 @@ impl Packed {
                 norm(&mut s.y, n);
             }
             layer.qkv.forward(&s.y, &mut s.qkv, rows, &mut s.rounded);
-            let attention =
-                Attention { hidden: h, heads: self.config.heads, bias: None, window: scope.window };
             let angles = &self.angles[layer.angles];
             let mut start = 0;
-            for ids in group {
+            for (text, ids) in group.iter().enumerate() {
+                let attention = Attention {
+                    hidden: h,
+                    heads: self.config.heads,
+                    bias: None,
+                    window: scope.window,
+                    seen: texts.seen(text),
+                };
                 let (from, to) = (start, start + ids.len());
                 let qkv = &mut s.qkv[from * 3 * h..to * 3 * h];
                 for (place, row) in qkv.chunks_exact_mut(3 * h).enumerate() {

@@ -1,0 +1,125 @@
+//! Token ids of late-interaction models: markers, mask tokens that fill up a query, and tokens that are not compared.
+//! As PyLate 1.6 makes them, from settings that are PyLate's or Stanford's ([`LateInteraction`]).
+
+use std::collections::HashSet;
+
+use anyhow::{Context, ensure};
+
+use crate::embed::files::{LateInteraction, ModelFiles};
+use crate::embed::tokens::Tokens;
+use crate::embed::{ModelSpec, Role};
+
+/// One text, ready for the forward.
+pub struct Marked {
+    pub ids: Vec<u32>,
+    /// Tokens from the start that the others see.
+    pub seen: usize,
+}
+
+pub struct Marking {
+    query: Side,
+    passage: Side,
+    expands: bool,
+    attends_to_expansion: bool,
+    mask: u32,
+    skipped: HashSet<u32>,
+}
+
+/// What one side of a search needs.
+struct Side {
+    tokens: Tokens,
+    marker: Option<u32>,
+    length: usize,
+    prefix: String,
+}
+
+/// The longest text that such a model is given; 0 for other models.
+pub fn longest(files: &ModelFiles) -> usize {
+    files.late.as_ref().map_or(0, |late| late.query_length.max(late.passage_length))
+}
+
+impl Marking {
+    /// For a model with vectors for `vocabulary` tokens that takes texts of `longest` tokens, of which each sees as far
+    /// as `window`; `None`: all.
+    ///
+    /// # Errors
+    /// A marker that the tokenizer does not know, or lengths that the model does not take.
+    pub fn load(
+        late: &LateInteraction,
+        files: &ModelFiles,
+        spec: &ModelSpec,
+        (vocabulary, longest): (usize, usize),
+        window: Option<usize>,
+    ) -> anyhow::Result<Marking> {
+        let side = |marker: &str, length: usize, prefix: &Option<String>| -> anyhow::Result<Side> {
+            ensure!(
+                (4..=longest).contains(&length),
+                "texts of {length} tokens are asked for; the model takes 4 to {longest}"
+            );
+            let cut = length - usize::from(!marker.is_empty());
+            let tokens = Tokens::load(&files.tokenizer, cut, true, vocabulary)?;
+            let tokens = tokens.lowering(files.lower_case);
+            let marker = match marker {
+                "" => None,
+                marker => Some(tokens.id(marker).with_context(|| {
+                    format!("the marker `{marker}` is not a token of tokenizer.json, so it has no vector")
+                })?),
+            };
+            Ok(Side { tokens, marker, length, prefix: prefix.clone().unwrap_or_default() })
+        };
+        let passage_length = late.passage_length.min(spec.max_tokens.unwrap_or(usize::MAX));
+        let query = side(&late.query_marker, late.query_length, &spec.query_prefix)?;
+        let passage = side(&late.passage_marker, passage_length, &spec.passage_prefix)?;
+        let tokens = &query.tokens;
+        let named = files.tokenizer.mask.as_deref().into_iter().chain(["[MASK]", "<mask>"]);
+        let mask = named.into_iter().find_map(|name| tokens.id(name));
+        ensure!(
+            mask.is_some() || !late.expands,
+            "queries are filled up with mask tokens, and tokenizer.json has none"
+        );
+        ensure!(
+            late.attends_to_expansion || window.is_none_or(|w| w >= late.query_length),
+            "queries of {} tokens are longer than the window of {} in which a token sees others",
+            late.query_length,
+            window.unwrap_or(0)
+        );
+        // PyLate takes the unknown token for a word that is no token.
+        let unknown = files.tokenizer.unknown_id(tokens);
+        let skipped = late.skipped.iter().filter_map(|word| tokens.id(word).or(unknown)).collect();
+        Ok(Marking {
+            expands: late.expands,
+            attends_to_expansion: late.attends_to_expansion,
+            mask: mask.unwrap_or(0),
+            skipped,
+            query,
+            passage,
+        })
+    }
+
+    pub fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Marked>> {
+        let side = match role {
+            Role::Query => &self.query,
+            Role::Passage => &self.passage,
+        };
+        let ids = side.tokens.encode(&side.prefix, texts)?;
+        let marked = ids.into_iter().map(|mut ids| {
+            if let Some(marker) = side.marker {
+                ids.insert(ids.len().min(1), marker);
+            }
+            let mut seen = ids.len();
+            if self.expands && role == Role::Query {
+                ids.resize(ids.len().max(side.length), self.mask);
+                if self.attends_to_expansion {
+                    seen = ids.len();
+                }
+            }
+            Marked { ids, seen }
+        });
+        Ok(marked.collect())
+    }
+
+    /// Whether a token takes part in the comparison.
+    pub fn counts(&self, role: Role, id: u32) -> bool {
+        role == Role::Query || !self.skipped.contains(&id)
+    }
+}

@@ -1,0 +1,159 @@
+//! What sentence-transformers and PyLate may put behind the transformer: linear layers and layer norms, over token
+//! vectors or over the pooled one.
+
+use anyhow::{Context, ensure};
+
+use super::math::{self, normalize, row_dots};
+use crate::embed::files::{DenseActivation, DenseSettings, Module};
+use crate::embed::weights::Weights;
+
+/// PyTorch's default, which sentence-transformers leaves as it is.
+const NORM_EPS: f32 = 1e-5;
+
+/// The modules of one stage, in their order; none for most models.
+pub struct Modules {
+    steps: Vec<Step>,
+    dim: usize,
+}
+
+enum Step {
+    Normalize,
+    Dense(Box<Dense>),
+    LayerNorm { scale: Vec<f32>, shift: Vec<f32> },
+}
+
+/// `y = activation(W x + b)`, and `x` or a linear map of it on top where there is a residual.
+struct Dense {
+    activation: DenseActivation,
+    /// (outputs, inputs).
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+    residual: Residual,
+}
+
+enum Residual {
+    None,
+    Input,
+    Mapped(Vec<f32>),
+}
+
+impl Modules {
+    /// `dim` numbers come in.
+    ///
+    /// # Errors
+    /// Layers that do not fit together, or other tensors than the settings say.
+    pub fn load(modules: &[Module], dim: usize) -> anyhow::Result<Self> {
+        let mut dim = dim;
+        let mut steps = Vec::with_capacity(modules.len());
+        for module in modules {
+            steps.push(match module {
+                Module::Normalize => Step::Normalize,
+                Module::Dense { path, dense, weights } => {
+                    let dense = Dense::load(dense, weights, dim).with_context(|| path.clone())?;
+                    dim = dense.bias.len();
+                    Step::Dense(Box::new(dense))
+                }
+                Module::LayerNorm { path, weights } => {
+                    let load = || -> anyhow::Result<Step> {
+                        let weights = Weights::parse(weights)?;
+                        Ok(Step::LayerNorm {
+                            scale: weights.vector("norm.weight", dim)?,
+                            shift: weights.vector("norm.bias", dim)?,
+                        })
+                    };
+                    load().with_context(|| path.clone())?
+                }
+            });
+        }
+        Ok(Self { steps, dim })
+    }
+
+    /// A linear map without anything around it: the projection of Stanford's ColBERT.
+    ///
+    /// # Errors
+    /// No such tensor.
+    pub fn projection(weights: &Weights, name: &str, dim: usize) -> anyhow::Result<Self> {
+        let rows = weights.rows(name, 0, dim)?;
+        let dense = Dense {
+            activation: DenseActivation::Identity,
+            bias: vec![0.0; rows.len()],
+            weight: rows.into_f32(),
+            residual: Residual::None,
+        };
+        Ok(Self { dim: dense.bias.len(), steps: vec![Step::Dense(Box::new(dense))] })
+    }
+
+    /// Numbers that come out.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub fn apply(&self, mut x: Vec<f32>) -> Vec<f32> {
+        for step in &self.steps {
+            match step {
+                Step::Normalize => normalize(&mut x),
+                Step::Dense(dense) => x = dense.apply(&x),
+                Step::LayerNorm { scale, shift } => math::norm_rows(&mut x, scale, shift, NORM_EPS),
+            }
+        }
+        x
+    }
+}
+
+impl Dense {
+    fn load(settings: &DenseSettings, weights: &[u8], inputs: usize) -> anyhow::Result<Self> {
+        ensure!(
+            settings.inputs == inputs,
+            "it takes {} numbers, and {inputs} come out before it",
+            settings.inputs
+        );
+        let outputs = settings.outputs;
+        let weights = Weights::parse(weights)?;
+        let weight = weights.rows("linear.weight", outputs, inputs)?.into_f32();
+        ensure!(
+            weights.has("linear.bias") == settings.bias,
+            "its config.json says bias: {}, its weights say otherwise",
+            settings.bias
+        );
+        let bias = match settings.bias {
+            true => weights.vector("linear.bias", outputs)?,
+            false => vec![0.0; outputs],
+        };
+        let residual = match settings.residual {
+            false => Residual::None,
+            true if inputs == outputs => Residual::Input,
+            true => Residual::Mapped(weights.rows("residual.weight", outputs, inputs)?.into_f32()),
+        };
+        Ok(Self { activation: settings.activation, weight, bias, residual })
+    }
+
+    fn apply(&self, x: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.bias.len()];
+        row_dots(&self.weight, x, &mut out);
+        out.iter_mut().zip(&self.bias).for_each(|(y, bias)| *y += bias);
+        match self.activation {
+            DenseActivation::Identity => {}
+            DenseActivation::Tanh => out.iter_mut().for_each(|y| *y = y.tanh()),
+            DenseActivation::Relu => math::relu(&mut out),
+            DenseActivation::Gelu => math::gelu(&mut out),
+            DenseActivation::Sigmoid => out.iter_mut().for_each(|y| *y = 1.0 / (1.0 + (-*y).exp())),
+        }
+        let add = |out: &mut [f32], more: &[f32]| {
+            out.iter_mut().zip(more).for_each(|(y, x)| *y += x);
+        };
+        match &self.residual {
+            Residual::None => {}
+            Residual::Input => add(&mut out, x),
+            Residual::Mapped(map) => {
+                let mut mapped = vec![0.0; out.len()];
+                row_dots(map, x, &mut mapped);
+                add(&mut out, &mapped);
+            }
+        }
+        out
+    }
+}

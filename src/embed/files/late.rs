@@ -1,0 +1,100 @@
+//! How a late-interaction model compares token vectors: PyLate's settings in config_sentence_transformers.json, or
+//! those of Stanford's ColBERT in artifact.metadata.
+//!
+//! A query is filled up with mask tokens to its length, which take part in the score but are not seen by the other
+//! tokens (Khattab and Zaharia, "ColBERT", SIGIR 2020, section 3.2); a marker stands behind the first token of
+//! either text; punctuation of passages is seen, but not compared.
+
+use serde_json::Value;
+
+use super::known::{self, PYLATE};
+use super::settings::{self, Faults, Reader};
+use super::source::Source;
+
+/// PyLate's defaults, and Stanford's.
+const QUERY_LENGTH: usize = 32;
+const PASSAGE_LENGTH: usize = 180;
+/// Python's `string.punctuation`.
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct LateInteraction {
+    /// The marker tokens; empty for none.
+    pub query_marker: String,
+    pub passage_marker: String,
+    /// Tokens of a text, markers and special tokens counted.
+    pub query_length: usize,
+    pub passage_length: usize,
+    /// Queries are filled up with mask tokens.
+    pub expands: bool,
+    /// The other tokens see these.
+    pub attends_to_expansion: bool,
+    /// Tokens of passages that are not compared.
+    pub skipped: Vec<String>,
+    /// The projection is the tensor `linear.weight` beside the transformer's.
+    pub stanford: bool,
+}
+
+impl LateInteraction {
+    /// `None` for a model without such settings.
+    pub(super) fn read(
+        source: &mut Source,
+        config: &Value,
+        gives_tokens: bool,
+        faults: &mut Faults,
+    ) -> anyhow::Result<Option<Self>> {
+        if config["architectures"][0] == "HF_ColBERT" {
+            return Ok(Some(stanford(source, faults)?));
+        }
+        const FILE: &str = "config_sentence_transformers.json";
+        let json = source.json_again(FILE)?;
+        if !gives_tokens
+            || !json.as_ref().is_some_and(|json| PYLATE.iter().any(|key| json.get(key).is_some()))
+        {
+            return Ok(None);
+        }
+        let mut reader = Reader::new(FILE, json.as_ref(), faults);
+        let expands = reader.flag("do_query_expansion").unwrap_or(true);
+        let skipped = match reader.texts("skiplist_words") {
+            Some(words) => words.into_iter().map(str::to_owned).collect(),
+            None => punctuation(),
+        };
+        Ok(Some(Self {
+            query_marker: reader.text("query_prefix").unwrap_or("[Q] ").to_owned(),
+            passage_marker: reader.text("document_prefix").unwrap_or("[D] ").to_owned(),
+            query_length: reader.count("query_length").unwrap_or(QUERY_LENGTH),
+            passage_length: reader.count("document_length").unwrap_or(PASSAGE_LENGTH),
+            expands,
+            attends_to_expansion: expands
+                && reader.flag("attend_to_expansion_tokens").unwrap_or(false),
+            skipped,
+            stanford: false,
+        }))
+    }
+}
+
+fn punctuation() -> Vec<String> {
+    PUNCTUATION.chars().map(String::from).collect()
+}
+
+fn stanford(source: &mut Source, faults: &mut Faults) -> anyhow::Result<LateInteraction> {
+    const FILE: &str = "artifact.metadata";
+    let json = source.json(FILE)?;
+    if let Some(json) = &json {
+        settings::check(FILE, json, &[known::COLBERT], faults);
+    }
+    let mut reader = Reader::new(FILE, json.as_ref(), faults);
+    Ok(LateInteraction {
+        query_marker: reader.text("query_token_id").unwrap_or("[unused0]").to_owned(),
+        passage_marker: reader.text("doc_token_id").unwrap_or("[unused1]").to_owned(),
+        query_length: reader.count("query_maxlen").unwrap_or(QUERY_LENGTH),
+        passage_length: reader.count("doc_maxlen").unwrap_or(PASSAGE_LENGTH),
+        expands: true,
+        attends_to_expansion: reader.flag("attend_to_mask_tokens").unwrap_or(false),
+        skipped: match reader.flag("mask_punctuation").unwrap_or(true) {
+            true => punctuation(),
+            false => Vec::new(),
+        },
+        stanford: true,
+    })
+}

@@ -1,0 +1,450 @@
+//! The files of one model directory, read and checked: every module, file and setting in it is carried out,
+//! known to have no effect on vectors, or named in one message.
+//!
+//! What is right is what the library does that writes the layout: sentence-transformers 6 (and PyLate, Stanford's
+//! ColBERT, model2vec). Settings are in [`known`], modules in [`modules`].
+
+mod known;
+mod late;
+mod modules;
+mod settings;
+mod source;
+mod tokenizer;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+pub use known::LORA;
+pub use late::LateInteraction;
+pub use modules::{DenseActivation, DenseSettings, Module, PoolingSettings};
+pub use settings::{Faults, Reader, check, shown};
+pub use source::parse;
+pub use tokenizer::TokenizerFiles;
+
+use super::{Role, Similarity};
+use modules::Pipeline;
+use source::Source;
+
+/// What a directory is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Vectors of texts, or of tokens.
+    Vectors,
+    /// Scores of pairs, by a cross-encoder.
+    Scores,
+}
+
+/// A model directory: a transformer or a table, its tokenizer, and the settings of sentence-transformers.
+pub struct ModelFiles {
+    pub dir: PathBuf,
+    /// The folder of the transformer or the table inside it; empty for the directory itself.
+    pub first: String,
+    pub config: Value,
+    pub tokenizer: TokenizerFiles,
+    pub weights: Vec<u8>,
+    /// Applied to each token's vector.
+    pub on_tokens: Vec<Module>,
+    /// `None`: the model gives the vectors of tokens.
+    pub pooling: Option<PoolingSettings>,
+    /// What follows the pooling, unless all of it brings vectors to length one.
+    pub on_text: Vec<Module>,
+    /// How vectors are compared.
+    pub similarity: Similarity,
+    /// Numbers of a vector that count; all where there is none.
+    pub truncate_dim: Option<usize>,
+    /// Whether texts are lowered before anything else.
+    pub lower_case: bool,
+    /// How token vectors of this model are compared; `None`: in no way of its own.
+    pub late: Option<LateInteraction>,
+    query_prefix: String,
+    passage_prefix: String,
+    max_tokens: Option<usize>,
+    /// Every further file that was read, path and content: what a copy of the model needs.
+    pub settings: Vec<(String, Vec<u8>)>,
+}
+
+impl ModelFiles {
+    /// Reads the directory.
+    ///
+    /// # Errors
+    /// A file missing or unreadable, one that is not JSON where it should be; and in one message all that cannot be
+    /// carried out.
+    pub fn read(dir: &Path) -> anyhow::Result<Self> {
+        Self::read_for(dir, Purpose::Vectors)
+    }
+
+    /// As [`ModelFiles::read`].
+    ///
+    /// # Errors
+    /// As [`ModelFiles::read`].
+    pub fn read_for(dir: &Path, purpose: Purpose) -> anyhow::Result<Self> {
+        let mut source = Source::new(dir);
+        let mut faults = Faults::default();
+        let pipeline = match purpose {
+            Purpose::Vectors => Pipeline::read(&mut source, &mut faults)?,
+            Purpose::Scores => scoring_pipeline(&mut source, &mut faults)?,
+        };
+        let at = match pipeline.first.as_str() {
+            "" => String::new(),
+            first => format!("{first}/"),
+        };
+        let name = format!("{at}config.json");
+        let config =
+            source::read(&source.path(&name))?.with_context(|| format!("{name} is missing"))?;
+        let config = parse(&name, &config)?;
+        check_config(&config, &mut faults);
+        check_files(&source, &at, &mut faults);
+        let tokenizer = TokenizerFiles::read(&mut source, &at, &mut faults)?;
+        let (bert_max, lower_case) = sentence_bert(&mut source, &at, purpose, &mut faults)?;
+        let sentence = SentenceSettings::read(&mut source, purpose, &pipeline, &mut faults)?;
+        let late =
+            LateInteraction::read(&mut source, &config, pipeline.pooling.is_none(), &mut faults)?;
+        if late.is_some() && !(sentence.query.is_empty() && sentence.passage.is_empty()) {
+            faults.add("config_sentence_transformers.json: `prompts` of a late-interaction model are not carried out");
+        }
+        faults.check()?;
+        let weights = weights(&source, &at)?;
+        // Stanford's ColBERT has its projection beside the transformer, and no pooling.
+        let stanford = late.as_ref().is_some_and(|late| late.stanford);
+        // At length one, the dot product is the cosine; cut vectors are not at length one again.
+        let at_length_one = pipeline.ends_normalized() && sentence.truncate_dim.is_none();
+        let similarity = if at_length_one { Similarity::Cosine } else { sentence.similarity };
+        let pooling = pipeline.pooling.filter(|_| !stanford);
+        let mut on_text = pipeline.on_text;
+        // Vectors that are compared by their cosine are brought to length one in any case.
+        if similarity == Similarity::Cosine
+            && on_text.iter().all(|module| matches!(module, Module::Normalize))
+        {
+            on_text.clear();
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            first: pipeline.first,
+            config,
+            weights,
+            on_tokens: pipeline.on_tokens,
+            pooling,
+            on_text,
+            similarity,
+            truncate_dim: sentence.truncate_dim,
+            lower_case,
+            late,
+            query_prefix: sentence.query,
+            passage_prefix: sentence.passage,
+            max_tokens: bert_max.into_iter().chain(tokenizer.max_tokens).min(),
+            tokenizer,
+            settings: source.read,
+        })
+    }
+
+    /// Where the model's own files cut a text.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
+    /// The prompt for this role; empty where there is none.
+    pub fn prefix(&self, role: Role) -> &str {
+        match role {
+            Role::Query => &self.query_prefix,
+            Role::Passage => &self.passage_prefix,
+        }
+    }
+
+    /// Whether all that stands behind the transformer is one pooling that is the same for any text.
+    pub fn is_plain(&self) -> bool {
+        let pooling = self.pooling.as_ref();
+        pooling.is_some_and(|pooling| pooling.modes.len() == 1 && pooling.include_prompt)
+            && self.on_tokens.is_empty()
+            && self.on_text.is_empty()
+            && self.similarity == Similarity::Cosine
+            && self.first.is_empty()
+    }
+
+    /// A hash over weights, tokenizer, configuration and whatever else `settings` names, in hex.
+    pub fn fingerprint(&self, settings: &str) -> String {
+        let mut hash = blake3::Hasher::new();
+        let config = self.config.to_string();
+        let mut add = |part: &[u8]| {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        for part in [settings.as_bytes(), config.as_bytes(), &self.tokenizer.json, &self.weights] {
+            add(part);
+        }
+        for module in self.on_tokens.iter().chain(&self.on_text) {
+            match module {
+                Module::Normalize => add(b"normalize"),
+                Module::Dense { dense, weights, .. } => {
+                    add(format!("{dense:?}").as_bytes());
+                    add(weights);
+                }
+                Module::LayerNorm { weights, .. } => {
+                    add(b"layer norm");
+                    add(weights);
+                }
+            }
+        }
+        if let Some(late) = &self.late {
+            add(format!("{late:?}").as_bytes());
+        }
+        // What few models have is named only where it is there, so that the others keep their hash.
+        if self.lower_case {
+            add(b"lower case");
+        }
+        if self.tokenizer.keeps_end {
+            add(b"keeps the end");
+        }
+        if self.similarity == Similarity::Dot {
+            add(b"dot");
+        }
+        hash.finalize().to_hex().to_string()
+    }
+}
+
+/// What a directory is for, by what its files say of themselves.
+pub fn purpose_of(dir: &Path) -> Purpose {
+    let json =
+        |name: &str| -> Option<Value> { parse(name, &source::read(&dir.join(name)).ok()??).ok() };
+    let scores = json("config_sentence_transformers.json")
+        .is_some_and(|settings| settings["model_type"] == "CrossEncoder")
+        || json("config.json").is_some_and(|config| {
+            let class = config["architectures"][0].as_str().unwrap_or_default();
+            class.ends_with("ForSequenceClassification")
+        });
+    if scores { Purpose::Scores } else { Purpose::Vectors }
+}
+
+/// The folder with config.json, tokenizer.json and model.safetensors of the model in `dir`.
+pub fn first_folder(dir: &Path) -> PathBuf {
+    let modules = source::read(&dir.join("modules.json")).ok().flatten();
+    let modules: Option<Value> = modules.and_then(|bytes| parse("modules.json", &bytes).ok());
+    let path = modules.as_ref().and_then(|modules| modules.get(0)?.get("path")?.as_str());
+    match path.and_then(modules::inside) {
+        Some(path) if !path.is_empty() => dir.join(path),
+        _ => dir.to_owned(),
+    }
+}
+
+/// sentence-transformers 6 writes a modules.json for cross-encoders too: a transformer alone.
+fn scoring_pipeline(source: &mut Source, faults: &mut Faults) -> anyhow::Result<Pipeline> {
+    let Some(modules) = source.json("modules.json")? else { return Ok(Pipeline::default()) };
+    let classes: Vec<&str> = modules
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|module| module.get("type").and_then(Value::as_str).unwrap_or("?"))
+        .collect();
+    match classes.as_slice() {
+        [class]
+            if class.starts_with("sentence_transformers.") && class.ends_with(".Transformer") =>
+        {
+            settings::check("modules.json", &modules[0], &[known::MODULE], faults);
+            if modules[0]["path"] != "" {
+                faults.add(
+                    "modules.json: the transformer of a cross-encoder lies in the directory itself",
+                );
+            }
+        }
+        [] => faults.add("modules.json is not a list of modules"),
+        _ => faults.add(format!(
+            "modules.json: of a cross-encoder, a Transformer alone is carried out, not {}",
+            classes.join(", ")
+        )),
+    }
+    Ok(Pipeline::default())
+}
+
+fn check_config(config: &Value, faults: &mut Faults) {
+    let of_kind = match config.get("model_type").and_then(Value::as_str) {
+        Some("model2vec") => {
+            return check("config.json", config, &[known::MODEL2VEC_CONFIG], faults);
+        }
+        Some("modernbert") => known::MODERN_CONFIG,
+        Some("mpnet") => known::MPNET_CONFIG,
+        Some("bert" | "roberta" | "xlm-roberta" | "camembert") | None => known::BERT_CONFIG,
+        // What it is called is reported where it is to be run.
+        Some(_) => return,
+    };
+    check("config.json", config, &[known::ANY_CONFIG, of_kind], faults);
+    if let Some(note) = config.get("sentence_transformers").filter(|note| !note.is_null()) {
+        check("config.json (sentence_transformers)", note, &[known::CROSS_ENCODER_NOTE], faults);
+    }
+}
+
+/// JSON files and weights that are not read and not known to have no effect.
+fn check_files(source: &Source, at: &str, faults: &mut Faults) {
+    const READ: [&str; 9] = [
+        "config.json",
+        "modules.json",
+        "config_sentence_transformers.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "model.safetensors",
+        "artifact.metadata",
+    ];
+    let known = |name: &str| {
+        READ.contains(&name)
+            || known::SENTENCE_BERT_NAMES.contains(&name)
+            || known::OTHER_JSON.contains(&name)
+    };
+    let folders = if at.is_empty() { vec![""] } else { vec!["", at] };
+    for folder in folders {
+        for name in Source::new(&source.path(folder)).files() {
+            let matters = name.ends_with(".json") || name.ends_with(".safetensors");
+            if matters && !name.starts_with('.') && !known(&name) {
+                faults.add(format!("{folder}{name}: a file not known here, which may change what the model computes"));
+            }
+        }
+    }
+}
+
+/// Where sentence_bert_config.json and its siblings cut texts, and whether they lower them.
+fn sentence_bert(
+    source: &mut Source,
+    at: &str,
+    purpose: Purpose,
+    faults: &mut Faults,
+) -> anyhow::Result<(Option<usize>, bool)> {
+    for name in known::SENTENCE_BERT_NAMES {
+        let path = format!("{at}{name}");
+        let Some(json) = source.json(&path)? else { continue };
+        // An empty file of settings does not count, and the next is looked for.
+        if json.as_object().is_some_and(serde_json::Map::is_empty) {
+            continue;
+        }
+        check(&path, &json, &[known::SENTENCE_BERT], faults);
+        let modalities = json.get("modality_config").and_then(Value::as_object);
+        let mut reader = Reader::new(&path, Some(&json), faults);
+        let task = reader.text("transformer_task").unwrap_or("feature-extraction");
+        let expected = match purpose {
+            Purpose::Vectors => "feature-extraction",
+            Purpose::Scores => "sequence-classification",
+        };
+        if task != expected && reader.is_set("transformer_task") {
+            reader.fault(format!(
+                "`transformer_task` is {task}; here only {expected} is carried out"
+            ));
+        }
+        for (modality, how) in modalities.into_iter().flatten() {
+            let usual = how.get("method").is_none_or(|m| m == "forward")
+                && how.get("method_output_name").is_none_or(|name| {
+                    name.is_null() || name == "last_hidden_state" || name == "logits"
+                })
+                && how.as_object().is_some_and(|how| {
+                    how.keys().all(|key| key == "method" || key == "method_output_name")
+                });
+            if modality != "text" || !usual {
+                let how = shown(how);
+                reader.fault(format!(
+                    "`modality_config` has {modality}: {how}; only plain text is carried out"
+                ));
+            }
+        }
+        return Ok((reader.count("max_seq_length"), reader.flag("do_lower_case").unwrap_or(false)));
+    }
+    Ok((None, false))
+}
+
+/// config_sentence_transformers.json.
+#[derive(Debug, Default)]
+struct SentenceSettings {
+    query: String,
+    passage: String,
+    similarity: Similarity,
+    truncate_dim: Option<usize>,
+}
+
+impl SentenceSettings {
+    fn read(
+        source: &mut Source,
+        purpose: Purpose,
+        pipeline: &Pipeline,
+        faults: &mut Faults,
+    ) -> anyhow::Result<Self> {
+        const FILE: &str = "config_sentence_transformers.json";
+        let Some(json) = source.json(FILE)? else { return Ok(Self::default()) };
+        let tokens = purpose == Purpose::Vectors && pipeline.pooling.is_none();
+        let of_kind = match purpose {
+            Purpose::Scores => known::CROSS_ENCODER_SETTINGS,
+            Purpose::Vectors if tokens => known::PYLATE_SETTINGS,
+            Purpose::Vectors => &[],
+        };
+        check(FILE, &json, &[known::SENTENCE_TRANSFORMERS, of_kind], faults);
+        let mut reader = Reader::new(FILE, Some(&json), faults);
+        let model_type = reader.text("model_type");
+        let expected: &[&str] = match purpose {
+            Purpose::Scores => &["CrossEncoder"],
+            Purpose::Vectors if tokens => &["SentenceTransformer", "ColBERT"],
+            Purpose::Vectors => &["SentenceTransformer"],
+        };
+        if let Some(found) = model_type.filter(|found| !expected.contains(found)) {
+            reader.fault(format!(
+                "`model_type` is {found}; here {} is carried out",
+                expected.join(" or ")
+            ));
+        }
+        let mut similarity = Similarity::Cosine;
+        match reader.text("similarity_fn_name") {
+            None | Some("cosine") => {}
+            Some("dot" | "dot_product") if !tokens => similarity = Similarity::Dot,
+            // The mean over the query's tokens, which ranks alike.
+            Some("MaxSim" | "maxsim") if tokens => {}
+            Some(other) => reader.fault(format!(
+                "`similarity_fn_name` is {other}; cosine and dot are carried out, and MaxSim of token vectors"
+            )),
+        }
+        let mut prompts = Vec::new();
+        match json.get("prompts") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(texts)) => {
+                for (name, text) in texts {
+                    match text {
+                        Value::String(text) => prompts.push((name.as_str(), text.as_str())),
+                        Value::Null => {}
+                        _ => reader
+                            .fault(format!("the prompt `{name}` is {}, not a text", shown(text))),
+                    }
+                }
+            }
+            Some(other) => {
+                reader.fault(format!("`prompts` is {}, not texts by name", shown(other)))
+            }
+        }
+        let prompt = |name: &str| prompts.iter().find(|(n, _)| *n == name).map(|(_, text)| *text);
+        let default = reader.text("default_prompt_name");
+        if let Some(name) = default.filter(|name| prompt(name).is_none()) {
+            reader.fault(format!("`default_prompt_name` is {name}, which is not among `prompts`"));
+        }
+        let default = default.and_then(prompt);
+        // sentence-transformers adds an empty `query` and `document` when it saves.
+        let of = |names: &[&str]| {
+            let own = names.iter().filter_map(|name| prompt(name)).find(|text| !text.is_empty());
+            own.or(default).unwrap_or_default().to_owned()
+        };
+        Ok(Self {
+            query: of(&["query"]),
+            passage: of(&["document", "passage", "corpus"]),
+            similarity,
+            truncate_dim: reader.count("truncate_dim"),
+        })
+    }
+}
+
+fn weights(source: &Source, at: &str) -> anyhow::Result<Vec<u8>> {
+    let path = source.path(&format!("{at}model.safetensors"));
+    if let Some(weights) = source::read(&path)? {
+        return Ok(weights);
+    }
+    for other in ["pytorch_model.bin", "model.safetensors.index.json", "tf_model.h5"] {
+        if source.path(&format!("{at}{other}")).exists() {
+            bail!(
+                "{at}model.safetensors is missing; weights in {other} cannot be read: save them as one safetensors file"
+            );
+        }
+    }
+    bail!("{at}model.safetensors is missing")
+}

@@ -1,0 +1,392 @@
+//! The modules of a sentence-transformers directory, in their order: `modules.json` and the folders that it names.
+
+use std::path::{Component, Path};
+
+use serde_json::Value;
+
+use super::known;
+use super::settings::{self, Faults, Reader};
+use super::source::Source;
+use crate::embed::Pooling;
+
+/// A module behind the transformer.
+#[derive(Debug)]
+pub enum Module {
+    Normalize,
+    Dense { path: String, dense: DenseSettings, weights: Vec<u8> },
+    LayerNorm { path: String, weights: Vec<u8> },
+}
+
+/// A linear layer: `activation(W x + b)`, and on top of that `x` itself, or a linear map of it, where `residual`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DenseSettings {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub bias: bool,
+    pub activation: DenseActivation,
+    pub residual: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DenseActivation {
+    Identity,
+    Tanh,
+    Relu,
+    Gelu,
+    Sigmoid,
+}
+
+/// How token vectors become one: the results of all modes one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolingSettings {
+    pub modes: Vec<Pooling>,
+    /// Whether the tokens of a prefix are pooled with the others.
+    pub include_prompt: bool,
+    /// Numbers of a token vector, where the file says it.
+    pub inputs: Option<usize>,
+}
+
+/// What stands behind the transformer.
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    /// The folder of the transformer or the table; empty for the directory itself.
+    pub first: String,
+    /// Applied to each token's vector.
+    pub on_tokens: Vec<Module>,
+    /// `None`: token vectors are what the model gives.
+    pub pooling: Option<PoolingSettings>,
+    /// Applied to the pooled vector.
+    pub on_text: Vec<Module>,
+}
+
+/// Where a module's input comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Tokens,
+    Text,
+}
+
+impl Pipeline {
+    /// Without a modules.json, the directory is a transformer with a pooling behind it, the mean unless
+    /// 1_Pooling/config.json says otherwise.
+    pub fn read(source: &mut Source, faults: &mut Faults) -> anyhow::Result<Pipeline> {
+        let Some(modules) = source.json("modules.json")? else {
+            for folder in source.folders() {
+                if folder != "1_Pooling" && is_module_folder(&folder) {
+                    faults.add(format!("{folder} is a module's folder, and there is no modules.json that says where it belongs"));
+                }
+            }
+            let pooling = match source.json("1_Pooling/config.json")? {
+                Some(json) => pooling("1_Pooling/config.json", &json, faults),
+                None => PoolingSettings {
+                    modes: vec![Pooling::Mean],
+                    include_prompt: true,
+                    inputs: None,
+                },
+            };
+            return Ok(Pipeline { pooling: Some(pooling), ..Pipeline::default() });
+        };
+        let Some(modules) = modules.as_array().filter(|modules| !modules.is_empty()) else {
+            faults.add("modules.json is not a list of modules");
+            return Ok(Pipeline::default());
+        };
+        let mut pipeline = Pipeline::default();
+        for (place, module) in modules.iter().enumerate() {
+            settings::check("modules.json", module, &[known::MODULE], faults);
+            let class = module.get("type").and_then(Value::as_str).unwrap_or_default();
+            let path = module.get("path").and_then(Value::as_str).unwrap_or_default();
+            let Some(path) = inside(path) else {
+                faults.add(format!(
+                    "modules.json: the path `{path}` of {class} leads out of the model's directory"
+                ));
+                continue;
+            };
+            pipeline.add(place, class, path, source, faults)?;
+        }
+        Ok(pipeline)
+    }
+
+    fn add(
+        &mut self,
+        place: usize,
+        class: &str,
+        path: String,
+        source: &mut Source,
+        faults: &mut Faults,
+    ) -> anyhow::Result<()> {
+        let name = match known_class(class) {
+            Some(name) if (place == 0) == matches!(name, "Transformer" | "StaticEmbedding") => name,
+            Some(_) if place == 0 => {
+                faults.add(format!("modules.json: the first module is {class}; a model begins with Transformer or StaticEmbedding"));
+                return Ok(());
+            }
+            _ => {
+                faults.add(format!(
+                    "modules.json: module {place} ({path}) is {class}; Transformer, Pooling, Dense, LayerNorm, Normalize and \
+                     Dropout of sentence-transformers are carried out, and Dense of PyLate"
+                ));
+                return Ok(());
+            }
+        };
+        let stage = if self.pooling.is_none() { Stage::Tokens } else { Stage::Text };
+        let config = format!("{path}/config.json");
+        let weights = format!("{path}/model.safetensors");
+        match name {
+            "Transformer" | "StaticEmbedding" => {
+                // A table gives one vector a text, as if pooled.
+                if name == "StaticEmbedding" {
+                    let modes = vec![Pooling::Mean];
+                    self.pooling =
+                        Some(PoolingSettings { modes, include_prompt: true, inputs: None });
+                }
+                self.first = path;
+            }
+            "Pooling" if stage == Stage::Text => {
+                faults.add(format!("modules.json: module {place} ({path}) pools a second time"))
+            }
+            "Pooling" => {
+                self.pooling = Some(match source.json(&config)? {
+                    Some(json) => pooling(&config, &json, faults),
+                    None => {
+                        faults.add(format!("{config} is missing"));
+                        return Ok(());
+                    }
+                });
+            }
+            "Dropout" => {
+                if let Some(json) = source.json(&config)? {
+                    settings::check(&config, &json, &[known::DROPOUT], faults);
+                }
+            }
+            "Normalize" => {
+                let json = source.json(&config)?;
+                if let Some(json) = &json {
+                    settings::check(&config, json, &[known::NORMALIZE], faults);
+                }
+                input_is(stage, &config, json.as_ref(), Stage::Text, faults);
+                self.push(stage, Module::Normalize);
+            }
+            "LayerNorm" => {
+                let json = source.json(&config)?;
+                if let Some(json) = &json {
+                    settings::check(&config, json, &[known::LAYER_NORM], faults);
+                }
+                if stage == Stage::Tokens {
+                    faults.add(format!(
+                        "modules.json: module {place} ({path}) norms before the pooling"
+                    ));
+                }
+                let weights = source.bytes(&weights)?;
+                self.push(stage, Module::LayerNorm { path, weights });
+            }
+            _ => {
+                let Some(json) = source.json(&config)? else {
+                    faults.add(format!("{config} is missing"));
+                    return Ok(());
+                };
+                let of_tokens = match class.starts_with("pylate.") {
+                    true => Stage::Tokens,
+                    false => Stage::Text,
+                };
+                // A dense layer of a model without a pooling is one over tokens, as PyLate takes it.
+                let usual = if stage == Stage::Tokens { Stage::Tokens } else { of_tokens };
+                input_is(stage, &config, Some(&json), usual, faults);
+                let dense = dense(&config, &json, faults);
+                let weights = source.bytes(&weights)?;
+                self.push(stage, Module::Dense { path, dense, weights });
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, stage: Stage, module: Module) {
+        match stage {
+            Stage::Tokens => self.on_tokens.push(module),
+            Stage::Text => self.on_text.push(module),
+        }
+    }
+
+    /// Whether vectors come out at length one in any case.
+    pub fn ends_normalized(&self) -> bool {
+        matches!(self.on_text.last(), Some(Module::Normalize))
+    }
+}
+
+/// The last part of a class's name, of the classes that are carried out.
+fn known_class(class: &str) -> Option<&str> {
+    let name = class.rsplit('.').next()?;
+    let dense_of_pylate = class.starts_with("pylate.models.") && name == "Dense";
+    // Sparse encoders and those of several vectors have modules of the same names.
+    let dense_encoder = class.starts_with("sentence_transformers.models.")
+        || class.starts_with("sentence_transformers.base.modules.")
+        || class.starts_with("sentence_transformers.sentence_transformer.modules.");
+    let names =
+        ["Transformer", "StaticEmbedding", "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout"];
+    (dense_of_pylate || dense_encoder && names.contains(&name)).then_some(name)
+}
+
+/// A path inside the directory, with `/` between its parts; empty for the directory itself.
+pub fn inside(path: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(part) => parts.push(part.to_str()?.to_owned()),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(parts.join("/")).filter(|path| !path.contains('\\'))
+}
+
+/// `1_Dense` and the like.
+fn is_module_folder(name: &str) -> bool {
+    name.split_once('_').is_some_and(|(number, _)| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// Reports a module that takes something else than what it is given at its place.
+fn input_is(at: Stage, file: &str, json: Option<&Value>, usual: Stage, faults: &mut Faults) {
+    let name = |stage| match stage {
+        Stage::Tokens => "token_embeddings",
+        Stage::Text => "sentence_embedding",
+    };
+    let mut reader = Reader::new(file, json, faults);
+    let input = reader.text("module_input_name").unwrap_or(name(usual));
+    let output = reader.text("module_output_name").unwrap_or(input);
+    for (key, found) in [("module_input_name", input), ("module_output_name", output)] {
+        if found != name(at) {
+            let expected = name(at);
+            reader
+                .fault(format!("`{key}` is {found}; at this place only {expected} is carried out"));
+            return;
+        }
+    }
+}
+
+fn pooling(file: &str, json: &Value, faults: &mut Faults) -> PoolingSettings {
+    settings::check(file, json, &[known::POOLING], faults);
+    let mut reader = Reader::new(file, Some(json), faults);
+    let inputs = reader.count("embedding_dimension");
+    let inputs = inputs.or(reader.count("word_embedding_dimension"));
+    let include_prompt = reader.flag("include_prompt").unwrap_or(true);
+    let words: Vec<String> = match json.get("pooling_mode") {
+        None | Some(Value::Null) => flags(&mut reader),
+        Some(Value::String(word)) => vec![word.to_lowercase()],
+        Some(Value::Array(list)) => {
+            list.iter().map(|word| word.as_str().unwrap_or("?").to_lowercase()).collect()
+        }
+        Some(other) => {
+            let other = settings::shown(other);
+            reader.fault(format!("`pooling_mode` is {other}, not a word or a list of words"));
+            Vec::new()
+        }
+    };
+    let mut modes = Vec::new();
+    for word in &words {
+        match word.as_str() {
+            "mean" => modes.push(Pooling::Mean),
+            "cls" => modes.push(Pooling::Cls),
+            "max" => modes.push(Pooling::Max),
+            "lasttoken" => modes.push(Pooling::Last),
+            "mean_sqrt_len_tokens" => modes.push(Pooling::MeanSqrtLength),
+            "weightedmean" => modes.push(Pooling::WeightedMean),
+            other => reader.fault(format!(
+                "`pooling_mode` is `{other}`; mean, cls, max, lasttoken, mean_sqrt_len_tokens and weightedmean are \
+                 carried out"
+            )),
+        }
+    }
+    if modes.is_empty() {
+        modes.push(Pooling::Mean);
+    }
+    PoolingSettings { modes, include_prompt, inputs }
+}
+
+/// As written before sentence-transformers 6, in the order in which that release reads them.
+fn flags(reader: &mut Reader) -> Vec<String> {
+    let flags = [
+        ("pooling_mode_cls_token", "cls"),
+        ("pooling_mode_max_tokens", "max"),
+        ("pooling_mode_mean_tokens", "mean"),
+        ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+        ("pooling_mode_weightedmean_tokens", "weightedmean"),
+        ("pooling_mode_lasttoken", "lasttoken"),
+    ];
+    let on = flags.into_iter().filter(|(key, _)| reader.flag(key) == Some(true));
+    on.map(|(_, word)| word.to_owned()).collect()
+}
+
+fn dense(file: &str, json: &Value, faults: &mut Faults) -> DenseSettings {
+    settings::check(file, json, &[known::DENSE], faults);
+    let mut reader = Reader::new(file, Some(json), faults);
+    // Before there was a setting, it was tanh.
+    let class = reader.text("activation_function").unwrap_or("torch.nn.modules.activation.Tanh");
+    let activation = match class {
+        "torch.nn.modules.linear.Identity" | "torch.nn.Identity" => DenseActivation::Identity,
+        "torch.nn.modules.activation.Tanh" | "torch.nn.Tanh" => DenseActivation::Tanh,
+        "torch.nn.modules.activation.ReLU" | "torch.nn.ReLU" => DenseActivation::Relu,
+        "torch.nn.modules.activation.GELU" | "torch.nn.GELU" => DenseActivation::Gelu,
+        "torch.nn.modules.activation.Sigmoid" | "torch.nn.Sigmoid" => DenseActivation::Sigmoid,
+        other => {
+            reader.fault(format!(
+                "`activation_function` is {other}; Identity, Tanh, ReLU, GELU and Sigmoid of torch.nn are carried out"
+            ));
+            DenseActivation::Identity
+        }
+    };
+    let (inputs, outputs) = (reader.count("in_features"), reader.count("out_features"));
+    if inputs.is_none() || outputs.is_none() {
+        reader.fault("`in_features` and `out_features` are needed".to_owned());
+    }
+    DenseSettings {
+        inputs: inputs.unwrap_or(0),
+        outputs: outputs.unwrap_or(0),
+        bias: reader.flag("bias").unwrap_or(true),
+        activation,
+        residual: reader.flag("use_residual").unwrap_or(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_inside() {
+        for (path, expected) in [
+            ("", Some("")),
+            (".", Some("")),
+            ("1_Pooling", Some("1_Pooling")),
+            ("./a/b/", Some("a/b")),
+            ("..", None),
+            ("a/../../b", None),
+            ("/etc", None),
+        ] {
+            assert_eq!(inside(path).as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn classes_of_other_kinds_of_model_are_not_known() {
+        for class in [
+            "sentence_transformers.sparse_encoder.models.SpladePooling",
+            "sentence_transformers.models.WeightedLayerPooling",
+            "sentence_transformers.models.CNN",
+            "sentence_transformers.models.LSTM",
+            "sentence_transformers.multi_vector_encoder.modules.Normalize",
+            "custom_st.Transformer",
+            "Pooling",
+            "",
+        ] {
+            assert_eq!(known_class(class), None, "{class}");
+        }
+        for class in [
+            "sentence_transformers.models.Transformer",
+            "sentence_transformers.base.modules.transformer.Transformer",
+        ] {
+            assert_eq!(known_class(class), Some("Transformer"), "{class}");
+        }
+        assert_eq!(known_class("pylate.models.Dense.Dense"), Some("Dense"));
+    }
+}

@@ -1,0 +1,227 @@
+//! What becomes of each setting in a model's JSON files: carried out, known to have no effect, or a fault.
+//!
+//! A setting that nobody here knows may change what the model computes. So every file has its list of known
+//! settings, and all others are faults; those of a whole directory are reported in one message.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use serde_json::{Map, Value};
+
+/// What becomes of a known setting.
+#[derive(Clone, Copy, Debug)]
+pub enum Handling {
+    /// It is carried out where the model is loaded.
+    Applied,
+    /// Vectors do not depend on it: it concerns training, generation, saving or speed.
+    WithoutEffect,
+    /// It would change vectors and is not carried out: only null, false, empty text, lists and objects pass.
+    MustBeUnset,
+    /// One of these words, or null: what is always done.
+    OneOf(&'static [&'static str]),
+}
+
+/// A file's known settings.
+pub type Known = &'static [(&'static [&'static str], Handling)];
+
+/// All that is wrong with a directory.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<String>);
+
+impl Faults {
+    pub fn add(&mut self, fault: impl Into<String>) {
+        self.0.push(fault.into());
+    }
+
+    /// # Errors
+    /// There is a fault; all are named.
+    pub fn check(self) -> anyhow::Result<()> {
+        match self.0.as_slice() {
+            [] => Ok(()),
+            [fault] => bail!("{fault}"),
+            faults => {
+                let mut message = format!("{} things cannot be carried out:", faults.len());
+                faults.iter().for_each(|fault| _ = write!(message, "\n  {fault}"));
+                bail!(message)
+            }
+        }
+    }
+}
+
+/// Reports the settings of `json`, from `file`, that are in none of the lists `known` or have a value that is not
+/// carried out. Later lists win.
+pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
+    let Some(settings) = json.as_object() else {
+        return faults.add(format!("{file} is not a JSON object"));
+    };
+    let handling = |key: &str| {
+        let all = known.iter().rev().flat_map(|list| list.iter());
+        all.into_iter().find(|(keys, _)| keys.contains(&key)).map(|(_, handling)| *handling)
+    };
+    let mut unknown = Vec::new();
+    for (key, value) in settings {
+        match handling(key) {
+            None => unknown.push(format!("`{key}`")),
+            Some(Handling::Applied | Handling::WithoutEffect) => {}
+            Some(Handling::MustBeUnset) => {
+                if !is_unset(value) {
+                    let value = shown(value);
+                    faults.add(format!("{file}: `{key}` is {value}; that is not carried out here"));
+                }
+            }
+            Some(Handling::OneOf(words)) => {
+                let allowed = value.is_null() || value.as_str().is_some_and(|v| words.contains(&v));
+                if !allowed {
+                    let (value, words) = (shown(value), words.join(" or "));
+                    faults.add(format!("{file}: `{key}` is {value}; only {words} is carried out"));
+                }
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let (unknown, settings) =
+            (unknown.join(", "), if unknown.len() == 1 { "a setting" } else { "settings" });
+        faults.add(format!(
+            "{file}: {unknown}: {settings} not known here, which may change what the model computes"
+        ));
+    }
+}
+
+/// Null, false, empty, or made of nothing else.
+pub fn is_unset(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.values().all(is_unset),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+/// A value in a message: at most so many characters.
+pub fn shown(value: &Value) -> String {
+    const MOST: usize = 60;
+    let text = match value {
+        Value::String(text) => format!("`{text}`"),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
+
+/// Reads single settings, and reports those of another type.
+pub struct Reader<'a> {
+    file: &'a str,
+    settings: Option<&'a Map<String, Value>>,
+    faults: &'a mut Faults,
+}
+
+impl<'a> Reader<'a> {
+    /// A file that is not there has no settings.
+    pub fn new(file: &'a str, json: Option<&'a Value>, faults: &'a mut Faults) -> Self {
+        Self { file, settings: json.and_then(Value::as_object), faults }
+    }
+
+    fn get<T>(
+        &mut self,
+        key: &str,
+        what: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.settings?.get(key).filter(|value| !value.is_null())?;
+        let found = read(value);
+        if found.is_none() {
+            let value = shown(value);
+            self.faults.add(format!("{}: `{key}` is {value}, not {what}", self.file));
+        }
+        found
+    }
+
+    pub fn flag(&mut self, key: &str) -> Option<bool> {
+        self.get(key, "true or false", Value::as_bool)
+    }
+
+    pub fn text(&mut self, key: &str) -> Option<&'a str> {
+        self.get(key, "a text", Value::as_str)
+    }
+
+    /// A whole number, 1 or more.
+    pub fn count(&mut self, key: &str) -> Option<usize> {
+        self.get(key, "a whole number above 0", |value| {
+            let n = value.as_u64().and_then(|n| usize::try_from(n).ok());
+            // transformers writes 1e30 for "no limit".
+            let n = n.or_else(|| {
+                Some(value.as_f64().filter(|n| *n >= 1.0 && n.fract() == 0.0)? as usize)
+            });
+            n.filter(|n| *n > 0)
+        })
+    }
+
+    pub fn texts(&mut self, key: &str) -> Option<Vec<&'a str>> {
+        self.get(key, "a list of texts", |value| {
+            value.as_array()?.iter().map(Value::as_str).collect()
+        })
+    }
+
+    pub fn is_set(&self, key: &str) -> bool {
+        self.settings.is_some_and(|settings| settings.get(key).is_some_and(|v| !v.is_null()))
+    }
+
+    pub fn fault(&mut self, fault: String) {
+        self.faults.add(format!("{}: {fault}", self.file));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const KNOWN: Known = &[
+        (&["size"], Handling::Applied),
+        (&["seed"], Handling::WithoutEffect),
+        (&["pruned"], Handling::MustBeUnset),
+        (&["kind"], Handling::OneOf(&["plain"])),
+    ];
+
+    fn faults(json: Value) -> String {
+        let mut faults = Faults::default();
+        check("config.json", &json, &[KNOWN], &mut faults);
+        faults.check().map_or_else(|error| error.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn what_is_not_known_is_named_with_its_file() {
+        assert_eq!(faults(json!({"size": 3, "seed": 1, "pruned": {"0": []}, "kind": "plain"})), "");
+        assert_eq!(faults(json!({"pruned": null, "kind": null})), "");
+        assert_eq!(
+            faults(json!({"b_made_up": 1, "a_made_up": null})),
+            "config.json: `a_made_up`, `b_made_up`: settings not known here, which may change what the model computes"
+        );
+        assert_eq!(
+            faults(json!({"pruned": {"0": [1]}})),
+            "config.json: `pruned` is {\"0\":[1]}; that is not carried out here"
+        );
+        let two = faults(json!({"kind": "other", "made_up": 1}));
+        assert!(two.starts_with("2 things cannot be carried out:\n"), "{two}");
+        assert!(two.contains("`kind` is `other`; only plain is carried out"), "{two}");
+        assert_eq!(faults(json!([1])), "config.json is not a JSON object");
+    }
+
+    #[test]
+    fn a_setting_of_another_type_is_a_fault() {
+        let json = json!({"flag": "yes", "count": 0, "unlimited": 1e30, "negative": -3});
+        let mut found = Faults::default();
+        let mut reader = Reader::new("a.json", Some(&json), &mut found);
+        assert_eq!(reader.flag("flag"), None);
+        assert_eq!(reader.count("count"), None);
+        assert_eq!(reader.count("unlimited"), Some(usize::MAX));
+        assert_eq!(reader.count("negative"), None);
+        assert_eq!(reader.flag("absent"), None);
+        let message = found.check().unwrap_err().to_string();
+        assert!(message.starts_with("3 things"), "{message}");
+    }
+}

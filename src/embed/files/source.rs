@@ -1,0 +1,87 @@
+//! A directory on disk, and which of its files a model was read from.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+/// JSON files of settings are small: one beyond this is something else.
+const LARGEST_JSON: u64 = 256 << 20;
+
+/// Reads files by their paths inside a directory, with `/`.
+pub struct Source {
+    dir: PathBuf,
+    /// What was read, path and content, but for the large files of the transformer itself.
+    pub read: Vec<(String, Vec<u8>)>,
+}
+
+impl Source {
+    pub fn new(dir: &Path) -> Source {
+        Source { dir: dir.to_owned(), read: Vec::new() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// # Errors
+    /// A file that is not there.
+    pub fn bytes(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
+        let bytes = read(&self.path(name))?.with_context(|| format!("{name} is missing"))?;
+        self.read.push((name.to_owned(), bytes.clone()));
+        Ok(bytes)
+    }
+
+    /// `None` where the file is not there.
+    pub fn json(&mut self, name: &str) -> anyhow::Result<Option<Value>> {
+        let Some(bytes) = read(&self.path(name))? else { return Ok(None) };
+        let json = parse(name, &bytes)?;
+        self.read.push((name.to_owned(), bytes));
+        Ok(Some(json))
+    }
+
+    /// As [`Source::json`], of a file that may have been read before.
+    pub fn json_again(&self, name: &str) -> anyhow::Result<Option<Value>> {
+        read(&self.path(name))?.map(|bytes| parse(name, &bytes)).transpose()
+    }
+
+    /// The names of the folders in it, in order.
+    pub fn folders(&self) -> Vec<String> {
+        self.entries(|kind| kind.is_dir())
+    }
+
+    /// The names of the files in it, in order.
+    pub fn files(&self) -> Vec<String> {
+        self.entries(|kind| !kind.is_dir())
+    }
+
+    fn entries(&self, wanted: impl Fn(std::fs::FileType) -> bool) -> Vec<String> {
+        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten();
+        let wanted = entries.filter(|entry| entry.file_type().is_ok_and(&wanted));
+        let mut names: Vec<String> =
+            wanted.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// `None` where there is no such file.
+pub fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let cannot = || format!("cannot read {}", path.display());
+    match std::fs::metadata(path) {
+        Ok(found) => {
+            ensure!(found.is_file(), "{} is not a file", path.display());
+            std::fs::read(path).map(Some).with_context(cannot)
+        }
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(e).with_context(cannot),
+    }
+}
+
+pub fn parse(name: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+    ensure!(bytes.len() as u64 <= LARGEST_JSON, "{name} is too large to be a file of settings");
+    // What Windows editors put in front.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    serde_json::from_slice(bytes).with_context(|| format!("{name} is not valid JSON"))
+}

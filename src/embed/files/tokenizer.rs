@@ -1,0 +1,165 @@
+//! tokenizer.json with what the settings beside it change: tokenizer_config.json, special_tokens_map.json and
+//! added_tokens.json.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::known;
+use super::settings::{self, Faults, Reader};
+use super::source::Source;
+
+const CONFIG: &str = "tokenizer_config.json";
+
+/// How texts become tokens.
+#[derive(Debug, Default)]
+pub struct TokenizerFiles {
+    /// tokenizer.json, with the settings of tokenizer_config.json carried out.
+    pub json: Vec<u8>,
+    /// Where texts are cut, special tokens counted.
+    pub max_tokens: Option<usize>,
+    /// Whether a text that is too long loses its beginning.
+    pub keeps_end: bool,
+    /// The token that stands for a hidden one, where the files name it.
+    pub mask: Option<String>,
+    /// Tokens that must be known under these ids.
+    pub expected: Vec<(String, u32)>,
+    /// The token for what is not in the vocabulary, by its text or its id.
+    pub unknown: Unknown,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Unknown {
+    #[default]
+    None,
+    Token(String),
+    Id(u32),
+}
+
+impl TokenizerFiles {
+    /// `at` is the folder of the model's first module, empty or with a `/` at its end.
+    pub fn read(source: &mut Source, at: &str, faults: &mut Faults) -> anyhow::Result<Self> {
+        let bytes = super::source::read(&source.path(&format!("{at}tokenizer.json")))?;
+        let bytes = bytes.with_context(|| format!("{at}tokenizer.json is missing"))?;
+        let mut tokenizer = super::source::parse(&format!("{at}tokenizer.json"), &bytes)?;
+        settings::check("tokenizer.json", &tokenizer, &[known::TOKENIZER_PARTS], faults);
+        let config = source.json(&format!("{at}{CONFIG}"))?;
+        let special = source.json(&format!("{at}special_tokens_map.json"))?;
+        if let Some(json) = &config {
+            settings::check(CONFIG, json, &[known::TOKENIZER], faults);
+        }
+        if let Some(json) = &special {
+            settings::check("special_tokens_map.json", json, &[known::SPECIAL_TOKENS_MAP], faults);
+        }
+        let mut files = Self { unknown: unknown(&tokenizer), ..Self::default() };
+        let direction = tokenizer["truncation"]["direction"].as_str().unwrap_or("Right");
+        files.keeps_end = direction == "Left";
+        let named = |key: &str| {
+            [&config, &special].into_iter().flatten().find_map(|json| {
+                let token = json.get(key)?;
+                token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned)
+            })
+        };
+        files.mask = named("mask_token");
+
+        let mut reader = Reader::new(CONFIG, config.as_ref(), faults);
+        files.max_tokens = reader.count("model_max_length");
+        match reader.text("truncation_side") {
+            None => {}
+            Some("left") => files.keeps_end = true,
+            Some("right") => files.keeps_end = false,
+            Some(other) => reader.fault(format!("`truncation_side` is {other}, not left or right")),
+        }
+        let changed = normalize_as_told(&mut tokenizer, config.as_ref(), &mut reader);
+        if let Some(asked) = reader.flag("add_prefix_space")
+            && let Some(found) = byte_level_prefix(&tokenizer["pre_tokenizer"])
+            && asked != found
+        {
+            reader.fault(format!("`add_prefix_space` is {asked}, and tokenizer.json says {found}"));
+        }
+        if let Some(added) = config.as_ref().and_then(|c| c.get("added_tokens_decoder")) {
+            for (id, token) in added.as_object().into_iter().flatten() {
+                match (id.parse(), token.get("content").and_then(Value::as_str)) {
+                    (Ok(id), Some(content)) => files.expected.push((content.to_owned(), id)),
+                    _ => reader.fault(format!("`added_tokens_decoder` cannot be read at `{id}`")),
+                }
+            }
+        }
+        if let Some(added) = source.json(&format!("{at}added_tokens.json"))? {
+            for (token, id) in added.as_object().into_iter().flatten() {
+                match id.as_u64().and_then(|id| u32::try_from(id).ok()) {
+                    Some(id) => files.expected.push((token.clone(), id)),
+                    None => faults.add(format!("added_tokens.json: the id of `{token}` is {id}")),
+                }
+            }
+        }
+        files.json = if changed { serde_json::to_vec(&tokenizer)? } else { bytes };
+        Ok(files)
+    }
+}
+
+/// Carries out `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` as BERT's tokenizer classes do: they
+/// set the normalizer that tokenizer.json brings. Returns whether anything changed.
+fn normalize_as_told(tokenizer: &mut Value, config: Option<&Value>, reader: &mut Reader) -> bool {
+    const SETTINGS: [(&str, &str); 3] = [
+        ("do_lower_case", "lowercase"),
+        ("strip_accents", "strip_accents"),
+        ("tokenize_chinese_chars", "handle_chinese_chars"),
+    ];
+    let class = config.and_then(|c| c.get("tokenizer_class")).and_then(Value::as_str);
+    // A general class takes the tokenizer as it is.
+    if matches!(class, Some("PreTrainedTokenizerFast" | "TokenizersBackend")) {
+        return false;
+    }
+    let mut changed = false;
+    let normalizer = &mut tokenizer["normalizer"];
+    if normalizer["type"] == "BertNormalizer" {
+        for (key, field) in SETTINGS {
+            if let Some(asked) = reader.flag(key)
+                && normalizer[field] != json!(asked)
+            {
+                normalizer[field] = json!(asked);
+                changed = true;
+            }
+        }
+    } else if let Some(asked) = reader.flag("do_lower_case") {
+        let lowers = normalizer.to_string().contains("\"Lowercase\"")
+            || normalizer.to_string().contains("\"lowercase\":true");
+        if asked != lowers {
+            reader.fault(format!(
+                "`do_lower_case` is {asked}, and the normalizer of tokenizer.json {} texts",
+                if lowers { "lowers" } else { "does not lower" }
+            ));
+        }
+    }
+    changed
+}
+
+/// `add_prefix_space` of a byte-level pre-tokenizer, if there is one.
+fn byte_level_prefix(pre_tokenizer: &Value) -> Option<bool> {
+    if pre_tokenizer["type"] == "ByteLevel" {
+        return pre_tokenizer["add_prefix_space"].as_bool();
+    }
+    pre_tokenizer["pretokenizers"].as_array()?.iter().find_map(byte_level_prefix)
+}
+
+fn unknown(tokenizer: &Value) -> Unknown {
+    let model = &tokenizer["model"];
+    if let Some(id) = model["unk_id"].as_u64().and_then(|id| u32::try_from(id).ok()) {
+        return Unknown::Id(id);
+    }
+    match model["unk_token"].as_str() {
+        Some(token) => Unknown::Token(token.to_owned()),
+        None => Unknown::None,
+    }
+}
+
+impl TokenizerFiles {
+    /// The id of the unknown token, if there is one.
+    pub fn unknown_id(&self, tokens: &crate::embed::tokens::Tokens) -> Option<u32> {
+        match &self.unknown {
+            Unknown::None => None,
+            Unknown::Token(token) => tokens.id(token),
+            Unknown::Id(id) => Some(*id),
+        }
+    }
+}

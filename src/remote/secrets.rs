@@ -1,0 +1,230 @@
+//! Secrets that requests carry, cut out of what is shown.
+//!
+//! A reply may repeat a secret as it is, or written another way: with the escapes of JSON (once or twice over), of an
+//! address, or of HTML. So texts are compared character by character, each in any of its spellings.
+
+use std::fmt;
+
+/// What stands for a secret.
+const CUT: &str = "[key]";
+/// Characters of a secret that give it away where a text ends before the rest. What is shorter as a whole is no
+/// secret, but the "any string" that local servers want, and would be cut out of words.
+const PART: usize = 4;
+/// What names of headers, and of values in an address, have in them where the value is secret.
+const NAMES: [&str; 7] = ["key", "token", "secret", "sig", "pass", "auth", "code"];
+
+/// Whether a value of this name is secret.
+pub fn names_a_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    NAMES.iter().any(|part| name.contains(part))
+}
+
+/// Texts that must not be shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}
+
+impl Secrets {
+    pub fn new(secrets: impl IntoIterator<Item = String>) -> Secrets {
+        let mut all = Vec::new();
+        for secret in secrets {
+            // Of `Bearer KEY` the key is one too.
+            if let Some((_, key)) = secret.split_once(' ') {
+                all.push(key.trim().to_owned());
+            }
+            all.push(secret);
+        }
+        all.retain(|secret| secret.trim().chars().count() >= PART);
+        // A secret that begins another comes after it.
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        all.dedup();
+        Secrets(all)
+    }
+
+    /// With what stands behind the `?` of an address: all of it, and values whose names say what they are.
+    pub fn and_query_of(self, url: &reqwest::Url) -> Secrets {
+        let secret = url.query_pairs().filter(|(name, _)| names_a_secret(name));
+        let values = secret.map(|(_, value)| value.into_owned());
+        Secrets::new(self.0.into_iter().chain(url.query().map(str::to_owned)).chain(values))
+    }
+
+    /// `text` without them.
+    pub fn cut(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            match self.0.iter().find_map(|secret| spelt(rest, secret)) {
+                Some(length) => {
+                    out.push_str(CUT);
+                    rest = &rest[length..];
+                }
+                None => {
+                    out.push(first);
+                    rest = &rest[first.len_utf8()..];
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Bytes at the start of `text` that spell `secret`; or that end the text, or the part of it that an ellipsis ends, in
+/// the midst of it.
+fn spelt(text: &str, secret: &str) -> Option<usize> {
+    let mut at = 0;
+    for (count, wanted) in secret.chars().enumerate() {
+        match character(&text[at..], wanted) {
+            Some(length) => at += length,
+            None if count >= PART && (text[at..].is_empty() || text[at..].starts_with('…')) => {
+                return Some(at);
+            }
+            None => return None,
+        }
+    }
+    Some(at)
+}
+
+/// Bytes at the start of `text` that spell one character.
+fn character(text: &str, wanted: char) -> Option<usize> {
+    let backslashes = text.bytes().take_while(|byte| *byte == b'\\').count();
+    if wanted == '\\' && backslashes > 0 {
+        // As many as were added by being written in a string in a string.
+        return Some(backslashes);
+    }
+    if text.starts_with(wanted) {
+        return Some(wanted.len_utf8());
+    }
+    if backslashes > 0 {
+        return json_escape(&text[backslashes..], wanted).map(|length| backslashes + length);
+    }
+    percent(text, wanted).or_else(|| entity(text, wanted))
+}
+
+/// Behind the backslash.
+fn json_escape(text: &str, wanted: char) -> Option<usize> {
+    let short = match wanted {
+        '"' | '/' | '\'' => Some(wanted),
+        '\u{8}' => Some('b'),
+        '\u{c}' => Some('f'),
+        '\n' => Some('n'),
+        '\r' => Some('r'),
+        '\t' => Some('t'),
+        _ => None,
+    };
+    if short.is_some_and(|short| text.starts_with(short)) {
+        return Some(1);
+    }
+    let mut units = [0; 2];
+    let mut at = 0;
+    for (place, unit) in wanted.encode_utf16(&mut units).iter().enumerate() {
+        let rest = &text[at..];
+        let hex = match place {
+            0 => rest.strip_prefix('u')?,
+            _ => rest.trim_start_matches('\\').strip_prefix('u')?,
+        };
+        let digits = hex.get(..4)?;
+        if u16::from_str_radix(digits, 16).ok()? != *unit {
+            return None;
+        }
+        at = text.len() - hex.len() + 4;
+    }
+    Some(at)
+}
+
+fn percent(text: &str, wanted: char) -> Option<usize> {
+    if wanted == ' ' && text.starts_with('+') {
+        return Some(1);
+    }
+    let mut bytes = [0; 4];
+    let mut at = 0;
+    for byte in wanted.encode_utf8(&mut bytes).bytes() {
+        let digits = text.get(at..)?.strip_prefix('%')?.get(..2)?;
+        if u8::from_str_radix(digits, 16).ok()? != byte {
+            return None;
+        }
+        at += 3;
+    }
+    Some(at)
+}
+
+fn entity(text: &str, wanted: char) -> Option<usize> {
+    let end = text.char_indices().take(10).find(|(_, c)| *c == ';').map(|(at, _)| at)?;
+    let name = text[..end].strip_prefix('&')?;
+    let found = match name {
+        "quot" => '"',
+        "apos" => '\'',
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        number => {
+            let number = number.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)?
+        }
+    };
+    (found == wanted).then_some(end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(secret: &str, text: &str) -> String {
+        Secrets::new([secret.to_owned()]).cut(text)
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_written() {
+        let secret = "a\"b/ü\\𝄞&c";
+        for text in [
+            "a\"b/ü\\𝄞&c",
+            r#"a\"b\/ü\\𝄞&c"#,
+            r#"a\"b/\u00fc\\\ud834\udd1e\u0026c"#,
+            r#"a\\\"b/\\u00FC\\\\𝄞&c"#,
+            "a%22b%2F%C3%BC%5c%F0%9D%84%9E%26c",
+            "a&quot;b/&#252;\\&#x1D11E;&amp;c",
+            r"\u0061\u0022\u0062\u002f\u00fc\u005c\uD834\uDD1E\u0026\u0063",
+        ] {
+            assert_eq!(cut(secret, &format!("<{text}>")), "<[key]>", "{text}");
+        }
+        assert_eq!(cut(secret, "a\"b/ü\\𝄞&d"), "a\"b/ü\\𝄞&d");
+    }
+
+    #[test]
+    fn what_a_text_ends_in_the_midst_of_is_cut_too() {
+        assert_eq!(cut("sk-very-secret", "the key sk-very-se…"), "the key [key]…");
+        assert_eq!(cut("sk-very-secret", "the key sk-very"), "the key [key]");
+        assert_eq!(cut("sk-very-secret", "the task sk"), "the task sk");
+        assert_eq!(cut("sk-very-secret", "sk-verysecret"), "sk-verysecret");
+    }
+
+    #[test]
+    fn the_longest_secret_goes_first_and_a_scheme_is_none() {
+        let secrets = ["Bearer abcdef", "abcd", " ", "x"].map(str::to_owned);
+        let secrets = Secrets::new(secrets);
+        assert_eq!(
+            secrets.cut("abcdef, abcd, Bearer abcdef, Bearer x"),
+            "[key], [key], [key], Bearer x"
+        );
+        assert!(!format!("{secrets:?}").contains("abc"));
+    }
+
+    #[test]
+    fn a_query_is_secret_and_its_version_is_not() {
+        let url = "http://h/v1?api-version=2024-02-01&api_key=s3cr%2Fet".parse().unwrap();
+        let secrets = Secrets::default().and_query_of(&url);
+        assert_eq!(secrets.cut("version 2024-02-01, key s3cr/et"), "version 2024-02-01, key [key]");
+        assert_eq!(
+            secrets.cut("POST /v1?api-version=2024-02-01&api_key=s3cr%2Fet"),
+            "POST /v1?[key]"
+        );
+    }
+}
