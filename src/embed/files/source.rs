@@ -1,10 +1,12 @@
 //! A directory on disk, and which of its files a model was read from.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+
+use crate::input_file;
 
 /// JSON files of settings are small: one beyond this is something else.
 const LARGEST_JSON: u64 = 256 << 20;
@@ -69,10 +71,11 @@ impl Source {
 /// `None` where there is no such file.
 pub fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let cannot = || format!("cannot read {}", path.display());
-    match std::fs::metadata(path) {
-        Ok(found) => {
-            ensure!(found.is_file(), "{} is not a file", path.display());
-            std::fs::read(path).map(Some).with_context(cannot)
+    match input_file::open(path) {
+        Ok(mut file) => {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).with_context(cannot)?;
+            Ok(Some(bytes))
         }
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(e) => Err(e).with_context(cannot),
