@@ -76,33 +76,41 @@ impl Secrets {
 /// Bytes at the start of `text` that spell `secret`; or that end the text, or the part of it that an ellipsis ends, in
 /// the midst of it.
 fn spelt(text: &str, secret: &str) -> Option<usize> {
-    let mut at = 0;
+    // How far each way of reading the text has come: a run of backslashes can be read in several.
+    let mut ends = vec![0];
     for (count, wanted) in secret.chars().enumerate() {
-        match character(&text[at..], wanted) {
-            Some(length) => at += length,
-            None if count >= PART && (text[at..].is_empty() || text[at..].starts_with('…')) => {
-                return Some(at);
-            }
-            None => return None,
+        let ended = |at: &&usize| text[**at..].is_empty() || text[**at..].starts_with('…');
+        if let Some(at) = ends.iter().find(ended).filter(|_| count >= PART) {
+            return Some(*at);
         }
+        let mut next = Vec::new();
+        for at in ends {
+            next.extend(spellings(&text[at..], wanted).into_iter().map(|length| at + length));
+        }
+        next.sort_unstable();
+        next.dedup();
+        ends = next;
     }
-    Some(at)
+    ends.last().copied()
 }
 
-/// Bytes at the start of `text` that spell one character.
-fn character(text: &str, wanted: char) -> Option<usize> {
+/// Bytes at the start of `text` that spell one character, in each way that they do.
+fn spellings(text: &str, wanted: char) -> Vec<usize> {
     let backslashes = text.bytes().take_while(|byte| *byte == b'\\').count();
-    if wanted == '\\' && backslashes > 0 {
+    let mut lengths = Vec::new();
+    if wanted == '\\' {
         // As many as were added by being written in a string in a string.
-        return Some(backslashes);
-    }
-    if text.starts_with(wanted) {
-        return Some(wanted.len_utf8());
+        lengths.extend(1..=backslashes);
+    } else if text.starts_with(wanted) {
+        lengths.push(wanted.len_utf8());
     }
     if backslashes > 0 {
-        return json_escape(&text[backslashes..], wanted).map(|length| backslashes + length);
+        let escape = json_escape(&text[backslashes..], wanted);
+        lengths.extend(escape.map(|length| backslashes + length));
     }
-    percent(text, wanted).or_else(|| entity(text, wanted))
+    lengths.extend(percent(text, wanted));
+    lengths.extend(entity(text, wanted));
+    lengths
 }
 
 /// Behind the backslash.

@@ -199,7 +199,7 @@ mod tests {
         assert_eq!(faults(json!({"pruned": null, "kind": null})), "");
         assert_eq!(
             faults(json!({"b_made_up": 1, "a_made_up": null})),
-            "config.json: `a_made_up`, `b_made_up`: settings not known here, which may change what the model computes"
+            "config.json: `b_made_up`, `a_made_up`: settings not known here, which may change what the model computes"
         );
         assert_eq!(
             faults(json!({"pruned": {"0": [1]}})),
