@@ -75,7 +75,7 @@ fn options_are_those_of_runs_and_of_paper() {
         near(of(chosen).cost, cost);
         near(of(chosen).loss, loss);
         if let Some(saved) = of(chosen).saved {
-            near(saved.difference.interval.estimate, 40_000.0 - cost - loss);
+            near(saved.interval.estimate, 40_000.0 - cost - loss);
         }
         let alone = scenario(chosen.contains(&0), chosen.contains(&1), "");
         let record = run(&alone).unwrap();

@@ -133,6 +133,64 @@ fn numbers_are_those_worked_out_by_hand() {
     assert!(sheet::terminal(&rows).contains("| near "));
 }
 
+/// Questions on one passage count as one: asked twice, they tell no more than once. The same of triplets that share their anchor
+/// and of pairs that share a text.
+#[test]
+fn what_shares_a_text_counts_once() {
+    let letter = |i: usize| char::from(b'a' + i as u8);
+    let word = |i: usize| format!("{0}{0}{1}", letter(i), letter(7 * i % 25));
+    let of = |times: usize| -> Vec<Row> {
+        let mut probes = Probes {
+            sets: vec![BeirSet {
+                name: "set".into(),
+                passages: (0..25).map(|i| format!("{} {}", word(i), word(3 * i % 25))).collect(),
+                queries: Vec::new(),
+            }],
+            triplets: vec![("triplets".into(), Vec::new())],
+            pairs: vec![("pairs".into(), Vec::new())],
+        };
+        for i in 0..25 {
+            for _ in 0..times {
+                probes.sets[0].queries.push(Judged {
+                    text: word(if i % 3 == 0 { i + 1 } else { i }),
+                    relevant: vec![(i as u32, 1.0)],
+                    own: None,
+                });
+                probes.triplets[0].1.push(Triplet {
+                    anchor: word(i),
+                    positive: format!("{}{}", word(i), letter(i * i % 25)),
+                    negative: Some(format!("{}{}", word(i), letter(i * 5 % 25))),
+                    category: String::new(),
+                });
+                for same in [true, false] {
+                    probes.pairs[0].1.push(LabelledPair {
+                        first: word(i),
+                        second: format!(
+                            "{}{}",
+                            letter(i),
+                            letter(i * if same { 3 } else { 11 } % 25)
+                        ),
+                        same,
+                        category: String::new(),
+                    });
+                }
+            }
+        }
+        let letters =
+            |name: &str| Contender { name: name.into(), kind: Kind::Vectors(Arc::new(Letters)) };
+        scorecard(&[letters("letters")], &probes, 1, &Quiet).unwrap()
+    };
+    let (once, often) = (of(1), of(3));
+    let mut compared = 0;
+    for (a, b) in once.iter().zip(&often).filter(|(a, _)| a.clusters > 0) {
+        assert_eq!((&a.measure, a.clusters, 3 * a.n), (&b.measure, b.clusters, b.n));
+        let (x, y) = (a.interval.unwrap(), b.interval.unwrap());
+        assert!((x.0 - y.0).abs() < 1e-9 && (x.1 - y.1).abs() < 1e-9, "{}: {x:?} {y:?}", a.measure);
+        compared += 1;
+    }
+    assert!(compared >= 6, "{compared}");
+}
+
 /// Numbers from numpy and scipy: placements, their covariance, and the normal distribution.
 #[test]
 fn areas_and_their_difference_are_delongs() {

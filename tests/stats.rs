@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use knockon::stats::{
-    Interval, Observation, Pair, PairedTest, can_reject, detectable, difference, holm, mean,
-    mean_difference, rate,
+    Auc, Interval, Observation, Pair, PairedTest, can_reject, detectable, difference, family, holm,
+    mean, mean_difference, rate,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -468,4 +468,69 @@ fn the_permutation_test_finds_a_difference_where_there_is_none_as_often_as_it_sa
     let share = f64::from(found) / samples as f64;
     println!("found: {share}");
     assert!((0.04..=0.06).contains(&share), "{share}");
+}
+
+/// In families of one to seven differences: Holm's verdict and the interval of the same level agree, also where some p-values
+/// are equal or cannot be small.
+#[test]
+fn intervals_agree_with_p_values_after_correction() {
+    let mut rng = ChaCha8Rng::seed_from_u64(29);
+    let mut found = [0, 0];
+    for round in 0..60 {
+        let clusters = [5, 6, 8, 10, 13, 16][round % 6];
+        let tests: Vec<PairedTest> = (0..1 + round % 7)
+            .map(|arm| {
+                let mut pairs = random_pairs(&mut rng, clusters, round % 3 == 0);
+                for pair in &mut pairs {
+                    pair.arm += 0.25 * (arm % 4) as f64;
+                }
+                PairedTest::new(&pairs, 1).unwrap()
+            })
+            .collect();
+        let p: Vec<f64> = tests.iter().map(|test| test.p_two_sided(0.0)).collect();
+        let count = tests.len() as f64;
+        for (difference, adjusted) in
+            family(tests.len(), |at| Ok(tests[at].clone())).unwrap().iter().zip(holm(&p))
+        {
+            near(difference.p_holm, adjusted);
+            let excludes = |i: Interval| i.low > 0.0 || i.high < 0.0;
+            assert_eq!(excludes(difference.holm_interval), difference.is_significant());
+            assert_eq!(excludes(difference.interval), difference.p_value < 0.05);
+            assert!(difference.holm_interval.low <= difference.interval.low);
+            assert!(difference.can_be_told() || !difference.is_significant());
+            assert!(difference.can_be_told() || !can_reject(clusters, 0.05 / count));
+            found[usize::from(difference.is_significant())] += 1;
+            let back = difference.turned().turned();
+            assert_eq!(back, *difference);
+        }
+    }
+    assert!(found.iter().all(|count| *count > 20), "{found:?}");
+}
+
+/// Cases and controls that come in clusters: repeating them changes nothing, and alone they are DeLong's but for one degree
+/// of freedom.
+#[test]
+fn areas_count_clusters() {
+    let mut rng = ChaCha8Rng::seed_from_u64(31);
+    let mut side = |by: f64| -> Vec<(f64, usize)> {
+        (0..40).map(|cluster| (rng.random_range(0.0..1.0) + by, cluster)).collect()
+    };
+    let (cases, controls) = (side(0.2), side(0.0));
+    let once = Auc::clustered(&cases, &controls).unwrap();
+    let twice = |of: &[(f64, usize)]| [of, of].concat();
+    let both = Auc::clustered(&twice(&cases), &twice(&controls)).unwrap();
+    assert_eq!((once.clusters(), both.clusters(), both.count()), (40, 40, 160));
+    let (a, b) = (once.interval(0.95).unwrap(), both.interval(0.95).unwrap());
+    near(a.low, b.low);
+    near(a.high, b.high);
+    let scores = |of: &[(f64, usize)]| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
+    let apart: Vec<(f64, usize)> = controls.iter().map(|(s, c)| (*s, c + 40)).collect();
+    let alone = Auc::clustered(&cases, &apart).unwrap().interval(0.95).unwrap();
+    let delong = Auc::new(&scores(&cases), &scores(&controls)).unwrap().interval(0.95).unwrap();
+    assert!((alone.low - delong.low).abs() < 0.005, "{alone:?} {delong:?}");
+    // Against itself nothing differs; with one cluster nothing is known.
+    assert_eq!(once.above(&once, 0.95).unwrap().p, 1.0);
+    let one = |of: &[(f64, usize)]| of.iter().map(|(s, _)| (*s, 7)).collect::<Vec<_>>();
+    let one = Auc::clustered(&one(&cases), &one(&controls)).unwrap();
+    assert!(!one.interval(0.95).unwrap().is_bounded());
 }

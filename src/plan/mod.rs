@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use crate::run::Record;
 use crate::run::record::{ArmRecord, MoneyRecord};
 use crate::scenario::{Plan, Scenario};
-use crate::stats::{self, ALPHA, Interval, Pair, PairedDifference, PairedTest};
+use crate::stats::{self, Pair, PairedDifference, PairedTest};
 use crate::world::Task;
 
 mod pages;
@@ -47,22 +47,12 @@ pub struct Bought {
     /// Expected loss, and the mean loss of the worst 5% of years.
     pub loss: f64,
     pub cvar: f64,
-    /// `None` for the arm as it is.
-    pub saved: Option<Saving>,
+    /// Loss and cost of the arm as it is, less those of this option; `None` for the arm as it is. Tested as it stands
+    /// there, with all costs in it, in one family with all other options.
+    pub saved: Option<PairedDifference>,
     /// No other option has less of both: cost and expected loss, or cost and the loss of bad years.
     pub on_front: bool,
     pub on_tail_front: bool,
-}
-
-/// Loss and cost of the arm as it is, less those of an option.
-#[derive(Clone, Copy, Debug)]
-pub struct Saving {
-    /// Of a year: tested as it stands there, with all costs in it. The interval and p-value are those of this option
-    /// alone, had it been the only one tried.
-    pub difference: PairedDifference,
-    /// The interval where all options hold theirs at once with a probability of 95% (Bonferroni's): that of whichever was
-    /// picked, for whatever reason.
-    pub whichever: Interval,
 }
 
 impl Bought {
@@ -209,8 +199,7 @@ fn savings(
     let base = money(&[]).context("the arm as it is counts no money")?;
     let mut bought: Vec<&mut Bought> =
         options.iter_mut().filter(|option| !option.chosen.is_empty()).collect();
-    let mut tests = Vec::new();
-    for option in &bought {
+    let test = |option: &Bought| {
         let with = money(&option.chosen).context("an option was lost")?;
         let costs =
             with.cases * (with.running - base.running) + own_cost(plan, &option.chosen, with);
@@ -221,18 +210,11 @@ fn savings(
             weight: task.weight,
             cluster,
         };
-        let pairs: Vec<Pair> = tasks.map(pair).collect();
-        tests.push(PairedTest::new(&pairs, scenario.simulation.seed)?);
-    }
-    let all = tests.len().max(1) as f64;
-    for test in &mut tests {
-        test.sharpen(0.0, ALPHA / all);
-    }
-    let whichever: Vec<Interval> =
-        tests.iter().map(|test| test.interval(1.0 - ALPHA / all)).collect::<anyhow::Result<_>>()?;
-    let differences = stats::family(tests)?;
-    for ((option, difference), whichever) in bought.iter_mut().zip(differences).zip(whichever) {
-        option.saved = Some(Saving { difference, whichever });
+        PairedTest::new(&tasks.map(pair).collect::<Vec<Pair>>(), scenario.simulation.seed)
+    };
+    let differences = stats::family(bought.len(), |at| test(bought[at]))?;
+    for (option, difference) in bought.iter_mut().zip(differences) {
+        option.saved = Some(difference);
     }
     Ok(())
 }

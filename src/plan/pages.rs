@@ -2,11 +2,11 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Bought, Planned, Saving};
+use super::{Bought, Planned};
 use crate::report::csv::{cents, number, p, table as csv_table, text, word};
 use crate::report::evidence;
 use crate::report::terminal::money::whole;
-use crate::stats::Interval;
+use crate::stats::{Interval, PairedDifference};
 
 /// Options in the table; the file has all.
 const SHOWN: usize = 12;
@@ -61,12 +61,9 @@ pub fn table(planned: &Planned) -> String {
             whole(option.total()),
             saved.map_or_else(
                 || "-".to_owned(),
-                |s| {
-                    let of = &s.difference;
-                    format!("{}{}", whole(of.interval.estimate), evidence::mark(of))
-                },
+                |of| format!("{}{}", whole(of.interval.estimate), evidence::mark(of)),
             ),
-            saved.map_or_else(|| "-".to_owned(), |s| ends(&s.difference.interval, s)),
+            saved.map_or_else(|| "-".to_owned(), |of| ends(&of.interval, of)),
             front(option).to_owned(),
         ]);
     }
@@ -80,24 +77,24 @@ pub fn table(planned: &Planned) -> String {
 
 /// What an option saves, and how sure that is, given that it was picked among `tried` for saving most.
 fn savings(option: &Bought, tried: usize) -> String {
-    let Some(saved) = &option.saved else {
+    let Some(difference) = &option.saved else {
         return String::new();
     };
-    let Saving { difference, whichever } = saved;
     let sure = match evidence::why_no_interval(&difference.interval, difference.clusters) {
         Some(_) => evidence::in_brackets(difference, |_| String::new()),
+        None if tried == 1 => evidence::in_brackets(difference, |of| ends(of, difference)),
         None => format!(
             "95% interval {} had it been the only one tried; picked as the best of {tried}: {}, {}",
-            ends(&difference.interval, saved),
-            ends(whichever, saved),
+            ends(&difference.interval, difference),
+            ends(&difference.simultaneous, difference),
             evidence::p_value(difference.p_holm)
         ),
     };
     format!("Together {} a year saved ({sure}).", whole(difference.interval.estimate))
 }
 
-fn ends(of: &Interval, saved: &Saving) -> String {
-    match evidence::why_no_interval(of, saved.difference.clusters) {
+fn ends(of: &Interval, saved: &PairedDifference) -> String {
+    match evidence::why_no_interval(of, saved.clusters) {
         None => format!("{} to {}", whole(of.low), whole(of.high)),
         Some(why) => why.to_owned(),
     }
@@ -126,9 +123,7 @@ pub fn legend(planned: &Planned) -> String {
              better, by at most all of the loss that is left"
         ),
     };
-    let marks = evidence::legend(
-        planned.options.iter().filter_map(|option| Some(&option.saved.as_ref()?.difference)),
-    );
+    let marks = evidence::legend(planned.options.iter().filter_map(|option| option.saved.as_ref()));
     let excluded = match planned.excluded {
         0 => String::new(),
         excluded => format!(", {excluded} that contradict themselves left out"),
@@ -177,13 +172,13 @@ pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
             cents(option.loss),
             cents(option.cvar),
             cents(option.total()),
-            amount(saved.map(|s| s.difference.interval.estimate)),
-            amount(saved.map(|s| s.difference.interval.low)),
-            amount(saved.map(|s| s.difference.interval.high)),
-            number(saved.map(|s| s.difference.p_value)),
-            number(saved.map(|s| s.difference.p_holm)),
-            amount(saved.map(|s| s.whichever.low)),
-            amount(saved.map(|s| s.whichever.high)),
+            amount(saved.map(|s| s.interval.estimate)),
+            amount(saved.map(|s| s.interval.low)),
+            amount(saved.map(|s| s.interval.high)),
+            number(saved.map(|s| s.p_value)),
+            number(saved.map(|s| s.p_holm)),
+            amount(saved.map(|s| s.simultaneous.low)),
+            amount(saved.map(|s| s.simultaneous.high)),
             word(option.on_front),
             word(option.on_tail_front),
         ]

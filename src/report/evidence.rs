@@ -87,6 +87,15 @@ pub fn in_brackets(of: &PairedDifference, ends: impl Fn(&Interval) -> String) ->
     }
 }
 
+/// A chance that was counted: one that came out as none or all of them is not certain.
+pub fn chance(p: f64) -> String {
+    match p {
+        _ if p >= 0.995 => "over 99%".to_owned(),
+        _ if p < 0.005 => "below 1%".to_owned(),
+        _ => format!("{:.0}%", 100.0 * p),
+    }
+}
+
 /// A probability as one writes it after an equals sign.
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < .001".to_owned() } else { format!("p = {p:.3}").replace("0.", ".") }

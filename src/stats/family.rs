@@ -1,5 +1,7 @@
 //! Several paired differences, of which some would look significant by chance alone.
 
+use rayon::prelude::*;
+
 use super::paired::PairedTest;
 use super::{ALPHA, Interval, LEVEL};
 
@@ -16,6 +18,9 @@ pub struct PairedDifference {
     /// The interval at the level at which Holm's procedure tests this difference: it excludes zero if and only if
     /// `p_holm` is below .05.
     pub holm_interval: Interval,
+    /// The interval where those of the whole family hold at once with a probability of 95% (Bonferroni's): it holds for
+    /// whichever is picked, for whatever reason.
+    pub simultaneous: Interval,
     /// Clusters behind it.
     pub clusters: usize,
     /// Arm and baseline agree in every case.
@@ -34,6 +39,7 @@ impl PairedDifference {
         PairedDifference {
             interval: turned(self.interval),
             holm_interval: turned(self.holm_interval),
+            simultaneous: turned(self.simultaneous),
             ..self
         }
     }
@@ -49,32 +55,39 @@ impl PairedDifference {
     }
 }
 
-/// The differences of one family, in the order given.
+/// The differences of a family of so many tests, in their order. Each test is made twice, so that no more are in memory
+/// than there are threads.
 ///
 /// # Errors
-/// None that tests can cause.
-pub fn family(mut tests: Vec<PairedTest>) -> anyhow::Result<Vec<PairedDifference>> {
-    let of = |tests: &[PairedTest]| -> Vec<f64> {
-        tests.iter().map(|test| test.p_two_sided(0.0)).collect()
+/// Whatever `test` ends with.
+pub fn family(
+    count: usize,
+    test: impl Fn(usize) -> anyhow::Result<PairedTest> + Sync,
+) -> anyhow::Result<Vec<PairedDifference>> {
+    let strictest = ALPHA / count.max(1) as f64;
+    let sharpened = |member: usize| -> anyhow::Result<PairedTest> {
+        let mut test = test(member)?;
+        test.sharpen(0.0, strictest);
+        Ok(test)
     };
-    let sizes = holm_sizes(&of(&tests));
-    for (test, size) in tests.iter_mut().zip(sizes) {
-        test.sharpen(0.0, ALPHA / size as f64);
-    }
-    let p_values = of(&tests);
+    let members = || (0..count).into_par_iter();
+    let p_values: Vec<f64> = members()
+        .map(|member| Ok(sharpened(member)?.p_two_sided(0.0)))
+        .collect::<anyhow::Result<_>>()?;
     let (adjusted, sizes) = (holm(&p_values), holm_sizes(&p_values));
-    let members = tests.iter().zip(p_values).zip(adjusted.into_iter().zip(sizes));
-    let difference = |((test, p_value), (p_holm, size)): ((&PairedTest, f64), (f64, usize))| {
+    let difference = |member: usize| {
+        let test = sharpened(member)?;
         Ok(PairedDifference {
             interval: test.interval(LEVEL)?,
-            p_value,
-            p_holm,
-            holm_interval: test.interval(1.0 - ALPHA / size as f64)?,
+            p_value: p_values[member],
+            p_holm: adjusted[member],
+            holm_interval: test.interval(1.0 - ALPHA / sizes[member] as f64)?,
+            simultaneous: test.interval(1.0 - strictest)?,
             clusters: test.clusters,
             identical: test.identical,
         })
     };
-    members.map(difference).collect()
+    members().map(difference).collect()
 }
 
 /// By how many hypotheses Holm's procedure divides [`ALPHA`] when it comes to each: all of them for the smallest

@@ -126,11 +126,12 @@ impl PairedTest {
     /// Draws more subsets, up to a hundred times as many, while sampling leaves it open whether the two-sided p-value
     /// against `null` is below `alpha`, or where an interval at 1 - `alpha` would rest on few of them.
     pub fn sharpen(&mut self, null: f64, alpha: f64) {
-        for _ in 0..ENLARGEMENTS {
+        for round in 0..ENLARGEMENTS {
             let drawn = (self.means.len() + self.empty) as f64 / 2.0;
             let error = (alpha * (1.0 - alpha) / drawn).sqrt();
             let clear = (self.p_two_sided(null) - alpha).abs() > STANDARD_ERRORS * error;
-            let enough = alpha * drawn > BEYOND_AN_END;
+            // Once is enough for the end of an interval: beyond that, draws are for verdicts.
+            let enough = round > 0 || alpha * drawn > BEYOND_AN_END;
             if self.draws.is_none() || (clear && enough) {
                 return;
             }

@@ -1,6 +1,6 @@
 //! What the run says, in a sentence, and how sure that is.
 
-use super::figures::{amount_of, chance, money, percent, percents, points};
+use super::figures::{amount_of, money, percent, percents, points};
 use crate::report::{evidence, words};
 use crate::run::Record;
 use crate::run::record::{ArmRecord, Interval, Measure, PairedDifference, RankRecord};
@@ -65,7 +65,7 @@ fn next(record: &Record, best: usize) -> Option<&ArmRecord> {
 fn how_probably(record: &Record, best: usize) -> String {
     let of = |measure: Measure| {
         let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == best);
-        rank.map(|rank| chance(rank.p_best))
+        rank.map(|rank| evidence::chance(rank.p_best))
     };
     let arms = record.arms.len();
     if !evidence::best_can_be_told(record.units) {

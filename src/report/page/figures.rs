@@ -42,15 +42,6 @@ pub fn signed(amount: f64) -> String {
     }
 }
 
-/// A chance that was counted: one that came out as none or all of them is not certain.
-pub fn chance(p: f64) -> String {
-    match p {
-        _ if p >= 0.995 => "over 99%".to_owned(),
-        _ if p < 0.005 => "below 1%".to_owned(),
-        _ => format!("{:.0}%", 100.0 * p),
-    }
-}
-
 /// A place on a drawing.
 pub fn at(place: f64) -> String {
     let text = format!("{:.1}", clean(place, 1));

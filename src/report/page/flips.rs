@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::arms::dash;
-use super::figures::{amount_of, at, chance, percent, short};
+use super::figures::{amount_of, at, percent, short};
 use super::wide;
+use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::{Flips, Measure, RankRecord};
 
@@ -27,7 +28,12 @@ pub fn section(record: &Record) -> Option<Markup> {
         p { (told(record, &measures)) }
         (wide("Order of the arms, drawn", &drawn(record, &measures)))
         (wide("Order of the arms", &table(record, &measures)))
-        p.note { "Probability of being the best: by bootstrap over sampling units." }
+        p.note {
+            "Probability of being the best: by bootstrap over sampling units. "
+            @if !evidence::best_can_be_told(record.units) {
+                "It cannot be told here: " (evidence::units_are(record.units)) " too few."
+            }
+        }
     })
 }
 
@@ -100,6 +106,10 @@ fn table(record: &Record, measures: &[(Measure, &str)]) -> Markup {
         Measure::Failure => percent(rank.value),
         Measure::Money => amount_of(rank.value),
     };
+    let best = |p_best: f64| match evidence::best_can_be_told(record.units) {
+        true => evidence::chance(p_best),
+        false => dash(),
+    };
     html! {
         table.figures {
             caption { "Rank and probability of being the best" }
@@ -114,7 +124,7 @@ fn table(record: &Record, measures: &[(Measure, &str)]) -> Markup {
                 th scope="row" { (arm.id) }
                 @for (measure, _) in measures {
                     @match ranked(record, *measure).into_iter().find(|rank| rank.arm == at) {
-                        Some(rank) => { td.n { (value(rank)) } td.n { (rank.rank) } td.n { (chance(rank.p_best)) } }
+                        Some(rank) => { td.n { (value(rank)) } td.n { (rank.rank) } td.n { (best(rank.p_best)) } }
                         None => { td.n { (dash()) } td.n { (dash()) } td.n { (dash()) } }
                     }
                 }

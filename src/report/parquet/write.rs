@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
-const TEXTS: [&str; 38] = [
+const TEXTS: [&str; 39] = [
     "action",
     "against",
     "arm",
@@ -26,6 +26,7 @@ const TEXTS: [&str; 38] = [
     "events",
     "example_task",
     "guard",
+    "holm_family",
     "item",
     "kind",
     "likeliest_wrong_action",
@@ -64,12 +65,13 @@ const WHOLE: [&str; 11] = [
     "top_k",
     "units",
 ];
-const YES_NO: [&str; 7] = [
+const YES_NO: [&str; 8] = [
     "baseline",
     "declared",
     "entity_filter",
     "flip_is_significant",
     "flips_ndcg",
+    "identical",
     "on_front",
     "on_tail_front",
 ];

@@ -22,7 +22,7 @@ pub fn lines(record: &Record) -> Option<String> {
         let arm = |rank: &&crate::run::record::RankRecord| {
             let id = &record.arms[rank.arm].id;
             match evidence::best_can_be_told(record.units) {
-                true => format!("{id} ({:.0}%)", 100.0 * rank.p_best),
+                true => format!("{id} ({})", evidence::chance(rank.p_best)),
                 false => id.clone(),
             }
         };

@@ -7,8 +7,6 @@ pub use record::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord}
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-
 use super::money::MoneyRecord;
 use super::record::{Record, TaskRecord};
 use crate::scenario::Scenario;
@@ -167,10 +165,11 @@ impl Cases {
         family: PairFamily,
         of_two: &[(usize, usize)],
     ) -> anyhow::Result<Vec<PairRecord>> {
-        let test =
-            |&(arm, other): &(usize, usize)| PairedTest::new(&self.pair(arm, other), self.seed);
-        let tests = of_two.par_iter().map(test).collect::<anyhow::Result<Vec<PairedTest>>>()?;
-        let differences = of_two.iter().zip(stats::family(tests)?);
+        let test = |at: usize| {
+            let (arm, other) = of_two[at];
+            PairedTest::new(&self.pair(arm, other), self.seed)
+        };
+        let differences = of_two.iter().zip(stats::family(of_two.len(), test)?);
         let record = |(&(arm, other), difference): (&(usize, usize), _)| PairRecord {
             measure: self.measure,
             arm,
