@@ -62,6 +62,7 @@ fn error(step: &str, kind: MissKind) -> By {
 
 const IMPACT: &str = r#"
   volume: {mean: 1000}
+  years: 100
   variables: {severity: {gamma: [2, 1.5]}, share: {beta: [1, 3]}}
   losses:
     - {name: refused, if: action == "refuse", amount: first * 10, times: [severity]}
@@ -152,7 +153,7 @@ fn a_year_of_constant_losses_is_binomial() {
     let money = money(STEPS, "{}", impact);
     near(money.loss.estimate, 0.3 * 7.0);
     let year = Binomial::new(0.3, 500).unwrap();
-    for tail in &money.tail {
+    for tail in &money.stated.tail {
         // 10,000 years: four standard errors of a share.
         let error = 4.0 * (tail.level * (1.0 - tail.level) / 1e4).sqrt();
         let low = year.inverse_cdf(tail.level - error) as f64 * 7.0;
@@ -161,7 +162,7 @@ fn a_year_of_constant_losses_is_binomial() {
         assert!(tail.cvar >= tail.var);
     }
     let sd = (500.0 * 0.3 * 0.7_f64).sqrt() * 7.0;
-    assert!((money.sd / sd - 1.0).abs() < 0.04, "{} against {sd}", money.sd);
+    assert!((money.stated.sd / sd - 1.0).abs() < 0.04, "{} against {sd}", money.stated.sd);
 }
 
 #[test]
@@ -174,4 +175,182 @@ fn amounts_that_are_none_are_told() {
         let error = format!("{error:#}");
         assert!(error.contains("task 't1', loss 'odd'") && error.contains(reason), "{error}");
     }
+}
+
+fn refused(impact: &str) -> String {
+    let end = format!("{{}}\nimpact:\n{impact}");
+    let reader = "{preset: perfect, follow: 1}";
+    one_arm::load(PASSAGES, "id,name\nt1,x\n", reader, STEPS, &end).expect_err(impact)
+}
+
+/// A loss below zero is a gain, and no interval of losses fits it.
+#[test]
+fn what_could_be_a_gain_is_refused() {
+    for variable in [
+        "uniform: [-10, 2]",
+        "uniform: [-0.001, 2]",
+        "triangular: [-5, 1, 2]",
+        "pert: [-3, -2, -1]",
+        "constant: [-4]",
+        "normal: [5, 2]",
+        "normal: [-5, 1]",
+    ] {
+        let refused = refused(&format!(
+            "  volume: {{mean: 10}}\n  variables: {{x: {{{variable}}}}}\n  \
+             losses: [{{name: bad, if: outcome != \"correct\", amount: 10, times: [x]}}]"
+        ));
+        assert!(refused.contains("out-of-range") && refused.contains("cannot be ["), "{refused}");
+    }
+    // Next to nothing of it is below zero, and that is taken for zero.
+    let money = money(
+        STEPS,
+        "{}",
+        "  volume: {mean: 100}\n  years: 10\n  variables: {x: {normal: [3.1, 1]}}\n  \
+         losses: [{name: bad, if: action == 'ask', amount: 10, times: [x]}]",
+    );
+    let loss = money.loss.estimate / (0.3 * 10.0);
+    assert!(loss > 3.1 && loss < 3.1003, "{loss}");
+    assert!(money.loss.low >= 0.0 && money.loss.low <= money.loss.high);
+}
+
+/// What is so large that sums overflow, or takes for ever; each with its place and what is allowed.
+#[test]
+fn figures_without_measure_are_refused() {
+    let rest = "\n  losses: [{name: bad, if: outcome != \"correct\", amount: 10}]";
+    let volume = |volume: &str| refused(&format!("  volume: {{{volume}}}{rest}"));
+    for sd in ["1.7e308", "1e9", "1001", "9.9", "0"] {
+        let refused = volume(&format!("mean: 100, sd: {sd}"));
+        assert!(refused.contains("above 10.0, and at most 1000"), "{refused}");
+    }
+    assert!(volume("mean: 1.7e308").contains("allowed: 1 to 100000000"));
+    for (mean, years, most) in
+        [("1e8", "1000000", "100"), ("1e8", "10000", "100"), ("1e6", "10001", "10000")]
+    {
+        let refused = refused(&format!("  volume: {{mean: {mean}}}\n  years: {years}{rest}"));
+        assert!(refused.contains(&format!("`years` of {most} or less")), "{refused}");
+    }
+    // The default of 10,000 years counts as well.
+    assert!(volume("mean: 1000001").contains("10000 years of 1000001 cases are too many"));
+
+    let amount = |amount: &str| {
+        refused(&format!(
+            "  volume: {{mean: 10}}\n  losses: [{{name: bad, if: 'true', amount: {amount}}}]"
+        ))
+    };
+    for of in ["-1", "-0.01", "1.7e308", "1e16", "'0 - 5'", "'2 * -3'"] {
+        let refused = amount(of);
+        assert!(refused.contains("a loss is an amount from 0 to 1e15"), "{of}: {refused}");
+    }
+    for costs in [
+        "search: {cost: 1.7e308}",
+        "search: {cost: 1e13}",
+        "search: {seconds: 1e300}",
+        "read: {cost: -0.1}",
+        "read: {cost: 1.7e308}",
+        "embedders: {bm25: {cost: 1e15}}",
+    ] {
+        let refused = refused(&format!("  volume: {{mean: 10}}\n  costs: {{{costs}}}{rest}"));
+        assert!(
+            refused.contains("out-of-range") && refused.contains("allowed: 0 to "),
+            "{refused}"
+        );
+    }
+    for guard in [
+        "{reviewer: {catch_rate: 0.9, false_alarm_rate: 0, cost: 1.7e308}}",
+        "{reviewer: {catch_rate: 0.9, false_alarm_rate: 0, minutes: 1e300}}",
+        "{verifier: {catch_rate: 0.9, false_alarm_rate: 0, seconds: 1e10}}",
+        "{present: true, escalate: {accuracy: 1, cost: 1e13}}",
+    ] {
+        let steps = STEPS.replace(
+            "{id: first, read: {from: one, field: fee}}",
+            &format!("{{id: first, read: {{from: one, field: fee}}, guard: [{guard}]}}"),
+        );
+        let reader = "{preset: perfect}";
+        let refused = one_arm::load(PASSAGES, "id,name\nt1,x\n", reader, &steps, "{}").unwrap_err();
+        assert!(
+            refused.contains("out-of-range") && refused.contains("allowed: 0 to "),
+            "{refused}"
+        );
+    }
+    // An amount that only a task gives is known when it is met.
+    let impact = "  volume: {mean: 10}\n  losses: [{name: odd, if: 'true', amount: first * 1e300}]";
+    let error = format!("{:#}", run(&scenario(STEPS, "{}", impact)).unwrap_err());
+    assert!(error.contains("a loss is 0 or more, and 1e15 at most"), "{error}");
+}
+
+/// One find that misses in .3 of the runs; whatever misses loses 7.
+fn yearly(volume: &str, section: &str) -> MoneyRecord {
+    money(
+        STEPS,
+        "{}",
+        &format!(
+            "  volume: {{{volume}}}\n  losses: [{{name: asked, if: action == 'ask', amount: 7}}]\n{section}"
+        ),
+    )
+}
+
+/// P(a year has at most so many losses), where the mean volume is drawn evenly: by Simpson's rule over it.
+fn mixed(at_most: u64, low: f64, high: f64) -> f64 {
+    use statrs::distribution::{DiscreteCDF, Poisson};
+    let cdf = |volume: f64| Poisson::new(0.3 * volume).unwrap().cdf(at_most);
+    let steps = 400;
+    let width = (high - low) / f64::from(steps);
+    let sum: f64 = (0..=steps)
+        .map(|step| {
+            let times =
+                if step == 0 || step == steps { 1.0 } else { f64::from(2 + 2 * (step % 2)) };
+            times * cdf(low + width * f64::from(step))
+        })
+        .sum();
+    sum * width / 3.0 / (high - low)
+}
+
+#[test]
+fn a_year_of_a_drawn_volume_is_a_mixture() {
+    let section = "sensitivity: {assumptions: {volume: {low: 200, high: 800}}}";
+    let money = yearly("mean: 500, distribution: poisson", section);
+    let drawn = money.drawn.as_ref().unwrap();
+    assert_eq!((drawn.years, drawn.draws), (10_000, None));
+    for tail in &drawn.tail {
+        let error = 4.0 * (tail.level * (1.0 - tail.level) / 1e4).sqrt();
+        let share = mixed((tail.var / 7.0).round() as u64, 200.0, 800.0);
+        assert!((share - tail.level).abs() < error + 0.005, "{tail:?}: {share}");
+        let (low, high) = tail.var_error;
+        assert!(low < tail.var && tail.var < high && high < 1.1 * tail.var, "{tail:?}");
+    }
+    // As many cases as before on average, and years that differ by far more.
+    assert!((drawn.mean / money.stated.mean - 1.0).abs() < 0.03);
+    assert!(drawn.sd > 4.0 * money.stated.sd, "{} {}", drawn.sd, money.stated.sd);
+    assert!(drawn.tail[1].var > 1.3 * money.stated.tail[1].var);
+    assert_eq!(money.year(), drawn);
+}
+
+/// With nothing varied, a year is what it was; with the section left out, it is drawn in the default ranges.
+#[test]
+fn years_are_drawn_wherever_something_has_a_range() {
+    let volume = "mean: 500, distribution: poisson";
+    let none = yearly(volume, "sensitivity: {assumptions: {}}");
+    assert!(none.drawn.is_none());
+    assert_eq!(none.year(), &none.stated);
+    let default = yearly(volume, "");
+    // Of 500 cases, 250 to 1000: half of the years above the stated mean.
+    let above =
+        default.drawn.as_ref().unwrap().curve.iter().find(|point| point.1 >= 1050.0).unwrap().0;
+    assert!((above - 0.5).abs() < 0.02, "{above}");
+    assert_eq!(default.stated, none.stated);
+    let again = yearly(volume, "");
+    assert_eq!(again.drawn, default.drawn);
+    // The mean of a variable, and not what it is in single cases.
+    let scaled = money(
+        STEPS,
+        "{}",
+        "  volume: {mean: 500}\n  variables: {x: {gamma: [4, 0.25]}}\n  \
+         losses: [{name: asked, if: action == 'ask', amount: 7, times: [x]}]\n\
+         sensitivity: {assumptions: {variable.x: {low: 0.5, high: 1.5}}}",
+    );
+    let (drawn, stated) = (scaled.drawn.as_ref().unwrap(), &scaled.stated);
+    let own = stated.sd.powi(2) / stated.mean.powi(2);
+    // Var = E[x^2] own + Var[x], with x even from .5 to 1.5: 13/12 and 1/12.
+    let expected = ((13.0 / 12.0 * own + 1.0 / 12.0) * stated.mean.powi(2)).sqrt();
+    assert!((drawn.sd / expected - 1.0).abs() < 0.04, "{} {expected}", drawn.sd);
 }

@@ -10,6 +10,17 @@ pub fn scenario(
     steps: &str,
     simulation: &str,
 ) -> Scenario {
+    load(passages, tasks, reader, steps, simulation).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// The same, or its mistakes as they are shown.
+pub fn load(
+    passages: &str,
+    tasks: &str,
+    reader: &str,
+    steps: &str,
+    simulation: &str,
+) -> Result<Scenario, String> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("passages.jsonl"), passages).unwrap();
     std::fs::write(dir.path().join("tasks.csv"), tasks).unwrap();
@@ -30,5 +41,5 @@ simulation: {simulation}
     );
     let path = dir.path().join("small.yaml");
     std::fs::write(&path, yaml).unwrap();
-    scenario::load(&path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+    scenario::load(&path).map_err(|mistakes| mistakes.render(false))
 }

@@ -344,3 +344,105 @@ sensitivity:
         assert!(told.contains(part), "{part}\n{told}");
     }
 }
+
+/// Ways in which a guarded step comes out are found in another order where one of them has no chance.
+#[test]
+fn ranges_may_end_where_something_is_impossible_or_certain() {
+    let names = READER.map(|(name, _)| format!("reader.{name}"));
+    let guards = GUARDS.map(|(name, _)| format!("fee.{name}"));
+    for name in names.iter().chain(&guards) {
+        let section = format!(
+            "sensitivity: {{base_samples: 4, assumptions: {{{name}: {{low: 0, high: 1}}}}}}"
+        );
+        let record = run(&whole(None, &section));
+        let Some(of) = record.sensitivity.as_ref() else {
+            assert_eq!(name, "reader.fabricate_empty"); // something always states the field
+            continue;
+        };
+        for (high, end) in [(false, 0.0), (true, 1.0)] {
+            // A file cannot have both `follow` and `fabricate` so high; here the first takes all.
+            if high && ["reader.follow", "reader.fabricate"].contains(&name.as_str()) {
+                continue;
+            }
+            let other = run(&whole(Some((name, end)), ""));
+            for arm in 0..2 {
+                let effect = effect(of, Measure::Failure, arm, name);
+                let varied = if high { effect.at_high } else { effect.at_low };
+                near(varied, other.arms[arm].summary.failure.estimate, 1e-12);
+            }
+        }
+    }
+}
+
+/// The same with nothing but a further attempt, several phrasings, and an error upstream that has no chance.
+#[test]
+fn a_retry_meets_what_cannot_happen() {
+    for (guard, arms) in [
+        ("{present: true, retry: [{}]}", "[{id: one, top_k: 1}]"),
+        ("{present: true, retry: [{}, {top_k: 3}]}", "[{id: one, top_k: 1}]"),
+        ("{same_entity: '\"b\"', retry: [{}]}", "[{id: all}]"),
+        (
+            "{verifier: {catch_rate: 0.5, false_alarm_rate: 0.5, cost: 1}, retry: [{}, {}]}",
+            "[{id: two, top_k: 2}]",
+        ),
+    ] {
+        for (name, low, high) in [
+            ("misread", 0.0, 0.1),
+            ("misread", 0.0, 1.0),
+            ("follow", 0.0, 1.0),
+            ("fabricate", 0.0, 0.5),
+            ("overlooked", 0.0, 1.0),
+            ("distracted_above", 0.0, 1.0),
+        ] {
+            let end = format!(
+                "sensitivity: {{base_samples: 4, assumptions: {{reader.{name}: {{low: {low}, high: {high}}}}}}}"
+            );
+            let reader = "{preset: gpt-4o, overlooked: 0.1}";
+            let record = run(&load(reader, guard, arms, &end));
+            let plain = record.arms[0].summary.failure.estimate;
+            if let Some(of) = record.sensitivity {
+                near(of.answers[0].value, plain, 1e-12);
+            }
+        }
+    }
+}
+
+/// Every arm of the shipped scenarios that needs no model of the network, with all that is assumed in its default range.
+#[test]
+fn what_is_reported_lies_within_the_range_that_is_reported_beside_it() {
+    let (mut arms_seen, mut files) = (0, 0);
+    for file in ["renewal_desk", "invoice_match", "price_quote", "precision_tuned"] {
+        let path = format!("scenarios/{file}.yaml");
+        let mut scenario = scenario::load(std::path::Path::new(&path)).unwrap();
+        let offline = |arm: &scenario::Arm| {
+            arm.retrieval.iter().flatten().all(|retrieval| {
+                let decl = &scenario.embedders[retrieval.embedder];
+                matches!(&decl.kind, scenario::EmbedderKind::Bm25(_))
+                    || decl.name.starts_with("potion")
+            })
+        };
+        let arms: Vec<usize> =
+            (0..scenario.arms.len()).filter(|&at| offline(&scenario.arms[at])).collect();
+        // Where the file counts no money, it has no section either.
+        let seed = scenario.simulation.seed;
+        let all =
+            scenario::Sensitivity { assumptions: None, indices: true, base_samples: 32, seed };
+        scenario.sensitivity = Some(all);
+        let models = Models::new(&scenario, &Quiet, None);
+        let record = run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap();
+        let of = record.sensitivity.as_ref().unwrap();
+        for answer in of.answers.iter().filter(|answer| answer.against.is_none()) {
+            let [low, _, high] = answer.quantiles;
+            let arm = &record.arms[answer.arm].id;
+            println!("{file} {arm} {:?}: {} in {low} to {high}", answer.measure, answer.value);
+            assert!(low <= answer.value && answer.value <= high, "{file} {arm}: {answer:?}");
+            arms_seen += 1;
+        }
+        for (arm, money) in record.arms.iter().filter_map(|arm| Some((arm, arm.money.as_ref()?))) {
+            let drawn = money.drawn.as_ref().unwrap();
+            assert!(drawn.tail[1].var > money.stated.tail[1].var, "{file} {}", arm.id);
+        }
+        files += 1;
+    }
+    assert!(files == 4 && arms_seen >= 12, "{files} {arms_seen}");
+}

@@ -9,7 +9,7 @@ use super::shapley::{self, Share};
 use crate::compile::Compiled;
 use crate::compile::lanes::can_err;
 use crate::expr::Env;
-use crate::impact::{Incident, Part, Variable};
+use crate::impact::{Incident, MOST, Part, Variable};
 use crate::kernel::exact::Flow;
 use crate::kernel::monte_carlo::Run;
 use crate::kernel::trellis::Trellis;
@@ -256,8 +256,11 @@ impl<'a> Till<'a> {
                 Some(Value::Money(money)) => money.amount,
                 _ => bail!("{}: the amount is null", about()),
             };
-            if amount < 0.0 {
-                bail!("{}: the amount is {amount}; a loss is 0 or more", about());
+            if !(0.0..=MOST).contains(&amount) {
+                bail!(
+                    "{}: the amount is {amount}; a loss is 0 or more, and {MOST:e} at most",
+                    about()
+                );
             }
             if amount > 0.0 {
                 parts.push(Part { rule, amount, times: loss.times.clone() });

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use super::progress::Bars;
 use super::terminal::{self, complain};
 use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
-use crate::gate::{self, Allowed, Baseline};
-use crate::output::Known;
+use crate::gate::{self, Allowed, Baseline, Check, Demand, Question};
+use crate::output::{Known, Output};
 use crate::report;
 use crate::run::{self, Models};
 use crate::scenario::Scenario;
@@ -20,9 +20,23 @@ use crate::scenario::Scenario;
   knockon gate scenarios/renewal_desk.yaml --baseline baseline/manifest.json
   knockon gate scenarios/renewal_desk.yaml --baseline baseline --arm potion --against bm25 \\
     --max-failure-increase 1pp --max-loss-increase 5% --junit gate.xml --markdown gate.md
+  knockon gate scenarios/renewal_desk.yaml --baseline baseline --non-inferior --max-failure-increase 3pp
 
-Exit code 1 where an arm fails or costs more than is allowed, significantly; where it cannot be \
-assessed; and where the earlier run is of other data or tasks.")]
+Which question is asked, for each limit:
+  (default)       fails what is shown to be worse than allowed: the whole 95% interval of the difference lies
+                  above the limit (one-sided p below .025, tested against the limit and not against 0)
+  --strict        fails also what is above the limit but may be so by chance
+  --non-inferior  passes only what is shown to be no worse than allowed: the whole interval lies below the limit.
+                  With few tasks this fails even where little has changed. What no unit shows is not seen either: to rule out
+                  failures that come whole, ask for a limit above 4 / units (10pp at 40)
+
+Limits: on failures (wrong, missed or stopped; --stop-weight 0.2 counts a stop as a fifth of one), and always on those
+alone that nothing flags, since a stop that becomes a silent wrong action is worse and no failure more. Stops and
+losses have limits where you give them. JUnit and Markdown are written whatever comes, as an error where the runs cannot
+be compared.
+
+Exit code 1 where an arm does not pass; where it cannot be assessed (with fewer than 6 sampling units no test can tell \
+anything); and where the earlier run is of other data or tasks.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -38,12 +52,24 @@ pub struct Args {
     /// How much the failure rate may rise, in percentage points
     #[arg(long, value_name = "POINTS", default_value = "1pp", value_parser = points)]
     max_failure_increase: f64,
+    /// How much the rate of silent failures (wrong or missed, not stopped) may rise, in percentage points
+    #[arg(long, value_name = "POINTS", default_value = "1pp", value_parser = points)]
+    max_silent_increase: f64,
+    /// How much the rate of stops may rise, in percentage points [default: shown, without a limit]
+    #[arg(long, value_name = "POINTS", value_parser = points)]
+    max_stop_increase: Option<f64>,
     /// How much the expected loss may rise, in percent of the earlier one [default: not looked at]
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     max_loss_increase: Option<f64>,
-    /// Fail also where the increase is above what is allowed, but not significant
+    /// How much a stop counts in the failure rate, from 0 (not at all) to 1 (as a wrong action)
+    #[arg(long, value_name = "WEIGHT", default_value = "1", value_parser = weight)]
+    stop_weight: f64,
+    /// Fail also where the increase is above what is allowed, but not significantly so
     #[arg(long)]
     strict: bool,
+    /// Pass only where the increase is shown to be below what is allowed (non-inferiority)
+    #[arg(long, conflicts_with = "strict")]
+    non_inferior: bool,
     /// Write JUnit XML here
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -73,37 +99,130 @@ fn share(text: &str, unit: &str, example: &str) -> Result<f64, String> {
     }
 }
 
+fn weight(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "write a number from 0 to 1".to_owned())
+}
+
+impl Args {
+    fn question(&self) -> Question {
+        Question {
+            allowed: Allowed {
+                failure: self.max_failure_increase,
+                silent: self.max_silent_increase,
+                stopped: self.max_stop_increase,
+                loss: self.max_loss_increase,
+            },
+            demand: match (self.strict, self.non_inferior) {
+                (_, true) => Demand::NonInferior,
+                (true, false) => Demand::NotAbove,
+                (false, false) => Demand::NotWorse,
+            },
+            stop_weight: self.stop_weight,
+        }
+    }
+}
+
+/// What a gate comes to.
+struct Compared {
+    scenario: String,
+    checks: Vec<Check>,
+    changed: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// Why the runs were not compared; the terminal has been told.
+struct NotCompared {
+    /// The scenario's name, or its file where it could not be read.
+    scenario: String,
+    why: Vec<String>,
+    code: u8,
+}
+
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
-    let baseline = match Baseline::read(&args.baseline) {
-        Ok(baseline) => baseline,
-        Err(error) => {
-            complain!("error: {error:#}");
-            return Ok(ExitCode::from(WRONG_USE));
+    let loaded = load(&args.file);
+    let inputs = loaded.as_ref().map_or_else(|_| vec![args.file.clone()], inputs_of);
+    let of_baseline = ["manifest.json", "tasks.csv"]
+        .into_iter()
+        .flat_map(|name| [args.baseline.join(name), args.baseline.with_file_name(name)]);
+    let inputs = inputs.into_iter().chain(of_baseline).chain([args.baseline.clone()]);
+    let output = args.force.output().reading(inputs);
+    // An interrupted gate leaves no verdict of an earlier one, and a path that cannot be written is known at once.
+    let file = args.file.display().to_string();
+    write_error(&args, &output, &file, &["the gate did not finish".to_owned()])?;
+    let compared = match compare(&args, loaded) {
+        Ok(compared) => compared,
+        Err(NotCompared { scenario, why, code }) => {
+            write_error(&args, &output, &scenario, &why)?;
+            return Ok(ExitCode::from(code));
         }
     };
-    let scenario = match load(&args.file) {
+    let Compared { scenario, checks, changed, notes } = compared;
+    let demand = args.question().demand;
+    write(
+        &args,
+        &output,
+        [
+            gate::junit(&scenario, &checks, demand),
+            gate::markdown(&scenario, &checks, &changed, demand),
+        ],
+    )?;
+    let mut stdout = terminal::text();
+    writeln!(stdout, "{}", gate::table(&checks, demand))?;
+    writeln!(stdout, "{}", gate::legend(demand))?;
+    let failed = checks.iter().filter(|check| !check.passes(demand)).count();
+    match failed {
+        0 => writeln!(stdout, "The gate is open: all checks passed.")?,
+        _ => writeln!(stdout, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
+    }
+    super::say(&notes);
+    Ok(ExitCode::from(if failed == 0 { FINE } else { FINDING }))
+}
+
+/// Writes what is asked for, as an error.
+fn write_error(args: &Args, output: &Output, scenario: &str, why: &[String]) -> anyhow::Result<()> {
+    write(args, output, [gate::junit_error(scenario, why), gate::markdown_error(scenario, why)])
+}
+
+/// Writes JUnit XML and Markdown where they are asked for.
+fn write(args: &Args, output: &Output, [xml, page]: [String; 2]) -> anyhow::Result<()> {
+    let files = [(&args.junit, xml, gate::JUNIT_MARK), (&args.markdown, page, gate::MARKDOWN_MARK)];
+    for (path, text, mark) in files {
+        if let Some(path) = path {
+            output.write_file(path, text.as_bytes(), Known::Marked(mark))?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the scenario and compares it with the earlier run.
+fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, NotCompared> {
+    let file = args.file.display().to_string();
+    let refuse = |scenario: &str, why: String, code: u8| {
+        complain!("error: {why}");
+        NotCompared { scenario: scenario.to_owned(), why: vec![why], code }
+    };
+    let baseline = Baseline::read(&args.baseline)
+        .map_err(|error| refuse(&file, format!("{error:#}"), WRONG_USE))?;
+    let scenario = match loaded {
         // A gate compares what comes out, not what it hangs on.
         Ok(scenario) => Scenario { sensitivity: None, ..scenario },
-        Err(code) => return Ok(code),
-    };
-    let inputs = inputs_of(&scenario).into_iter();
-    let baseline_files = ["", "manifest.json", "tasks.csv"].map(|name| args.baseline.join(name));
-    let output = args.force.output().reading(inputs.chain(baseline_files));
-    let files = [(&args.junit, gate::JUNIT_MARK), (&args.markdown, gate::MARKDOWN_MARK)];
-    for (path, mark) in files {
-        if let Some(path) = path {
-            output.check_file(path, Known::Marked(mark))?;
+        Err(code) => {
+            let why = format!("{file} has mistakes, or cannot be read: see `knockon check {file}`");
+            let code = if code == ExitCode::from(WRONG_USE) { WRONG_USE } else { FINDING };
+            return Err(NotCompared { scenario: file, why: vec![why], code });
         }
-    }
+    };
+    let refuse = |why: String, code: u8| refuse(&scenario.name, why, code);
     let known: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
     if let Some(unknown) = args.arms.iter().find(|arm| !known.contains(&arm.as_str())) {
-        complain!("error: --arm: no arm '{unknown}'; there are {}", known.join(", "));
-        return Ok(ExitCode::from(WRONG_USE));
+        let why = format!("--arm: no arm '{unknown}'; there are {}", known.join(", "));
+        return Err(refuse(why, WRONG_USE));
     }
     if args.max_loss_increase.is_some() && scenario.impact.is_none() {
-        complain!("error: --max-loss-increase: this scenario has no section `impact`");
-        return Ok(ExitCode::from(WRONG_USE));
+        let why = "--max-loss-increase: this scenario has no section `impact`".to_owned();
+        return Err(refuse(why, WRONG_USE));
     }
     let picked: Vec<usize> = (0..known.len())
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
@@ -113,18 +232,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let open = |embedder, corpus| models.open(embedder, corpus);
     let record = run::run(&scenario, &picked, &open, &bars);
     bars.clear();
-    let record = match record {
-        Ok(record) => record,
-        Err(error) => {
-            complain!("error: {}: {error:#}", args.file.display());
-            return Ok(ExitCode::from(FINDING));
-        }
-    };
+    let record = record.map_err(|error| refuse(format!("{file}: {error:#}"), FINDING))?;
     let stale = baseline.stale(&scenario, &record);
     if !stale.is_empty() {
         complain!("error: the earlier run cannot be compared with this one:");
         stale.iter().for_each(|why| complain!("  {why}"));
-        return Ok(ExitCode::from(FINDING));
+        return Err(NotCompared { scenario: scenario.name.clone(), why: stale, code: FINDING });
     }
     let arms: Vec<(String, String)> = picked
         .iter()
@@ -133,27 +246,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             (known[at].to_owned(), against.to_owned())
         })
         .collect();
-    let allowed = Allowed { failure: args.max_failure_increase, loss: args.max_loss_increase };
-    let checks = gate::assess(&scenario, &record, &baseline, &arms, allowed)?;
+    let checks = gate::assess(&scenario, &record, &baseline, &arms, &args.question())
+        .map_err(|error| refuse(format!("{error:#}"), FINDING))?;
     let notes = models.notes();
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
     let changed = baseline.changed_embedders(&manifest);
-    let strict = args.strict;
-    if let Some(path) = &args.junit {
-        let xml = gate::junit(&scenario.name, &checks, strict);
-        output.write_file(path, xml.as_bytes(), Known::Marked(gate::JUNIT_MARK))?;
-    }
-    if let Some(path) = &args.markdown {
-        let page = gate::markdown(&scenario.name, &checks, &changed, strict);
-        output.write_file(path, page.as_bytes(), Known::Marked(gate::MARKDOWN_MARK))?;
-    }
-    let mut stdout = terminal::text();
-    writeln!(stdout, "{}", gate::table(&checks, strict))?;
-    let failed = checks.iter().filter(|check| !check.passes(strict)).count();
-    match failed {
-        0 => writeln!(stdout, "The gate is open: all checks passed.")?,
-        _ => writeln!(stdout, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
-    }
-    super::say(&notes);
-    Ok(ExitCode::from(if failed == 0 { FINE } else { FINDING }))
+    Ok(Compared { scenario: scenario.name.clone(), checks, changed, notes })
 }

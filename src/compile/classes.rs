@@ -189,8 +189,8 @@ impl<'a> Ground<'_, 'a> {
         ways
     }
 
-    /// Adds the weights of a row that is laid down in another room: some of the ways that it has at first, in the same
-    /// order.
+    /// Adds the weights of a row that is laid down in another room: some of the ways that it has at first. They may be
+    /// found in another order there: what has no chance is not what two ways meet at first.
     pub fn lay(
         &self,
         room: &Room<'a>,
@@ -202,9 +202,12 @@ impl<'a> Ground<'_, 'a> {
         let total: f64 = ways.iter().map(|way| way.branching.p).sum();
         let paid = weights.len();
         weights.resize(paid + 1 + like.len(), 0.0);
-        let mut rest = like.iter().enumerate();
+        let mut next = 0;
         for way in &ways {
-            let (at, _) = rest.find(|(_, like)| alike(like, way)).context(IMPOSSIBLE)?;
+            // Mostly the order is the same, and the next one is it.
+            let mut places = (next..like.len()).chain(0..next);
+            let at = places.find(|&at| like[at].is_same_way(way)).context(IMPOSSIBLE)?;
+            next = at + 1;
             let share = way.branching.p / total;
             weights[paid + 1 + at] = share;
             weights[paid] += share * (self.toll)(place.1, way.branching.event, way.trail.as_ref());
@@ -241,15 +244,4 @@ impl How {
         }
         Ok(())
     }
-}
-
-/// Whether two ways are the same but for their probability.
-fn alike(a: &Handled, b: &Handled) -> bool {
-    let of = |handled: &Handled| {
-        let trail = handled.trail.as_ref();
-        trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
-    };
-    let (x, y) = (&a.branching, &b.branching);
-    let same = (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-    same && x.source == y.source && of(a) == of(b)
 }

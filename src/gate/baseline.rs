@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::Measure;
-use crate::report::csv::text;
+use crate::report::csv::plain;
 use crate::run::Record;
 use crate::run::record::ArmRecord;
 use crate::scenario::Scenario;
@@ -21,8 +21,23 @@ struct Row {
     unit: String,
     right_action: String,
     p_failure: f64,
+    p_stopped: f64,
     /// Empty where no money was counted.
     expected_loss: Option<f64>,
+}
+
+impl Row {
+    /// What in it no run writes.
+    fn problem(&self) -> Option<String> {
+        let share = |(name, p): (&str, f64)| {
+            (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
+        };
+        let loss = self.expected_loss.filter(|loss| !(0.0..f64::INFINITY).contains(loss));
+        [("p_failure", self.p_failure), ("p_stopped", self.p_stopped)]
+            .into_iter()
+            .find_map(share)
+            .or_else(|| loss.map(|loss| format!("`expected_loss` is {loss}, and not 0 or more")))
+    }
 }
 
 /// One task of one arm as it was.
@@ -31,19 +46,20 @@ pub struct Known {
     unit: String,
     right_action: String,
     failure: f64,
+    stopped: f64,
     loss: Option<f64>,
 }
 
 impl Known {
-    pub(super) fn value(&self, measure: Measure) -> Option<f64> {
+    pub(super) fn value(&self, measure: Measure, stop_weight: f64) -> Option<f64> {
         match measure {
-            Measure::Failure => Some(self.failure),
             Measure::Loss => self.loss,
+            _ => measure.rate(self.failure, self.stopped, stop_weight),
         }
     }
 }
 
-/// What an earlier run found.
+/// What an earlier run found. Names are as the scenario has them, and not as cells quote them.
 #[derive(Debug)]
 pub struct Baseline {
     manifest: Json,
@@ -69,24 +85,13 @@ impl Baseline {
         }
         let tasks = manifest.with_file_name("tasks.csv");
         let told = || format!("the baseline's tasks, {}", tasks.display());
-        let mut reader = csv::Reader::from_path(&tasks).with_context(told)?;
-        let mut arms: BTreeMap<String, HashMap<String, Known>> = BTreeMap::new();
-        for row in reader.deserialize() {
-            let row: Row = row.with_context(told)?;
-            let known = Known {
-                unit: row.unit,
-                right_action: row.right_action,
-                failure: row.p_failure,
-                loss: row.expected_loss,
-            };
-            arms.entry(row.arm).or_default().insert(row.task, known);
-        }
+        let arms = read_tasks(&tasks).with_context(told)?;
         Ok(Baseline { manifest: json, arms })
     }
 
     /// By the ids of its tasks.
     pub(super) fn arm(&self, id: &str) -> Option<&HashMap<String, Known>> {
-        self.arms.get(&text(id))
+        self.arms.get(id)
     }
 
     /// The ids of its arms.
@@ -124,7 +129,7 @@ impl Baseline {
             return why;
         };
         for (id, tasks) in &self.arms {
-            let missing = arm.tasks.iter().filter(|task| !tasks.contains_key(&text(&task.id)));
+            let missing = arm.tasks.iter().filter(|task| !tasks.contains_key(&task.id));
             let missing: Vec<&str> = missing.map(|task| task.id.as_str()).collect();
             if let Some(first) = missing.first() {
                 why.push(format!(
@@ -137,12 +142,12 @@ impl Baseline {
                 why.push(format!("its arm '{id}' has {then} tasks, and this run {now}"));
             }
             let differs = arm.tasks.iter().find_map(|task| {
-                let known = tasks.get(&text(&task.id))?;
-                if known.right_action != text(&task.right_action) {
+                let known = tasks.get(&task.id)?;
+                if known.right_action != task.right_action {
                     let (then, now) = (&known.right_action, &task.right_action);
                     return Some(format!("task '{}': right was '{then}' and is '{now}'", task.id));
                 }
-                (known.unit != text(&task.unit))
+                (known.unit != task.unit)
                     .then(|| format!("task '{}' was of the unit '{}'", task.id, known.unit))
             });
             why.extend(differs);
@@ -208,6 +213,33 @@ impl Baseline {
     fn list(&self, key: &str) -> impl Iterator<Item = &Json> {
         self.manifest.get(key).and_then(Json::as_array).into_iter().flatten()
     }
+}
+
+/// By arm, then task. A task that is there twice is refused: there is no telling which row holds.
+fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Known>>> {
+    let mut reader = csv::Reader::from_path(path)?;
+    let mut arms: BTreeMap<String, HashMap<String, Known>> = BTreeMap::new();
+    let headers = reader.headers()?.clone();
+    for record in reader.into_records() {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row: Row = record.deserialize(Some(&headers))?;
+        if let Some(problem) = row.problem() {
+            bail!("line {line}: {problem}");
+        }
+        let (arm, task) = (plain(&row.arm).to_owned(), plain(&row.task).to_owned());
+        let told = format!("line {line}: task '{task}' of arm '{arm}' was there before");
+        let known = Known {
+            unit: plain(&row.unit).to_owned(),
+            right_action: plain(&row.right_action).to_owned(),
+            failure: row.p_failure,
+            stopped: row.p_stopped,
+            loss: row.expected_loss,
+        };
+        let before = arms.entry(arm).or_default().insert(task, known);
+        ensure!(before.is_none(), "{told}");
+    }
+    Ok(arms)
 }
 
 fn str_of<'a>(json: &'a Json, key: &str) -> Option<&'a str> {

@@ -4,25 +4,52 @@
 //! cannot be assessed does not pass.
 
 mod baseline;
+mod junit;
 mod pages;
 
 use anyhow::Context;
 
 pub use baseline::Baseline;
-pub use pages::{JUNIT_MARK, MARKDOWN_MARK, junit, markdown, table};
+pub use junit::{JUNIT_MARK, junit, junit_error};
+pub use pages::{MARKDOWN_MARK, legend, markdown, markdown_error, table};
 
 use crate::run::Record;
-use crate::run::record::ArmRecord;
+use crate::run::record::{ArmRecord, TaskRecord};
 use crate::scenario::Scenario;
-use crate::stats::{self, Interval, LEVEL, Pair};
+use crate::stats::{self, ALPHA, Interval, LEVEL, Pair, PairedTest};
+use crate::step::Outcome;
 
 /// How much worse an arm may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allowed {
     /// Of the failure rate: .01 is one percentage point.
     pub failure: f64,
+    /// Of the rate of failures that nothing flags: those that end wrong or missed, and not in a stop.
+    pub silent: f64,
+    /// Of the rate of stops; `None`: shown, without a limit of its own.
+    pub stopped: Option<f64>,
     /// Of the expected loss, as a share of the earlier one; `None`: money is not looked at.
     pub loss: Option<f64>,
+}
+
+/// What a check has to show to pass. Each is harder to pass than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Not shown to be worse than allowed: the lower end of the interval is not above the limit.
+    NotWorse,
+    /// The estimate is not above the limit either.
+    NotAbove,
+    /// Shown to be no worse than allowed: the upper end of the interval is below the limit.
+    NonInferior,
+}
+
+/// What is asked of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Question {
+    pub allowed: Allowed,
+    pub demand: Demand,
+    /// How much a stop counts in the failure rate, from 0 to 1: a stop is not a wrong action.
+    pub stop_weight: f64,
 }
 
 /// One thing that was looked at.
@@ -37,7 +64,11 @@ pub struct Check {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
+    /// Stops count with their weight.
     Failure,
+    /// Failures that nothing flags: wrong or missed.
+    WrongOrMissed,
+    Stopped,
     /// Expected loss of a case.
     Loss,
 }
@@ -47,7 +78,19 @@ impl Measure {
     pub fn name(self) -> &'static str {
         match self {
             Measure::Failure => "failure_rate",
+            Measure::WrongOrMissed => "wrong_or_missed_rate",
+            Measure::Stopped => "stopped_rate",
             Measure::Loss => "loss_per_case",
+        }
+    }
+
+    /// `None`: shown, without a limit.
+    fn allowed(self, allowed: &Allowed, before: f64) -> Option<f64> {
+        match self {
+            Measure::Failure => Some(allowed.failure),
+            Measure::WrongOrMissed => Some(allowed.silent),
+            Measure::Stopped => allowed.stopped,
+            Measure::Loss => allowed.loss.map(|share| share * before),
         }
     }
 }
@@ -57,35 +100,59 @@ pub enum Verdict {
     Assessed {
         before: f64,
         now: f64,
-        /// Now minus before, on the same tasks.
+        /// Now minus before, on the same tasks, at the level [`LEVEL`].
         difference: Interval,
-        p_value: f64,
-        /// The most that `difference` may be.
-        allowed: f64,
-        finding: Finding,
+        /// The most that `difference` may be, and what was found; `None`: there is no limit.
+        limit: Option<Limit>,
     },
     /// Why it could not be assessed.
     Unknown(String),
 }
 
+/// A difference against what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// The most that the difference may be.
+    pub allowed: f64,
+    /// One-sided, of the hypothesis that the difference is at most that: below half of [`ALPHA`] exactly where the
+    /// whole interval lies above it.
+    pub p_worse: f64,
+    pub finding: Finding,
+}
+
+/// Where the interval of a difference lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
+    /// All of it below the limit.
+    NonInferior,
+    /// It holds the limit, and the estimate is not above.
     Fine,
-    /// More than is allowed, but chance may explain it.
+    /// It holds the limit, and the estimate is above: chance may explain it.
     Unclear,
-    /// More than is allowed, and significantly worse.
+    /// All of it above the limit.
     Worse,
 }
 
 impl Check {
-    /// Whether it lets the gate open. `strict` takes what is unclear for worse.
-    pub fn passes(&self, strict: bool) -> bool {
+    /// Whether it lets the gate open.
+    pub fn passes(&self, demand: Demand) -> bool {
         match &self.verdict {
-            Verdict::Assessed { finding: Finding::Fine, .. } => true,
-            Verdict::Assessed { finding: Finding::Unclear, .. } => !strict,
-            Verdict::Assessed { finding: Finding::Worse, .. } | Verdict::Unknown(_) => false,
+            Verdict::Assessed { limit: None, .. } => true,
+            Verdict::Assessed { limit: Some(limit), .. } => match limit.finding {
+                Finding::NonInferior => true,
+                Finding::Fine => demand != Demand::NonInferior,
+                Finding::Unclear => demand == Demand::NotWorse,
+                Finding::Worse => false,
+            },
+            Verdict::Unknown(_) => false,
         }
     }
+}
+
+/// The least number of sampling units with which a test can tell anything: of sign flips over n units, no p-value is
+/// below 2 / 2^n.
+pub fn least_units() -> usize {
+    (1..).find(|&units| stats::can_reject(units, ALPHA)).unwrap_or(usize::MAX)
 }
 
 /// Compares arms of `record` with those of an earlier run: (arm, arm of the earlier run).
@@ -97,16 +164,16 @@ pub fn assess(
     record: &Record,
     baseline: &Baseline,
     arms: &[(String, String)],
-    allowed: Allowed,
+    question: &Question,
 ) -> anyhow::Result<Vec<Check>> {
     let mut checks = Vec::new();
-    let mut measures = vec![Measure::Failure];
-    measures.extend(allowed.loss.map(|_| Measure::Loss));
+    let mut measures = vec![Measure::Failure, Measure::WrongOrMissed, Measure::Stopped];
+    measures.extend(question.allowed.loss.map(|_| Measure::Loss));
     for (id, against) in arms {
         for &measure in &measures {
             let arm = record.arms.iter().find(|arm| arm.id == *id);
             let verdict = match arm {
-                Some(arm) => verdict(scenario, arm, baseline, against, measure, allowed)
+                Some(arm) => verdict(scenario, arm, baseline, against, measure, question)
                     .with_context(|| format!("arm '{id}'"))?,
                 None => Verdict::Unknown(format!("this scenario has no arm '{id}'")),
             };
@@ -122,7 +189,7 @@ fn verdict(
     baseline: &Baseline,
     against: &str,
     measure: Measure,
-    allowed: Allowed,
+    question: &Question,
 ) -> anyhow::Result<Verdict> {
     let Some(earlier) = baseline.arm(against) else {
         let known = baseline.arms().join(", ");
@@ -134,47 +201,93 @@ fn verdict(
     let clusters = scenario.clusters();
     let mut pairs = Vec::with_capacity(arm.tasks.len());
     for (at, task) in arm.tasks.iter().enumerate() {
-        let now = match measure {
-            Measure::Failure => Some(task.failure()),
-            Measure::Loss => arm.money.as_ref().map(|money| money.tasks[at]),
-        };
-        let before = earlier.get(task.id.as_str()).and_then(|known| known.value(measure));
+        let now = now(arm, at, task, measure, question.stop_weight);
+        let known = earlier.get(task.id.as_str());
+        let before = known.and_then(|known| known.value(measure, question.stop_weight));
         let (Some(now), Some(before)) = (now, before) else {
             let which = if now.is_none() { "this run" } else { "the earlier run" };
             return Ok(Verdict::Unknown(format!("{which} has no {} of tasks", measure.name())));
         };
-        pairs.push(Pair {
-            baseline: before,
-            // As the earlier run wrote it: what did not change differs by nothing.
-            arm: (now * 1e6).round() / 1e6,
-            weight: task.weight,
-            cluster: clusters[at],
-        });
+        pairs.push(Pair { baseline: before, arm: now, weight: task.weight, cluster: clusters[at] });
     }
     let total: f64 = pairs.iter().map(|pair| pair.weight).sum();
     let mean = |of: fn(&Pair) -> f64| -> f64 {
         pairs.iter().map(|pair| pair.weight * of(pair)).sum::<f64>() / total
     };
     let (before, now) = (mean(|pair| pair.baseline), mean(|pair| pair.arm));
-    let seed = scenario.simulation.seed;
-    let (paired, allowed) = match measure {
-        Measure::Failure => (stats::difference(&pairs, LEVEL, seed)?, allowed.failure),
-        Measure::Loss => {
-            let share = allowed.loss.unwrap_or_default();
-            (stats::mean_difference(&pairs, LEVEL, seed)?, share * before)
-        }
-    };
-    let difference = paired.interval;
-    if difference.estimate > allowed && scenario.clusters().iter().all(|cluster| *cluster == 0) {
-        return Ok(Verdict::Unknown(
-            "worse than allowed, on a single sampling unit: no test can tell whether by chance"
-                .to_owned(),
-        ));
+    let weighty = pairs.iter().filter(|pair| pair.weight > 0.0).map(|pair| pair.cluster);
+    let units = weighty.collect::<std::collections::BTreeSet<usize>>().len();
+    let allowed = measure.allowed(&question.allowed, before);
+    if allowed.is_some() && units < least_units() {
+        return Ok(Verdict::Unknown(too_few(units, measure, before, now)));
     }
-    let finding = match difference.estimate > allowed {
-        false => Finding::Fine,
-        true if paired.p < 1.0 - LEVEL => Finding::Worse,
-        true => Finding::Unclear,
-    };
-    Ok(Verdict::Assessed { before, now, difference, p_value: paired.p, allowed, finding })
+    let (difference, limit) = tested(&pairs, allowed, scenario.simulation.seed)?;
+    Ok(Verdict::Assessed { before, now, difference, limit })
+}
+
+fn too_few(units: usize, measure: Measure, before: f64, now: f64) -> String {
+    let of = if units == 1 { "unit" } else { "units" };
+    let value = |value: f64| measure.value(value);
+    format!(
+        "{units} sampling {of}: no test can tell below {} ({} before, {} now)",
+        least_units(),
+        value(before),
+        value(now)
+    )
+}
+
+/// What a task has now, rounded as the earlier run wrote it: what did not change differs by nothing.
+fn now(
+    arm: &ArmRecord,
+    at: usize,
+    task: &TaskRecord,
+    measure: Measure,
+    stop_weight: f64,
+) -> Option<f64> {
+    let written = |value: f64| (value * 1e6).round() / 1e6;
+    let (failure, stopped) = (task.failure(), task.outcomes[Outcome::Stopped as usize]);
+    match measure {
+        Measure::Loss => arm.money.as_ref().map(|money| written(money.tasks[at])),
+        _ => measure.rate(written(failure), written(stopped), stop_weight),
+    }
+}
+
+impl Measure {
+    /// A rate of a task, from how often it fails, stops included, and how often it stops; `None` for money.
+    fn rate(self, failure: f64, stopped: f64, stop_weight: f64) -> Option<f64> {
+        let unstopped = (failure - stopped).max(0.0);
+        match self {
+            Measure::Failure => Some((unstopped + stop_weight * stopped).clamp(0.0, 1.0)),
+            Measure::WrongOrMissed => Some(unstopped),
+            Measure::Stopped => Some(stopped),
+            Measure::Loss => None,
+        }
+    }
+}
+
+/// The difference with its interval, and where it lies against what is allowed: one test gives both.
+///
+/// # Errors
+/// Values that no statistics can be made of.
+#[doc(hidden)]
+pub fn tested(
+    pairs: &[Pair],
+    allowed: Option<f64>,
+    seed: u64,
+) -> anyhow::Result<(Interval, Option<Limit>)> {
+    let mut test = PairedTest::new(pairs, seed)?;
+    if let Some(allowed) = allowed {
+        test.sharpen(allowed, ALPHA);
+    }
+    let limit = allowed.map(|allowed| {
+        let (p_worse, p_better) = (test.p_greater(allowed), test.p_less(allowed));
+        let finding = match test.estimate > allowed {
+            true if p_worse < ALPHA / 2.0 => Finding::Worse,
+            true => Finding::Unclear,
+            false if p_better < ALPHA / 2.0 => Finding::NonInferior,
+            false => Finding::Fine,
+        };
+        Limit { allowed, p_worse, finding }
+    });
+    Ok((test.interval(LEVEL)?, limit))
 }

@@ -1,83 +1,106 @@
-//! What the gate found, for a terminal, a pull request (Markdown) and a build server (JUnit XML).
-
-use std::fmt::Write;
+//! What the gate found, for a terminal and for a pull request (Markdown).
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Check, Finding, Measure, Verdict};
+use super::{Check, Demand, Finding, Measure, Verdict};
 
-/// By these a file is known as written by an earlier gate, which the next one replaces.
-pub const JUNIT_MARK: &str = "<testsuite name=\"knockon gate ";
-/// See [`JUNIT_MARK`].
+/// By this a file is known as written by an earlier gate, which the next one replaces.
 pub const MARKDOWN_MARK: &str = "### knockon gate, ";
 
-const HEADER: [&str; 8] =
-    ["arm", "against", "measure", "before", "now", "difference (95%)", "allowed", "verdict"];
+const HEADER: [&str; 9] = [
+    "arm",
+    "against",
+    "measure",
+    "before",
+    "now",
+    "difference (95%)",
+    "allowed",
+    "p (worse)",
+    "verdict",
+];
 
-fn cells(check: &Check, strict: bool) -> [String; 8] {
-    let name = check.measure.name().to_owned();
-    let first = [check.arm.clone(), check.against.clone(), name];
-    let [arm, against, measure] = first;
-    match &check.verdict {
-        Verdict::Assessed { before, now, difference, allowed, finding, .. } => {
-            let value = |v: f64| match check.measure {
-                Measure::Failure => format!("{:.1}%", 100.0 * v),
-                Measure::Loss => format!("{v:.2}"),
-            };
-            let signed = |v: f64| match check.measure {
-                Measure::Failure => format!("{:+.1} pp", 100.0 * v),
-                Measure::Loss => format!("{v:+.2}"),
-            };
-            let between = format!(
-                "{} ({} to {})",
-                signed(difference.estimate),
-                signed(difference.low),
-                signed(difference.high)
-            );
-            let verdict = match finding {
-                Finding::Fine => "passed",
-                Finding::Unclear if strict => "FAILED: above, though not significantly",
-                Finding::Unclear => "passed: above, but not significantly",
-                Finding::Worse => "FAILED",
-            };
-            [
-                arm,
-                against,
-                measure,
-                value(*before),
-                value(*now),
-                between,
-                signed(*allowed),
-                verdict.to_owned(),
-            ]
+impl Measure {
+    /// A value of it.
+    pub(super) fn value(self, value: f64) -> String {
+        match self {
+            Measure::Loss => format!("{value:.2}"),
+            _ => format!("{:.1}%", 100.0 * value),
         }
-        Verdict::Unknown(why) => {
-            let nothing = String::new;
-            [
-                arm,
-                against,
-                measure,
-                nothing(),
-                nothing(),
-                nothing(),
-                nothing(),
-                format!("FAILED: {why}"),
-            ]
+    }
+
+    /// A difference.
+    fn signed(self, value: f64) -> String {
+        match self {
+            Measure::Loss => format!("{value:+.2}"),
+            _ => format!("{:+.1} pp", 100.0 * value),
         }
     }
 }
 
-/// A table that lines up; it is Markdown as well.
-pub fn table(checks: &[Check], strict: bool) -> String {
+/// A row of the table.
+pub(super) fn cells(check: &Check, demand: Demand) -> [String; HEADER.len()] {
+    let Check { arm, against, measure, verdict } = check;
+    let mut row: [String; HEADER.len()] = Default::default();
+    [row[0], row[1], row[2]] = [arm.clone(), against.clone(), measure.name().to_owned()];
+    match verdict {
+        Verdict::Assessed { before, now, difference, limit } => {
+            let signed = |v: f64| measure.signed(v);
+            row[3] = measure.value(*before);
+            row[4] = measure.value(*now);
+            let estimate = signed(difference.estimate);
+            row[5] = match difference.is_bounded() {
+                true => {
+                    format!(
+                        "{estimate} ({} to {})",
+                        signed(difference.low),
+                        signed(difference.high)
+                    )
+                }
+                false => format!("{estimate} (too few units)"),
+            };
+            match limit {
+                None => row[8] = "shown: no limit".to_owned(),
+                Some(limit) => {
+                    row[6] = signed(limit.allowed);
+                    row[7] = format!("{:.4}", limit.p_worse);
+                    row[8] = judged(limit.finding, check.passes(demand)).to_owned();
+                }
+            }
+        }
+        Verdict::Unknown(why) => row[8] = format!("FAILED, cannot be told: {why}"),
+    }
+    row
+}
+
+fn judged(finding: Finding, passes: bool) -> &'static str {
+    match (finding, passes) {
+        (Finding::NonInferior, _) => "passed: no worse than allowed",
+        (Finding::Fine, true) => "passed: not above",
+        (Finding::Fine, false) => "FAILED: not shown to be below",
+        (Finding::Unclear, true) => "passed: above, which may be chance",
+        (Finding::Unclear, false) => "FAILED: above, which may be chance",
+        (Finding::Worse, _) => "FAILED: worse than allowed",
+    }
+}
+
+/// A table that lines up.
+pub fn table(checks: &[Check], demand: Demand) -> String {
+    laid_out(checks, demand, &|cell| {
+        // A terminal obeys control characters.
+        cell.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    })
+}
+
+fn laid_out(checks: &[Check], demand: Demand, safe: &dyn Fn(&str) -> String) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.force_no_tty();
     table.set_header(HEADER);
     for check in checks {
-        table.add_row(cells(check, strict).map(|cell| cell.replace('|', "\\|")));
+        table.add_row(cells(check, demand).map(|cell| safe(&cell)));
     }
-    for column in 3..7 {
+    for column in 3..8 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -86,60 +109,86 @@ pub fn table(checks: &[Check], strict: bool) -> String {
 }
 
 /// A summary for a pull request.
-pub fn markdown(scenario: &str, checks: &[Check], changed: &[String], strict: bool) -> String {
-    let failed = checks.iter().filter(|check| !check.passes(strict)).count();
+pub fn markdown(scenario: &str, checks: &[Check], changed: &[String], demand: Demand) -> String {
+    let failed = checks.iter().filter(|check| !check.passes(demand)).count();
     let verdict = match failed {
         0 => "passed".to_owned(),
         _ => format!("failed, {failed} of {} checks", checks.len()),
     };
     let changed = match changed {
         [] => "No embedder has changed.".to_owned(),
-        changed => format!("Embedders that have changed: {}.", changed.join(", ")),
+        changed => format!("Embedders that have changed: {}.", literal(&changed.join(", "))),
     };
     format!(
-        "### knockon gate, {scenario}: {verdict}\n\n{changed}\n\n{}\n\n\
-         A check fails where the difference on the same tasks is above what is allowed and significant (sign \
-         flips of whole units, p < .05), or cannot be told.\n",
-        table(checks, strict)
+        "### knockon gate, {}: {verdict}\n\n{changed}\n\n{}\n\n{}\n",
+        literal(scenario),
+        laid_out(checks, demand, &literal),
+        legend(demand)
     )
 }
 
-/// JUnit XML: one case a check.
-pub fn junit(scenario: &str, checks: &[Check], strict: bool) -> String {
-    let failed = checks.iter().filter(|check| !check.passes(strict)).count();
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let suite = escaped(&format!("knockon gate {scenario}"));
-    let count = checks.len();
-    // Writing to a string cannot fail.
-    let _ = writeln!(xml, "<testsuites tests=\"{count}\" failures=\"{failed}\">");
-    let _ = writeln!(xml, "  <testsuite name=\"{suite}\" tests=\"{count}\" failures=\"{failed}\">");
-    for check in checks {
-        let name = escaped(&format!("{} against {}", check.measure.name(), check.against));
-        let class = escaped(&check.arm);
-        let told = escaped(&cells(check, strict)[3..].join("; "));
-        let _ = write!(xml, "    <testcase classname=\"{class}\" name=\"{name}\">");
-        let _ = match check.passes(strict) {
-            true => write!(xml, "<system-out>{told}</system-out>"),
-            false => write!(xml, "<failure message=\"{told}\"/>"),
-        };
-        xml.push_str("</testcase>\n");
-    }
-    xml.push_str("  </testsuite>\n</testsuites>\n");
-    xml
+/// The summary where the runs were not compared, and why.
+pub fn markdown_error(scenario: &str, why: &[String]) -> String {
+    let lines: Vec<String> = why.iter().map(|why| format!("- {}", literal(why))).collect();
+    let name = literal(scenario);
+    format!(
+        "### knockon gate, {name}: failed, the runs were not compared\n\n{}\n",
+        lines.join("\n")
+    )
 }
 
-fn escaped(text: &str) -> String {
+/// What makes a check fail.
+pub fn legend(demand: Demand) -> String {
+    let fails = match demand {
+        Demand::NotWorse => {
+            "A check fails where the difference on the same tasks is shown to be worse than allowed (its 95% interval\n\
+             lies above: one-sided p below .025, by sign flips of whole units against what is allowed), or cannot be told."
+        }
+        Demand::NotAbove => {
+            "A check fails where the difference on the same tasks is above what is allowed, by chance or not (--strict),\n\
+             or cannot be told."
+        }
+        Demand::NonInferior => {
+            "A check passes only where the difference on the same tasks is shown to be no worse than allowed: its 95%\n\
+             interval lies below (--non-inferior)."
+        }
+    };
+    format!("{fails}\nWrong or missed: failures that nothing flags. Failures are these and stops.")
+}
+
+/// Text of the user's that Markdown shows as it is: in one line, and in one cell of a table.
+fn literal(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '&' => safe.push_str("&amp;"),
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            // XML 1.0 has no other control characters.
-            c if c.is_control() && !matches!(c, '\n' | '\t') => safe.push(' '),
+            '\\' | '`' | '*' | '[' | ']' | '|' | '~' => safe.extend(['\\', c]),
+            '\n' | '\r' | '\t' => safe.push(' '),
+            c if c.is_control() => safe.push(char::REPLACEMENT_CHARACTER),
             c => safe.push(c),
         }
     }
     safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_of_markdown_stays_one_cell_and_plain_text() {
+        let arm = "a|b\n<script>`*[x](y)*`\u{1b}".to_owned();
+        let verdict = Verdict::Unknown("why".to_owned());
+        let check = Check { arm, against: String::new(), measure: Measure::Failure, verdict };
+        let page = markdown("s", std::slice::from_ref(&check), &[], Demand::NotWorse);
+        let row = page.lines().find(|line| line.contains("failure_rate")).unwrap();
+        assert!(row.contains(r"a\|b &lt;script&gt;\`\*\[x\](y)\*\`"), "{row}");
+        assert_eq!(row.replace(r"\|", "").matches('|').count(), HEADER.len() + 1, "{row}");
+        assert!(
+            !page.contains(['\u{1b}', '<'])
+                && !table(&[check], Demand::NotWorse).contains('\u{1b}')
+        );
+    }
 }

@@ -6,8 +6,8 @@
 mod variable;
 mod year;
 
-pub use variable::{Draw, Variable};
-pub use year::{Volume, Years, years};
+pub use variable::{Draw, MOST, Variable};
+pub use year::{Volume, YearFigures, YearSampler, Years, year_rng, years};
 
 /// An amount, times the variables with these numbers.
 #[derive(Clone, Debug, PartialEq)]

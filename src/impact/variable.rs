@@ -1,4 +1,5 @@
-//! Random amounts: the distributions that people state what they do not know in.
+//! Random amounts: the distributions that people state what they do not know in. None is ever below zero: they multiply
+//! losses, and a loss below zero is a gain.
 
 use rand::Rng;
 use rand_distr::{
@@ -9,6 +10,11 @@ use rand_distr::{
 const HALF_90: f64 = 1.644_853_626_951_472_2;
 /// How much the most likely value of a PERT distribution counts against its ends (Malcolm et al., 1959).
 const PERT_WEIGHT: f64 = 4.0;
+/// The largest mean and parameter of a variable: sums and products of such amounts, over all cases of many years, are far
+/// from the end of what a double holds.
+pub const MOST: f64 = 1e15;
+/// The least mean of a normal distribution in standard deviations: one draw in a thousand is below zero.
+const NORMAL_ABOVE: f64 = 3.090_232_306_167_813_5;
 
 /// A distribution with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +27,7 @@ pub enum Variable {
     Beta(f64, f64),
     /// Mean and standard deviation of the logarithm.
     Lognormal(f64, f64),
-    /// Mean and standard deviation.
+    /// Mean and standard deviation before the draws below zero, fewer than one in a thousand, are taken for zero.
     Normal(f64, f64),
     Uniform(f64, f64),
     /// Smallest, most likely and largest value.
@@ -87,15 +93,17 @@ impl Variable {
     fn problem(self) -> Option<&'static str> {
         let positive = |values: &[f64]| values.iter().all(|v| *v > 0.0 && v.is_finite());
         let (fine, needs) = match self {
-            Constant(value) => (value.is_finite(), "a finite number"),
+            Constant(value) => (value >= 0.0 && value.is_finite(), "a number of 0 or more"),
             Range90(low, high) => {
                 (positive(&[low, high]) && low < high, "two numbers above 0, the smaller first")
             }
             Pert(min, mode, max) | Triangular(min, mode, max) => {
-                let ordered = min <= mode && mode <= max && min < max;
-                (ordered && (max - min).is_finite(), "three numbers in ascending order")
+                let ordered = 0.0 <= min && min <= mode && mode <= max && min < max;
+                (ordered, "three numbers of 0 or more in ascending order")
             }
-            Uniform(min, max) => (min < max && (max - min).is_finite(), "the smaller number first"),
+            Uniform(min, max) => {
+                (0.0 <= min && min < max, "two numbers of 0 or more, the smaller first")
+            }
             Beta(a, b) | Gamma(a, b) | Weibull(a, b) => (positive(&[a, b]), "two numbers above 0"),
             // Below 2 the variance, and with it any interval, has no bound.
             Pareto(scale, shape) => {
@@ -104,12 +112,21 @@ impl Variable {
             Lognormal(mu, sigma) => {
                 (mu.is_finite() && positive(&[sigma]), "a standard deviation above 0")
             }
-            Normal(mean, sd) => {
-                (mean.is_finite() && positive(&[sd]), "a standard deviation above 0")
-            }
+            Normal(mean, sd) => (
+                positive(&[mean, sd]) && mean >= NORMAL_ABOVE * sd,
+                "a mean of 3.1 standard deviations or more, so that next to nothing is below 0; range90, gamma and \
+                 lognormal are for amounts that vary more",
+            ),
             Exponential(mean) => (positive(&[mean]), "a number above 0"),
         };
-        (!(fine && self.mean().is_finite() && self.variance().is_finite())).then_some(needs)
+        let (mean, sd) = (self.mean(), self.variance().sqrt());
+        let small = |size: f64| size <= MOST;
+        let sized = small(mean) && small(sd) && self.bounds().is_none_or(|(_, most)| small(most));
+        match (fine, sized) {
+            (false, _) => Some(needs),
+            (true, false) => Some("a mean and a standard deviation of 1e15 or less"),
+            (true, true) => None,
+        }
     }
 
     /// The smallest and the largest value, where there are both.
@@ -132,6 +149,33 @@ impl Variable {
         (alpha, 2.0 + PERT_WEIGHT - alpha)
     }
 
+    /// Mean and variance of max(X, 0) for a normal X: the first moments of a distribution that is censored at zero
+    /// (Greene, "Econometric Analysis", theorem 19.3).
+    fn normal_above_zero(mean: f64, sd: f64) -> (f64, f64) {
+        use statrs::distribution::{Continuous, ContinuousCDF};
+        let normal = statrs::distribution::Normal::standard();
+        let z = mean / sd;
+        let (above, density) = (normal.cdf(z), normal.pdf(z));
+        let first = mean * above + sd * density;
+        let second = (mean * mean + sd * sd) * above + mean * sd * density;
+        (first, (second - first * first).max(0.0))
+    }
+
+    /// The draws with another mean: what is to be added to each, and what it is multiplied with before that. A variable
+    /// with two ends keeps within them: its draws are moved towards one of them.
+    pub fn shift(self, mean: f64) -> (f64, f64) {
+        let own = self.mean();
+        match self.bounds() {
+            _ if own <= 0.0 => (0.0, 1.0),
+            Some((from, to)) => {
+                let end = if mean > own { to } else { from };
+                let times = (end - mean) / (end - own);
+                (end * (1.0 - times), times)
+            }
+            None => (0.0, mean / own),
+        }
+    }
+
     pub fn mean(self) -> f64 {
         match self {
             Constant(value) => value,
@@ -142,7 +186,8 @@ impl Variable {
             Pert(min, mode, max) => (min + PERT_WEIGHT * mode + max) / (PERT_WEIGHT + 2.0),
             Beta(a, b) => a / (a + b),
             Lognormal(mu, sigma) => (mu + sigma * sigma / 2.0).exp(),
-            Normal(mean, _) | Exponential(mean) => mean,
+            Normal(mean, sd) => Variable::normal_above_zero(mean, sd).0,
+            Exponential(mean) => mean,
             Uniform(min, max) => (min + max) / 2.0,
             Triangular(min, mode, max) => (min + mode + max) / 3.0,
             Gamma(shape, scale) => shape * scale,
@@ -167,7 +212,7 @@ impl Variable {
                 let s2 = sigma * sigma;
                 s2.exp_m1() * (2.0 * mu + s2).exp()
             }
-            Normal(_, sd) => sd * sd,
+            Normal(mean, sd) => Variable::normal_above_zero(mean, sd).1,
             Uniform(min, max) => (max - min).powi(2) / 12.0,
             Triangular(a, c, b) => (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0,
             Exponential(mean) => mean * mean,
@@ -254,7 +299,7 @@ impl Draw {
             Draw::Constant(value) => *value,
             Draw::Beta(beta, from, wide) => from + wide * beta.sample(rng),
             Draw::Lognormal(d) => d.sample(rng),
-            Draw::Normal(d) => d.sample(rng),
+            Draw::Normal(d) => d.sample(rng).max(0.0),
             Draw::Uniform(d) => d.sample(rng),
             Draw::Triangular(d) => d.sample(rng),
             Draw::Exponential(d) => d.sample(rng),
@@ -280,8 +325,8 @@ mod tests {
             Pert(1.0, 2.0, 9.0),
             Beta(2.0, 5.0),
             Lognormal(1.0, 0.5),
-            Normal(5.0, 2.0),
-            Uniform(-1.0, 4.0),
+            Normal(5.0, 1.6),
+            Uniform(1.0, 4.0),
             Triangular(0.0, 1.0, 5.0),
             Exponential(7.0),
             Gamma(2.5, 3.0),
@@ -323,9 +368,49 @@ mod tests {
             ("pareto", &[1.0, 1.5]),
             ("lognormal", &[1.0, 1e3]),
             ("constant", &[f64::NAN]),
+            // Below zero.
+            ("uniform", &[-10.0, 2.0]),
+            ("uniform", &[-1e-9, 2.0]),
+            ("pert", &[-1.0, 0.0, 2.0]),
+            ("triangular", &[-5.0, -2.0, -1.0]),
+            ("constant", &[-4.0]),
+            ("normal", &[5.0, 2.0]),
+            ("normal", &[-5.0, 1.0]),
+            // So large that sums overflow.
+            ("constant", &[1.7e308]),
+            ("normal", &[1.7e308, 1.0]),
+            ("normal", &[1.0, 1.7e308]),
+            ("uniform", &[0.0, 1.7e308]),
+            ("pert", &[0.0, 1.0, 1e200]),
+            ("gamma", &[1e200, 1e200]),
+            ("range90", &[1.0, 1e300]),
+            ("exponential", &[f64::INFINITY]),
+            ("lognormal", &[300.0, 1.0]),
+            ("weibull", &[1.0, 1e-3]),
+            ("pareto", &[1e308, 2.1]),
         ] {
             assert!(Variable::named(name, parameters).unwrap().is_err(), "{name} {parameters:?}");
         }
         assert!(Variable::named("cauchy", &[]).is_none());
+    }
+
+    #[test]
+    fn shifted_draws_have_the_mean_and_keep_their_ends() {
+        for (variable, mean) in [
+            (Pert(1.0, 2.0, 9.0), 6.0),
+            (Pert(1.0, 2.0, 9.0), 1.5),
+            (Beta(2.0, 5.0), 0.9),
+            (Uniform(1.0, 4.0), 1.01),
+            (Range90(100.0, 2000.0), 3000.0),
+            (Constant(3.0), 1.0),
+        ] {
+            let (plus, times) = variable.shift(mean);
+            assert!((plus + times * variable.mean() - mean).abs() < 1e-9, "{variable:?}");
+            if let Some((from, to)) = variable.bounds() {
+                let ends = [plus + times * from, plus + times * to];
+                assert!(ends[0] >= from - 1e-9 && ends[1] <= to + 1e-9, "{variable:?} {ends:?}");
+            }
+        }
+        assert_eq!(Constant(0.0).shift(0.0), (0.0, 1.0));
     }
 }

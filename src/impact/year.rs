@@ -1,5 +1,7 @@
 //! The cost of a year: how many cases come, which of them end badly, and what each of those costs.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, ensure};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -7,7 +9,8 @@ use rand_distr::weighted::WeightedAliasIndex;
 use rand_distr::{Binomial, Distribution, Gamma, Poisson};
 use rayon::prelude::*;
 
-use super::{Draw, Incident, Variable};
+use super::{Draw, Incident, Part, Variable};
+use crate::stats::{self, Interval};
 
 /// How many cases come in a year.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +38,19 @@ impl Volume {
         }
     }
 
+    /// The same with another mean. What makes a volume vary more than a Poisson one, the spread of the mean behind it,
+    /// stays as large a share of the mean.
+    pub fn with_mean(self, mean: f64) -> Volume {
+        match self {
+            Volume::Fixed(_) => Volume::Fixed(mean.round() as u64),
+            Volume::Poisson(_) => Volume::Poisson(mean),
+            Volume::NegativeBinomial(old, sd) => {
+                let spread = (sd * sd - old) / (old * old);
+                Volume::NegativeBinomial(mean, (mean + spread * mean * mean).sqrt())
+            }
+        }
+    }
+
     fn draw(self, rng: &mut impl Rng) -> anyhow::Result<u64> {
         let poisson = |mean: f64, rng: &mut _| -> anyhow::Result<u64> {
             Ok(if mean > 0.0 { Poisson::new(mean)?.sample(rng) as u64 } else { 0 })
@@ -42,6 +58,7 @@ impl Volume {
         match self {
             Volume::Fixed(cases) => Ok(cases),
             Volume::Poisson(mean) => poisson(mean, rng),
+            Volume::NegativeBinomial(mean, _) if mean <= 0.0 => Ok(0),
             Volume::NegativeBinomial(mean, sd) => {
                 // A Poisson distribution whose mean is gamma distributed.
                 let scale = (sd * sd - mean) / mean;
@@ -60,11 +77,97 @@ impl Volume {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Years {
     /// Ascending.
-    pub losses: Vec<f64>,
+    losses: Vec<f64>,
+    /// By year, in the same order: its group. Years of one group share something that was drawn once for all of them,
+    /// so that they tell less than as many years apart.
+    groups: Vec<u32>,
 }
 
-/// Samples `count` years. Each year has random numbers of its own, so that the result does not depend on
-/// the number of threads; `done(n)` is told of every `n` further years.
+/// What a case can cost, ready to sample years from.
+pub struct YearSampler<'a> {
+    costly: Vec<&'a [Part]>,
+    /// `None` where nothing costs anything.
+    which: Option<WeightedAliasIndex<f64>>,
+    /// P(a case costs something).
+    p: f64,
+    draws: &'a [Draw],
+}
+
+/// The figures of one year.
+#[derive(Clone, Debug, PartialEq)]
+pub struct YearFigures {
+    pub volume: Volume,
+    /// By variable: its draws times the second, plus the first.
+    pub shifts: Vec<(f64, f64)>,
+}
+
+impl YearFigures {
+    /// As they are stated.
+    pub fn stated(volume: Volume, variables: usize) -> YearFigures {
+        YearFigures { volume, shifts: vec![(0.0, 1.0); variables] }
+    }
+}
+
+impl<'a> YearSampler<'a> {
+    /// `ends`: the ways in which a case can end, each with its probability.
+    ///
+    /// # Errors
+    /// Probabilities that are none.
+    pub fn new(
+        ends: impl Iterator<Item = (f64, &'a [Part])>,
+        draws: &'a [Draw],
+    ) -> anyhow::Result<YearSampler<'a>> {
+        let (weights, costly): (Vec<f64>, Vec<&[Part]>) =
+            ends.filter(|(p, parts)| *p > 0.0 && !parts.is_empty()).unzip();
+        let p: f64 = weights.iter().sum();
+        ensure!(p.is_finite() && p < 1.0 + 1e-9, "the incidents have a probability of {p}");
+        let which = match costly.is_empty() {
+            true => None,
+            false => Some(
+                WeightedAliasIndex::new(weights).context("the probabilities of the incidents")?,
+            ),
+        };
+        Ok(YearSampler { costly, which, p: p.min(1.0), draws })
+    }
+
+    /// The loss of one year.
+    ///
+    /// # Errors
+    /// Parameters that a distribution cannot have.
+    pub fn year(&self, figures: &YearFigures, rng: &mut impl Rng) -> anyhow::Result<f64> {
+        let cases = figures.volume.draw(rng)?;
+        let Some(which) = &self.which else {
+            return Ok(0.0);
+        };
+        let bad = Binomial::new(cases, self.p)?.sample(rng);
+        let mut loss = 0.0;
+        let mut drawn = vec![f64::NAN; self.draws.len()];
+        for _ in 0..bad {
+            drawn.fill(f64::NAN);
+            for part in self.costly[which.sample(rng)] {
+                let mut amount = part.amount;
+                for &v in &part.times {
+                    if drawn[v].is_nan() {
+                        let (plus, times) = figures.shifts[v];
+                        drawn[v] = plus + times * self.draws[v].sample(rng);
+                    }
+                    amount *= drawn[v];
+                }
+                loss += amount;
+            }
+        }
+        Ok(loss)
+    }
+}
+
+/// The random numbers of one year, its own: what comes out does not depend on the number of threads.
+pub fn year_rng(seed: u64, year: u32) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(u64::from(year));
+    rng
+}
+
+/// Samples `count` years; `done(n)` is told of every `n` further years.
 ///
 /// # Errors
 /// Probabilities that are none, or parameters that a distribution cannot have.
@@ -76,46 +179,62 @@ pub fn years(
     seed: u64,
     done: &(dyn Fn(usize) + Sync),
 ) -> anyhow::Result<Years> {
-    let costly: Vec<&Incident> =
-        incidents.iter().filter(|i| i.p > 0.0 && !i.parts.is_empty()).collect();
-    let p: f64 = costly.iter().map(|i| i.p).sum();
-    ensure!(p.is_finite() && p < 1.0 + 1e-9, "the incidents have a probability of {p}");
-    if costly.is_empty() {
-        return Ok(Years { losses: vec![0.0; count as usize] });
-    }
-    let which = WeightedAliasIndex::new(costly.iter().map(|i| i.p).collect())
-        .context("the probabilities of the incidents")?;
     let draws = variables.iter().map(|v| v.draw()).collect::<anyhow::Result<Vec<Draw>>>()?;
-    let year = |year: u32| -> anyhow::Result<f64> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(u64::from(year));
-        let cases = volume.draw(&mut rng)?;
-        let bad = Binomial::new(cases, p.min(1.0))?.sample(&mut rng);
-        let mut loss = 0.0;
-        let mut drawn = vec![f64::NAN; draws.len()];
-        for _ in 0..bad {
-            let incident = costly[which.sample(&mut rng)];
-            drawn.fill(f64::NAN);
-            for part in &incident.parts {
-                let mut amount = part.amount;
-                for &v in &part.times {
-                    if drawn[v].is_nan() {
-                        drawn[v] = draws[v].sample(&mut rng);
-                    }
-                    amount *= drawn[v];
-                }
-                loss += amount;
-            }
-        }
+    let ends = incidents.iter().map(|incident| (incident.p, incident.parts.as_slice()));
+    let sampler = YearSampler::new(ends, &draws)?;
+    let figures = YearFigures::stated(volume, draws.len());
+    let year = |year: u32| -> anyhow::Result<(f64, u32)> {
+        let loss = sampler.year(&figures, &mut year_rng(seed, year))?;
         done(1);
-        Ok(loss)
+        Ok((loss, year))
     };
-    let mut losses = (0..count).into_par_iter().map(year).collect::<anyhow::Result<Vec<f64>>>()?;
-    losses.sort_by(f64::total_cmp);
-    Ok(Years { losses })
+    let sampled = (0..count).into_par_iter().map(year).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Years::new(sampled))
 }
 
 impl Years {
+    /// From the loss of each year, and the group that it belongs to.
+    pub fn new(mut sampled: Vec<(f64, u32)>) -> Years {
+        sampled.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let (losses, groups) = sampled.into_iter().unzip();
+        Years { losses, groups }
+    }
+
+    pub fn count(&self) -> usize {
+        self.losses.len()
+    }
+
+    /// Between which values [`Years::var`] lies with this probability, for want of more years: the order statistics
+    /// at q give or take a normal quantile times the standard error of the share of years below it, with groups as
+    /// the units (for years apart these are the ranks of Hahn and Meeker, "Statistical Intervals", 1991, section 5.2).
+    /// Unbounded above where the years are too few to tell.
+    ///
+    /// # Errors
+    /// A level outside 0 to 1.
+    pub fn var_interval(&self, q: f64, level: f64) -> anyhow::Result<(f64, f64)> {
+        let n = self.losses.len() as f64;
+        let var = self.var(q);
+        let mut of_group: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        for (loss, group) in self.losses.iter().zip(&self.groups) {
+            let (years, above) = of_group.entry(*group).or_default();
+            *years += 1.0;
+            *above += f64::from(u8::from(*loss > var));
+        }
+        let count = of_group.len() as f64;
+        let squares: f64 =
+            of_group.values().map(|(years, above)| (above - years * (1.0 - q)).powi(2)).sum();
+        // A tail that no year has reached says nothing of its own spread.
+        let variance = (squares / (n * n) * count / (count - 1.0).max(1.0)).max(q * (1.0 - q) / n);
+        let Interval { low, high, .. } = stats::normal(q, variance, level)?;
+        let below = (low * n).floor();
+        let above = (high * n).ceil();
+        let at = |rank: f64| self.losses.get(rank as usize - 1).copied().unwrap_or(0.0);
+        Ok((
+            if below < 1.0 { 0.0 } else { at(below) },
+            if above > n || n == 0.0 { f64::INFINITY } else { at(above) },
+        ))
+    }
+
     /// The loss that a share `q` of the years does not pass: value at risk.
     pub fn var(&self, q: f64) -> f64 {
         let n = self.losses.len();
@@ -160,7 +279,6 @@ impl Years {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Part;
     use super::*;
 
     fn incident(p: f64, amount: f64, times: &[usize]) -> Incident {
@@ -216,19 +334,58 @@ mod tests {
             Part { rule: 0, amount: 1.0, times: vec![0] },
             Part { rule: 1, amount: -1.0, times: vec![0] },
         ];
-        let years = sampled(
-            &[Incident { p: 0.5, parts }],
-            &[Variable::Normal(5.0, 3.0)],
-            Volume::Fixed(10),
-        );
+        let years =
+            sampled(&[Incident { p: 0.5, parts }], &[Variable::Gamma(2.0, 3.0)], Volume::Fixed(10));
         assert!(years.losses.iter().all(|loss| loss.abs() < 1e-9));
     }
 
     #[test]
     fn tails_of_few_years_are_those_on_paper() {
-        let years = Years { losses: vec![0.0, 1.0, 2.0, 3.0, 10.0] };
+        let years = Years::new(vec![(3.0, 0), (0.0, 1), (10.0, 2), (1.0, 3), (2.0, 4)]);
         assert_eq!((years.var(0.8), years.cvar(0.8)), (3.0, 10.0));
         assert!((years.cvar(0.7) - (10.0 + 0.5 * 3.0) / 1.5).abs() < 1e-12);
         assert_eq!((years.exceedance(2.0), years.exceedance(10.0)), (0.4, 0.0));
+    }
+
+    /// The binomial distribution of the number of years below a quantile, at 10,000 years: 9,900 give or take 1.96
+    /// standard errors of 9.95.
+    #[test]
+    fn the_error_of_a_quantile_is_that_of_its_ranks_and_grows_where_years_hang_together() {
+        let apart = Years::new((0..10_000).map(|year| (f64::from(year), year)).collect());
+        assert_eq!(apart.var(0.99), 9899.0);
+        let (low, high) = apart.var_interval(0.99, 0.95).unwrap();
+        assert_eq!((low, high), (9879.0, 9919.0));
+        // A hundred bad years that are one: nobody knows whether there are more.
+        let together = (0..10_000).map(|year| (f64::from(year), year / 100)).collect();
+        let (low, high) = Years::new(together).var_interval(0.99, 0.95).unwrap();
+        assert!(low < 9750.0 && high == f64::INFINITY, "{low} {high}");
+        let few = Years::new((0..20).map(|year| (f64::from(year), year)).collect());
+        assert_eq!(few.var_interval(0.99, 0.95).unwrap().1, f64::INFINITY);
+    }
+
+    /// Over many samples of years, nine in ten of the 90% intervals hold the quantile of a Poisson number of losses.
+    #[test]
+    fn the_interval_of_a_quantile_covers_it_as_often_as_it_says() {
+        // 95% of Poisson(20) years have 28 losses at most, and 97.1% have.
+        let incidents = [incident(0.02, 1.0, &[])];
+        let covered = (0..200).filter(|&seed| {
+            let years =
+                years(&incidents, &[], Volume::Poisson(1000.0), 2_000, seed, &|_| {}).unwrap();
+            let (low, high) = years.var_interval(0.96, 0.9).unwrap();
+            low <= 28.0 && 28.0 <= high
+        });
+        let covered = covered.count();
+        assert!(covered >= 180, "{covered} of 200");
+    }
+
+    #[test]
+    fn another_mean_keeps_the_spread_of_the_mean_behind_it() {
+        let volume = Volume::NegativeBinomial(400.0, 60.0).with_mean(100.0);
+        let spread = (3600.0 - 400.0) / 160_000.0;
+        assert_eq!(volume.mean(), 100.0);
+        assert!((volume.variance() - (100.0 + spread * 10_000.0)).abs() < 1e-9);
+        assert_eq!(Volume::Fixed(400).with_mean(99.6), Volume::Fixed(100));
+        let none = Volume::NegativeBinomial(400.0, 60.0).with_mean(0.0);
+        assert_eq!(none.draw(&mut year_rng(1, 1)).unwrap(), 0);
     }
 }

@@ -170,7 +170,7 @@ fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
         failure: arm.summary.failure.estimate,
         cost: money.cases * money.running + own,
         loss: money.cases * money.loss.estimate,
-        cvar: money.tail.first().map_or(f64::NAN, |tail| tail.cvar),
+        cvar: money.year().tail.first().map_or(f64::NAN, |tail| tail.cvar),
         saved: None,
         on_front: false,
         on_tail_front: false,

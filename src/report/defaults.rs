@@ -8,7 +8,7 @@ use crate::compile::lanes;
 use crate::embed::Penalty;
 use crate::retrieve::pgvector::PG_DEPTH;
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
-use crate::run::sensitivity::{MOST_FOLLOWED, WIDTHS};
+use crate::run::sensitivity::{DRAWS, MOST_FOLLOWED, WIDTHS};
 use crate::scenario::{
     BASE_SAMPLES, Check, DEFAULT_PRESET, DEFAULT_TOP_K, Effort, Guard, MOST, PRESETS, Person,
     Rates, Simulation, YEARS,
@@ -128,7 +128,7 @@ fn retrieval(page: &mut String) {
 fn solving(page: &mut String) {
     let simulation = Simulation::default();
     let level = format!("{}%", 100.0 * stats::LEVEL);
-    let rows: [(&str, String, &str, &str); 14] = [
+    let rows: [(&str, String, &str, &str); 15] = [
         (
             "`simulation.method`",
             "auto".to_owned(),
@@ -172,6 +172,12 @@ fn solving(page: &mut String) {
             MOST_FOLLOWED.to_string(),
             "assumed",
             "the figure is a lower bound for private contracts",
+        ),
+        (
+            "draws of readers and guards",
+            DRAWS.to_string(),
+            "assumed",
+            "that the sampled years are dealt out among; the manifest and the page say what they were",
         ),
         ("level of intervals", level, "assumed", "the usual one"),
         (

@@ -13,7 +13,8 @@ use crate::remote::without_query;
 use crate::retrieve::pgvector::{PG_DEPTH, PgTable};
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
-use crate::run::record::SensitivityRecord;
+use crate::run::record::{AssumptionRecord, SensitivityRecord};
+use crate::run::sensitivity::DRAWS;
 use crate::scenario::{
     Backed, EmbedderDecl, EmbedderKind, Impact, Method, Pgvector, Price, Qid, Reranker, Scenario,
 };
@@ -123,6 +124,9 @@ pub fn manifest(
     if let Some(told) = &scenario.impact {
         manifest["impact"] = impact(scenario, told);
     }
+    if !record.drawn.is_empty() {
+        manifest["impact"]["drawn"] = drawn(&record.drawn);
+    }
     if let Some(of) = &record.sensitivity {
         manifest["sensitivity"] = sensitivity(of);
     }
@@ -139,24 +143,44 @@ pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// How the answers were varied; what came of it stands in `sensitivity.csv`.
-fn sensitivity(of: &SensitivityRecord) -> Json {
-    let ranges = of.assumptions.iter().map(|told| {
+fn ranges(of: &[AssumptionRecord]) -> Vec<Json> {
+    let range = |told: &AssumptionRecord| {
         json!({
             "name": told.name, "value": told.value, "low": told.low, "high": told.high,
             "tag": told.range.tag, "source": told.range.source,
         })
-    });
+    };
+    of.iter().map(range).collect()
+}
+
+/// How figures are drawn from their ranges.
+const FROM_RANGES: &str = "of ranges of ours half of the draws below the figure and half above, evenly in the logarithm of \
+                           amounts and of odds; of ranges of the file evenly";
+
+/// What is drawn for the losses of a year.
+fn drawn(of: &[AssumptionRecord]) -> Json {
+    json!({
+        "each_year": "the volume, and the mean of each variable",
+        "draws_of_readers_and_guards": DRAWS,
+        "dealt_out": "among these draws, year by year in turn; Sobol's sequence (Joe and Kuo 2008) under Owen's scrambling",
+        "from": FROM_RANGES,
+        "ranges": ranges(of),
+    })
+}
+
+/// How the answers were varied; what came of it stands in `sensitivity.csv`.
+fn sensitivity(of: &SensitivityRecord) -> Json {
     json!({
         "base_samples": of.base_samples,
         "seed": of.seed,
         "points": of.points,
         "tasks": of.tasks,
         "tasks_past_the_cap_left_out": of.left_out,
-        "drawn": "each figure uniformly from its range, independently of the others: Sobol's sequence (Joe and Kuo 2008) under Owen's scrambling",
+        "drawn": "independently of one another: Sobol's sequence (Joe and Kuo 2008) under Owen's scrambling",
+        "from": FROM_RANGES,
         "indices": format!("first order by Saltelli et al. (2010), total by Jansen (1999); intervals from {RESAMPLES} bootstrap samples of base samples"),
         "means": "of a variable its mean is varied, not what it is in single cases",
-        "ranges": ranges.collect::<Vec<Json>>(),
+        "ranges": ranges(&of.assumptions),
     })
 }
 

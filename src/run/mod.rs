@@ -36,7 +36,7 @@ use crate::solve::{depth, solve_and_tell};
 #[doc(hidden)]
 pub use models::Models;
 pub use record::Record;
-use sensitivity::{Inquiry, sensitivity};
+use sensitivity::{Inquiry, SampledLosses, vary};
 
 /// Runs the arms whose indices are in `arms`, in that order. Without the baseline among them nothing is
 /// compared.
@@ -70,7 +70,7 @@ pub fn run_and_tell(
     let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
     let inquiry = scenario.sensitivity.as_ref().map(|asked| Inquiry::new(scenario, asked, arms));
     let mut inquiry = inquiry.transpose()?;
-    let mut done = Vec::new();
+    let (mut done, mut sampled) = (Vec::new(), Vec::new());
     for (place, &at) in arms.iter().enumerate() {
         let told = inquiry.as_ref().map(|inquiry| inquiry.as_it_runs(place)).transpose()?.flatten();
         let (solved, scales) = match told {
@@ -89,7 +89,8 @@ pub fn run_and_tell(
         let why = why::answers(scenario, at, &solved, &*asked)?;
         drop(asked);
         let tally = tally::tally(scenario, at, &solved);
-        let money = money(scenario, &solved, &tally, &why, watch)?;
+        let (money, losses) = money(scenario, &solved, &tally, &why, watch)?;
+        sampled.push(losses);
         let worst = told::worst(&tally, money.as_ref(), worst);
         let runs = Runs::over(scenario, at, &indices, &mut searches, solved);
         let worst = told::told(runs, &worst, watch, &scenario.arms[at].id)?;
@@ -99,21 +100,27 @@ pub fn run_and_tell(
     let mut record = summary::record(scenario, done)?;
     if let Some(inquiry) = inquiry {
         let (base, searches) = (record.baseline, &mut searches);
-        record.sensitivity = sensitivity(inquiry, base, &indices, searches, watch)?;
+        let varied = vary(inquiry, base, &sampled, &indices, searches, watch)?;
+        (record.sensitivity, record.drawn) = (varied.sensitivity, varied.drawn);
+        for (arm, years) in record.arms.iter_mut().zip(varied.years) {
+            if let Some(money) = &mut arm.money {
+                money.drawn = years;
+            }
+        }
     }
     Ok(record)
 }
 
-/// What an arm costs; `None` where the scenario does not say what failures cost.
+/// What an arm costs, and what its sampled tasks lose; nothing where the scenario does not say what failures cost.
 fn money(
     scenario: &Scenario,
     solved: &[Solved],
     tally: &tally::Tally,
     answers: &why::Answers,
     watch: &dyn Watch,
-) -> anyhow::Result<Option<money::MoneyRecord>> {
+) -> anyhow::Result<(Option<money::MoneyRecord>, Vec<SampledLosses>)> {
     let Some(impact) = &scenario.impact else {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     };
     let losses = {
         let done = watch.batch(&format!("{}: pricing", scenario.arms[tally.arm].id), solved.len());
@@ -121,5 +128,12 @@ fn money(
     };
     let (steps, guards) = (&tally.steps, &answers.guards);
     let arm = money::Arm { scenario, impact, arm: tally.arm, losses: &losses, steps, guards };
-    arm.record(watch).map(Some)
+    let record = arm.record(watch)?;
+    let of_task = losses.into_iter().zip(solved).enumerate();
+    let sampled = of_task.filter(|(_, (_, solved))| !matches!(solved.ran, Ran::Exact { .. }));
+    let sampled = sampled.map(|(task, (losses, _))| SampledLosses {
+        task,
+        incidents: losses.ends.into_iter().map(|(_, incident)| incident).collect(),
+    });
+    Ok((Some(record), sampled.collect()))
 }

@@ -7,7 +7,7 @@ pub use crate::cascade::guards::Counts;
 use crate::cascade::trace::Trace;
 use crate::run::Ran;
 pub use crate::run::compare::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
-pub use crate::run::money::{Avoidable, Band, By, MoneyRecord, Split, Tail};
+pub use crate::run::money::{Avoidable, Band, By, MoneyRecord, Split, Tail, YearRecord};
 pub use crate::run::sensitivity::{
     AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord,
 };
@@ -41,6 +41,8 @@ pub struct Record {
     pub arms: Vec<ArmRecord>,
     /// What all this hangs on, where the scenario asks for it.
     pub sensitivity: Option<SensitivityRecord>,
+    /// The assumptions that are drawn for the losses of a year ([`MoneyRecord::drawn`]), with their ranges.
+    pub drawn: Vec<AssumptionRecord>,
 }
 
 /// What was found under one arm.

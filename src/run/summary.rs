@@ -86,6 +86,7 @@ pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
         baseline,
         arms,
         sensitivity: None,
+        drawn: Vec::new(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
+use super::impact::{MOST_COST, MOST_TIME};
 use super::kinds::weighed;
 use super::resolve::Resolver;
 use super::steps::Draft;
@@ -356,9 +357,9 @@ impl Resolver<'_> {
     /// `seconds` a unit of time as written.
     fn effort(&mut self, cost: Option<&At<f64>>, time: Option<&At<f64>>, seconds: f64) -> Effort {
         let name = if seconds > 1.0 { "minutes" } else { "seconds" };
-        for (name, number) in [("cost", cost), (name, time)] {
+        for (name, number, most) in [("cost", cost, MOST_COST), (name, time, MOST_TIME / seconds)] {
             if let Some(number) = number {
-                self.within(name, number, 0.0, f64::INFINITY);
+                self.within(name, number, 0.0, most);
             }
         }
         Effort { cost: cost.map(|at| at.value), seconds: time.map(|at| at.value * seconds) }

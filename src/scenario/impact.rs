@@ -7,16 +7,23 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
 use super::written::{self, Backing, ImpactEntry, PriceEntry, VolumeEntry, VolumeKind};
-use crate::expr::{Expr, Name, Scope};
-use crate::impact::{Variable, Volume};
-use crate::value::Type;
+use crate::expr::{Env, Expr, Name, Scope};
+use crate::impact::{MOST, Variable, Volume};
+use crate::value::{Type, Value};
 
 /// Sampled years unless said otherwise.
 pub const YEARS: u32 = 10_000;
 /// The most; each is a number that is kept.
 const MOST_YEARS: f64 = 1e6;
-/// Cases a year, at most: what a year costs is drawn case by case.
-const MOST_CASES: f64 = 1e8;
+/// Cases a year, at most.
+pub(super) const MOST_CASES: f64 = 1e8;
+/// Cases of all sampled years, at most: those that lose something are drawn one by one, some ten million a second.
+const MOST_SAMPLED: f64 = 1e10;
+/// The standard deviation of a volume, at most, in means: beyond, nearly all years are empty.
+const MOST_SPREAD: f64 = 10.0;
+/// What one call, look or search costs at most, and the seconds that it takes.
+pub(super) const MOST_COST: f64 = 1e12;
+pub(super) const MOST_TIME: f64 = 1e9;
 
 /// What failures cost, and how many there can be in a year.
 #[derive(Debug)]
@@ -115,6 +122,7 @@ impl Resolver<'_> {
             let number = At { value: f64::from(years.value), span: years.span.clone() };
             self.within("years", &number, 1.0, MOST_YEARS);
         }
+        self.sampled_cases(entry);
         let names: Vec<String> =
             entry.variables.0.iter().map(|(name, _)| name.value.clone()).collect();
         let mut variables = Vec::new();
@@ -145,6 +153,9 @@ impl Resolver<'_> {
                     Diagnostic::new("type-error", text.span.clone(), message)
                         .label("a number or money goes here"),
                 );
+            }
+            if let Some(amount) = &amount {
+                self.literal(amount, &text.span);
             }
             let mut times = Vec::new();
             for name in &loss.times {
@@ -193,6 +204,39 @@ impl Resolver<'_> {
         })
     }
 
+    /// What cannot be sampled in reasonable time.
+    fn sampled_cases(&mut self, entry: &ImpactEntry) {
+        let mean = &entry.volume.value.mean;
+        let years = entry.years.as_ref().map_or(YEARS, |years| years.value);
+        if mean.value * f64::from(years) <= MOST_SAMPLED || mean.value > MOST_CASES {
+            return;
+        }
+        let message = format!("{years} years of {} cases are too many to sample", mean.value);
+        let span = entry.years.as_ref().map_or_else(|| mean.span.clone(), |y| y.span.clone());
+        let most = (MOST_SAMPLED / mean.value).floor();
+        self.found.push(
+            Diagnostic::new("out-of-range", span, message)
+                .label(format!("allowed at this volume: `years` of {most} or less")),
+        );
+    }
+
+    /// A literal amount that no loss can have.
+    fn literal(&mut self, amount: &Expr, span: &std::ops::Range<usize>) {
+        let nothing = Env { task: None, passage: None, steps: &[] };
+        let value = match amount.is_constant().then(|| amount.eval(&nothing)) {
+            Some(Ok(Some(Value::Number(value)))) => value,
+            Some(Ok(Some(Value::Money(money)))) => money.amount,
+            _ => return,
+        };
+        if !(0.0..=MOST).contains(&value) {
+            let message = format!("`amount` cannot be {value}");
+            self.found.push(
+                Diagnostic::new("out-of-range", span.clone(), message)
+                    .label(format!("a loss is an amount from 0 to {MOST:e}")),
+            );
+        }
+    }
+
     fn volume(&mut self, At { value: entry, span }: &At<VolumeEntry>) -> Option<Volume> {
         self.within("mean", &entry.mean, 1.0, MOST_CASES);
         let mean = entry.mean.value;
@@ -203,14 +247,15 @@ impl Resolver<'_> {
         };
         match (kind, &entry.sd) {
             (VolumeKind::NegativeBinomial, Some(sd)) => {
-                if sd.value * sd.value > mean && sd.value.is_finite() {
+                if sd.value * sd.value > mean && sd.value <= MOST_SPREAD * mean {
                     return Some(Volume::NegativeBinomial(mean, sd.value));
                 }
                 let message = format!("`sd` cannot be {}", sd.value);
                 self.found.push(Diagnostic::new("out-of-range", sd.span.clone(), message).label(
                     format!(
-                        "a negative binomial volume varies more than a Poisson one: above {:.1}",
-                        mean.sqrt()
+                        "a negative binomial volume varies more than a Poisson one: above {:.1}, and at most {}",
+                        mean.sqrt(),
+                        MOST_SPREAD * mean
                     ),
                 ));
                 None
@@ -287,9 +332,11 @@ impl Resolver<'_> {
         let Some(entry) = entry else {
             return Price::default();
         };
-        for (what, number) in [("cost", &entry.cost), ("seconds", &entry.seconds)] {
+        for (what, number, most) in
+            [("cost", &entry.cost, MOST_COST), ("seconds", &entry.seconds, MOST_TIME)]
+        {
             if let Some(number) = number {
-                self.within(what, number, 0.0, f64::INFINITY);
+                self.within(what, number, 0.0, most);
             }
         }
         let value = |number: &Option<At<f64>>| number.as_ref().map_or(0.0, |n| n.value);

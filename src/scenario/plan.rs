@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::impact::{Backed, backed};
+use super::impact::{Backed, MOST_COST, backed};
 use super::resolve::Resolver;
 use super::steps::Draft;
 use super::written::{CandidateEntry, PlanEntry};
@@ -114,7 +114,7 @@ impl Resolver<'_> {
                 ("cost_per_case", &candidate.cost_per_case),
             ] {
                 if let Some(cost) = cost {
-                    self.within(what, cost, 0.0, f64::INFINITY);
+                    self.within(what, cost, 0.0, MOST_COST);
                 }
             }
             let cost = |cost: &Option<At<f64>>| cost.as_ref().map_or(0.0, |cost| cost.value);

@@ -2,12 +2,13 @@
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
-use super::impact::{Backed, Impact, backed};
+use super::impact::{Backed, Impact, MOST_CASES, NamedVariable, backed};
 use super::resolve::Resolver;
 use super::steps::Draft;
 use super::written::{RangeEntry, SensitivityEntry};
 use super::{Check, PARAMETERS, Step};
 use crate::expr::suggest;
+use crate::impact::MOST;
 use crate::sensitivity::MOST_SAMPLES;
 
 /// Base samples unless said otherwise.
@@ -20,6 +21,9 @@ pub struct Sensitivity {
     pub seed: u64,
     /// What is varied, by names that there are; `None`: all that the arms use.
     pub assumptions: Option<Vec<(String, Option<Range>)>>,
+    /// Whether the file asks what the answers hang on. Where it does not, and money is counted, the assumptions are drawn
+    /// for the losses of a year all the same.
+    pub indices: bool,
 }
 
 /// Between which values a figure lies.
@@ -61,7 +65,7 @@ pub fn variable_name(variable: &str) -> String {
 pub const VOLUME: &str = "volume";
 
 impl Resolver<'_> {
-    /// The section, where there is one and nothing is wrong with it.
+    /// The section, where nothing is wrong with it; and what money needs of it where there is none.
     pub fn sensitivity(
         &mut self,
         entry: Option<&At<SensitivityEntry>>,
@@ -69,7 +73,14 @@ impl Resolver<'_> {
         impact: Option<&Impact>,
         seed: u64,
     ) -> Option<Sensitivity> {
-        let At { value: entry, .. } = entry?;
+        let Some(At { value: entry, .. }) = entry else {
+            return impact.map(|_| Sensitivity {
+                base_samples: BASE_SAMPLES as usize,
+                seed,
+                assumptions: None,
+                indices: false,
+            });
+        };
         let before = self.found.len();
         if let Some(samples) = &entry.base_samples {
             let count = At { value: f64::from(samples.value), span: samples.span.clone() };
@@ -79,9 +90,14 @@ impl Resolver<'_> {
         let resolved = steps.iter().filter_map(|draft| draft.resolved.as_ref());
         known.extend(resolved.flat_map(Step::rates).map(|(.., name)| name));
         let chances = known.len();
+        // By variable, and for the volume: between which values a mean can lie at all.
+        let mut amounts = Vec::new();
         if let Some(impact) = impact {
             known.extend(impact.variables.iter().map(|v| variable_name(&v.name)));
+            let bounds = |v: &NamedVariable| v.variable.bounds().unwrap_or((0.0, MOST));
+            amounts.extend(impact.variables.iter().map(bounds));
             known.push(VOLUME.to_owned());
+            amounts.push((0.0, MOST_CASES));
         }
         // Where a step or the money is not understood, nobody knows what there is.
         let complete = before == 0;
@@ -92,8 +108,12 @@ impl Resolver<'_> {
                 if at.is_none() && complete {
                     self.found.push(unknown(name, &known));
                 }
-                let probability = at.is_some_and(|at| at < chances);
-                (name.value.clone(), self.range(range, probability))
+                let bounds = match at {
+                    Some(at) if at < chances => (0.0, 1.0),
+                    Some(at) => amounts[at - chances],
+                    None => (0.0, f64::INFINITY),
+                };
+                (name.value.clone(), self.range(range, bounds))
             };
             let all: Vec<(String, Option<Range>)> = named.0.iter().map(of).collect();
             all
@@ -102,10 +122,15 @@ impl Resolver<'_> {
             base_samples: entry.base_samples.as_ref().map_or(BASE_SAMPLES, |n| n.value) as usize,
             seed: entry.seed.unwrap_or(seed),
             assumptions,
+            indices: true,
         })
     }
 
-    fn range(&mut self, At { value: entry, span }: &At<RangeEntry>, chance: bool) -> Option<Range> {
+    fn range(
+        &mut self,
+        At { value: entry, span }: &At<RangeEntry>,
+        (least, most): (f64, f64),
+    ) -> Option<Range> {
         let (low, high) = match (&entry.low, &entry.high) {
             (Some(low), Some(high)) => (low, high),
             (None, None) => return None,
@@ -117,8 +142,7 @@ impl Resolver<'_> {
             }
         };
         for (what, number) in [("low", low), ("high", high)] {
-            let most = if chance { 1.0 } else { f64::INFINITY };
-            self.within(what, number, 0.0, most);
+            self.within(what, number, least, most);
         }
         if low.value >= high.value {
             let message = format!("`high` cannot be {}", high.value);

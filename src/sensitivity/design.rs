@@ -7,6 +7,22 @@ pub const MOST_INPUTS: usize = sobol_burley::NUM_DIMENSIONS as usize / 2;
 /// Base samples that a design can have.
 pub const MOST_SAMPLES: usize = 1 << 16;
 
+/// `count` independent draws of all inputs, spread evenly over them: Sobol's points as in [`Design`]; of more inputs than
+/// the sequence has dimensions, the others have points of their own.
+///
+/// # Errors
+/// More points than [`MOST_SAMPLES`].
+pub fn points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<f64>>> {
+    ensure!(count <= MOST_SAMPLES, "{count} points, not {MOST_SAMPLES} at most");
+    let dimensions = sobol_burley::NUM_DIMENSIONS;
+    let at = |point: usize, input: usize| {
+        let (block, dimension) = (input as u32 / dimensions, input as u32 % dimensions);
+        let seed = seed ^ (seed >> 32) ^ (u64::from(block) << 16);
+        f64::from(sobol_burley::sample(point as u32, dimension, seed as u32))
+    };
+    Ok((0..count).map(|point| (0..inputs).map(|input| at(point, input)).collect()).collect())
+}
+
 /// Saltelli's design: two independent samples A and B of all inputs, and for each input the sample A with that
 /// input's column from B.
 ///

@@ -5,5 +5,5 @@
 mod design;
 mod indices;
 
-pub use design::{Design, MOST_INPUTS, MOST_SAMPLES};
+pub use design::{Design, MOST_INPUTS, MOST_SAMPLES, points};
 pub use indices::{Index, RESAMPLES, indices};

@@ -81,12 +81,23 @@ pub(crate) fn cents(value: f64) -> String {
 }
 
 /// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
-/// formula is quoted (OWASP, "CSV injection").
+/// formula is quoted (OWASP, "CSV injection"). A text that looks quoted already gets one more quote, so that no two
+/// texts share a cell; [`plain`] takes it off again.
 pub(crate) fn text(value: &str) -> String {
-    match value.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{value}"),
-        _ => value.to_owned(),
+    match quotes(value) {
+        true => format!("'{value}"),
+        false => value.to_owned(),
     }
+}
+
+/// The text that [`text`] wrote as this cell.
+pub(crate) fn plain(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|value| quotes(value)).unwrap_or(cell)
+}
+
+/// Whether [`text`] quotes a value.
+fn quotes(value: &str) -> bool {
+    value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
@@ -390,5 +401,41 @@ pub fn method(ran: Ran) -> &'static str {
         Ran::Exact { .. } => "exact",
         Ran::Sampled => "monte_carlo",
         Ran::SampledPastCap => "monte_carlo_past_cap",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{plain, text};
+
+    #[test]
+    fn no_two_texts_share_a_cell_and_each_is_read_again() {
+        let texts = [
+            "=1",
+            "'=1",
+            "''=1",
+            "+1",
+            "-1",
+            "@a",
+            "\ta",
+            "\ra",
+            "'",
+            "''",
+            "'a",
+            "a",
+            "",
+            "'-",
+            "a=1",
+            "\u{feff}=1",
+            "−1",
+            "'@",
+        ];
+        let cells: Vec<String> = texts.iter().map(|value| text(value)).collect();
+        assert_eq!(cells[..3], ["'=1", "''=1", "'''=1"]);
+        for (at, (value, cell)) in texts.iter().zip(&cells).enumerate() {
+            assert_eq!(plain(cell), *value);
+            assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell:?}");
+            assert!(!cells[..at].contains(cell), "{cell:?}");
+        }
     }
 }

@@ -45,48 +45,68 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
         "running_per_year",
         "total_per_year",
         "difference_per_year",
+        "assumptions_drawn",
+        "loss_per_year_mean",
         "loss_per_year_sd",
     ]
     .map(str::to_owned)
     .into();
-    let tail = arms(record).next().map_or(&[][..], |(.., money)| &money.tail);
+    let tail = arms(record).next().map_or(&[][..], |(.., money)| &money.stated.tail);
     for tail in tail {
-        let percent = 100.0 * tail.level;
-        header.extend([format!("var_{percent:.0}"), format!("cvar_{percent:.0}")]);
+        let var = format!("var_{:.0}", 100.0 * tail.level);
+        header.extend([
+            var.clone(),
+            format!("{var}_low"),
+            format!("{var}_high"),
+            format!("c{var}"),
+        ]);
+    }
+    header.push("loss_per_year_sd_stated".to_owned());
+    for tail in tail {
+        let var = format!("var_{:.0}", 100.0 * tail.level);
+        header.extend([format!("{var}_stated"), format!("c{var}_stated")]);
     }
     header.extend(["sampled_years", "tasks_behind_half"].map(str::to_owned));
-    let row = |(at, arm, m): (usize, &str, &MoneyRecord)| {
-        let d = m.difference.as_ref();
-        let amount = |value: Option<f64>| value.map_or_else(String::new, money);
-        let mut row = vec![
-            text(arm),
-            if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
-            currency(record),
-            money(m.loss.estimate),
-            money(m.loss.low),
-            money(m.loss.high),
-            money(m.running),
-            money(m.total()),
-            p(m.seconds),
-            amount(d.map(|d| d.interval.estimate)),
-            amount(d.map(|d| d.interval.low)),
-            amount(d.map(|d| d.interval.high)),
-            number(d.map(|d| d.p_value)),
-            number(d.map(|d| d.p_holm)),
-            amount(d.map(|d| d.holm_interval.low)),
-            amount(d.map(|d| d.holm_interval.high)),
-            d.map_or_else(String::new, |d| word(d.identical)),
-            p(m.cases),
-            cents(m.a_year(m.loss.estimate)),
-            cents(m.a_year(m.running)),
-            cents(m.a_year(m.total())),
-            d.map_or_else(String::new, |d| cents(m.a_year(d.interval.estimate))),
-            cents(m.sd),
-        ];
-        row.extend(m.tail.iter().flat_map(|tail| [cents(tail.var), cents(tail.cvar)]));
-        row.extend([m.years.to_string(), m.tasks_behind_half.to_string()]);
-        row
-    };
+    let row =
+        |(at, arm, m): (usize, &str, &MoneyRecord)| {
+            let d = m.difference.as_ref();
+            let amount = |value: Option<f64>| value.map_or_else(String::new, money);
+            let mut row = vec![
+                text(arm),
+                if record.baseline == Some(at) { "yes" } else { "no" }.to_owned(),
+                currency(record),
+                money(m.loss.estimate),
+                money(m.loss.low),
+                money(m.loss.high),
+                money(m.running),
+                money(m.total()),
+                p(m.seconds),
+                amount(d.map(|d| d.interval.estimate)),
+                amount(d.map(|d| d.interval.low)),
+                amount(d.map(|d| d.interval.high)),
+                number(d.map(|d| d.p_value)),
+                number(d.map(|d| d.p_holm)),
+                amount(d.map(|d| d.holm_interval.low)),
+                amount(d.map(|d| d.holm_interval.high)),
+                d.map_or_else(String::new, |d| word(d.identical)),
+                p(m.cases),
+                cents(m.a_year(m.loss.estimate)),
+                cents(m.a_year(m.running)),
+                cents(m.a_year(m.total())),
+                d.map_or_else(String::new, |d| cents(m.a_year(d.interval.estimate))),
+                word(m.drawn.is_some()),
+                cents(m.year().mean),
+                cents(m.year().sd),
+            ];
+            let drawn = m.year().tail.iter();
+            row.extend(drawn.flat_map(|tail| {
+                [tail.var, tail.var_error.0, tail.var_error.1, tail.cvar].map(cents)
+            }));
+            row.push(cents(m.stated.sd));
+            row.extend(m.stated.tail.iter().flat_map(|tail| [tail.var, tail.cvar].map(cents)));
+            row.extend([m.year().years.to_string(), m.tasks_behind_half.to_string()]);
+            row
+        };
     let header: Vec<&str> = header.iter().map(String::as_str).collect();
     table(&header, arms(record).map(row).collect())
 }
@@ -137,13 +157,23 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, rows)
 }
 
-/// Exceedance curves.
+/// Exceedance curves: with the assumptions drawn, and with each at its value.
 pub fn curve(record: &Record) -> anyhow::Result<Vec<u8>> {
-    let header = ["arm", "currency", "p_exceeded", "loss_per_year"];
+    let header = ["arm", "currency", "assumptions", "p_exceeded", "loss_per_year"];
     let mut rows = Vec::new();
     for (_, arm, m) in arms(record) {
-        for (exceeded, loss) in &m.curve {
-            rows.push(vec![text(arm), currency(record), p(*exceeded), cents(*loss)]);
+        let drawn = m.drawn.iter().map(|year| ("drawn", year));
+        for (assumptions, year) in drawn.chain([("stated", &m.stated)]) {
+            for (exceeded, loss) in &year.curve {
+                let assumptions = assumptions.to_owned();
+                rows.push(vec![
+                    text(arm),
+                    currency(record),
+                    assumptions,
+                    p(*exceeded),
+                    cents(*loss),
+                ]);
+            }
         }
     }
     table(&header, rows)

@@ -95,22 +95,36 @@ fn alone(record: &Record, arm: &ArmRecord) -> String {
     let failure = &arm.summary.failure;
     let cost = costs(record, arm);
     format!(
-        "{} fails in {} of cases (95% interval {}){cost}.",
+        "{} fails in {} of cases ({}95% interval {}){cost}.",
         arm.id,
         percent(failure.estimate),
+        parts(arm).map_or_else(String::new, |parts| format!("{parts}; ")),
         percents(failure)
     )
 }
 
+/// What failures are, where some are stops: a stop is not a wrong action.
+fn parts(arm: &ArmRecord) -> Option<String> {
+    let stopped = arm.summary.outcomes[Outcome::Stopped as usize];
+    let silent = percent(arm.summary.silent);
+    (stopped > 0.0).then(|| format!("{silent} wrong or missed, {} stopped", percent(stopped)))
+}
+
+/// The failure rate, parted.
+fn parted(arm: &ArmRecord) -> String {
+    let rate = percent(arm.summary.failure.estimate);
+    parts(arm).map_or_else(|| rate.clone(), |parts| format!("{rate} ({parts})"))
+}
+
 fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> String {
     let (rate, of_base) = (arm.summary.failure.estimate, base.summary.failure.estimate);
-    let rates = format!("in {} of cases instead of {}", percent(rate), percent(of_base));
+    let rates = format!("in {} of cases instead of {}", parted(arm), parted(base));
     let difference = arm.summary.difference.as_ref();
     let clear = difference.is_some_and(PairedDifference::is_significant);
     let fails = match (rate < of_base, rate > of_base) {
         (true, _) => format!("fails less often than the baseline {}, {rates}", base.id),
         (_, true) => format!("fails more often than the baseline {}, {rates}", base.id),
-        _ => format!("fails as often as the baseline {}, in {} of cases", base.id, percent(rate)),
+        _ => format!("fails as often as the baseline {}, in {} of cases", base.id, parted(arm)),
     };
     let fails = match clear || rate == of_base {
         true => fails,
@@ -139,7 +153,7 @@ fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
     format!(
         "No arm does better than the baseline {}: it fails in {} of cases{cost}, and is {}.",
         arm.id,
-        percent(arm.summary.failure.estimate),
+        parted(arm),
         how_probably(record, best)
     )
 }
@@ -149,7 +163,7 @@ fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
     format!(
         "{} fails in {} of cases{cost}; it is {} (the baseline was not run).",
         arm.id,
-        percent(arm.summary.failure.estimate),
+        parted(arm),
         how_probably(record, best)
     )
 }

@@ -39,14 +39,25 @@ pub fn section(record: &Record) -> Option<Markup> {
         (wide("Losses of a year", &table(&arms, currency)))
         p.note {
             "Losses only, without running costs; " (amount_of(first.cases)) " cases a year on average, "
-            (amount_of(f64::from(first.years))) " sampled years. VaR: the loss that so many years do not pass; CVaR: the mean of \
-             the others."
+            (amount_of(f64::from(first.year().years))) " sampled years. VaR: the loss that so many years do not pass, and between \
+             which amounts it lies but for the chance of the sampled years (95%); CVaR: the mean of the others. "
+            @if arms.iter().any(|(.., m)| m.drawn.is_some()) {
+                "Drawn: in every year the volume and the means of variables are drawn from their ranges, and readers and \
+                 guards in turn from " (draws(&arms)) " draws. Stated, thin: every assumption is at its value, and only \
+                 the chance of the cases is left."
+            }
         }
     })
 }
 
 fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
-    let highest = arms.iter().flat_map(|(.., m)| m.curve.iter().map(|point| point.1));
+    let curves = |m: &MoneyRecord| -> Vec<(&str, Vec<(f64, f64)>)> {
+        let drawn = m.drawn.iter().map(|year| ("", year.curve.clone()));
+        let stated = if m.drawn.is_some() { " stated" } else { "" };
+        drawn.chain([(stated, m.stated.curve.clone())]).collect()
+    };
+    let highest = arms.iter().flat_map(|(.., m)| m.year().curve.iter().chain(&m.stated.curve));
+    let highest = highest.map(|point| point.1);
     let x = Axis::over(0.0, highest.fold(0.0, f64::max), 7.0, LEFT, WIDTH - RIGHT);
     let least = LINES[LINES.len() - 1];
     let y = |p: f64| {
@@ -68,31 +79,51 @@ fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
             }
             text.head x=(at((LEFT + WIDTH - RIGHT) / 2.0)) y=(at(HEIGHT - 8.0)) text-anchor="middle" { "a year loses more than this (" (currency) ")" }
             @for (n, _, m) in arms {
-                @let points: Vec<String> = m.curve.iter().map(|(p, loss)| format!("{},{}", at(x.place(*loss)), at(y(*p)))).collect();
-                polyline class={ "series s" (n % 8) } points=(points.join(" ")) {}
+                @for (dashed, curve) in curves(m) {
+                    @let points: Vec<String> = curve.iter().map(|(p, loss)| format!("{},{}", at(x.place(*loss)), at(y(*p)))).collect();
+                    polyline class={ "series s" (n % 8) (dashed) } points=(points.join(" ")) {}
+                }
             }
         }
     }
 }
 
+/// How many draws of readers and guards there are.
+fn draws(arms: &[(usize, &ArmRecord, &MoneyRecord)]) -> String {
+    let most = arms.iter().filter_map(|(.., m)| m.drawn.as_ref()?.draws).max();
+    most.map_or_else(|| "one".to_owned(), |draws| amount_of(f64::from(draws)))
+}
+
 fn table(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
-    let levels: Vec<f64> =
-        arms.first().map_or_else(Vec::new, |(.., m)| m.tail.iter().map(|t| t.level).collect());
+    let levels: Vec<f64> = arms
+        .first()
+        .map_or_else(Vec::new, |(.., m)| m.stated.tail.iter().map(|t| t.level).collect());
     html! {
         table.figures {
             caption { "Loss of a year in " (currency) }
             thead { tr {
-                th scope="col" { "Arm" } th.n scope="col" { "Expected" } th.n scope="col" { "Standard deviation" }
+                th scope="col" { "Arm" } th scope="col" { "Assumptions" } th.n scope="col" { "Mean" }
+                th.n scope="col" { "Standard deviation" }
                 @for level in &levels {
                     th.n scope="col" { "VaR " (percent(*level)) }
                     th.n scope="col" { "CVaR " (percent(*level)) }
                 }
             } }
-            tbody { @for (_, arm, m) in arms { tr {
-                th scope="row" { (arm.id) }
-                td.n { (amount_of(m.a_year(m.loss.estimate))) } td.n { (amount_of(m.sd)) }
-                @for tail in &m.tail { td.n { (amount_of(tail.var)) } td.n { (amount_of(tail.cvar)) } }
-            } } }
+            tbody { @for (_, arm, m) in arms {
+                @let drawn = m.drawn.iter().map(|year| ("drawn", year));
+                @for (assumptions, year) in drawn.chain([("stated", &m.stated)]) { tr {
+                    th scope="row" { (arm.id) } td { (assumptions) }
+                    td.n { (amount_of(year.mean)) } td.n { (amount_of(year.sd)) }
+                    @for tail in &year.tail {
+                        td.n { (amount_of(tail.var)) " (" (amount_of(tail.var_error.0)) " to " (upper(tail.var_error.1)) ")" }
+                        td.n { (amount_of(tail.cvar)) }
+                    }
+                } }
+            } }
         }
     }
+}
+
+fn upper(amount: f64) -> String {
+    if amount.is_finite() { amount_of(amount) } else { "more".to_owned() }
 }

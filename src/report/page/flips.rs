@@ -8,6 +8,7 @@ use super::wide;
 use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::{Flips, Measure, RankRecord};
+use crate::step::Outcome;
 
 const ROW: f64 = 34.0;
 const TOP: f64 = 40.0;
@@ -110,23 +111,36 @@ fn table(record: &Record, measures: &[(Measure, &str)]) -> Markup {
         true => evidence::chance(p_best),
         false => dash(),
     };
+    // A stop is not a wrong action: the order by failures says how much of each there is.
+    let parted = |measure: Measure| measure == Measure::Failure;
+    let columns = |measure: Measure| if parted(measure) { "5" } else { "3" };
     html! {
         table.figures {
             caption { "Rank and probability of being the best" }
             thead {
                 tr {
                     th scope="col" rowspan="2" { "Arm" }
-                    @for (_, name) in measures { th.group scope="colgroup" colspan="3" { "By " (name) } }
+                    @for (measure, name) in measures {
+                        th.group scope="colgroup" colspan=(columns(*measure)) { "By " (name) }
+                    }
                 }
-                tr { @for _ in measures { th.n scope="col" { "Value" } th.n scope="col" { "Rank" } th.n scope="col" { "Best" } } }
+                tr { @for (measure, _) in measures {
+                    th.n scope="col" { "Value" }
+                    @if parted(*measure) { th.n scope="col" { "Wrong or missed" } th.n scope="col" { "Stopped" } }
+                    th.n scope="col" { "Rank" } th.n scope="col" { "Best" }
+                } }
             }
             tbody { @for (at, arm) in record.arms.iter().enumerate() { tr {
                 th scope="row" { (arm.id) }
                 @for (measure, _) in measures {
-                    @match ranked(record, *measure).into_iter().find(|rank| rank.arm == at) {
-                        Some(rank) => { td.n { (value(rank)) } td.n { (rank.rank) } td.n { (best(rank.p_best)) } }
-                        None => { td.n { (dash()) } td.n { (dash()) } td.n { (dash()) } }
+                    @let rank = ranked(record, *measure).into_iter().find(|rank| rank.arm == at);
+                    td.n { (rank.map_or_else(dash, value)) }
+                    @if parted(*measure) {
+                        td.n { (percent(arm.summary.silent)) }
+                        td.n { (percent(arm.summary.outcomes[Outcome::Stopped as usize])) }
                     }
+                    td.n { (rank.map_or_else(dash, |rank| rank.rank.to_string())) }
+                    td.n { (rank.map_or_else(dash, |rank| best(rank.p_best))) }
                 }
             } } }
         }

@@ -11,11 +11,14 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 
-const TEXTS: [&str; 39] = [
+use crate::report::csv::plain;
+
+const TEXTS: [&str; 40] = [
     "action",
     "against",
     "arm",
     "assumption",
+    "assumptions",
     "by",
     "cause",
     "child",
@@ -65,7 +68,8 @@ const WHOLE: [&str; 11] = [
     "top_k",
     "units",
 ];
-const YES_NO: [&str; 8] = [
+const YES_NO: [&str; 9] = [
+    "assumptions_drawn",
     "baseline",
     "declared",
     "entity_filter",
@@ -120,7 +124,7 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
         let cells: Vec<&str> = rows.iter().map(|row| &row[at]).collect();
         match type_of(name) {
             Type::Text => put::<ByteArrayType>(&mut column, name, &cells, |text| {
-                Some(ByteArray::from(bare(text)))
+                Some(ByteArray::from(plain(text)))
             }),
             Type::Whole => put::<Int64Type>(&mut column, name, &cells, |t| t.parse().ok()),
             Type::YesNo => put::<BoolType>(&mut column, name, &cells, |text| match text {
@@ -150,12 +154,6 @@ fn put<T: DataType>(
     let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!cell.is_empty())).collect();
     column.typed::<T>().write_batch(&values, Some(&levels), None)?;
     Ok(())
-}
-
-/// Without the quote that keeps spreadsheets from taking a text for a formula.
-fn bare(text: &str) -> &str {
-    let quoted = text.strip_prefix('\'').filter(|rest| crate::report::csv::text(rest) == text);
-    quoted.unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::MoneyRecord;
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "arm",
     "loss a case",
     "95% interval",
@@ -14,7 +14,8 @@ const COLUMNS: [&str; 10] = [
     "vs baseline",
     "a year",
     "VaR 95%",
-    "CVaR 95%",
+    "VaR 99%",
+    "99%, stated",
     "half from",
     "main loss",
 ];
@@ -41,10 +42,20 @@ pub fn table(record: &Record) -> Option<String> {
             None if record.baseline == Some(*at) => "baseline".to_owned(),
             None => "-".to_owned(),
         };
-        let tail = m.tail.first();
-        let tail = |of: fn(&crate::run::record::Tail) -> f64| {
+        let tail = |level: usize, of: fn(&crate::run::record::Tail) -> f64| {
+            let tail = m.year().tail.get(level);
             tail.map_or_else(|| "-".to_owned(), |tail| whole(of(tail)))
         };
+        // The larger half of its Monte Carlo error.
+        let error = m.year().tail.last().map_or(f64::NAN, |tail| {
+            let (low, high) = tail.var_error;
+            (tail.var - low).max(high - tail.var) / tail.var
+        });
+        let error = match error.is_finite() {
+            true => format!(" ±{:.0}%", 100.0 * error),
+            false => String::new(),
+        };
+        let stated = m.stated.tail.last().map_or_else(|| "-".to_owned(), |tail| whole(tail.var));
         table.add_row(vec![
             Cell::new(arm),
             Cell::new(format!("{:.2}", m.loss.estimate)),
@@ -55,8 +66,9 @@ pub fn table(record: &Record) -> Option<String> {
             Cell::new(format!("{:.2}", m.running)),
             Cell::new(against),
             Cell::new(whole(m.a_year(m.total()))),
-            Cell::new(tail(|t| t.var)),
-            Cell::new(tail(|t| t.cvar)),
+            Cell::new(tail(0, |t| t.var)),
+            Cell::new(format!("{}{error}", tail(1, |t| t.var))),
+            Cell::new(stated),
             Cell::new(format!("{} tasks", m.tasks_behind_half)),
             Cell::new(m.main_error().map_or_else(
                 || "-".to_owned(),
@@ -66,7 +78,7 @@ pub fn table(record: &Record) -> Option<String> {
             )),
         ]);
     }
-    for column in 1..9 {
+    for column in 1..10 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -90,12 +102,19 @@ pub(crate) fn whole(value: f64) -> String {
 /// What its columns mean.
 pub fn legend(record: &Record) -> String {
     let money = record.arms.iter().find_map(|arm| arm.money.as_ref());
-    let (cases, years) = money.map_or((0.0, 0), |m| (m.cases, m.years));
+    let (cases, years) = money.map_or((0.0, 0), |m| (m.cases, m.year().years));
+    let drawn = record.arms.iter().any(|arm| arm.money.as_ref().is_some_and(|m| m.drawn.is_some()));
+    let of_what = match drawn {
+        true => "each with volume, means of variables, readers and guards drawn from their ranges",
+        false => "with every assumption at its value",
+    };
     format!(
         "In {}. loss: what failures cost, by the scenario's rules; running: searches, readers and guards; vs baseline: of\n\
-         both, a case, and so is its mark. a year: both, of {} cases. VaR, CVaR: the loss that 95% of years do not pass, and the mean of the\n\
-         others ({} sampled). half from: so few tasks make half of the loss. main loss: the error with the largest\n\
-         (Shapley) share of it. Losses by outcome, rule and error: losses.csv; by size: loss_bands.csv.",
+         both, a case, and so is its mark. a year: both, of {} cases. VaR: the loss that 95% or 99% of {} sampled years do not pass,\n\
+         {of_what}; ±: its Monte Carlo error. stated: with every\n\
+         assumption at its value, by the chance of the cases alone. half from: so few tasks make half of the loss. main\n\
+         loss: the error with the largest (Shapley) share of it. CVaR: impact.csv. Losses by outcome, rule and error:\n\
+         losses.csv; by size: loss_bands.csv.",
         record.currency.as_deref().unwrap_or_default(),
         whole(cases),
         whole(f64::from(years)),

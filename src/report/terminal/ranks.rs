@@ -3,6 +3,7 @@
 use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::{Flips, Measure};
+use crate::step::Outcome;
 
 /// One line a measure, best arm first, and how many pairs are ordered otherwise than by nDCG@10.
 pub fn lines(record: &Record) -> Option<String> {
@@ -35,6 +36,9 @@ pub fn lines(record: &Record) -> Option<String> {
             ),
         };
         lines.push(format!("By {name:<8}: {}{flips}", order.join(", ")));
+        if measure == Measure::Failure {
+            lines.extend(parted(record));
+        }
     }
     let brackets = match evidence::best_can_be_told(record.units) {
         true => "In brackets: how probably each is the best (bootstrap over units).".to_owned(),
@@ -44,4 +48,25 @@ pub fn lines(record: &Record) -> Option<String> {
         ),
     };
     (!lines.is_empty()).then(|| format!("{}\n{brackets} ranks.csv, pairs.csv", lines.join("\n")))
+}
+
+/// A stop is not a wrong action: failures by arm, those that nothing flags first, and best first by these. Nothing
+/// where no arm stops.
+fn parted(record: &Record) -> Option<String> {
+    let mut arms: Vec<(f64, f64, &str)> = record
+        .arms
+        .iter()
+        .map(|arm| {
+            let stopped = arm.summary.outcomes[Outcome::Stopped as usize];
+            (arm.summary.silent, stopped, arm.id.as_str())
+        })
+        .collect();
+    arms.iter().any(|(_, stopped, _)| *stopped > 0.0).then(|| {
+        arms.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let arm = |(silent, stopped, id): &(f64, f64, &str)| {
+            format!("{id} {:.1}% + {:.1}%", 100.0 * silent, 100.0 * stopped)
+        };
+        let arms: Vec<String> = arms.iter().map(arm).collect();
+        format!("   wrong or missed + stopped: {}", arms.join(", "))
+    })
 }

@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-pub use record::{Avoidable, Band, By, MoneyRecord, Split, Tail};
+pub use record::{Avoidable, Band, By, MoneyRecord, Split, Tail, YearRecord};
 
 use super::record::{GuardRecord, Record};
 use super::tally::StepTally;
 use super::{Ran, Solved};
 use crate::cascade::money::{Losses, Till};
 use crate::cascade::replays::Replays;
-use crate::impact::{Incident, Variable, years};
+use crate::impact::{Incident, Variable, Years, years};
 use crate::scenario::{Impact, Price, Retry, Scenario, StepKind};
 use crate::stats::{self, Observation};
 use crate::step::{Event, Outcome};
@@ -87,7 +87,6 @@ impl Arm<'_> {
             let seed = self.scenario.simulation.seed;
             years(&incidents, &variables, impact.volume, impact.years, seed, &*done)?
         };
-        let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE);
         let (running, seconds) = self.running();
         Ok(MoneyRecord {
             loss,
@@ -95,12 +94,8 @@ impl Arm<'_> {
             seconds,
             difference: None,
             cases: impact.volume.mean(),
-            sd: sampled.sd(),
-            tail: LEVELS
-                .map(|level| Tail { level, var: sampled.var(level), cvar: sampled.cvar(level) })
-                .into(),
-            years: impact.years,
-            curve: curve.map(|p| (p, sampled.var(1.0 - p))).collect(),
+            stated: year_record(&sampled, None)?,
+            drawn: None,
             splits: self.splits(&weights, loss.estimate),
             bands: self.bands(&weights, &variables, loss.estimate),
             tasks_behind_half: behind_half(&expected, &weights),
@@ -280,6 +275,30 @@ impl Arm<'_> {
         }
         (cost, seconds)
     }
+}
+
+/// What sampled years say.
+///
+/// # Errors
+/// None that a level between 0 and 1 gives.
+pub fn year_record(sampled: &Years, draws: Option<u32>) -> anyhow::Result<YearRecord> {
+    let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE);
+    let tail = |level: f64| {
+        Ok(Tail {
+            level,
+            var: sampled.var(level),
+            var_error: sampled.var_interval(level, stats::LEVEL)?,
+            cvar: sampled.cvar(level),
+        })
+    };
+    Ok(YearRecord {
+        years: sampled.count() as u32,
+        draws,
+        mean: sampled.mean(),
+        sd: sampled.sd(),
+        tail: LEVELS.into_iter().map(tail).collect::<anyhow::Result<_>>()?,
+        curve: curve.map(|p| (p, sampled.var(1.0 - p))).collect(),
+    })
 }
 
 /// P(a step searched or read): all but runs that skipped it, or had nothing to ask with.

@@ -19,14 +19,11 @@ pub struct MoneyRecord {
     pub difference: Option<PairedDifference>,
     /// Cases a year, on average.
     pub cases: f64,
-    /// The standard deviation of the loss of a year.
-    pub sd: f64,
-    /// How bad bad years are, by level.
-    pub tail: Vec<Tail>,
-    /// Sampled years that `sd` and `tail` rest on.
-    pub years: u32,
-    /// (P(a year loses more), loss), the likeliest first.
-    pub curve: Vec<(f64, f64)>,
+    /// What a year can lose, with every assumption at its value.
+    pub stated: YearRecord,
+    /// The same with the assumptions drawn from their ranges as well, anew for each year: what is not known of them is
+    /// in it. `None` where nothing is varied.
+    pub drawn: Option<YearRecord>,
     /// What the expected loss of a case comes from, seen in several ways; each adds up to all of it.
     pub splits: Vec<Split>,
     /// Losses by size, ascending.
@@ -43,6 +40,11 @@ impl MoneyRecord {
     /// Loss and running costs of a case.
     pub fn total(&self) -> f64 {
         self.loss.estimate + self.running
+    }
+
+    /// What a year can lose: with the assumptions drawn too where they are.
+    pub fn year(&self) -> &YearRecord {
+        self.drawn.as_ref().unwrap_or(&self.stated)
     }
 
     /// What a year takes of what a case takes.
@@ -72,13 +74,34 @@ pub struct Avoidable {
     pub share: Option<f64>,
 }
 
+/// What a year can lose, from sampled years; without running costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct YearRecord {
+    /// Sampled years that all of this rests on.
+    pub years: u32,
+    /// Draws of readers and guards that the years share among them; `None` where these are at their values, or have
+    /// nothing to do with it.
+    pub draws: Option<u32>,
+    /// The mean loss.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+    /// How bad bad years are, by level.
+    pub tail: Vec<Tail>,
+    /// (P(a year loses more), loss), the likeliest first.
+    pub curve: Vec<(f64, f64)>,
+}
+
 /// How bad the bad years are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tail {
     /// .95, say.
     pub level: f64,
     /// The loss that this share of the years does not pass.
     pub var: f64,
+    /// From where to where it would lie in 95% of repetitions with as many other years: its Monte Carlo error. Infinite
+    /// above where the years are too few to tell.
+    pub var_error: (f64, f64),
     /// The mean loss of the other years.
     pub cvar: f64,
 }

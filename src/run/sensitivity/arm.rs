@@ -1,6 +1,8 @@
 //! One arm under many odds: failures, losses by what they are multiplied with, and running costs.
 
+use indexmap::IndexSet;
 use rayon::prelude::*;
+use rustc_hash::FxBuildHasher;
 
 use crate::cascade::money::Till;
 use crate::compile::scales::Scales;
@@ -101,6 +103,8 @@ pub struct Arm<'a> {
     tasks: Vec<Option<Swept>>,
     /// Variables that multiply some amounts together, in order of first appearance.
     pub sets: Vec<Vec<usize>>,
+    /// What runs can lose, each once, in order of first appearance.
+    pub incidents: Vec<Vec<Part>>,
 }
 
 /// One task.
@@ -110,7 +114,12 @@ struct Swept {
     failing: Vec<usize>,
     /// End, set of variables, and the amount that these multiply.
     amounts: Vec<(usize, usize, f64)>,
+    /// End, and what runs lose that end so, by its place among [`Arm::incidents`].
+    incidents: Vec<(usize, usize)>,
 }
+
+/// What tells an incident from others: the bits of its amounts, and what multiplies each.
+type PartKeys = Vec<(u64, Vec<usize>)>;
 
 /// The same before the sets have numbers.
 struct Unnumbered {
@@ -149,13 +158,24 @@ impl<'a> Arm<'a> {
             });
             (state, set, part.amount)
         };
+        let mut incidents: IndexSet<PartKeys, FxBuildHasher> = IndexSet::default();
+        let mut lost: Vec<Vec<Part>> = Vec::new();
+        let mut incident = |parts: &[(usize, Part)]| {
+            let keys = parts.iter().map(|(_, p)| (p.amount.to_bits(), p.times.clone())).collect();
+            let (at, new) = incidents.insert_full(keys);
+            if new {
+                lost.push(parts.iter().map(|(_, part)| part.clone()).collect());
+            }
+            (parts[0].0, at)
+        };
         let mut swept = |Unnumbered { many, failing, parts }: Unnumbered| Swept {
             many,
             failing,
+            incidents: parts.chunk_by(|a, b| a.0 == b.0).map(&mut incident).collect(),
             amounts: parts.into_iter().map(&mut numbered).collect(),
         };
         let tasks = prepared.into_iter().map(|task| task.map(&mut swept)).collect();
-        Ok(Arm { scales, tasks, sets })
+        Ok(Arm { scales, tasks, sets, incidents: lost })
     }
 
     /// Whether a task is swept.
@@ -180,19 +200,45 @@ impl<'a> Arm<'a> {
         Ok(lanes.into_iter().flatten().collect())
     }
 
-    fn lane(&self, odds: &[Odds], weights: &[f64]) -> anyhow::Result<Vec<Answer>> {
+    /// The weights of all rows under up to [`LANE`] odds.
+    fn rows(&self, odds: &[Odds]) -> anyhow::Result<Vec<Lane>> {
         let mut rows: Vec<Lane> = vec![[0.0; LANE]; self.scales.width()];
         for (at, odds) in odds.iter().enumerate() {
             for (lane, weight) in rows.iter_mut().zip(self.scales.weigh(odds)?) {
                 lane[at] = weight;
             }
         }
+        Ok(rows)
+    }
+
+    /// Tasks that are swept and count, with their weights.
+    fn counted<'w>(&'w self, weights: &'w [f64]) -> impl Iterator<Item = (&'w Swept, f64)> {
+        let tasks = self.tasks.iter().zip(weights);
+        tasks.filter_map(|(task, &weight)| Some((task.as_ref().filter(|_| weight > 0.0)?, weight)))
+    }
+
+    /// Under each of up to [`LANE`] odds, the probability of each of [`Arm::incidents`] in the tasks that are swept.
+    ///
+    /// # Errors
+    /// See [`Scales::weigh`].
+    pub fn incident_odds(&self, odds: &[Odds], weights: &[f64]) -> anyhow::Result<Vec<Vec<f64>>> {
+        let rows = self.rows(odds)?;
+        let mut sums: Vec<Lane> = vec![[0.0; LANE]; self.incidents.len()];
+        for (task, weight) in self.counted(weights) {
+            let ends = task.many.ends(&rows);
+            for &(state, incident) in &task.incidents {
+                add_times(&mut sums[incident], &ends.states[state], &[weight; LANE]);
+            }
+        }
+        let of_odds = |at: usize| sums.iter().map(|sum| sum[at]).collect();
+        Ok((0..odds.len()).map(of_odds).collect())
+    }
+
+    fn lane(&self, odds: &[Odds], weights: &[f64]) -> anyhow::Result<Vec<Answer>> {
+        let rows = self.rows(odds)?;
         let (mut failure, mut running) = ([0.0; LANE], [0.0; LANE]);
         let mut losses = vec![[0.0; LANE]; self.sets.len()];
-        for (task, &weight) in self.tasks.iter().zip(weights) {
-            let Some(task) = task.as_ref().filter(|_| weight > 0.0) else {
-                continue;
-            };
+        for (task, weight) in self.counted(weights) {
             let ends = task.many.ends(&rows);
             add_times(&mut running, &ends.paid, &[weight; LANE]);
             for &state in &task.failing {

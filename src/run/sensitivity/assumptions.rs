@@ -28,7 +28,43 @@ pub const MOST_FOLLOWED: f64 = 0.95;
 pub struct Assumption {
     pub what: What,
     pub told: AssumptionRecord,
+    pub spread: Spread,
 }
+
+/// How a figure is drawn from its range.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spread {
+    /// All values of a range that the file gives are as likely as one another.
+    Even,
+    /// Half of the draws lie below the figure and half above, so that it is in the middle of its own range; in each
+    /// half the logarithm is even, since a factor says how far the figure may be off.
+    Factor,
+    /// The same of the odds between these ends.
+    Odds(f64, f64),
+}
+
+impl Assumption {
+    /// The value that a share `u` of the draws does not pass.
+    pub fn at(&self, u: f64) -> f64 {
+        let AssumptionRecord { value, low, high, .. } = self.told;
+        let between = |from: f64, to: f64, u: f64| from + u * (to - from);
+        let (up, down): (&dyn Fn(f64) -> f64, &dyn Fn(f64) -> f64) = match self.spread {
+            Spread::Even => return between(low, high, u),
+            Spread::Factor => (&f64::ln, &f64::exp),
+            Spread::Odds(from, to) => (&move |x| ((x - from) / (to - x)).ln(), &move |y: f64| {
+                from + (to - from) / (1.0 + (-y).exp())
+            }),
+        };
+        let value = match u < 0.5 {
+            true => down(between(up(low), up(value), 2.0 * u)),
+            false => down(between(up(value), up(high), 2.0 * u - 1.0)),
+        };
+        value.clamp(low, high) // but for rounding, it is there
+    }
+}
+
+/// A range of ours, and how figures are drawn from it.
+type DefaultRange = Option<(Range, Spread)>;
 
 /// What a figure is.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,21 +97,22 @@ pub fn assumptions(
     asked: &Sensitivity,
 ) -> anyhow::Result<Vec<Assumption>> {
     let mut found = Vec::new();
-    let mut push = |name: String, shown: String, what: What, value: f64, by: Backed, default| {
-        let range = match &asked.assumptions {
-            None => default,
-            Some(named) => match named.iter().find(|(known, _)| *known == name) {
-                None => return,
-                Some((_, Some(range))) => Some(range.clone()),
-                Some((_, None)) => default,
-            },
+    let mut push =
+        |name: String, shown: String, what: What, value: f64, by: Backed, default: DefaultRange| {
+            let range = match &asked.assumptions {
+                None => default,
+                Some(named) => match named.iter().find(|(known, _)| *known == name) {
+                    None => return,
+                    Some((_, Some(range))) => Some((range.clone(), Spread::Even)),
+                    Some((_, None)) => default,
+                },
+            };
+            if let Some((Range { low, high, backing }, spread)) = range {
+                let told =
+                    AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
+                found.push(Assumption { what, told, spread });
+            }
         };
-        if let Some(Range { low, high, backing }) = range {
-            let told =
-                AssumptionRecord { name: shown, value, low, high, backing: by, range: backing };
-            found.push(Assumption { what, told });
-        }
-    };
     for parameter in PARAMETERS {
         let groups = readers(scenario, arms, parameter)?;
         for (of, arms) in &groups {
@@ -89,7 +126,7 @@ pub fn assumptions(
                 }
             };
             let range = match parameter {
-                "follow" if of.tag != Tag::Scenario && of.value > 0.0 => Some(followed(of.value)),
+                "follow" if of.tag != Tag::Scenario => followed(of),
                 _ => chance(of),
             };
             let what = What::Reader { parameter, arms: arms.clone() };
@@ -118,6 +155,7 @@ pub fn assumptions(
         let (mean, by) = (impact.volume.mean(), impact.volume_backing.clone());
         let times = width(by.tag);
         let range = range(mean / times, mean * times, &by, "the mean");
+        let range = range.map(|range| (range, Spread::Factor));
         push(VOLUME.to_owned(), VOLUME.to_owned(), What::Volume, mean, by, range);
     }
     Ok(found)
@@ -163,10 +201,10 @@ fn range(low: f64, high: f64, by: &Backed, of: &str) -> Option<Range> {
 }
 
 /// What is impossible or certain stays so, unless the file gives a range.
-fn chance(of: &Parameter) -> Option<Range> {
+fn chance(of: &Parameter) -> DefaultRange {
     let by = backed(of);
     let (low, high) = odds(of.value, 0.0, 1.0, width(by.tag))?;
-    range(low, high, &by, "the odds")
+    Some((range(low, high, &by, "the odds")?, Spread::Odds(0.0, 1.0)))
 }
 
 /// Where a value within bounds goes when its odds are divided and multiplied by `times`.
@@ -176,21 +214,31 @@ fn odds(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
     (ratio > 0.0 && ratio.is_finite()).then(|| (back(ratio / times), back(ratio * times)))
 }
 
-fn followed(value: f64) -> Range {
-    let source = "ours: the figure is a lower bound for private contracts, of which the reader knows nothing";
-    let backing = Backed { tag: "assumed", source: source.to_owned() };
-    Range { low: value, high: MOST_FOLLOWED.max(value), backing }
+/// Down as any chance, and up to [`MOST_FOLLOWED`].
+fn followed(of: &Parameter) -> DefaultRange {
+    let (mut range, spread) = chance(of)?;
+    range.high = MOST_FOLLOWED.max(range.high);
+    range.backing.source = format!(
+        "ours: the odds divided by {}, for a figure that is {}; up to {MOST_FOLLOWED}, since it comes from questions on which \
+         the reader knows something of its own",
+        width(of.tag.name()),
+        of.tag.name()
+    );
+    Some((range, spread))
 }
 
 /// Where the mean of a variable may lie: within its bounds where it has two, by a factor where it is above zero.
-fn off(of: &NamedVariable) -> Option<Range> {
+fn off(of: &NamedVariable) -> DefaultRange {
     let (mean, times) = (of.variable.mean(), width(of.backing.tag));
     match of.variable.bounds() {
         Some((from, to)) => {
             let (low, high) = odds(mean, from, to, times)?;
-            range(low, high, &of.backing, "the odds of the mean between the variable's ends")
+            let of_what = "the odds of the mean between the variable's ends";
+            Some((range(low, high, &of.backing, of_what)?, Spread::Odds(from, to)))
         }
-        None if mean > 0.0 => range(mean / times, mean * times, &of.backing, "the mean"),
+        None if mean > 0.0 => {
+            Some((range(mean / times, mean * times, &of.backing, "the mean")?, Spread::Factor))
+        }
         None => None,
     }
 }
@@ -233,4 +281,37 @@ pub fn means(variables: &[Variable], assumptions: &[Assumption], values: &[f64])
         }
     }
     means
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assumption(value: f64, low: f64, high: f64, spread: Spread) -> Assumption {
+        let backing = Backed { tag: "assumed", source: String::new() };
+        let range = backing.clone();
+        let told = AssumptionRecord { name: String::new(), value, low, high, backing, range };
+        Assumption { what: What::Volume, told, spread }
+    }
+
+    #[test]
+    fn the_figure_is_in_the_middle_of_its_own_range() {
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * b.abs(), "{a} {b}");
+        for (value, low, high, spread) in [
+            (100.0, 50.0, 200.0, Spread::Factor),
+            (0.608, 0.554, 0.95, Spread::Odds(0.0, 1.0)),
+            (0.05, 0.0256, 0.0952, Spread::Odds(0.0, 1.0)),
+            (2.5, 1.5, 7.0, Spread::Odds(1.0, 9.0)),
+        ] {
+            let of = assumption(value, low, high, spread);
+            for (u, x) in [(0.0, low), (0.5, value), (1.0, high)] {
+                near(of.at(u), x);
+            }
+            let draws: Vec<f64> = (0..=100).map(|u| of.at(f64::from(u) / 100.0)).collect();
+            assert!(draws.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        // A quarter of the draws are below the geometric mean of a half and one.
+        near(assumption(100.0, 50.0, 200.0, Spread::Factor).at(0.25), 5000f64.sqrt());
+        near(assumption(0.0, 0.1, 0.3, Spread::Even).at(0.25), 0.15);
+    }
 }

@@ -9,6 +9,7 @@ mod arm;
 mod assumptions;
 mod inquiry;
 mod record;
+mod years;
 
 use std::collections::HashMap;
 
@@ -19,8 +20,11 @@ use assumptions::{Assumption, What};
 pub use assumptions::{MOST_FOLLOWED, WIDTHS};
 pub use inquiry::Inquiry;
 pub use record::{AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord};
+use years::DrawnYears;
+pub use years::{DRAWS, SampledLosses};
 
 use super::compare::Measure;
+use super::money::YearRecord;
 use crate::compile::Odds;
 use crate::compile::search::Searches;
 use crate::expr::CorpusIndex;
@@ -35,19 +39,57 @@ const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
 /// Answers that differ by less than this share are alike.
 const ROUNDING: f64 = 1e-12;
 
-/// Varies what is asked; `baseline` is the place of the baseline among the arms. `None` where there is nothing to vary.
+/// What comes of varying the assumptions.
+pub struct Varied {
+    /// `None` where it is not asked for, and where there is nothing to vary.
+    pub sensitivity: Option<SensitivityRecord>,
+    /// By arm of the run: what a year can lose with the assumptions drawn; `None` where no money is counted, or nothing
+    /// varied.
+    pub years: Vec<Option<YearRecord>>,
+    /// What was drawn for the years.
+    pub drawn: Vec<AssumptionRecord>,
+}
+
+/// Varies what is assumed; `baseline` is the place of the baseline among the arms, and `sampled` what tasks lose that were
+/// sampled, by arm.
 ///
 /// # Errors
 /// Whatever a run of the arms ends with; more assumptions than a design can have.
-pub fn sensitivity<'a>(
+pub fn vary<'a>(
     mut inquiry: Inquiry<'a>,
     baseline: Option<usize>,
+    sampled: &[Vec<SampledLosses>],
     indices: &'a [CorpusIndex],
     searches: &'a mut Searches,
     watch: &dyn Watch,
-) -> anyhow::Result<Option<SensitivityRecord>> {
+) -> anyhow::Result<Varied> {
     let arms = inquiry.arms(indices, searches, watch)?;
-    let Inquiry { scenario, asked, mut assumptions, .. } = inquiry;
+    let Inquiry { scenario, asked, assumptions, .. } = inquiry;
+    let (mut years, mut drawn) = (vec![None; arms.len()], Vec::new());
+    if let Some(impact) = &scenario.impact {
+        let (assumptions, seed) = (&assumptions, scenario.simulation.seed);
+        drawn = assumptions.iter().map(|assumption| assumption.told.clone()).collect();
+        let of = DrawnYears { scenario, impact, assumptions, seed };
+        for ((year, (at, arm)), sampled) in years.iter_mut().zip(&arms).zip(sampled) {
+            *year = of.record(*at, arm, sampled, watch)?;
+        }
+    }
+    let sensitivity = match asked.indices {
+        true => sensitivity(scenario, asked, assumptions, arms, baseline, watch)?,
+        false => None,
+    };
+    Ok(Varied { sensitivity, years, drawn })
+}
+
+/// What the answers hang on; `None` where there is nothing to vary.
+fn sensitivity(
+    scenario: &Scenario,
+    asked: &Sensitivity,
+    mut assumptions: Vec<Assumption>,
+    arms: Vec<(usize, Arm)>,
+    baseline: Option<usize>,
+    watch: &dyn Watch,
+) -> anyhow::Result<Option<SensitivityRecord>> {
     let tasks = &scenario.tasks.tasks;
     let swept = |task: usize| arms.iter().all(|(_, arm)| arm.has(task));
     let weight = |task: usize| if swept(task) { tasks[task].weight } else { 0.0 };
@@ -77,8 +119,7 @@ pub fn sensitivity<'a>(
     );
     let design = Design::new(asked.base_samples, assumptions.len(), asked.seed)?;
     let scaled = |point: &Vec<f64>| {
-        let ranges = assumptions.iter().map(|assumption| &assumption.told);
-        point.iter().zip(ranges).map(|(u, told)| told.low + u * (told.high - told.low)).collect()
+        point.iter().zip(&assumptions).map(|(&u, assumption)| assumption.at(u)).collect()
     };
     let points: Vec<Vec<f64>> = design.points().iter().map(scaled).collect();
     let sampled = field.answers(&assumptions, &points)?;

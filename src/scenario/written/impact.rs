@@ -172,7 +172,8 @@ impl<'de> Deserialize<'de> for Cel {
             }
 
             fn visit_f64<E>(self, n: f64) -> Result<Cel, E> {
-                Ok(Cel(n.to_string()))
+                // Without an exponent, 1e300 would be a whole number of 301 digits.
+                Ok(Cel(if n.abs() < 1e15 { n.to_string() } else { format!("{n:e}") }))
             }
         }
         deserializer.deserialize_any(CelVisitor)

@@ -166,6 +166,19 @@ impl Handled {
     pub fn plain(branching: Branching) -> Handled {
         Handled { branching, trail: None }
     }
+
+    /// Whether both are one way to come out: alike in output and event, and in the attempt that brought it. Ways that
+    /// were followed together are distinct in this, whatever their probabilities and the order in which they were found.
+    pub fn is_same_way(&self, other: &Handled) -> bool {
+        let came_out = |handled: &Handled| {
+            let trail = handled.trail.as_ref();
+            trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
+        };
+        let (x, y) = (&self.branching, &other.branching);
+        let same =
+            (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
+        same && came_out(self) == came_out(other)
+    }
 }
 
 /// Ways that are being followed together: alike in all that their future depends on.
@@ -422,22 +435,12 @@ impl<'a> Guarding<'a> {
     }
 }
 
-/// Ways that end alike, as one: in output and event, and in the attempt that brought it. Of what was held back, the
-/// first way's speaks for all; what guards did is the mean.
+/// Ways that end alike, as one. Of what was held back, and of the passage that a value was read from, the first way's
+/// speaks for all; what guards did is the mean.
 fn merge(handled: Vec<Handled>) -> Vec<Handled> {
-    fn alike(a: &Handled, b: &Handled) -> bool {
-        let (x, y) = (&a.branching, &b.branching);
-        let same =
-            (&x.output, x.event, x.fault, x.guarded) == (&y.output, y.event, y.fault, y.guarded);
-        let told = |handled: &Handled| {
-            let trail = handled.trail.as_ref();
-            trail.map(|t| (t.end, t.attempt, t.phrasing, t.alarms.last().map(|alarm| alarm.guard)))
-        };
-        same && told(a) == told(b)
-    }
     let mut merged: Vec<Handled> = Vec::new();
     for one in handled.into_iter().filter(|h| h.branching.p > 0.0) {
-        match merged.iter_mut().find(|m| alike(m, &one)) {
+        match merged.iter_mut().find(|m| m.is_same_way(&one)) {
             Some(same) => {
                 if let (Some(trail), Some(other)) = (&mut same.trail, &one.trail) {
                     mean(&mut trail.counts, same.branching.p, &other.counts, one.branching.p);

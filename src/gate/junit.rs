@@ -1,0 +1,91 @@
+//! What the gate found, as JUnit XML for a build server.
+
+use std::fmt::Write;
+
+use super::pages::cells;
+use super::{Check, Demand, Verdict};
+
+/// By this a file is known as written by an earlier gate, which the next one replaces.
+pub const JUNIT_MARK: &str = "<testsuite name=\"knockon gate ";
+
+/// One case a check. What could not be assessed is an error, what is worse than allowed a failure.
+pub fn junit(scenario: &str, checks: &[Check], demand: Demand) -> String {
+    let unknown = |check: &&Check| matches!(check.verdict, Verdict::Unknown(_));
+    let errors = checks.iter().filter(unknown).count();
+    let failures = checks.iter().filter(|check| !check.passes(demand)).count() - errors;
+    let mut cases = String::new();
+    for check in checks {
+        let name = escaped(&format!("{} against {}", check.measure.name(), check.against));
+        let class = escaped(&check.arm);
+        let found = escaped(&cells(check, demand)[3..].join("; "));
+        let result = match (check.passes(demand), unknown(&check)) {
+            (true, _) => format!("<system-out>{found}</system-out>"),
+            (false, true) => format!("<error message=\"{found}\"/>"),
+            (false, false) => format!("<failure message=\"{found}\"/>"),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            cases,
+            "    <testcase classname=\"{class}\" name=\"{name}\">{result}</testcase>"
+        );
+    }
+    suite(scenario, checks.len(), failures, errors, &cases)
+}
+
+/// One case, an error: the runs were not compared, and this is why.
+pub fn junit_error(scenario: &str, why: &[String]) -> String {
+    let why = escaped(&why.join("\n"));
+    let case = format!(
+        "    <testcase classname=\"gate\" name=\"the runs can be compared\"><error message=\"{why}\"/></testcase>\n"
+    );
+    suite(scenario, 1, 0, 1, &case)
+}
+
+fn suite(scenario: &str, tests: usize, failures: usize, errors: usize, cases: &str) -> String {
+    let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
+    let name = escaped(&format!("knockon gate {scenario}"));
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites {counts}>\n  <testsuite name=\"{name}\" {counts}>\n\
+         {cases}  </testsuite>\n</testsuites>\n"
+    )
+}
+
+/// Text for an attribute or an element.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            // In an attribute these would be read as spaces.
+            '\n' | '\t' | '\r' => {
+                let _ = write!(safe, "&#{};", u32::from(c));
+            }
+            c if is_xml(c) => safe.push(c),
+            _ => safe.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    safe
+}
+
+/// Whether XML 1.0 has the character at all, escaped or not (its production 2, `Char`).
+fn is_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_characters_of_xml_are_written() {
+        let all =
+            "a\u{0}b\u{b}c\u{1b}[31m\u{fffe}\u{ffff}\u{fffd}\u{7f}\u{85}\u{10ffff}]]>&\"'<\n\t\r";
+        assert_eq!(
+            escaped(all),
+            "a\u{fffd}b\u{fffd}c\u{fffd}[31m\u{fffd}\u{fffd}\u{fffd}\u{7f}\u{85}\u{10ffff}]]&gt;&amp;&quot;'&lt;&#10;&#9;&#13;"
+        );
+    }
+}
