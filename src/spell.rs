@@ -38,9 +38,12 @@ pub fn words(n: u32) -> String {
     }
 }
 
-const SCALES: [(&str, u64); 4] = [
+const SCALES: [(&str, u64); 6] = [
     ("thousand", 1_000),
+    // A lakh and a crore are counted in India.
+    ("lakh", 100_000),
     ("million", 1_000_000),
+    ("crore", 10_000_000),
     ("billion", 1_000_000_000),
     ("trillion", 1_000_000_000_000),
 ];
@@ -68,9 +71,10 @@ const ORDINALS: [&str; 20] = [
     "nineteenth",
 ];
 
-/// The factor that a word such as `million` stands for; lower case.
+/// The factor that a word such as `million` or `lakhs` stands for; lower case.
 pub fn scale(word: &str) -> Option<u64> {
-    SCALES.iter().find(|(name, _)| *name == word).map(|(_, scale)| *scale)
+    let single = word.strip_suffix('s').unwrap_or(word);
+    SCALES.iter().find(|(name, _)| *name == single).map(|(_, scale)| *scale)
 }
 
 /// Whether a word, in lower case, is part of a number.
@@ -153,6 +157,7 @@ mod tests {
         assert_eq!(of("two million five hundred thousand"), Some(2_500_000));
         assert_eq!(of("two thousand and nineteen"), Some(2019));
         assert_eq!(of("twelve hundred"), Some(1200));
+        assert_eq!(of("one crore fifty lakhs"), Some(15_000_000));
         for text in [
             "",
             "and",

@@ -120,10 +120,14 @@ impl Value {
     pub fn parse(ty: Type, text: &str) -> Result<Value, ValueError> {
         let text = text.trim();
         let bad = |allowed| ValueError { found: text.to_owned(), wanted: ty, allowed };
-        let number = || text.parse::<f64>().ok().filter(|n| n.is_finite());
+        let number = |text: &str, allowed| match exact_number(text) {
+            Some(n) => Ok(n),
+            None if text.parse::<f64>().is_ok_and(f64::is_finite) => Err(bad(TOO_MANY_DIGITS)),
+            None => Err(bad(allowed)),
+        };
         Ok(match ty {
             Type::Text => Value::Text(text.to_owned()),
-            Type::Number => Value::Number(number().ok_or_else(|| bad("a number such as 12.5"))?),
+            Type::Number => Value::Number(number(text, "a number such as 12.5")?),
             Type::YesNo => match text.to_ascii_lowercase().as_str() {
                 "yes" | "true" => Value::YesNo(true),
                 "no" | "false" => Value::YesNo(false),
@@ -137,17 +141,12 @@ impl Value {
                 bad("counts of days, weeks, months or years, such as '60 days' or '1 year 6 months'")
             })?),
             Type::Money => Value::Money(text.parse().map_err(|()| {
-                bad("a three-letter currency and an amount, such as 'USD 1200.50'")
+                bad("a three-letter currency and an amount that a number holds, such as 'USD 1200.50'")
             })?),
-            Type::Percent => Value::Percent(
-                text.strip_suffix('%')
-                    .unwrap_or(text)
-                    .trim()
-                    .parse::<f64>()
-                    .ok()
-                    .filter(|n| n.is_finite())
-                    .ok_or_else(|| bad("percent points such as 8.5 or 8.5%"))?,
-            ),
+            Type::Percent => Value::Percent(number(
+                text.strip_suffix('%').unwrap_or(text).trim(),
+                "percent points such as 8.5 or 8.5%",
+            )?),
         })
     }
 }
@@ -166,6 +165,36 @@ impl fmt::Display for Value {
             Value::Percent(p) => write!(f, "{}%", p + 0.0),
         }
     }
+}
+
+/// What is said of digits that would come back as others.
+pub const TOO_MANY_DIGITS: &str = "digits that a 64-bit number holds, 15 or at most 17 of them; a longer number, such as an account's, is text";
+
+/// The number that a text says, if a 64-bit number has room for all of its digits.
+///
+/// Digits past that would be rounded away, and two long account numbers would become one. Leading zeros, and
+/// zeros at the end of decimals, are no digits of a number; whether they are of a code is for the caller to know.
+pub fn exact_number(text: &str) -> Option<f64> {
+    let n: f64 = text.parse().ok().filter(|n: &f64| n.is_finite())?;
+    (digits(text) == digits(&format!("{n:e}"))).then_some(n)
+}
+
+/// The significant digits of a written number, and the power of ten that the first of them stands for.
+fn digits(text: &str) -> Option<(String, i64)> {
+    let text = text.trim_start_matches(['-', '+']).to_ascii_lowercase();
+    let (mantissa, exponent) = match text.split_once('e') {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (text.as_str(), 0),
+    };
+    let (whole, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{decimals}");
+    let zeros = all.len() - all.trim_start_matches('0').len();
+    let significant = all.trim_matches('0');
+    if significant.is_empty() {
+        return Some((String::new(), 0));
+    }
+    let power = i64::try_from(whole.len()).ok()? - i64::try_from(zeros).ok()? + exponent;
+    Some((significant.to_owned(), power))
 }
 
 /// A text that is no value of the wanted type.
@@ -289,10 +318,7 @@ impl FromStr for Money {
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(());
         }
-        let amount: f64 = amount.trim().parse().map_err(|_| ())?;
-        if !amount.is_finite() {
-            return Err(());
-        }
+        let amount = exact_number(amount.trim()).ok_or(())?;
         Ok(Money { currency: currency.to_owned(), amount })
     }
 }
@@ -335,6 +361,34 @@ mod tests {
         let end_of_march = NaiveDate::from_ymd_opt(2023, 3, 31).unwrap();
         let before = Period::months(1).before(end_of_march).unwrap();
         assert_eq!(before, NaiveDate::from_ymd_opt(2023, 2, 28).unwrap());
+    }
+
+    #[test]
+    fn digits_that_a_number_cannot_hold_are_no_number() {
+        for text in
+            ["901.6103396217235", "117.63331139400017", "1e21", "-0.10", "007", "0", ".5", "1e-7"]
+        {
+            assert_eq!(exact_number(text), text.parse().ok(), "{text}");
+        }
+        assert_eq!(exact_number("9007199254740992"), Some(9_007_199_254_740_992.0));
+        for text in [
+            "9007199254740993",
+            "12345678901234567890",
+            "0.12345678901234567890",
+            "1234567890123456.789",
+            "1e400",
+            "inf",
+            "nan",
+            "",
+            "-",
+            "1 2",
+        ] {
+            assert_eq!(exact_number(text), None, "{text}");
+        }
+        let error = Value::parse(Type::Number, "12345678901234567890").unwrap_err();
+        assert_eq!(error.allowed, TOO_MANY_DIGITS);
+        assert!(Value::parse(Type::Money, "USD 12345678901234567.89").is_err());
+        assert!(Value::parse(Type::Percent, "12.345678901234567891%").is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod docs;
 mod embed;
 mod engine;
 mod extract;
+mod extract_clauses;
 mod extract_cuad;
 mod first_hour;
 mod formats;

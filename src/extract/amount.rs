@@ -10,148 +10,226 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::count::{Count, counts};
+use super::count::{Count, sightings};
+use super::currency::{Beside, Denomination};
 use super::number::Decimal;
-use super::{Found, currency, date};
+use super::{Mention, alternatives, currency, date};
 use crate::value::{Money, Value};
 
 static PERCENT: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern =
-        r"(?i)^(?:\s*%|(?:\s*-\s*|\s+)(?:percent|per\s+cent(?:um)?|percentage\s+points?)\b)";
-    Regex::new(pattern).expect("the pattern is valid")
+    let words =
+        r"percent|per\s+cent(?:um)?|pct|percentage\s+points?|(?<hundredths>basis\s+points?|bps)";
+    let pattern = format!(r"(?i)^(?:\s*%|(?:\s*-\s*|\s+)(?:{words})\b)");
+    Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// What looks like an amount; without a value where it is not known which one.
-struct Seen {
-    value: Option<Value>,
+/// A currency with a blank in place of its amount: `$[***]`, `USD ____`.
+static BLANK: LazyLock<Regex> = LazyLock::new(|| {
+    let currency = r"(?:[$\u{20ac}\u{a3}\u{20b9}]|\b(?:USD|EUR|GBP|CHF|INR|CAD|AUD)\s)";
+    let open = r"(?:[\[(][*\u{25cf}\u{2022}_.\-x\s]*[\])]|_{2,}|\*{2,}|[\u{25cf}\u{2022}])";
+    Regex::new(&format!(r"(?i){currency}\s*{open}|{open}\s*(?:%|percent\b|per\s+cent\b)"))
+        .expect("the pattern is valid")
+});
+
+/// What looks like an amount, before it is known whether it is said again behind it.
+struct Sighting<T> {
+    /// `None` where it is not known which number is meant.
+    amount: Option<f64>,
+    /// Of what; `None` where that is not known.
+    of: Option<T>,
     range: Range<usize>,
     /// In brackets of its own: said again, or negative.
     enclosed: bool,
 }
 
 /// All amounts of a text; `default` is the currency behind signs of several.
-pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec<Found> {
-    let seen = |count: &Count| {
-        let (range, written) = with_currency(text, &count.range)?;
-        let currency = if written.is_empty() { default } else { Some(written) };
-        let value = currency.and_then(|currency| {
-            let amount = amount(count, decimal, currency)?;
-            Some(Value::Money(Money { currency: currency.to_owned(), amount }))
-        });
-        Some(Seen { value, enclosed: count.bracketed || enclosed(text, &range), range })
-    };
-    let counts = counts(text);
-    let all = counts.iter().filter_map(|count| Some((seen(count)?, &count.range)));
-    let mut all: Vec<(Seen, &Range<usize>)> = all.collect();
-    for i in 1..all.len() {
-        let next = all[i].0.range.start;
-        let (seen, number) = &mut all[i - 1];
+pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec<Mention> {
+    let counts = sightings(text);
+    let mut all: Vec<Sighting<String>> = Vec::new();
+    for (at, count) in counts.iter().enumerate() {
+        let Some(beside) = with_currency(text, &count.range) else { continue };
         // A sign between two numbers is the second one's.
-        if seen.range.end > next {
-            seen.range.end = number.end;
-            if seen.range.start == number.start {
-                seen.value = None;
-            }
-        }
+        let next = counts.get(at + 1).map_or(text.len(), |next| next.range.start);
+        let (range, denomination) = if beside.range.end <= next {
+            (beside.range, beside.denomination)
+        } else if beside.range.start < count.range.start {
+            let before = currency::ending(&text[..count.range.start]).map(|b| b.denomination);
+            (beside.range.start..count.range.end, before.unwrap_or(Denomination::Unknown))
+        } else {
+            continue;
+        };
+        let code = denomination.code(default);
+        let one = is_one_number(
+            &text[count.range.clone()],
+            denomination,
+            range.start < count.range.start,
+        );
+        all.push(Sighting {
+            amount: amount(count, decimal, code).filter(|_| !beside.open && one),
+            of: code.map(str::to_owned),
+            enclosed: count.bracketed || enclosed(text, &range),
+            range,
+        });
     }
-    once(text, all.into_iter().map(|(seen, _)| seen).collect())
+    let made = |amount, currency| Value::Money(Money { currency, amount });
+    let mut found = once(text, all, made);
+    found.extend(blanks(text, |written| !written.ends_with(['%', 't', 'T'])));
+    found.sort_by_key(|mention| mention.range.start);
+    alternatives::resolve(text, found)
 }
 
-fn amount(count: &Count, decimal: Option<Decimal>, currency: &str) -> Option<f64> {
+fn amount(count: &Count, decimal: Option<Decimal>, currency: Option<&str>) -> Option<f64> {
     let thousands = || {
         let (digits, scale) = count.ambiguous()?;
-        let parted = digits.has_comma() && !currency::has_three_decimals(currency);
+        let parted =
+            digits.has_comma() && currency.is_none_or(|c| !currency::has_three_decimals(c));
         Some(digits.under(Decimal::Point).filter(|_| parted)? * scale)
     };
     match decimal {
-        Some(_) => count.value(decimal),
-        None => count.value(None).or_else(thousands),
+        Some(_) => count.amount(decimal),
+        None => count.amount(None).or_else(thousands),
     }
 }
 
-/// A number with the currency before or behind it, which is empty for a sign of several. Two that differ
-/// say nothing.
-fn with_currency(text: &str, number: &Range<usize>) -> Option<(Range<usize>, &'static str)> {
+/// Whether digits with plain spaces are one number: not those of the columns of a table (`$ 100 200`), nor a
+/// number of something else before an amount (`Section 3 100 EUR`).
+fn is_one_number(digits: &str, denomination: Denomination, currency_before: bool) -> bool {
+    let plain = digits.chars().all(|c| c.is_ascii_digit() || " .,".contains(c));
+    let groups = digits.matches(' ').count();
+    let long = groups > 1 || digits.contains(['.', ',']);
+    !plain
+        || groups == 0
+        || matches!(denomination, Denomination::Code(_)) && (currency_before || long)
+}
+
+/// The currency of a number, and where the two stand.
+struct Currency {
+    range: Range<usize>,
+    denomination: Denomination,
+    /// Before or behind it stands a dash: it may be negative, or the end of a span.
+    open: bool,
+}
+
+/// A number with the currency before or behind it. Two that differ are not known.
+fn with_currency(text: &str, number: &Range<usize>) -> Option<Currency> {
     let before = currency::ending(&text[..number.start]);
     let after = currency::starting(&text[number.end..]);
-    let start = before.map_or(number.start, |(_, start)| start);
-    let end = after.map_or(number.end, |(_, end)| number.end + end);
-    // A minus before the sign, or the other end of a span.
+    let start = before.map_or(number.start, |beside| beside.start);
+    let end = after.map_or(number.end, |beside| number.end + beside.end);
     let dash = |c: Option<char>| c.is_some_and(|c| "-\u{2212}\u{2013}".contains(c));
-    if dash(text[..start].chars().next_back()) || dash(text[end..].chars().next()) {
-        return None;
-    }
-    let code = match (before.map(|(code, _)| code), after.map(|(code, _)| code)) {
+    let open = dash(text[..start].chars().next_back())
+        || dash(text[end..].chars().next())
+        || text[number.clone()].starts_with('-');
+    let denomination = match (before, after) {
         (None, None) => return None,
-        (Some(code), None | Some("")) | (None | Some(""), Some(code)) => code,
-        (Some(a), Some(b)) if a == b => a,
-        _ => return None,
+        (Some(one), None) | (None, Some(one)) => one.denomination,
+        (Some(a), Some(b)) => both(a, b),
     };
-    Some((start..end, code))
+    Some(Currency { range: start..end, denomination, open })
+}
+
+/// `USD 5 dollars` is in US dollars.
+fn both(a: Beside, b: Beside) -> Denomination {
+    match (a.denomination, b.denomination) {
+        (a, b) if a == b => a,
+        (code @ Denomination::Code(known), Denomination::OneOf { codes, .. })
+        | (Denomination::OneOf { codes, .. }, code @ Denomination::Code(known))
+            if codes.split(' ').any(|code| code == known) =>
+        {
+            code
+        }
+        _ => Denomination::Unknown,
+    }
 }
 
 /// All percentages of a text.
-pub fn percents(text: &str, decimal: Option<Decimal>) -> Vec<Found> {
+pub fn percents(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
     let seen = |count: &Count| {
-        let sign = PERCENT.find(&text[count.range.end..])?;
-        let range = count.range.start..count.range.end + sign.end();
-        let value = count.value(decimal).map(Value::Percent);
-        Some(Seen { value, enclosed: count.bracketed || enclosed(text, &range), range })
+        let sign = PERCENT.captures(&text[count.range.end..])?;
+        let range = count.range.start..count.range.end + sign[0].len();
+        let hundredths = sign.name("hundredths").is_some();
+        let amount = count.value(decimal).map(|n| if hundredths { n / 100.0 } else { n });
+        let enclosed = count.bracketed || enclosed(text, &range);
+        Some(Sighting { amount, of: Some(()), range, enclosed })
     };
-    once(text, counts(text).iter().filter_map(seen).collect())
+    let all = sightings(text).iter().filter_map(seen).collect();
+    let mut found = once(text, all, |percent, ()| Value::Percent(percent));
+    found.extend(blanks(text, |written| written.ends_with(['%', 't', 'T'])));
+    found.sort_by_key(|mention| mention.range.start);
+    alternatives::resolve(text, found)
+}
+
+fn blanks(text: &str, is: impl Fn(&str) -> bool) -> Vec<Mention> {
+    let found = BLANK.find_iter(text).filter(|found| is(found.as_str()));
+    found.map(|found| Mention { value: None, range: found.range() }).collect()
 }
 
 fn enclosed(text: &str, range: &Range<usize>) -> bool {
-    text[..range.start].trim_end().ends_with('(') && text[range.end..].trim_start().starts_with(')')
+    let rest = text[range.end..].trim_start();
+    let rest = rest.strip_prefix("only").unwrap_or(rest).trim_start();
+    text[..range.start].trim_end().ends_with('(') && rest.starts_with(')')
 }
 
+static ORDINAL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)^(?:st|nd|rd|th)\b").expect("the pattern is valid"));
+
 /// All numbers of a text that are no part of a date, a percentage or an amount of money.
-pub fn numbers(text: &str, decimal: Option<Decimal>) -> Vec<Found> {
+pub fn numbers(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
     let dates = date::spans(text);
     let number = |count: Count| {
-        let other = PERCENT.is_match(&text[count.range.end..])
+        let rest = &text[count.range.end..];
+        let other = PERCENT.is_match(rest)
             || currency::ending(&text[..count.range.start]).is_some()
-            || currency::starting(&text[count.range.end..]).is_some()
+            || currency::starting(rest).is_some()
+            || ORDINAL.is_match(rest)
             || dates
                 .iter()
                 .any(|date| date.start < count.range.end && count.range.start < date.end);
-        let value = Value::Number(count.value(decimal).filter(|_| !other && !count.bracketed)?);
-        Some(Found { value, range: count.range })
+        let value = count.value(decimal).filter(|_| !count.bracketed).map(Value::Number);
+        (!other).then_some(Mention { value, range: count.range })
     };
-    counts(text).into_iter().filter_map(number).collect()
+    alternatives::resolve(text, sightings(text).into_iter().filter_map(number).collect())
 }
 
 /// Values that are said twice, in words and again in brackets, said once. Those that contradict each other
-/// are left out, and so is one in brackets that says nothing again: it may be negative.
-fn once(text: &str, seen: Vec<Seen>) -> Vec<Found> {
-    let mut kept: Vec<(Seen, bool)> = Vec::new();
+/// have no value, and neither has one in brackets that says nothing again: it may be negative.
+fn once<T: PartialEq + Clone>(
+    text: &str,
+    seen: Vec<Sighting<T>>,
+    value: impl Fn(f64, T) -> Value,
+) -> Vec<Mention> {
+    let mut kept: Vec<Sighting<T>> = Vec::new();
     for next in seen {
-        let again = kept.last_mut().filter(|(last, _)| {
+        let again = kept.last_mut().filter(|last| {
             let gap = text.get(last.range.end..next.range.start);
-            gap.is_some_and(|gap| gap.trim_start() == "(")
+            gap.is_some_and(|gap| ["(", "only (", "["].contains(&gap.trim()))
         });
         match again {
-            Some((last, agree)) => {
-                *agree &= last.value.is_none() || next.value.is_none() || last.value == next.value;
-                last.value = last.value.take().or(next.value);
+            Some(last) => {
+                let differ = last.of.is_some() && next.of.is_some() && last.of != next.of;
+                last.amount = last.amount.filter(|_| last.amount == next.amount && !differ);
+                last.of = last.of.take().or(next.of);
                 last.range.end = next.range.end;
             }
             None => {
-                let agree = !next.enclosed;
-                kept.push((next, agree));
+                let amount = next.amount.filter(|_| !next.enclosed);
+                kept.push(Sighting { amount, ..next });
             }
         }
     }
-    let kept = kept.into_iter().filter(|(_, agree)| *agree);
-    kept.filter_map(|(seen, _)| Some(Found { value: seen.value?, range: seen.range })).collect()
+    let mention = |seen: Sighting<T>| Mention {
+        value: seen.amount.zip(seen.of).map(|(amount, of)| value(amount, of)),
+        range: seen.range,
+    };
+    kept.into_iter().map(mention).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(found: &[Found]) -> Vec<String> {
-        found.iter().map(|found| found.value.to_string()).collect()
+    fn shown(found: &[Mention]) -> Vec<String> {
+        found.iter().filter_map(|found| Some(found.value.as_ref()?.to_string())).collect()
     }
 
     #[test]
@@ -159,33 +237,77 @@ mod tests {
         for (text, expected) in [
             ("US$ 5 million", "USD 5000000.00"),
             ("USD 250,000", "USD 250000.00"),
+            ("USD250,000", "USD 250000.00"),
             ("EUR 1.250,50", "EUR 1250.50"),
+            ("EUR 1.250.000", "EUR 1250000.00"),
+            ("EUR 1 250 000", "EUR 1250000.00"),
+            ("EUR 2,5 Mio.", "EUR 2500000.00"),
+            ("2,5 M\u{20ac}", "EUR 2500000.00"),
+            ("2,5 millions d'euros", "EUR 2500000.00"),
+            ("CHF 1'250.00", "CHF 1250.00"),
+            ("CHF 1'250'000.00", "CHF 1250000.00"),
+            ("CHF 1'250.\u{2014}", "CHF 1250.00"),
             ("250.50 \u{20ac}", "EUR 250.50"),
+            ("250CHF", "CHF 250.00"),
             ("\u{a3}1,200", "GBP 1200.00"),
+            ("\u{a3}3.5m", "GBP 3500000.00"),
+            ("\u{20ac}3 bn", "EUR 3000000000.00"),
+            ("Rs. 5,00,000", "INR 500000.00"),
+            ("\u{20b9} 5 crore", "INR 50000000.00"),
+            ("INR 10,00,000 (Rupees Ten Lakhs only)", "INR 1000000.00"),
+            ("Rupees Ten Lakhs (Rs. 10,00,000)", "INR 1000000.00"),
             ("two hundred thousand U.S. dollars (US$200,000)", "USD 200000.00"),
+            ("USD 5,000 (five thousand US dollars)", "USD 5000.00"),
+            ("the greater of USD 500 and USD 750", "USD 750.00"),
         ] {
             assert_eq!(shown(&money(text, None, None)), [expected], "{text}");
         }
         let dollars = |text| shown(&money(text, None, Some("USD")));
         assert_eq!(dollars("$1,250,000.00"), ["USD 1250000.00"]);
+        assert_eq!(dollars("$5M"), ["USD 5000000.00"]);
+        assert_eq!(dollars("$500k"), ["USD 500000.00"]);
         assert_eq!(dollars("Five Hundred Dollars ($500)"), ["USD 500.00"]);
+        assert_eq!(
+            dollars("One Thousand Two Hundred and 00/100 Dollars ($1,200.00)"),
+            ["USD 1200.00"]
+        );
         assert_eq!(shown(&money("ten Dollars (CAD 10)", None, None)), ["CAD 10.00"]);
-        assert_eq!(dollars("$1,200 and CAD 5"), ["USD 1200.00", "CAD 5.00"]);
+        assert_eq!(dollars("$1,200, and then CAD 5"), ["USD 1200.00", "CAD 5.00"]);
         assert_eq!(dollars("in lots of 5 $60 is due"), ["USD 60.00"]);
-        assert_eq!(dollars("from $5 $6 or $7"), ["USD 5.00", "USD 6.00", "USD 7.00"]);
+        assert_eq!(dollars("from $5 for each $6"), ["USD 5.00", "USD 6.00"]);
+    }
+
+    #[test]
+    fn amounts_that_are_open_are_seen_and_have_no_value() {
+        let dollars = |text| money(text, None, Some("USD"));
         for text in [
             "$1.125 a share",
-            "$5M",
-            "R$5",
+            "R$5,000 or so",
+            "Z$5",
+            "500 pounds",
             "Five Hundred Dollars ($50)",
+            "Five (6) dollars",
             "$5-$10",
+            "$5 to $10",
+            "$6 or $7",
             "-$5",
-            "30 days",
+            "$[***]",
+            "a fee ($500)",
+            "the greater of $500 and CAD 600",
+            "50 cents",
         ] {
-            assert_eq!(dollars(text), [] as [&str; 0], "{text}");
+            let found = dollars(text);
+            let unread =
+                if text.starts_with("R$") { vec!["BRL 5000.00".to_owned()] } else { vec![] };
+            assert_eq!(shown(&found), unread, "{text}");
+            assert_eq!(found.len(), 1, "{text}: {found:?}");
         }
+        assert_eq!(dollars("30 days"), []);
         assert_eq!(shown(&money("$1,250,000.00", None, None)), [] as [&str; 0]);
+        // A scenario in euros says nothing of dollars.
+        assert_eq!(shown(&money("$1,250,000.00", None, Some("EUR"))), [] as [&str; 0]);
         assert_eq!(shown(&money("KWD 1,250", None, None)), [] as [&str; 0]);
+        assert_eq!(shown(&money("EUR 1.250", None, None)), [] as [&str; 0]);
         assert_eq!(shown(&money("EUR 1.250", Some(Decimal::Comma), None)), ["EUR 1250.00"]);
     }
 
@@ -193,16 +315,35 @@ mod tests {
     fn percentages() {
         for (text, expected) in [
             ("12.5%", "12.5%"),
+            (".5% per month", "0.5%"),
+            ("one-half of one percent (.5%)", "0.5%"),
+            ("one-half percent", "0.5%"),
+            ("1 1/2%", "1.5%"),
+            ("one and one-half percent (1.5%)", "1.5%"),
+            ("7,5 %", "7.5%"),
+            ("50 basis points", "0.5%"),
             ("twelve percent", "12%"),
             ("twelve percent (12%) of", "12%"),
+            ("15% (fifteen percent)", "15%"),
+            ("15 (fifteen) per cent", "15%"),
             ("a 5 per cent. fee", "5%"),
             ("down -3.2 %", "-3.2%"),
         ] {
             assert_eq!(shown(&percents(text, None)), [expected], "{text}");
         }
-        for text in ["twelve percent (21%)", "5-10%", "growth of (12.5%)", "1,234%", "12 days"] {
+        for text in [
+            "twelve percent (21%)",
+            "5-10%",
+            "5% to 10%",
+            "growth of (12.5%)",
+            "1,234%",
+            "[***]%",
+            "the lesser of 5% and the rate",
+        ] {
             assert_eq!(shown(&percents(text, None)), [] as [&str; 0], "{text}");
+            assert_eq!(percents(text, None).len(), 1, "{text}");
         }
+        assert_eq!(percents("12 days", None), []);
     }
 
     #[test]
@@ -211,5 +352,7 @@ mod tests {
         assert_eq!(shown(&numbers(text, None)), ["2500000", "12"]);
         assert_eq!(shown(&numbers("2,500 units", None)), [] as [&str; 0]);
         assert_eq!(shown(&numbers("2,500 units", Some(Decimal::Point))), ["2500"]);
+        assert_eq!(shown(&numbers("the 3rd of 4 lots", None)), ["4"]);
+        assert_eq!(numbers("ten (15) units", None).len(), 1);
     }
 }

@@ -1,14 +1,16 @@
-//! The numbers of a text, in words, in digits, or in both: `sixty (60)`, `thirty`, `5 million`.
+//! The numbers of a text, in words, in digits, or in both: `sixty (60)`, `14 (fourteen)`, `5 million`, `1 1/2`.
 //!
 //! What a number counts stands before or behind it; that is for the extractors to look at. A number that
 //! contradicts itself (`sixty (90)`), that is cut out of something longer (`12/31/2019`, `Section 3.1.2`,
-//! `15th`, `5M`), or that is the end of a span (`30-60`) is left out.
+//! `15th`), or that is the end of a span (`30-60`) is seen, and has no value: whoever looks for a number must
+//! not step over it to the next one.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
+use super::currency;
 use super::number::{Decimal, Written};
 use crate::spell;
 
@@ -16,7 +18,8 @@ use crate::spell;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Count {
     pub range: Range<usize>,
-    number: Number,
+    /// `None` where it is not known which number is meant.
+    number: Option<Number>,
     /// It is digits in brackets, with no words before them: some write negative amounts so.
     pub bracketed: bool,
 }
@@ -24,143 +27,315 @@ pub struct Count {
 #[derive(Clone, Debug, PartialEq)]
 enum Number {
     Words(f64),
-    /// With the factor behind it, as of `million`.
-    Digits(Written, f64),
+    Digits {
+        written: Written,
+        /// The factor behind it, as of `million`.
+        scale: f64,
+        /// It is a number only beside a currency: `5M`, or `1 250` with a plain space.
+        of_money: bool,
+    },
 }
 
 impl Count {
     /// What it says where `decimal` stands before decimals; `None` where that is open and matters.
     pub fn value(&self, decimal: Option<Decimal>) -> Option<f64> {
-        match &self.number {
+        match self.number.as_ref()? {
+            Number::Digits { of_money: true, .. } => None,
+            _ => self.amount(decimal),
+        }
+    }
+
+    /// What it says beside a currency.
+    pub fn amount(&self, decimal: Option<Decimal>) -> Option<f64> {
+        match self.number.as_ref()? {
             Number::Words(n) => Some(*n),
-            Number::Digits(written, scale) => {
+            Number::Digits { written, scale, .. } => {
                 let sign = match decimal.or(written.shows) {
                     Some(sign) => sign,
                     None if written.ambiguous => return None,
                     None => Decimal::Point,
                 };
-                Some(written.under(sign)? * scale)
+                scaled(written.under(sign)?, *scale)
             }
         }
     }
 
     /// Its digits, where it could be a thousand or a little more than one: `1,234`.
     pub fn ambiguous(&self) -> Option<(&Written, f64)> {
-        match &self.number {
-            Number::Digits(written, scale) if written.ambiguous => Some((written, *scale)),
+        match self.number.as_ref()? {
+            Number::Digits { written, scale, .. } if written.ambiguous => Some((written, *scale)),
             _ => None,
         }
     }
+
+    /// Whether it is known which number is meant, but perhaps for its decimal sign.
+    pub fn is_number(&self) -> bool {
+        !matches!(self.number, None | Some(Number::Digits { of_money: true, .. }))
+    }
 }
 
-/// Digits with their signs, narrow spaces between thousands included.
-const DIGITS: &str = r"\d{1,3}(?:[\u{a0}\u{202f}\u{2009}]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*";
+/// `2.3` times a million is 2,300,000, and not the 2,299,999.9999999995 of binary fractions.
+fn scaled(n: f64, scale: f64) -> Option<f64> {
+    let product = n * scale;
+    let rounded = (product * 100.0).round() / 100.0;
+    let near = (product - rounded).abs() <= product.abs() * 1e-12;
+    Some(if scale > 1.0 && near { rounded } else { product }).filter(|n| n.is_finite())
+}
+
+/// Digits with their signs, the spaces and apostrophes between thousands included.
+const DIGITS: &str = r"(?:\d{1,3}(?:[\u{a0}\u{202f}\u{2009}']\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*|\.\d+)(?:[.,](?:--?|\u{2013}|\u{2014}))?";
+
+/// The same with plain spaces, which may as well part two numbers.
+const SPACED: &str = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?";
 
 /// Every word that [`spell::number`] knows.
 const WORD: &str = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\
 fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|\
-thousand|million|billion|trillion";
+thousand|millions?|billions?|trillions?|lakhs?|crores?";
+
+/// Parts of one, in words.
+/// A quarter without a hyphen may be one of a year.
+const PART: &str = r"(?:one|an?)[\s-]+half|one-(?:third|quarter|fourth)|half(?:\s+an?\b)?|two[\s-]+thirds|three-(?:quarters|fourths)";
 
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    let words = format!(r"\b(?<words>(?:{WORD})(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{WORD})\b)*)\b");
-    let gloss = format!(r"(?:\s*\(\s*(?<gloss>{DIGITS})\s*\))?");
-    let digits = format!(r"\(\s*(?<bracketed>{DIGITS})\s*\)|(?<digits>{DIGITS})");
-    Regex::new(&format!("(?i)(?:{words}{gloss}|{digits})")).expect("the pattern is valid")
+    let words = format!(r"(?:{WORD})(?:(?:\s+and\s+|\s*-\s*|\s+)(?:{WORD})\b)*");
+    let brackets = |inner: String| format!(r#"\s*[(\[]\s*"?{inner}"?\s*[)\]]"#);
+    let gloss = brackets(format!("(?<gloss>{DIGITS})"));
+    let again = brackets(format!("(?<again>{DIGITS})"));
+    let spelled = brackets(format!(r"(?<spelled>{words})(?:\s+only)?"));
+    let forms = [
+        format!(r"\b(?<part>{PART})(?:\s+of\s+(?:one|1))?\b"),
+        format!(
+            r"\b(?<mixed>{words})(?:\s+|\s*-\s*)and(?:\s+|\s*-\s*)(?<more>{PART})\b(?:{gloss})?"
+        ),
+        format!(r"\b(?<words>{words})\b(?:\s+(?:and|&)\s+(?:00|no|xx)/100(?:ths)?)?(?:{again})?"),
+        r"(?:(?<whole>\d{1,3})(?:\s+and\s+|\s+|-))?\b(?<top>[1-9])/(?<below>[2-9]|1[026])\b"
+            .to_owned(),
+        format!(r"[(\[]\s*(?<bracketed>{DIGITS})\s*[)\]]"),
+        format!(r"(?<spaced>{SPACED})\b"),
+        format!("(?<digits>{DIGITS})(?:{spelled})?"),
+    ];
+    Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
 });
 
 static SCALE: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = r"(?i)^(?:\s*-\s*|\s+)(thousand|million|billion|trillion)\b";
-    Regex::new(pattern).expect("the pattern is valid")
+    let words = "thousand|million|billion|trillion|lakh|lac|crore";
+    let short = r"mn|mln|bn|bln|tn|trn|mio|mrd|tsd|millionen|milliarden|milliards?|tausend";
+    let signs = r"(?:\u{20ac}|\$|\u{a3}|eur|usd|gbp|chf)";
+    let pattern = format!(
+        r"(?i)^(?:(?:\s*-\s*|\s+)(?<word>(?:{words})s?)\b|\s?(?<short>{short})\b\.?|(?<letter>k|mm|m|b)\b|\s(?<beside>k|mm|m|md)\s?{signs})"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// A unit of time that lost its space: `30days`.
+static GLUED_UNIT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:day|week|month|year)s?\b").expect("the pattern is valid")
 });
 
 /// What makes two numbers the ends of a span, a choice of two, or one that contradicts itself.
 static SPAN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^\s*(?:to|or|and|-|\u{2013}|\u{2014})?\s*$").expect("the pattern is valid")
+    let bound = "(?:up to|(?:(?:no|not) )?(?:more|less|fewer|later) than|at (?:most|least))";
+    let pattern = format!(
+        r"(?i)^\s*(?:to|or|nor|and|but|and/or|-|\u{{2013}}|\u{{2014}})?\s*(?:{bound})?\s*$"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// All numbers of a text, in order.
+/// All numbers of a text whose meaning is known, in order.
 pub fn counts(text: &str) -> Vec<Count> {
-    let mut found: Vec<(Range<usize>, Option<Count>)> = Vec::new();
-    for captures in NUMBER.captures_iter(text) {
+    let mut all = sightings(text);
+    all.retain(Count::is_number);
+    all
+}
+
+/// All that looks like a number, in order; numbers that say one thing only together are one.
+pub fn sightings(text: &str) -> Vec<Count> {
+    let mut found: Vec<Count> = Vec::new();
+    let mut from = 0;
+    while let Some(captures) = NUMBER.captures_at(text, from) {
         let whole = captures.get(0).map_or(0..0, |m| m.range());
+        // The point of `Rs.85` is that of the word before it.
+        let before = text[..whole.start].chars().next_back();
+        if text[whole.clone()].starts_with('.') && before.is_some_and(char::is_alphanumeric) {
+            from = whole.start + 1;
+            continue;
+        }
+        from = whole.end;
         // The `million` of `5 million` is no number of its own; more words behind it make another one of it.
-        if let Some((last, count)) = found.last_mut()
-            && whole.start < last.end
+        if let Some(last) = found.last_mut()
+            && whole.start < last.range.end
         {
-            if whole.end > last.end {
-                (last.end, *count) = (whole.end, None);
+            if whole.end > last.range.end {
+                (last.range.end, last.number) = (whole.end, None);
             }
             continue;
         }
-        let range = whole.start..whole.end + scale(&text[whole.end..]).1;
-        let count = (!cut_out(text, &whole)).then(|| count(text, &captures, range.clone()));
-        found.push((range, count.flatten()));
+        found.push(count(text, &captures, whole));
     }
-    let spans: Vec<bool> = found
-        .windows(2)
-        .map(|w| SPAN.is_match(&text[w[0].0.end.min(w[1].0.start)..w[1].0.start]))
-        .collect();
-    let alone = |at: usize| {
-        let joined = |at: Option<usize>| at.and_then(|at| spans.get(at)) == Some(&true);
-        !joined(Some(at)) && !joined(at.checked_sub(1))
-    };
-    let kept = found.into_iter().enumerate().filter(|(at, _)| alone(*at));
-    kept.filter_map(|(_, (_, count))| count).collect()
+    let mut joined: Vec<Count> = Vec::new();
+    for next in found {
+        match joined.last_mut() {
+            Some(last)
+                if SPAN.is_match(text.get(last.range.end..next.range.start).unwrap_or("")) =>
+            {
+                *last = Count {
+                    range: last.range.start..next.range.end,
+                    number: None,
+                    bracketed: false,
+                };
+                // `30, 60 or 90`.
+                while let [.., before, last] = joined.as_mut_slice()
+                    && text[before.range.end..last.range.start].trim() == ","
+                {
+                    *before = Count { range: before.range.start..last.range.end, ..last.clone() };
+                    joined.pop();
+                }
+            }
+            _ => joined.push(next),
+        }
+    }
+    joined
 }
 
-fn count(text: &str, captures: &regex::Captures, range: Range<usize>) -> Option<Count> {
-    let digits = |name: &str| captures.name(name).map(|m| m.as_str());
-    let (scale, _) = scale(&text[captures.get(0)?.end()..]);
-    if let Some(words) = digits("words") {
-        let words = words.to_lowercase();
-        let words: Vec<&str> = words
-            .split(|c: char| c.is_whitespace() || c == '-')
-            .filter(|w| !w.is_empty())
-            .collect();
-        let n = spell::number(&words)? as f64;
-        if let Some(gloss) = digits("gloss") {
-            let gloss = Written::new(gloss)?;
-            let same = |sign| gloss.under(sign) == Some(n);
-            (same(Decimal::Point) || same(Decimal::Comma)).then_some(())?;
-        }
-        return Some(Count { range, number: Number::Words(n * scale), bracketed: false });
+fn count(text: &str, captures: &Captures, whole: Range<usize>) -> Count {
+    let part = |name: &str| captures.name(name).map(|m| m.as_str());
+    let scale = scale(&text[whole.end..]);
+    let bracketed = part("bracketed").is_some();
+    let mut range = whole.start..whole.end + scale.length;
+    let number = if cut_out(text, &whole, scale.length > 0) {
+        None
+    } else if let Some(words) = part("part") {
+        fraction(words)
+    } else if let Some(words) = part("words").or(part("mixed")) {
+        let gloss = part("gloss").or(part("again"));
+        in_words(words, part("more"), gloss).map(|n| n * scale.factor)
+    } else if let (Some(top), Some(below)) = (part("top"), part("below")) {
+        over(part("whole"), top, below)
+    } else {
+        return digits(text, captures, range, &scale, bracketed);
+    };
+    // A letter is a factor of digits only.
+    if scale.of_money {
+        range.end = whole.end;
     }
-    let bracketed = digits("bracketed").is_some();
-    let written = digits("bracketed").or(digits("digits"))?;
+    Count { range, number: number.map(Number::Words), bracketed }
+}
+
+fn digits(
+    text: &str,
+    captures: &Captures,
+    range: Range<usize>,
+    scale: &Scale,
+    bracketed: bool,
+) -> Count {
+    let part = |name: &str| captures.name(name).map(|m| m.as_str());
+    let written = part("bracketed").or(part("spaced")).or(part("digits")).unwrap_or("");
     let minus = text[..range.start].chars().next_back().filter(|c| "-\u{2212}".contains(*c));
     let (written, start) = match minus {
         Some(minus) if !bracketed => (format!("-{written}"), range.start - minus.len_utf8()),
         _ => (written.to_owned(), range.start),
     };
-    let number = Number::Digits(Written::new(&written)?, scale);
-    Some(Count { range: start..range.end, number, bracketed })
+    let said_again = |written: &Written| {
+        part("spelled").is_none_or(|words| {
+            let n = in_words(words, None, None);
+            let same = |sign| n.is_some() && written.under(sign) == n;
+            same(Decimal::Point) || same(Decimal::Comma)
+        })
+    };
+    let of_money = scale.of_money || part("spaced").is_some();
+    let written = Written::new(&written).filter(said_again);
+    let number = written.map(|written| Number::Digits { written, scale: scale.factor, of_money });
+    Count { range: start..range.end, number, bracketed }
 }
 
-/// The factor that a text starts with, and where it ends.
-fn scale(rest: &str) -> (f64, usize) {
-    let found =
-        SCALE.captures(rest).and_then(|c| Some((c.get(1)?.as_str().to_lowercase(), c[0].len())));
-    found.map_or((1.0, 0), |(word, end)| (spell::scale(&word).unwrap_or(1) as f64, end))
+/// A number in words, perhaps with a part of one behind it, and perhaps said again in digits.
+fn in_words(words: &str, more: Option<&str>, gloss: Option<&str>) -> Option<f64> {
+    let words = words.to_lowercase();
+    let words: Vec<&str> =
+        words.split(|c: char| c.is_whitespace() || c == '-').filter(|w| !w.is_empty()).collect();
+    let mut n = spell::number(&words)? as f64;
+    if let Some(more) = more {
+        n += fraction(more)?;
+    }
+    if let Some(gloss) = gloss {
+        let gloss = Written::new(gloss)?;
+        let same = |sign| gloss.under(sign) == Some(n);
+        (same(Decimal::Point) || same(Decimal::Comma)).then_some(())?;
+    }
+    Some(n)
+}
+
+/// What `one-half` or `three quarters` says.
+fn fraction(words: &str) -> Option<f64> {
+    let words = words.to_lowercase();
+    let times = match words.split([' ', '-']).next()? {
+        "two" => 2.0,
+        "three" => 3.0,
+        _ => 1.0,
+    };
+    let of = [("half", 2.0), ("third", 3.0), ("quarter", 4.0), ("fourth", 4.0)];
+    of.iter().find(|(name, _)| words.contains(name)).map(|(_, of)| times / of)
+}
+
+/// `1 1/2`.
+fn over(whole: Option<&str>, top: &str, below: &str) -> Option<f64> {
+    let whole: f64 = whole.map_or(Some(0.0), |whole| whole.parse().ok())?;
+    let (top, below): (f64, f64) = (top.parse().ok()?, below.parse().ok()?);
+    (top < below).then_some(whole + top / below)
+}
+
+struct Scale {
+    factor: f64,
+    /// Bytes of the word or the letter, with the space before it.
+    length: usize,
+    /// A letter: `5M` is five million beside a currency, and may be five metres elsewhere.
+    of_money: bool,
+}
+
+/// The factor that a text starts with.
+fn scale(rest: &str) -> Scale {
+    let none = Scale { factor: 1.0, length: 0, of_money: false };
+    let Some(captures) = SCALE.captures(rest) else { return none };
+    let lower = |name: &str| captures.name(name).map(|m| (m.as_str().to_lowercase(), m.end()));
+    let letter = lower("letter").or(lower("beside"));
+    let of_money = letter.is_some();
+    let Some((word, length)) = letter.or(lower("word")).or(lower("short")) else { return none };
+    let factor = match word.as_str() {
+        "k" | "tsd" | "tausend" => 1e3,
+        "lac" | "lacs" => 1e5,
+        "m" | "mm" | "mn" | "mln" | "mio" | "millionen" => 1e6,
+        "b" | "bn" | "bln" | "md" | "mrd" | "milliarden" | "milliard" | "milliards" => 1e9,
+        "tn" | "trn" => 1e12,
+        word => spell::scale(word).map_or(1.0, |factor| factor as f64),
+    };
+    let dot = usize::from(captures.name("short").is_some() && rest[length..].starts_with('.'));
+    Scale { factor, length: length + dot, of_money }
 }
 
 /// Whether a number is part of something else: of a date, a time, a section, a word, a longer number.
-fn cut_out(text: &str, range: &Range<usize>) -> bool {
+fn cut_out(text: &str, range: &Range<usize>, has_scale: bool) -> bool {
+    let rest = &text[range.end..];
     let mut before = text[..range.start].chars().rev();
-    let mut after = text[range.end..].chars();
+    let mut after = rest.chars();
     let (last, next) = (before.next(), after.next());
     let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let (second, far) = (before.next(), after.next());
-    let is_digits = text[range.clone()].starts_with(|c: char| c.is_ascii_digit());
-    let glued = is_digits && (letter(last) || letter(next))
-        || last.is_some_and(|c| "/.,:'-\u{2212}\u{2013}".contains(c)) && letter(second)
-        || next.is_some_and(|c| "/:-\u{2013}".contains(c)) && digit(far);
-    // `1 250`: a number with spaces, or two numbers.
-    let three = |part: &str| part.bytes().take_while(u8::is_ascii_digit).count() == 3;
-    let spaced = is_digits
-        && (last == Some(' ') && digit(second) && three(&text[range.start..])
-            || next == Some(' ') && three(&text[range.end + 1..]));
-    glued || spaced
+    let number = &text[range.clone()];
+    let is_digits = number.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    // `USD5,000`, `Rs.5`, `5CHF` and `30days` are whole all the same.
+    let glued_before = (letter(last) || last == Some('.'))
+        && currency::ending(&text[..range.start]).is_none_or(|found| found.start == range.start);
+    let glued_after = letter(next)
+        && !has_scale
+        && currency::starting(rest).is_none()
+        && !GLUED_UNIT.is_match(rest);
+    is_digits && (glued_before && (letter(last) || letter(second) || number.starts_with('.')))
+        || is_digits && glued_after
+        || last.is_some_and(|c| "/,:'-\u{2212}\u{2013}".contains(c)) && letter(second)
+        || last == Some('.') && letter(second) && !is_digits
+        || next.is_some_and(|c| "/:-\u{2013}.,'".contains(c)) && digit(far)
 }
 
 #[cfg(test)]
@@ -175,14 +350,38 @@ mod tests {
     fn words_digits_or_both_are_one_number() {
         for (text, expected) in [
             ("at least sixty (60) days", 60.0),
+            ("14 (fourteen) days", 14.0),
+            ("14 [fourteen] days", 14.0),
+            ("ninety [90] days", 90.0),
+            ("ninety (\"90\") days", 90.0),
+            ("within [90] days", 90.0),
+            ("(90)days", 90.0),
             ("one hundred and twenty (120) days", 120.0),
+            ("120 (one hundred and twenty) days", 120.0),
             ("thirty-day notice", 30.0),
             ("within (30) days", 30.0),
+            ("30days", 30.0),
             ("5 million", 5e6),
+            ("3 bn", 3e9),
+            ("3bn", 3e9),
+            ("5 crore", 5e7),
+            ("2.5 lakhs", 250_000.0),
+            ("2,5 Mio. Franken", 2_500_000.0),
+            ("2.3 million", 2_300_000.0),
             ("two million (2,000,000) units", 2e6),
             ("five (5) million", 5e6),
             ("1,234,567.50", 1_234_567.5),
+            ("12,34,567", 1_234_567.0),
+            ("1'250'000", 1_250_000.0),
+            ("1'250.-", 1250.0),
+            ("a factor of .5", 0.5),
             ("fell by -3.5 points", -3.5),
+            ("two and one-half years", 2.5),
+            ("two and a half (2.5) years", 2.5),
+            ("one-half of one percent", 0.5),
+            ("1 1/2 per cent", 1.5),
+            ("3/4 of the rent", 0.75),
+            ("half a year", 0.5),
         ] {
             assert_eq!(values(text), [expected], "{text}");
         }
@@ -191,12 +390,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_or_contradicts_itself_is_no_number() {
+    fn what_is_open_or_contradicts_itself_is_seen_and_has_no_value() {
         for text in [
             "sixty (90) days",
+            "ten (15) days",
+            "15 (ten) days",
             "thirty to sixty days",
             "thirty (30) to sixty (60) days",
+            "30 and no more than 60 days",
             "30-60 days",
+            "30, 60 or 90 days",
             "12/31/2019",
             "2019-12-31",
             "Section 3.1.2",
@@ -206,10 +409,16 @@ mod tests {
             "at 10:30",
             "1,234",
             "1 250",
+            "1'25",
+            "Rate ...5",
             "a sixty 90 day period",
+            "12345678901234567890 units",
         ] {
             assert_eq!(values(text), [] as [f64; 0], "{text}");
+            assert_ne!(sightings(text), [], "{text}");
         }
         assert_eq!(counts("1,234")[0].value(Some(Decimal::Point)), Some(1234.0));
+        assert_eq!(sightings("5M")[0].amount(None), Some(5e6));
+        assert_eq!(sightings("1 250")[0].amount(None), Some(1250.0));
     }
 }

@@ -2,48 +2,134 @@
 
 /// Currencies known by their code (ISO 4217).
 const CODES: &str = "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS \
-INR ISK JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NZD PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD \
+INR ISK JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NPR NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD \
 THB TND TRY TWD UAH USD UYU VND XAF XOF ZAR";
 
 /// Those whose amounts have three decimals.
-const THREE_DECIMALS: [&str; 3] = ["BHD", "KWD", "TND"];
+const THREE_DECIMALS: [&str; 4] = ["BHD", "KWD", "OMR", "TND"];
 
 /// Signs with the one currency they stand for; with nothing where they stand for several.
 pub const SIGNS: [(&str, &str); 5] =
     [("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("$", ""), ("¥", "")];
 
+/// What a sign or a word says of the currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denomination {
+    Code(&'static str),
+    /// One of several; the scenario says which, where it is one of these. The first is meant where it says
+    /// nothing, if a sign has one that it nearly always stands for.
+    OneOf {
+        codes: &'static str,
+        usual: Option<&'static str>,
+    },
+    /// A currency that is not known here, such as that of `R$`.
+    Unknown,
+}
+
+impl Denomination {
+    /// The code that is meant, given the currency of the scenario.
+    pub fn code<'c>(self, default: Option<&'c str>) -> Option<&'c str> {
+        match self {
+            Denomination::Code(code) => Some(code),
+            Denomination::OneOf { codes, usual } => {
+                let of = |code: &&str| codes.split(' ').any(|known| known == *code);
+                default.filter(of).or(usual)
+            }
+            Denomination::Unknown => None,
+        }
+    }
+}
+
+const DOLLARS: Denomination =
+    Denomination::OneOf { codes: "USD ARS AUD CAD CLP COP HKD MXN NZD SGD TWD UYU", usual: None };
+const YEN_OR_YUAN: Denomination = Denomination::OneOf { codes: "JPY CNY", usual: None };
+const RUPEES: Denomination = Denomination::OneOf { codes: "INR PKR LKR NPR", usual: Some("INR") };
+const POUNDS: Denomination = Denomination::OneOf { codes: "GBP EGP", usual: None };
+const FRANCS: Denomination = Denomination::OneOf { codes: "CHF XAF XOF", usual: None };
+const KRONOR: Denomination = Denomination::OneOf { codes: "SEK NOK DKK ISK", usual: None };
+
+use Denomination::{Code, Unknown};
+
 /// Other ways to write a currency before an amount, longest first.
-const BEFORE: [(&str, &str); 11] = [
-    ("U.S.$", "USD"),
-    ("US$", "USD"),
-    ("US $", "USD"),
-    ("USD$", "USD"),
-    ("CA$", "CAD"),
-    ("C$", "CAD"),
-    ("AU$", "AUD"),
-    ("A$", "AUD"),
-    ("HK$", "HKD"),
-    ("NZ$", "NZD"),
-    ("RMB", "CNY"),
+const BEFORE: [(&str, Denomination); 29] = [
+    ("U.S. Dollars", Code("USD")),
+    ("US Dollars", Code("USD")),
+    ("Dollars", DOLLARS),
+    ("Rupees", RUPEES),
+    ("rupees", RUPEES),
+    ("Euros", Code("EUR")),
+    ("U.S. $", Code("USD")),
+    ("U.S.$", Code("USD")),
+    ("USD $", Code("USD")),
+    ("US $", Code("USD")),
+    ("US$", Code("USD")),
+    ("USD$", Code("USD")),
+    ("CAD$", Code("CAD")),
+    ("CA$", Code("CAD")),
+    ("C$", Code("CAD")),
+    ("AU$", Code("AUD")),
+    ("A$", Code("AUD")),
+    ("HK$", Code("HKD")),
+    ("NZ$", Code("NZD")),
+    ("NT$", Code("TWD")),
+    ("S$", Code("SGD")),
+    ("R$", Code("BRL")),
+    ("RMB", Code("CNY")),
+    ("Rs.", RUPEES),
+    ("Rs", RUPEES),
+    ("SFr.", Code("CHF")),
+    ("Fr.", FRANCS),
+    ("kr.", KRONOR),
+    ("kr", KRONOR),
 ];
 
-/// Words behind an amount, in lower case, longest first; with nothing for those of several currencies.
-const AFTER: [(&str, &str); 14] = [
-    ("united states dollars", "USD"),
-    ("canadian dollars", "CAD"),
-    ("australian dollars", "AUD"),
-    ("hong kong dollars", "HKD"),
-    ("u.s. dollars", "USD"),
-    ("us dollars", "USD"),
-    ("dollars", ""),
-    ("dollar", ""),
-    ("pounds sterling", "GBP"),
-    ("euros", "EUR"),
-    ("euro", "EUR"),
-    ("swiss francs", "CHF"),
-    ("rmb", "CNY"),
-    ("yen", "JPY"),
+/// Words behind an amount, in lower case, longest first.
+const AFTER: [(&str, Denomination); 33] = [
+    ("united states dollars", Code("USD")),
+    ("singapore dollars", Code("SGD")),
+    ("hong kong dollars", Code("HKD")),
+    ("new zealand dollars", Code("NZD")),
+    ("canadian dollars", Code("CAD")),
+    ("australian dollars", Code("AUD")),
+    ("indian rupees", Code("INR")),
+    ("pakistani rupees", Code("PKR")),
+    ("pounds sterling", Code("GBP")),
+    ("pound sterling", Code("GBP")),
+    ("swedish kronor", Code("SEK")),
+    ("norwegian kroner", Code("NOK")),
+    ("danish kroner", Code("DKK")),
+    ("u.s. dollars", Code("USD")),
+    ("us dollars", Code("USD")),
+    ("swiss francs", Code("CHF")),
+    ("schweizer franken", Code("CHF")),
+    ("japanese yen", Code("JPY")),
+    ("chinese yuan", Code("CNY")),
+    ("south african rand", Code("ZAR")),
+    ("dollars", DOLLARS),
+    ("dollar", DOLLARS),
+    ("pounds", POUNDS),
+    ("euros", Code("EUR")),
+    ("euro", Code("EUR")),
+    ("francs", FRANCS),
+    ("franken", FRANCS),
+    ("rupees", RUPEES),
+    ("rupee", RUPEES),
+    ("kronor", KRONOR),
+    ("kroner", KRONOR),
+    ("rmb", Code("CNY")),
+    ("yen", Code("JPY")),
 ];
+
+/// Where an amount goes on in a smaller coin, which stands for no currency here.
+const COINS: [&str; 5] = ["cents", "cent", "pence", "paise", "rappen"];
+
+/// A currency beside an amount, and where in the text it starts and ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beside {
+    pub denomination: Denomination,
+    pub start: usize,
+    pub end: usize,
+}
 
 pub fn is_code(text: &str) -> bool {
     text.len() == 3 && CODES.split(' ').any(|code| code == text)
@@ -54,41 +140,85 @@ pub fn has_three_decimals(code: &str) -> bool {
     THREE_DECIMALS.contains(&code)
 }
 
-/// The currency that `text` ends in, and where it starts: `... of US$`. Empty for a sign of several.
-pub fn ending(text: &str) -> Option<(&'static str, usize)> {
-    let text = text.trim_end();
-    let codes = CODES.split(' ').map(|code| (code, code));
-    BEFORE.into_iter().chain(codes).chain(SIGNS).find_map(|(written, code)| {
-        let before = text.strip_suffix(written)?;
-        // A code or a letter before a sign stands alone: no `AUD` in `FRAUD`, no `$` of `R$`.
-        (!before.ends_with(char::is_alphanumeric)).then_some((code, before.len()))
-    })
-}
-
-/// The currency that `text` starts with, and where it ends.
-pub fn starting(text: &str) -> Option<(&'static str, usize)> {
-    let rest = text.trim_start();
-    let space = text.len() - rest.len();
-    let ends = |at: usize| !rest[at..].starts_with(char::is_alphanumeric);
-    let word = AFTER.into_iter().find_map(|(written, code)| {
-        let head = rest.get(..written.len())?;
-        (head.eq_ignore_ascii_case(written) && ends(written.len())).then_some((code, written.len()))
-    });
-    let code = || {
-        let code = CODES.split(' ').find(|code| rest.starts_with(code) && ends(3))?;
-        Some((code, 3))
-    };
-    let sign = || {
-        let (sign, code) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign))?;
-        // Before the next number it belongs to that one.
-        let next = rest[sign.len()..].trim_start();
-        (!next.starts_with(|c: char| c.is_ascii_digit())).then_some((code, sign.len()))
-    };
-    let (code, end) = word.or_else(code).or_else(sign)?;
-    Some((code, space + end))
-}
-
 /// All known codes.
 pub fn codes() -> impl Iterator<Item = &'static str> {
     CODES.split(' ')
+}
+
+/// The one currency of a sign, or that it has several.
+fn of_sign(sign: &str) -> Denomination {
+    match SIGNS.iter().find(|(known, _)| *known == sign) {
+        Some((_, code)) if !code.is_empty() => Code(code),
+        _ if sign == "$" => DOLLARS,
+        _ => YEN_OR_YUAN,
+    }
+}
+
+/// The currency that `text` ends in: `... of US$`.
+pub fn ending(text: &str) -> Option<Beside> {
+    let text = text.trim_end();
+    let codes = codes().map(|code| (code, Code(code)));
+    let signs = SIGNS.into_iter().map(|(sign, _)| (sign, of_sign(sign)));
+    let mut known = BEFORE.into_iter().chain(codes).chain(signs);
+    known.find_map(|(written, denomination)| {
+        let before = text.strip_suffix(written)?;
+        let (start, end) = (before.len(), text.len());
+        let glued = before.ends_with(char::is_alphanumeric);
+        match (glued, written.chars().all(char::is_alphabetic)) {
+            // No `AUD` in `FRAUD`.
+            (true, true) => None,
+            // `X$` is a dollar that is not known here.
+            (true, false) => Some(Beside { denomination: Unknown, start, end }),
+            (false, _) => Some(Beside { denomination, start, end }),
+        }
+    })
+}
+
+/// The currency that `text` starts with.
+pub fn starting(text: &str) -> Option<Beside> {
+    let mut rest = text.trim_start();
+    // `millions d'euros`, `millions of dollars`.
+    for article in ["d'", "de ", "of "] {
+        rest = rest.strip_prefix(article).unwrap_or(rest).trim_start();
+    }
+    let start = text.len() - rest.len();
+    let ends = |at: usize| !rest[at..].starts_with(char::is_alphanumeric);
+    let beside = |denomination, length: usize| Beside { denomination, start, end: start + length };
+    let is = |written: &str| {
+        rest.get(..written.len()).is_some_and(|head| head.eq_ignore_ascii_case(written))
+            && ends(written.len())
+    };
+    if let Some((written, denomination)) = AFTER.into_iter().find(|(written, _)| is(written)) {
+        return Some(beside(denomination, written.len()));
+    }
+    if let Some(coin) = COINS.into_iter().find(|coin| is(coin)) {
+        return Some(beside(Unknown, coin.len()));
+    }
+    if let Some(code) = codes().find(|code| rest.starts_with(code) && ends(3)) {
+        return Some(beside(Code(code), 3));
+    }
+    let (sign, _) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign))?;
+    // Before the next number it belongs to that one.
+    let next = rest[sign.len()..].trim_start();
+    (!next.starts_with(|c: char| c.is_ascii_digit())).then(|| beside(of_sign(sign), sign.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_of_several_currencies_is_one_only_where_that_is_known() {
+        let before = |text: &str| ending(text).map(|found| found.denomination);
+        assert_eq!(before("a fee of US$ "), Some(Code("USD")));
+        assert_eq!(before("a fee of $").and_then(|d| d.code(None)), None);
+        assert_eq!(before("a fee of $").and_then(|d| d.code(Some("USD"))), Some("USD"));
+        // A scenario in euros says nothing of dollars.
+        assert_eq!(before("a fee of $").and_then(|d| d.code(Some("EUR"))), None);
+        assert_eq!(before("a fee of Rs.").and_then(|d| d.code(None)), Some("INR"));
+        assert_eq!(before("Z$"), Some(Unknown));
+        assert_eq!(before("FRAUD"), None);
+        assert_eq!(starting(" d'euros").map(|found| found.denomination), Some(Code("EUR")));
+        assert_eq!(starting(" pounds of rice").and_then(|f| f.denomination.code(None)), None);
+    }
 }

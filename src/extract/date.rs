@@ -1,7 +1,9 @@
 //! Dates: `December 31, 2019`, `31 December 2019`, `the 3rd day of May, 2019`, `2019-12-31`.
 //!
 //! A date has a day, a month and a year of four digits. `03/04/2024` is a date only where it is known which
-//! of day and month comes first; `13/04/2024` and `04/04/2024` leave no choice.
+//! of day and month comes first; `13/04/2024` and `04/04/2024` leave no choice. What is written like a date and
+//! is none (`February 30, 2026`, `12/31/26`), says less than a day (`May 2025`, `the end of 2025`), or has a
+//! blank in it is seen, and has no value. Dates that count from another one are in [`super::relative_date`].
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -9,7 +11,7 @@ use std::sync::LazyLock;
 use chrono::NaiveDate;
 use regex::{Captures, Regex};
 
-use super::Found;
+use super::Mention;
 use crate::spell;
 use crate::value::Value;
 
@@ -30,48 +32,106 @@ impl DayOrder {
     }
 }
 
-/// By their first three letters.
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// By how they begin, in English, German and French.
+const MONTHS: [&[&str]; 12] = [
+    &["jan"],
+    &["feb", "f\u{e9}v"],
+    &["mar", "m\u{e4}r"],
+    &["apr", "avr"],
+    &["may", "mai"],
+    &["jun", "juin"],
+    &["jul", "juil"],
+    &["aug", "ao\u{fb}"],
+    &["sep"],
+    &["oct", "okt"],
+    &["nov"],
+    &["dec", "dez", "d\u{e9}c"],
+];
+
+const MONTH: &str = "(?:january|february|march|april|may|june|july|august|september|october|november|december|\
+jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|\
+januar|februar|m\u{e4}rz|mai|juni|juli|oktober|dezember|\
+janvier|f\u{e9}vrier|mars|avril|juin|juillet|ao\u{fb}t|septembre|octobre|novembre|d\u{e9}cembre)";
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
-    let month = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|\
-                 sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)";
+    let month = MONTH;
     // `third (3rd)`: a word may be said again in digits.
-    let day = r"(?:\d{1,2}(?:\s?(?:st|nd|rd|th))?|[a-z]{5,}(?:-[a-z]{5,6})?(?:\s*\(\d{1,2}(?:st|nd|rd|th)?\))?)";
-    let gap = r"(?:\s*[.,]\s*|\s+)";
+    let th = r"(?:\s?(?:st|nd|rd|th|er)|\.)?";
+    let day = format!(
+        r"(?:\d{{1,2}}{th}|[a-z]{{5,}}(?:[-\s](?:fir|seco|thi|four|fif|six|seven|eigh|nin)[a-z]+)?(?:\s*\(\d{{1,2}}(?:st|nd|rd|th)?\))?)"
+    );
+    let gap = r"(?:\s*[.,]\s*|\s+(?:of\s+)?)";
+    let words = r"two\s+thousand(?:\s+and)?\s+[a-z]+(?:[-\s](?:one|two|three|four|five|six|seven|eight|nine))?";
+    let year = format!(r"(?:\d{{4}}|(?:{words})(?:\s*\(\d{{4}}\))?)");
     let forms = [
         format!(
-            r"\b(?<m1>{month})\.?\s+(?<d1>\d{{1,2}})(?:\s?(?:st|nd|rd|th))?{gap}(?<y1>\d{{4}})\b"
+            r"\b(?<m1>{month})\.?\s+(?<d1>\d{{1,2}})(?:\s?(?:st|nd|rd|th))?{gap}(?<y1>{year})\b"
         ),
-        format!(r"\b(?<d2>{day})\s+(?:day\s+)?(?:of\s+)?(?<m2>{month})\.?{gap}(?<y2>\d{{4}})\b"),
-        format!(r"\b(?<d3>\d{{1,2}})-(?<m3>{month})-(?<y3>\d{{4}})\b"),
-        r"\b(?<y4>\d{4})(?:-(?<m4>\d{2})-(?<d4>\d{2})|/(?<m5>\d{2})/(?<d5>\d{2}))\b".to_owned(),
-        r"\b(?<a>\d{1,2})(?<s1>[/.-])(?<b>\d{1,2})(?<s2>[/.-])(?<y>\d{4})\b".to_owned(),
+        format!(
+            r"\b(?<d2>{day})\s*(?:day\s+)?(?:of\s+|de\s+)?(?<m2>{month})\.?{gap}(?<y2>{year})\b"
+        ),
+        format!(r"\b(?<d3>\d{{1,2}})[-/.](?<m3>{month})[-/.](?<y3>\d{{4}})\b"),
+        r"\b(?<y4>\d{4})(?:-(?<m4>\d{2})-(?<d4>\d{2})|/(?<m5>\d{2})/(?<d5>\d{2})|\.(?<m6>\d{2})\.(?<d6>\d{2}))\b"
+            .to_owned(),
+        r"\b(?<a>\d{1,2})\s?(?<s1>[/.-])\s?(?<b>\d{1,2})\s?(?<s2>[/.-])\s?(?<y>\d{4})\b".to_owned(),
+    ];
+    Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
+});
+
+/// What is written like a date and says less than a day, or cannot be read.
+static LIKE_A_DATE: LazyLock<Regex> = LazyLock::new(|| {
+    let month = MONTH;
+    let open = r"(?:\[[^\]]{0,12}\]|_{2,}|\*{2,}|[\u{25cf}\u{2022}])";
+    let forms = [
+        // A year of two digits.
+        r"\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2}\b".to_owned(),
+        format!(r"\b\d{{1,2}}[-/](?:{month})[-/]\d{{2}}\b"),
+        format!(r"\b(?:{month})\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+'\d{{2}}\b"),
+        // No year, or no day.
+        format!(r"\b(?:{month})\.?\s+\d{{1,2}}(?:\s?(?:st|nd|rd|th))?\b"),
+        format!(r"\b(?:the\s+)?\d{{1,2}}(?:\s?(?:st|nd|rd|th))?\s+(?:day\s+)?(?:of\s+)?(?:{month})\b"),
+        format!(r"\b(?:{month})\.?,?\s+(?:of\s+)?\d{{4}}\b"),
+        r"\b(?:(?:calendar|fiscal|financial)\s+)?(?:year|end\s+of|(?:first|second|third|fourth)\s+quarter\s+of|Q[1-4])\s+(?:the\s+year\s+)?(?:19|20)\d{2}\b".to_owned(),
+        r"\b(?:until|through|till|in|by|to)\s+(?:19|20)\d{2}\b".to_owned(),
+        // A blank.
+        format!(r"\b(?:{month})\.?\s+{open}(?:\s*,?\s*(?:\d{{2,4}}|{open}))?"),
+        format!(r"{open}\s*(?:day\s+of\s+|of\s+)?(?:{month}|{open})?\s*,?\s*(?:19|20)(?:\d{{2}}|{open})"),
+        r"(?i:\[(?:insert\s+)?date\])".to_owned(),
     ];
     Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
 });
 
 /// All dates of a text; `order` settles those of which day and month could change places.
-pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Found> {
-    let date = |captures: Captures| {
-        let range = captures.get(0)?.range();
-        let joined = |c: Option<char>, next: Option<char>| {
-            c.is_some_and(|c| "/.-".contains(c)) && next.is_some_and(|c| c.is_ascii_digit())
-        };
-        let mut before = text[..range.start].chars().rev();
-        let mut after = text[range.end..].chars();
-        if joined(before.next(), before.next()) || joined(after.next(), after.next()) {
-            return None;
+pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Mention> {
+    let mut all: Vec<Mention> = Vec::new();
+    for captures in DATE.captures_iter(text) {
+        let range = captures.get(0).map_or(0..0, |m| m.range());
+        let value = day(&captures, order).filter(|_| !is_joined(text, &range));
+        all.push(Mention { value: value.map(Value::Date), range });
+    }
+    for found in LIKE_A_DATE.find_iter(text) {
+        let range = found.range();
+        if !all.iter().any(|m| m.range.start < range.end && range.start < m.range.end) {
+            all.push(Mention { value: None, range });
         }
-        Some(Found { value: Value::Date(day(&captures, order)?), range })
-    };
-    DATE.captures_iter(text).filter_map(date).collect()
+    }
+    all.sort_by_key(|mention| mention.range.start);
+    all
 }
 
-/// Where something is written like a date, whether or not it is one.
+/// Where something is written like a whole date, whether or not it is one.
 pub fn spans(text: &str) -> Vec<Range<usize>> {
     DATE.find_iter(text).map(|found| found.range()).collect()
+}
+
+/// Whether a date is part of something longer, such as `3.1.4.2019`.
+fn is_joined(text: &str, range: &Range<usize>) -> bool {
+    let joined = |c: Option<char>, next: Option<char>| {
+        c.is_some_and(|c| "/.-".contains(c)) && next.is_some_and(|c| c.is_ascii_digit())
+    };
+    let mut before = text[..range.start].chars().rev();
+    let mut after = text[range.end..].chars();
+    joined(before.next(), before.next()) || joined(after.next(), after.next())
 }
 
 fn day(captures: &Captures, order: Option<DayOrder>) -> Option<NaiveDate> {
@@ -89,15 +149,36 @@ fn day(captures: &Captures, order: Option<DayOrder>) -> Option<NaiveDate> {
             },
         };
     }
-    let year = any(&["y1", "y2", "y3", "y4"])?.parse().ok()?;
+    let year = year(any(&["y1", "y2", "y3", "y4"])?)?;
     let month = match any(&["m1", "m2", "m3"]) {
-        Some(name) => {
-            let name = name.to_lowercase();
-            MONTHS.iter().position(|month| name.starts_with(month))? as u32 + 1
-        }
-        None => any(&["m4", "m5"])?.parse().ok()?,
+        Some(name) => month(name)?,
+        None => any(&["m4", "m5", "m6"])?.parse().ok()?,
     };
-    NaiveDate::from_ymd_opt(year, month, number(any(&["d1", "d2", "d3", "d4", "d5"])?)?)
+    NaiveDate::from_ymd_opt(year, month, number(any(&["d1", "d2", "d3", "d4", "d5", "d6"])?)?)
+}
+
+fn month(name: &str) -> Option<u32> {
+    let name = name.to_lowercase();
+    // `juin` and `juil` before `jui`; `mars` is a month in two languages.
+    let starts = |names: &&[&str]| names.iter().any(|start| name.starts_with(start));
+    Some(MONTHS.iter().position(|names| starts(&names))? as u32 + 1)
+}
+
+/// Four digits, or `two thousand and nineteen`, perhaps said again in digits.
+fn year(text: &str) -> Option<i32> {
+    let (words, gloss) = match text.split_once('(') {
+        Some((words, gloss)) => (words.trim_end(), Some(gloss.trim_end_matches(')'))),
+        None => (text, None),
+    };
+    let year = words.parse().ok().or_else(|| {
+        let lower = words.to_lowercase();
+        let words: Vec<&str> = lower
+            .split(|c: char| c.is_whitespace() || c == '-')
+            .filter(|w| !w.is_empty())
+            .collect();
+        i32::try_from(spell::number(&words)?).ok()
+    })?;
+    gloss.is_none_or(|gloss| gloss.parse() == Ok(year)).then_some(year)
 }
 
 /// The day of a month in digits or words, or in both where they agree.
@@ -119,7 +200,8 @@ mod tests {
     use super::*;
 
     fn found(text: &str, order: Option<DayOrder>) -> Vec<String> {
-        dates(text, order).iter().map(|found| found.value.to_string()).collect()
+        let shown = |m: &Mention| m.value.as_ref().map(Value::to_string);
+        dates(text, order).iter().filter_map(shown).collect()
     }
 
     #[test]
@@ -128,12 +210,21 @@ mod tests {
             "May 3, 2019",
             "until MAY 3rd , 2019.",
             "May 3. 2019",
+            "May 3 2019",
+            "May 3 of 2019",
             "3 May 2019",
+            "3. Mai 2019",
+            "3 mai 2019",
+            "3rd May, 2019",
             "the 3rd day of May, 2019",
             "this third (3rd) day of May 2019",
+            "the third day of May, two thousand and nineteen",
+            "the third day of May, two thousand nineteen (2019)",
             "3-May-2019",
+            "3/May/2019",
             "on 2019-05-03",
             "2019/05/03",
+            "2019.05.03",
         ] {
             assert_eq!(found(text, None), ["2019-05-03"], "{text}");
         }
@@ -141,6 +232,11 @@ mod tests {
             found("from 31 Dec. 2018 to Sept. 30, 2019", None),
             ["2018-12-31", "2019-09-30"]
         );
+        assert_eq!(
+            found("31. Dezember 2025 und 1er juillet 2026", None),
+            ["2025-12-31", "2026-07-01"]
+        );
+        assert_eq!(found("the thirty-first day of May, 2019", None), ["2019-05-31"]);
     }
 
     #[test]
@@ -148,10 +244,33 @@ mod tests {
         assert_eq!(found("03/04/2024", None), [] as [&str; 0]);
         assert_eq!(found("03/04/2024", Some(DayOrder::DayFirst)), ["2024-04-03"]);
         assert_eq!(found("13/04/2024 or 4.4.2024", None), ["2024-04-13", "2024-04-04"]);
-        for text in
-            ["04-01-08", "May 2019", "February 30, 2019", "may 32019", "1/13.2024", "3.1.4.2019"]
-        {
+    }
+
+    #[test]
+    fn what_is_written_like_a_date_and_is_none_is_seen() {
+        for text in [
+            "03/04/2024",
+            "04-01-08",
+            "12/31/26",
+            "31-Dec-26",
+            "May 3, '19",
+            "May 2019",
+            "May 3rd of each year",
+            "the 31st of December",
+            "February 30, 2019",
+            "the end of 2025",
+            "fiscal year 2025",
+            "until 2025",
+            "1/13.2024",
+            "May __, 2020",
+            "[\u{25cf}] May 2025",
+            "________, 2020",
+            "[DATE]",
+        ] {
             assert_eq!(found(text, None), [] as [&str; 0], "{text}");
+            assert_eq!(dates(text, None).len(), 1, "{text}: {:?}", dates(text, None));
         }
+        assert_eq!(found("3.1.4.2019", None), [] as [&str; 0]);
+        assert_eq!(dates("may 32019", None), []);
     }
 }

@@ -1,68 +1,206 @@
-//! Periods: `sixty (60) days`, `thirty-day`, `1 year and 6 months`.
+//! Periods: `sixty (60) days`, `30 (thirty) days`, `thirty-day`, `1 year, 6 months`.
 //!
 //! A count of days, weeks, months or years of the calendar. Business days are none of these, since how long
-//! they last depends on the place; nor is a fraction that comes to no whole number of months or days.
+//! they last depends on the place; nor are hours, quarters, a blank (`[***] days`), or a fraction that comes to
+//! no whole number of months or days. All of them are seen, and have no value.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Found;
-use super::count::{Count, counts};
+use super::Mention;
+use super::alternatives;
+use super::count::{Count, sightings};
 use crate::value::{Period, Value};
 
+/// Units in which a period of the calendar is counted; of two the larger one comes first.
+const UNITS: [(&[&str], u32); 5] = [
+    (&["year", "yr"], 12),
+    (&["month", "mo"], 1),
+    (&["fortnight"], 14),
+    (&["week", "wk"], 7),
+    (&["day"], 1),
+];
+
+/// Units before this one are counted in months, the rest in days.
+const FIRST_OF_DAYS: usize = 2;
+
 static UNIT: LazyLock<Regex> = LazyLock::new(|| {
-    let kinds = "full|calendar|consecutive|successive|additional|complete|whole";
+    let kinds = "full|calendar|consecutive|successive|additional|complete|whole|entire|clear|further|more|running|continuous";
+    let months = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec";
     let pattern = format!(
-        r"(?i)^(?:\s*-\s*|\s+)(?:(?:{kinds})\s+)*(?<unit>day|week|month|year)(?:s|\(s\))?\b['\u{{2019}}]?(?<of>\s+of\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))?"
+        r"(?i)^(?:\s*-\s*|\s*)(?:(?:{kinds})[\s-]+)*(?:(?<unit>day|week|fortnight|month|year)(?<plural>s|\(s\))?|(?<short>yrs?|mos|wks?))\b'?(?<of>\s+of\s+(?:{months}))?"
     );
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-static AND: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)^\s+(?:and\s+)?$").expect("the pattern is valid"));
+/// A unit that a count is of, but no unit of the calendar; or a count that is said again in other words.
+static OTHER_UNIT: LazyLock<Regex> = LazyLock::new(|| {
+    let kinds = "business|working|trading|banking|bank|work|court|school|contract|lease|fiscal|financial|academic|\
+market|billing|licen[cs]e|rental|policy|crop|service|operating|tax|accounting|subscription|production|processing|\
+weekly|monthly|equal|calendar|full|consecutive|successive|additional|further|clear";
+    let units = "day|week|fortnight|month|year";
+    let pattern = format!(
+        r"^(?:\s*-\s*|\s+)(?:(?i:(?:(?:{kinds})[\s-]+)+(?:{units}|quarter)s?\b|(?:hours?|hrs?|minutes?|mins?|quarters?|semesters?|trimesters?|decades?|nights?)\b)|\p{{Lu}}\p{{L}}+\s+(?:Day|Week|Month|Year|Quarter)s?\b)|^\s*[(\[][^()\[\]]{{0,24}}[)\]]\s*-?\s*(?i:(?:(?:{kinds})[\s-]+)*(?:{units}|hour)s?\b)"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
 
-/// A count with its unit; of two units the larger one sorts first.
+/// Ages and careers are no periods of a contract.
+static OF_A_LIFE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern =
+        r"(?i)^'?s?\s+(?:old\b|of\s+age\b|(?:of\s+)?(?:standing|experience|service|age)\b)";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// A place that is left open, where a count is wanted: `[***] days`, `___ months`, `[●] ([●]) days`.
+static BLANK: LazyLock<Regex> = LazyLock::new(|| {
+    let open =
+        r"(?:[\[(]\s*[*\u{25cf}\u{2022}_.\-x\s\u{2026}]*\s*[\])]|_{2,}|\*{1,}|[\u{25cf}\u{2022}])";
+    let pattern = format!(
+        r"(?i){open}(?:\s*{open})?\s*-?\s*(?:(?:calendar|business|working)\s+)?(?:day|week|month|year)s?\b"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// `a month's notice`: the article is a count.
+static ARTICLE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern =
+        r"(?i)\ban?\s+(?:(?:full|calendar|clear)\s+)?(?<unit>day|week|fortnight|month|year)'s\b";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+static AND_A_HALF: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s+and\s+(?:a|one)[\s-]half\b").expect("the pattern is valid")
+});
+
+static AND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s+(?:and\s+)?$|^,\s*and\s+$").expect("the pattern is valid")
+});
+
+static COMMA: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^,\s*$").expect("the pattern is valid"));
+
+/// A number that stands in brackets behind another one.
+static OPENS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"^\s*[(\[]\s*"?$"#).expect("the pattern is valid"));
+
+/// What makes a period of its own of the one before it.
+static OF_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^'?\s*(?:prior|written|advance|notice|before)").expect("the pattern is valid")
+});
+
+/// A count with its unit, as an index into [`UNITS`].
 struct Part {
-    found: Found,
-    period: Period,
+    range: Range<usize>,
+    period: Option<Period>,
     unit: usize,
 }
 
+impl Part {
+    /// Something that is no period of the calendar.
+    fn unreadable(range: Range<usize>) -> Part {
+        Part { range, period: None, unit: UNITS.len() }
+    }
+}
+
 /// All periods of a text; `1 year and 6 months` is one.
-pub fn durations(text: &str) -> Vec<Found> {
+pub fn mentions(text: &str) -> Vec<Mention> {
+    let counts = sightings(text);
     let mut parts: Vec<Part> = Vec::new();
-    for part in counts(text).iter().filter_map(|count| part(text, count)) {
-        if let Some(last) = parts.last_mut()
-            && last.unit < part.unit
-            && AND.is_match(&text[last.found.range.end..part.found.range.start])
+    for (at, count) in counts.iter().enumerate() {
+        let Some(mut part) = part(text, count) else { continue };
+        // `sixty (90 days)`.
+        if let Some(before) = at.checked_sub(1).map(|at| &counts[at])
+            && OPENS.is_match(text.get(before.range.end..count.range.start).unwrap_or(""))
+            && before.value(None) != count.value(None)
         {
-            last.unit = part.unit;
-            last.period.months += part.period.months;
-            last.period.days += part.period.days;
-            last.found = Found {
-                value: Value::Duration(last.period),
-                range: last.found.range.start..part.found.range.end,
-            };
-            continue;
+            part.period = None;
         }
         parts.push(part);
     }
-    parts.into_iter().map(|part| part.found).collect()
+    parts.extend(BLANK.find_iter(text).map(|found| Part::unreadable(found.range())));
+    parts.extend(ARTICLE.captures_iter(text).filter_map(|found| {
+        let range = found.get(0)?.range();
+        let unit = unit(&found["unit"])?;
+        Some(Part { range, period: period(1.0, unit), unit })
+    }));
+    parts.sort_by_key(|part| (part.range.start, part.range.end));
+    let found = compound(text, parts)
+        .into_iter()
+        .map(|part| Mention { value: part.period.map(Value::Duration), range: part.range });
+    alternatives::resolve(text, found.collect())
+}
+
+/// Joins the parts of one period. A comma joins `1 year, 6 months`, but not `3 years, 60 days notice`.
+fn compound(text: &str, parts: Vec<Part>) -> Vec<Part> {
+    let mut joined: Vec<Part> = Vec::new();
+    let mut with_comma = false;
+    for part in parts {
+        let Some(last) = joined.last_mut() else {
+            joined.push(part);
+            continue;
+        };
+        if part.range.start < last.range.end {
+            // A count that a blank or an article overlaps is not known.
+            last.range.end = last.range.end.max(part.range.end);
+            last.period = None;
+            continue;
+        }
+        let between = &text[last.range.end..part.range.start];
+        let comma = COMMA.is_match(between)
+            && (last.unit == 0 && part.unit == 1 || with_comma)
+            && !OF_NOTICE.is_match(&text[part.range.end..]);
+        if last.unit < part.unit && part.unit < UNITS.len() && (comma || AND.is_match(between)) {
+            let sum = last.period.zip(part.period);
+            last.period =
+                sum.map(|(a, b)| Period { months: a.months + b.months, days: a.days + b.days });
+            last.unit = part.unit;
+            last.range.end = part.range.end;
+            with_comma |= comma;
+            continue;
+        }
+        with_comma = false;
+        joined.push(part);
+    }
+    joined
 }
 
 fn part(text: &str, count: &Count) -> Option<Part> {
-    const UNITS: [&str; 4] = ["year", "month", "week", "day"];
+    let rest = &text[count.range.end..];
+    let Some(found) = UNIT.captures(rest) else {
+        let other = OTHER_UNIT.find(rest)?;
+        return Some(Part::unreadable(count.range.start..count.range.end + other.end()));
+    };
+    // `the 3 day of May` is a date; `30 days of May 1` are days.
+    (found.name("of").is_none() || found.name("plural").is_some()).then_some(())?;
+    let word = found.name("unit").or(found.name("short"))?.as_str();
+    let unit = unit(word)?;
+    let end = found.name("of").map_or(found[0].len(), |of| of.start());
+    let mut range = count.range.start..count.range.end + end;
+    (!OF_A_LIFE.is_match(&text[range.end..])).then_some(())?;
+    let mut n = count.value(None);
+    if let Some(half) = AND_A_HALF.find(&text[range.end..]) {
+        range.end += half.end();
+        n = n.map(|n| n + 0.5);
+    }
+    Some(Part { range, period: n.and_then(|n| period(n, unit)), unit })
+}
+
+/// The unit that a word names, as an index into [`UNITS`].
+fn unit(word: &str) -> Option<usize> {
+    let word = word.to_lowercase();
+    let word = word.strip_suffix('s').unwrap_or(&word);
+    UNITS.iter().position(|(names, _)| names.contains(&word))
+}
+
+/// `None` where it is no whole number of months or days, or past what a period holds.
+fn period(n: f64, unit: usize) -> Option<Period> {
     const MOST: f64 = 1e6;
-    let unit = UNIT.captures(&text[count.range.end..])?;
-    // `the 3 day of May` is a date.
-    unit.name("of").is_none().then_some(())?;
-    let range = count.range.start..count.range.end + unit[0].len();
-    let at = UNITS.iter().position(|name| unit["unit"].eq_ignore_ascii_case(name))?;
-    let n = count.value(None)? * [12.0, 1.0, 7.0, 1.0][at];
+    let n = n * f64::from(UNITS[unit].1);
     (n.fract() == 0.0 && (1.0..=MOST).contains(&n)).then_some(())?;
-    let period = if at < 2 { Period::months(n as u32) } else { Period::days(n as u32) };
-    Some(Part { found: Found { value: Value::Duration(period), range }, period, unit: at })
+    Some(if unit < FIRST_OF_DAYS { Period::months(n as u32) } else { Period::days(n as u32) })
 }
 
 #[cfg(test)]
@@ -70,46 +208,81 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        durations(text).iter().map(|found| found.value.to_string()).collect()
+        let shown = |value: &Value| value.to_string();
+        mentions(text).iter().filter_map(|found| found.value.as_ref().map(shown)).collect()
     }
 
     #[test]
     fn periods_in_the_forms_that_contracts_use() {
         for (text, expected) in [
             ("at least sixty (60) days' prior written notice", "60 days"),
+            ("14 (fourteen) calendar days", "14 days"),
             ("thirty days", "30 days"),
             ("within (30) days", "30 days"),
+            ("(90)days", "90 days"),
+            ("[90] days", "90 days"),
+            ("30days", "30 days"),
             ("a thirty-day notice", "30 days"),
             ("30- days advance notice", "30 days"),
             ("one hundred twenty (120) days", "120 days"),
-            ("thirty (30) calendar days\u{2019} notice", "30 days"),
+            ("thirty (30) calendar days' notice", "30 days"),
             ("twelve (12) full calendar months", "1 year"),
             ("five (5)-year terms", "5 years"),
             ("one (1) year", "1 year"),
             ("six (6) weeks", "42 days"),
+            ("a fortnight's notice", "14 days"),
+            ("a month's notice", "1 month"),
+            ("two fortnights", "28 days"),
             ("1.5 years", "1 year 6 months"),
+            ("1,5 years", "1 year 6 months"),
+            ("two and one-half years", "2 years 6 months"),
+            ("one year and a half", "1 year 6 months"),
+            ("half a year", "6 months"),
             ("one year and six months", "1 year 6 months"),
+            ("1 year, 6 months", "1 year 6 months"),
+            ("2 years, 3 months and 15 days", "2 years 3 months 15 days"),
             ("five (5) year(s)", "5 years"),
+            ("thirty days (30 days)", "30 days"),
+            ("sixty (60 days) notice", "60 days"),
+            ("18 mos. after", "1 year 6 months"),
         ] {
             assert_eq!(found(text), [expected], "{text}");
         }
         assert_eq!(found("three (3) years, 60 days notice"), ["3 years", "60 days"]);
+        assert_eq!(found("1 year, 6 months' notice"), ["1 year", "6 months"]);
     }
 
     #[test]
-    fn what_is_no_period_of_the_calendar() {
+    fn what_is_no_period_of_the_calendar_is_seen() {
         for text in [
             "ten (10) business days",
-            "the fifteenth (15th) Contract Year",
-            "the 3 day of May, 2019",
+            "10 Working Days",
+            "five (5) Contract Years",
+            "two (2) Lease Years",
             "thirty to sixty days",
+            "30 or 60 days",
+            "30 days or two months",
+            "30 days to 60 days",
+            "not less than 30 days nor more than 60 days",
             "sixty (90) days",
-            "two and one-half years",
+            "sixty (90 days)",
+            "thirty days (60 days)",
+            "one (I) year",
             "0.3 years",
-            "from year to year",
             "24 hours",
+            "two quarters",
+            "[***] days",
+            "___ (__) months",
+            "[\u{25cf}] years",
+            "30 days plus one week",
         ] {
             assert_eq!(found(text), [] as [&str; 0], "{text}");
+            assert_eq!(mentions(text).len(), 1, "{text}: {:?}", mentions(text));
+        }
+        for text in
+            ["the fifteenth (15th) Contract Year", "the 3 day of May, 2019", "from year to year"]
+        {
+            assert_eq!(mentions(text), [], "{text}");
         }
     }
 }

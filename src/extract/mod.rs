@@ -2,13 +2,15 @@
 //!
 //! A reading of one text goes through these doors:
 //!
-//! 1. all candidates of the wanted type, each with its bytes: [`date`], [`duration`], [`amount`] (money,
-//!    percent, number), [`phrase`] (yes/no, choice), [`party`], or a pattern of the user's;
-//! 2. one of them, by the cues beside it ([`Extractor::read`]).
+//! 1. the text in plain characters ([`plain`]);
+//! 2. all mentions of the wanted type, each with its bytes: [`date`] and [`relative_date`], [`duration`], [`amount`]
+//!    (money, percent, number), [`phrase`] (yes/no, choice), [`jurisdiction`], [`party`], or a pattern of the
+//!    user's; of those that are said together what they say ([`alternatives`]);
+//! 3. one of them, by the cues beside it ([`Extractor::read`]).
 //!
-//! Nothing is guessed: what can be read in two ways, or contradicts itself, is no candidate, and no value is
-//! better than a wrong one. Each module says what it takes to be unambiguous. Nothing here knows passages,
-//! scenarios or files.
+//! Nothing is guessed: what can be read in two ways, or contradicts itself, is a mention without a value. Where it is
+//! the one that the cues point to, the text states nothing: the next value that can be read is of something
+//! else. Each module says what it takes to be unambiguous. Nothing here knows passages, scenarios or files.
 
 use std::ops::Range;
 
@@ -16,24 +18,42 @@ use regex::Regex;
 
 use crate::value::{Type, Value};
 
+pub mod alternatives;
 pub mod amount;
 pub mod count;
 pub mod currency;
 pub mod date;
 pub mod duration;
+pub mod field_cues;
+pub mod jurisdiction;
+mod negation;
 pub mod number;
 pub mod party;
 pub mod phrase;
+pub mod plain;
+mod ranking;
+mod relative_date;
+pub mod renewal;
 pub mod sentence;
+mod topic;
 
 use date::DayOrder;
 use number::Decimal;
 use phrase::{Meaning, Phrase};
+use plain::PlainText;
 
 /// A value in a text, and the bytes that state it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     pub value: Value,
+    pub range: Range<usize>,
+}
+
+/// Something in a text that is meant as a value of the wanted type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mention {
+    /// `None` where it cannot be told which value is meant.
+    pub value: Option<Value>,
     pub range: Range<usize>,
 }
 
@@ -54,6 +74,8 @@ pub enum Kind {
     /// A yes/no or a choice: phrases with what they stand for.
     Phrases(Vec<Meaning>),
     Party,
+    /// The governing law.
+    Jurisdiction,
     /// The first group of a pattern, read as the type; its spaces folded where that is text.
     Pattern(Regex, Box<Kind>),
     /// Anything: the text as it stands, its spaces folded.
@@ -61,37 +83,59 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All candidates in `text`, in order.
+    /// All values that stand in `text` by themselves, in order: dates that count from another one are left out.
     pub fn candidates(&self, text: &str) -> Vec<Found> {
+        let plain = PlainText::new(text);
+        let mentions = match self {
+            Kind::Date(order) => date::dates(plain.as_str(), *order),
+            _ => self.mentions(plain.as_str()),
+        };
+        let found = mentions.into_iter().filter_map(|mention| {
+            Some(Found { value: mention.value?, range: plain.original(mention.range) })
+        });
+        found.collect()
+    }
+
+    /// All that is meant as a value in a text of plain characters, in order.
+    fn mentions(&self, text: &str) -> Vec<Mention> {
         match self {
-            Kind::Date(order) => date::dates(text, *order),
-            Kind::Duration => duration::durations(text),
+            Kind::Date(order) => {
+                let dates = relative_date::add(text, date::dates(text, *order));
+                alternatives::resolve(text, dates)
+            }
+            Kind::Duration => duration::mentions(text),
             Kind::Money { decimal, currency } => amount::money(text, *decimal, currency.as_deref()),
             Kind::Percent(decimal) => amount::percents(text, *decimal),
             Kind::Number(decimal) => amount::numbers(text, *decimal),
             Kind::Phrases(meanings) => phrase::meant(text, meanings),
-            Kind::Party => party::parties(text),
+            Kind::Party => party::parties(text).into_iter().map(Mention::from).collect(),
+            Kind::Jurisdiction => jurisdiction::laws(text),
             Kind::Pattern(pattern, kind) => {
                 let groups = pattern.captures_iter(text).filter_map(|captures| captures.get(1));
-                groups.filter_map(|group| kind.whole(group.as_str(), group.range())).collect()
+                groups.map(|group| kind.whole(group.as_str(), group.range())).collect()
             }
-            Kind::Text => self.whole(text, 0..text.len()).into_iter().collect(),
+            Kind::Text => vec![self.whole(text, 0..text.len())],
         }
     }
 
-    /// What the whole of a text says; `None` where it says less or more than one value.
-    fn whole(&self, text: &str, range: Range<usize>) -> Option<Found> {
+    /// What the whole of a text says; without a value where it says less or more than one.
+    fn whole(&self, text: &str, range: Range<usize>) -> Mention {
         if let Kind::Text = self {
             let words: Vec<&str> = text.split_whitespace().collect();
-            let value = Value::Text(words.join(" "));
-            return (!words.is_empty()).then_some(Found { value, range });
+            let value = (!words.is_empty()).then(|| Value::Text(words.join(" ")));
+            return Mention { value, range };
         }
-        match self.candidates(text).as_slice() {
-            [found] if text[found.range.clone()].trim() == text.trim() => {
-                Some(Found { value: found.value.clone(), range })
-            }
+        let value = match self.mentions(text).as_slice() {
+            [one] if text[one.range.clone()].trim() == text.trim() => one.value.clone(),
             _ => None,
-        }
+        };
+        Mention { value, range }
+    }
+}
+
+impl From<Found> for Mention {
+    fn from(found: Found) -> Mention {
+        Mention { value: Some(found.value), range: found.range }
     }
 }
 
@@ -103,47 +147,24 @@ pub const REACH: usize = 15;
 pub struct Extractor {
     pub ty: Type,
     pub kind: Kind,
-    /// Words that stand near the value; none: the first candidate is taken.
+    /// Words that stand near the value; none: the first mention is taken.
     pub near: Vec<Phrase>,
 }
 
 impl Extractor {
     /// The value that `text` states.
     ///
-    /// Without cues that is the first candidate. With cues, only candidates with a cue in their sentence, at
-    /// most [`REACH`] words away, count: of these the one with the fewest words between it and its nearest cue;
-    /// at the same distance one that stands behind its cue (`through MAY 31` rather than `MAY 1 through`), and
-    /// then the first.
+    /// Without cues that is the first mention, and for a yes/no what all of them agree on. With cues, only mentions
+    /// with a cue in their sentence, at most [`REACH`] words away, count: of these the one with the fewest
+    /// words between it and its nearest cue; at the same distance one that stands behind its cue (`through MAY
+    /// 31` rather than `MAY 1 through`). Mentions that other words claim are left out (see [`topic`]).
+    ///
+    /// Where the mention that is chosen has no value, the text states none: the next one is never taken for it.
     pub fn read(&self, text: &str) -> Option<Found> {
-        let found = self.kind.candidates(text);
-        if self.near.is_empty() || found.is_empty() {
-            return found.into_iter().next();
-        }
-        let sentences = sentence::sentences(text);
-        let rank = |found: &Found| {
-            let inside =
-                |s: &&Range<usize>| s.start <= found.range.start && found.range.start < s.end;
-            let sentence = sentences.iter().find(inside)?;
-            let cues = self.near.iter().flat_map(|cue| cue.ranges(&text[sentence.clone()]));
-            let cues = cues.map(|cue| sentence.start + cue.start..sentence.start + cue.end);
-            let distance = |cue: Range<usize>| {
-                let behind = cue.end <= found.range.start;
-                let (from, to) = match behind {
-                    true => (cue.end, found.range.start),
-                    false => (found.range.end, cue.start),
-                };
-                (words(text.get(from..to).unwrap_or("")), !behind)
-            };
-            cues.map(distance).min().filter(|(words, _)| *words <= REACH)
-        };
-        let ranked = found.into_iter().filter_map(|found| Some((rank(&found)?, found)));
-        ranked.min_by_key(|(rank, found)| (*rank, found.range.start)).map(|(_, found)| found)
+        let plain = PlainText::new(text);
+        let chosen = ranking::choose(self, plain.as_str())?;
+        Some(Found { value: chosen.value?, range: plain.original(chosen.range) })
     }
-}
-
-/// How many words a piece of text has.
-fn words(text: &str) -> usize {
-    text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
 }
 
 #[cfg(test)]
@@ -175,15 +196,122 @@ mod tests {
         let date = |near: &[&str], text: &str| read(Kind::Date(None), Type::Date, near, text);
         let text = "from February 1, 2019 through January 31, 2024";
         assert_eq!(date(&["through"], text).as_deref(), Some("2024-01-31"));
+        // Two that are as near in one sentence: it is not told which one holds.
         let text = "due May 1, 2019, due June 1, 2019";
+        assert_eq!(date(&["due"], text), None);
+        let text = "The fee is due May 1, 2019. A deposit is due June 1, 2019.";
         assert_eq!(date(&["due"], text).as_deref(), Some("2019-05-01"));
     }
 
+    #[test]
+    fn a_mention_that_cannot_be_read_is_not_stepped_over() {
+        let date = |near: &[&str], text: &str| read(Kind::Date(None), Type::Date, near, text);
+        for text in [
+            "This Agreement expires on February 30, 2026, as amended June 1, 2025.",
+            "The lease expires on 03/04/2026, as amended June 1, 2025.",
+            "The lease expires 12/31/26, renewed January 5, 2024.",
+            "It expires at the end of May 2026; signed January 5, 2024.",
+        ] {
+            assert_eq!(date(&["expires"], text), None, "{text}");
+            assert_eq!(date(&[], text), None, "{text}");
+        }
+        let duration = |near: &[&str], text: &str| read(Kind::Duration, Type::Duration, near, text);
+        for text in [
+            "Either party may terminate on ten (15) days notice and pays fees within thirty (30) days.",
+            "Either party may terminate on 10 business days notice and pays fees within 30 days.",
+            "Either party may terminate on 30 to 60 days notice; deposits are returned within 14 days.",
+            "Either party may terminate on [***] days notice and pays fees within 30 days.",
+        ] {
+            assert_eq!(duration(&["notice"], text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_words_of_another_topic_claim_is_not_the_end() {
+        let date = |text: &str| {
+            read(Kind::Date(None), Type::Date, &["expires", "expire", "until", "ending"], text)
+        };
+        for text in [
+            "It is effective as of May 1, 2024 and expires upon completion of the work.",
+            "It commences on May 1, 2024 and expires two years thereafter.",
+            "It expires on the date set forth in the order form dated May 1, 2024.",
+        ] {
+            assert_eq!(date(text), None, "{text}");
+        }
+        let text = "Originally ending June 30, 2020, this lease was extended until June 30, 2022.";
+        assert_eq!(date(text).as_deref(), Some("2022-06-30"));
+        let text = "It expires on the later of May 1, 2025 and June 1, 2026.";
+        assert_eq!(date(text).as_deref(), Some("2026-06-01"));
+        let text = "It expires on the earlier of May 1, 2025 and the sale of the company.";
+        assert_eq!(date(text), None);
+    }
+
+    #[test]
+    fn what_is_found_is_quoted_from_the_original() {
+        let near = vec![Phrase::new("notice").unwrap()];
+        let extractor = Extractor { ty: Type::Duration, kind: Kind::Duration, near };
+        let text = "A \u{ff13}\u{ff10}\u{2011}day notice period applies.";
+        let found = extractor.read(text).unwrap();
+        assert_eq!(
+            (found.value.to_string().as_str(), &text[found.range]),
+            ("30 days", "\u{ff13}\u{ff10}\u{2011}day")
+        );
+    }
+
     /// What the extractors look at, glued together at random.
-    const PIECES: [&str; 36] = [
-        " ", " ", " ", " ", "\n", "-", "/", ",", ".", "(", ")", "%", "$", "\u{20ac}", "\u{e9}",
-        "\u{a0}", "'s", "5", "12", "250", "2019", "sixty", "one", "hundred", "and", "million",
-        "days", "year", "day of", "May", "percent", "USD", "dollars", "Acme", "Inc.", "not",
+    const PIECES: [&str; 52] = [
+        " ",
+        " ",
+        " ",
+        " ",
+        "\n",
+        "-",
+        "/",
+        ",",
+        ".",
+        "(",
+        ")",
+        "%",
+        "$",
+        "\u{20ac}",
+        "\u{e9}",
+        "\u{a0}",
+        "'s",
+        "5",
+        "12",
+        "250",
+        "2019",
+        "sixty",
+        "one",
+        "hundred",
+        "and",
+        "million",
+        "days",
+        "year",
+        "day of",
+        "May",
+        "percent",
+        "USD",
+        "dollars",
+        "Acme",
+        "Inc.",
+        "not",
+        "\u{2011}",
+        "\u{ff13}",
+        "\u{fb01}",
+        "\u{bd}",
+        "[",
+        "]",
+        "***",
+        "from",
+        "later of",
+        "or",
+        "half",
+        "expires",
+        "anniversary of",
+        "laws of",
+        "Texas",
+        "1,000",
     ];
 
     proptest::proptest! {
@@ -197,6 +325,7 @@ mod tests {
             let kinds = [
                 Kind::Date(Some(DayOrder::DayFirst)), Kind::Duration, amount, Kind::Percent(None),
                 Kind::Number(Some(Decimal::Point)), Kind::Phrases(vec![day]), Kind::Party,
+                Kind::Jurisdiction,
             ];
             for kind in kinds {
                 let found = kind.candidates(&text);

@@ -1,5 +1,7 @@
 //! Numbers as people write them, where `1,234` may be a thousand or a little more than one.
 
+use crate::value::exact_number;
+
 /// Which sign stands before the decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decimal {
@@ -21,8 +23,9 @@ pub struct Written {
 }
 
 impl Written {
-    /// `None` if `text` is no number under any reading. Signs, spaces or apostrophes between
-    /// thousands, and brackets for a negative amount are known.
+    /// `None` if `text` is no number under any reading, or has more digits than a number holds. Signs, spaces
+    /// or apostrophes between thousands, a dash for no cents (`1'250.-`), and brackets for a negative amount are
+    /// known.
     pub fn new(text: &str) -> Option<Written> {
         let text = text.trim();
         let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
@@ -33,13 +36,28 @@ impl Written {
             return None;
         }
         let text = minus.or_else(|| text.strip_prefix('+')).unwrap_or(text);
-        let spaced =
-            |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}');
-        let mut body = text.to_owned();
+        let spaced = |c: char| {
+            matches!(
+                c,
+                ' ' | '\u{a0}'
+                    | '\u{202f}'
+                    | '\u{2007}'
+                    | '\u{2009}'
+                    | '\''
+                    | '\u{2018}'
+                    | '\u{2019}'
+            )
+        };
+        let whole = text.trim_end_matches(['-', '\u{2013}', '\u{2014}']);
+        let mut body = match whole.len() < text.len() && whole.ends_with(['.', ',']) {
+            true => format!("{whole}00"),
+            false => text.to_owned(),
+        };
+        let text = body.clone();
         if text.contains(spaced) {
             let (whole, rest) = match text.find(['.', ',']) {
                 Some(at) => text.split_at(at),
-                None => (text, ""),
+                None => (text.as_str(), ""),
             };
             grouped(whole, spaced).then_some(())?;
             body = whole.replace(spaced, "") + rest;
@@ -78,7 +96,7 @@ impl Written {
         };
         let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
         let fine = if whole.contains(group) {
-            grouped(whole, |c| c == group)
+            grouped(whole, |c| c == group) || group == ',' && grouped_in_twos(whole)
         } else {
             digits(whole) || (whole.is_empty() && decimal == Decimal::Point)
         };
@@ -86,9 +104,21 @@ impl Written {
             return None;
         }
         let plain = format!("{}.{}", whole.replace(group, ""), rest.unwrap_or("0"));
-        let value: f64 = plain.parse().ok()?;
-        Some(if self.negative { -value } else { value }).filter(|v| v.is_finite())
+        let value = exact_number(&plain)?;
+        Some(if self.negative { -value } else { value })
     }
+}
+
+/// Whether `text` has commas as in India: `12,34,567`.
+fn grouped_in_twos(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(',').collect();
+    let (Some(last), true) = (parts.last(), parts.len() > 2) else { return false };
+    let digits = |part: &&str| part.bytes().all(|b| b.is_ascii_digit());
+    parts.iter().all(digits)
+        && last.len() == 3
+        && (1..=2).contains(&parts[0].len())
+        && !parts[0].starts_with('0')
+        && parts[1..parts.len() - 1].iter().all(|part| part.len() == 2)
 }
 
 /// Whether `text` is digits in threes, the first one to three of them not starting with zero.
@@ -117,7 +147,23 @@ mod tests {
         assert_eq!(of("1.234"), Some((None, true)));
         assert_eq!(of("1 234"), Some((None, false)));
         assert_eq!(of("12"), Some((None, false)));
-        for text in ["", "12a", "1,23,456", "1.2.3", "--1", "1e5", "(", "12,", "1 23", "inf"] {
+        assert_eq!(of("1,23,456"), Some((Some(Decimal::Point), false)));
+        assert_eq!(of("1'250.-"), Some((Some(Decimal::Point), false)));
+        assert_eq!(of("1.250,\u{2013}"), Some((Some(Decimal::Comma), false)));
+        for text in [
+            "",
+            "12a",
+            "1,23,45",
+            "12345678901234567890",
+            "5-",
+            "1.2.3",
+            "--1",
+            "1e5",
+            "(",
+            "12,",
+            "1 23",
+            "inf",
+        ] {
             assert_eq!(of(text), None, "{text}");
         }
     }
@@ -131,5 +177,8 @@ mod tests {
         assert_eq!(of("\u{2212}1\u{a0}234,5", Decimal::Comma), Some(-1234.5));
         assert_eq!(of("12.5", Decimal::Comma), None);
         assert_eq!(of(".5", Decimal::Point), Some(0.5));
+        assert_eq!(of("12,34,567.50", Decimal::Point), Some(1_234_567.5));
+        assert_eq!(of("1'250.-", Decimal::Point), Some(1250.0));
+        assert_eq!(of("1.250,--", Decimal::Comma), Some(1250.0));
     }
 }

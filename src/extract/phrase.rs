@@ -4,17 +4,23 @@ use std::ops::Range;
 
 use regex::Regex;
 
-use super::Found;
+use super::Mention;
+use super::negation::{self, Stance};
+use super::plain::PlainText;
 use crate::value::Value;
 
 /// Words that are sought as whole words, whatever their case and the space between them.
 #[derive(Clone, Debug)]
-pub struct Phrase(Regex);
+pub struct Phrase {
+    text: String,
+    pattern: Regex,
+}
 
 impl Phrase {
     /// `None` where `text` has no word.
     pub fn new(text: &str) -> Option<Phrase> {
-        let text = text.trim();
+        let plain = PlainText::new(text);
+        let text = plain.as_str().trim();
         let words: Vec<String> = text
             .split(|c: char| c.is_whitespace() || c == '-')
             .filter(|word| !word.is_empty())
@@ -27,12 +33,23 @@ impl Phrase {
         let (first, last) = (border(text.chars().next()), border(text.chars().next_back()));
         let pattern = format!("(?i){first}{}{last}", words.join(r"[\s-]+"));
         // A phrase past the size limit of the engine is none either.
-        Regex::new(&pattern).ok().filter(|_| !words.is_empty()).map(Phrase)
+        let pattern = Regex::new(&pattern).ok().filter(|_| !words.is_empty())?;
+        Some(Phrase { text: text.to_lowercase(), pattern })
+    }
+
+    /// What a pattern of ours matches.
+    pub(super) fn of_pattern(pattern: Regex) -> Phrase {
+        Phrase { text: pattern.as_str().to_owned(), pattern }
+    }
+
+    /// As written, in lower case.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Where it stands.
     pub fn ranges<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-        self.0.find_iter(text).map(|found| found.range())
+        self.pattern.find_iter(text).map(|found| found.range())
     }
 }
 
@@ -44,46 +61,42 @@ pub struct Meaning {
 }
 
 /// What the phrases that stand in `text` mean, in order. Where two overlap the longer one counts:
-/// `does not renew` over `renew`. A yes behind a negation says neither yes nor no.
-pub fn meant(text: &str, meanings: &[Meaning]) -> Vec<Found> {
-    let mut all: Vec<Found> = Vec::new();
+/// `does not renew` over `renew`. A yes that is plainly denied (`in no event shall it renew`) is a no; one that
+/// is denied or supposed in another way (`if it renews`, `nor does it renew`) has no value.
+pub fn meant(text: &str, meanings: &[Meaning]) -> Vec<Mention> {
+    let mut all: Vec<Mention> = Vec::new();
     for Meaning { phrase, value } in meanings {
-        let found = phrase.ranges(text).map(|range| Found { value: value.clone(), range });
+        let found = phrase.ranges(text).map(|range| Mention { value: Some(value.clone()), range });
         all.extend(found);
     }
     all.sort_by_key(|found| (std::cmp::Reverse(found.range.len()), found.range.start));
-    let mut kept: Vec<Found> = Vec::new();
+    let mut kept: Vec<Mention> = Vec::new();
     for found in all {
-        let overlaps = |other: &Found| {
+        let overlaps = |other: &Mention| {
             other.range.start < found.range.end && found.range.start < other.range.end
         };
         if !kept.iter().any(overlaps) {
             kept.push(found);
         }
     }
-    kept.retain(|found| found.value != Value::YesNo(true) || !negated(&text[..found.range.start]));
+    for found in &mut kept {
+        if found.value == Some(Value::YesNo(true)) {
+            found.value = match negation::stance(text, &found.range) {
+                Stance::Stated => Some(Value::YesNo(true)),
+                Stance::Denied => Some(Value::YesNo(false)),
+                Stance::Open => None,
+            };
+        }
+    }
     kept.sort_by_key(|found| found.range.start);
     kept
-}
-
-/// Whether one of the last words of a text negates what follows.
-fn negated(before: &str) -> bool {
-    const REACH: usize = 3;
-    const NEGATIONS: [&str; 8] =
-        ["not", "no", "never", "neither", "nor", "without", "cannot", "unless"];
-    let clause = before.rsplit(['.', ';', ':', ',']).next().unwrap_or("");
-    let mut words = clause.split_whitespace().rev().take(REACH);
-    words.any(|word| {
-        let word = word.to_lowercase();
-        NEGATIONS.contains(&word.as_str()) || word.ends_with("n't") || word.ends_with("n\u{2019}t")
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Vec<bool> {
+    fn said(text: &str) -> Vec<Option<bool>> {
         let meaning = |phrase: &str, value| Meaning {
             phrase: Phrase::new(phrase).unwrap(),
             value: Value::YesNo(value),
@@ -91,16 +104,20 @@ mod tests {
         let meanings =
             [meaning("automatically renew", true), meaning("not automatically renew", false)];
         let found = meant(text, &meanings);
-        found.iter().map(|found| found.value == Value::YesNo(true)).collect()
+        found.iter().map(|m| m.value.as_ref().map(|v| *v == Value::YesNo(true))).collect()
     }
 
     #[test]
     fn the_longer_phrase_counts_and_a_negation_is_heard() {
-        assert_eq!(said("It shall automatically\n renew."), [true]);
-        assert_eq!(said("It shall NOT automatically renew."), [false]);
-        assert_eq!(said("It shall never again automatically renew."), [] as [bool; 0]);
-        assert_eq!(said("It ends if not extended, else it will automatically renew."), [true]);
-        assert_eq!(said("It automatically renews."), [] as [bool; 0]);
+        assert_eq!(said("It shall automatically\n renew."), [Some(true)]);
+        assert_eq!(said("It shall NOT automatically renew."), [Some(false)]);
+        assert_eq!(said("It shall never again automatically renew."), [Some(false)]);
+        assert_eq!(
+            said("It ends if not extended, else it will automatically renew."),
+            [Some(true)]
+        );
+        assert_eq!(said("If they automatically renew the fee is due."), [None]);
+        assert_eq!(said("It automatically renews."), []);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::expr::suggest;
 use crate::extract::date::DayOrder;
 use crate::extract::number::Decimal;
 use crate::extract::phrase::{Meaning, Phrase};
-use crate::extract::{Extractor, Found, Kind, currency};
+use crate::extract::{Extractor, Found, Kind, currency, field_cues, renewal};
 use crate::value::{Type, Value};
 
 /// What one extractor found in one corpus.
@@ -48,19 +48,21 @@ impl ExtractType {
             ExtractType::YesNo => "yes_no",
             ExtractType::Choice => "choice",
             ExtractType::Party => "party",
+            ExtractType::Jurisdiction => "jurisdiction",
             ExtractType::Regex => "regex",
         }
     }
 }
 
 impl Resolver<'_> {
-    /// The extractor that `at` describes; every mistake in it is reported.
-    pub fn extractor(&mut self, at: &At<ExtractEntry>) -> Option<Extractor> {
+    /// The extractor that `at` describes for a field; every mistake in it is reported.
+    pub fn extractor(&mut self, at: &At<ExtractEntry>, field: &str) -> Option<Extractor> {
         let before = self.found.len();
-        self.extract_settings(at);
+        self.extract_settings(at, field);
         let entry = &at.value;
-        let near = entry.near.as_ref().map_or(Vec::new(), |near| self.phrases("near", near));
-        let near = near.into_iter().map(|(_, phrase)| phrase).collect();
+        let near = entry.near.as_ref().map(|near| self.phrases("near", near));
+        let near: Option<Vec<Phrase>> =
+            near.map(|near| near.into_iter().map(|(_, phrase)| phrase).collect());
         let decimal = entry.decimal.as_ref().map(|at| match at.value {
             written::Decimal::Point => Decimal::Point,
             written::Decimal::Comma => Decimal::Comma,
@@ -96,6 +98,10 @@ impl Resolver<'_> {
             ExtractType::Percent => (Type::Percent, of(Type::Percent)),
             ExtractType::Number => (Type::Number, of(Type::Number)),
             ExtractType::Party => (Type::Text, Kind::Party),
+            ExtractType::Jurisdiction => (Type::Text, Kind::Jurisdiction),
+            ExtractType::YesNo if entry.yes.is_none() && entry.no.is_none() => {
+                (Type::YesNo, Kind::Phrases(renewal::meanings()))
+            }
             ExtractType::YesNo => {
                 let lists = [(&entry.yes, "yes", true), (&entry.no, "no", false)];
                 let lists = lists.into_iter().filter_map(|(list, name, value)| {
@@ -119,6 +125,11 @@ impl Resolver<'_> {
                 (ty?, Kind::Pattern(pattern?, Box::new(of(ty?))))
             }
         };
+        // A pattern says itself where the value stands.
+        let near = near.unwrap_or_else(|| match entry.kind {
+            ExtractType::Regex => Vec::new(),
+            _ => field_cues::cues(ty, field),
+        });
         (self.found.len() == before).then_some(Extractor { ty, kind, near })
     }
 
@@ -131,13 +142,15 @@ impl Resolver<'_> {
     }
 
     /// Which settings the type has, and which it needs.
-    fn extract_settings(&mut self, at: &At<ExtractEntry>) {
+    fn extract_settings(&mut self, at: &At<ExtractEntry>, field: &str) {
         use ExtractType::*;
         let entry = &at.value;
         let group = entry.group.as_ref().map(|at| at.value);
         let is = |kinds: &[ExtractType]| kinds.contains(&entry.kind);
         let holds = |types: &[Type]| is(&[Regex]) && group.is_some_and(|ty| types.contains(&ty));
         let numbers = holds(&[Type::Number, Type::Percent, Type::Money]);
+        // The phrases of a renewal are known.
+        let lists = !field_cues::is_renewal(field) || entry.yes.is_some() || entry.no.is_some();
         // A setting, where it stands, whether the type has it, and whether it cannot do without.
         let settings = [
             ("near", entry.near.as_ref().map(|at| &at.span), true, false),
@@ -159,8 +172,8 @@ impl Resolver<'_> {
                 is(&[Money]) || holds(&[Type::Money]),
                 false,
             ),
-            ("yes", entry.yes.as_ref().map(|at| &at.span), is(&[YesNo]), true),
-            ("no", entry.no.as_ref().map(|at| &at.span), is(&[YesNo]), true),
+            ("yes", entry.yes.as_ref().map(|at| &at.span), is(&[YesNo]), lists),
+            ("no", entry.no.as_ref().map(|at| &at.span), is(&[YesNo]), lists),
             ("choices", entry.choices.as_ref().map(|at| &at.span), is(&[Choice]), true),
             ("pattern", entry.pattern.as_ref().map(|at| &at.span), is(&[Regex]), true),
             ("as", entry.group.as_ref().map(|at| &at.span), is(&[Regex]), true),

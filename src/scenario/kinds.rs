@@ -147,7 +147,7 @@ impl Resolver<'_> {
         }
         let base = earlier[from].retrieve()?.corpus.value.clone();
         let extractor = match &entry.extract {
-            Some(extract) => Some(self.extractor(extract)?),
+            Some(extract) => Some(self.extractor(extract, &entry.field.value)?),
             // It was taken out, and what was wrong with it is said.
             None if self.extract_is_written(&entry.field) => return None,
             None => None,

@@ -100,7 +100,8 @@ pub(in crate::scenario) struct ExtractEntry {
     #[serde(rename = "type")]
     pub kind: ExtractType,
     /// Cues: only a value with one of these phrases in its sentence, at most 15 words away, counts, and of
-    /// several the one nearest to a phrase. Without cues the first value of the text is taken.
+    /// several the one nearest to a phrase. Default: the words that go with the field, where its name is known, such
+    /// as `notice_period` or `expiration_date`; for other fields none, and the first value of the text is taken.
     pub near: Option<Phrases>,
     /// For date: what 03/04/2024 is. Default: no date.
     pub day_order: Option<At<DayOrder>>,
@@ -108,7 +109,7 @@ pub(in crate::scenario) struct ExtractEntry {
     pub decimal: Option<At<Decimal>>,
     /// For money: the currency behind a sign of several, such as `$`. Default: none, and no value.
     pub currency: Option<At<String>>,
-    /// For yes_no: phrases that mean yes.
+    /// For yes_no: phrases that mean yes. Default: those of a renewal, where the name of the field asks for one.
     pub yes: Option<Phrases>,
     /// For yes_no: phrases that mean no.
     pub no: Option<Phrases>,
@@ -134,6 +135,8 @@ pub(in crate::scenario) enum ExtractType {
     YesNo,
     Choice,
     Party,
+    /// The governing law, in one spelling a jurisdiction: `England and Wales` for English law.
+    Jurisdiction,
     Regex,
 }
 

@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use regex::Regex;
 
 use super::clause_type::Form;
+use crate::extract::jurisdiction::{self, US_STATES};
 use crate::value::{Period, Value};
 
 /// What became of an answer.
@@ -140,74 +141,15 @@ fn law(text: &str) -> Answer {
     Answer::Value(Value::Text(place))
 }
 
+/// A place in the spelling that extractors give it, where they know it.
 fn place(text: &str) -> String {
     let mut place = text;
-    for prefix in ["Province of ", "State of ", "Commonwealth of ", "Federal Republic of ", "the "]
-    {
+    for prefix in ["Province of ", "State of ", "Commonwealth of ", "the "] {
         place = place.strip_prefix(prefix).unwrap_or(place);
     }
-    match place.strip_suffix(", United Kingdom").unwrap_or(place) {
-        "England" | "Wales" | "England and Wales" | "England & Wales" => {
-            "England and Wales".to_owned()
-        }
-        other => other.to_owned(),
-    }
+    let place = place.strip_suffix(", United Kingdom").unwrap_or(place);
+    jurisdiction::canonical(place).map_or_else(|| place.to_owned(), str::to_owned)
 }
-
-/// The states whose names stand together in an answer only where two laws are meant.
-const US_STATES: [&str; 51] = [
-    "Alabama",
-    "Alaska",
-    "Arizona",
-    "Arkansas",
-    "California",
-    "Colorado",
-    "Connecticut",
-    "Delaware",
-    "District of Columbia",
-    "Florida",
-    "Georgia",
-    "Hawaii",
-    "Idaho",
-    "Illinois",
-    "Indiana",
-    "Iowa",
-    "Kansas",
-    "Kentucky",
-    "Louisiana",
-    "Maine",
-    "Maryland",
-    "Massachusetts",
-    "Michigan",
-    "Minnesota",
-    "Mississippi",
-    "Missouri",
-    "Montana",
-    "Nebraska",
-    "Nevada",
-    "New Hampshire",
-    "New Jersey",
-    "New Mexico",
-    "New York",
-    "North Carolina",
-    "North Dakota",
-    "Ohio",
-    "Oklahoma",
-    "Oregon",
-    "Pennsylvania",
-    "Rhode Island",
-    "South Carolina",
-    "South Dakota",
-    "Tennessee",
-    "Texas",
-    "Utah",
-    "Vermont",
-    "Virginia",
-    "Washington",
-    "West Virginia",
-    "Wisconsin",
-    "Wyoming",
-];
 
 #[cfg(test)]
 mod tests {
@@ -277,6 +219,7 @@ mod tests {
             ("England, United Kingdom; Wales, United Kingdom", "England and Wales"),
             ("England", "England and Wales"),
             ("Federal Republic of Germany", "Germany"),
+            ("PRC", "People's Republic of China"),
         ] {
             assert_eq!(normalise(Form::Law, text), value(Type::Text, law), "{text}");
         }

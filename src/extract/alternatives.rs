@@ -1,0 +1,206 @@
+//! Values that are said together: twice the same, a choice of two, or the greater of them.
+//!
+//! `USD 500 (five hundred dollars)` is one value said twice. `30 days or two months` and `the greater of $500
+//! and 5%` name two, of which one holds that the text does not tell; `the later of May 1, 2025 and June 1, 2026`
+//! tells.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::Mention;
+use crate::value::Value;
+
+/// What stands between two values of which only one can hold, or which hold together.
+static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
+    let bound = "(?:up to|(?:no[rt]? )?(?:more|less|fewer|later|earlier) than|at (?:most|least))";
+    let pattern = format!(
+        r"(?i)^\s*,?\s*(?:(?:to|or|and/or|and|nor|but|plus|-|\u{{2013}}|\u{{2014}})\s*)?(?:{bound})?\s*$"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// The same between two dates, where `to` makes them the ends of a period.
+static CHOICE_OF_DATES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*,?\s*(?:or|and/or|and|nor)\s+(?:on\s+|by\s+)?$")
+        .expect("the pattern is valid")
+});
+
+/// `the later of`, and what of it comes before or behind the values.
+static OF_SEVERAL: LazyLock<Regex> = LazyLock::new(|| {
+    let which = "(?<which>greater|greatest|higher|highest|larger|longer|longest|later|latest|last|lesser|least|lower|\
+lowest|smaller|shorter|shortest|earlier|earliest|sooner|soonest|first)";
+    let pattern = format!(
+        r"(?i)\b(?:{which}(?:\s+to\s+occur)?\s+of\b|whichever\s+(?:is|occurs|comes)\s+(?:the\s+)?(?<after>[a-z]+))"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// What may stand around the two values that `the later of` chooses from.
+static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^[\s:,]*(?:(?:either|on|by|the)\s+)*(?:\((?:[a-z]|[ivx]+|\d)\)|[a-z]\))?\s*$")
+        .expect("the pattern is valid")
+});
+static BETWEEN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)^\s*[,;]?\s*(?:and|or)\s*(?:on\s+|by\s+)?(?:\((?:[a-z]|[ivx]+|\d)\)|[a-z]\))?\s*$",
+    )
+    .expect("the pattern is valid")
+});
+
+/// Where the values that `of several` speaks of end.
+static SCOPE_END: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)[.;]\s|[.;]$|\b(?:shall|will|provided|unless)\b|\(the "|\((?:each|together)\b|\n"#,
+    )
+    .expect("the pattern is valid")
+});
+
+/// What a text says with its mentions together: those that are said twice once, choices settled or without a
+/// value.
+pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
+    settle(text, &mut mentions);
+    let mut kept: Vec<Mention> = Vec::new();
+    for next in mentions {
+        let Some(last) = kept.last_mut() else {
+            kept.push(next);
+            continue;
+        };
+        let between = text.get(last.range.end..next.range.start).unwrap_or("");
+        let again = between.trim() == "(" || between.trim() == "[";
+        let date = |mention: &Mention| matches!(mention.value, Some(Value::Date(_)));
+        let dates = date(last) && date(&next);
+        // `October 15, 2000 (six months from the start)` says how it comes about.
+        if again && date(last) && next.value.is_none() {
+            last.range.end = next.range.end;
+            continue;
+        }
+        let choice = if dates { &CHOICE_OF_DATES } else { &CHOICE };
+        let joined = !["", ","].contains(&between.trim()) && choice.is_match(between);
+        if again || joined {
+            if joined || last.value != next.value {
+                last.value = None;
+            }
+            last.range.end = next.range.end;
+            if joined {
+                join_list(text, &mut kept);
+            }
+        } else {
+            kept.push(next);
+        }
+    }
+    kept
+}
+
+/// Of `3%, 4% or 5%` the last mention is a choice; those before it, behind commas, belong to it.
+fn join_list(text: &str, kept: &mut Vec<Mention>) {
+    while let [.., before, last] = kept.as_mut_slice()
+        && text.get(before.range.end..last.range.start).is_some_and(|gap| gap.trim() == ",")
+    {
+        before.range.end = last.range.end;
+        before.value = None;
+        kept.pop();
+    }
+}
+
+/// Settles `the greater of A and B`: with the value that it tells, or without one. Other mentions stay.
+fn settle(text: &str, mentions: &mut Vec<Mention>) {
+    for found in OF_SEVERAL.captures_iter(text) {
+        let Some(whole) = found.get(0) else { continue };
+        let (scope, which) = match (found.name("which"), found.name("after")) {
+            (Some(which), _) => {
+                let rest = &text[whole.end()..];
+                let end = SCOPE_END.find(rest).map_or(rest.len(), |end| end.start());
+                (whole.end()..whole.end() + end, which.as_str())
+            }
+            (None, Some(which)) => {
+                let before = &text[..whole.start()];
+                let start = SCOPE_END.find_iter(before).last().map_or(0, |end| end.end());
+                (start..whole.start(), which.as_str())
+            }
+            (None, None) => continue,
+        };
+        let inside: Vec<usize> = mentions
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| scope.start <= m.range.start && m.range.end <= scope.end)
+            .map(|(at, _)| at)
+            .collect();
+        let prefixed = found.name("which").is_some();
+        settle_one(text, mentions, &inside, &scope, which, prefixed);
+    }
+}
+
+fn settle_one(
+    text: &str,
+    mentions: &mut Vec<Mention>,
+    inside: &[usize],
+    scope: &Range<usize>,
+    which: &str,
+    prefixed: bool,
+) {
+    let chosen = match inside {
+        [a, b] => {
+            let (first, second) = (&mentions[*a], &mentions[*b]);
+            let outside = !prefixed || OUTSIDE.is_match(&text[scope.start..first.range.start]);
+            let between = text.get(first.range.end..second.range.start).unwrap_or("\u{0}");
+            let values = first.value.as_ref().zip(second.value.as_ref());
+            values
+                .filter(|_| outside && BETWEEN.is_match(between))
+                .and_then(|(a, b)| chosen(a, b, which))
+        }
+        // What may end a contract before its day says nothing about the day.
+        [date] if prefixed && ends_early(text, scope, &mentions[*date], which) => return,
+        _ => None,
+    };
+    match (chosen, inside) {
+        (Some(value), [a, b]) => {
+            let end = mentions[*b].range.end;
+            mentions[*a] = Mention { value: Some(value), range: mentions[*a].range.start..end };
+            mentions.remove(*b);
+        }
+        _ => inside.iter().for_each(|at| mentions[*at].value = None),
+    }
+}
+
+static FIRST_OF_LIST: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^[\s:,]*(?:\((?:[a-z]|[ivx]+|\d)\)\s*)?$").expect("the pattern is valid")
+});
+static EARLY_END: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)^[\s,;]*(?:and|or)?\s*(?:on\s+)?(?:\((?:[a-z]|[ivx]+|\d)\))?\s*(?:the\s+)?(?:date\s+(?:of|on\s+which)\s+)?(?:(?:this|the)\s+\w+\s+is\s+)?(?:earlier\s+|sooner\s+)?(?:terminat|cancel)";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// `the earlier of DATE and termination under Section 5`: the date is the day of the end.
+fn ends_early(text: &str, scope: &Range<usize>, date: &Mention, which: &str) -> bool {
+    matches!(date.value, Some(Value::Date(_)))
+        && ["earlier", "earliest", "sooner", "first"].contains(&which.to_lowercase().as_str())
+        && FIRST_OF_LIST.is_match(&text[scope.start..date.range.start])
+        && EARLY_END.is_match(&text[date.range.end..scope.end])
+}
+
+/// The one of two values that a word such as `later` chooses, where their order is known.
+fn chosen(a: &Value, b: &Value, which: &str) -> Option<Value> {
+    let first_is_less = match (a, b) {
+        (Value::Date(a), Value::Date(b)) => a < b,
+        (Value::Number(a), Value::Number(b)) | (Value::Percent(a), Value::Percent(b)) => a < b,
+        (Value::Money(a), Value::Money(b)) if a.currency == b.currency => a.amount < b.amount,
+        // A month has no fixed number of days.
+        (Value::Duration(a), Value::Duration(b)) if a.months == 0 && b.months == 0 => {
+            a.days < b.days
+        }
+        (Value::Duration(a), Value::Duration(b)) if a.days == 0 && b.days == 0 => {
+            a.months < b.months
+        }
+        _ => return None,
+    };
+    let least = match which.to_lowercase().as_str() {
+        "greater" | "greatest" | "higher" | "highest" | "larger" | "longer" | "longest"
+        | "later" | "latest" | "last" => false,
+        "lesser" | "least" | "lower" | "lowest" | "smaller" | "shorter" | "shortest"
+        | "earlier" | "earliest" | "sooner" | "soonest" | "first" => true,
+        _ => return None,
+    };
+    Some(if first_is_less == least { a.clone() } else { b.clone() })
+}

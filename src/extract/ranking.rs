@@ -1,0 +1,167 @@
+//! Which of the mentions in a text is the one that the cues ask for.
+
+use std::ops::Range;
+
+use super::topic::{self, Rivals};
+use super::{Extractor, Mention, REACH, sentence};
+use crate::value::{Type, Value};
+
+/// How near a mention is to what speaks for it; the lower the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// Words in between.
+    words: usize,
+    before_cue: bool,
+    /// The cue is a word that says little by itself.
+    weak_cue: bool,
+}
+
+/// The mention that is asked for, with or without a value; `None` where there is none.
+pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
+    let mentions = extractor.kind.mentions(text);
+    if mentions.is_empty() {
+        return None;
+    }
+    if extractor.near.is_empty() {
+        return without_cues(extractor.ty, mentions);
+    }
+    let sentences = sentence::sentences(text);
+    let rivals = Rivals::of(extractor.ty, &extractor.near);
+    let asks_for_end = topic::asks_for_end(extractor.ty, &extractor.near);
+    let mut ranked: Vec<(Rank, usize, Mention)> = Vec::new();
+    let mut latest: Option<Mention> = None;
+    let mut before = 0..0;
+    for mention in mentions {
+        // `1 May 2024 - 30 April 2026`: the end of a period by its place.
+        let dash = text.get(before.end..mention.range.start).is_some_and(|gap| gap.trim() == "-");
+        before = mention.range.clone();
+        let at = mention.range.start;
+        let inside = |s: &Range<usize>| s.start <= at && at < s.end;
+        let Some(number) = sentences.iter().position(inside) else { continue };
+        // A part of the value that is asked for.
+        if text[..at].trim_end().to_ascii_lowercase().ends_with("of which") {
+            continue;
+        }
+        let sentence = &sentences[number];
+        if asks_for_end && topic::holds(&text[sentence.start..at]) {
+            latest = later(latest, mention);
+            continue;
+        }
+        let by_place = Rank { words: 0, before_cue: false, weak_cue: true };
+        let rank = match rank(extractor, &rivals, text, sentence, &mention.range) {
+            None if asks_for_end && dash => Some(by_place),
+            rank => rank,
+        };
+        ranked.extend(rank.map(|rank| (rank, number, mention)));
+    }
+    if latest.is_some() {
+        return latest;
+    }
+    ranked.sort_by_key(|(rank, _, mention)| (*rank, mention.range.start));
+    let mut ranked = ranked.into_iter();
+    let (rank, number, mut best) = ranked.next()?;
+    // As near in the same sentence, and another value: it is not told which one holds.
+    let mut as_near = ranked.take_while(|(other, ..)| *other == rank);
+    if as_near.any(|(_, other, mention)| other == number && mention.value != best.value) {
+        best.value = None;
+    }
+    Some(best)
+}
+
+/// The first mention; for a yes/no, what all mentions agree on.
+fn without_cues(ty: Type, mentions: Vec<Mention>) -> Option<Mention> {
+    let agree = mentions.windows(2).all(|pair| pair[0].value == pair[1].value);
+    let mut first = mentions.into_iter().next()?;
+    if ty == Type::YesNo && !agree {
+        first.value = None;
+    }
+    Some(first)
+}
+
+/// Of two dates that hold whatever was agreed before, the later one; without a value where that is not known.
+fn later(kept: Option<Mention>, next: Mention) -> Option<Mention> {
+    let Some(kept) = kept else { return Some(next) };
+    match (&kept.value, &next.value) {
+        (Some(Value::Date(a)), Some(Value::Date(b))) => Some(if b > a { next } else { kept }),
+        _ => Some(Mention { value: None, ..next }),
+    }
+}
+
+/// `None` where no cue speaks for a mention, or where words of another topic claim it.
+fn rank(
+    extractor: &Extractor,
+    rivals: &Rivals,
+    text: &str,
+    sentence: &Range<usize>,
+    mention: &Range<usize>,
+) -> Option<Rank> {
+    let inside = &text[sentence.clone()];
+    let absolute = |cue: Range<usize>| sentence.start + cue.start..sentence.start + cue.end;
+    let cues = extractor.near.iter().flat_map(|phrase| {
+        phrase.ranges(inside).map(move |cue| (phrase.text() == "to", absolute(cue)))
+    });
+    let (own, cue) = cues
+        .filter(|(_, cue)| !between(text, cue, mention).contains("; "))
+        .map(|(weak_cue, cue)| (Rank { weak_cue, ..distance(text, &cue, mention) }, cue))
+        .min_by_key(|(rank, cue)| (*rank, cue.start))
+        .filter(|(rank, _)| rank.words <= REACH)?;
+    let mut rivals: Vec<Range<usize>> = rivals.ranges(inside).map(absolute).collect();
+    rivals.sort_by_key(|rival| rival.start);
+    // The words right behind the cue are its own: `terminates effective as of May 1`.
+    let mut own_end = cue.end;
+    let claimed = rivals.into_iter().any(|rival| {
+        let overlaps = rival.start < own_end && cue.start < rival.end;
+        let of_mention = rival.start < mention.end && mention.start < rival.end;
+        if cue.end <= mention.start
+            && own_end <= rival.start
+            && rival.end <= mention.start
+            && words(&text[own_end..rival.start]) == 0
+        {
+            own_end = rival.end;
+            return false;
+        }
+        !overlaps && !of_mention && claims(extractor.ty, text, &rival, mention, own)
+    });
+    (!claimed).then_some(own)
+}
+
+/// Whether words of another topic are nearer to a mention than its own cue.
+fn claims(ty: Type, text: &str, rival: &Range<usize>, mention: &Range<usize>, own: Rank) -> bool {
+    let rank = distance(text, rival, mention);
+    let between = between(text, rival, mention);
+    if between.contains([',', ';', ':']) {
+        return false;
+    }
+    if ty == Type::Date {
+        // What follows a date is about the next one, but for a name: `May 1, 2024 (the "Effective Date")`.
+        let named = rank.before_cue && between.contains('(') && rank.words <= 1;
+        let allowance = if own.before_cue { 2 } else { 0 };
+        return (named || !rank.before_cue)
+            && (rank.words < own.words + allowance || own.before_cue && rank.words <= own.words);
+    }
+    // Words behind a period are about it only where they follow at once: `one year by written agreement`.
+    let close = !rank.before_cue || own.before_cue || rank.words == 0;
+    close && (rank.words < own.words || rank.words == own.words && own.before_cue)
+}
+
+fn distance(text: &str, cue: &Range<usize>, mention: &Range<usize>) -> Rank {
+    Rank {
+        words: words(between(text, cue, mention)),
+        before_cue: cue.end > mention.start,
+        weak_cue: false,
+    }
+}
+
+/// What stands between a cue and a mention.
+fn between<'t>(text: &'t str, cue: &Range<usize>, mention: &Range<usize>) -> &'t str {
+    let (from, to) = match cue.end <= mention.start {
+        true => (cue.end, mention.start),
+        false => (mention.end, cue.start),
+    };
+    text.get(from..to).unwrap_or("")
+}
+
+/// How many words a piece of text has.
+fn words(text: &str) -> usize {
+    text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
+}

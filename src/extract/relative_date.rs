@@ -1,0 +1,205 @@
+//! Dates that count from another one: `two years from May 1, 2024`, `the second anniversary of the Effective Date`.
+//!
+//! Where the day to count from stands beside, the date is worked out. Where it does not, or where it is open
+//! whether the first day counts (`for two years commencing on May 1, 2024`), the date is seen and has no value.
+//! In neither case is the day to count from a date by itself: it is the start, and not what is asked for.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::{Mention, duration};
+use crate::spell;
+use crate::value::{Period, Value};
+
+/// Most words between `from` and the day to count from: `from the Effective Date of this Agreement, May 1, 2024`.
+const REACH: usize = 8;
+
+/// Behind a period: what makes it count from a day, and whether the day itself is the first one.
+static FROM: LazyLock<Regex> = LazyLock::new(|| {
+    let after = "from\\s+and\\s+after|as\\s+from|from|after|following|subsequent\\s+to|since";
+    let first = "(?:commencing|beginning|starting|running|effective|measured)(?:\\s+(?:on|from|as\\s+of|with))?|of|as\\s+of";
+    let pattern = format!(
+        r"(?i)^'?(?:\s+(?:period|term|immediately|next))*,?\s+(?:(?<after>{after})|(?<first>{first})|(?<there>thereafter|thereof|hence|hereafter|later))\b"
+    );
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// `of` counts only as in `within 30 days of`.
+static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:within|(?:no|not)\s+(?:later|more)\s+than|up\s+to|at\s+least)\s*$")
+        .expect("the pattern is valid")
+});
+
+static ANNIVERSARY: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)\b(?:(?<nth>[a-z]+(?:-[a-z]+)?|\d{1,2}\s?(?:st|nd|rd|th))(?:\s*\(\s*\d{1,2}\s*(?:st|nd|rd|th)?\s*\))?\s+)?(?:(?<n>\w+)(?:\s*\(\d+\))?[\s-]year\s+)?anniversary\b(?:\s+date)?(?<of>\s+(?:of|after|following)\b)?";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// What ends a period by name, so that its length says nothing more: `from May 1, 2024 to April 30, 2026`.
+static ENDS: LazyLock<Regex> = LazyLock::new(|| {
+    let end = "to|through|until|till|ending|ends|expiring|concluding|terminating|up\\s+to|-";
+    let pattern = format!(r"(?i)^\s*(?:\([^()]*\)\s*)?,?\s*(?:and\s+)?(?:{end})\b");
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// The day to count from is not settled.
+static ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:expected|anticipated|estimated|target(?:ed)?|scheduled|planned|approximate\w*)\b")
+        .expect("the pattern is valid")
+});
+
+/// Adds the dates that count from another one to `dates`; those counted from are no dates by themselves.
+pub fn add(text: &str, dates: Vec<Mention>) -> Vec<Mention> {
+    let periods = duration::mentions(text);
+    let mut counted: Vec<Mention> = Vec::new();
+    for (at, period) in periods.iter().enumerate() {
+        let next = periods.get(at + 1).map_or(text.len(), |next| next.range.start);
+        counted.extend(from_period(text, period, next, &dates));
+    }
+    counted.extend(
+        ANNIVERSARY
+            .captures_iter(text)
+            .filter_map(|found| {
+                let whole = found.get(0)?.range();
+                let base = match found.name("of") {
+                    Some(_) => base(text, whole.end, text.len(), &dates),
+                    None => None,
+                };
+                let years = found.name("nth").and_then(|nth| ordinal(nth.as_str()));
+                let years = years.or_else(|| {
+                    let n = found.name("n")?.as_str().to_lowercase();
+                    n.parse().ok().or_else(|| u32::try_from(spell::number(&[&n])?).ok())
+                });
+                Some(from_base(text, whole, years.map(|n| Period::months(12 * n)), base, &dates))
+            })
+            .flatten(),
+    );
+    let overlaps = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
+    let free = |date: &Mention| !counted.iter().any(|c| overlaps(&c.range, &date.range));
+    let mut all: Vec<Mention> = dates.into_iter().filter(free).collect();
+    all.extend(counted);
+    all.sort_by_key(|mention| (mention.range.start, std::cmp::Reverse(mention.range.end)));
+    all.dedup_by(|next, kept| overlaps(&next.range, &kept.range));
+    all
+}
+
+/// `two years from May 1, 2024`; `None` where the period counts from nothing.
+fn from_period(text: &str, period: &Mention, next: usize, dates: &[Mention]) -> Option<Mention> {
+    // `30 days of May 1` is a limit, and so is what `within` stands before.
+    let limit = WITHIN.is_match(&text[..period.range.start]);
+    let found = FROM.captures(&text[period.range.end..])?;
+    let end = period.range.end + found[0].len();
+    if found.name("first").is_some_and(|word| word.as_str().eq_ignore_ascii_case("of")) && !limit {
+        return None;
+    }
+    let length = match &period.value {
+        Some(Value::Duration(length)) if found.name("after").is_some() && !limit => Some(*length),
+        _ => None,
+    };
+    let base = match found.name("there") {
+        Some(_) => None,
+        None => base(text, end, next.max(end), dates),
+    };
+    from_base(text, period.range.start..end, length, base, dates)
+}
+
+/// The date that `length` after `base` is, over the words from `words` to the base; `None` where the end of the
+/// period is named behind the base.
+fn from_base(
+    text: &str,
+    words: Range<usize>,
+    length: Option<Period>,
+    base: Option<&Mention>,
+    dates: &[Mention],
+) -> Option<Mention> {
+    let Some(base) = base else {
+        return Some(Mention { value: None, range: words });
+    };
+    let rest = &text[base.range.end..];
+    if let Some(ends) = ENDS.find(rest) {
+        let from = base.range.end + ends.end();
+        if dates.iter().any(|date| date.range.start >= from && date.range.start < from + 40) {
+            return None;
+        }
+    }
+    let beside = &text[words.end.min(base.range.start)..];
+    let beside = &beside[..beside.find([';', '\n']).unwrap_or(beside.len())];
+    let value = match (&base.value, length) {
+        (Some(Value::Date(date)), Some(length)) if !ESTIMATE.is_match(beside) => {
+            length.after(*date).map(Value::Date)
+        }
+        _ => None,
+    };
+    Some(Mention { value, range: words.start..base.range.end })
+}
+
+/// The date that stands within a few words, in the same sentence.
+fn base<'d>(text: &str, from: usize, to: usize, dates: &'d [Mention]) -> Option<&'d Mention> {
+    let date = dates.iter().find(|date| date.range.start >= from && date.range.start < to)?;
+    let between = &text[from..date.range.start];
+    let words = between.split_whitespace().count();
+    let ends = [". ", ";", "\n", " and ", " until ", " through ", " or "];
+    (words <= REACH && !ends.iter().any(|end| between.contains(end))).then_some(date)
+}
+
+fn ordinal(text: &str) -> Option<u32> {
+    let digits = text.trim_end_matches(|c: char| c.is_alphabetic()).trim();
+    digits.parse().ok().or_else(|| spell::ordinal(&text.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::date;
+    use super::*;
+
+    fn found(text: &str) -> Vec<String> {
+        let shown = |m: &Mention| m.value.as_ref().map_or("?".to_owned(), Value::to_string);
+        add(text, date::dates(text, None)).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn a_date_counts_from_the_day_that_stands_beside() {
+        for (text, expected) in [
+            ("expires five (5) years after May 1, 2024", "2029-05-01"),
+            ("two years from the Effective Date of May 1, 2024", "2026-05-01"),
+            ("on the second anniversary of May 1, 2024", "2026-05-01"),
+            ("on the 2nd anniversary of the Effective Date (May 1, 2024)", "2026-05-01"),
+            ("the five-year anniversary of May 1, 2024", "2029-05-01"),
+            ("30 days after May 1, 2024", "2024-05-31"),
+        ] {
+            assert_eq!(found(text), [expected], "{text}");
+        }
+    }
+
+    #[test]
+    fn without_that_day_or_with_two_ways_to_count_it_has_no_value() {
+        for text in [
+            "expires two years after the Effective Date",
+            "three years thereafter",
+            "on the fifth anniversary of the Effective Date",
+            "on the anniversary date",
+            "for two years commencing on May 1, 2024",
+            "ten (15) days after May 1, 2024",
+            "within 30 days of May 1, 2024",
+            "no later than 30 days after May 1, 2024",
+            "two years after February 30, 2024",
+        ] {
+            assert_eq!(found(text), ["?"], "{text}");
+        }
+    }
+
+    #[test]
+    fn the_named_end_of_a_period_counts_and_not_its_length() {
+        assert_eq!(
+            found("for five years from February 1, 2019 through January 31, 2024"),
+            ["2019-02-01", "2024-01-31"]
+        );
+        assert_eq!(found("60 days before December 31, 2025"), ["2025-12-31"]);
+        assert_eq!(
+            found("effective May 1, 2024 and ends two years thereafter"),
+            ["2024-05-01", "?"]
+        );
+    }
+}

@@ -1,0 +1,123 @@
+//! What the dates and periods of a contract are about, by the words beside them.
+//!
+//! A text holds many: when it starts, when it ends, when to pay, when to give notice. A cue that the user gives is
+//! of one topic, and a value that words of another topic claim is not the one that is asked for, even if it
+//! is the only one: in `renews for one (1) year terms unless notice is given`, the year is no notice period.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::phrase::Phrase;
+use crate::value::Type;
+
+/// Words that go with values of one topic.
+struct Topic {
+    ty: Type,
+    cues: Regex,
+}
+
+fn topic(ty: Type, cues: &str) -> Topic {
+    let cues = Regex::new(&format!(r"(?i)\b(?:{cues})\b")).expect("the pattern is valid");
+    Topic { ty, cues }
+}
+
+/// What ends.
+const END: &str = "until|till|through|to|up\\s+to|end|ends|ended|ending|end\\s+date|end\\s+of\\s+term|expir\\w+|\
+terminat\\w+|conclud\\w+|lapses?|ceases?|matur\\w+|(?:no|not)\\s+later\\s+than|later\\s+than|beyond|valid|last\\s+day|\
+expires?\\s+on";
+
+static TOPICS: LazyLock<Vec<Topic>> = LazyLock::new(|| {
+    let start = "effective|effectiveness|commenc\\w+|begin\\w*|began|start\\w*|from|dated|as\\s+of|since|entered\\s+into|\
+made|executed|execution|signed|inception";
+    let past = "amended|amendment|issued|invoiced?|deliver\\w*|published|incorporated|acquired|originally|formerly|\
+previously|initially|born|last\\s+updated|revised|received|renewed|restated|supersed\\w+|replac\\w+|by|occur\\w*|\
+on\\s+or\\s+before";
+    let notice =
+        "notice|notices|notif\\w+|prior|before|advance|in\\s+advance|written|in\\s+writing";
+    let term = "terms?|renew\\w*|successive|extend\\w*|extension|additional|initial|thereafter|remain|continues?";
+    let payment = "pay|pays|paid|payable|payments?|invoices?|invoiced|fees?|due|deposits?|refund\\w*|reimburse\\w*|credit|interest";
+    let cure = "cure|cures|cured|remed\\w+|rectif\\w+|breach|default";
+    let other = "warrant\\w+|surviv\\w+|return\\w*|deliver\\w*|respon\\w+|store|retain\\w*|dispute|escalat\\w+|publish\\w*|posted|\
+advertis\\w+";
+    vec![
+        topic(Type::Date, END),
+        topic(Type::Date, start),
+        topic(Type::Date, past),
+        topic(Type::Duration, notice),
+        topic(Type::Duration, term),
+        topic(Type::Duration, payment),
+        topic(Type::Duration, cure),
+        topic(Type::Duration, other),
+    ]
+});
+
+static ENDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(&format!("(?i)^(?:{END})$")).expect("the pattern is valid"));
+
+/// The topics that cues do not belong to, where they belong to one.
+pub(super) struct Rivals(Vec<&'static Topic>);
+
+impl Rivals {
+    pub fn of(ty: Type, near: &[Phrase]) -> Rivals {
+        let speaks = |topic: &Topic| {
+            near.iter().any(|cue| {
+                topic.cues.find(cue.text()).is_some_and(|m| m.range() == (0..cue.text().len()))
+            })
+        };
+        let of_type: Vec<&Topic> = TOPICS.iter().filter(|topic| topic.ty == ty).collect();
+        let (own, rivals): (Vec<&Topic>, Vec<&Topic>) =
+            of_type.into_iter().partition(|topic| speaks(topic));
+        Rivals(if own.is_empty() { Vec::new() } else { rivals })
+    }
+
+    /// Where they stand in a piece of text.
+    pub fn ranges<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+        let found = self.0.iter().flat_map(move |topic| topic.cues.find_iter(text));
+        // Words of notices: `non-renewal`, `not to renew`.
+        let denied = |before: &str| {
+            let before = before.to_ascii_lowercase();
+            ["non-", "non ", "not to ", "not "].iter().any(|word| before.ends_with(word))
+        };
+        found.map(|found| found.range()).filter(move |range| !denied(&text[..range.start]))
+    }
+}
+
+/// Whether a cue asks for the day on which something ends.
+pub(super) fn asks_for_end(ty: Type, near: &[Phrase]) -> bool {
+    ty == Type::Date && near.iter().any(|cue| ENDS.is_match(cue.text()))
+}
+
+static EXTENDED: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)\b(?:extended|prolonged|postponed|deferred|renewed)\s+(?:[\w,]+\s+){0,6}?(?:to|until|till|through)\s+(?:and\s+including\s+)?$";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+static PERHAPS: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)\b(?:may|might|can|could|unless|option|if|right|entitled|elects?|election|requests?|or)\b";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+/// Characters before `extended` in which words make it a possibility.
+const PERHAPS_REACH: usize = 60;
+
+static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern =
+        r"(?i)\b(?:no|any)\s+event\s+(?:later\s+than|(?:shall\s+\w+\s+)?(?:extend\s+)?beyond)\s+$";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// Whether the text before a date makes it the one that holds, whatever else is agreed: `extended until`, `but in no
+/// event later than`.
+pub(super) fn holds(before: &str) -> bool {
+    let start = before.rfind(['.', ';']).map_or(0, |at| at + 1);
+    let clause = &before[start..];
+    LIMIT.is_match(clause)
+        || EXTENDED.find(clause).is_some_and(|found| {
+            let from = clause[..found.start()]
+                .char_indices()
+                .rev()
+                .nth(PERHAPS_REACH)
+                .map_or(0, |(at, _)| at);
+            !PERHAPS.is_match(&clause[from..found.end()])
+        })
+}

@@ -1,0 +1,52 @@
+//! Values in clauses as leases, subscriptions, licences, confidentiality agreements and contracts of employment
+//! write them, in American, British, Indian and Swiss English: `tests/data/extract/*.csv`. Each line has a field, the
+//! type to read, what the clause states (empty: nothing that can be told) and the clause; the extractor has no other
+//! settings than the dollar as the currency of amounts.
+//!
+//! The lines of `other_families.csv` were written after the extractors, and read by them before anything was changed
+//! for their sake: 82 of 91 were right then, 3 wrong and 6 not read.
+
+use std::collections::BTreeMap;
+
+use knockon::extract::{Extractor, Kind, field_cues, renewal};
+use knockon::value::{Type, Value};
+
+fn extractor(field: &str, ty: &str) -> Extractor {
+    let (ty, kind) = match ty {
+        "date" => (Type::Date, Kind::Date(None)),
+        "duration" => (Type::Duration, Kind::Duration),
+        "money" => (Type::Money, Kind::Money { decimal: None, currency: Some("USD".to_owned()) }),
+        "percent" => (Type::Percent, Kind::Percent(None)),
+        "number" => (Type::Number, Kind::Number(None)),
+        "yes_no" => (Type::YesNo, Kind::Phrases(renewal::meanings())),
+        "jurisdiction" => (Type::Text, Kind::Jurisdiction),
+        other => panic!("no type {other}"),
+    };
+    Extractor { ty, kind, near: field_cues::cues(ty, field) }
+}
+
+#[test]
+fn every_clause_says_what_is_written_beside_it() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/extract");
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for file in ["amounts", "dates", "durations", "governing_law", "other_families", "renewals"] {
+        let mut rows = csv::Reader::from_path(format!("{folder}/{file}.csv")).unwrap();
+        for (at, row) in rows.records().enumerate() {
+            let row = row.unwrap();
+            let (field, ty, value, text) = (&row[0], &row[1], &row[2], &row[3]);
+            *counts.entry(ty.to_owned()).or_default() += 1;
+            let extractor = extractor(field, ty);
+            let stated = (!value.is_empty()).then(|| Value::parse(extractor.ty, value).unwrap());
+            let found = extractor.read(text);
+            if found.as_ref().map(|found| &found.value) != stated.as_ref() {
+                let found = found.map_or("nothing".to_owned(), |found| found.value.to_string());
+                wrong.push(format!("{file}.csv:{}: '{value}', read {found}: {text}", at + 2));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for ty in ["date", "duration", "money", "percent", "yes_no", "jurisdiction"] {
+        assert!(counts[ty] >= 60, "{ty}: {} clauses", counts[ty]);
+    }
+}
