@@ -65,12 +65,55 @@ impl fmt::Display for Type {
 #[serde(rename_all = "snake_case")]
 pub enum Value {
     Text(String),
-    Number(f64),
+    Number(#[serde(deserialize_with = "number_with_digits")] f64),
     YesNo(bool),
     Date(NaiveDate),
     Duration(Period),
     Money(Money),
-    Percent(f64),
+    Percent(#[serde(deserialize_with = "number_with_digits")] f64),
+}
+
+/// Stands before the digits of a number that a JSON reader would round; see `world::json_numbers`.
+pub const DIGITS_MARK: char = '\u{1}';
+
+/// A number as JSON has it, or its digits behind [`DIGITS_MARK`].
+fn number_with_digits<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    use serde::de::{Error, Unexpected, Visitor};
+
+    struct Number;
+
+    impl Visitor<'_> for Number {
+        type Value = f64;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a number without quotes, such as 12.5")
+        }
+
+        fn visit_f64<E: Error>(self, n: f64) -> Result<f64, E> {
+            Ok(n)
+        }
+
+        fn visit_i64<E: Error>(self, n: i64) -> Result<f64, E> {
+            exact_number(&n.to_string()).ok_or_else(|| too_many_digits(&n.to_string()))
+        }
+
+        fn visit_u64<E: Error>(self, n: u64) -> Result<f64, E> {
+            exact_number(&n.to_string()).ok_or_else(|| too_many_digits(&n.to_string()))
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
+            let Some(digits) = text.strip_prefix(DIGITS_MARK) else {
+                return Err(E::invalid_type(Unexpected::Str(text), &self));
+            };
+            exact_number(digits).ok_or_else(|| too_many_digits(digits))
+        }
+    }
+
+    fn too_many_digits<E: Error>(digits: &str) -> E {
+        E::custom(format!("'{digits}' is not a number; allowed: {TOO_MANY_DIGITS}"))
+    }
+
+    deserializer.deserialize_any(Number)
 }
 
 /// Whatever makes a value sees to it that its numbers are finite.
@@ -108,7 +151,6 @@ impl Value {
     /// A canonical text: equal values, and only those, have equal keys.
     pub fn key(&self) -> String {
         match self {
-            // Shown with two decimals, told apart by all of them.
             Value::Money(money) => format!("money:{} {}", money.currency, money.amount + 0.0),
             _ => format!("{}:{self}", self.type_of()),
         }
@@ -127,6 +169,7 @@ impl Value {
         };
         Ok(match ty {
             Type::Text => Value::Text(text.to_owned()),
+            Type::Number if loses_a_sign(text) => return Err(bad(NO_CODE)),
             Type::Number => Value::Number(number(text, "a number such as 12.5")?),
             Type::YesNo => match text.to_ascii_lowercase().as_str() {
                 "yes" | "true" => Value::YesNo(true),
@@ -169,6 +212,19 @@ impl fmt::Display for Value {
 
 /// What is said of digits that would come back as others.
 pub const TOO_MANY_DIGITS: &str = "digits that a 64-bit number holds, 15 or at most 17 of them; a longer number, such as an account's, is text";
+
+/// What is said of `007`.
+const NO_CODE: &str =
+    "a number such as 12.5; one that begins with a zero or a plus is a code, which is text";
+
+/// Whether digits lose a zero or a plus as a number: an article, an account or a telephone has them.
+pub fn loses_a_sign(text: &str) -> bool {
+    let zero =
+        text.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    zero || text
+        .strip_prefix('+')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
 
 /// The number that a text says, if a 64-bit number has room for all of its digits.
 ///
@@ -306,7 +362,14 @@ pub struct Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:.2}", self.currency, self.amount + 0.0)
+        // Two decimals where they are the whole amount, all of them where not: two amounts never look the same.
+        let amount = self.amount + 0.0;
+        let cents = format!("{amount:.2}");
+        if cents.parse() == Ok(amount) {
+            write!(f, "{} {cents}", self.currency)
+        } else {
+            write!(f, "{} {amount}", self.currency)
+        }
     }
 }
 
@@ -325,12 +388,7 @@ impl FromStr for Money {
 
 impl Serialize for Money {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Two decimals where they are the whole amount, all of them where not: what is written is read again.
-        let shown = self.to_string();
-        if shown.parse().is_ok_and(|read: Money| read.amount == self.amount) {
-            return serializer.serialize_str(&shown);
-        }
-        serializer.collect_str(&format_args!("{} {}", self.currency, self.amount))
+        serializer.collect_str(self)
     }
 }
 
@@ -388,6 +446,11 @@ mod tests {
         let error = Value::parse(Type::Number, "12345678901234567890").unwrap_err();
         assert_eq!(error.allowed, TOO_MANY_DIGITS);
         assert!(Value::parse(Type::Money, "USD 12345678901234567.89").is_err());
+        for code in ["007", "+41791234567"] {
+            assert_eq!(Value::parse(Type::Number, code).unwrap_err().allowed, NO_CODE, "{code}");
+        }
+        let small = Value::parse(Type::Money, "USD 0.125").unwrap();
+        assert_eq!(small.to_string(), "USD 0.125");
         assert!(Value::parse(Type::Percent, "12.345678901234567891%").is_err());
     }
 

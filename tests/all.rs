@@ -1,5 +1,6 @@
 //! All tests in one program: it is compiled and linked once, and its tests run side by side.
 
+mod currencies;
 mod docs;
 mod embed;
 mod engine;
@@ -13,6 +14,7 @@ mod gate;
 mod guards;
 mod http;
 mod http_search;
+mod identity;
 mod import_csv;
 mod import_cuad;
 mod import_tatqa;

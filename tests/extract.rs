@@ -94,3 +94,116 @@ fn the_story_quotes_the_sentence_that_was_read() {
     let gold = reading.gold.as_ref().unwrap();
     assert_eq!((gold.value.as_str(), gold.sentence.as_str()), ("10", "The fee is ten (10) units."));
 }
+
+/// What is read from texts by the settings of an extractor, or by the name of the field alone.
+fn stated(field: &str, extract: &str, texts: &[&str]) -> Vec<Option<String>> {
+    let seed = match extract.contains("date") {
+        true => "1 May 1999",
+        false if extract.contains("duration") => "1 day",
+        false if extract.contains("money") => "USD 1",
+        _ => "1%",
+    };
+    let seed = format!("The notice, fee, charge, term expires {seed}.");
+    let passages: Vec<String> = texts
+        .iter()
+        .copied()
+        .chain([seed.as_str()])
+        .enumerate()
+        .map(|(i, text)| {
+            serde_json::json!({"id": format!("p{i}"), "text": text, "entity": format!("e{i}")})
+                .to_string()
+        })
+        .collect();
+    let steps = format!(
+        "
+  - id: find
+    retrieve: {{corpus: c, query: '{{{{ task.name }}}}', gold: passage.entity == task.name, top_k: 1}}
+  - {{id: v, read: {{from: find, field: {field}, extract: {extract}}}}}
+  - {{id: act, act: [{{do: go}}]}}"
+    );
+    let scenario = one_arm::scenario(
+        &passages.join("\n"),
+        "id,name\nt1,e0\n",
+        READER,
+        &steps,
+        "{trials: 200}",
+    );
+    let passages = scenario.corpora[0].passages.iter().take(texts.len());
+    passages.map(|passage| passage.facts.get(field).map(ToString::to_string)).collect()
+}
+
+#[test]
+fn the_nearest_value_is_read_or_none() {
+    for (extract, texts) in [
+        (
+            "{type: date, near: [expires]}",
+            [
+                ("This Agreement expires five (5) years after May 1, 2024.", "2029-05-01"),
+                ("This Agreement expires on the second anniversary of May 1, 2024.", "2026-05-01"),
+                ("This Agreement expires on February 30, 2026, as amended June 1, 2025.", ""),
+                ("The lease expires on 03/04/2026, as amended June 1, 2025.", ""),
+                ("The lease expires 12/31/26, renewed January 5, 2024.", ""),
+            ],
+        ),
+        (
+            "{type: duration, near: [notice]}",
+            [
+                (
+                    "Notice of 14 (fourteen) calendar days is required, and the fee is due within 30 days.",
+                    "14 days",
+                ),
+                (
+                    "Notice of termination: 60 (sixty) days. Invoices fall due in 14 days.",
+                    "60 days",
+                ),
+                ("A 30\u{2011}day notice period applies; renewal terms last 12 months.", "30 days"),
+                ("Notice of \u{ff13}\u{ff10} days, the fee is fixed for 2 years.", "30 days"),
+                (
+                    "Either party may terminate on 30 to 60 days notice; deposits are returned within 14 days.",
+                    "",
+                ),
+            ],
+        ),
+        (
+            "{type: money, near: [fee]}",
+            [
+                ("The fee is CHF 1'250.00 per year.", "CHF 1250.00"),
+                ("The fee is CHF 1'250'000.00 per year.", "CHF 1250000.00"),
+                ("The fee is CHF 1\u{2019}250.00 per year.", "CHF 1250.00"),
+                ("The fee is EUR 2,5 Mio. in all.", "EUR 2500000.00"),
+                ("The fee is USD 5 to USD 10, and USD 3 is paid at once.", ""),
+            ],
+        ),
+        (
+            "{type: percent, near: [charge]}",
+            [
+                ("The late charge is .5% per month.", "0.5%"),
+                ("The late charge is one-half of one percent (.5%) per month.", "0.5%"),
+                ("The late charge is 1\u{bd}% per month.", "1.5%"),
+                ("The late charge is five percent (6%), and 2% is waived.", ""),
+                ("The late charge is ___%, and 2% is waived.", ""),
+            ],
+        ),
+    ] {
+        let (texts, values): (Vec<&str>, Vec<&str>) = texts.into_iter().unzip();
+        let found = stated("v", extract, &texts);
+        let found: Vec<&str> = found.iter().map(|value| value.as_deref().unwrap_or("")).collect();
+        assert_eq!(found, values, "{extract}");
+    }
+}
+
+#[test]
+fn a_known_field_needs_no_cues() {
+    let found = stated(
+        "notice_period",
+        "{type: duration}",
+        &["It renews for one (1) year terms unless 60 days' notice is given.", "It lasts 5 years."],
+    );
+    assert_eq!(found, [Some("60 days".to_owned()), None]);
+    let found = stated(
+        "expiration_date",
+        "{type: date}",
+        &["It begins on May 1, 2024 and concludes on April 30, 2026.", "Signed May 1, 2024."],
+    );
+    assert_eq!(found, [Some("2026-04-30".to_owned()), None]);
+}

@@ -13,7 +13,7 @@ use super::functions::{SIGNATURES, Signature};
 use super::habits;
 use super::parse::{Fault, Parsed};
 use super::text::suggest;
-use crate::value::{Type, Value};
+use crate::value::{Type, Value, exact_number};
 
 /// The fields of `passage`, all of them text that may be null.
 pub const PASSAGE_FIELDS: [&str; 6] = ["id", "text", "entity", "attribute", "of", "variant"];
@@ -73,19 +73,37 @@ impl fmt::Display for Ty {
     }
 }
 
-/// The type of the whole; `Ok(None)` where a step it names has no known type. Faults in source order.
-pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Option<Type>, Vec<Fault>> {
-    let mut checker = Checker { parsed, scope, faults: Vec::new() };
+/// An expression without faults.
+pub(super) struct Checked {
+    /// `None` where a step that it names has no known type.
+    pub ty: Option<Type>,
+    /// The money that it takes for a bare number, as written: `task.fee`, `price`.
+    pub bare_amounts: Vec<String>,
+    /// The nodes that ask whether two amounts of money are the same.
+    pub same_money: Vec<u64>,
+}
+
+/// The type of the whole, and what is done with money. Faults in source order.
+pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Checked, Vec<Fault>> {
+    let mut checker = Checker {
+        parsed,
+        scope,
+        faults: Vec::new(),
+        bare_amounts: Vec::new(),
+        same_money: Vec::new(),
+    };
     let ty = checker.infer(&parsed.tree);
     if let Some(ty @ (Ty::List(_) | Ty::Null)) = &ty {
         let message = format!("the expression gives a {ty}");
         checker.fault("type-error", &parsed.tree, message, "a single value is needed".into(), None);
     }
     if checker.faults.is_empty() {
-        return Ok(match ty {
+        let ty = match ty {
             Some(Ty::Is(ty)) => Some(ty),
             _ => None,
-        });
+        };
+        let Checker { bare_amounts, same_money, .. } = checker;
+        return Ok(Checked { ty, bare_amounts, same_money });
     }
     checker.faults.sort_by_key(|f| (f.span.start, f.span.end));
     Err(checker.faults)
@@ -95,6 +113,8 @@ struct Checker<'a> {
     parsed: &'a Parsed,
     scope: &'a Scope<'a>,
     faults: Vec<Fault>,
+    bare_amounts: Vec<String>,
+    same_money: Vec<u64>,
 }
 
 impl Checker<'_> {
@@ -118,16 +138,29 @@ impl Checker<'_> {
             Node::Literal(literal) => match literal {
                 LiteralValue::Boolean(_) => Some(Ty::Is(Type::YesNo)),
                 LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_) => {
+                    self.digits(node);
                     Some(Ty::Is(Type::Number))
                 }
                 LiteralValue::String(_) => Some(Ty::Is(Type::Text)),
                 LiteralValue::Null => Some(Ty::Null),
                 LiteralValue::Bytes(_) => self.unsupported(node, "bytes"),
             },
-            Node::Ident(name) => self.name(node, name),
+            Node::Ident(name) => {
+                let ty = self.name(node, name)?;
+                if ty == Ty::Is(Type::Money) {
+                    self.bare_amounts.push(name.clone());
+                }
+                Some(ty)
+            }
             Node::Select(select) => {
                 let ty = self.select(node, &select.operand, &select.field)?;
-                Some(if select.test { Ty::Is(Type::YesNo) } else { ty })
+                if select.test {
+                    return Some(Ty::Is(Type::YesNo));
+                }
+                if ty == Ty::Is(Type::Money) {
+                    self.bare_amounts.push(format!("task.{}", select.field));
+                }
+                Some(ty)
             }
             Node::List(list) => {
                 let mut element: Option<Ty> = None;
@@ -159,6 +192,16 @@ impl Checker<'_> {
                 self.unsupported(node, "a macro over a list (all, exists, map, filter)")
             }
             Node::Unspecified => self.unsupported(node, "this"),
+        }
+    }
+
+    /// A number written down is the number that is computed with.
+    fn digits(&mut self, node: &IdedExpr) {
+        let written = self.text(node).trim_end_matches(['u', 'U']).to_owned();
+        if written.parse::<f64>().is_ok() && exact_number(&written).is_none() {
+            let message = format!("`{written}` has more digits than a number holds");
+            let label = "a number of an account, say, is text and stands in quotes".to_owned();
+            self.fault("expression-unsupported", node, message, label, None);
         }
     }
 
@@ -323,7 +366,19 @@ impl Checker<'_> {
         a: &IdedExpr,
         b: &IdedExpr,
     ) -> Option<Ty> {
+        let amounts = self.bare_amounts.len();
         let (left, right) = (self.infer(a), self.infer(b));
+        if let "==" | "!=" = operator {
+            let is_name = |node: &IdedExpr| matches!(node.expr, Node::Ident(_) | Node::Select(_));
+            let money = |ty: &Option<Ty>, node| *ty == Some(Ty::Is(Type::Money)) && is_name(node);
+            let null = |ty: &Option<Ty>| *ty == Some(Ty::Null);
+            if money(&left, a) && money(&right, b) {
+                self.same_money.push(node.id);
+                self.bare_amounts.truncate(amounts);
+            } else if money(&left, a) && null(&right) || null(&left) && money(&right, b) {
+                self.bare_amounts.truncate(amounts);
+            }
+        }
         if let "&&" | "||" = operator {
             // Each side stands for itself: a fault on one says nothing about the other.
             for (side, ty) in [(a, left), (b, right)] {

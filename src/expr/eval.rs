@@ -8,12 +8,12 @@ use cel::common::types::{CelBool, CelDouble, CelNull, CelString, CelTimestamp};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 
-use super::check::{Name, PASSAGE_FIELDS, Scope, check};
+use super::check::{Checked, Name, PASSAGE_FIELDS, Scope, check};
 use super::functions::{CelPeriod, ENV, midnight};
 use super::length::{LONGEST_TEXT, Named, adds};
-use super::lower::lower;
+use super::lower::{CURRENCY_OF, lower};
 use super::parse::{Fault, Parsed, children};
-use crate::value::{Type, Value};
+use crate::value::{Money, Type, Value};
 use crate::world::{Passage, Task, Variant};
 
 /// One CEL expression, parsed and type-checked once.
@@ -28,6 +28,7 @@ pub struct Expr {
     ty: Option<Type>,
     /// Whether it can make a text longer than those it is given.
     adds: bool,
+    bare_amounts: Vec<String>,
 }
 
 impl fmt::Debug for Expr {
@@ -79,7 +80,7 @@ pub struct EvalError {
 impl Parsed {
     /// Checks names and types; all faults at once, in source order.
     pub fn check(self, scope: &Scope) -> Result<Expr, Vec<Fault>> {
-        let ty = check(&self, scope)?;
+        let checked = check(&self, scope)?;
         let mut names = Vec::new();
         for name in self.names() {
             if let Some(Name::Output { step, .. }) = scope.steps.get(name) {
@@ -87,7 +88,7 @@ impl Parsed {
             }
         }
         names.sort();
-        Ok(Expr::new(self.source, self.tree, names, ty))
+        Ok(Expr::new(self.source, self.tree, names, checked))
     }
 }
 
@@ -96,8 +97,9 @@ impl Expr {
         source: String,
         mut tree: IdedExpr,
         names: Vec<(usize, String)>,
-        ty: Option<Type>,
+        checked: Checked,
     ) -> Expr {
+        let Checked { ty, mut bare_amounts, same_money } = checked;
         let plain = match &tree.expr {
             Node::Ident(name) => {
                 names.iter().find(|(_, n)| n == name).map(|(step, _)| Reference::Step(*step))
@@ -115,9 +117,12 @@ impl Expr {
             Some(Type::Money | Type::Percent) if plain.is_none() => Some(Type::Number),
             ty => ty,
         };
-        lower(&mut tree);
+        if plain.is_some() {
+            bare_amounts.clear();
+        }
+        lower(&mut tree, &same_money);
         let adds = adds(&tree);
-        Expr { source, tree, plain, names, ty, adds }
+        Expr { source, tree, plain, names, ty, adds, bare_amounts }
     }
 
     /// The part of this expression under `tree`, which is not lowered again.
@@ -147,6 +152,17 @@ impl Expr {
     /// The index of a step that it names.
     pub(super) fn step(&self, name: &str) -> Option<usize> {
         self.names.iter().find(|(_, known)| known == name).map(|(step, _)| *step)
+    }
+
+    /// What it only names, if it computes nothing: `task.fee`, or a step.
+    pub fn plain_name(&self) -> Option<&str> {
+        self.plain.as_ref().map(|_| self.source.trim())
+    }
+
+    /// The money that it takes for a bare number, by its name: compared in size, added, multiplied. Two amounts
+    /// that it asks to be the same are not among them, for they are compared with their currencies.
+    pub fn bare_amounts(&self) -> &[String] {
+        &self.bare_amounts
     }
 
     /// The steps it names, ascending.
@@ -247,6 +263,12 @@ struct Variables<'a> {
 
 impl VariableResolver for Variables<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        if let Some(variable) = variable.strip_prefix(CURRENCY_OF) {
+            return Some(match self.money(variable) {
+                Some(money) => cel_text(Some(&money.currency)),
+                None => CowVal::owned(CelNull),
+            });
+        }
         // The interpreter asks for the longest name first: `task.title`, before `task`.
         if let Some(field) = variable.strip_prefix("task.") {
             let task = self.env.task?;
@@ -260,6 +282,23 @@ impl VariableResolver for Variables<'_> {
         }
         let (step, _) = self.names.iter().find(|(_, name)| name == variable)?;
         Some(cel_value(self.env.steps.get(*step).copied().flatten()))
+    }
+}
+
+impl<'a> Variables<'a> {
+    /// The money that a name stands for; `None` where it is null.
+    fn money(&self, variable: &str) -> Option<&'a Money> {
+        let value = match variable.strip_prefix("task.") {
+            Some(field) => self.env.task?.fields.get(field)?,
+            None => {
+                let (step, _) = self.names.iter().find(|(_, name)| name == variable)?;
+                self.env.steps.get(*step).copied().flatten()?
+            }
+        };
+        match value {
+            Value::Money(money) => Some(money),
+            _ => None,
+        }
     }
 }
 

@@ -8,8 +8,25 @@ use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, SelectExpr, operato
 
 use super::functions::{PERIOD, SIGNATURES};
 
-/// Rewrites `node` in place.
-pub(super) fn lower(node: &mut IdedExpr) {
+/// Before the name of an amount, the name under which its currency is asked for. No name of the language has a
+/// colon.
+pub(super) const CURRENCY_OF: &str = "currency:";
+
+/// Rewrites `node` in place; the nodes `same_money` compare two amounts of money with their currencies.
+pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
+    if same_money.contains(&node.id)
+        && let Node::Call(comparison) = &node.expr
+        && let [a, b] = comparison.args.as_slice()
+        && let (Some(one), Some(other)) = (currency_of(a), currency_of(b))
+    {
+        let differ = comparison.func_name == operators::NOT_EQUALS;
+        let amounts =
+            Node::Call(CallExpr { func_name: operators::EQUALS.to_owned(), ..comparison.clone() });
+        let currencies = call(operators::EQUALS, vec![one, other]);
+        let same = call(operators::LOGICAL_AND, vec![currencies, amounts]);
+        node.expr = if differ { call(operators::LOGICAL_NOT, vec![same]) } else { same };
+        node.id = 0;
+    }
     match &mut node.expr {
         Node::Literal(literal) => {
             let double = match literal {
@@ -19,9 +36,11 @@ pub(super) fn lower(node: &mut IdedExpr) {
             };
             *literal = LiteralValue::Double(double.into());
         }
-        Node::List(list) => list.elements.iter_mut().for_each(lower),
+        Node::List(list) => {
+            list.elements.iter_mut().for_each(|element| lower(element, same_money));
+        }
         Node::Select(select) => {
-            lower(&mut select.operand);
+            lower(&mut select.operand, same_money);
             if select.test {
                 let value = SelectExpr { test: false, ..std::mem::take(select) };
                 let null = Node::Literal(LiteralValue::Null);
@@ -29,7 +48,8 @@ pub(super) fn lower(node: &mut IdedExpr) {
             }
         }
         Node::Call(c) => {
-            c.target.as_deref_mut().into_iter().chain(&mut c.args).for_each(lower);
+            let parts = c.target.as_deref_mut().into_iter().chain(&mut c.args);
+            parts.for_each(|part| lower(part, same_money));
             let method = c.target.is_some();
             let signature =
                 SIGNATURES.iter().find(|s| s.name == c.func_name && s.on.is_some() == method);
@@ -44,6 +64,16 @@ pub(super) fn lower(node: &mut IdedExpr) {
         }
         _ => {}
     }
+}
+
+/// The name of the currency of `task.fee` or of a step.
+fn currency_of(amount: &IdedExpr) -> Option<Node> {
+    let name = match &amount.expr {
+        Node::Ident(name) => name.clone(),
+        Node::Select(select) => format!("task.{}", select.field),
+        _ => return None,
+    };
+    Some(Node::Ident(format!("{CURRENCY_OF}{name}")))
 }
 
 fn call(name: &str, args: Vec<Node>) -> Node {

@@ -3,8 +3,11 @@
 //! The language is that of the `cel` crate, with our types: an expression is parsed and type-checked
 //! once, and then run by that crate's interpreter. What differs from plain CEL:
 //!
-//! - there is one kind of number, and `7 / 2` is 3.5; money counts as its amount (the currency is dropped) and percent as
-//!   its percent points. An expression that only names a value is that value, with its type;
+//! - there is one kind of number, and `7 / 2` is 3.5; money counts as its amount and percent as its percent points. An
+//!   expression that only names a value is that value, with its type;
+//! - two amounts of money are the same only in the same currency. Where an amount is compared in size or computed with,
+//!   its currency is dropped: that all amounts of a scenario which come together so have one currency is checked when
+//!   it is read ([`Expr::bare_amounts`]);
 //! - `date("2024-01-31")` and `duration("60 days")` write a date and a calendar period;
 //!   `d.plus(p)`, `d.minus(p)` and `days_between(a, b)` compute with them;
 //! - a value that is not there is null: it can be compared with `null`, and anything else done with
@@ -46,6 +49,9 @@ mod tests {
             ("day", Type::Date),
             ("period", Type::Duration),
             ("fee", Type::Money),
+            ("paid", Type::Money),
+            ("foreign", Type::Money),
+            ("waived", Type::Money),
             ("rate", Type::Percent),
             ("open", Type::YesNo),
             ("absent", Type::Text),
@@ -60,6 +66,8 @@ mod tests {
             ("day", "2024-03-31"),
             ("period", "1 month"),
             ("fee", "USD 1200.50"),
+            ("paid", "USD 1200.5"),
+            ("foreign", "EUR 1200.50"),
             ("rate", "8.5%"),
             ("open", "yes"),
         ];
@@ -119,6 +127,33 @@ mod tests {
         ] {
             assert_eq!(run(source).as_deref(), Ok(value), "{source}");
         }
+    }
+
+    #[test]
+    fn money_is_the_same_only_in_the_same_currency() {
+        for (source, value) in [
+            ("task.fee == task.paid", "yes"),
+            ("task.fee != task.paid", "no"),
+            ("task.fee == task.foreign", "no"),
+            ("task.fee != task.foreign", "yes"),
+            ("!(task.foreign == task.fee) && task.open", "yes"),
+            ("task.fee == task.waived", "no"),
+            ("task.waived == task.waived", "yes"),
+            ("task.foreign != null", "yes"),
+            ("task.fee == 1200.5", "yes"),
+        ] {
+            assert_eq!(run(source), Ok(format!("yes_no:{value}")), "{source}");
+        }
+        let bare = |source: &str| -> Vec<String> {
+            let (fields, steps) = (fields(), BTreeMap::new());
+            let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+            Parsed::new(source).unwrap().check(&scope).unwrap().bare_amounts().to_vec()
+        };
+        assert_eq!(bare("task.fee == task.foreign && has(task.paid)"), [] as [&str; 0]);
+        assert_eq!(bare("task.fee"), [] as [&str; 0]);
+        assert_eq!(bare("task.fee + task.foreign > 5"), ["task.fee", "task.foreign"]);
+        assert_eq!(bare("task.fee == 5 || task.foreign in [1, 2]"), ["task.fee", "task.foreign"]);
+        assert_eq!(bare("task.open ? task.fee : task.paid"), ["task.fee", "task.paid"]);
     }
 
     #[test]

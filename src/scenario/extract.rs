@@ -342,6 +342,15 @@ impl Resolver<'_> {
         Some(extractor.ty)
     }
 
+    /// What extractors read in the texts for a field, by corpus and passage.
+    pub fn extracted(&self, field: &str) -> impl Iterator<Item = (usize, usize, &Value)> {
+        let of_field = self.extractions.iter().filter(move |e| e.field == field);
+        of_field.flat_map(|extraction| {
+            let found = extraction.found.iter().enumerate();
+            found.filter_map(|(at, found)| Some((extraction.corpus, at, &found.as_ref()?.value)))
+        })
+    }
+
     /// Puts what was read among the facts.
     pub fn add_extracted(&mut self, world: &mut World) {
         for Extraction { corpus, field, found, choices, .. } in self.extractions.drain(..) {

@@ -144,6 +144,12 @@ impl Resolver<'_> {
             let condition = self.expr(&loss.condition, &scope, Some(("if", Type::YesNo)));
             let text = At { value: loss.amount.value.0.clone(), span: loss.amount.span.clone() };
             let amount = self.expr(&text, &scope, None);
+            // A loss is a number in the currency of the impact.
+            if let Some(amount) = amount.as_ref().filter(|a| a.ty() == Some(Type::Money))
+                && let Some(name) = amount.plain_name()
+            {
+                self.bare_amounts.push((text.span.clone(), name.to_owned()));
+            }
             if let Some(ty) = amount.as_ref().and_then(Expr::ty)
                 && !matches!(ty, Type::Number | Type::Money)
             {

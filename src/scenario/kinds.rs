@@ -346,6 +346,8 @@ impl Resolver<'_> {
             );
             return None;
         }
+        let uses = expr.bare_amounts().iter().map(|name| (at.span.clone(), name.clone()));
+        self.bare_amounts.extend(uses);
         Some(expr)
     }
 

@@ -12,6 +12,7 @@
 
 mod advice;
 mod arms;
+mod currencies;
 mod de;
 mod diagnostics;
 mod elsewhere;
@@ -413,6 +414,7 @@ fn read(
         notes: Vec::new(),
         inputs: vec![input],
         extractions: Vec::new(),
+        bare_amounts: Vec::new(),
         watch,
     };
     let scenario = resolver.file(&file, path);

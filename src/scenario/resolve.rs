@@ -33,6 +33,8 @@ pub(super) struct Resolver<'a> {
     pub inputs: Vec<InputFile>,
     /// What the extractors of read steps found, a corpus and field each.
     pub extractions: Vec<Extraction>,
+    /// The money that expressions take for bare numbers, with the expression's place.
+    pub bare_amounts: Vec<(Range<usize>, String)>,
     pub watch: &'a dyn Watch,
 }
 
@@ -110,12 +112,17 @@ impl Resolver<'_> {
         let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
+        let others = self.bare_amounts.len();
         let impact = self.impact(file.impact.as_ref(), &world, &steps);
+        let of_losses = self.bare_amounts.len() > others;
         let money = file.impact.is_some();
         let plan = self.plan(file.plan.as_ref(), &arms, baseline, &embedders, &steps, money);
         let sensitivity =
             self.sensitivity(file.sensitivity.as_ref(), &steps, impact.as_ref(), simulation.seed);
         self.unused_gold(&steps, &world);
+        let rates = self.exchange_rates(file.exchange_rates.as_ref());
+        let losses = impact.as_ref().filter(|_| of_losses);
+        self.one_currency(&world, &steps, losses, rates.as_ref());
         let sample = self.sample(file);
         if !self.found.is_empty() {
             return None;
@@ -124,6 +131,9 @@ impl Resolver<'_> {
         self.text_lengths(&steps, &world);
         if !self.found.is_empty() {
             return None;
+        }
+        if let Some(rates) = &rates {
+            rates.convert(&mut world);
         }
         let mut tasks = world.tasks?;
         let sampled = sample.filter(|&size| size < tasks.tasks.len()).map(|size| {

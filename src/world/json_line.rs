@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use super::grid::meant;
+use super::json_numbers;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::passage::Variant;
-use crate::value::{Type, Value};
+use crate::value::{TOO_MANY_DIGITS, Type, Value, exact_number};
 
 const FIELDS: [&str; 7] = ["id", "text", "entity", "attribute", "facts", "of", "variant"];
 const VARIANTS: [&str; 5] = ["negation", "role_swap", "number", "version", "binding"];
@@ -155,6 +156,13 @@ fn fact_mistake(fact: &Json) -> Option<String> {
     let shown = found(&value.to_string());
     let quoted = match (ty, value) {
         (Type::Number | Type::Percent, Json::Number(_)) | (Type::YesNo, Json::Bool(_)) => None,
+        (Type::Number | Type::Percent, Json::String(text))
+            if let Some(digits) = json_numbers::digits(text) =>
+        {
+            let rounded = exact_number(digits).is_none();
+            return rounded
+                .then(|| format!("{} is not a {ty}; allowed: {TOO_MANY_DIGITS}", found(digits)));
+        }
         (Type::Number | Type::Percent, _) => Some("a number without quotes, such as 12.5"),
         (Type::YesNo, _) => Some("true or false, without quotes"),
         (Type::Text, Json::String(_)) => None,

@@ -7,6 +7,7 @@ pub mod beir;
 mod delimiter;
 mod grid;
 mod json_line;
+mod json_numbers;
 mod json_object;
 pub mod labelled_pair;
 mod mistakes;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::delimiter::Delimiter;
 use super::grid;
 use super::json_line;
+use super::json_numbers;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::passage_table;
@@ -152,6 +153,24 @@ impl Corpus {
 }
 
 /// The passages of a file of JSON lines, with their lines.
+/// A text that is written as a number, by its field.
+fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
+    let texts = [
+        ("id", Some(&passage.id)),
+        ("text", Some(&passage.text)),
+        ("entity", passage.entity.as_ref()),
+        ("attribute", passage.attribute.as_ref()),
+        ("of", passage.of.as_ref()),
+    ];
+    let texts =
+        texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.as_str())));
+    let facts = passage.facts.iter().filter_map(|(name, value)| match value {
+        Value::Text(text) => Some((format!("facts.{name}"), text.as_str())),
+        _ => None,
+    });
+    texts.chain(facts).find_map(|(name, text)| Some((name, json_numbers::digits(text)?)))
+}
+
 fn json_lines(
     path: &Path,
     watch: &dyn Watch,
@@ -160,8 +179,15 @@ fn json_lines(
     let mut passages = Vec::new();
     let mut lines = Lines::open(path, watch)?;
     while let Some((number, line)) = lines.next(mistakes)? {
+        let line = &json_numbers::keep_digits(line);
         match serde_json::from_str(line) {
-            Ok(passage) => passages.push((number, passage)),
+            Ok(passage) => {
+                if let Some((field, digits)) = number_for_text(&passage) {
+                    let what = format!("'{digits}' is not a text; texts stand in quotes");
+                    mistakes.add(Some(number), Some(&field), what);
+                }
+                passages.push((number, passage));
+            }
             Err(error) => {
                 json_line::explain(number, line, &error, mistakes);
                 if passages.is_empty() && !json_line::is_object(line) {

@@ -84,6 +84,23 @@ impl Table {
         Ok(Table { name: name.to_owned(), columns: columns.clone(), rows })
     }
 
+    /// The cells of a column that are not empty, with their keys, in the order of the keys.
+    pub fn column(&self, column: &str) -> Vec<(&str, &Value)> {
+        let Some(at) = self.columns.keys().position(|name| name == column) else {
+            return Vec::new();
+        };
+        let cells =
+            self.rows.iter().filter_map(|(key, cells)| Some((key.as_str(), cells[at].as_ref()?)));
+        let mut cells: Vec<(&str, &Value)> = cells.collect();
+        cells.sort_by_key(|(key, _)| *key);
+        cells
+    }
+
+    /// Every cell that is not empty.
+    pub fn cells_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.rows.values_mut().flat_map(|cells| cells.iter_mut().flatten())
+    }
+
     /// The cell in the row whose key prints as `key` does.
     pub fn get(&self, key: &Value, column: &str) -> Option<&Value> {
         let at = self.columns.keys().position(|name| name == column)?;

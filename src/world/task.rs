@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::delimiter::Delimiter;
 use super::grid::{self, Grid, Layout};
 use super::json_line;
+use super::json_numbers;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::text;
@@ -109,7 +110,7 @@ impl Reading<'_> {
     fn jsonl(&mut self, path: &Path, watch: &dyn Watch) -> anyhow::Result<()> {
         let mut lines = text::Lines::open(path, watch)?;
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
-            match json_object::parse(text) {
+            match json_object::parse(&json_numbers::keep_digits(text)) {
                 Ok(object) => {
                     let cells = self.cells(line, object);
                     let cells: Vec<(&str, &str)> =
@@ -154,7 +155,10 @@ impl Reading<'_> {
                     format!("{other} is no object of lists; such as {{\"find\": [\"p1\"]}}"),
                 ),
                 (_, Json::Null) => {}
-                (_, Json::String(text)) => cells.push((key, text)),
+                (_, Json::String(text)) => match json_numbers::digits(&text) {
+                    Some(digits) => cells.push((key, digits.to_owned())),
+                    None => cells.push((key, text)),
+                },
                 (_, list @ (Json::Array(_) | Json::Object(_))) if read => {
                     wrong(&key, format!("{list} is no single value"));
                 }

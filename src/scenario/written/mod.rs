@@ -63,12 +63,25 @@ pub(super) struct File {
     /// How the answer is computed.
     #[serde(default)]
     pub simulation: SimulationEntry,
+    /// What one unit of other currencies is worth, for amounts that are compared or added. Default: amounts in
+    /// two currencies that come together in an expression are a mistake.
+    pub exchange_rates: Option<At<ExchangeRatesEntry>>,
     /// What failures cost. Default: money is left out.
     pub impact: Option<At<ImpactEntry>>,
     /// Mitigations to choose among, for `knockon plan`.
     pub plan: Option<At<PlanEntry>>,
     /// How far the answers hang on what is assumed. Default: that is left out; `{}` varies all that is used.
     pub sensitivity: Option<At<SensitivityEntry>>,
+}
+
+/// Amounts in these currencies are read as amounts in one.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExchangeRatesEntry {
+    /// The code of the currency that amounts are turned into, such as USD.
+    pub into: At<String>,
+    /// By code of another currency, how many of `into` one of it is: `{EUR: 1.08}`.
+    pub rates: Named<At<f64>>,
 }
 
 /// A set of passages.

@@ -5,7 +5,8 @@ use chrono::NaiveDate;
 use crate::extract::currency::{SIGNS, is_code};
 use crate::extract::date::DayOrder;
 use crate::extract::number::Written;
-use crate::value::{Type, Value};
+use crate::extract::plain::PlainText;
+use crate::value::{Type, Value, loses_a_sign};
 
 /// What a cell may be.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub enum Shape {
 
 /// `text` as a `ty`; `None` if it is none.
 pub fn shape(ty: Type, text: &str) -> Option<Shape> {
+    let plain = PlainText::new(text);
+    let text = if ty == Type::Text { text } else { plain.as_str() };
     match ty {
         Type::Number => Written::new(text).map(Shape::Number),
         Type::Percent => {
@@ -40,17 +43,14 @@ pub fn shape(ty: Type, text: &str) -> Option<Shape> {
 }
 
 /// Whether `shape` shows its type by itself: percent has its sign, money its currency, and a number
-/// does not start with a zero, as an article number does.
+/// does not start with a zero or a plus, as the number of an article or a telephone does.
 pub fn is_plain(shape: &Shape, text: &str) -> bool {
     match shape {
         Shape::Percent(_) => text.contains('%'),
         Shape::Money(currency, _) => {
             is_code(currency) || SIGNS.iter().any(|(sign, _)| sign == currency)
         }
-        Shape::Number(_) => {
-            let mut digits = text.trim_start_matches(['-', '+', '(']).chars();
-            digits.next() != Some('0') || !digits.next().is_some_and(|c| c.is_ascii_digit())
-        }
+        Shape::Number(_) => !loses_a_sign(text.trim_start_matches(['-', '('])),
         Shape::Parts(..) | Shape::Value(_) => true,
     }
 }

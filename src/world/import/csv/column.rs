@@ -4,6 +4,7 @@
 //! no choice; where all can be read both ways, the user has to say.
 
 use super::cell::{self, Shape};
+use super::codes;
 use crate::extract::date::DayOrder;
 use crate::extract::number::{Decimal, Written};
 use crate::value::{Money, Type, Value};
@@ -54,7 +55,10 @@ pub fn read(
 ) -> Column {
     let (ty, note) = match declared {
         Some(ty) => (ty, None),
-        None => detect(column),
+        None => match (detect(column), codes::reason(column.name, column.filled())) {
+            ((Type::Number | Type::Text, _), Some(reason)) => (Type::Text, Some(reason)),
+            (detected, _) => detected,
+        },
     };
     let mut shapes: Vec<(usize, &str, Shape)> = Vec::new();
     let before = mistakes.count();
@@ -62,7 +66,11 @@ pub fn read(
         match cell::shape(ty, text) {
             Some(shape) => shapes.push((line, text, shape)),
             None => {
-                let what = format!("'{text}' is not a {ty}; such as {}", example(ty));
+                let long = match codes::is_too_long(text) {
+                    true => "; it has more digits than a number holds, so it is text",
+                    false => "",
+                };
+                let what = format!("'{text}' is not a {ty}; such as {}{long}", example(ty));
                 mistakes.add(Some(line), Some(column.name), what);
             }
         }

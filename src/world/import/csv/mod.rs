@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 pub mod cell;
+mod codes;
 pub mod column;
 mod header;
 pub mod tasks;

@@ -1,0 +1,200 @@
+//! Amounts that come together in expressions have one currency, or rates to turn them into one.
+//!
+//! EUR 149 among amounts in USD is not the number 149. Where a scenario compares amounts in size, adds them up or
+//! counts them as losses, all of them are in one currency, or `exchange_rates` says what the others are worth.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::impact::Impact;
+use super::resolve::{Resolver, World};
+use super::steps::Draft;
+use super::written::ExchangeRatesEntry;
+use super::{Step, StepKind};
+use crate::expr::suggest;
+use crate::extract::currency;
+use crate::value::{Money, Value};
+
+/// What the amounts of other currencies are worth in one.
+pub(super) struct ExchangeRates {
+    into: String,
+    rates: BTreeMap<String, f64>,
+}
+
+impl ExchangeRates {
+    fn knows(&self, currency: &str) -> bool {
+        currency == self.into || self.rates.contains_key(currency)
+    }
+
+    /// Turns every amount that has a rate into the one currency, to the hundredth.
+    pub fn convert(&self, world: &mut World) {
+        let tasks = world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks);
+        let tasks = tasks.flat_map(|task| task.fields.values_mut());
+        let passages = world.corpora.iter_mut().flatten().flat_map(|corpus| &mut corpus.passages);
+        let facts = passages.flat_map(|passage| passage.facts.values_mut());
+        let cells = world.tables.iter_mut().flatten().flat_map(|table| table.cells_mut());
+        for value in tasks.chain(facts).chain(cells) {
+            if let Value::Money(money) = value
+                && let Some(rate) = self.rates.get(&money.currency)
+            {
+                let amount = (money.amount * rate * 100.0).round() / 100.0;
+                *money = Money { currency: self.into.clone(), amount };
+            }
+        }
+    }
+}
+
+/// The first amount in one currency that a name can stand for.
+struct Example {
+    currency: String,
+    /// Such as `task.fee is EUR 149.00 in task 't3'`.
+    shown: String,
+    /// The expression that uses it.
+    span: Range<usize>,
+}
+
+impl Resolver<'_> {
+    pub fn exchange_rates(
+        &mut self,
+        entry: Option<&At<ExchangeRatesEntry>>,
+    ) -> Option<ExchangeRates> {
+        let At { value: entry, .. } = entry?;
+        self.currency(&entry.into.value, &entry.into.span);
+        let mut rates = BTreeMap::new();
+        for (code, rate) in &entry.rates.0 {
+            self.currency(&code.value, &code.span);
+            if !(rate.value.is_finite() && rate.value > 0.0) {
+                let message =
+                    format!("one {} cannot be {} {}", code.value, rate.value, entry.into.value);
+                self.found.push(
+                    Diagnostic::new("out-of-range", rate.span.clone(), message)
+                        .label("allowed: more than 0"),
+                );
+            }
+            if code.value == entry.into.value && rate.value != 1.0 {
+                let message = format!("one {0} is one {0}", code.value);
+                self.found.push(
+                    Diagnostic::new("out-of-range", rate.span.clone(), message)
+                        .label("rates are of other currencies"),
+                );
+            }
+            rates.insert(code.value.clone(), rate.value);
+        }
+        Some(ExchangeRates { into: entry.into.value.clone(), rates })
+    }
+
+    /// Reports a code that is no currency.
+    pub fn currency(&mut self, code: &str, span: &Range<usize>) {
+        if currency::is_code(code) {
+            return;
+        }
+        let message = format!("there is no currency `{code}`");
+        self.found.push(
+            Diagnostic::new("not-allowed", span.clone(), message)
+                .label("a code of three capital letters goes here, such as USD")
+                .help(suggest(code, currency::codes())),
+        );
+    }
+
+    /// Reports amounts in several currencies that expressions bring together; `losses` where some of them are losses.
+    pub fn one_currency(
+        &mut self,
+        world: &World,
+        drafts: &[Draft],
+        losses: Option<&Impact>,
+        rates: Option<&ExchangeRates>,
+    ) {
+        let mut examples: Vec<Example> = Vec::new();
+        let mut seen: Vec<&str> = Vec::new();
+        for (span, name) in &self.bare_amounts {
+            if seen.contains(&name.as_str()) {
+                continue;
+            }
+            seen.push(name);
+            for (money, place) in self.amounts(name, world, drafts) {
+                let known = rates.is_some_and(|rates| rates.knows(&money.currency));
+                let currency = match rates.filter(|_| known) {
+                    Some(rates) => rates.into.clone(),
+                    None => money.currency.clone(),
+                };
+                let of_name =
+                    |e: &Example| e.currency == currency && e.shown.starts_with(name.as_str());
+                if !examples.iter().any(of_name) {
+                    let shown = format!("{name} is {money} in {place}");
+                    examples.push(Example { currency, shown, span: span.clone() });
+                }
+            }
+        }
+        if let Some((impact, first)) = losses.zip(examples.first()) {
+            let shown = format!("losses are in {} (impact.currency)", impact.currency);
+            let span = first.span.clone();
+            examples.push(Example { currency: impact.currency.clone(), shown, span });
+        }
+        let mut currencies: Vec<&str> = examples.iter().map(|e| e.currency.as_str()).collect();
+        currencies.sort_unstable();
+        currencies.dedup();
+        let [first, .., _] = currencies.as_slice() else { return };
+        let into = rates.map_or(losses.map_or(*first, |impact| &impact.currency), |r| &r.into);
+        let others: Vec<String> =
+            currencies.iter().filter(|c| **c != into).map(|c| format!("{c}: RATE")).collect();
+        let odd = examples.iter().find(|e| e.currency != into).or(examples.first());
+        let Some(odd) = odd else { return };
+        let message = format!(
+            "amounts in {} come together, and nothing says what one is in the other",
+            currencies.join(" and ")
+        );
+        let help = format!(
+            "give rates: `exchange_rates: {{into: {into}, rates: {{{}}}}}`",
+            others.join(", ")
+        );
+        let mut mistake = Diagnostic::new("mixed-currencies", odd.span.clone(), message)
+            .label("an amount is a bare number here")
+            .help(Some(help));
+        for example in &examples {
+            mistake = mistake.note(example.shown.clone());
+        }
+        self.found.push(mistake);
+    }
+
+    /// The money that a name can stand for, and where it stands.
+    fn amounts(&self, name: &str, world: &World, drafts: &[Draft]) -> Vec<(Money, String)> {
+        let money = |value: &Value, place: String| match value {
+            Value::Money(money) => Some((money.clone(), place)),
+            _ => None,
+        };
+        if let Some(field) = name.strip_prefix("task.") {
+            let tasks = world.tasks.iter().flat_map(|tasks| &tasks.tasks);
+            let found = tasks
+                .filter_map(|task| money(task.fields.get(field)?, format!("task '{}'", task.id)));
+            return found.collect();
+        }
+        let draft = drafts.iter().find(|draft| draft.id.value == name);
+        match draft.and_then(|draft| draft.resolved.as_ref()) {
+            Some(Step { kind: StepKind::Read { field, .. }, .. }) => {
+                let passages = world.corpora.iter().flatten().flat_map(|corpus| &corpus.passages);
+                let facts = passages.filter_map(|passage| {
+                    money(passage.facts.get(field)?, format!("passage '{}'", passage.id))
+                });
+                let read = self.extracted(field).filter_map(|(corpus, passage, value)| {
+                    let passage = &world.corpora[corpus].as_ref()?.passages[passage];
+                    money(value, format!("the text of passage '{}'", passage.id))
+                });
+                facts.chain(read).collect()
+            }
+            Some(Step { kind: StepKind::Lookup { table, column, .. }, .. }) => {
+                let Some(table) = &world.tables[*table] else { return Vec::new() };
+                let cells = table.column(column).into_iter();
+                let name = &table.name;
+                cells
+                    .filter_map(|(key, cell)| money(cell, format!("the row '{key}' of {name}")))
+                    .collect()
+            }
+            Some(Step { kind: StepKind::Compute(expr), .. }) => {
+                expr.plain_name().map_or(Vec::new(), |name| self.amounts(name, world, drafts))
+            }
+            _ => Vec::new(),
+        }
+    }
+}

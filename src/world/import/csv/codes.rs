@@ -1,0 +1,112 @@
+//! Whether the digits of a column are codes: numbers of accounts, articles, telephones, versions.
+//!
+//! As numbers they would lose what tells them apart: `007` and `7`, `1.10` and `1.1`, and the last digits of
+//! twenty. Such a column is text, and the user is told why.
+
+use crate::value::{exact_number, loses_a_sign};
+
+/// Words in the name of a column of codes.
+const NAMES: [&str; 27] = [
+    "account",
+    "acct",
+    "barcode",
+    "code",
+    "codes",
+    "ean",
+    "fax",
+    "gtin",
+    "iban",
+    "id",
+    "isbn",
+    "mobile",
+    "msisdn",
+    "phone",
+    "plz",
+    "postal",
+    "postcode",
+    "release",
+    "sku",
+    "ssn",
+    "tel",
+    "telephone",
+    "upc",
+    "uuid",
+    "version",
+    "zip",
+    "zipcode",
+];
+
+/// Why a column is text though its cells are digits; `None` where they are numbers, or no digits.
+pub fn reason<'t>(name: &str, cells: impl Iterator<Item = (usize, &'t str)>) -> Option<String> {
+    let cells: Vec<(usize, &str)> = cells.collect();
+    if cells.is_empty() || !cells.iter().all(|(_, cell)| is_digits(cell)) {
+        return None;
+    }
+    let why = if let Some((line, cell)) = cells.iter().find(|(_, cell)| is_too_long(cell)) {
+        format!("'{cell}' on line {line} has more digits than a number holds")
+    } else if let Some((line, cell)) = cells.iter().find(|(_, cell)| loses_a_sign(cell)) {
+        format!("'{cell}' on line {line} begins with a sign that a number would lose")
+    } else if let Some((line, cell)) = trailing_zero(&cells) {
+        format!(
+            "'{cell}' on line {line} ends in a zero that a number would lose, and other cells have other decimals"
+        )
+    } else if has_name_of_codes(name) {
+        "its name is that of codes".to_owned()
+    } else {
+        return None;
+    };
+    Some(format!(
+        "column '{name}' is read as text, for {why}; --types {name}=number where the cells are numbers"
+    ))
+}
+
+/// Digits with what may stand between them.
+fn is_digits(cell: &str) -> bool {
+    let known = |c: char| c.is_ascii_digit() || "+.,' -".contains(c);
+    cell.contains(|c: char| c.is_ascii_digit()) && cell.chars().all(known)
+}
+
+/// Whether a number would lose digits of a cell.
+pub fn is_too_long(cell: &str) -> bool {
+    let plain: String = cell.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
+    is_digits(cell) && plain.parse::<f64>().is_ok() && exact_number(&plain).is_none()
+}
+
+/// A cell such as `1.10` among others such as `1.9`. Prices have the same decimals throughout.
+fn trailing_zero<'t>(cells: &[(usize, &'t str)]) -> Option<(usize, &'t str)> {
+    let decimals = |cell: &str| cell.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let (_, first) = cells.first()?;
+    let differ = cells.iter().any(|(_, cell)| decimals(cell) != decimals(first));
+    let zero = |cell: &str| cell.contains('.') && cell.ends_with('0');
+    cells.iter().copied().find(|(_, cell)| differ && zero(cell))
+}
+
+fn has_name_of_codes(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let mut words = name.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| NAMES.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, cells: &[&str]) -> bool {
+        reason(name, cells.iter().enumerate().map(|(at, cell)| (at + 2, *cell))).is_some()
+    }
+
+    #[test]
+    fn digits_that_a_number_would_change_are_codes() {
+        assert!(of("supplier", &["12345678901234567890", "12345678901234567891"]));
+        assert!(of("article", &["007", "12"]));
+        assert!(of("release_of", &["1.9", "1.10"]));
+        assert!(of("version", &["1.10", "1.20"]));
+        assert!(of("Phone", &["41791234567"]));
+        assert!(of("contact", &["+41791234567"]));
+        assert!(of("zip code", &["80331"]));
+        assert!(!of("price", &["1.10", "2.50"]));
+        assert!(!of("reading", &["901.6103396217235", "12.5"]));
+        assert!(!of("units", &["10", "250"]));
+        assert!(!of("name", &["Acme", "007"]));
+    }
+}

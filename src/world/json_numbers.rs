@@ -1,0 +1,111 @@
+//! Numbers of a JSON text, with all of their digits.
+//!
+//! A JSON reader turns numbers into 64-bit floats: the last digit of a number of 17 may come out as another, and of 20
+//! digits the last ones are lost, so that two account numbers become one. Here such numbers are put in quotes
+//! behind a mark before the text is read; who needs a number reads the digits ([`crate::value::exact_number`]), and who
+//! needs a text has them as they are.
+
+use std::borrow::Cow;
+
+use crate::value::DIGITS_MARK;
+
+/// Up to so many digits any reader gives back the number that is written.
+const SAFE_DIGITS: usize = 15;
+
+/// `text` with the numbers that a reader may round in quotes, the mark before their digits.
+pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut kept = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = string_end(bytes, at),
+            b'-' | b'0'..=b'9' => {
+                let number = |b: &u8| b.is_ascii_digit() || b"+-.eE".contains(b);
+                let length = bytes[at..].iter().take_while(|b| number(b)).count();
+                let written = &text[at..at + length];
+                if is_rounded(written) {
+                    kept.push_str(&text[copied..at]);
+                    kept.push_str("\"\\u0001");
+                    kept.push_str(written);
+                    kept.push('"');
+                    copied = at + length;
+                }
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    kept.push_str(&text[copied..]);
+    Cow::Owned(kept)
+}
+
+/// Whether a reader may give another number: of many digits, or with an exponent.
+fn is_rounded(written: &str) -> bool {
+    // What is no number stays for the reader to report.
+    written.parse::<f64>().is_ok()
+        && (written.bytes().filter(u8::is_ascii_digit).count() > SAFE_DIGITS
+            || written.contains(['e', 'E']))
+}
+
+/// Behind the quote that closes the string that opens at `open`.
+fn string_end(bytes: &[u8], open: usize) -> usize {
+    let mut at = open + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+/// The digits of a text that was a number.
+pub(super) fn digits(text: &str) -> Option<&str> {
+    text.strip_prefix(DIGITS_MARK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn long_numbers_are_kept_and_all_else_stays() {
+        for text in [
+            r#"{"a": 1, "b": [12.5, -3], "c": "12345678901234567890"}"#,
+            r#"{"a": "\"12345678901234567890", "12345678901234567": null}"#,
+            "12345678901234567-8",
+            "\"open 12345678901234567890",
+            "",
+        ] {
+            assert_eq!(keep_digits(text), text);
+        }
+        assert_eq!(
+            keep_digits(r#"{"a": 12345678901234567890, "b": 1e5}"#),
+            r#"{"a": "\u000112345678901234567890", "b": "\u00011e5"}"#
+        );
+    }
+
+    #[test]
+    fn a_number_is_what_is_written_or_none() {
+        let read = |digits: &str| {
+            let line = format!(r#"{{"number": {digits}}}"#);
+            serde_json::from_str::<Value>(&keep_digits(&line)).map_err(|error| error.to_string())
+        };
+        for digits in
+            ["901.6103396217235", "117.63331139400017", "933.3663924504775", "12.5", "1e21", "-4"]
+        {
+            assert_eq!(read(digits), Ok(Value::Number(digits.parse().unwrap())), "{digits}");
+        }
+        for digits in ["12345678901234567890", "99999999999999999999", "0.12345678901234567890"] {
+            assert!(read(digits).unwrap_err().contains("digits"), "{digits}");
+        }
+        assert!(read("\"12.5\"").is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! A number keeps its identity, from a cell to a fact and back; what a number cannot hold is text, or a mistake.
+
+use std::path::Path;
+
+use knockon::value::{Type, Value};
+use knockon::world::import::csv::{self, Import, Options};
+use knockon::world::{Corpus, TaskSet};
+
+fn import(dir: &Path, table: &str) -> Import {
+    let path = dir.join("t.csv");
+    std::fs::write(&path, table).unwrap();
+    csv::read(&path, &Options { key: vec!["k".to_owned()], ..Options::default() }).unwrap()
+}
+
+/// The values of the column `v` after the way through passages.jsonl.
+fn there_and_back(cells: &[&str]) -> (Vec<Value>, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: String = cells.iter().enumerate().map(|(i, c)| format!("r{i},{c}\n")).collect();
+    let import = import(dir.path(), &format!("k,v\n{rows}"));
+    import.write(dir.path(), None).unwrap();
+    let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
+    let values = corpus.passages.iter().map(|passage| passage.facts["v"].clone());
+    (values.collect(), import.notes)
+}
+
+#[test]
+fn a_number_comes_back_as_it_was_written() {
+    let cells = [
+        "901.6103396217235",
+        "117.63331139400017",
+        "933.3663924504775",
+        "12.5",
+        "0.1",
+        "1234567.8912345",
+    ];
+    let (values, notes) = there_and_back(&cells);
+    let numbers: Vec<Value> = cells.map(|cell| Value::parse(Type::Number, cell).unwrap()).into();
+    assert_eq!((values, notes), (numbers, vec![]));
+}
+
+#[test]
+fn codes_stay_text_and_the_user_is_told() {
+    for cells in [
+        ["12345678901234567890", "12345678901234567891"],
+        ["9007199254740993", "9007199254740992"],
+        ["007", "7"],
+        ["1.10", "1.9"],
+        ["+41791234567", "41791234567"],
+        ["0.12345678901234567890", "0.12345678901234567891"],
+        ["00", "0"],
+    ] {
+        let (values, notes) = there_and_back(&cells);
+        assert_eq!(values, cells.map(|cell| Value::Text(cell.to_owned())), "{cells:?}");
+        assert_eq!(notes.len(), 1, "{cells:?}: {notes:?}");
+        assert!(notes[0].contains("is read as text"), "{notes:?}");
+    }
+    // Prices have the same decimals throughout.
+    let (values, notes) = there_and_back(&["1.10", "2.50"]);
+    assert_eq!((values, notes), (vec![Value::Number(1.1), Value::Number(2.5)], vec![]));
+}
+
+fn tasks(name: &str, text: &str, ty: Type) -> anyhow::Result<TaskSet> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    TaskSet::read(&path, &[("v".to_owned(), ty)].into())
+}
+
+#[test]
+fn tasks_hold_what_is_written_or_say_that_they_cannot() {
+    for cell in ["12345678901234567890", "9007199254740993", "99999999999999999999"] {
+        for (name, text) in [
+            ("t.csv", format!("id,v\nt1,{cell}\n")),
+            ("t.jsonl", format!("{{\"id\": \"t1\", \"v\": {cell}}}\n")),
+        ] {
+            let error = format!("{:#}", tasks(name, &text, Type::Number).unwrap_err());
+            assert!(error.contains(cell) && error.contains("digits"), "{name}: {error}");
+            let text = tasks(name, &text, Type::Text).unwrap();
+            assert_eq!(text.tasks[0].fields["v"], Value::Text(cell.to_owned()), "{name}");
+        }
+    }
+    let error = format!("{:#}", tasks("t.csv", "id,v\nt1,007\n", Type::Number).unwrap_err());
+    assert!(error.contains("'007'") && error.contains("text"), "{error}");
+    let line = "{\"id\": \"t1\", \"v\": 117.63331139400017}\n";
+    let read = tasks("t.jsonl", line, Type::Number).unwrap();
+    assert_eq!(read.tasks[0].fields["v"], Value::Number("117.63331139400017".parse().unwrap()));
+}
+
+#[test]
+fn facts_hold_what_is_written_or_say_that_they_cannot() {
+    let read = |fact: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p.jsonl");
+        let line = format!("{{\"id\": \"p\", \"text\": \"x\", \"facts\": {{\"v\": {fact}}}}}\n");
+        std::fs::write(&path, line).unwrap();
+        Corpus::read("c", &path).map(|corpus| corpus.passages[0].facts["v"].clone())
+    };
+    for digits in ["901.6103396217235", "117.63331139400017", "1e21", "9007199254740992"] {
+        let value = read(&format!("{{\"number\": {digits}}}")).unwrap();
+        assert_eq!(value, Value::Number(digits.parse().unwrap()), "{digits}");
+    }
+    for digits in ["12345678901234567890", "99999999999999999999", "9007199254740993"] {
+        let error = format!("{:#}", read(&format!("{{\"number\": {digits}}}")).unwrap_err());
+        assert!(error.contains(digits) && error.contains("is text"), "{error}");
+        let error = format!("{:#}", read(&format!("{{\"text\": {digits}}}")).unwrap_err());
+        assert!(error.contains("is not a text"), "{error}");
+        let text = read(&format!("{{\"text\": \"{digits}\"}}")).unwrap();
+        assert_eq!(text, Value::Text(digits.to_owned()));
+    }
+}
