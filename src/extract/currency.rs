@@ -46,6 +46,7 @@ const YEN_OR_YUAN: Denomination = Denomination::OneOf { codes: "JPY CNY", usual:
 const RUPEES: Denomination = Denomination::OneOf { codes: "INR PKR LKR NPR", usual: Some("INR") };
 const POUNDS: Denomination = Denomination::OneOf { codes: "GBP EGP", usual: None };
 const FRANCS: Denomination = Denomination::OneOf { codes: "CHF XAF XOF", usual: None };
+const SWISS_FRANCS: Denomination = Denomination::OneOf { codes: "CHF XAF XOF", usual: Some("CHF") };
 const KRONOR: Denomination = Denomination::OneOf { codes: "SEK NOK DKK ISK", usual: None };
 
 use Denomination::{Code, Unknown};
@@ -78,7 +79,7 @@ const BEFORE: [(&str, Denomination); 29] = [
     ("Rs.", RUPEES),
     ("Rs", RUPEES),
     ("SFr.", Code("CHF")),
-    ("Fr.", FRANCS),
+    ("Fr.", SWISS_FRANCS),
     ("kr.", KRONOR),
     ("kr", KRONOR),
 ];

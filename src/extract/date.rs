@@ -101,12 +101,20 @@ static LIKE_A_DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
 });
 
+/// Before a date that is only the first one that is possible.
+static NOT_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern =
+        r"(?i)\b(?:not?|never)\s+(?:[\w']+\s+){0,3}?(?:before|earlier\s+than|sooner\s+than)\s+$";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
 /// All dates of a text; `order` settles those of which day and month could change places.
 pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Mention> {
     let mut all: Vec<Mention> = Vec::new();
     for captures in DATE.captures_iter(text) {
         let range = captures.get(0).map_or(0..0, |m| m.range());
-        let value = day(&captures, order).filter(|_| !is_joined(text, &range));
+        let value = day(&captures, order)
+            .filter(|_| !is_joined(text, &range) && !NOT_BEFORE.is_match(&text[..range.start]));
         all.push(Mention { value: value.map(Value::Date), range });
     }
     for found in LIKE_A_DATE.find_iter(text) {
@@ -266,6 +274,8 @@ mod tests {
             "[\u{25cf}] May 2025",
             "________, 2020",
             "[DATE]",
+            "will not end before May 3, 2019",
+            "no earlier than May 3, 2019",
         ] {
             assert_eq!(found(text, None), [] as [&str; 0], "{text}");
             assert_eq!(dates(text, None).len(), 1, "{text}: {:?}", dates(text, None));

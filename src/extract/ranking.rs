@@ -141,7 +141,9 @@ fn claims(ty: Type, text: &str, rival: &Range<usize>, mention: &Range<usize>, ow
     }
     // Words behind a period are about it only where they follow at once: `one year by written agreement`.
     let close = !rank.before_cue || own.before_cue || rank.words == 0;
-    close && (rank.words < own.words || rank.words == own.words && own.before_cue)
+    // `remedy it within 14 days of written notice`.
+    let allowance = if own.before_cue && own.words > 0 && !rank.before_cue { 2 } else { 0 };
+    close && (rank.words < own.words + allowance || rank.words == own.words && own.before_cue)
 }
 
 fn distance(text: &str, cue: &Range<usize>, mention: &Range<usize>) -> Rank {

@@ -44,6 +44,14 @@ static ENDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
+/// What a date is said to be, in other words.
+static WORKED_OUT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:i\.e\.|that\s+is|namely|viz\.?|accordingly)\s*,?\s*(?:to\s+say,?\s+)?(?:on\s+)?",
+    )
+    .expect("the pattern is valid")
+});
+
 /// The day to count from is not settled.
 static ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:expected|anticipated|estimated|target(?:ed)?|scheduled|planned|approximate\w*)\b")
@@ -115,6 +123,15 @@ fn from_base(
     dates: &[Mention],
 ) -> Option<Mention> {
     let Some(base) = base else {
+        // `two years after the start, i.e. on May 1, 2026`: the day stands behind.
+        let rest = &text[words.end..];
+        let rest = &rest[..rest.find([';', '\n']).unwrap_or(rest.len())];
+        if WORKED_OUT.find(rest).is_some_and(|found| {
+            let at = words.end + found.end();
+            dates.iter().any(|date| date.range.start == at && date.value.is_some())
+        }) {
+            return None;
+        }
         return Some(Mention { value: None, range: words });
     };
     let rest = &text[base.range.end..];

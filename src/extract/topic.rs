@@ -40,7 +40,7 @@ on\\s+or\\s+before";
     let payment = "pay|pays|paid|payable|payments?|invoices?|invoiced|fees?|due|deposits?|refund\\w*|reimburse\\w*|credit|interest";
     let cure = "cure|cures|cured|remed\\w+|rectif\\w+|breach|default";
     let other = "warrant\\w+|surviv\\w+|return\\w*|deliver\\w*|respon\\w+|store|retain\\w*|dispute|escalat\\w+|publish\\w*|posted|\
-advertis\\w+";
+advertis\\w+|deemed|posting|mailing";
     vec![
         topic(Type::Date, END),
         topic(Type::Date, start),
