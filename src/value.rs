@@ -214,16 +214,17 @@ impl fmt::Display for Value {
 pub const TOO_MANY_DIGITS: &str = "digits that a 64-bit number holds, 15 or at most 17 of them; a longer number, such as an account's, is text";
 
 /// What is said of `007`.
-const NO_CODE: &str =
-    "a number such as 12.5; one that begins with a zero or a plus is a code, which is text";
+const NO_CODE: &str = "a number such as 12.5; one that begins with a zero, or a plus as of a telephone, is a code, which is text";
 
-/// Whether digits lose a zero or a plus as a number: an article, an account or a telephone has them.
+/// Digits behind a plus from which on they are those of a telephone.
+const TELEPHONE: usize = 8;
+
+/// Whether digits lose what they begin with as a number: those of an article, an account or a telephone.
 pub fn loses_a_sign(text: &str) -> bool {
-    let zero =
-        text.strip_prefix('0').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    zero || text
-        .strip_prefix('+')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    let digit = |c: char| c.is_ascii_digit();
+    let zero = text.strip_prefix('0').is_some_and(|rest| rest.starts_with(digit));
+    let plus = text.strip_prefix('+');
+    zero || plus.is_some_and(|rest| rest.len() >= TELEPHONE && rest.chars().all(digit))
 }
 
 /// The number that a text says, if a 64-bit number has room for all of its digits.

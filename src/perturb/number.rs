@@ -86,6 +86,10 @@ fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
     let found = counts(part);
     let [count] = found.as_slice() else { return None };
     let written = part[count.range.clone()].trim_end();
+    // `14 (fourteen)` and `1 1/2` would have to change in two places.
+    if written.starts_with(|c: char| c.is_ascii_digit()) && written.contains(['(', '[', '/']) {
+        return None;
+    }
     // A share of a whole stays one.
     let most = match slot.value {
         Value::Percent(p) if p <= 100.0 => 100.0 / p,
