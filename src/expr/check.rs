@@ -196,6 +196,7 @@ impl Checker<'_> {
     }
 
     /// A number written down is the number that is computed with.
+    #[inline(never)]
     fn digits(&mut self, node: &IdedExpr) {
         let written = self.text(node).trim_end_matches(['u', 'U']).to_owned();
         if written.parse::<f64>().is_ok() && exact_number(&written).is_none() {
@@ -369,15 +370,7 @@ impl Checker<'_> {
         let amounts = self.bare_amounts.len();
         let (left, right) = (self.infer(a), self.infer(b));
         if let "==" | "!=" = operator {
-            let is_name = |node: &IdedExpr| matches!(node.expr, Node::Ident(_) | Node::Select(_));
-            let money = |ty: &Option<Ty>, node| *ty == Some(Ty::Is(Type::Money)) && is_name(node);
-            let null = |ty: &Option<Ty>| *ty == Some(Ty::Null);
-            if money(&left, a) && money(&right, b) {
-                self.same_money.push(node.id);
-                self.bare_amounts.truncate(amounts);
-            } else if money(&left, a) && null(&right) || null(&left) && money(&right, b) {
-                self.bare_amounts.truncate(amounts);
-            }
+            self.equality(node, (a, left.as_ref()), (b, right.as_ref()), amounts);
         }
         if let "&&" | "||" = operator {
             // Each side stands for itself: a fault on one says nothing about the other.
@@ -453,6 +446,27 @@ impl Checker<'_> {
         let message = format!("`{operator}` takes {takes}; here it finds {found}");
         self.fault("type-error", node, message, format!("{found} do not go together"), help);
         None
+    }
+
+    /// Two amounts that are asked to be the same are compared with their currencies; what was noted of them from
+    /// `amounts` on is taken back. On its own, so that [`Self::infer`] can go deep.
+    #[inline(never)]
+    fn equality(
+        &mut self,
+        node: &IdedExpr,
+        (a, left): (&IdedExpr, Option<&Ty>),
+        (b, right): (&IdedExpr, Option<&Ty>),
+        amounts: usize,
+    ) {
+        let is_name = |node: &IdedExpr| matches!(node.expr, Node::Ident(_) | Node::Select(_));
+        let money = |ty: Option<&Ty>, node| ty == Some(&Ty::Is(Type::Money)) && is_name(node);
+        let null = |ty: Option<&Ty>| ty == Some(&Ty::Null);
+        if money(left, a) && money(right, b) {
+            self.same_money.push(node.id);
+            self.bare_amounts.truncate(amounts);
+        } else if money(left, a) && null(right) || null(left) && money(right, b) {
+            self.bare_amounts.truncate(amounts);
+        }
     }
 
     fn function(&mut self, node: &IdedExpr, call: &CallExpr) -> Option<Ty> {

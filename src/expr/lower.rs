@@ -14,19 +14,7 @@ pub(super) const CURRENCY_OF: &str = "currency:";
 
 /// Rewrites `node` in place; the nodes `same_money` compare two amounts of money with their currencies.
 pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
-    if same_money.contains(&node.id)
-        && let Node::Call(comparison) = &node.expr
-        && let [a, b] = comparison.args.as_slice()
-        && let (Some(one), Some(other)) = (currency_of(a), currency_of(b))
-    {
-        let differ = comparison.func_name == operators::NOT_EQUALS;
-        let amounts =
-            Node::Call(CallExpr { func_name: operators::EQUALS.to_owned(), ..comparison.clone() });
-        let currencies = call(operators::EQUALS, vec![one, other]);
-        let same = call(operators::LOGICAL_AND, vec![currencies, amounts]);
-        node.expr = if differ { call(operators::LOGICAL_NOT, vec![same]) } else { same };
-        node.id = 0;
-    }
+    compare_currencies(node, same_money);
     match &mut node.expr {
         Node::Literal(literal) => {
             let double = match literal {
@@ -63,6 +51,24 @@ pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
             }
         }
         _ => {}
+    }
+}
+
+/// `a == b` of two amounts asks for their currencies as well. On its own, so that [`lower`] can go deep.
+#[inline(never)]
+fn compare_currencies(node: &mut IdedExpr, same_money: &[u64]) {
+    if same_money.contains(&node.id)
+        && let Node::Call(comparison) = &node.expr
+        && let [a, b] = comparison.args.as_slice()
+        && let (Some(one), Some(other)) = (currency_of(a), currency_of(b))
+    {
+        let differ = comparison.func_name == operators::NOT_EQUALS;
+        let amounts =
+            Node::Call(CallExpr { func_name: operators::EQUALS.to_owned(), ..comparison.clone() });
+        let currencies = call(operators::EQUALS, vec![one, other]);
+        let same = call(operators::LOGICAL_AND, vec![currencies, amounts]);
+        node.expr = if differ { call(operators::LOGICAL_NOT, vec![same]) } else { same };
+        node.id = 0;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::scenario::de::{At, Named};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ImpactEntry {
-    /// What amounts are in; only a label. Costs of guards count in the same. Default: USD.
+    /// What losses are in. Amounts that they are made of are in it too; costs of guards count in it. Default: USD.
     pub currency: Option<At<String>>,
     /// How many cases come in a year.
     pub volume: At<VolumeEntry>,

@@ -135,7 +135,7 @@ pub(in crate::scenario) enum ExtractType {
     YesNo,
     Choice,
     Party,
-    /// The governing law, in one spelling a jurisdiction: `England and Wales` for English law.
+    // The governing law, in one spelling a jurisdiction: `England and Wales` for English law.
     Jurisdiction,
     Regex,
 }
