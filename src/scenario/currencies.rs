@@ -185,7 +185,7 @@ impl Resolver<'_> {
             }
             Some(Step { kind: StepKind::Lookup { table, column, .. }, .. }) => {
                 let Some(table) = &world.tables[*table] else { return Vec::new() };
-                let cells = table.column(column).into_iter();
+                let cells = table.keyed_column(column).into_iter();
                 let name = &table.name;
                 cells
                     .filter_map(|(key, cell)| money(cell, format!("the row '{key}' of {name}")))

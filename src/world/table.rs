@@ -85,7 +85,7 @@ impl Table {
     }
 
     /// The cells of a column that are not empty, with their keys, in the order of the keys.
-    pub fn column(&self, column: &str) -> Vec<(&str, &Value)> {
+    pub fn keyed_column(&self, column: &str) -> Vec<(&str, &Value)> {
         let Some(at) = self.columns.keys().position(|name| name == column) else {
             return Vec::new();
         };
