@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use knockon::output::Output;
 use knockon::value::{Type, Value};
 use knockon::world::import::csv::{self, Import, Options};
 use knockon::world::{Corpus, TaskSet};
@@ -17,7 +18,7 @@ fn there_and_back(cells: &[&str]) -> (Vec<Value>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let rows: String = cells.iter().enumerate().map(|(i, c)| format!("r{i},{c}\n")).collect();
     let import = import(dir.path(), &format!("k,v\n{rows}"));
-    import.write(dir.path(), None).unwrap();
+    import.write(&Output::default(), dir.path(), None).unwrap();
     let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
     let values = corpus.passages.iter().map(|passage| passage.facts["v"].clone());
     (values.collect(), import.notes)
