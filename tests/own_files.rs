@@ -280,7 +280,7 @@ fn scenarios_of_two_imports_have_names_of_their_own() {
     write(here, "t.csv", "part,net price,weight\na,1,5\nb,2,6\n");
     let mut names = std::collections::BTreeSet::new();
     let absolute = here.join("d/e").display().to_string();
-    let places = ["a", "b", "a/c", "2023/my", "2024/my", "Größe", absolute.as_str(), "."];
+    let places = ["a", "b", "a/c", "2023/my", "2024/my", "Größe", "Grüße", absolute.as_str(), "."];
     for (place, column) in places.iter().flat_map(|p| [(p, "net price"), (p, "weight")]) {
         let args = ["import", "csv", "t.csv", "--key", "part", "--ask", column, "--out", place];
         fine(here, &args);
@@ -290,7 +290,7 @@ fn scenarios_of_two_imports_have_names_of_their_own() {
             scenario.lines().find_map(|line| line.strip_prefix("name: ")).unwrap().to_owned();
         assert!(names.insert(name.clone()), "{name} twice");
     }
-    assert!(names.contains("a_net_price") && names.contains("d2023_my_weight"), "{names:?}");
+    assert!(names.contains("a_net_price") && names.contains("2023_my_weight"), "{names:?}");
 }
 
 #[test]

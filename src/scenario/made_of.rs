@@ -1,5 +1,7 @@
 //! Embedders that are made of others: never of themselves, and only of such as have what is needed.
 
+use std::collections::HashMap;
+
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::resolve::Resolver;
@@ -13,12 +15,15 @@ const MAX_LEVELS: usize = 32;
 impl Resolver<'_> {
     /// No embedder may be made of itself.
     pub(super) fn no_circle(&mut self, entries: &[(At<String>, EmbedderEntry)], names: &[String]) {
+        let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+        let by_name: HashMap<&str, &EmbedderEntry> =
+            entries.iter().map(|(known, entry)| (known.value.as_str(), entry)).collect();
         let parents: Vec<Vec<usize>> = names
             .iter()
             .map(|name| {
-                let entry = entries.iter().find(|(known, _)| known.value == *name);
-                let made_of = entry.into_iter().flat_map(|(_, entry)| made_of(entry));
-                made_of.filter_map(|part| names.iter().position(|n| *n == part.value)).collect()
+                let made_of =
+                    by_name.get(name.as_str()).into_iter().flat_map(|entry| made_of(entry));
+                made_of.filter_map(|part| places.get(part.value.as_str()).copied()).collect()
             })
             .collect();
         let order = graph::order(&parents);

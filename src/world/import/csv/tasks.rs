@@ -4,7 +4,7 @@ use std::path::{Component, Path};
 
 use anyhow::{Context, bail};
 
-use super::{Attribute, Import, field};
+use super::{Attribute, Import};
 use crate::value::Value;
 
 /// Tasks that a scenario replays unless told otherwise: they tell a failure rate to within five points,
@@ -13,6 +13,18 @@ const SAMPLE: usize = 500;
 
 /// As many folders of a path, from its end, are part of a scenario's name.
 const FOLDERS_NAMED: usize = 3;
+
+/// `text` as the name of a scenario, which is that of a folder: lower-case letters of ASCII, digits and `_`. Texts that differ in
+/// other letters get different names.
+fn folder_name(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("_");
+    if text.is_ascii() {
+        return name;
+    }
+    format!("{name}_{}", &blake3::hash(text.as_bytes()).to_hex()[..6])
+}
 
 /// Tasks that ask each row for the value in one column.
 #[derive(Clone, Debug)]
@@ -82,7 +94,7 @@ impl<'a> Questions<'a> {
         let mut name = if typed.is_empty() { parts(&here) } else { typed };
         name.drain(..name.len().saturating_sub(FOLDERS_NAMED));
         name.push(self.attribute.field.clone());
-        field(&name.join("_"))
+        folder_name(&name.join("_"))
     }
 
     /// `scenario.yaml`: find the row, read the column, compare with what the table says.
