@@ -441,6 +441,52 @@ fn numbers_that_are_not_finite_are_refused_wherever_they_stand() {
             }
         }
     }
+    // The same of an adapter, a cross-encoder's head and a table.
+    let damaged = |from: &Path, tensor: &str, to: &Path| {
+        let mut tensors = load(from, "");
+        let (_, dtype, _, bytes) =
+            tensors.iter_mut().find(|(name, ..)| name.ends_with(tensor)).unwrap();
+        match dtype {
+            Dtype::F16 => bytes[0..2].copy_from_slice(&0x7e00_u16.to_le_bytes()),
+            _ => bytes[0..4].copy_from_slice(&f32::NAN.to_le_bytes()),
+        }
+        save(to, &tensors);
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let lora = data().join("tiny/bert-lora");
+    let config = std::fs::read(lora.join("adapter_config.json")).unwrap();
+    write(&dir.path().join("adapter_config.json"), &config);
+    let file = "adapter_model.safetensors";
+    damaged(&lora.join(file), "lora_B.weight", &dir.path().join(file));
+    let mut adapted = spec(ModelKind::Transformer, &data().join("tiny/bert"), Precision::Int8);
+    adapted.adapter = Some(dir.path().to_str().unwrap().to_owned());
+    let message = format!("{:#}", open(&adapted).err().unwrap());
+    assert!(message.contains("lora_B.weight") && message.contains("NaN"), "{message}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let pairs = data().join("tiny_pairs");
+    for name in ["config.json", "tokenizer.json"] {
+        write(&dir.path().join(name), &std::fs::read(pairs.join(name)).unwrap());
+    }
+    let file = "model.safetensors";
+    damaged(&pairs.join(file), "classifier.weight", &dir.path().join(file));
+    let (model, precision) = (dir.path().to_str().unwrap().to_owned(), Precision::Int8);
+    let scorer = CrossEncoderSpec { model, precision, max_tokens: None, pair: None };
+    let message = format!("{:#}", open_cross_encoder(&scorer).err().unwrap());
+    assert!(message.contains("classifier.weight") && message.contains("NaN"), "{message}");
+
+    let stored = stored();
+    let dir = tempfile::tempdir().unwrap();
+    build(&stored.layouts["static with weights"], dir.path());
+    for tensor in ["embeddings", "weights"] {
+        let other = tempfile::tempdir().unwrap();
+        build(&stored.layouts["static with weights"], other.path());
+        damaged(&dir.path().join(file), tensor, &other.path().join(file));
+        let opened = open(&spec(ModelKind::Static, other.path(), Precision::Int8));
+        let message = format!("{:#}", opened.err().unwrap());
+        assert!(message.contains(tensor) && message.contains("NaN"), "{message}");
+    }
+
     // Finite weights may still be too large to compute with; nothing plausible comes out of them either.
     for precision in [Precision::F32, Precision::Int8] {
         let mut large = tensors.clone();

@@ -18,7 +18,7 @@ pub struct Attention<'a> {
     pub bias: Option<&'a Bias>,
     /// A token sees those at most so far away; `None`: all.
     pub window: Option<usize>,
-    /// Only so many tokens from the start are seen; at least one.
+    /// Only so many tokens from the start are seen: at least one, and one within the window of every token.
     pub seen: usize,
 }
 
@@ -50,7 +50,6 @@ impl Attention<'_> {
         let seen = self.seen.clamp(1, n);
         let keys = match self.window {
             None => 0..seen,
-            // Where a window holds nothing that is seen, its weights come out even over the seen before it.
             Some(w) => {
                 let end = queries.end.saturating_add(w).min(seen);
                 queries.start.saturating_sub(w).min(end - 1)..end

@@ -107,7 +107,10 @@ impl HttpEmbedder {
     /// # Errors
     /// An address that is none.
     pub fn new(spec: HttpSpec) -> anyhow::Result<Self> {
-        let endpoint = endpoint(&spec.url).with_context(|| format!("url {:?}", spec.url))?;
+        let endpoint = endpoint(&spec.url).with_context(|| {
+            // What follows a `?` may be secret.
+            format!("url {:?}", spec.url.split('?').next().unwrap_or_default())
+        })?;
         ensure!(spec.dim > 0 && spec.batch_size > 0 && spec.concurrency > 0, "a setting is 0");
         let mut settings = format!(
             "http 1 {endpoint} {:?} {} {} {:?} {:?}",
