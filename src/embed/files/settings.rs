@@ -87,14 +87,18 @@ pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
     }
 }
 
-/// Null, false, empty, or made of nothing else.
+/// Null, false, empty, or a map of empty parts: a false in there may be an answer.
 pub fn is_unset(value: &Value) -> bool {
+    *value == Value::Bool(false) || is_empty(value)
+}
+
+fn is_empty(value: &Value) -> bool {
     match value {
-        Value::Null | Value::Bool(false) => true,
+        Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.values().all(is_unset),
-        Value::Bool(true) | Value::Number(_) => false,
+        Value::Object(map) => map.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -209,6 +213,7 @@ mod tests {
         assert!(two.starts_with("2 things cannot be carried out:\n"), "{two}");
         assert!(two.contains("`kind` is `other`; only plain is carried out"), "{two}");
         assert_eq!(faults(json!([1])), "config.json is not a JSON object");
+        assert!(faults(json!({"pruned": {"use": false}})).contains("`pruned` is"), "an answer");
     }
 
     #[test]

@@ -53,13 +53,10 @@ impl TokenizerFiles {
         let mut files = Self { unknown: unknown(&tokenizer), ..Self::default() };
         let direction = tokenizer["truncation"]["direction"].as_str().unwrap_or("Right");
         files.keeps_end = direction == "Left";
-        let named = |key: &str| {
-            [&config, &special].into_iter().flatten().find_map(|json| {
-                let token = json.get(key)?;
-                token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned)
-            })
-        };
-        files.mask = named("mask_token");
+        files.mask = [&config, &special].into_iter().flatten().find_map(|json| {
+            let token = json.get("mask_token")?;
+            token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned)
+        });
 
         let mut reader = Reader::new(CONFIG, config.as_ref(), faults);
         files.max_tokens = reader.count("model_max_length");
