@@ -56,16 +56,16 @@ pub struct Solved {
 /// Ranks to which retrieval quality is judged whatever a step hands on.
 pub const QUALITY_DEPTH: usize = 10;
 
-/// Room for gold passages to be taken out of a ranking: a miss is asked for as well, in which those that
-/// rank next take their place.
-const ROOM: usize = 40;
+/// Passages ranked beyond those that a step hands on, so that it can be said where gold came that was missed. What
+/// takes the place of gold in a miss is searched for as deep as it takes: see [`Searches::find_at_least`].
+const BEYOND: usize = 40;
 
-/// How many passages each search has to bring for these arms, further attempts included.
+/// How many passages each search brings as a rule for these arms, further attempts included.
 pub fn depth(steps: &[Step], arms: &[Arm]) -> usize {
     let own = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
     let guards = steps.iter().flat_map(|step| &step.guards);
     let again = guards.flat_map(|guard| &guard.retries).filter_map(|retry| retry.top_k);
-    own.chain(again).max().unwrap_or(0) + ROOM
+    own.chain(again).max().unwrap_or(0) + BEYOND
 }
 
 /// Compiles and solves every task under one arm.

@@ -336,10 +336,11 @@ impl<'a> Room<'a> {
             return Ok(Answers::default());
         };
         let embedders: BTreeSet<usize> =
-            plans.iter().flat_map(Plan::asks).map(|(embedder, _)| embedder).collect();
+            plans.iter().flat_map(Plan::asks).map(|(embedder, ..)| embedder).collect();
         for embedder in embedders {
-            let asks = plans.iter().flat_map(Plan::asks).filter(|(of, _)| *of == embedder);
-            searches.find(scenario, indices, embedder, corpus, asks.map(|(_, ask)| ask))?;
+            let asks = plans.iter().flat_map(Plan::asks).filter(|(of, ..)| *of == embedder);
+            let asks = asks.map(|(_, ask, depth)| (ask, depth));
+            searches.find_at_least(scenario, indices, embedder, corpus, asks)?;
         }
         for embedder in self.verifiers(step) {
             let answers = searches.answers(corpus);

@@ -20,6 +20,8 @@ pub(super) struct Plan<'a> {
     pub right_again: Vec<Vec<Ask>>,
     /// The best passage of a kind, a phrasing each.
     pub misses: Vec<(MissKind, Vec<Ask>)>,
+    /// How many passages are gold here.
+    pub gold: usize,
 }
 
 pub(super) struct Input {
@@ -41,22 +43,25 @@ pub(super) enum Wish {
 }
 
 impl Plan<'_> {
-    /// All questions, each with the embedder that it is for.
-    pub fn asks(&self) -> impl Iterator<Item = (usize, &Ask)> {
+    /// All questions, each with the embedder that it is for and the depth that it needs at least: with all gold taken
+    /// out of its ranking, there are still as many passages as the step hands on.
+    pub fn asks(&self) -> impl Iterator<Item = (usize, &Ask, usize)> {
         let own = self.search.map(|search| search.with.embedder);
+        let without_gold = self.search.map_or(0, |search| search.with.top_k + self.gold);
         let wished = self.inputs.iter().flat_map(|input| match &input.wish {
             Wish::Search(asks) => asks.as_slice(),
             _ => &[],
         });
         let misses = self.misses.iter().flat_map(|(_, asks)| asks);
-        let first = self.right.iter().chain(wished).chain(misses);
-        let first = first.filter_map(move |ask| Some((own?, ask)));
+        let searched = self.right.iter().chain(wished).map(move |ask| (ask, without_gold));
+        let first = searched.chain(misses.map(|ask| (ask, 0)));
+        let first = first.filter_map(move |(ask, depth)| Some((own?, ask, depth)));
         let again = self.again.iter().enumerate().flat_map(move |(at, again)| {
             let embedder = again.search.map(|search| search.with.embedder);
             let right = self.right_again[at].iter();
             let asks =
                 right.chain(self.inputs.iter().flat_map(move |i| i.again[at].iter().flatten()));
-            asks.filter_map(move |ask| Some((embedder?, ask)))
+            asks.filter_map(move |ask| Some((embedder?, ask, 0)))
         });
         first.chain(again)
     }
@@ -65,7 +70,7 @@ impl Plan<'_> {
     /// one that is not gold.
     pub fn to_verify(&self, draft: &Draft, answers: &Answers) -> Vec<Ask> {
         let mut asks = Vec::new();
-        for (embedder, ask) in self.asks() {
+        for (embedder, ask, _) in self.asks() {
             let hits = answers.of(embedder, ask);
             let from = self.search.or(self.again.iter().find_map(|again| again.search));
             let gold = from.map(|search| &draft.oracle.gold[search.from]);
@@ -118,7 +123,8 @@ impl<'a> Room<'a> {
         let right_again = again.iter().map(|again| right(again.search.as_ref())).collect();
         let right = right(search.as_ref());
         let misses = self.misses(draft, step, &right);
-        Plan { inputs, search, again, right, right_again, misses }
+        let gold = draft.oracle.gold[step].len();
+        Plan { inputs, search, again, right, right_again, misses, gold }
     }
 
     /// The searches for the passage of each kind that the step would take for gold first.

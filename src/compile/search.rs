@@ -1,7 +1,9 @@
 //! Every distinct search once: queries are gathered over all tasks, inputs and arms.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Hit, Ranking, Request, Retriever};
@@ -57,10 +59,12 @@ pub struct Searches<'a> {
 struct Shelf {
     retriever: Box<dyn Retriever>,
     found: Found,
+    /// How deep was searched, where that is deeper than usual.
+    deeper: HashMap<Ask, usize>,
 }
 
 impl<'a> Searches<'a> {
-    /// `depth`: how many passages each search brings; the largest cut that anybody makes.
+    /// `depth`: how many passages a search of many brings, unless more are asked for.
     pub fn new(open: &'a Open<'a>, watch: &'a dyn Watch, depth: usize) -> Searches<'a> {
         Searches { open, watch, depth, shelves: HashMap::new() }
     }
@@ -80,32 +84,68 @@ impl<'a> Searches<'a> {
         corpus: usize,
         asks: impl Iterator<Item = &'b Ask>,
     ) -> anyhow::Result<&Found> {
+        let asks = asks.map(|ask| (ask, 0));
+        self.find_at_least(scenario, indices, embedder, corpus, asks)
+    }
+
+    /// As [`Searches::find`], each at least as deep as is said beside it: where the usual depth does not suffice,
+    /// what was searched before is searched again.
+    pub fn find_at_least<'b>(
+        &mut self,
+        scenario: &Scenario,
+        indices: &[CorpusIndex],
+        embedder: usize,
+        corpus: usize,
+        asks: impl Iterator<Item = (&'b Ask, usize)>,
+    ) -> anyhow::Result<&Found> {
         let shelf = match self.shelves.entry((embedder, corpus)) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let retriever = (self.open)(embedder, corpus)?;
-                entry.insert(Shelf { retriever, found: HashMap::new() })
+                entry.insert(Shelf { retriever, found: HashMap::new(), deeper: HashMap::new() })
             }
         };
-        let mut seen = HashSet::new();
-        let new: Vec<&Ask> =
-            asks.filter(|ask| !shelf.found.contains_key(ask) && seen.insert(*ask)).collect();
-        let requests: Vec<Request> = new
-            .iter()
-            .map(|ask| Request {
+        // Of chosen passages, only the best one is ever looked at.
+        let usual = |ask: &Ask| match ask.among {
+            Among::These(_) => 1,
+            _ => self.depth,
+        };
+        let mut wanted: IndexMap<&Ask, usize> = IndexMap::new();
+        for (ask, least) in asks {
+            let depth = wanted.entry(ask).or_default();
+            *depth = least.max(*depth);
+        }
+        // By depth: powers of two, so that they are few and each a batch of its own.
+        let mut new: BTreeMap<usize, Vec<&Ask>> = BTreeMap::new();
+        for (ask, least) in wanted {
+            let usual = usual(ask);
+            let known = shelf.deeper.get(ask).copied().unwrap_or(usual);
+            let suffices = |found: &Ranking| found.len() < known || least <= known;
+            if shelf.found.get(ask).is_some_and(suffices) {
+                continue;
+            }
+            let depth = if least > usual { least.next_power_of_two() } else { usual };
+            new.entry(depth).or_default().push(ask);
+        }
+        for (depth, asks) in new {
+            let request = |ask: &&'b Ask| Request {
                 query: &ask.query,
                 candidates: match &ask.among {
                     Among::All => None,
                     Among::Entity(entity) => Some(indices[corpus].entity(entity)),
                     Among::These(these) => Some(these),
                 },
-            })
-            .collect();
-        if !requests.is_empty() {
+            };
+            let requests: Vec<Request> = asks.iter().map(request).collect();
             let name = &scenario.embedders[embedder].name;
             let done = self.watch.batch(&format!("searching with {name}"), requests.len());
-            let rankings = shelf.retriever.search(&requests, self.depth, &*done)?;
-            shelf.found.extend(new.into_iter().cloned().zip(rankings));
+            let rankings = shelf.retriever.search(&requests, depth, &*done)?;
+            for (ask, ranking) in asks.into_iter().zip(rankings) {
+                if depth > usual(ask) {
+                    shelf.deeper.insert(ask.clone(), depth);
+                }
+                shelf.found.insert(ask.clone(), ranking);
+            }
         }
         Ok(&shelf.found)
     }

@@ -97,6 +97,16 @@ pub trait Embedder: Send + Sync {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vectors>;
 
+    /// How many tokens of a text the model reads; `None` where that is not known here, as of an endpoint's.
+    fn token_limit(&self) -> Option<usize> {
+        None
+    }
+
+    /// Of each text, whether it has more tokens than the model reads, so that its end is cut.
+    fn are_cut(&self, _: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        Ok(vec![false; texts.len()])
+    }
+
     /// [`Self::embed`] in parts, each handed to `keep` with the index of its first text as soon as it is
     /// there: what was kept survives an error further on. Parts come in any order.
     fn embed_in_parts(

@@ -127,6 +127,20 @@ fn median_length(tokens: &Tokens) -> usize {
     }
 }
 
+impl StaticTable {
+    fn prefix(&self, role: Role) -> &str {
+        match role {
+            Role::Query => &self.query_prefix,
+            Role::Passage => &self.passage_prefix,
+        }
+    }
+
+    /// What is read of a text before it is cut into tokens.
+    fn read(&self, role: Role, text: &str) -> String {
+        self.prefix(role).chars().chain(text.chars()).take(self.most_chars).collect()
+    }
+}
+
 impl Embedder for StaticTable {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -143,14 +157,7 @@ impl Embedder for StaticTable {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vectors> {
         let dim = self.dim();
-        let prefix = match role {
-            Role::Query => &self.query_prefix,
-            Role::Passage => &self.passage_prefix,
-        };
-        let read: Vec<String> = texts
-            .iter()
-            .map(|text| prefix.chars().chain(text.chars()).take(self.most_chars).collect())
-            .collect();
+        let read: Vec<String> = texts.iter().map(|text| self.read(role, text)).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
         let ids = self.tokens.encode("", &read)?;
         let mut data = vec![0.0; ids.len() * dim];
@@ -173,5 +180,18 @@ impl Embedder for StaticTable {
         })?;
         done(texts.len());
         Ok(Vectors { dim, data })
+    }
+    fn token_limit(&self) -> Option<usize> {
+        Some(self.tokens.max_tokens())
+    }
+
+    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        let read: Vec<String> = texts.iter().map(|text| self.read(role, text)).collect();
+        let read: Vec<&str> = read.iter().map(String::as_str).collect();
+        let mut cut = self.tokens.are_cut("", &read)?;
+        for ((cut, text), read) in cut.iter_mut().zip(texts).zip(&read) {
+            *cut |= read.len() < self.prefix(role).len() + text.len();
+        }
+        Ok(cut)
     }
 }

@@ -2,18 +2,21 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use rayon::prelude::*;
 use serde_json::Value;
-use tokenizers::{Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{
+    PostProcessor, Tokenizer, TruncationDirection, TruncationParams, TruncationStrategy,
+};
 
 use super::files::{TokenizerFiles, parse};
 
 /// A `tokenizer.json` with its padding and truncation set aside for ours.
 pub struct Tokens {
     tokenizer: Tokenizer,
+    unlimited: OnceLock<Tokenizer>,
     /// Adds `[CLS]` and `[SEP]`, or whatever the file's template says.
     special: bool,
     lower_case: bool,
@@ -63,7 +66,8 @@ impl Tokens {
             "tokenizer.json has {vocabulary} tokens, the model vectors for only {ids}: they are not of one model"
         );
         let ids = u32::try_from(ids).context("a vocabulary of 2^32 tokens or more")?;
-        let tokens = Self { tokenizer, special, lower_case: false, max_tokens, ids };
+        let unlimited = OnceLock::new();
+        let tokens = Self { tokenizer, unlimited, special, lower_case: false, max_tokens, ids };
         // A post-processor that is damaged shows here, not in the middle of a run.
         tokens.encode("", &["a b", ""])?;
         tokens.encode_pairs(&[("a", "b")])?;
@@ -104,24 +108,52 @@ impl Tokens {
 
     /// The ids of each text with `prefix` in front, in the order of `texts`.
     pub fn encode(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {
-        texts
-            .par_iter()
-            .map(|text| {
-                let joined;
-                let text = if prefix.is_empty() {
-                    *text
-                } else {
-                    joined = format!("{prefix}{text}");
-                    &joined
-                };
-                let lowered = self.lowered(text);
-                let text = lowered.as_ref();
-                let encoding = guarded(|| self.tokenizer.encode_fast(text, self.special))
-                    .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
-                    .with_context(|| format!("cannot tokenize {text:?}"))?;
-                self.known(encoding.get_ids())
-            })
-            .collect()
+        let ids = |text: &&str| self.known(&self.ids_of(&self.tokenizer, prefix, text)?);
+        texts.par_iter().map(ids).collect()
+    }
+
+    /// Of each text, whether it is cut: with `prefix` in front it has more tokens than are read.
+    pub fn are_cut(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
+        let is_cut = |text: &&str| {
+            // Of ASCII no token is shorter than a byte, but for one that may be put in front.
+            let most = prefix.len() + text.len() + added + 1;
+            if prefix.is_ascii() && text.is_ascii() && most <= self.max_tokens {
+                return Ok(false);
+            }
+            // What is cut fills the limit; whether more was there is seen without one.
+            if self.ids_of(&self.tokenizer, prefix, text)?.len() < self.max_tokens {
+                return Ok(false);
+            }
+            Ok(self.ids_of(self.unlimited(), prefix, text)?.len() > self.max_tokens)
+        };
+        texts.par_iter().map(is_cut).collect()
+    }
+
+    /// The same tokenizer without a limit; made when it is first needed.
+    fn unlimited(&self) -> &Tokenizer {
+        self.unlimited.get_or_init(|| {
+            let mut unlimited = self.tokenizer.clone();
+            // Only a limit that is set can be wrong.
+            _ = unlimited.with_truncation(None);
+            unlimited
+        })
+    }
+
+    fn ids_of(&self, tokenizer: &Tokenizer, prefix: &str, text: &str) -> anyhow::Result<Vec<u32>> {
+        let joined;
+        let text = if prefix.is_empty() {
+            text
+        } else {
+            joined = format!("{prefix}{text}");
+            &joined
+        };
+        let lowered = self.lowered(text);
+        let text = lowered.as_ref();
+        let encoding = guarded(|| tokenizer.encode_fast(text, self.special))
+            .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
+            .with_context(|| format!("cannot tokenize {text:?}"))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     fn lowered<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {

@@ -41,6 +41,14 @@ impl Embedder for Truncated {
         self.inner.similarity()
     }
 
+    fn token_limit(&self) -> Option<usize> {
+        self.inner.token_limit()
+    }
+
+    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.inner.are_cut(role, texts)
+    }
+
     fn embed(
         &self,
         role: Role,

@@ -11,6 +11,7 @@ use crate::scenario::Scenario;
 mod answers;
 #[doc(hidden)]
 pub mod compare;
+mod cut_texts;
 #[doc(hidden)]
 pub mod look;
 mod models;

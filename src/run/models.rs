@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 
 use super::Watch;
 use super::answers::{self, Told};
+use super::cut_texts::CutCounter;
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
     Similarity,
@@ -35,7 +36,7 @@ pub struct Models<'a> {
     scenario: &'a Scenario,
     watch: &'a dyn Watch,
     cache: Option<&'a Path>,
-    loaded: RefCell<Vec<Option<Arc<dyn Embedder>>>>,
+    loaded: RefCell<Vec<Option<Arc<CutCounter>>>>,
     scorers: RefCell<Vec<Option<Arc<dyn PairScorer>>>>,
     opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
     runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
@@ -146,19 +147,19 @@ impl<'a> Models<'a> {
 
     fn dense(&self, embedder: usize, corpus: usize) -> anyhow::Result<DenseRetriever> {
         let model = self.model(embedder)?;
-        let passages = self.vectors(embedder, &*model, corpus)?;
+        let passages = self.vectors(embedder, &model, corpus)?;
         DenseRetriever::new(model, passages)
     }
 
-    fn model(&self, embedder: usize) -> anyhow::Result<Arc<dyn Embedder>> {
+    fn model(&self, embedder: usize) -> anyhow::Result<Arc<CutCounter>> {
         let known = self.loaded.borrow()[embedder].clone();
         if let Some(model) = known {
             return Ok(model);
         }
         let declared = &self.scenario.embedders[embedder];
         let model = self.load(&declared.kind);
-        let model: Arc<dyn Embedder> =
-            model.with_context(|| format!("embedder '{}'", declared.name))?.into();
+        let model = model.with_context(|| format!("embedder '{}'", declared.name))?;
+        let model = Arc::new(CutCounter::new(model));
         self.loaded.borrow_mut()[embedder] = Some(model.clone());
         Ok(model)
     }
@@ -166,10 +167,11 @@ impl<'a> Models<'a> {
     fn vectors(
         &self,
         embedder: usize,
-        model: &dyn Embedder,
+        model: &CutCounter,
         corpus: usize,
     ) -> anyhow::Result<CorpusVectors> {
         let texts = self.texts(corpus);
+        model.count_passages(&self.scenario.corpora[corpus].name, &texts, self.cache)?;
         let label = self.label(embedder, "embedding", corpus);
         let done = self.watch.batch(&label, texts.len());
         CorpusVectors::new(model, &texts, self.cache, &*done)
@@ -278,7 +280,7 @@ impl<'a> Models<'a> {
                 "its model compares vectors by dot product: write distance: inner_product"
             );
             let texts = self.texts(corpus);
-            let vectors = || self.vectors(pg.embedder, &*model, corpus);
+            let vectors = || self.vectors(pg.embedder, &model, corpus);
             let searched = PgCorpus { catalogue: self.catalogue(corpus), texts: &texts, vectors };
             let cache = self.cache_dir()?;
             let kept = cache.join("pgvector").join(self.content(embedder));
@@ -294,6 +296,13 @@ impl<'a> Models<'a> {
     /// What a user should know of how queries were answered.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        for (model, decl) in self.loaded.borrow().iter().zip(&self.scenario.embedders) {
+            if let Some(model) = model
+                && let Some(limit) = model.token_limit()
+            {
+                notes.extend(model.counts().notes(&decl.name, limit));
+            }
+        }
         for ((embedder, _), (told, asked)) in self.runs.borrow().iter() {
             let decl = &self.scenario.embedders[*embedder];
             let EmbedderKind::RunFile(file) = &decl.kind else { continue };

@@ -305,6 +305,14 @@ impl Embedder for Bert {
             .collect::<anyhow::Result<_>>()?;
         Ok(Vectors { dim: self.dim(), data: data.concat() })
     }
+
+    fn token_limit(&self) -> Option<usize> {
+        Some(self.text.tokens.max_tokens())
+    }
+
+    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.text.are_cut(role, texts)
+    }
 }
 
 /// Consecutive texts of together about [`GROUP_TOKENS`] tokens.

@@ -72,10 +72,18 @@ impl TextSide {
     }
 
     pub fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {
-        let prefix = match role {
+        self.tokens.encode(self.prefix(role), texts)
+    }
+
+    /// Of each text, whether it is longer than the model reads.
+    pub fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.tokens.are_cut(self.prefix(role), texts)
+    }
+
+    fn prefix(&self, role: Role) -> &str {
+        match role {
             Role::Query => &self.query_prefix,
             Role::Passage => &self.passage_prefix,
-        };
-        self.tokens.encode(prefix, texts)
+        }
     }
 }

@@ -1,0 +1,190 @@
+//! Texts that are longer than a model reads: their ends are cut, and that is counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::embed::cache::default_dir;
+use crate::embed::{Embedder, Role, Vectors};
+use crate::whole_file;
+
+/// What a model cut.
+#[derive(Debug, Default)]
+pub struct CutTexts {
+    /// Distinct queries, by hash, and whether each was cut.
+    queries: Mutex<HashMap<blake3::Hash, bool>>,
+    /// By corpus: passages cut, and all of them.
+    passages: Mutex<BTreeMap<String, (usize, usize)>>,
+}
+
+impl CutTexts {
+    /// What to say of an embedder that reads `limit` tokens of a text; nothing where it cut none.
+    pub fn notes(&self, embedder: &str, limit: usize) -> Vec<String> {
+        let queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        let cut = queries.values().filter(|cut| **cut).count();
+        let mut counts = vec![(cut, queries.len(), "queries".to_owned())];
+        let passages = self.passages.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |(corpus, (cut, all)): (&String, &(usize, usize))| {
+            (*cut, *all, format!("passages of {corpus}"))
+        };
+        counts.extend(passages.iter().map(of));
+        let note = |(cut, all, what): (usize, usize, String)| {
+            format!(
+                "{embedder} reads {limit} tokens of a text: {cut} of {all} {what} are longer, and their ends are cut"
+            )
+        };
+        counts.into_iter().filter(|(cut, ..)| *cut > 0).map(note).collect()
+    }
+}
+
+/// An embedder whose cut texts are counted.
+pub struct CutCounter {
+    inner: Box<dyn Embedder>,
+    cut: Arc<CutTexts>,
+}
+
+impl CutCounter {
+    pub fn new(inner: Box<dyn Embedder>) -> CutCounter {
+        CutCounter { inner, cut: Arc::default() }
+    }
+
+    /// What was counted so far, and will be.
+    pub fn counts(&self) -> Arc<CutTexts> {
+        self.cut.clone()
+    }
+
+    /// Counts the passages of a corpus, once for each model and texts: the count is kept in the folder `cache`, by
+    /// default the user's.
+    ///
+    /// # Errors
+    /// Those of the tokenizer, and a cache that cannot be written.
+    pub fn count_passages(
+        &self,
+        corpus: &str,
+        texts: &[&str],
+        cache: Option<&Path>,
+    ) -> anyhow::Result<()> {
+        if self.inner.token_limit().is_none() {
+            return Ok(());
+        }
+        let mut hash = blake3::Hasher::new();
+        hash.update(self.inner.fingerprint().as_bytes());
+        for text in texts {
+            hash.update(&(text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+        let dir = cache.map_or_else(default_dir, Path::to_owned).join("cut_texts");
+        let path = dir.join(hash.finalize().to_hex().as_str());
+        let known = std::fs::read_to_string(&path).ok();
+        let known = known.and_then(|text| text.trim().parse().ok()).filter(|n| *n <= texts.len());
+        let cut = match known {
+            Some(cut) => cut,
+            None => {
+                let cut = self.inner.are_cut(Role::Passage, texts)?;
+                let cut = cut.into_iter().filter(|cut| *cut).count();
+                whole_file::write(&path, cut.to_string().as_bytes())?;
+                cut
+            }
+        };
+        let mut passages = self.cut.passages.lock().unwrap_or_else(PoisonError::into_inner);
+        passages.insert(corpus.to_owned(), (cut, texts.len()));
+        Ok(())
+    }
+
+    fn count_queries(&self, texts: &[&str]) -> anyhow::Result<()> {
+        if self.inner.token_limit().is_none() {
+            return Ok(());
+        }
+        let cut = self.inner.are_cut(Role::Query, texts)?;
+        let hashed = texts.iter().map(|text| blake3::hash(text.as_bytes()));
+        let mut queries = self.cut.queries.lock().unwrap_or_else(PoisonError::into_inner);
+        queries.extend(hashed.zip(cut));
+        Ok(())
+    }
+}
+
+impl Embedder for CutCounter {
+    fn fingerprint(&self) -> &str {
+        self.inner.fingerprint()
+    }
+
+    fn dim(&self) -> usize {
+        self.inner.dim()
+    }
+
+    fn embed(
+        &self,
+        role: Role,
+        texts: &[&str],
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vectors> {
+        // Passages are counted by corpus: a corpus whose vectors are on file is not embedded.
+        if role == Role::Query {
+            self.count_queries(texts)?;
+        }
+        self.inner.embed(role, texts, done)
+    }
+
+    fn token_limit(&self) -> Option<usize> {
+        self.inner.token_limit()
+    }
+
+    fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        self.inner.are_cut(role, texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads three words of a text.
+    struct ThreeWords;
+
+    impl Embedder for ThreeWords {
+        fn fingerprint(&self) -> &str {
+            "three words"
+        }
+
+        fn dim(&self) -> usize {
+            1
+        }
+
+        fn embed(
+            &self,
+            _: Role,
+            texts: &[&str],
+            _: &(dyn Fn(usize) + Sync),
+        ) -> anyhow::Result<Vectors> {
+            Ok(Vectors { dim: 1, data: vec![1.0; texts.len()] })
+        }
+
+        fn token_limit(&self) -> Option<usize> {
+            Some(3)
+        }
+
+        fn are_cut(&self, _: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+            Ok(texts.iter().map(|text| text.split_whitespace().count() > 3).collect())
+        }
+    }
+
+    #[test]
+    fn every_query_counts_once_and_every_corpus_by_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let counter = CutCounter::new(Box::new(ThreeWords));
+        let texts = ["a b c d", "a b", "a b c"];
+        for _ in 0..2 {
+            counter.embed(Role::Query, &texts, &|_| {}).unwrap();
+            counter.count_passages("clauses", &["a", "a b c d e"], Some(dir.path())).unwrap();
+            counter.count_passages("short", &["a"], Some(dir.path())).unwrap();
+        }
+        assert_eq!(
+            counter.counts().notes("mini", 3),
+            [
+                "mini reads 3 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
+                "mini reads 3 tokens of a text: 1 of 2 passages of clauses are longer, and their ends are cut",
+            ]
+        );
+        assert_eq!(std::fs::read_dir(dir.path().join("cut_texts")).unwrap().count(), 2);
+    }
+}
