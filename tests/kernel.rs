@@ -186,7 +186,7 @@ fn a_walk_visits_the_rows_that_sampling_needs() {
     let (trials, counts) = (3000, [300, 300, 2]);
     let keys: Vec<u64> = (0..3).map(|s| rng::key(1, "t", &s.to_string())).collect();
     let full = model(parents.to_vec(), &counts, row);
-    let lanes = (0..trials).map(|trial| Lane { trial, what: Box::default() }).collect();
+    let lanes = (0..trials).map(|trial| Lane { trial, what: Default::default() }).collect();
     let mut walk = Walk::new(lanes, 3);
     let mut kernels = Vec::new();
     for (step, of) in parents.iter().enumerate() {

@@ -1,5 +1,8 @@
 //! Small scenarios whose answers can be worked out by hand, from the file to the record.
 
+use std::sync::{Arc, Mutex};
+
+use knockon::retrieve::{Ranking, Request, Retriever};
 use knockon::run::record::{ArmRecord, StepRecord};
 use knockon::run::{self, Models, Quiet};
 use knockon::step::Outcome;
@@ -135,4 +138,60 @@ fn a_null_passes_rules_over_and_labels_of_two_steps_do_not_add_up() {
     let (label, p) = arm.tasks[0].wrong_action.clone().unwrap();
     assert_eq!(label, "refuse");
     near(p, 0.25);
+}
+
+/// Notes how many requests come with which depth.
+struct DepthRecorder {
+    inner: Box<dyn Retriever>,
+    depths: Arc<Mutex<Vec<(usize, usize)>>>,
+}
+
+impl Retriever for DepthRecorder {
+    fn search(
+        &self,
+        requests: &[Request],
+        depth: usize,
+        done: &(dyn Fn(usize) + Sync),
+    ) -> anyhow::Result<Vec<Ranking>> {
+        self.depths.lock().unwrap().push((requests.len(), depth));
+        self.inner.search(requests, depth, done)
+    }
+}
+
+/// Gold in 60 passages, all before the first wrong one: had they not been there, the wrong ones would have been handed
+/// on, and followed. Only the task with so much gold is searched so deep.
+#[test]
+fn a_miss_of_much_gold_hands_on_what_comes_after_all_of_it() {
+    let passage = |id: String, text: &str, entity: &str, fee: u32| {
+        format!(
+            r#"{{"id":"{id}","text":"{text}","entity":"{entity}","facts":{{"fee":{{"number":{fee}}}}}}}"#
+        )
+    };
+    let mut passages: Vec<String> =
+        (0..60).map(|i| passage(format!("gold{i}"), "alpha alpha alpha", "alpha", 10)).collect();
+    passages.extend((0..9).map(|i| passage(format!("wrong{i}"), "alpha and others", "c", 20)));
+    passages.push(passage("beta".to_owned(), "beta", "beta", 10));
+    let steps = "
+  - {id: find, retrieve: {corpus: c, query: \"{{ task.name }}\", gold: passage.entity == task.name, top_k: 5}}
+  - {id: fee, read: {from: find, field: fee}, on_missing: continue}
+  - {id: act, act: [{if: fee == 20, do: pay}, {do: wait}], hold: [wait], on_missing: continue}";
+    let scenario = one_arm::scenario(
+        &passages.join("\n"),
+        "id,name\nmuch,alpha\nlittle,beta\n",
+        "{preset: perfect, follow: 1}",
+        steps,
+        "{method: exact}",
+    );
+    let models = Models::new(&scenario, &Quiet, None);
+    let depths = Arc::<Mutex<Vec<(usize, usize)>>>::default();
+    let open = |embedder, corpus| -> anyhow::Result<Box<dyn Retriever>> {
+        let inner = models.open(embedder, corpus)?;
+        Ok(Box::new(DepthRecorder { inner, depths: depths.clone() }))
+    };
+    let record = run::run(&scenario, &[0], &open, &Quiet).unwrap();
+    let find = step(&record.arms[0], "find");
+    near(record.arms[0].summary.failure.estimate, 0.0);
+    // Of the two tasks one can be misled: nothing else has the word beta.
+    near(find.importance.unwrap().p_fail_if_wrong, 0.5);
+    assert_eq!(*depths.lock().unwrap(), [(1, 45), (1, 128)]);
 }

@@ -27,7 +27,7 @@ impl<'a> Replays<'a> {
         // Past the cap only some trials were compiled for.
         let most = match compiled.model.trellis {
             Some(_) => simulation.trials,
-            None => simulation.trials.min(lanes::WHAT_IF_TRIALS),
+            None => lanes::what_if_trials(scenario),
         };
         Replays {
             model: &compiled.model,

@@ -1,14 +1,23 @@
 //! Which runs are carried forward for a task past the cap: its trials, and "what if" for some of them.
 
-use super::mark;
+use std::sync::Arc;
+
+use super::{mark, variants};
 use crate::kernel::monte_carlo::Lane;
 use crate::kernel::{BREAK, Do, rng};
-use crate::scenario::{Step, StepKind};
+use crate::scenario::{Scenario, Step, StepKind};
 use crate::step::{Event, MissKind};
 
-/// Trials of a task past the cap in which interventions are played as well. More would cost memory: each
-/// brings some thirty runs.
+/// Trials of a task past the cap in which interventions are played as well, at most: see [`what_if_trials`].
 pub const WHAT_IF_TRIALS: u32 = 1000;
+
+/// Fewest of them, however many steps and tasks there are.
+const LEAST_WHAT_IF_TRIALS: usize = 50;
+
+/// Outputs that are held for the runs under interventions: of one task, and of all tasks together. In bytes it is four
+/// times as much.
+const HELD_A_TASK: usize = 8 << 20;
+const HELD: usize = 128 << 20;
 
 /// Trials of a task past the cap into which single errors are injected: each brings a run for every way
 /// to err at every step.
@@ -32,27 +41,38 @@ pub fn key(seed: u64, task: &str) -> u64 {
     rng::key(seed, task, "(order)")
 }
 
-/// All trials as they are; and for the first [`WHAT_IF_TRIALS`] each of the steps `errs` alone right,
+/// How many trials of a task past the cap are played under interventions too. Each brings four runs for every step that
+/// can err and one for every other setting of a guard, and every run holds an output a step: in a wide graph, or with
+/// many tasks, [`WHAT_IF_TRIALS`] would fill the memory.
+pub fn what_if_trials(scenario: &Scenario) -> u32 {
+    let steps = scenario.steps.len();
+    let runs = |step: &Step| 4 * usize::from(can_err(step)) + variants::most(step);
+    let runs: usize = scenario.steps.iter().map(runs).sum();
+    let held = HELD_A_TASK.min(HELD / scenario.tasks.tasks.len().max(1));
+    let fit = (held / (runs * steps).max(1)).max(LEAST_WHAT_IF_TRIALS);
+    scenario.simulation.trials.min(WHAT_IF_TRIALS).min(fit as u32)
+}
+
+/// All trials as they are; and for the first `what_if` each of the steps `errs` alone right,
 /// alone wrong, alone mended, and mended one after another in a random order; and each of `swaps`, a step and the mark of
 /// what takes the place of its rows.
 pub fn what_if(
-    trials: u32,
+    (trials, what_if): (u32, u32),
     key: u64,
     steps: usize,
     errs: &[usize],
     swaps: &[(usize, u8)],
 ) -> Vec<Lane> {
+    let nothing = Arc::<[Do]>::default();
     let mut lanes: Vec<Lane> =
-        (0..trials).map(|trial| Lane { trial, what: Box::default() }).collect();
-    for trial in 0..trials.min(WHAT_IF_TRIALS) {
-        for &step in errs {
-            for what in [Do::Right, Do::Wrong, Do::Repair] {
-                lanes.push(Lane { trial, what: only(steps, step, what) });
-            }
-        }
-        for &(step, mark) in swaps {
-            lanes.push(Lane { trial, what: only(steps, step, Do::Swap(mark)) });
-        }
+        (0..trials).map(|trial| Lane { trial, what: nothing.clone() }).collect();
+    let errs_so = errs
+        .iter()
+        .flat_map(|&step| [Do::Right, Do::Wrong, Do::Repair].map(|what| only(steps, step, what)));
+    let swapped = swaps.iter().map(|&(step, mark)| only(steps, step, Do::Swap(mark)));
+    let alone: Vec<Arc<[Do]>> = errs_so.chain(swapped).collect();
+    for trial in 0..what_if {
+        lanes.extend(alone.iter().map(|what| Lane { trial, what: what.clone() }));
         let mut what = vec![Do::Nothing; steps];
         for step in order(key, trial, errs) {
             what[step] = Do::Repair;
@@ -111,14 +131,14 @@ pub fn injected(trials: u32, steps: &[Step], misses: &[usize]) -> Vec<Lane> {
 }
 
 /// `what` at one step, the others mended.
-pub fn clean_but(steps: usize, step: usize, what: Do) -> Box<[Do]> {
+pub fn clean_but(steps: usize, step: usize, what: Do) -> Arc<[Do]> {
     let mut all = vec![Do::Repair; steps];
     all[step] = what;
     all.into()
 }
 
 /// `what` at one step, nothing elsewhere.
-pub fn only(steps: usize, step: usize, what: Do) -> Box<[Do]> {
+pub fn only(steps: usize, step: usize, what: Do) -> Arc<[Do]> {
     let mut all = vec![Do::Nothing; steps];
     all[step] = what;
     all.into()

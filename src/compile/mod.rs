@@ -395,7 +395,10 @@ impl<'a> Room<'a> {
                 let seed = lanes::key(simulation.seed, &draft.task.id);
                 let mut lanes = match self.question {
                     Question::Trial { trial, .. } => lanes::mended(*trial, steps, &errs),
-                    _ => lanes::what_if(simulation.trials, seed, steps, &errs, &self.swaps()),
+                    _ => {
+                        let trials = (simulation.trials, lanes::what_if_trials(self.scenario));
+                        lanes::what_if(trials, seed, steps, &errs, &self.swaps())
+                    }
                 };
                 if let Question::Misses(at) = self.question {
                     lanes.extend(lanes::injected(simulation.trials, &self.scenario.steps, at));

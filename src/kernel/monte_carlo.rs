@@ -3,6 +3,8 @@
 //! One draw a step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts
 //! are whole numbers, so results do not depend on how trials are shared out.
 
+use std::sync::Arc;
+
 use super::{Do, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP, rng};
 
 /// Trials that take a step together.
@@ -102,7 +104,8 @@ pub fn replay(model: &Model, keys: &[u64], trial: u32, what: &[Do]) -> Option<Ru
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
     pub trial: u32,
-    pub what: Box<[Do]>,
+    /// Shared by the trials to which the same is done.
+    pub what: Arc<[Do]>,
 }
 
 /// Runs carried forward step by step while compiling, so that a task past the cap gets exactly the

@@ -190,7 +190,7 @@ fn solving(page: &mut String) {
             "trials with interventions past the cap",
             lanes::WHAT_IF_TRIALS.to_string(),
             "assumed",
-            "for \"what if\" on sampled tasks",
+            "for \"what if\" on sampled tasks; fewer, and 50 at least, where steps and tasks are so many that their runs would fill the memory",
         ),
         ("cut sets up to", cuts::ORDER.to_string(), "assumed", "errors in a set"),
         (

@@ -90,7 +90,7 @@ pub fn manifest(
             "shares": "Shapley values over own errors: exact by quadrature along the diagonal of the multilinear extension (Owen 1972); for sampled tasks by random orders of mending (Castro et al. 2009)",
             "paths_least": paths::LEAST,
             "cut_sets_up_to": cuts::ORDER,
-            "trials_with_interventions_past_the_cap": simulation.trials.min(lanes::WHAT_IF_TRIALS),
+            "trials_with_interventions_past_the_cap": lanes::what_if_trials(scenario),
         },
         "assumptions": [{
             "name": "reader.pool",
