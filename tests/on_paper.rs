@@ -385,3 +385,46 @@ fn gold_in_the_middle_is_overlooked() {
     near(cause(&arm, "fee", Event::Abstained).failure.estimate, 0.1);
     near(importance(&arm, "fee").p_fail_if_right, 0.0);
 }
+
+/// The right clause of the second task shares no word with its query, and the reader follows what is found in its place:
+/// the flag is wrong in one of two tasks, without an error of the reader's own. Put out right, it would prevent every
+/// failure.
+#[test]
+fn a_read_step_that_only_passes_a_miss_on_is_right_by_its_output() {
+    let passages = r#"
+{"id":"g0","text":"entity0 clause","entity":"entity0","attribute":"c","facts":{"flag":{"yes_no":true}}}
+{"id":"g1","text":"nothing alike","entity":"entity1","attribute":"c","facts":{"flag":{"yes_no":true}}}
+{"id":"w1","text":"entity1 clause","entity":"x","attribute":"c","facts":{"flag":{"yes_no":false}}}
+"#;
+    let steps = r#"
+  - {id: find, retrieve: {corpus: c, query: "{{ task.name }}", gold: passage.entity == task.name, top_k: 1}}
+  - {id: flag, read: {from: find, field: flag}}
+  - {id: act, act: [{if: flag, do: pay}, {do: refund}]}"#;
+    let tasks = "id,name\nt0,entity0\nt1,entity1\n";
+    for (reader, failure, without_own_errors) in [
+        ("{preset: perfect, follow: 1}", 0.5, 0.5),
+        ("{preset: perfect, follow: 1, misread: 0.2}", 0.6, 0.5),
+        ("{preset: perfect, follow: 1, lucky: 0.4}", 0.3, 0.3),
+        ("{preset: perfect}", 0.5, 0.5),
+        ("{preset: perfect, fabricate: 1, lucky: 0.2, misread: 0.5}", 0.65, 0.4),
+    ] {
+        for method in ["exact", "monte_carlo"] {
+            let simulation = format!("{{method: {method}, trials: 20000}}");
+            let scenario = one_arm::scenario(passages, tasks, reader, steps, &simulation);
+            let models = Models::new(&scenario, &Quiet, None);
+            let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
+            let arm = &record.arms[0];
+            let close = |a: f64, b: f64| {
+                let most = if method == "exact" { 1e-12 } else { 0.015 };
+                assert!((a - b).abs() < most, "{reader}, {method}: {a} against {b}");
+            };
+            close(arm.summary.failure.estimate, failure);
+            let flag = importance(arm, "flag");
+            close(flag.p_fail_without_own_errors, without_own_errors);
+            near(flag.p_fail_if_right, 0.0);
+            near(flag.fussell_vesely, 1.0);
+            assert!(flag.rrw.is_infinite());
+            close(flag.p_fail_if_wrong, 1.0);
+        }
+    }
+}

@@ -195,3 +195,46 @@ fn a_miss_of_much_gold_hands_on_what_comes_after_all_of_it() {
     near(find.importance.unwrap().p_fail_if_wrong, 0.5);
     assert_eq!(*depths.lock().unwrap(), [(1, 45), (1, 128)]);
 }
+
+/// `potion-base-8M` cut to three tokens: what is longer is told, of the embedder that cuts and of no other.
+#[test]
+fn texts_longer_than_a_model_reads_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let passages = r#"
+{"id":"right","text":"alpha","facts":{"fee":{"number":10}}}
+{"id":"three","text":"one two three"}
+{"id":"long","text":"this passage goes on and on"}
+{"id":"longer","text":"and so does this one, for a while"}
+"#;
+    std::fs::write(dir.path().join("p.jsonl"), passages).unwrap();
+    std::fs::write(dir.path().join("t.csv"), "id,name\na,alpha\nb,one two three four\nc,two\n")
+        .unwrap();
+    let yaml = r#"version: 1
+name: cut
+corpora: {clauses: {passages: p.jsonl}}
+tasks: {file: t.csv, fields: {name: text}}
+embedders: {short: {kind: static, model: potion-base-8M, max_tokens: 3}, whole: {kind: static, model: potion-base-8M}}
+embedder: short
+steps:
+  - {id: find, retrieve: {corpus: clauses, query: "{{ task.name }}", gold: passage.id == "right", top_k: 1}}
+  - {id: fee, read: {from: find, field: fee}}
+  - {id: act, act: [{if: fee == 10, do: pay}, {do: refuse}]}
+arms: [{id: short}, {id: whole, embedder: whole}]
+baseline: short
+"#;
+    let path = dir.path().join("s.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    let scenario = knockon::scenario::load(&path).unwrap();
+    // The second time, the counts come from the cache.
+    for _ in 0..2 {
+        let models = Models::new(&scenario, &Quiet, Some(dir.path()));
+        run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &Quiet).unwrap();
+        assert_eq!(
+            models.notes(),
+            [
+                "short reads 3 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
+                "short reads 3 tokens of a text: 2 of 4 passages of clauses are longer, and their ends are cut",
+            ]
+        );
+    }
+}

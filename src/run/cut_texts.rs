@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::atomic_file;
 use crate::embed::cache::default_dir;
 use crate::embed::{Embedder, Role, Vectors};
-use crate::whole_file;
 
 /// What a model cut.
 #[derive(Debug, Default)]
@@ -73,7 +73,11 @@ impl CutCounter {
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         }
-        let dir = cache.map_or_else(default_dir, Path::to_owned).join("cut_texts");
+        let dir = match cache {
+            Some(cache) => cache.to_owned(),
+            None => default_dir()?,
+        };
+        let dir = dir.join("cut_texts");
         let path = dir.join(hash.finalize().to_hex().as_str());
         let known = std::fs::read_to_string(&path).ok();
         let known = known.and_then(|text| text.trim().parse().ok()).filter(|n| *n <= texts.len());
@@ -82,7 +86,7 @@ impl CutCounter {
             None => {
                 let cut = self.inner.are_cut(Role::Passage, texts)?;
                 let cut = cut.into_iter().filter(|cut| *cut).count();
-                whole_file::write(&path, cut.to_string().as_bytes())?;
+                atomic_file::write(&path, cut.to_string().as_bytes())?;
                 cut
             }
         };
