@@ -150,6 +150,10 @@ fn one_difference_has_one_p_value_in_all_files() {
         }
     }
     for pair in &record.comparison.pairs {
+        let of = &pair.difference;
+        for Interval { low, high, .. } in [of.interval, of.holm_interval] {
+            assert!(pair.measure == Measure::Money || (low >= -1.0 && high <= 1.0), "{low} {high}");
+        }
         let baseline = pair.arm == 0 || pair.other == 0;
         assert_eq!(pair.family == PairFamily::Baseline, baseline);
     }

@@ -44,6 +44,16 @@ impl PairedDifference {
         }
     }
 
+    /// Of rates, which lie at most one apart.
+    pub fn of_rates(self) -> PairedDifference {
+        PairedDifference {
+            interval: self.interval.within(-1.0, 1.0),
+            holm_interval: self.holm_interval.within(-1.0, 1.0),
+            simultaneous: self.simultaneous.within(-1.0, 1.0),
+            ..self
+        }
+    }
+
     /// Whether it differs from zero after correction.
     pub fn is_significant(&self) -> bool {
         self.p_holm < ALPHA

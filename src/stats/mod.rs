@@ -48,6 +48,14 @@ impl Interval {
     pub fn is_bounded(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()
     }
+
+    /// Its part from `low` to `high`, where the truth must lie. Ends that are infinite stay so.
+    pub fn within(self, low: f64, high: f64) -> Interval {
+        match self.is_bounded() {
+            true => Interval { low: self.low.max(low), high: self.high.min(high), ..self },
+            false => self,
+        }
+    }
 }
 
 /// The normal interval around an unbiased estimate with this variance.

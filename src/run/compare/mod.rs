@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::money::MoneyRecord;
 use super::record::{Record, TaskRecord};
 use crate::scenario::Scenario;
-use crate::stats::{self, LEVEL, Pair, PairedTest};
+use crate::stats::{self, LEVEL, Pair, PairedDifference, PairedTest};
 
 /// Differences below this share of the values are rounding.
 const ROUNDING: f64 = 1e-12;
@@ -170,15 +170,19 @@ impl Cases {
             PairedTest::new(&self.pair(arm, other), self.seed)
         };
         let differences = of_two.iter().zip(stats::family(of_two.len(), test)?);
-        let record = |(&(arm, other), difference): (&(usize, usize), _)| PairRecord {
-            measure: self.measure,
-            arm,
-            other,
-            difference,
-            family,
-            flips: None,
-            clear: false,
-        };
+        let record =
+            |(&(arm, other), difference): (&(usize, usize), PairedDifference)| PairRecord {
+                measure: self.measure,
+                arm,
+                other,
+                difference: match self.measure {
+                    Measure::Ndcg | Measure::Failure => difference.of_rates(),
+                    Measure::Money => difference,
+                },
+                family,
+                flips: None,
+                clear: false,
+            };
         Ok(differences.map(record).collect())
     }
 }

@@ -46,7 +46,8 @@ pub fn records(
                     })
                     .collect();
                 let seed = scenario.simulation.seed;
-                stats::PairedTest::new(&pairs, seed)?.interval(stats::LEVEL)
+                let saved = stats::PairedTest::new(&pairs, seed)?.interval(stats::LEVEL)?;
+                Ok::<stats::Interval, anyhow::Error>(saved.within(-1.0, 1.0))
             };
             let curve = variants.iter().enumerate().filter_map(|(at, variant)| {
                 let Setting::At { least: threshold, .. } = variant.setting else {
