@@ -16,6 +16,7 @@
 use nalgebra::DMatrix;
 
 use super::score::{Sample, Score, Section};
+use super::shared;
 use super::spectrum::{Directions, covariance, eigen, matrix};
 use crate::embed::Vectors;
 use crate::world::beir::BeirSet;
@@ -41,13 +42,14 @@ pub fn of_set(
         sample,
     };
     let whole = |value: f64| Sample::Whole { value, n: rows.len() };
+    let clusters = shared::of_queries(set);
     let distances = set.queries.iter().enumerate().flat_map(|(at, query)| {
         let asked = unit(queries.row(at));
-        let rows = &rows;
+        let (rows, cluster) = (&rows, clusters[at]);
         query
             .relevant
             .iter()
-            .map(move |(passage, _)| (distance(&asked, &rows[*passage as usize]), at))
+            .map(move |(passage, _)| (distance(&asked, &rows[*passage as usize]), cluster))
     });
     let mut scores = vec![
         score("alignment", Sample::Mean(distances.collect())),

@@ -6,7 +6,7 @@ use super::shared;
 use crate::embed::Vectors;
 use crate::retrieve::metrics::Judgements;
 use crate::watch::Watch;
-use crate::world::beir::{BeirSet, Judged};
+use crate::world::beir::BeirSet;
 
 /// How deep rankings are looked at.
 const DEPTH: usize = 10;
@@ -34,13 +34,7 @@ pub fn of_set(contender: &Contender, set: &BeirSet, watch: &dyn Watch) -> anyhow
     }
     let judged = set.queries.iter().map(|query| Judgements::graded(query.relevant.iter().copied()));
     let judged: Vec<Judgements> = judged.collect::<anyhow::Result<_>>()?;
-    let passages_of = |query: &Judged| -> Vec<usize> {
-        let mut relevant = query.relevant.clone();
-        // The most relevant first: it says what the query is about.
-        relevant.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        relevant.into_iter().map(|(passage, _)| passage as usize).collect()
-    };
-    let clusters = shared::clusters(&set.queries.iter().map(passages_of).collect::<Vec<_>>());
+    let clusters = shared::of_queries(set);
     let score = |measure: &str, of: &dyn Fn(usize) -> f64| Score {
         section: Section::Retrieval,
         set: set.name.clone(),

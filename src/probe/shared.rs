@@ -3,6 +3,7 @@
 //! Five questions on one passage are found or missed together, so they count as one cluster.
 
 use crate::stats::FEW_CLUSTERS;
+use crate::world::beir::{BeirSet, Judged};
 
 /// Puts cases into clusters, by the things that each of them uses: cases hang together that share one, directly or by way
 /// of others.
@@ -32,6 +33,17 @@ pub fn clusters(used: &[Vec<usize>]) -> Vec<usize> {
     let first = |(case, used): (usize, &Vec<usize>)| used.first().copied().unwrap_or(things + case);
     let by_first = numbered(used.iter().enumerate().map(first));
     if count(&by_first) >= FEW_CLUSTERS { by_first } else { connected }
+}
+
+/// The clusters of a set's queries, by the passages that are relevant to them.
+pub fn of_queries(set: &BeirSet) -> Vec<usize> {
+    let passages = |query: &Judged| -> Vec<usize> {
+        let mut relevant = query.relevant.clone();
+        // The most relevant first: it says what the query is about.
+        relevant.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        relevant.into_iter().map(|(passage, _)| passage as usize).collect()
+    };
+    clusters(&set.queries.iter().map(passages).collect::<Vec<_>>())
 }
 
 /// How many clusters there are.
