@@ -461,7 +461,7 @@ fn reports_are_written_whatever_comes() {
     // A file that is not the gate's stays as it is.
     put("g.md", "my notes");
     let (code, told) = gated(dir.path(), &same);
-    assert!(code == 1 && told.contains("g.md"), "{told}");
+    assert!(code == 2 && told.contains("g.md is there already"), "{told}");
     assert_eq!(green("g.md"), "my notes");
 }
 
