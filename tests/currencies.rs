@@ -41,7 +41,7 @@ baseline: only
 }
 
 fn rule(condition: &str) -> String {
-    format!("[{{if: {condition}, do: pay}}, {{do: refuse}}]")
+    format!("[{{if: '{condition}', do: pay}}, {{do: refuse}}]")
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn amounts_that_are_compared_in_size_are_in_one_currency() {
 fn losses_are_in_the_currency_of_the_impact() {
     let impact = |currency: &str, amount: &str| {
         format!(
-            "impact: {{currency: {currency}, volume: 100, losses: [{{name: x, if: outcome != \"correct\", amount: {amount}}}]}}"
+            "impact: {{currency: {currency}, volume: {{mean: 100}}, losses: [{{name: x, if: 'outcome != \"correct\"', amount: {amount}}}]}}"
         )
     };
     let rules = rule("price == task.limit");
