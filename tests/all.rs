@@ -37,6 +37,7 @@ mod probe;
 mod pull;
 mod reader;
 mod retrieve;
+mod right;
 mod run_file;
 mod scenario_errors;
 mod semantics;

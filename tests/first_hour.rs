@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use knockon::run::preflight::preflight;
+use knockon::run::{Models, Quiet};
 use knockon::scenario::{self, explanations};
 
 fn knockon(dir: &Path, args: &[&str]) -> Output {
@@ -119,8 +121,8 @@ fn every_example_makes_the_mistake_that_it_explains() {
     assert!(knockon(dir.path(), &["init"]).status.success());
     let file = dir.path().join("scenario.yaml");
     let written = std::fs::read_to_string(&file).unwrap();
-    // One needs bytes that no page can show, one no file at all, and one would be our own mistake.
-    let without = ["not-utf8", "unreadable", "wrong-shape"];
+    // One needs bytes that no page can show, one no file at all, one a second corpus, and one would be our own mistake.
+    let without = ["not-utf8", "unreadable", "oracles-differ", "wrong-shape"];
     let mut others = Vec::new();
     for explanation in explanations() {
         let code = explanation.code;
@@ -129,8 +131,13 @@ fn every_example_makes_the_mistake_that_it_explains() {
             continue;
         };
         std::fs::write(&file, changed(&written, example, "")).unwrap();
-        let codes: Vec<&str> = match scenario::load(&file) {
-            Ok(_) => Vec::new(),
+        let ready = |scenario: &scenario::Scenario| {
+            let models = Models::new(scenario, &Quiet, None);
+            let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+            preflight(scenario, &arms, &models).map(drop)
+        };
+        let codes: Vec<&str> = match scenario::load(&file).and_then(|scenario| ready(&scenario)) {
+            Ok(()) => Vec::new(),
             Err(diagnostics) => diagnostics.list.iter().map(|d| d.code).collect(),
         };
         if !codes.contains(&code) {
@@ -147,7 +154,7 @@ fn every_code_in_the_sources_is_explained() {
     let names = scenario::PRESETS;
     let pattern = regex::Regex::new(r#""([a-z][a-z0-9]*(?:-[a-z0-9]+)+)""#).unwrap();
     let mut seen = 0;
-    for folder in ["src/scenario", "src/expr"] {
+    for folder in ["src/scenario", "src/expr", "src/run", "src/run/right"] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|e| e != "rs") {

@@ -84,7 +84,7 @@ impl<'a> Till<'a> {
             variables: impact.variables.iter().map(|v| v.variable).collect(),
             acts: acts.map(|(at, _)| at).collect(),
             asks_for_miss: impact.asks_for_miss(scenario.steps.len()),
-            right_action: compiled.right_action(),
+            right_action: compiled.oracle.right_action(),
         }
     }
 

@@ -1,15 +1,16 @@
-//! `knockon check`: reads scenarios with their data and says what is wrong, without running anything; or explains a
-//! code of what it says.
+//! `knockon check`: reads scenarios with their data and says what is wrong, and what would keep a run from starting, without
+//! running anything; or explains a code of what it says.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::progress::Bars;
 use super::terminal::{self, colour, complain};
 use super::{FINE, WRONG_USE};
-use crate::scenario;
-use crate::watch::{Quiet, Watch};
+use crate::run::preflight::preflight;
+use crate::run::{Models, Quiet, Watch};
+use crate::scenario::{self, Diagnostics};
 
 /// Check scenario files and the data they name; run nothing
 #[derive(Clone, Debug, clap::Args)]
@@ -66,14 +67,23 @@ pub fn report(args: &Args, colour: bool) -> (String, u8) {
     (text, code)
 }
 
+/// What a user should know of a scenario that can be run.
+fn checked(path: &Path, watch: &dyn Watch) -> Result<Vec<String>, Diagnostics> {
+    let scenario = scenario::load_watched(path, watch)?;
+    let models = Models::new(&scenario, watch, None);
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    let right = preflight(&scenario, &arms, &models)?;
+    Ok(scenario.notes.iter().cloned().chain(right.notes()).collect())
+}
+
 /// And where to read on, if there were mistakes.
 fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8, Option<String>) {
     let (mut text, mut mistakes, mut wrong, mut unreadable) = (String::new(), 0, 0, 0);
     let mut hint = None;
     for path in &args.files {
-        match scenario::load_watched(path, watch) {
-            Ok(scenario) => {
-                for note in &scenario.notes {
+        match checked(path, watch) {
+            Ok(notes) => {
+                for note in notes {
                     text.push_str(&format!("note: {}: {note}\n\n", path.display()));
                 }
             }

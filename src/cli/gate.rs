@@ -229,6 +229,9 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
         .collect();
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
+    if let Err(code) = super::ready(&scenario, &picked, &models) {
+        return Ok(code);
+    }
     let open = |embedder, corpus| models.open(embedder, corpus);
     let record = run::run(&scenario, &picked, &open, &bars);
     bars.clear();

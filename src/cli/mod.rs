@@ -9,6 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use terminal::{colour, complain};
 
 use crate::output::{Output, Refused};
+use crate::run::Models;
+use crate::run::preflight::preflight;
 use crate::scenario::{self, Scenario};
 
 pub mod check;
@@ -161,6 +163,14 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
         complain!("note: {}: {note}", file.display());
     }
     Ok(scenario)
+}
+
+/// Shows what keeps these arms from being run, and gives the exit code; says nothing where nothing does.
+fn ready(scenario: &Scenario, arms: &[usize], models: &Models) -> Result<(), ExitCode> {
+    preflight(scenario, arms, models).map(drop).map_err(|mistakes| {
+        complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
+        ExitCode::from(FINDING)
+    })
 }
 
 /// Notes on how queries were answered, to stderr.

@@ -65,11 +65,7 @@ pub fn list() -> anyhow::Result<()> {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_header(["model", "kind", "numbers", "licence", "int8", "f32"]);
     for model in registry::MODELS {
-        let at = |dir: Option<PathBuf>, otherwise: &str| match dir {
-            Some(dir) => dir.display().to_string(),
-            None => otherwise.to_owned(),
-        };
-        let int8 = if bundled::has(model.name) { "in the program" } else { "rounded on loading" };
+        let (int8, f32) = whereabouts(model);
         let numbers = match model.purpose {
             Use::Embeds { dim, .. } => dim.to_string(),
             Use::Reranks => "-".to_owned(),
@@ -79,12 +75,63 @@ pub fn list() -> anyhow::Result<()> {
             model.purpose.name().to_owned(),
             numbers,
             model.licence.to_owned(),
-            at(locate::local(model.name), int8),
-            at(locate::pulled(model.name), &format!("knockon models pull {}", model.name)),
+            int8,
+            f32,
         ]);
     }
     writeln!(terminal::text(), "{table}")?;
     Ok(())
+}
+
+/// Where the two forms of a model are; what is not here says how it comes here, and nothing is said to be usable that is not.
+fn whereabouts(model: &registry::Model) -> (String, String) {
+    let fetch = format!("knockon models pull {}", model.name);
+    let (here, f32) = match locate::pulled(model.name) {
+        None => (false, format!("not here: {fetch}")),
+        Some(dir) => match damaged(model, &dir) {
+            None => (true, dir.display().to_string()),
+            Some(what) => (false, format!("{what} in {}: {fetch}", dir.display())),
+        },
+    };
+    let int8 = match locate::local(model.name) {
+        Some(dir) => dir.display().to_string(),
+        None if bundled::has(model.name) => "in the program".to_owned(),
+        None if here => "rounded from f32 on loading".to_owned(),
+        None => "not here".to_owned(),
+    };
+    (int8, f32)
+}
+
+/// The first file of a fetched model that is missing or has another size than it should; checksums are those of `pull`.
+fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
+    model.files.iter().find_map(|file| match std::fs::metadata(dir.join(file.path)) {
+        Err(_) => Some(format!("no {}", file.path)),
+        Ok(found) if found.len() != file.size => {
+            Some(format!("{} has {} of {} bytes", file.path, found.len(), file.size))
+        }
+        Ok(_) => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetched_model_is_whole_or_said_not_to_be() {
+        let model = registry::find("potion-base-8M").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(damaged(model, dir.path()).as_deref(), Some("no config.json"));
+        for file in model.files {
+            let path = dir.path().join(file.path);
+            std::fs::File::create(path).unwrap().set_len(file.size).unwrap();
+        }
+        assert_eq!(damaged(model, dir.path()), None);
+        let weights = std::fs::File::create(dir.path().join("model.safetensors")).unwrap();
+        weights.set_len(7).unwrap();
+        let said = damaged(model, dir.path());
+        assert_eq!(said.as_deref(), Some("model.safetensors has 7 of 30236760 bytes"));
+    }
 }
 
 /// Fetches the model of that name into `to`, by default where models are looked for.

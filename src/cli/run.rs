@@ -79,6 +79,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     )?;
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
+    if let Err(code) = super::ready(&scenario, &arms, &models) {
+        return Ok(code);
+    }
     let open = |embedder, corpus| models.open(embedder, corpus);
     let result = run::run_and_tell(&scenario, &arms, &open, &bars, report::page::WORST)
         .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
@@ -131,6 +134,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         writeln!(stdout, "\n{table}\n{}", report::terminal::sensitivity::legend(of, &record))?;
     }
     writeln!(stdout, "Reports: {}", out.display())?;
+    super::say(&record.right.notes());
     super::say(&notes);
     Ok(ExitCode::from(FINE))
 }

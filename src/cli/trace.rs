@@ -135,6 +135,8 @@ fn narrow(scenario: &mut Scenario, args: &Args) -> Result<usize, String> {
                 tasks.len()
             ));
         }
+        let others = tasks.iter().map(|task| &task.id).filter(|other| *other != id);
+        scenario.other_tasks.extend(others.cloned());
         tasks.retain(|task| task.id == *id);
     }
     Ok(arm)

@@ -75,18 +75,6 @@ impl Compiled {
     pub fn state(&self, step: usize, output: Option<&Output>) -> State {
         State::of(output, self.oracle.outputs[step].as_ref(), &self.oracle.gold[step])
     }
-
-    /// What the oracle does: the labels of its terminal steps, apart by `+`; `stopped` with them where
-    /// it stops.
-    pub fn right_action(&self) -> String {
-        let outputs = &self.oracle.outputs;
-        let labels = outputs.iter().filter_map(|output| match output {
-            Some(Output::Action(label)) => Some(label.as_str()),
-            _ => None,
-        });
-        let stopped = outputs.iter().any(Option::is_none).then_some("stopped");
-        labels.chain(stopped).collect::<Vec<_>>().join("+")
-    }
 }
 
 /// One phrasing of the right query, searched.

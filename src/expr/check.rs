@@ -13,19 +13,22 @@ use super::functions::{SIGNATURES, Signature};
 use super::habits;
 use super::parse::{Fault, Parsed};
 use super::text::suggest;
+use super::values::ValuesOf;
 use crate::value::{Type, Value, exact_number};
 
 /// The fields of `passage`, all of them text that may be null.
 pub const PASSAGE_FIELDS: [&str; 6] = ["id", "text", "entity", "attribute", "of", "variant"];
 
 /// What an expression may name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// The declared task fields; `None` where the declaration itself is wrong.
     pub task: Option<&'a BTreeMap<String, Type>>,
     /// Whether there is a `passage`.
     pub passage: bool,
     pub steps: &'a BTreeMap<String, Name>,
+    /// The texts that a name can stand for, where these are known.
+    pub values: &'a ValuesOf<'a>,
 }
 
 /// What the id of a step stands for in an expression.
@@ -141,7 +144,10 @@ impl Checker<'_> {
                     self.digits(node);
                     Some(Ty::Is(Type::Number))
                 }
-                LiteralValue::String(_) => Some(Ty::Is(Type::Text)),
+                LiteralValue::String(text) => {
+                    self.no_template(node, text.inner());
+                    Some(Ty::Is(Type::Text))
+                }
                 LiteralValue::Null => Some(Ty::Null),
                 LiteralValue::Bytes(_) => self.unsupported(node, "bytes"),
             },
@@ -203,6 +209,27 @@ impl Checker<'_> {
             let message = format!("`{written}` has more digits than a number holds");
             let label = "a number of an account, say, is text and stands in quotes".to_owned();
             self.fault("expression-unsupported", node, message, label, None);
+        }
+    }
+
+    /// A text in an expression is that text.
+    #[inline(never)]
+    fn no_template(&mut self, node: &IdedExpr, text: &str) {
+        if let Some((before, rest)) = text.split_once("{{")
+            && let Some((inside, after)) = rest.split_once("}}")
+        {
+            let quoted = |text: &str| format!("\"{text}\"");
+            let parts = [
+                (before, quoted(before)),
+                (inside, inside.trim().to_owned()),
+                (after, quoted(after)),
+            ];
+            let parts = parts.into_iter().filter(|(part, _)| !part.trim().is_empty());
+            let parts: Vec<String> = parts.map(|(_, written)| written).collect();
+            let message = "a text in an expression is not a template".to_owned();
+            let label = "`{{ }}` is filled in only in queries".to_owned();
+            let help = (!parts.is_empty()).then(|| format!("write {}", parts.join(" + ")));
+            self.fault("no-template", node, message, label, help);
         }
     }
 

@@ -81,6 +81,12 @@ impl CorpusIndex {
         self.by[0].get(Some(id)).first().copied()
     }
 
+    /// The passages with this text in a field that the corpus is indexed by (`id`, `entity`, `attribute`), ascending.
+    pub fn with(&self, field: &str, text: &str) -> &[u32] {
+        let key = KEYS.iter().position(|key| *key == field);
+        key.map_or(&[], |key| self.by[key].get(Some(text)))
+    }
+
     /// The passages of this entity, ascending; none for an entity that the corpus does not know.
     pub fn entity(&self, entity: &str) -> &[u32] {
         self.by[1].get(Some(entity))

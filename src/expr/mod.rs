@@ -24,6 +24,7 @@ mod lower;
 mod parse;
 mod template;
 mod text;
+mod values;
 
 pub use check::{Name, PASSAGE_FIELDS, Scope};
 pub(crate) use eval::passage_field;
@@ -31,8 +32,9 @@ pub use eval::{Env, EvalError, Expr};
 pub use gold::{CorpusIndex, GoldRule};
 pub use length::{LONGEST_TEXT, Named};
 pub use parse::{Fault, Parsed};
-pub use template::{ParsedTemplate, Template};
-pub(crate) use text::{floor, suggest, within};
+pub use template::{ParsedTemplate, Template, unfilled};
+pub(crate) use text::{floor, spelling, suggest, within};
+pub use values::{NameValues, NeverEqual, Texts, ValuesOf};
 
 #[cfg(test)]
 mod tests {
@@ -73,13 +75,20 @@ mod tests {
         ];
         let values = values
             .map(|(name, text)| (name.to_owned(), Value::parse(fields()[name], text).unwrap()));
-        Task { id: "t".into(), line: 2, weight: 1.0, fields: values.into(), gold: BTreeMap::new() }
+        Task {
+            id: "t".into(),
+            line: 2,
+            weight: 1.0,
+            fields: values.into(),
+            gold: BTreeMap::new(),
+            expected: BTreeMap::new(),
+        }
     }
 
     /// The value as it prints, or `null`, with its type.
     fn run(source: &str) -> Result<String, EvalError> {
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
         let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
         let value = expr.eval(&Env { task: Some(&task()), ..Env::default() })?;
         Ok(value.map_or("null".to_owned(), |value| {
@@ -90,7 +99,7 @@ mod tests {
 
     fn fault(source: &str) -> Fault {
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
         Parsed::new(source)
             .and_then(|parsed| parsed.check(&scope).map_err(|mut faults| faults.remove(0)))
             .expect_err(source)
@@ -218,7 +227,7 @@ mod tests {
         let corpus = Corpus { name: "c".to_owned(), passages, ..Corpus::default() };
         let index = CorpusIndex::new(&corpus);
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: true, steps: &steps };
+        let scope = Scope { task: Some(&fields), passage: true, steps: &steps, values: &|_| None };
         for (source, gold) in [
             (
                 "passage.entity == task.title.lowerAscii() && passage.attribute == 'notice'",
@@ -243,7 +252,7 @@ mod tests {
     #[test]
     fn long_and_deep_expressions_are_refused_or_run() {
         let (fields, steps) = (fields(), BTreeMap::new());
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
         let deepest = [
             vec!["1"; 1000].join("+"),
             vec!["true"; 330].join("||"),

@@ -46,6 +46,16 @@ impl Parsed {
             let message = "the expression is empty".to_owned();
             return Err(fault(message, "an expression goes here", 0..source.len()));
         }
+        let inside = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+        if let Some(inside) = inside.filter(|inside| !inside.contains("{{")) {
+            return Err(Fault {
+                code: "no-template",
+                message: "an expression stands without `{{ }}`".to_owned(),
+                label: "`{{ }}` marks the expressions in a query".to_owned(),
+                help: Some(format!("write `{}`", inside.trim())),
+                span: 0..source.len(),
+            });
+        }
         if source.len() > MAX_BYTES {
             let message = format!("the expression is {} bytes long", source.len());
             let label = format!("at most {MAX_BYTES} are allowed; split it into several steps");

@@ -1,6 +1,10 @@
 //! Text with `{{ CEL }}` parts.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::check::Scope;
 use super::eval::{Env, EvalError, Expr};
@@ -63,6 +67,21 @@ impl ParsedTemplate {
         }
     }
 
+    /// What the author took for a hole: `{task.name}`, `<task.name>` or `{notice}`, where `names` are those that can be
+    /// used; each with what to write.
+    pub fn unfilled(&self, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Range<usize>, String)> {
+        let mut found = Vec::new();
+        let mut start = 0;
+        let ends =
+            self.holes.iter().map(|(text, hole, at)| (text.as_str(), at + hole.source.len() + 2));
+        for (text, next) in ends.chain([(self.tail.as_str(), 0)]) {
+            let spots = unfilled(text, names).into_iter();
+            found.extend(spots.map(|(span, write)| (start + span.start..start + span.end, write)));
+            start = next;
+        }
+        found
+    }
+
     /// As [`Parsed::names`], over all holes.
     pub fn names(&self) -> BTreeSet<&str> {
         self.holes.iter().flat_map(|(_, hole, _)| hole.names()).collect()
@@ -85,6 +104,22 @@ impl ParsedTemplate {
         parts.push(Part::Text(self.tail));
         if faults.is_empty() { Ok(Template { source: self.source, parts }) } else { Err(faults) }
     }
+}
+
+/// A name in single braces, or a field of the task in any or none: what it stands for has to be filled in.
+static NAME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"[$#%]?\{\s*(?P<braced>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\s*\}|[<\[(%$]?\b(?P<bare>task\.[A-Za-z_]\w*)\b[>\])%]?")
+        .expect("the pattern is right")
+});
+
+/// Spots in a text that name something without the braces of a template; each with what to write. `names` gives for a
+/// name that can be used how an expression has it.
+pub fn unfilled(text: &str, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Range<usize>, String)> {
+    let spots = NAME.captures_iter(text).filter_map(|found| {
+        let name = found.name("braced").or(found.name("bare"))?.as_str();
+        Some((found.get(0)?.range(), format!("{{{{ {} }}}}", names(name)?)))
+    });
+    spots.collect()
 }
 
 impl Template {
@@ -135,5 +170,38 @@ impl Template {
         });
         let steps: BTreeSet<usize> = holes.flat_map(|expr| expr.steps()).collect();
         steps.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_outside_of_holes_are_found() {
+        let names = |name: &str| match name {
+            "task.name" | "notice" => Some(name.to_owned()),
+            "name" => Some("task.name".to_owned()),
+            _ => None,
+        };
+        let spots = |text: &str| -> Vec<(String, String)> {
+            let found = ParsedTemplate::new(text).unwrap().unfilled(&names);
+            found.into_iter().map(|(span, write)| (text[span].to_owned(), write)).collect()
+        };
+        for (text, spot, write) in [
+            ("of {task.name}?", "{task.name}", "{{ task.name }}"),
+            ("of {{ task.name }} and ${notice}", "${notice}", "{{ notice }}"),
+            ("of { name } {{ notice }}", "{ name }", "{{ task.name }}"),
+            ("of <task.name>", "<task.name>", "{{ task.name }}"),
+            ("of task.name, please", "task.name", "{{ task.name }}"),
+            ("{{ notice }}{{ notice }} [task.name]", "[task.name]", "{{ task.name }}"),
+        ] {
+            assert_eq!(spots(text), [(spot.to_owned(), write.to_owned())], "{text}");
+        }
+        for text in
+            ["of {{ task.name }}", "the {set} of names", "multitask.name", "task.other", "name"]
+        {
+            assert_eq!(spots(text), [], "{text}");
+        }
     }
 }

@@ -13,7 +13,8 @@ use crate::remote::without_query;
 use crate::retrieve::pgvector::{PG_DEPTH, PgTable};
 use crate::retrieve::{Bm25Params, FUSION_DEPTH, Fusion, HTTP_DEPTH, RERANK_DEPTH, RRF_K};
 use crate::run::Record;
-use crate::run::record::{AssumptionRecord, SensitivityRecord};
+use crate::run::record::{AssumptionRecord, RightRecord, SensitivityRecord};
+use crate::run::right::listed;
 use crate::run::sensitivity::DRAWS;
 use crate::scenario::{
     Backed, EmbedderDecl, EmbedderKind, Impact, Method, Pgvector, Price, Qid, Reranker, Scenario,
@@ -114,6 +115,7 @@ pub fn manifest(
     if !extracted.is_empty() {
         manifest["extracted"] = Json::Array(extracted);
     }
+    manifest["oracle"] = oracle(&record.right);
     if let Some(sampled) = scenario.sampled {
         manifest["tasks"] = json!({
             "replayed": sampled.size,
@@ -141,6 +143,31 @@ pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// What counts as right, in numbers and with the tasks that are no plain cases.
+fn oracle(right: &RightRecord) -> Json {
+    let gaps = right.gaps.iter().map(|gap| {
+        json!({
+            "step": gap.step, "what": gap.what, "tasks": gap.tasks.len(),
+            "oracle_stops": gap.stops, "ids": listed(&gap.tasks),
+        })
+    });
+    let expected = right.expected.iter().map(|expected| {
+        let differ = expected.differ.iter().map(|difference| difference.task.clone());
+        json!({
+            "column": expected.column, "step": expected.step, "tasks": expected.compared,
+            "oracle_differs": expected.differ.len(), "ids": listed(&differ.collect::<Vec<_>>()),
+        })
+    });
+    json!({
+        "tasks": right.tasks,
+        "stops": right.stops.len(),
+        "without_action": right.idle.len(),
+        "actions": right.actions,
+        "without_value": gaps.collect::<Vec<Json>>(),
+        "expected": expected.collect::<Vec<Json>>(),
+    })
 }
 
 fn ranges(of: &[AssumptionRecord]) -> Vec<Json> {

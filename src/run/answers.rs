@@ -70,8 +70,9 @@ pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Resul
         }
         told.answers.extend(answer.map(|(_, ranking)| (text.clone(), ranking)));
     }
-    told.idle = told.qids - used.len();
-    if used.is_empty() {
+    let unused = file.run.queries.keys().filter(|qid| !used.contains(qid.as_str()));
+    told.idle = unused.filter(|qid| !of_another_task(scenario, file, qid)).count();
+    if told.idle == told.qids {
         let have = file.run.queries.keys().next().map_or("", String::as_str);
         let want = asked.values().flatten().next().map_or("", String::as_str);
         bail!(
@@ -86,6 +87,16 @@ pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Resul
         told.right = asked.into_keys().collect();
     }
     Ok(told)
+}
+
+/// Whether a qid stands for a query of a task that is in the file and not replayed now.
+fn of_another_task(scenario: &Scenario, file: &RunFile, qid: &str) -> bool {
+    let other = |id: &str| scenario.other_tasks.contains(id);
+    match file.qid {
+        Qid::Task => other(qid),
+        Qid::TaskStep => qid.match_indices('.').any(|(at, _)| other(&qid[..at])),
+        Qid::Listed(_) => false,
+    }
 }
 
 /// The right queries to a corpus, each with the qids that it goes by.
@@ -156,10 +167,12 @@ impl Told {
             ));
         }
         if self.idle > 0 {
-            notes.push(format!(
-                "{name}: {} of {} qids in {} stand for no query of a task here",
-                self.idle, self.qids, file.file
-            ));
+            let what = match file.qid {
+                Qid::Listed(_) => "are not in its list of queries",
+                _ => "stand for no query of a task here",
+            };
+            let (idle, qids) = (self.idle, self.qids);
+            notes.push(format!("{name}: {idle} of {qids} qids in {} {what}", file.file));
         }
         notes
     }

@@ -18,8 +18,12 @@ mod models;
 #[doc(hidden)]
 pub mod money;
 #[doc(hidden)]
+pub mod preflight;
+#[doc(hidden)]
 pub mod queries;
 pub mod record;
+#[doc(hidden)]
+pub mod right;
 #[doc(hidden)]
 pub mod sensitivity;
 mod summary;
@@ -68,6 +72,8 @@ pub fn run_and_tell(
     worst: usize,
 ) -> anyhow::Result<Record> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let right = right::judge(scenario, arms, &indices)
+        .map_err(|mistakes| scenario.source.mistakes(mistakes))?;
     let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
     let inquiry = scenario.sensitivity.as_ref().map(|asked| Inquiry::new(scenario, asked, arms));
     let mut inquiry = inquiry.transpose()?;
@@ -97,8 +103,7 @@ pub fn run_and_tell(
         let worst = told::told(runs, &worst, watch, &scenario.arms[at].id)?;
         done.push(summary::Done { tally, why, money, worst });
     }
-    tally::same_oracle(scenario, done.iter().map(|done| &done.tally))?;
-    let mut record = summary::record(scenario, done)?;
+    let mut record = summary::record(scenario, right, done)?;
     if let Some(inquiry) = inquiry {
         let (base, searches) = (record.baseline, &mut searches);
         let varied = vary(inquiry, base, &sampled, &indices, searches, watch)?;

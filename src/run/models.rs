@@ -77,6 +77,29 @@ impl<'a> Models<'a> {
         Ok(Box::new(self.shared(embedder, corpus)?))
     }
 
+    /// Opens what an embedder itself needs, and asks it nothing: its parts are embedders of their own.
+    ///
+    /// # Errors
+    /// A model that is not there or cannot be used, a run that answers no query, a variable without a key or an address, a
+    /// cache that cannot be written.
+    pub fn ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
+        let decl = &self.scenario.embedders[embedder];
+        let about = || format!("embedder '{}'", decl.name);
+        match &decl.kind {
+            EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Ok(()),
+            EmbedderKind::Model(_) | EmbedderKind::Http(_) => self.model(embedder).map(drop),
+            EmbedderKind::Rerank { with, .. } => self.scorer(embedder, with).map(drop),
+            EmbedderKind::RunFile(file) => {
+                answers::told(self.scenario, file, corpus).map(drop).with_context(about)
+            }
+            EmbedderKind::HttpSearch(http) => {
+                let key = http.api_key_env.as_deref().map(remote::key).transpose();
+                key.map(drop).with_context(about)
+            }
+            EmbedderKind::Pgvector(pg) => address(pg).map(drop).with_context(about),
+        }
+    }
+
     fn shared(&self, embedder: usize, corpus: usize) -> anyhow::Result<Arc<dyn Retriever>> {
         let known = self.opened.borrow().get(&(embedder, corpus)).cloned();
         if let Some(retriever) = known {
@@ -251,9 +274,7 @@ impl<'a> Models<'a> {
         _: usize,
     ) -> anyhow::Result<Arc<dyn Retriever>> {
         let name = &self.scenario.embedders[embedder].name;
-        bail!(
-            "embedder '{name}': this build cannot ask PostgreSQL; one that can is built with --features pgvector"
-        )
+        bail!("embedder '{name}': {NO_POSTGRES}")
     }
 
     #[cfg(feature = "pgvector")]
@@ -266,13 +287,7 @@ impl<'a> Models<'a> {
         use crate::retrieve::pgvector::{PgCorpus, PgRetriever};
 
         let open = || {
-            let address = std::env::var(&pg.url_env).unwrap_or_default();
-            ensure!(
-                !address.is_empty(),
-                "the environment variable {} (url_env) holds no address; it is like \
-                 postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
-                pg.url_env
-            );
+            let address = address(pg)?;
             let model = self.model(pg.embedder)?;
             ensure!(
                 model.similarity() == Similarity::Cosine
@@ -421,6 +436,28 @@ fn common_parts(scenario: &Scenario) -> Vec<bool> {
         }
     }
     users.into_iter().map(|users| users > 1).collect()
+}
+
+#[cfg(not(feature = "pgvector"))]
+const NO_POSTGRES: &str =
+    "this build cannot ask PostgreSQL; one that can is built with --features pgvector";
+
+/// Where the database is, which only the environment says.
+#[cfg(feature = "pgvector")]
+fn address(pg: &Pgvector) -> anyhow::Result<String> {
+    let address = std::env::var(&pg.url_env).unwrap_or_default();
+    ensure!(
+        !address.is_empty(),
+        "the environment variable {} (url_env) holds no address; it is like \
+         postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+        pg.url_env
+    );
+    Ok(address)
+}
+
+#[cfg(not(feature = "pgvector"))]
+fn address(_: &Pgvector) -> anyhow::Result<String> {
+    bail!(NO_POSTGRES)
 }
 
 fn hash(text: &str) -> String {

@@ -8,6 +8,9 @@ use crate::cascade::trace::Trace;
 use crate::run::Ran;
 pub use crate::run::compare::{Comparison, Flips, Measure, PairFamily, PairRecord, RankRecord};
 pub use crate::run::money::{Avoidable, Band, By, MoneyRecord, Split, Tail, YearRecord};
+pub use crate::run::right::{
+    Difference as ExpectedDifference, ExpectedRecord, GapRecord, RightAction, RightRecord,
+};
 pub use crate::run::sensitivity::{
     AnswerRecord, AssumptionRecord, Effect, OrderRecord, SensitivityRecord,
 };
@@ -39,6 +42,8 @@ pub struct Record {
     pub currency: Option<String>,
     /// In the order in which they were run.
     pub arms: Vec<ArmRecord>,
+    /// What the oracle does, and where it stops or differs from what a person expects.
+    pub right: RightRecord,
     /// What all this hangs on, where the scenario asks for it.
     pub sensitivity: Option<SensitivityRecord>,
     /// The assumptions that are drawn for the losses of a year ([`MoneyRecord::drawn`]), with their ranges.

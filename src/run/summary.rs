@@ -9,6 +9,7 @@ use super::record::{
     ArmRecord, Measure, MissRecord, PairedDifference, Quality, Record, StepRecord, Summary,
     ToldRecord, main_cause,
 };
+use super::right::RightRecord;
 use super::tally::{Mass, StepTally, Tally, largest};
 use super::transfer;
 use super::why::Answers;
@@ -28,7 +29,7 @@ pub struct Done {
 }
 
 /// The record of arms that were solved.
-pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
+pub fn record(scenario: &Scenario, right: RightRecord, arms: Vec<Done>) -> anyhow::Result<Record> {
     let (mut tallies, mut answers, mut money) = (Vec::new(), Vec::new(), Vec::new());
     for Done { tally, why, money: costs, worst } in arms {
         tallies.push(tally);
@@ -85,6 +86,7 @@ pub fn record(scenario: &Scenario, arms: Vec<Done>) -> anyhow::Result<Record> {
         units: clusters.iter().max().map_or(0, |last| last + 1),
         baseline,
         arms,
+        right,
         sensitivity: None,
         drawn: Vec::new(),
     })

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::bail;
-
 use super::record::{self, TaskRecord};
 use crate::compile::{Compiled, Quality};
 use crate::kernel::{Guarded, OUTCOMES};
@@ -141,7 +139,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
         ran: solved.ran,
         outcomes: solved.masses.outcomes,
         ndcg_at_10: ndcg(compiled),
-        right_action: compiled.right_action(),
+        right_action: compiled.oracle.right_action(),
         wrong_action: largest(wrong).map(|((_, label), p)| (label, p)),
         main_miss: largest(misses).map(|((s, kind), p)| (scenario.steps[s].id.clone(), kind, p)),
     }
@@ -164,30 +162,4 @@ fn ndcg(compiled: &Compiled) -> Option<f64> {
 pub fn largest<K: Ord>(entries: BTreeMap<K, f64>) -> Option<(K, f64)> {
     let positive = entries.into_iter().filter(|(_, p)| *p > 0.0);
     positive.reduce(|best, next| if next.1 > best.1 { next } else { best })
-}
-
-/// Arms may swap texts, not what is right: the oracle must act alike under all of them.
-pub fn same_oracle<'a>(
-    scenario: &Scenario,
-    mut tallies: impl Iterator<Item = &'a Tally>,
-) -> anyhow::Result<()> {
-    let Some(first) = tallies.next() else {
-        return Ok(());
-    };
-    for tally in tallies {
-        for (a, b) in first.tasks.iter().zip(&tally.tasks) {
-            if a.right_action != b.right_action {
-                bail!(
-                    "task '{}': the right action is '{}' under arm '{}' and '{}' under arm '{}'; \
-                     corpora that arms swap must agree in ids, labels and facts",
-                    a.id,
-                    a.right_action,
-                    scenario.arms[first.arm].id,
-                    b.right_action,
-                    scenario.arms[tally.arm].id
-                );
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Mistakes, and how they are shown: code, place, snippet, what is allowed, the nearest right name.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -9,6 +10,8 @@ use crate::expr::{floor, within};
 
 /// As many mistakes of a file are shown: nobody reads further, and each takes a look at the whole file.
 const SHOWN: usize = 100;
+/// Lines that are named of a mistake that shows in many places.
+const LINES: usize = 20;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +35,7 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn new(
+    pub(crate) fn new(
         code: &'static str,
         span: Range<usize>,
         message: impl Into<String>,
@@ -51,27 +54,27 @@ impl Diagnostic {
         }
     }
 
-    pub(super) fn label(mut self, label: impl Into<String>) -> Diagnostic {
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Diagnostic {
         self.label = label.into();
         self
     }
 
-    pub(super) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Diagnostic {
+    pub(crate) fn also(mut self, span: Range<usize>, label: impl Into<String>) -> Diagnostic {
         self.also.push((span, label.into()));
         self
     }
 
-    pub(super) fn note(mut self, note: impl Into<String>) -> Diagnostic {
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Diagnostic {
         self.notes.push(note.into());
         self
     }
 
-    pub(super) fn stands_for(mut self, count: usize) -> Diagnostic {
+    pub(crate) fn stands_for(mut self, count: usize) -> Diagnostic {
         self.count = count;
         self
     }
 
-    pub(super) fn help(mut self, help: Option<String>) -> Diagnostic {
+    pub(crate) fn help(mut self, help: Option<String>) -> Diagnostic {
         self.help = help;
         self
     }
@@ -91,6 +94,49 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// Puts the mistakes in the order of the file. A name that is not there, used in many places, is one slip, such as a
+    /// field that was renamed: it is reported where it shows first, with the lines of the other places.
+    pub(super) fn settle(&mut self) {
+        self.list.sort_by_key(|d| (d.span.start, d.span.end));
+        self.list.dedup();
+        let mut kept: Vec<Diagnostic> = Vec::new();
+        let mut places: Vec<Vec<Range<usize>>> = Vec::new();
+        let mut known: HashMap<(&'static str, String), usize> = HashMap::new();
+        for diagnostic in std::mem::take(&mut self.list) {
+            let key = (diagnostic.code, diagnostic.message.clone());
+            match known.get(&key).filter(|_| diagnostic.code.starts_with("unknown-")) {
+                Some(&at) => places[at].push(diagnostic.span),
+                None => {
+                    known.insert(key, kept.len());
+                    kept.push(diagnostic);
+                    places.push(Vec::new());
+                }
+            }
+        }
+        for (diagnostic, places) in kept.iter_mut().zip(places) {
+            if !places.is_empty() {
+                let lines = places.iter().take(LINES).map(|span| self.line(span).to_string());
+                let lines: Vec<String> = lines.collect();
+                let s = if places.len() == 1 { "" } else { "s" };
+                let more = match places.len().saturating_sub(LINES) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let note = format!(
+                    "the same in {} more place{s}: line{s} {}{more}",
+                    places.len(),
+                    lines.join(", ")
+                );
+                diagnostic.notes.push(note);
+            }
+        }
+        self.list = kept;
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
+        self.source[..floor(&self.source, span.start)].matches('\n').count() + 1
+    }
+
     /// How many mistakes there are, those inside other files included.
     pub fn count(&self) -> usize {
         self.list.iter().map(|diagnostic| diagnostic.count).sum()

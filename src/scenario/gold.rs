@@ -1,8 +1,10 @@
 //! Whether there is anything to find: what gold rules fit, what the task file lists as gold.
 //!
-//! A step whose gold fits nothing would be judged on nothing, and no number would show it.
+//! A step whose gold fits nothing would be judged on nothing, and no number would show it. Single tasks without gold are
+//! reported with the oracle (`run::right`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -11,13 +13,15 @@ use super::diagnostics::Diagnostic;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
 use super::written::RetrieveEntry;
-use crate::expr::{CorpusIndex, EvalError, GoldRule, passage_field, suggest};
+use crate::expr::{CorpusIndex, Env, EvalError, Expr, GoldRule, passage_field, spelling, suggest};
 use crate::world::{Corpus, GOLD, Task, TaskSet};
 
-/// Tasks that a message lists; of the rest there is a count.
-const LISTED: usize = 20;
-
 impl Resolver<'_> {
+    /// The corpora that a step searches and that could be read.
+    pub fn searched_corpora<'w>(&self, entry: &RetrieveEntry, world: &'w World) -> Vec<&'w Corpus> {
+        self.searched(entry, world).into_iter().map(|(corpus, _)| corpus).collect()
+    }
+
     /// The corpora that a step searches, its own and those that arms put in its place.
     fn searched<'w>(
         &self,
@@ -59,7 +63,7 @@ impl Resolver<'_> {
                     }
                 }
             }
-            let count = mistakes.count();
+            let count = mistakes.slips();
             if let (Err(mistakes), Some(first)) = (mistakes.none(), first) {
                 let message = format!(
                     "tasks list passages as gold for the step `{}` that `{}` does not have",
@@ -75,16 +79,96 @@ impl Resolver<'_> {
                 );
             }
         }
-        let without: Vec<&Task> = tasks.tasks.iter().filter(|task| of(task) == 0).collect();
-        if !without.is_empty() {
-            self.notes.push(format!(
-                "{} of {} tasks list no gold passage for the step `{}`: {}",
-                without.len(),
-                tasks.tasks.len(),
-                id.value,
-                shown(&without)
-            ));
+    }
+
+    /// As [`Resolver::other_spelling`], for what a rule compares with fields of passages.
+    pub fn rule_spelling(
+        &mut self,
+        id: &At<String>,
+        entry: &RetrieveEntry,
+        rule: &GoldRule,
+        world: &World,
+    ) -> bool {
+        let tasks = world.tasks.iter().flat_map(|tasks| &tasks.tasks);
+        let wanted = tasks.filter_map(|task| Some((task, rule.wanted(task).ok()?)));
+        let wanted = wanted.flat_map(|(task, wanted)| {
+            let known = wanted.into_iter().filter_map(|(field, value)| Some((field, value?)));
+            known.map(move |(field, value)| (task, field, value))
+        });
+        self.other_spelling(id, &entry.gold.span, entry, &wanted.collect::<Vec<_>>(), world)
+    }
+
+    /// As [`Resolver::other_spelling`], for the entity whose passages are searched, where the task alone says which.
+    pub fn entity_spelling(
+        &mut self,
+        id: &At<String>,
+        entry: &RetrieveEntry,
+        entity: &Expr,
+        world: &World,
+    ) {
+        let Some(at) = entry.entity.as_ref().filter(|_| entity.steps().next().is_none()) else {
+            return;
+        };
+        let tasks = world.tasks.iter().flat_map(|tasks| &tasks.tasks);
+        let wanted = tasks.filter_map(|task| {
+            let env = Env { task: Some(task), ..Env::default() };
+            Some((task, "entity", entity.eval(&env).ok()??.to_string()))
+        });
+        self.other_spelling(id, &at.span, entry, &wanted.collect::<Vec<_>>(), world);
+    }
+
+    /// Reports tasks for which a step looks for what the corpus spells otherwise, by field and text, and says whether there
+    /// are any. A field of the task that is spelled so is one slip, however many steps use it.
+    fn other_spelling(
+        &mut self,
+        id: &At<String>,
+        span: &Range<usize>,
+        entry: &RetrieveEntry,
+        wanted: &[(&Task, &str, String)],
+        world: &World,
+    ) -> bool {
+        let mut any = false;
+        for (corpus, index) in self.searched(entry, world) {
+            for field in ["id", "entity", "attribute"] {
+                let unknown = wanted
+                    .iter()
+                    .filter(|(_, of, value)| *of == field && index.with(field, value).is_empty());
+                let unknown: Vec<&(&Task, &str, String)> = unknown.collect();
+                if unknown.is_empty() {
+                    continue;
+                }
+                let known = corpus.passages.iter().filter_map(|p| passage_field(p, field));
+                let known: HashMap<String, &str> =
+                    known.map(|text| (spelling(text), text)).collect();
+                let mut mistakes = TaskSet::mistakes(&world.tasks_path);
+                for (task, _, value) in unknown {
+                    if let Some(near) = known.get(&spelling(value)) {
+                        let what = format!("'{value}' is '{near}' in `{}`", corpus.name);
+                        mistakes.add(Some(task.line), None, what);
+                    }
+                }
+                let (lines, slips) = (mistakes.count(), mistakes.slips());
+                let Err(mistakes) = mistakes.none() else { continue };
+                any = true;
+                let note = mistakes.to_string();
+                if self.found.iter().any(|d| d.code == "other-spelling" && d.notes.contains(&note))
+                {
+                    continue;
+                }
+                let s = if lines == 1 { " looks" } else { "s look" };
+                let message = format!(
+                    "{lines} task{s} for an {field} that `{}` spells otherwise (step `{}`)",
+                    corpus.name, id.value
+                );
+                self.found.push(
+                    Diagnostic::new("other-spelling", span.clone(), message)
+                        .label("capitals and spaces count: it is found nowhere")
+                        .note(note)
+                        .stands_for(slips),
+                );
+            }
         }
+        any
     }
 
     /// The rule has a value for each task, and for at least one of them it fits a passage.
@@ -96,11 +180,11 @@ impl Resolver<'_> {
             let fit: Vec<Result<bool, EvalError>> =
                 tasks.par_iter().map(|task| rule.fits(corpus, index, task)).collect();
             let mut mistakes = TaskSet::mistakes(&world.tasks_path);
-            let mut without = Vec::new();
+            let mut without = 0;
             for (task, fit) in tasks.iter().zip(&fit) {
                 match fit {
                     Ok(true) => {}
-                    Ok(false) => without.push(task),
+                    Ok(false) => without += 1,
                     Err(error) => mistakes.add(Some(task.line), None, error.to_string()),
                 }
             }
@@ -117,7 +201,7 @@ impl Resolver<'_> {
                         .label("it must be true or false for each task")
                         .note(mistakes.to_string()),
                 );
-            } else if without.len() == tasks.len() {
+            } else if without == tasks.len() {
                 let message = format!(
                     "the gold rule of the step `{}` fits no passage of `{}` for any of {} tasks",
                     id.value,
@@ -130,15 +214,6 @@ impl Resolver<'_> {
                     diagnostic = diagnostic.note(note);
                 }
                 self.found.push(diagnostic);
-            } else if !without.is_empty() {
-                self.notes.push(format!(
-                    "no passage of `{}` is gold for the step `{}` in {} of {} tasks: {}",
-                    corpus.name,
-                    id.value,
-                    without.len(),
-                    tasks.len(),
-                    shown(&without)
-                ));
             }
         }
     }
@@ -183,13 +258,4 @@ fn sought(rule: &GoldRule, task: &Task, corpus: &Corpus) -> Option<String> {
         words(wanted.clone()),
         words(there.collect())
     ))
-}
-
-fn shown(tasks: &[&Task]) -> String {
-    let shown = tasks.iter().take(LISTED).map(|task| format!("{} (line {})", task.id, task.line));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match tasks.len().checked_sub(LISTED) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
 }

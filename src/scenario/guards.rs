@@ -49,6 +49,14 @@ pub enum Check {
 }
 
 impl Check {
+    /// What scores the passages that it looks at.
+    pub fn embedder(&self) -> Option<usize> {
+        match self {
+            Check::Verified { embedder, .. } => Some(*embedder),
+            _ => None,
+        }
+    }
+
     /// The key in the scenario file.
     pub fn name(&self) -> &'static str {
         match self {
@@ -217,7 +225,7 @@ impl Resolver<'_> {
                 step.entry.id.value.clone(),
                 Name::Output { step: step.at, ty: step.output },
             );
-            let scope = Scope { task: scope.task, passage: false, steps: &names };
+            let scope = Scope { steps: &names, ..*scope };
             return Some(Check::Expr(self.expr(check, &scope, Some(("check", Type::YesNo)))?));
         }
         if let Some(other) = &entry.agrees_with {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
+use super::name_values::values_at_the_end;
 use super::resolve::{Resolver, World};
 use super::steps::Draft;
 use super::written::{self, Backing, ImpactEntry, PriceEntry, VolumeEntry, VolumeKind};
@@ -86,6 +87,13 @@ pub struct Costs {
 /// come after those of all steps.
 pub const END: [&str; 4] = ["outcome", "action", "right_action", "miss"];
 
+/// What `outcome` can be: the names of [`crate::Outcome`] (tested there).
+pub const OUTCOMES: [&str; 5] = ["correct", "stopped", "omission", "commission", "wrong_action"];
+
+/// What `miss` can be: the names of [`crate::MissKind`] (tested there).
+pub const MISS_KINDS: [&str; 8] =
+    ["negation", "role_swap", "number", "version", "binding", "attribute", "topic", "empty"];
+
 /// The place of `miss` in [`END`].
 const MISS: usize = 3;
 
@@ -131,7 +139,10 @@ impl Resolver<'_> {
             variables.extend(self.variable(name, variable));
         }
         let scope = names_at_the_end(steps);
-        let scope = Scope { task: world.fields.as_ref(), passage: false, steps: &scope };
+        let values =
+            |name: &str| values_at_the_end(name, steps).or_else(|| world.task_values(name));
+        let scope =
+            Scope { task: world.fields.as_ref(), passage: false, steps: &scope, values: &values };
         self.distinct("loss rule", entry.losses.value.iter().map(|loss| &loss.value.name));
         if entry.losses.value.is_empty() && !self.spoilt(&entry.losses.span) {
             self.found.push(

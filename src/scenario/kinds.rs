@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
+use super::name_values::passage_values;
 use super::places::place;
 use super::resolve::{Resolver, World, texts};
 use super::steps::{Draft, phrasings};
 use super::written::{LookupEntry, ReadEntry, RetrieveEntry, RuleEntry};
 use super::{Gold, Query, Retrieve, Rule, StepKind};
 use crate::expr::{
-    Env, Expr, Fault, GoldRule, Name, Parsed, ParsedTemplate, Scope, Template, suggest,
+    Env, Expr, Fault, GoldRule, Name, Parsed, ParsedTemplate, Scope, Template, suggest, unfilled,
 };
 use crate::value::{Type, Value};
 
@@ -77,11 +78,19 @@ impl Resolver<'_> {
             Some(Gold::Listed)
         } else {
             let none = BTreeMap::new();
-            let scope = Scope { task: world.fields.as_ref(), passage: true, steps: &none };
+            let corpora = self.searched_corpora(entry, world);
+            let values =
+                |name: &str| passage_values(name, &corpora).or_else(|| world.task_values(name));
+            let task = world.fields.as_ref();
+            let scope = Scope { task, passage: true, steps: &none, values: &values };
+            let before = self.found.len();
             let expr = self.expr(&entry.gold, &scope, Some(("gold", Type::YesNo)));
+            let sound = self.found.len() == before;
             expr.map(|expr| {
                 let rule = GoldRule::new(&expr);
-                self.fits(id, entry, &rule, world);
+                if sound && !self.rule_spelling(id, entry, &rule, world) {
+                    self.fits(id, entry, &rule, world);
+                }
                 Gold::Rule(rule)
             })
         };
@@ -89,6 +98,9 @@ impl Resolver<'_> {
             None => None,
             Some(entity) => Some(entity?),
         };
+        if let Some(entity) = &entity {
+            self.entity_spelling(id, entry, entity, world);
+        }
         Some(Retrieve { corpus: corpus?, queries, gold: gold?, entity })
     }
 
@@ -252,6 +264,9 @@ impl Resolver<'_> {
                     .label("write `- {if: CEL, do: ACTION}`, and last `- {do: ACTION}`"),
             );
         }
+        for rule in &rules.value {
+            self.fixed_label(&rule.value.action, scope);
+        }
         let mut resolved = Vec::new();
         let mut always: Option<Range<usize>> = None;
         let mut dead = Vec::new();
@@ -291,6 +306,9 @@ impl Resolver<'_> {
                     .label("every condition below is always false"),
             );
         } else {
+            if let (None, Some(last), false) = (&always, rules.value.last(), spoilt) {
+                self.no_otherwise(id, &last.value, hold);
+            }
             self.found.extend(dead);
         }
         let labels: BTreeSet<String> =
@@ -308,6 +326,55 @@ impl Resolver<'_> {
         Some(StepKind::Act { rules: resolved, hold: texts(hold) })
     }
 
+    /// A run in which no rule holds would do nothing, and be right if the oracle does so too: an act step says what is
+    /// done in all other cases. Only a rule without condition settles that. Conditions that seem to cover all
+    /// cases do not where a value is missing.
+    fn no_otherwise(
+        &mut self,
+        id: &At<String>,
+        last: &RuleEntry,
+        hold: Option<&At<Vec<At<String>>>>,
+    ) {
+        let span = last.condition.as_ref().map_or(&last.action.span, |condition| &condition.span);
+        let held = hold.and_then(|hold| hold.value.first()).map(|label| label.value.as_str());
+        let label = held.unwrap_or("ACTION");
+        let message = format!("a run may come to no rule of the step `{}` that holds", id.value);
+        self.found.push(
+            Diagnostic::new("no-otherwise", span.clone(), message)
+                .label("the last rule has a condition, and nothing follows where it is not true")
+                .help(Some(format!(
+                    "end the rules with `- {{do: {label}}}`: what is done otherwise"
+                ))),
+        );
+    }
+
+    /// Actions are told apart by their labels: none of them is filled in.
+    fn fixed_label(&mut self, label: &At<String>, scope: &Scope) {
+        let names = |name: &str| in_scope(scope, name);
+        let holes = ParsedTemplate::new(&label.value);
+        let hole = label.value.contains("{{");
+        let Some(name) = holes
+            .ok()
+            .filter(|_| hole)
+            .and_then(|holes| holes.names().into_iter().next().map(str::to_owned))
+            .or_else(|| {
+                Some(unfilled(&label.value, &names).first()?.1.replace(['{', '}', ' '], ""))
+            })
+            .or_else(|| hole.then(|| "STEP".to_owned()))
+        else {
+            return;
+        };
+        let message =
+            format!("the action `{}` is a fixed label, and nothing is filled in", label.value);
+        self.found.push(
+            Diagnostic::new("no-template", label.span.clone(), message)
+                .label("reports and losses tell actions apart by these labels")
+                .help(Some(format!(
+                    "give each action a rule of its own: `- {{if: {name} == \"VALUE\", do: VALUE}}`"
+                ))),
+        );
+    }
+
     /// A checked expression; `wants` names its role and the type that goes there.
     pub fn expr(
         &mut self,
@@ -315,8 +382,12 @@ impl Resolver<'_> {
         scope: &Scope,
         wants: Option<(&str, Type)>,
     ) -> Option<Expr> {
+        let mut never = Vec::new();
         let checked = match Parsed::new(&at.value) {
-            Ok(parsed) => parsed.check(scope),
+            Ok(parsed) => {
+                never = parsed.never_equal(scope.values);
+                parsed.check(scope)
+            }
             Err(fault) => Err(vec![fault]),
         };
         let expr = match checked {
@@ -336,6 +407,7 @@ impl Resolver<'_> {
             );
             return None;
         }
+        self.never_equal(at, never);
         if expr.is_constant()
             && let Err(error) = expr.eval(&Env::default())
         {
@@ -352,7 +424,19 @@ impl Resolver<'_> {
     }
 
     fn template(&mut self, at: &At<String>, scope: &Scope) -> Option<Template> {
-        let checked = ParsedTemplate::new(&at.value).and_then(|parsed| parsed.check(scope));
+        let checked = ParsedTemplate::new(&at.value).and_then(|parsed| {
+            let unfilled = parsed.unfilled(&|name| in_scope(scope, name));
+            for (span, write) in unfilled {
+                let message = format!("`{}` is not filled in", &at.value[span.clone()]);
+                let span = place(self.file, &at.span, &at.value, &span);
+                self.found.push(
+                    Diagnostic::new("template-syntax", span, message)
+                        .label("a template's braces are double")
+                        .help(Some(format!("write `{write}`"))),
+                );
+            }
+            parsed.check(scope)
+        });
         checked.map_err(|faults| self.faults(at, faults)).ok()
     }
 
@@ -365,5 +449,16 @@ impl Resolver<'_> {
                     .help(fault.help),
             );
         }
+    }
+}
+
+/// How an expression has what `name` means here: a step's value, a field of the task with or without its `task.`.
+fn in_scope(scope: &Scope, name: &str) -> Option<String> {
+    let fields = scope.task;
+    let is_field = |name: &str| fields.is_some_and(|fields| fields.contains_key(name));
+    match (name.strip_prefix("task."), scope.steps.get(name)) {
+        (Some(field), _) => is_field(field).then(|| name.to_owned()),
+        (None, Some(Name::Output { .. })) => Some(name.to_owned()),
+        (None, _) => is_field(name).then(|| format!("task.{name}")),
     }
 }

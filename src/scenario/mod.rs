@@ -18,6 +18,7 @@ mod diagnostics;
 mod elsewhere;
 mod embedder;
 mod embedders;
+mod expected;
 mod explain;
 mod extract;
 mod gold;
@@ -25,6 +26,7 @@ mod guards;
 mod impact;
 mod kinds;
 mod made_of;
+mod name_values;
 mod node;
 mod pgvector;
 mod places;
@@ -33,6 +35,7 @@ mod resolve;
 mod sample;
 mod sensitivity;
 mod shape;
+mod source;
 mod steps;
 mod text_lengths;
 mod written;
@@ -53,14 +56,18 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use embedder::{
     EmbedderDecl, EmbedderKind, FusionPart, HttpSearch, Pgvector, Qid, Reranker, RunFile,
 };
+pub use expected::Expected;
 pub use explain::{Explanation, explain, explanations};
 pub use guards::{Check, Effort, Guard, Person, Rates, Retry};
-pub use impact::{Backed, Costs, END, Impact, LossRule, NamedVariable, Price, YEARS};
+pub use impact::{
+    Backed, Costs, END, Impact, LossRule, MISS_KINDS, NamedVariable, OUTCOMES, Price, YEARS,
+};
 pub use plan::{Candidate, MOST, Plan};
 pub use sensitivity::{
     BASE_SAMPLES, RATES, Range, Sensitivity, VOLUME, reader_name, variable_name,
 };
 pub use shape::schema;
+pub use source::Source;
 
 /// The names of the reader presets.
 pub const PRESETS: [&str; 6] =
@@ -95,8 +102,12 @@ pub struct Scenario {
     pub tasks: TaskSet,
     /// Where they are not all of the file.
     pub sampled: Option<Sampled>,
+    /// The ids of those of the file that are not replayed.
+    pub other_tasks: BTreeSet<String>,
     /// The task field that is the sampling unit of intervals; `None`: each task is its own.
     pub unit: Option<String>,
+    /// Where a person says what is right: `tasks.expected`.
+    pub expected: Vec<Expected>,
     /// The declared fields of a task.
     pub fields: BTreeMap<String, Type>,
     /// All that can rank passages, by index.
@@ -119,6 +130,8 @@ pub struct Scenario {
     pub inputs: Vec<InputFile>,
     /// What a user should know that is no mistake.
     pub notes: Vec<String>,
+    /// Where all this stands in the file.
+    pub source: Source,
 }
 
 /// How many of how many tasks are replayed.
@@ -349,10 +362,9 @@ pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnost
             Err(vec![mistake.label("save the file as UTF-8")])
         }
     };
-    resolved.map_err(|mut found| {
-        found.sort_by_key(|d| (d.span.start, d.span.end));
-        found.dedup();
+    resolved.map_err(|found| {
         diagnostics.list = found;
+        diagnostics.settle();
         diagnostics
     })
 }
@@ -417,13 +429,17 @@ fn read(
         bare_amounts: Vec::new(),
         watch,
     };
-    let scenario = resolver.file(&file, path);
-    match scenario {
-        Some(scenario) => Ok(scenario),
-        None if resolver.found.is_empty() => {
+    let resolved = resolver.file(&file, path);
+    let found = resolver.found;
+    match resolved {
+        Some(mut scenario) => {
+            scenario.source.root = raw;
+            Ok(scenario)
+        }
+        None if found.is_empty() => {
             let message = "the file cannot be understood, and no check says why";
             Err(vec![Diagnostic::new("wrong-shape", raw.head(), message)])
         }
-        None => Err(resolver.found),
+        None => Err(found),
     }
 }

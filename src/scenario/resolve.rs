@@ -7,10 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
+use super::expected;
 use super::extract::Extraction;
-use super::node::Node;
+use super::node::{Node, Tree};
 use super::written::{self, File};
-use super::{InputFile, Method, Sampled, Scenario, Simulation};
+use super::{InputFile, Method, Sampled, Scenario, Simulation, Source};
 use crate::expr::{CorpusIndex, suggest};
 use crate::input_file;
 use crate::value::Type;
@@ -119,6 +120,7 @@ impl Resolver<'_> {
         let plan = self.plan(file.plan.as_ref(), &arms, baseline, &embedders, &steps, money);
         let sensitivity =
             self.sensitivity(file.sensitivity.as_ref(), &steps, impact.as_ref(), simulation.seed);
+        let expected = self.expected(file, &world, &steps);
         self.unused_gold(&steps, &world);
         let rates = self.exchange_rates(file.exchange_rates.as_ref());
         let losses = impact.as_ref().filter(|_| of_losses);
@@ -136,9 +138,14 @@ impl Resolver<'_> {
             rates.convert(&mut world);
         }
         let mut tasks = world.tasks?;
+        let mut other_tasks = BTreeSet::new();
         let sampled = sample.filter(|&size| size < tasks.tasks.len()).map(|size| {
             let of = tasks.tasks.len();
+            other_tasks.extend(tasks.tasks.iter().map(|task| task.id.clone()));
             super::sample::draw(&mut tasks.tasks, size, simulation.seed);
+            for task in &tasks.tasks {
+                other_tasks.remove(&task.id);
+            }
             self.notes.push(format!(
                 "{size} of the {of} tasks are replayed, drawn at random (tasks.sample)"
             ));
@@ -152,8 +159,10 @@ impl Resolver<'_> {
             tables: world.tables.into_iter().collect::<Option<_>>()?,
             tasks,
             sampled,
+            other_tasks,
             notes: std::mem::take(&mut self.notes),
             unit: world.unit,
+            expected,
             fields: world.fields?,
             embedders: embedders.into_iter().collect::<Option<_>>()?,
             steps: steps.into_iter().map(|draft| draft.resolved).collect::<Option<_>>()?,
@@ -164,6 +173,12 @@ impl Resolver<'_> {
             plan,
             sensitivity,
             inputs: std::mem::take(&mut self.inputs),
+            source: Source {
+                path: path.display().to_string(),
+                text: self.file.to_owned(),
+                // It is still borrowed here; who has it puts it in.
+                root: Node { span: 0..0, value: Tree::Null },
+            },
         })
     }
 
@@ -356,7 +371,7 @@ impl Resolver<'_> {
         result
             .map_err(|error| {
                 let message = format!("`{}` cannot be used", name.value);
-                let count = error.downcast_ref().map_or(1, Mistakes::count);
+                let count = error.downcast_ref().map_or(1, Mistakes::slips);
                 let mistake = if count > 1 { "the mistakes are" } else { "the mistake is" };
                 self.found.push(
                     Diagnostic::new("bad-data", name.span.clone(), message)
@@ -379,6 +394,9 @@ impl Resolver<'_> {
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
             let corpus = Corpus::read_watched(&name.value, &path, delimiter, self.watch);
             let corpus = self.read(&entry.passages, corpus);
+            if let Some(corpus) = &corpus {
+                self.several_spellings(corpus);
+            }
             if let Some(i) = corpus_names.iter().position(|n| *n == name.value) {
                 corpora[i] = corpus;
             }
@@ -419,14 +437,35 @@ impl Resolver<'_> {
         let fields = self.types("tasks.fields", &entry.fields, true);
         let path = self.data(&entry.file);
         if let (Some(path), Some(fields), false) = (path, &fields, spoilt) {
+            let columns = expected::columns(file);
+            // What a person expects is read as it is written; what it means, the steps say.
+            let mut read = fields.clone();
+            for column in &columns {
+                read.entry((*column).to_owned()).or_insert(Type::Text);
+            }
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
-            let tasks = TaskSet::read_watched(&path, fields, delimiter, self.watch);
+            let tasks = TaskSet::read_watched(&path, &read, delimiter, self.watch);
             world.tasks = self.read(&entry.file, tasks);
+            for task in world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks) {
+                for column in &columns {
+                    let said = task.fields.get(*column).map(ToString::to_string);
+                    task.expected.extend(said.map(|said| ((*column).to_owned(), said)));
+                }
+                task.fields.retain(|field, _| fields.contains_key(field));
+            }
             world.tasks_path = path;
         }
         if let (Some(unit), Some(fields), false) = (&entry.unit, &fields, spoilt) {
-            let names: Vec<String> = fields.keys().cloned().collect();
-            self.refer("task field", "unknown-field", unit, &names);
+            if !fields.contains_key(&unit.value) {
+                let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+                // As expressions say it: a field that is renamed is one slip.
+                let message = format!("a task has no field `{}`", unit.value);
+                self.found.push(
+                    Diagnostic::new("unknown-field", unit.span.clone(), message)
+                        .label(format!("a task has {}", names.join(", ")))
+                        .help(suggest(&unit.value, names.iter().copied())),
+                );
+            }
             world.unit = Some(unit.value.clone());
         }
         world.fields = fields.filter(|_| !spoilt);

@@ -49,13 +49,17 @@ impl Shape<'_> {
         }
         let ty = match schema.get("type") {
             Some(Json::String(ty)) => ty.as_str(),
-            // An expression may be written as a plain number.
-            Some(Json::Array(types)) => match node.value {
-                Tree::Whole(_) | Tree::Number(_) if types.iter().any(|ty| ty == "number") => {
-                    "number"
-                }
-                _ => types.first().and_then(Json::as_str).unwrap_or_default(),
-            },
+            // An expression may be written as a plain number, a column as a map of columns.
+            Some(Json::Array(types)) => {
+                let fits = |ty: &&str| match node.value {
+                    Tree::Whole(_) | Tree::Number(_) => *ty == "number",
+                    Tree::Map(_) => *ty == "object",
+                    _ => false,
+                };
+                let mut names = types.iter().filter_map(Json::as_str);
+                let first = names.clone().next().unwrap_or_default();
+                names.find(fits).unwrap_or(first)
+            }
             _ => return Some(node.clone()),
         };
         match (&node.value, ty) {

@@ -6,10 +6,12 @@ use std::ops::Range;
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::guards::Guarded;
+use super::name_values::StepValues;
+use super::node::Node;
 use super::resolve::{Resolver, World};
 use super::written::{self, File, RetrieveEntry, RetryEntry, StepEntry};
 use super::{OnMissing, Step, StepKind};
-use crate::expr::{Name, Parsed, ParsedTemplate, Scope};
+use crate::expr::{Name, NameValues, Parsed, ParsedTemplate, Scope};
 use crate::graph;
 use crate::value::Type;
 
@@ -20,6 +22,10 @@ pub(super) struct Draft {
     entry: StepEntry,
     /// `None` where something is wrong with it.
     pub resolved: Option<Step>,
+    /// The texts that it can put out; `None` where any may come.
+    pub values: Option<NameValues>,
+    /// The labels of its rules, sound or not; `None` where a rule was taken out.
+    pub labels: Option<BTreeSet<String>>,
 }
 
 impl Draft {
@@ -54,6 +60,11 @@ impl Draft {
         let guards = guards.into_iter().flat_map(|guards| &guards.value);
         let retries = guards.filter_map(|guard| guard.value.retry.as_ref());
         retries.flat_map(|retries| &retries.value).map(|retry| &retry.value)
+    }
+
+    /// Whether it is meant to end the run.
+    pub fn acts(&self) -> bool {
+        self.entry.act.is_some()
     }
 
     pub fn is_other_than_retrieve(&self) -> bool {
@@ -146,6 +157,13 @@ pub(super) fn phrasings(retrieve: &RetrieveEntry) -> Vec<(&At<String>, Option<&A
     single.chain(several.map(|query| (&query.text, query.weight.as_ref()))).collect()
 }
 
+/// What is known of the steps before one, and what it puts out itself.
+struct Known<'a> {
+    names: &'a BTreeMap<String, Name>,
+    values: &'a StepValues,
+    own: Option<&'a NameValues>,
+}
+
 impl Resolver<'_> {
     /// All steps in topological order.
     pub fn steps(&mut self, file: &File, world: &World) -> Vec<Draft> {
@@ -182,11 +200,14 @@ impl Resolver<'_> {
             new_index[*old] = new;
         }
         let mut names = self.names_of_steps();
+        let mut values = StepValues::new();
         let mut drafts: Vec<Draft> = Vec::new();
         for &old in &order.sorted {
             let At { value: entry, span } = &entries[old];
             let before = self.found.len();
-            let step = self.step(entry, span, world, &names, &drafts);
+            let own = self.step_values(entry, world, &values, &drafts);
+            let known = Known { names: &names, values: &values, own: own.as_ref() };
+            let step = self.step(entry, span, world, &known, &drafts);
             let mut step = step.filter(|_| self.found.len() == before);
             if let Some(step) = &mut step {
                 let renumbered = |of: &mut dyn Iterator<Item = &usize>| {
@@ -205,14 +226,28 @@ impl Resolver<'_> {
                 _ => Name::Unknown,
             };
             names.insert(entry.id.value.clone(), name);
+            let labels = self.labels(entry);
+            values.extend(own.clone().map(|own| (entry.id.value.clone(), own)));
             drafts.push(Draft {
                 id: entry.id.clone(),
                 span: span.clone(),
                 entry: entry.clone(),
                 resolved: step,
+                values: own,
+                labels,
             });
         }
         drafts
+    }
+
+    /// The labels of an act step; `None` where one is not known, since its rule was taken out.
+    fn labels(&self, entry: &StepEntry) -> Option<BTreeSet<String>> {
+        let rules = &entry.act.as_ref()?.value;
+        let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
+        let named = |step: &&Node| step.get("id").and_then(Node::text) == Some(&entry.id.value);
+        let written = steps.iter().find(named)?.get("act")?.items().len();
+        (written == rules.len())
+            .then(|| rules.iter().map(|rule| rule.value.action.value.clone()).collect())
     }
 
     /// What each id stands for as far as its keys tell, also for steps that were taken out.
@@ -273,10 +308,16 @@ impl Resolver<'_> {
         entry: &StepEntry,
         span: &Range<usize>,
         world: &World,
-        names: &BTreeMap<String, Name>,
+        known: &Known,
         earlier: &[Draft],
     ) -> Option<Step> {
-        let scope = Scope { task: world.fields.as_ref(), passage: false, steps: names };
+        let Known { names, values, own } = *known;
+        let values = |name: &str| {
+            let own = own.filter(|_| name == entry.id.value);
+            own.or_else(|| values.get(name)).cloned().or_else(|| world.task_values(name))
+        };
+        let scope =
+            Scope { task: world.fields.as_ref(), passage: false, steps: names, values: &values };
         let kinds = entry.kinds();
         if kinds.len() > 1 || (kinds.is_empty() && !self.spoilt(span)) {
             let claimed: Vec<&str> = kinds.iter().map(|(kind, _)| *kind).collect();

@@ -366,6 +366,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn losses_know_all_outcomes_and_kinds_of_misses() {
+        use crate::scenario::{MISS_KINDS, OUTCOMES};
+        assert_eq!(Outcome::ALL.map(Outcome::name), OUTCOMES);
+        assert_eq!(MissKind::ALL.map(MissKind::name), MISS_KINDS);
+    }
+
+    #[test]
     fn event_codes_are_their_places_in_the_list() {
         for (place, event) in Event::all().into_iter().enumerate() {
             assert_eq!(usize::from(event.code()), place, "{event:?}");

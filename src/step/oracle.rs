@@ -32,17 +32,61 @@ pub enum OracleError {
     Disagree { task: String, step: String, field: String, first: String, second: String },
 }
 
+impl OracleError {
+    /// The retrieve step whose gold is wrong.
+    pub fn step(&self) -> &str {
+        match self {
+            OracleError::Gold { step, .. }
+            | OracleError::NoSuchPassage { step, .. }
+            | OracleError::Disagree { step, .. } => step,
+        }
+    }
+}
+
+impl Oracle {
+    /// What the oracle does: the labels of its act steps, apart by `+`; `stopped` with them where it stops. Empty where
+    /// all of them are skipped.
+    pub fn right_action(&self) -> String {
+        let labels = self.outputs.iter().filter_map(|output| match output {
+            Some(Output::Action(label)) => Some(label.as_str()),
+            _ => None,
+        });
+        let stopped = self.outputs.iter().any(Option::is_none).then_some("stopped");
+        labels.chain(stopped).collect::<Vec<_>>().join("+")
+    }
+}
+
 /// Runs the oracle; `indices[c]` belongs to `scenario.corpora[c]`.
+///
+/// # Errors
+/// The first of those of [`attempt`].
 pub fn run(
     scenario: &Scenario,
     arm: &Arm,
     indices: &[CorpusIndex],
     task: &Task,
 ) -> Result<Oracle, OracleError> {
+    let (oracle, errors) = attempt(scenario, arm, indices, task);
+    errors.into_iter().next().map_or(Ok(oracle), Err)
+}
+
+/// Runs the oracle as far as it goes, with everything that keeps it from being one; a step whose gold is wrong finds
+/// nothing, and one whose gold disagrees reads nothing.
+pub fn attempt(
+    scenario: &Scenario,
+    arm: &Arm,
+    indices: &[CorpusIndex],
+    task: &Task,
+) -> (Oracle, Vec<OracleError>) {
+    let mut errors = Vec::new();
     let mut oracle = Oracle::default();
     let mut stopped = false;
     for step in &scenario.steps {
-        let gold = gold(scenario, arm, indices, task, step)?;
+        let gold = gold(scenario, arm, indices, task, step);
+        let gold = gold.unwrap_or_else(|error| {
+            errors.push(error);
+            BTreeSet::new()
+        });
         let seen: Vec<Option<&Output>> = (0..scenario.steps.len())
             .map(|i| oracle.outputs.get(i).and_then(Option::as_ref))
             .collect();
@@ -60,7 +104,8 @@ pub fn run(
                 let row = match &step.kind {
                     StepKind::Retrieve(_) => Some(Output::Context(gold.iter().copied().collect())),
                     StepKind::Read { from, field } => {
-                        Some(read(scenario, arm, &oracle, task, *from, field)?)
+                        let read = read(scenario, arm, &oracle, task, *from, field);
+                        read.map_err(|error| errors.push(error)).ok()
                     }
                     StepKind::Lookup { table, key, column } => {
                         only(settle::lookup(&scenario.tables[*table], key, column, &env))
@@ -74,7 +119,7 @@ pub fn run(
         oracle.outputs.push(output);
         oracle.gold.push(gold);
     }
-    Ok(oracle)
+    (oracle, errors)
 }
 
 /// What a retrieve step asks on the oracle's inputs.

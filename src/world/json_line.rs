@@ -9,11 +9,10 @@ use super::grid::meant;
 use super::json_numbers;
 use super::json_object;
 use super::mistakes::Mistakes;
-use super::passage::Variant;
+use super::passage::{VARIANTS, Variant};
 use crate::value::{TOO_MANY_DIGITS, Type, Value, exact_number};
 
 const FIELDS: [&str; 7] = ["id", "text", "entity", "attribute", "facts", "of", "variant"];
-const VARIANTS: [&str; 5] = ["negation", "role_swap", "number", "version", "binding"];
 
 /// Characters of a line or a value that a message shows.
 const SHOWN: usize = 40;
@@ -79,8 +78,15 @@ pub(super) fn explain(line: usize, text: &str, error: &serde_json::Error, mistak
 }
 
 fn passage(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) {
+    // A misspelt field explains why the right one is missing.
+    let misspelt = |field: &str| {
+        let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
+        unknown
+            .map(|key| meant(key, FIELDS.into_iter()))
+            .any(|meant| meant.contains(&format!("`{field}`")))
+    };
     for field in ["id", "text"] {
-        if !object.contains_key(field) {
+        if !object.contains_key(field) && !misspelt(field) {
             mistakes.add(Some(line), Some(field), "a passage needs it, and it is not there");
         }
     }

@@ -26,6 +26,6 @@ pub mod synth;
 
 pub use delimiter::Delimiter;
 pub use mistakes::Mistakes;
-pub use passage::{Corpus, Passage, Variant};
+pub use passage::{Corpus, Passage, VARIANTS, Variant};
 pub use table::Table;
 pub use task::{GOLD, Task, TaskSet};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delimiter::Delimiter;
 use super::grid;
+use super::grid::meant;
 use super::json_line;
 use super::json_numbers;
 use super::json_object;
@@ -66,6 +67,9 @@ pub struct Corpus {
     pub choices: BTreeMap<String, Vec<Value>>,
 }
 
+/// The names of [`Variant`], in its order.
+pub const VARIANTS: [&str; 5] = ["negation", "role_swap", "number", "version", "binding"];
+
 impl Corpus {
     /// Reads a `.csv` or `.tsv` file, or else JSON lines. The error holds every mistake with its line and
     /// field, what was found and what is allowed.
@@ -86,6 +90,7 @@ impl Corpus {
             true => passage_table::read(path, delimiter, watch, &mut mistakes)?,
             false => json_lines(path, watch, &mut mistakes)?,
         };
+        let unread = mistakes.count() > 0;
         let mut passages: Vec<Passage> = Vec::with_capacity(found.len());
         let mut numbers: Vec<usize> = Vec::with_capacity(found.len());
         let mut types: BTreeMap<String, (Type, usize)> = BTreeMap::new();
@@ -120,6 +125,20 @@ impl Corpus {
             } else {
                 seen.insert(&passage.id, number);
             }
+        }
+        // A line that could not be read may hold the passage that another is a variant of.
+        let whole = if unread { &[][..] } else { &passages[..] };
+        for (passage, &number) in whole.iter().zip(&numbers) {
+            let Some(of) = passage.of.as_deref() else { continue };
+            let what = match seen.get(of) {
+                Some(&line) if line == number => "a passage is no variant of itself".to_owned(),
+                Some(_) => continue,
+                None => {
+                    let near = meant(of, seen.keys().copied());
+                    format!("the file has no passage '{of}'{near}")
+                }
+            };
+            mistakes.add(Some(number), Some("of"), what);
         }
         if passages.is_empty() && mistakes.count() == 0 {
             mistakes.add(None, None, "no passage in the file");

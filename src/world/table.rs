@@ -101,6 +101,22 @@ impl Table {
         self.rows.values_mut().flat_map(|cells| cells.iter_mut().flatten())
     }
 
+    /// The cells of a declared column, in no order.
+    pub fn cells(&self, column: &str) -> impl Iterator<Item = &Value> {
+        let at = self.columns.keys().position(|name| name == column);
+        self.rows.values().filter_map(move |row| row.get(at?)?.as_ref())
+    }
+
+    /// The keys of all rows, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.rows.keys().map(String::as_str)
+    }
+
+    /// Whether there is a row whose key prints as `key` does.
+    pub fn has(&self, key: &Value) -> bool {
+        self.rows.contains_key(&key.to_string())
+    }
+
     /// The cell in the row whose key prints as `key` does.
     pub fn get(&self, key: &Value, column: &str) -> Option<&Value> {
         let at = self.columns.keys().position(|name| name == column)?;

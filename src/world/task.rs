@@ -28,6 +28,8 @@ pub struct Task {
     pub fields: BTreeMap<String, Value>,
     /// Gold passage ids listed in the file, by step id.
     pub gold: BTreeMap<String, Vec<String>>,
+    /// What a person says should come out, by column; a column that is empty is absent here.
+    pub expected: BTreeMap<String, String>,
 }
 
 /// The tasks of one file, in file order, with distinct ids.
@@ -209,7 +211,8 @@ impl Reading<'_> {
             (step.to_owned(), ids.map(str::to_owned).collect())
         });
         let gold = gold.collect();
-        self.tasks.push(Task { id: id.to_owned(), line, weight, fields, gold });
+        let expected = BTreeMap::new();
+        self.tasks.push(Task { id: id.to_owned(), line, weight, fields, gold, expected });
     }
 
     fn finish(mut self) -> Result<TaskSet, Mistakes> {

@@ -16,6 +16,7 @@ mod flow;
 mod graph;
 mod layers;
 mod method;
+mod right;
 mod tasks;
 mod told;
 mod tornado;
@@ -57,6 +58,7 @@ pub fn page(record: &Record, manifest: &Json) -> String {
     .flatten()
     .collect();
     let last = [
+        Section::of("right", "Right", "What counts as right", right::section(record)),
         Section::of("assumed", "Assumptions", "What is assumed", assumptions::section(manifest)),
         Section::of("method", "Method", "How it was computed", method::section(record, manifest)),
     ];

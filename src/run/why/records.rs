@@ -103,7 +103,8 @@ pub fn paths(
         /// The task that goes this way most often.
         likeliest: (usize, f64),
     }
-    let rights: Vec<String> = solved.iter().map(|task| task.compiled.right_action()).collect();
+    let rights: Vec<String> =
+        solved.iter().map(|task| task.compiled.oracle.right_action()).collect();
     // Ways are told apart by what would have been right, too.
     let mut ways: FxHashMap<(&Way, &str), Sum> = FxHashMap::default();
     for (task, (why, weight)) in whys.iter().zip(weights).enumerate() {

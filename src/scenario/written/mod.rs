@@ -8,8 +8,11 @@ mod plan;
 mod sensitivity;
 mod step;
 
-use schemars::JsonSchema;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::de::{At, Named};
 use crate::value::Type;
@@ -109,6 +112,61 @@ pub(super) struct TasksEntry {
     /// The fields that expressions may use, with their types.
     #[serde(default)]
     pub fields: Named<Type>,
+    /// The column in which a person says which action is right; or a map of steps to columns with their right outputs.
+    /// The oracle is held against them. An empty cell says nothing; `null` is no output, `stopped` a stop.
+    pub expected: Option<At<ExpectedEntry>>,
+}
+
+/// A column, or columns by step.
+#[derive(Clone, Debug)]
+pub(super) enum ExpectedEntry {
+    Action(String),
+    Steps(Named<At<String>>),
+}
+
+impl<'de> Deserialize<'de> for ExpectedEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ExpectedEntry, D::Error> {
+        struct EntryVisitor;
+
+        impl<'de> Visitor<'de> for EntryVisitor {
+            type Value = ExpectedEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a column, or a map of steps to columns")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<ExpectedEntry, E> {
+                Ok(ExpectedEntry::Action(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExpectedEntry, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(ExpectedEntry::Steps(Named(entries)))
+            }
+        }
+        deserializer.deserialize_any(EntryVisitor)
+    }
+}
+
+impl JsonSchema for ExpectedEntry {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Expected".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let column = generator.subschema_for::<String>();
+        schemars::json_schema!({
+            "type": ["string", "object"],
+            "additionalProperties": column,
+        })
+    }
 }
 
 /// A table for exact key joins.

@@ -1,0 +1,341 @@
+//! The texts that a name can stand for, and comparisons with others: `outcome == "stop"` is never true, for
+//! there is no such outcome.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
+
+use super::parse::{Parsed, children};
+use super::text::{same_but_for_spelling, suggest};
+
+/// Texts that a message lists.
+const LISTED: usize = 12;
+
+/// The texts that a name can stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NameValues {
+    pub texts: Texts,
+    /// The file declares all of them, or the program has them; otherwise they are what the data holds today.
+    pub closed: bool,
+    /// Whose texts they are, for messages: `the rows of prices have`.
+    pub whose: String,
+}
+
+/// Texts, each of them or as made from parts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Texts {
+    Any(BTreeSet<String>),
+    /// By act step its labels. A run's action is one of each step or none, apart by `+`, and `stopped` where it stops.
+    Actions(Vec<BTreeSet<String>>),
+}
+
+/// What a run that stops does, beside the actions that it took before.
+const STOPPED: &str = "stopped";
+
+impl NameValues {
+    /// All that there can be.
+    pub fn closed(texts: impl IntoIterator<Item = String>, whose: impl Into<String>) -> NameValues {
+        NameValues {
+            texts: Texts::Any(texts.into_iter().collect()),
+            closed: true,
+            whose: whose.into(),
+        }
+    }
+
+    /// All that the data holds.
+    pub fn open(texts: impl IntoIterator<Item = String>, whose: impl Into<String>) -> NameValues {
+        NameValues { closed: false, ..NameValues::closed(texts, whose) }
+    }
+
+    /// Whether it can be this text.
+    pub fn has(&self, text: &str) -> bool {
+        match &self.texts {
+            Texts::Any(texts) => texts.contains(text),
+            Texts::Actions(steps) => is_action(steps, text),
+        }
+    }
+
+    /// The texts one by one; of actions the labels of all steps.
+    pub fn words(&self) -> BTreeSet<&str> {
+        match &self.texts {
+            Texts::Any(texts) => texts.iter().map(String::as_str).collect(),
+            Texts::Actions(steps) => {
+                let labels = steps.iter().flatten().map(String::as_str);
+                labels.chain([STOPPED]).collect()
+            }
+        }
+    }
+
+    /// Whose they are, and the first of them.
+    pub fn listed(&self) -> String {
+        let words = self.words();
+        let mut listed: Vec<&str> = words.iter().take(LISTED).copied().collect();
+        let more = match words.len().saturating_sub(LISTED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        if listed.is_empty() {
+            listed.push("none");
+        }
+        let joined = match &self.texts {
+            Texts::Actions(steps) if steps.len() > 1 => ", apart by `+` where a run takes several",
+            _ => "",
+        };
+        format!("{}: {}{more}{joined}", self.whose, listed.join(", "))
+    }
+
+    fn map(&self, change: impl Fn(&str) -> String) -> Option<NameValues> {
+        match &self.texts {
+            Texts::Any(texts) => {
+                let texts = Texts::Any(texts.iter().map(|text| change(text)).collect());
+                Some(NameValues { texts, ..self.clone() })
+            }
+            Texts::Actions(_) => None,
+        }
+    }
+
+    /// Whether any text passes; `None` where that cannot be told from the parts of it.
+    fn any(&self, part: &str, passes: impl Fn(&str) -> bool) -> Option<bool> {
+        match &self.texts {
+            Texts::Any(texts) => Some(texts.iter().any(|text| passes(text))),
+            Texts::Actions(_) if part.contains('+') => None,
+            Texts::Actions(_) => Some(self.words().into_iter().any(passes)),
+        }
+    }
+}
+
+/// Whether a run can have done this: labels of the steps in their order, each at most once, then `stopped`.
+fn is_action(steps: &[BTreeSet<String>], text: &str) -> bool {
+    if text == STOPPED {
+        return true;
+    }
+    steps.iter().enumerate().any(|(at, labels)| {
+        labels.iter().any(|label| match text.strip_prefix(label.as_str()) {
+            Some("") => true,
+            Some(rest) => {
+                rest.strip_prefix('+').is_some_and(|rest| is_action(&steps[at + 1..], rest))
+            }
+            None => false,
+        })
+    })
+}
+
+/// A text in an expression that what it is compared with never is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NeverEqual {
+    /// Bytes of the source: of the text.
+    pub span: Range<usize>,
+    pub message: String,
+    pub label: String,
+    pub help: Option<String>,
+    /// See [`NameValues::closed`].
+    pub closed: bool,
+    /// There is one that differs in capitals or spaces alone.
+    pub spelling: bool,
+}
+
+/// The texts that a name can stand for; `None` where any may come.
+pub type ValuesOf<'a> = dyn Fn(&str) -> Option<NameValues> + 'a;
+
+impl Parsed {
+    /// Texts that are compared with what they never are, in source order.
+    pub fn never_equal(&self, values: &ValuesOf) -> Vec<NeverEqual> {
+        let mut found = Vec::new();
+        let mut pending = vec![&self.tree];
+        while let Some(node) = pending.pop() {
+            if let Node::Call(call) = &node.expr {
+                self.compared(call, values, &mut found);
+            }
+            children(node, &mut |child| pending.push(child));
+        }
+        found.sort_by_key(|never: &NeverEqual| (never.span.start, never.span.end));
+        found
+    }
+
+    /// The texts that the expression gives; `None` where any may come.
+    pub fn texts(&self, values: &ValuesOf) -> Option<NameValues> {
+        of(&self.tree, values)
+    }
+
+    fn compared(&self, call: &CallExpr, values: &ValuesOf, found: &mut Vec<NeverEqual>) {
+        let name = call.func_name.as_str();
+        match (&call.target, call.args.as_slice(), name) {
+            (None, [a, b], operators::EQUALS | operators::NOT_EQUALS) => {
+                for (literal, other) in [(a, b), (b, a)] {
+                    if let (Some(text), Some(values)) = (text(literal), named(other, values)) {
+                        let always = name == operators::NOT_EQUALS;
+                        found.extend(self.never(literal, text, other, &values, always));
+                    }
+                }
+            }
+            (None, [a, b], operators::IN) => {
+                if let (Node::List(list), Some(values)) = (&b.expr, named(a, values)) {
+                    for literal in &list.elements {
+                        let text = text(literal);
+                        found.extend(text.and_then(|t| self.never(literal, t, a, &values, false)));
+                    }
+                }
+            }
+            (Some(target), [part], "contains" | "startsWith" | "endsWith" | "matches") => {
+                if let (Some(part_text), Some(values)) = (text(part), named(target, values)) {
+                    let pattern = regex::Regex::new(part_text).ok();
+                    let passes = |text: &str| match name {
+                        "contains" => text.contains(part_text),
+                        "startsWith" => text.starts_with(part_text),
+                        "endsWith" => text.ends_with(part_text),
+                        _ => pattern.as_ref().is_none_or(|pattern| pattern.is_match(text)),
+                    };
+                    if values.any(part_text, passes) == Some(false) {
+                        let target = self.text_of(target);
+                        found.push(NeverEqual {
+                            span: self.span(part),
+                            message: format!("`{target}.{name}(\"{part_text}\")` is never true"),
+                            label: values.listed(),
+                            help: suggest(part_text, values.words()),
+                            closed: values.closed,
+                            spelling: false,
+                        });
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn never(
+        &self,
+        literal: &IdedExpr,
+        text: &str,
+        other: &IdedExpr,
+        values: &NameValues,
+        always: bool,
+    ) -> Option<NeverEqual> {
+        if values.has(text) {
+            return None;
+        }
+        let other = self.text_of(other);
+        let so = if always { ", so this is always true" } else { "" };
+        let near = values.words().into_iter().find(|word| same_but_for_spelling(word, text));
+        Some(NeverEqual {
+            span: self.span(literal),
+            message: format!("`{other}` is never \"{text}\"{so}"),
+            label: values.listed(),
+            help: near
+                .map(|near| format!("did you mean `{near}`?"))
+                .or_else(|| suggest(text, values.words())),
+            closed: values.closed,
+            spelling: near.is_some(),
+        })
+    }
+
+    fn text_of(&self, node: &IdedExpr) -> &str {
+        &self.source[self.span(node)]
+    }
+}
+
+/// A text that stands in the expression.
+fn text(node: &IdedExpr) -> Option<&str> {
+    match &node.expr {
+        Node::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
+    }
+}
+
+/// As [`of`], for all but a text by itself.
+fn named(node: &IdedExpr, values: &ValuesOf) -> Option<NameValues> {
+    if text(node).is_some() { None } else { of(node, values) }
+}
+
+fn of(node: &IdedExpr, values: &ValuesOf) -> Option<NameValues> {
+    match &node.expr {
+        Node::Ident(name) => values(name),
+        Node::Select(select) if !select.test => match &select.operand.expr {
+            Node::Ident(owner) => values(&format!("{owner}.{}", select.field)),
+            _ => None,
+        },
+        Node::Literal(LiteralValue::String(text)) => {
+            Some(NameValues::closed([text.inner().to_owned()], "it can be"))
+        }
+        Node::Literal(LiteralValue::Null) => Some(NameValues::closed([], "it can be")),
+        Node::Call(call) => match (&call.target, call.args.as_slice(), call.func_name.as_str()) {
+            (None, [_, yes, no], operators::CONDITIONAL) => {
+                let (yes, no) = (of(yes, values)?, of(no, values)?);
+                let (Texts::Any(a), Texts::Any(b)) = (yes.texts, no.texts) else { return None };
+                let texts = Texts::Any(a.into_iter().chain(b).collect());
+                let whose = "it can be".to_owned();
+                Some(NameValues { texts, closed: yes.closed && no.closed, whose })
+            }
+            (Some(target), [], "lowerAscii") => of(target, values)?.map(str::to_ascii_lowercase),
+            (Some(target), [], "upperAscii") => of(target, values)?.map(str::to_ascii_uppercase),
+            (Some(target), [], "trim") => of(target, values)?.map(|text| text.trim().to_owned()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(name: &str) -> Option<NameValues> {
+        let words = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        Some(match name {
+            "outcome" => {
+                NameValues::closed(words(&["correct", "stopped", "wrong_action"]), "it is")
+            }
+            "task.tier" => NameValues::open(words(&["gold", "silver"]), "the tasks have"),
+            "action" => NameValues {
+                texts: Texts::Actions(vec![
+                    words(&["pay", "pay+tip"]).into_iter().collect(),
+                    words(&["mail"]).into_iter().collect(),
+                ]),
+                closed: true,
+                whose: "it is".to_owned(),
+            },
+            _ => return None,
+        })
+    }
+
+    fn never(source: &str) -> Vec<(String, Option<String>)> {
+        let found = Parsed::new(source).unwrap().never_equal(&values);
+        found.into_iter().map(|n| (source[n.span].to_owned(), n.help)).collect()
+    }
+
+    #[test]
+    fn texts_that_never_come_are_found() {
+        for (source, literal, help) in [
+            ("outcome == \"stop\"", "\"stop\"", Some("stopped")),
+            ("\"corect\" == outcome", "\"corect\"", Some("correct")),
+            ("1 > 2 || outcome != 'Stopped'", "'Stopped'", Some("stopped")),
+            ("outcome in ['correct', 'wrong']", "'wrong'", Some("wrong_action")),
+            ("outcome.lowerAscii() == 'STOPPED'", "'STOPPED'", Some("stopped")),
+            ("outcome.contains('stopt')", "'stopt'", None),
+            ("(1 > 2 ? outcome : 'none') == 'non'", "'non'", Some("none")),
+            ("task.tier == 'Gold '", "'Gold '", Some("gold")),
+            ("action == 'mail+pay'", "'mail+pay'", Some("mail")),
+            ("action == 'pays'", "'pays'", Some("pay")),
+        ] {
+            let help = help.map(|help| format!("did you mean `{help}`?"));
+            assert_eq!(never(source), [(literal.to_owned(), help)], "{source}");
+        }
+    }
+
+    #[test]
+    fn what_may_come_is_no_mistake() {
+        for source in [
+            "outcome == 'stopped' && outcome != \"correct\"",
+            "outcome.startsWith('wrong') || outcome in ['correct']",
+            "action in ['pay', 'pay+tip', 'pay+tip+mail', 'mail+stopped', 'stopped', 'pay+mail+stopped']",
+            "action.contains('tip')",
+            "other == 'anything' || task.other == 'x'",
+            "outcome + 'x' == 'anything'",
+            "outcome == null",
+            "'a' == 'b'",
+        ] {
+            assert_eq!(never(source), [], "{source}");
+        }
+    }
+}

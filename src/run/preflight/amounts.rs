@@ -1,0 +1,140 @@
+//! Losses that a run may come to and that have no amount: it would end there with an error.
+//!
+//! Which ends a run comes to is known only when it has run. So each rule is tried on all ends that there can be for its
+//! task: where its condition is true, its amount has to be one.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::expr::{CorpusIndex, Env, EvalError};
+use crate::run::right::below;
+use crate::scenario::{
+    Arm, Diagnostic, END, Impact, LossRule, MISS_KINDS, OUTCOMES, Scenario, StepKind,
+};
+use crate::step::Output;
+use crate::step::oracle::{self, Oracle};
+use crate::value::Value;
+use crate::world::Task;
+
+/// Rules without an amount in some task, with these tasks.
+pub(super) fn without_amount(
+    scenario: &Scenario,
+    arm: &Arm,
+    indices: &[CorpusIndex],
+) -> Vec<Diagnostic> {
+    let Some(impact) = &scenario.impact else { return Vec::new() };
+    let labels = labels(scenario);
+    let of = |task: &Task| -> Vec<(usize, String)> {
+        let (oracle, _) = oracle::attempt(scenario, arm, indices, task);
+        let ends = Ends { scenario, task, oracle: &oracle, labels: &labels };
+        let rules = impact.losses.iter().enumerate();
+        rules.filter_map(|(at, rule)| Some((at, ends.wrong(rule)?))).collect()
+    };
+    let tasks = &scenario.tasks.tasks;
+    let found: Vec<Vec<(usize, String)>> = tasks.par_iter().map(of).collect();
+    let mut by_rule: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (task, wrong) in tasks.iter().zip(found) {
+        for (rule, what) in wrong {
+            let line = format!("{} (line {}): {what}", task.id, task.line);
+            by_rule.entry(rule).or_default().push(line);
+        }
+    }
+    by_rule.into_iter().map(|(rule, lines)| mistake(scenario, impact, rule, &lines)).collect()
+}
+
+fn mistake(scenario: &Scenario, impact: &Impact, rule: usize, lines: &[String]) -> Diagnostic {
+    let name = &impact.losses[rule].name;
+    let tasks = scenario.tasks.tasks.len();
+    let message = format!(
+        "the loss `{name}` has no amount in {} of {tasks} tasks in which it can apply",
+        lines.len()
+    );
+    Diagnostic::new(
+        "no-amount",
+        scenario.source.span(&["impact", "losses", name, "amount"]),
+        message,
+    )
+    .label("a number or money, 0 or more, wherever `if` is true")
+    .note(below(lines))
+}
+
+/// The labels of the act steps.
+fn labels(scenario: &Scenario) -> Vec<String> {
+    let rules = scenario.steps.iter().filter_map(|step| match &step.kind {
+        StepKind::Act { rules, .. } => Some(rules),
+        _ => None,
+    });
+    let mut labels: Vec<String> = rules.flatten().map(|rule| rule.label.clone()).collect();
+    labels.sort();
+    labels.dedup();
+    labels
+}
+
+/// All ends that runs of a task can come to.
+struct Ends<'a> {
+    scenario: &'a Scenario,
+    task: &'a Task,
+    oracle: &'a Oracle,
+    labels: &'a [String],
+}
+
+impl Ends<'_> {
+    /// What is wrong with a rule's amount at the first end at which it applies and has none.
+    fn wrong(&self, rule: &LossRule) -> Option<String> {
+        let steps = self.scenario.steps.len();
+        let asks = |end: &str| {
+            let at = steps + END.iter().position(|name| *name == end)?;
+            rule.condition.steps().chain(rule.amount.steps()).find(|step| *step == at)
+        };
+        let right = self.oracle.right_action();
+        let outcomes = if asks("outcome").is_some() { &OUTCOMES[..] } else { &OUTCOMES[..1] };
+        let both = asks("outcome").and(asks("action")).is_some();
+        let mut actions = vec![right.as_str()];
+        if asks("action").is_some() {
+            let others = self.labels.iter().map(String::as_str).chain(["stopped", ""]);
+            actions.extend(others.filter(|action| *action != right));
+        }
+        let mut misses = vec![None];
+        if asks("miss").is_some() {
+            misses.extend(MISS_KINDS.map(Some));
+        }
+        for &outcome in outcomes {
+            for &action in &actions {
+                // A correct run does what is right, and a run that does it is correct.
+                if both && (outcome == "correct") != (action == right) {
+                    continue;
+                }
+                for &miss in &misses {
+                    let text = |text: &str| Some(Value::Text(text.to_owned()));
+                    let action = (!action.is_empty()).then(|| Value::Text(action.to_owned()));
+                    let end = [text(outcome), action, text(&right), miss.and_then(text)];
+                    if let Some(wrong) = self.wrong_at(rule, &end) {
+                        return Some(wrong);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn wrong_at(&self, rule: &LossRule, end: &[Option<Value>; END.len()]) -> Option<String> {
+        let outputs = self.oracle.outputs.iter();
+        let outputs = outputs.map(|output| output.as_ref().and_then(Output::value));
+        let values: Vec<Option<&Value>> = outputs.chain(end.iter().map(Option::as_ref)).collect();
+        let env = Env { task: Some(self.task), passage: None, steps: &values };
+        if !matches!(rule.condition.eval(&env), Ok(Some(Value::YesNo(true)))) {
+            return None;
+        }
+        match rule.amount.eval(&env) {
+            Ok(Some(Value::Number(amount))) => below_zero(amount),
+            Ok(Some(Value::Money(money))) => below_zero(money.amount),
+            Ok(_) => Some("it is null".to_owned()),
+            Err(EvalError { reason, .. }) => Some(reason),
+        }
+    }
+}
+
+fn below_zero(amount: f64) -> Option<String> {
+    (amount < 0.0).then(|| format!("it is {amount}"))
+}

@@ -1,0 +1,138 @@
+//! What ends a run and is known before anything is embedded. `knockon check` reports it, and a run starts with it: what
+//! passes the one starts the other.
+//!
+//! The oracle is run over all tasks under all arms ([`right`]), readers are put together from presets and parameters, and
+//! losses are priced at all ends that there can be, and
+//! what ranks passages is opened without being asked anything: models, runs in files, the keys of services.
+
+mod amounts;
+
+use std::collections::BTreeSet;
+
+use super::Models;
+use super::right::{self, RightRecord};
+use crate::compile::Odds;
+use crate::expr::CorpusIndex;
+use crate::scenario::{Arm, Diagnostic, Diagnostics, EmbedderKind, Scenario, StepKind};
+
+/// What is right in each task, if nothing keeps these arms (indices into the scenario's) from being run.
+///
+/// # Errors
+/// All that does, at once.
+pub fn preflight(
+    scenario: &Scenario,
+    arms: &[usize],
+    models: &Models,
+) -> Result<RightRecord, Diagnostics> {
+    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
+    let judged = right::judge(scenario, arms, &indices);
+    let arms: Vec<&Arm> = arms.iter().map(|&arm| &scenario.arms[arm]).collect();
+    let mut found = readers(scenario, &arms);
+    if let (Ok(_), Some(arm)) = (&judged, arms.first()) {
+        // The oracles of all arms do the same.
+        found.extend(amounts::without_amount(scenario, arm, &indices));
+    }
+    // A run in a file is matched with the queries of the oracle, which has to be one.
+    found.extend(rankers(scenario, &arms, models, judged.is_ok()));
+    match judged {
+        Ok(record) if found.is_empty() => Ok(record),
+        Ok(_) => Err(scenario.source.mistakes(found)),
+        Err(mistakes) => {
+            found.extend(mistakes);
+            Err(scenario.source.mistakes(found))
+        }
+    }
+}
+
+/// The arms that `knockon plan` starts from: each of its candidates by itself.
+pub fn planned(scenario: &Scenario) -> Vec<Arm> {
+    let Some(plan) = &scenario.plan else { return Vec::new() };
+    let base = &scenario.arms[plan.from];
+    (0..plan.candidates.len()).filter_map(|candidate| plan.arm(base, &[candidate])).collect()
+}
+
+/// Parameters of a reader that do not fit together once preset, file and arm are put together.
+fn readers(scenario: &Scenario, arms: &[&Arm]) -> Vec<Diagnostic> {
+    let wrong = arms.iter().filter_map(|arm| {
+        let error = Odds::of(scenario, arm).err()?;
+        let span = scenario.source.span(&["arms", &arm.id, "reader"]);
+        let message = format!("{error:#}, under the arm `{}`", arm.id);
+        Some(
+            Diagnostic::new("out-of-range", span, message)
+                .label("what the arm does not set, it has from the file and its preset"),
+        )
+    });
+    wrong.collect()
+}
+
+/// What ranks passages and cannot be opened. Embedders that nothing uses may be missing.
+fn rankers(scenario: &Scenario, arms: &[&Arm], models: &Models, judged: bool) -> Vec<Diagnostic> {
+    let planned = planned(scenario);
+    let mut used: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for arm in arms.iter().copied().chain(&planned) {
+        used.extend(used_by(scenario, arm));
+    }
+    let mut pending: Vec<(usize, usize)> = used.iter().copied().collect();
+    while let Some((embedder, corpus)) = pending.pop() {
+        for part in parts(&scenario.embedders[embedder].kind) {
+            if used.insert((part, corpus)) {
+                pending.push((part, corpus));
+            }
+        }
+    }
+    let mut found: Vec<Diagnostic> = Vec::new();
+    for (embedder, corpus) in used {
+        let decl = &scenario.embedders[embedder];
+        let (code, key) = match &decl.kind {
+            EmbedderKind::RunFile(_) if !judged => continue,
+            EmbedderKind::RunFile(_) => ("bad-data", "file"),
+            EmbedderKind::HttpSearch(_) => ("unset-variable", "api_key_env"),
+            EmbedderKind::Pgvector(_) => ("unset-variable", "url_env"),
+            _ => ("unusable-model", "model"),
+        };
+        let Err(error) = models.ready(embedder, corpus) else { continue };
+        let span = scenario.source.span(&["embedders", &decl.name, key]);
+        let label = match code {
+            "unset-variable" => "it is read when a run starts",
+            "bad-data" => "the mistake is inside this file, or in what its qids stand for",
+            _ => "no run can start without it",
+        };
+        let mistake = Diagnostic::new(code, span, format!("{error:#}")).label(label);
+        if !found.contains(&mistake) {
+            found.push(mistake);
+        }
+    }
+    found
+}
+
+/// What an arm searches with, in which corpus, further attempts and verifiers included.
+fn used_by(scenario: &Scenario, arm: &Arm) -> Vec<(usize, usize)> {
+    let mut used = Vec::new();
+    for (at, step) in scenario.steps.iter().enumerate() {
+        let from = match step.kind {
+            StepKind::Read { from, .. } => from,
+            _ => at,
+        };
+        let StepKind::Retrieve(retrieve) = &scenario.steps[from].kind else { continue };
+        let corpus = arm.corpora[retrieve.corpus];
+        if let Some(retrieval) = arm.retrieval[at] {
+            used.push((retrieval.embedder, corpus));
+        }
+        for guard in step.guards.iter().filter(|_| arm.guarded[at]) {
+            let retries = guard.retries.iter().filter_map(|retry| retry.embedder);
+            used.extend(retries.chain(guard.check.embedder()).map(|embedder| (embedder, corpus)));
+        }
+    }
+    used
+}
+
+/// What an embedder is made of.
+fn parts(kind: &EmbedderKind) -> Vec<usize> {
+    match kind {
+        EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),
+        EmbedderKind::Rerank { first, .. } => vec![*first],
+        EmbedderKind::RunFile(run) => run.fallback.into_iter().collect(),
+        EmbedderKind::Pgvector(pgvector) => vec![pgvector.embedder],
+        _ => Vec::new(),
+    }
+}

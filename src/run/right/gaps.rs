@@ -1,0 +1,79 @@
+//! Why a step of the oracle has no value. Only the first reason on the way counts: what follows from it is not reported.
+
+use crate::expr::{Env, spelling};
+use crate::scenario::{Arm, Scenario, StepKind};
+use crate::step::oracle::Oracle;
+use crate::step::{Output, settle};
+use crate::world::{Table, Task};
+
+/// A step of the oracle that has no value in a task.
+pub(super) struct Gap {
+    pub step: usize,
+    /// Those of a step with the same words are reported together.
+    pub what: String,
+    /// For a key that no row has: the key, and the one that differs from it in capitals or spaces alone.
+    pub meant: Option<(String, String)>,
+}
+
+/// All gaps of a task, by step.
+pub(super) fn gaps(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task) -> Vec<Gap> {
+    let empty = |step: usize| match &oracle.outputs[step] {
+        Some(Output::Missing) => true,
+        Some(Output::Context(passages)) => passages.is_empty(),
+        _ => false,
+    };
+    let steps = (0..scenario.steps.len()).filter(|&step| empty(step));
+    let roots = steps.filter(|&step| !scenario.steps[step].needs.iter().any(|&p| empty(p)));
+    roots.map(|step| gap(scenario, arm, oracle, task, step)).collect()
+}
+
+fn gap(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task, at: usize) -> Gap {
+    let step = &scenario.steps[at];
+    let id = &step.id;
+    let seen: Vec<Option<&Output>> = oracle.outputs.iter().map(Option::as_ref).collect();
+    let values = settle::values(&seen);
+    let env = Env { task: Some(task), passage: None, steps: &values };
+    let mut meant = None;
+    let what = match &step.kind {
+        StepKind::Retrieve(_) => format!("no passage is gold for {id}"),
+        StepKind::Read { from, field } => {
+            let from = &scenario.steps[*from];
+            let extracted = match &from.kind {
+                StepKind::Retrieve(retrieve) => {
+                    let corpus = &scenario.corpora[arm.corpora[retrieve.corpus]];
+                    corpus.extracted.contains_key(field)
+                }
+                _ => false,
+            };
+            let how = if extracted { " that the extractor reads" } else { "" };
+            format!("gold of {} states no {field}{how}", from.id)
+        }
+        StepKind::Lookup { table, key, column } => {
+            let table = &scenario.tables[*table];
+            match key.eval(&env) {
+                Err(error) => format!("the key of {id} has no value ({})", error.reason),
+                Ok(None) => format!("the key of {id} is null"),
+                Ok(Some(key)) if table.has(&key) => {
+                    format!("the cell `{column}` of {} is empty for {id}", table.name)
+                }
+                Ok(Some(key)) => {
+                    meant = spelled(table, &key.to_string());
+                    format!("{} has no row for the key of {id}", table.name)
+                }
+            }
+        }
+        StepKind::Compute(expr) => match expr.eval(&env) {
+            Err(error) => format!("{id} has no value ({})", error.reason),
+            Ok(_) => format!("{id} is null"),
+        },
+        StepKind::Act { .. } => format!("no rule of {id} holds"),
+    };
+    Gap { step: at, what, meant }
+}
+
+/// A key of the table that is spelled otherwise.
+fn spelled(table: &Table, key: &str) -> Option<(String, String)> {
+    let wanted = spelling(key);
+    let near = table.keys().filter(|known| spelling(known) == wanted).min()?;
+    Some((key.to_owned(), near.to_owned()))
+}

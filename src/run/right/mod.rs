@@ -1,0 +1,271 @@
+//! What is right in each task, before anything is searched: the oracle over all tasks, under every corpus that arms put in
+//! the place of another.
+//!
+//! An oracle that cannot be run, or does otherwise under one arm than under another, is a mistake. One that stops, has no
+//! value or differs from what a person expects is reported: a run that does as it does counts as correct.
+
+mod gaps;
+mod record;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+pub use record::{Difference, ExpectedRecord, GapRecord, RightAction, RightRecord, listed};
+
+use crate::expr::CorpusIndex;
+use crate::scenario::{Arm, Diagnostic, Expected, Scenario, StepKind};
+use crate::step::Output;
+use crate::step::oracle::{self, Oracle, OracleError};
+use crate::value::Value;
+use crate::world::Task;
+
+/// Tasks that a mistake lists; of the rest there is a count.
+const LISTED: usize = 20;
+
+/// The oracle of every task under one set of corpora.
+struct Judged<'a> {
+    arm: &'a Arm,
+    oracles: Vec<Oracle>,
+    errors: Vec<(&'a Task, OracleError)>,
+}
+
+/// Runs the oracle for the arms whose indices are in `arms`; `indices[c]` belongs to `scenario.corpora[c]`. The record is
+/// that of the baseline, or of the first arm where the baseline is not among them.
+///
+/// # Errors
+/// All mistakes: gold that disagrees or cannot be found, oracles that differ between arms, keys of tables that are
+/// spelled otherwise.
+pub fn judge(
+    scenario: &Scenario,
+    arms: &[usize],
+    indices: &[CorpusIndex],
+) -> Result<RightRecord, Vec<Diagnostic>> {
+    let mut order: Vec<usize> = arms.to_vec();
+    order.sort_by_key(|&arm| arm != scenario.baseline);
+    // The oracle reads and retrieves without error: of an arm only its corpora count.
+    let mut distinct: Vec<&Arm> = Vec::new();
+    for arm in order.into_iter().map(|at| &scenario.arms[at]) {
+        if !distinct.iter().any(|known| known.corpora == arm.corpora) {
+            distinct.push(arm);
+        }
+    }
+    let judged: Vec<Judged> = distinct.into_iter().map(|arm| of(scenario, arm, indices)).collect();
+    let Some(first) = judged.first() else {
+        return Ok(RightRecord::default());
+    };
+    let mut found = disagreements(scenario, &judged);
+    if found.is_empty() {
+        found.extend(judged[1..].iter().filter_map(|other| differ(scenario, first, other)));
+    }
+    let (record, spelled) = record(scenario, first);
+    found.extend(spelled);
+    if found.is_empty() { Ok(record) } else { Err(found) }
+}
+
+fn of<'a>(scenario: &'a Scenario, arm: &'a Arm, indices: &[CorpusIndex]) -> Judged<'a> {
+    let tasks = &scenario.tasks.tasks;
+    let run = |task: &'a Task| (task, oracle::attempt(scenario, arm, indices, task));
+    let all: Vec<(&Task, (Oracle, Vec<OracleError>))> = tasks.par_iter().map(run).collect();
+    let mut judged = Judged { arm, oracles: Vec::new(), errors: Vec::new() };
+    for (task, (oracle, errors)) in all {
+        judged.oracles.push(oracle);
+        judged.errors.extend(errors.into_iter().map(|error| (task, error)));
+    }
+    judged
+}
+
+/// What keeps the oracle from running, by step and kind; of arms with other corpora only what is new.
+fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
+    let mut groups: BTreeMap<(usize, &'static str, String), Vec<String>> = BTreeMap::new();
+    for (at, of) in judged.iter().enumerate() {
+        for (task, error) in &of.errors {
+            let step = scenario.steps.iter().position(|step| step.id == error.step());
+            let (code, message, detail) = match error {
+                OracleError::Disagree { step, field, first, second, .. } => (
+                    "gold-disagrees",
+                    format!("gold passages of the step `{step}` disagree on `{field}`"),
+                    format!("{first}, {second}"),
+                ),
+                OracleError::Gold { step, source, .. } => (
+                    "no-gold",
+                    format!("the gold rule of the step `{step}` has no value"),
+                    source.to_string(),
+                ),
+                OracleError::NoSuchPassage { step, corpus, id, .. } => (
+                    "no-gold",
+                    format!("tasks list passages as gold for the step `{step}` that are not there"),
+                    format!("`{corpus}` has no passage '{id}'"),
+                ),
+            };
+            let under =
+                if at > 0 { format!(" (under the arm {})", of.arm.id) } else { String::new() };
+            let line = format!("{} (line {}): {detail}{under}", task.id, task.line);
+            let lines = groups.entry((step.unwrap_or(0), code, message)).or_default();
+            if !lines.iter().any(|known| line.starts_with(known.as_str())) {
+                lines.push(line);
+            }
+        }
+    }
+    let tasks = scenario.tasks.tasks.len();
+    let mistake = |((step, code, message), lines): ((usize, &'static str, String), Vec<String>)| {
+        let id = &scenario.steps[step].id;
+        let span = scenario.source.span(&["steps", id, "retrieve", "gold"]);
+        let label = match code {
+            "gold-disagrees" => "make it narrower: there would be no single right answer",
+            _ => "it must say which passages are right",
+        };
+        let count = lines.len();
+        Diagnostic::new(code, span, format!("{message} in {count} of {tasks} tasks"))
+            .label(label)
+            .note(below(&lines))
+    };
+    groups.into_iter().map(mistake).collect()
+}
+
+/// Arms may swap texts, not what is right: the oracle must act alike under all of them.
+fn differ(scenario: &Scenario, first: &Judged, other: &Judged) -> Option<Diagnostic> {
+    let tasks = &scenario.tasks.tasks;
+    let pairs = tasks.iter().zip(first.oracles.iter().zip(&other.oracles));
+    let lines: Vec<String> = pairs
+        .filter_map(|(task, (a, b))| {
+            let (a, b) = (a.right_action(), b.right_action());
+            (a != b).then(|| {
+                let (x, y) = (&first.arm.id, &other.arm.id);
+                format!("{} (line {}): `{a}` under {x}, `{b}` under {y}", task.id, task.line)
+            })
+        })
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "the oracle does otherwise under the arm `{}` than under `{}` in {} of {} tasks",
+        other.arm.id,
+        first.arm.id,
+        lines.len(),
+        tasks.len()
+    );
+    let span = scenario.source.span(&["arms", &other.arm.id, "corpora"]);
+    Some(
+        Diagnostic::new("oracles-differ", span, message)
+            .label("corpora that arms swap must agree in ids, labels and facts")
+            .note(below(&lines)),
+    )
+}
+
+/// Lines of a note, cut where there are many.
+pub fn below(lines: &[String]) -> String {
+    let mut shown: Vec<String> = lines.iter().take(LISTED).cloned().collect();
+    if lines.len() > LISTED {
+        shown.push(format!("and {} more", lines.len() - LISTED));
+    }
+    shown.join("\n")
+}
+
+/// The record, and keys of tables that are spelled otherwise.
+fn record(scenario: &Scenario, judged: &Judged) -> (RightRecord, Vec<Diagnostic>) {
+    let tasks = &scenario.tasks.tasks;
+    let mut record = RightRecord { tasks: tasks.len(), ..RightRecord::default() };
+    let mut actions: BTreeMap<String, (usize, bool)> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, String), GapRecord> = BTreeMap::new();
+    let mut spelled: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (task, oracle) in tasks.iter().zip(&judged.oracles) {
+        let stops = oracle.outputs.iter().any(Option::is_none);
+        let action = oracle.right_action();
+        if stops {
+            record.stops.push(task.id.clone());
+        } else if action.is_empty() {
+            record.idle.push(task.id.clone());
+        }
+        if !action.is_empty() {
+            let entry = actions.entry(action).or_insert((0, !stops && holds(scenario, oracle)));
+            entry.0 += 1;
+        }
+        for gap in gaps::gaps(scenario, judged.arm, oracle, task) {
+            if let Some((key, near)) = gap.meant {
+                let line = format!("{} (line {}): '{key}' is '{near}' there", task.id, task.line);
+                spelled.entry(gap.step).or_default().push(line);
+            }
+            let group = groups.entry((gap.step, gap.what.clone())).or_insert_with(|| GapRecord {
+                step: scenario.steps[gap.step].id.clone(),
+                what: gap.what,
+                tasks: Vec::new(),
+                stops: 0,
+            });
+            group.tasks.push(task.id.clone());
+            group.stops += usize::from(stops);
+        }
+    }
+    record.gaps = groups.into_values().collect();
+    let action = |(action, (tasks, holds))| RightAction { action, tasks, holds };
+    record.actions = actions.into_iter().map(action).collect();
+    record.actions.sort_by(|a, b| b.tasks.cmp(&a.tasks).then(a.action.cmp(&b.action)));
+    record.expected = scenario.expected.iter().map(|of| expected(scenario, judged, of)).collect();
+    let spelled = spelled.into_iter().map(|(step, lines)| {
+        let id = &scenario.steps[step].id;
+        let s = if lines.len() == 1 { "" } else { "s" };
+        let message = format!(
+            "the key of the step `{id}` is spelled otherwise in its table in {} task{s}",
+            lines.len()
+        );
+        Diagnostic::new(
+            "other-spelling",
+            scenario.source.span(&["steps", id, "lookup", "key"]),
+            message,
+        )
+        .label("capitals and spaces count: no row is found there")
+        .note(below(&lines))
+    });
+    let spelled = spelled.collect();
+    (record, spelled)
+}
+
+/// Whether all that the oracle does is to do nothing.
+fn holds(scenario: &Scenario, oracle: &Oracle) -> bool {
+    scenario.steps.iter().zip(&oracle.outputs).all(|(step, output)| match (&step.kind, output) {
+        (StepKind::Act { hold, .. }, Some(Output::Action(label))) => hold.contains(label),
+        _ => true,
+    })
+}
+
+/// A column in which a person says what is right, against the oracle.
+fn expected(scenario: &Scenario, judged: &Judged, of: &Expected) -> ExpectedRecord {
+    let mut record = ExpectedRecord {
+        column: of.column.clone(),
+        step: of.step.map(|step| scenario.steps[step].id.clone()),
+        compared: 0,
+        differ: Vec::new(),
+    };
+    for (task, oracle) in scenario.tasks.tasks.iter().zip(&judged.oracles) {
+        let Some(said) = task.expected.get(&of.column) else { continue };
+        record.compared += 1;
+        let (same, found) = match of.step {
+            None => {
+                let action = oracle.right_action();
+                let found = if action.is_empty() { Expected::NOTHING.to_owned() } else { action };
+                (found == *said, found)
+            }
+            Some(step) => {
+                let found = match &oracle.outputs[step] {
+                    None => "stopped".to_owned(),
+                    Some(Output::Value(value)) => value.to_string(),
+                    Some(Output::Action(label)) => label.clone(),
+                    Some(_) => Expected::NOTHING.to_owned(),
+                };
+                let typed = |ty| Value::parse(ty, said).ok();
+                let value = scenario.steps[step].output.and_then(typed);
+                let same = match (&oracle.outputs[step], value) {
+                    (Some(Output::Value(found)), Some(value)) => *found == value,
+                    _ => found == *said,
+                };
+                (same, found)
+            }
+        };
+        if !same {
+            let (task, expected) = (task.id.clone(), said.clone());
+            record.differ.push(Difference { task, expected, oracle: found });
+        }
+    }
+    record
+}

@@ -1,0 +1,144 @@
+//! `tasks.expected`: the columns in which a person says what is right, to hold the oracle against.
+
+use super::StepKind;
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::name_values::actions;
+use super::resolve::{Resolver, World};
+use super::steps::Draft;
+use super::written::{ExpectedEntry, File};
+use crate::expr::suggest;
+use crate::value::{Type, Value};
+use crate::world::TaskSet;
+
+/// A column of the task file with what a person says should come out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Of [`crate::world::Task::expected`].
+    pub column: String,
+    /// The step whose output it is; `None`: what the run does.
+    pub step: Option<usize>,
+}
+
+impl Expected {
+    /// What is written for no output, and for no action.
+    pub const NOTHING: &str = "null";
+}
+
+/// What else may stand for an output or an action: it stops there.
+const STOPPED: &str = "stopped";
+
+/// The columns that the section names.
+pub(super) fn columns(file: &File) -> Vec<&str> {
+    match file.tasks.as_ref().and_then(|tasks| tasks.expected.as_ref()).map(|at| &at.value) {
+        None => Vec::new(),
+        Some(ExpectedEntry::Action(column)) => vec![column],
+        Some(ExpectedEntry::Steps(steps)) => {
+            steps.0.iter().map(|(_, column)| column.value.as_str()).collect()
+        }
+    }
+}
+
+impl Resolver<'_> {
+    /// The section; what it says of each task is something that can come out.
+    pub fn expected(&mut self, file: &File, world: &World, steps: &[Draft]) -> Vec<Expected> {
+        let entry = file.tasks.as_ref().and_then(|tasks| tasks.expected.as_ref());
+        let mut found = Vec::new();
+        match entry.map(|at| (&at.value, &at.span)) {
+            None => {}
+            Some((ExpectedEntry::Action(column), span)) => {
+                let column = &At { value: column.clone(), span: span.clone() };
+                if let Some(known) = actions(steps) {
+                    let help = |said: &str| suggest(said, known.words());
+                    let can = |said: &str| {
+                        (!known.has(said) && said != Expected::NOTHING)
+                            .then(|| format!("no run does '{said}'; {}", known.listed()))
+                    };
+                    self.can_come_out(column, "unknown-action", world, &can, &help);
+                }
+                found.push(Expected { column: column.value.clone(), step: None });
+            }
+            Some((ExpectedEntry::Steps(named), _)) => {
+                let ids = self.ids("steps");
+                for (id, column) in &named.0 {
+                    if self.refer("step", "unknown-step", id, &ids).is_none() {
+                        continue;
+                    }
+                    let step = steps.iter().position(|draft| draft.id.value == id.value);
+                    let Some(step) = step else { continue };
+                    self.expected_of(id, column, world, &steps[step]);
+                    found.push(Expected { column: column.value.clone(), step: Some(step) });
+                }
+            }
+        }
+        found
+    }
+
+    fn expected_of(&mut self, id: &At<String>, column: &At<String>, world: &World, draft: &Draft) {
+        let Some(step) = &draft.resolved else { return };
+        let fixed = [Expected::NOTHING, STOPPED];
+        match (&step.kind, step.output) {
+            (StepKind::Retrieve(_), _) => {
+                let message = format!("the step `{}` puts out passages", id.value);
+                self.found.push(
+                    Diagnostic::new("not-allowed", id.span.clone(), message)
+                        .label("which passages are right is said by its `gold`"),
+                );
+            }
+            (StepKind::Act { rules, .. }, _) => {
+                let labels: Vec<&str> = rules.iter().map(|rule| rule.label.as_str()).collect();
+                let can = |said: &str| {
+                    (!labels.contains(&said) && !fixed.contains(&said)).then(|| {
+                        format!(
+                            "no rule leads to '{said}'; the rules lead to {}",
+                            labels.join(", ")
+                        )
+                    })
+                };
+                let help = |said: &str| suggest(said, labels.iter().copied().chain(fixed));
+                self.can_come_out(column, "unknown-action", world, &can, &help);
+            }
+            (_, Some(Type::Text) | None) => {}
+            (_, Some(ty)) => {
+                let can = |said: &str| {
+                    let parsed = Value::parse(ty, said).err().filter(|_| !fixed.contains(&said));
+                    parsed.map(|error| error.to_string())
+                };
+                let help = |said: &str| suggest(said, fixed);
+                self.can_come_out(column, "bad-data", world, &can, &help);
+            }
+        }
+    }
+
+    /// Reports what can never come out; `can` says why not, `help` what was probably meant.
+    fn can_come_out(
+        &mut self,
+        column: &At<String>,
+        code: &'static str,
+        world: &World,
+        can: &dyn Fn(&str) -> Option<String>,
+        help: &dyn Fn(&str) -> Option<String>,
+    ) {
+        let mut mistakes = TaskSet::mistakes(&world.tasks_path);
+        let mut first = None;
+        for task in world.tasks.iter().flat_map(|tasks| &tasks.tasks) {
+            if let Some(said) = task.expected.get(&column.value)
+                && let Some(what) = can(said)
+            {
+                first.get_or_insert(said);
+                mistakes.add(Some(task.line), Some(&column.value), what);
+            }
+        }
+        let slips = mistakes.slips();
+        if let (Err(mistakes), Some(first)) = (mistakes.none(), first) {
+            let message = format!("the column `{}` expects what can never come out", column.value);
+            self.found.push(
+                Diagnostic::new(code, column.span.clone(), message)
+                    .label("the mistakes are inside the task file")
+                    .note(mistakes.to_string())
+                    .help(help(first))
+                    .stands_for(slips),
+            );
+        }
+    }
+}

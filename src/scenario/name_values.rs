@@ -1,0 +1,161 @@
+//! The texts that names in this scenario can stand for: what is declared, and what the data holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::de::At;
+use super::diagnostics::Diagnostic;
+use super::impact::{END, MISS_KINDS, OUTCOMES};
+use super::places::place;
+use super::resolve::{Resolver, World};
+use super::steps::Draft;
+use super::written::{ExtractType, ReadEntry, StepEntry};
+use crate::expr::{NameValues, NeverEqual, Parsed, Texts, passage_field, spelling};
+use crate::value::{Type, Value};
+use crate::world::{Corpus, VARIANTS};
+
+/// By step id; steps that may put out any text are left out.
+pub(super) type StepValues = BTreeMap<String, NameValues>;
+
+impl World {
+    /// The texts of a field of the task, written `task.FIELD`.
+    pub fn task_values(&self, name: &str) -> Option<NameValues> {
+        let field = name.strip_prefix("task.")?;
+        if self.fields.as_ref()?.get(field) != Some(&Type::Text) {
+            return None;
+        }
+        let cells = self.tasks.as_ref()?.tasks.iter().filter_map(|task| task.fields.get(field));
+        Some(NameValues::open(cells.filter_map(as_text), "the tasks have"))
+    }
+}
+
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The texts of a field of a passage, written `passage.FIELD`.
+pub(super) fn passage_values(name: &str, corpora: &[&Corpus]) -> Option<NameValues> {
+    let field = name.strip_prefix("passage.")?;
+    if field == "variant" {
+        return Some(NameValues::closed(VARIANTS.map(str::to_owned), "it is null or one of"));
+    }
+    if corpora.is_empty() || field == "text" {
+        return None;
+    }
+    let passages = corpora.iter().flat_map(|corpus| &corpus.passages);
+    let texts = passages.filter_map(|passage| passage_field(passage, field));
+    Some(NameValues::open(texts.map(str::to_owned), "the passages have"))
+}
+
+/// What a run's end is called in the losses, beside the tasks and the steps.
+pub(super) fn values_at_the_end(name: &str, steps: &[Draft]) -> Option<NameValues> {
+    let words = |words: &[&str], whose| {
+        NameValues::closed(words.iter().map(|word| (*word).to_owned()), whose)
+    };
+    match END.iter().position(|end| *end == name) {
+        Some(0) => Some(words(&OUTCOMES, "it is one of")),
+        Some(3) => Some(words(&MISS_KINDS, "it is null or one of")),
+        Some(_) => actions(steps),
+        None => steps.iter().find(|draft| draft.id.value == name)?.values.clone(),
+    }
+}
+
+/// What runs can do; `None` where the labels of an act step are not all known.
+pub(super) fn actions(steps: &[Draft]) -> Option<NameValues> {
+    let acts = steps.iter().filter(|draft| draft.acts());
+    let labels = acts.map(|draft| draft.labels.clone()).collect::<Option<Vec<_>>>()?;
+    let texts = Texts::Actions(labels);
+    Some(NameValues { texts, closed: true, whose: "it is one of".to_owned() })
+}
+
+impl Resolver<'_> {
+    /// Notes entities and attributes that one corpus has in several spellings: each is one of its own.
+    pub fn several_spellings(&mut self, corpus: &Corpus) {
+        for field in ["entity", "attribute"] {
+            let texts = corpus.passages.iter().filter_map(|p| passage_field(p, field));
+            let mut spelled: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+            for text in texts {
+                spelled.entry(spelling(text)).or_default().insert(text);
+            }
+            let several = spelled.values().filter(|texts| texts.len() > 1);
+            let several: Vec<&BTreeSet<&str>> = several.collect();
+            if let Some(first) = several.first() {
+                let first: Vec<String> = first.iter().map(|text| format!("'{text}'")).collect();
+                let more = match several.len() - 1 {
+                    0 => String::new(),
+                    more => format!("; and {more} more"),
+                };
+                let (name, first) = (&corpus.name, first.join(" and "));
+                self.notes.push(format!(
+                    "`{name}` has the same {field} in several spellings, {first}{more}: they count as different ones"
+                ));
+            }
+        }
+    }
+
+    /// The texts that a step can put out; `None` where any may come.
+    pub fn step_values(
+        &self,
+        entry: &StepEntry,
+        world: &World,
+        steps: &StepValues,
+        earlier: &[Draft],
+    ) -> Option<NameValues> {
+        if let Some(read) = &entry.read {
+            return self.read_values(&read.value, world, earlier);
+        }
+        if let Some(At { value: lookup, .. }) = &entry.lookup {
+            let at = world.table_names.iter().position(|name| *name == lookup.table.value)?;
+            let table = world.tables[at].as_ref()?;
+            if table.columns.get(&lookup.column.value) != Some(&Type::Text) {
+                return None;
+            }
+            let cells = table.cells(&lookup.column.value).filter_map(as_text);
+            return Some(NameValues::open(cells, format!("the rows of `{}` have", table.name)));
+        }
+        let computed = Parsed::new(&entry.compute.as_ref()?.value).ok()?;
+        computed.texts(&|name| world.task_values(name).or_else(|| steps.get(name).cloned()))
+    }
+
+    fn read_values(
+        &self,
+        read: &ReadEntry,
+        world: &World,
+        earlier: &[Draft],
+    ) -> Option<NameValues> {
+        let from = earlier.iter().find(|draft| draft.id.value == read.from.value)?;
+        let corpora = self.searched_corpora(from.retrieve()?, world);
+        let facts = corpora.iter().flat_map(|corpus| &corpus.passages);
+        let facts = facts.filter_map(|passage| passage.facts.get(&read.field.value));
+        let stated: BTreeSet<String> = facts.filter_map(as_text).collect();
+        let Some(At { value: extract, .. }) = &read.extract else {
+            return (!stated.is_empty()).then(|| NameValues::open(stated, "the passages state"));
+        };
+        if extract.kind != ExtractType::Choice {
+            return None;
+        }
+        let choices =
+            extract.choices.as_ref()?.value.0.iter().map(|(label, _)| label.value.clone());
+        Some(NameValues::closed(choices.chain(stated), "it is one of"))
+    }
+
+    /// Reports texts that are compared with what they never are: a mistake where all that can come is known or is
+    /// meant but spelled otherwise, else a note, for data may change.
+    pub fn never_equal(&mut self, at: &At<String>, found: Vec<NeverEqual>) {
+        for never in found {
+            let span = place(self.file, &at.span, &at.value, &never.span);
+            if never.closed || never.spelling {
+                let code = if never.closed { "impossible-value" } else { "other-spelling" };
+                self.found.push(
+                    Diagnostic::new(code, span, never.message).label(never.label).help(never.help),
+                );
+                continue;
+            }
+            let line = self.file[..span.start.min(self.file.len())].matches('\n').count() + 1;
+            let help = never.help.map_or_else(String::new, |help| format!("; {help}"));
+            self.notes.push(format!("line {line}: {}; {}{help}", never.message, never.label));
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! What counts as right: where the oracle stops, has no value or differs from what a person expects; and what keeps a run
+//! from starting, which `check` reports before it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use knockon::cli::check::{Args, report};
+use knockon::run::preflight::preflight;
+use knockon::run::right::{self, RightRecord};
+use knockon::run::{Models, Quiet};
+use knockon::scenario;
+
+/// What `check` says of a file, and its exit code.
+fn check(file: &Path) -> (String, u8) {
+    report(&Args { files: vec![file.to_owned()], explain: None }, false)
+}
+
+fn write(dir: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        std::fs::write(dir.join(name), text).unwrap();
+    }
+}
+
+/// Runs the program where no model was fetched.
+fn knockon(args: &[&str]) -> Output {
+    let models = concat!(env!("CARGO_TARGET_TMPDIR"), "/no_models");
+    let program = env!("CARGO_BIN_EXE_knockon");
+    Command::new(program).args(args).env("KNOCKON_MODELS", models).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The record of a scenario that can be run.
+fn judged(file: &Path) -> RightRecord {
+    let scenario = scenario::load(file).unwrap_or_else(|d| panic!("{d}"));
+    let models = Models::new(&scenario, &Quiet, None);
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    preflight(&scenario, &arms, &models).unwrap_or_else(|d| panic!("{d}"))
+}
+
+const TOOLS: &str = r#"
+version: 1
+name: tools
+corpora: {kb: {passages: p.jsonl}}
+tasks: {file: t.csv, fields: {request: text}}
+embedders: {bm25: {kind: bm25}}
+embedder: bm25
+steps:
+  - id: find
+    retrieve: {corpus: kb, query: "{{ task.request }}", gold: listed, top_k: 2}
+  - id: tool
+    read: {from: find, field: tool}
+  - id: action
+    act: [{if: 'tool == "close_account_1"', do: close}, {do: other}]
+arms: [{id: bm25}]
+"#;
+
+const TOOL_PASSAGES: &str = r#"{"id": "a", "text": "To close an account use close_account_1.", "facts": {"tool": {"text": "close_account_1"}}}
+{"id": "b", "text": "To refund use refund_2.", "facts": {"tool": {"text": "refund_2"}}}
+{"id": "c", "text": "Nothing here.", "facts": {"tool": {"text": "none"}}}
+"#;
+
+#[test]
+fn gold_that_disagrees_is_reported_with_all_its_tasks() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |column: &str, gold: [&str; 3]| {
+        let rows: Vec<String> =
+            gold.iter().enumerate().map(|(at, gold)| format!("t{},ask,{gold}", at + 1)).collect();
+        let tasks = format!("id,request,{column}\n{}\n", rows.join("\n"));
+        write(dir.path(), &[("s.yaml", TOOLS), ("p.jsonl", TOOL_PASSAGES), ("t.csv", &tasks)]);
+        check(&dir.path().join("s.yaml"))
+    };
+    let (text, code) = of("gold.find", ["a;b", "a", "b;a"]);
+    assert_eq!(code, 1);
+    for part in [
+        "error[gold-disagrees]: gold passages of the step `find` disagree on `tool` in 2 of 3 tasks",
+        "s.yaml:10:63",
+        "t1 (line 2): 'a' states close_account_1, 'b' states refund_2",
+        "t3 (line 4): 'a' states",
+        "1 mistake in 1 file",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("t2 (line 3)"), "{text}");
+    // `run` says the same.
+    let file = dir.path().join("s.yaml");
+    let run =
+        knockon(&["run", file.to_str().unwrap(), "--out", dir.path().join("o").to_str().unwrap()]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(stderr(&run).contains("t3 (line 4)"), "{}", stderr(&run));
+    assert!(!dir.path().join("o").exists());
+    // Agreeing passages are fine, and so is a task without gold: the oracle stops there, and it is said.
+    assert_eq!(of("gold.find", ["a", "b", "c;c"]), ("1 file fine\n".to_owned(), 0));
+    let (text, code) = of("gold.find", ["a", "", "b"]);
+    assert_eq!(code, 0, "{text}");
+    let note = "no passage is gold for find in 1 of 3 tasks; there the oracle stops: t2";
+    assert!(text.contains(note), "{text}");
+    // Columns and ids that are not there.
+    assert!(of("gold.fnd", ["a", "a", "b"]).0.contains("no task lists gold passages"));
+    let (text, _) = of("gold.find", ["a|b", "a b", "a"]);
+    assert!(text.contains("`kb` has no passage 'a|b'") && text.contains("'a b'"), "{text}");
+}
+
+const NOTICE: &str = r#"
+version: 1
+name: notice
+corpora: {c: {passages: p.jsonl}}
+tables: {rates: {file: rates.csv, key: vendor, columns: {rate: number}}}
+tasks:
+  file: t.csv
+  fields: {contract: text, today: date}
+EXPECTED
+embedders: {bm25: {kind: bm25}}
+embedder: bm25
+steps:
+  - id: find_notice
+    retrieve: {corpus: c, query: "{{ task.contract }}", gold: passage.entity == task.contract, top_k: 1}
+  - id: notice
+    read: {from: find_notice, field: notice_period, extract: {type: duration, near: [notice]}}
+  - id: rate
+    lookup: {table: rates, key: task.contract, column: rate}
+  - id: last_day
+    compute: task.today.plus(notice)
+    ON_MISSING
+  - id: action
+    act: [{if: 'last_day > date("2025-04-01") && rate > 4', do: wait}, {do: leave}]
+    ON_MISSING
+arms: [{id: bm25}]
+"#;
+
+fn notice(dir: &Path, on_missing: &str, expected: &str, tasks: &str) -> PathBuf {
+    let on_missing = if on_missing.is_empty() { "" } else { "on_missing: continue" };
+    let yaml = NOTICE.replace("ON_MISSING", on_missing).replace("EXPECTED", expected);
+    let passages = r#"{"id": "n1", "text": "Acme may end this on 60 days notice.", "entity": "acme"}
+{"id": "n2", "text": "Bolt may end this and has to warn three months before.", "entity": "bolt"}
+{"id": "n3", "text": "Core may end this on 30 days notice.", "entity": "core"}
+"#;
+    let rates = "vendor,rate\nacme,5\nbolt,3\ncore,\n";
+    write(dir, &[("s.yaml", &yaml), ("p.jsonl", passages), ("rates.csv", rates), ("t.csv", tasks)]);
+    dir.join("s.yaml")
+}
+
+const CASES: &str = "id,contract,today\nt1,acme,2025-03-01\nt2,bolt,2025-03-01\nt3,core,2025-03-01\nt4,dune,2025-03-01\nt5,acme,2025-01-01\n";
+
+#[test]
+fn where_the_oracle_has_no_value_is_said_by_step_and_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = notice(dir.path(), "", "", CASES);
+    let (text, code) = check(&file);
+    assert_eq!(code, 0, "{text}");
+    for note in [
+        "no passage is gold for find_notice in 1 of 5 tasks; there the oracle stops: t4",
+        "gold of find_notice states no notice_period that the extractor reads in 1 of 5 tasks; there the oracle stops: t2",
+        "the cell `rate` of rates is empty for rate in 1 of 5 tasks; there the oracle stops: t3",
+        "rates has no row for the key of rate in 1 of 5 tasks; there the oracle stops: t4",
+    ] {
+        assert!(text.contains(note), "{note}: {text}");
+    }
+    let record = judged(&file);
+    assert_eq!(record.stops, ["t2", "t3", "t4"]);
+    assert_eq!(record.idle, [] as [&str; 0]);
+    let actions: Vec<(&str, usize)> =
+        record.actions.iter().map(|a| (a.action.as_str(), a.tasks)).collect();
+    assert_eq!(actions, [("stopped", 3), ("leave", 1), ("wait", 1)]);
+
+    // What goes on without a value does not stop, and only the first reason on the way counts.
+    let (text, _) = check(&notice(dir.path(), "continue", "", CASES));
+    let note = "that the extractor reads in 1 of 5 tasks; there the oracle goes on without it: t2";
+    assert!(text.contains(note), "{text}");
+    assert!(!text.contains("last_day has no value"), "{text}");
+}
+
+#[test]
+fn a_run_reports_what_counts_as_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = CASES.replace("today\n", "today,said\n").replace("-01\n", "-01,leave\n");
+    let file = notice(dir.path(), "", "  expected: said", &tasks);
+    let out = dir.path().join("o");
+    let run = knockon(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert!(run.status.success(), "{}", stderr(&run));
+    let said = stderr(&run);
+    assert!(said.contains("no passage is gold for find_notice in 1 of 5 tasks"), "{said}");
+    assert!(said.contains("  t1: expected leave, the oracle: wait"), "{said}");
+    let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let oracle = &manifest["oracle"];
+    assert_eq!((&oracle["tasks"], &oracle["stops"]), (&5.into(), &3.into()));
+    assert_eq!(oracle["without_value"].as_array().unwrap().len(), 4);
+    assert_eq!(oracle["expected"][0]["oracle_differs"], 4);
+    assert_eq!(oracle["expected"][0]["ids"], "t1, t2, t3, t4");
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for part in ["What counts as right", "3 of 5 tasks", "the oracle says otherwise in 4"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn the_oracle_is_held_against_what_a_person_expects() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = "id,contract,today,right,days,rate\nt1,acme,2025-03-01,wait,60 days,5\nt2,bolt,2025-03-01,stopped,3 months,3\n\
+                 t3,core,2025-03-01,,,4\nt5,acme,2025-01-01,wait,two months,null\n";
+    let differ = |expected: &str| -> Vec<(Option<String>, usize, Vec<String>)> {
+        let record = judged(&notice(dir.path(), "", expected, tasks));
+        let of = |expected: &right::ExpectedRecord| {
+            let differ = expected.differ.iter();
+            let differ = differ.map(|d| format!("{}: {} / {}", d.task, d.expected, d.oracle));
+            (expected.step.clone(), expected.compared, differ.collect())
+        };
+        record.expected.iter().map(of).collect()
+    };
+    assert_eq!(differ("  expected: right"), [(None, 3, vec!["t5: wait / leave".to_owned()])]);
+    let tasks_of = |step: &str, compared: usize, tasks: &[&str]| {
+        let tasks = tasks.iter().map(|task| (*task).to_owned()).collect();
+        (Some(step.to_owned()), compared, tasks)
+    };
+    assert_eq!(
+        differ("  expected: {action: right, rate: rate}"),
+        [
+            tasks_of("action", 3, &["t5: wait / leave"]),
+            tasks_of("rate", 4, &["t3: 4 / null", "t5: null / 5"]),
+        ]
+    );
+    let (text, code) = check(&notice(dir.path(), "", "  expected: {notice: days}", tasks));
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("error[bad-data]: the column `days` expects what can never come out"),
+        "{text}"
+    );
+    assert!(text.contains("line 5, column 'days': 'two months' is not a duration"), "{text}");
+    let differ_days = tasks.replace("two months", "60 days");
+    let record = judged(&notice(dir.path(), "", "  expected: {notice: days}", &differ_days));
+    assert_eq!(record.expected[0].differ.len(), 1, "{record:?}");
+    assert_eq!(record.expected[0].differ[0].oracle, "null");
+}
+
+#[test]
+fn what_a_person_expects_must_be_something_that_can_come_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = "id,contract,today,right\nt1,acme,2025-03-01,waits\nt2,bolt,2025-03-01,leave\n";
+    for (expected, code, parts) in [
+        (
+            "  expected: right",
+            "unknown-action",
+            &["no run does 'waits'", "did you mean `wait`?"][..],
+        ),
+        ("  expected: {action: right}", "unknown-action", &["no rule leads to 'waits'"]),
+        ("  expected: {actoin: right}", "unknown-step", &["did you mean `action`?"]),
+        ("  expected: {find_notice: right}", "not-allowed", &["puts out passages"]),
+        ("  expected: wright", "bad-data", &["there is no column 'wright'", "`right`"]),
+        ("  expected: 3", "wrong-type", &["`expected` is a text"]),
+        ("  expected: [right]", "wrong-type", &["`expected` is a text"]),
+        ("  expect: right", "unknown-key", &["did you mean `expected`?"]),
+    ] {
+        let (text, exit) = check(&notice(dir.path(), "", expected, tasks));
+        assert_eq!(exit, 1, "{expected}: {text}");
+        assert!(text.contains(&format!("error[{code}]")), "{expected}: {text}");
+        for part in parts {
+            assert!(text.contains(part), "{expected}: {part}: {text}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_a_table_spells_otherwise_are_mistakes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = notice(dir.path(), "", "", "id,contract,today\nt1,acme,2025-03-01\n");
+    std::fs::write(dir.path().join("rates.csv"), "vendor,rate\nACME ,5\nbolt,3\n").unwrap();
+    let (text, code) = check(&file);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("error[other-spelling]: the key of the step `rate`"), "{text}");
+    assert!(text.contains("t1 (line 2): 'acme' is 'ACME"), "{text}");
+}
+
+const SWAP: &str = r#"
+version: 1
+name: swap
+corpora: {c: {passages: p.jsonl}, plain: {passages: plain.jsonl}}
+tasks: {file: t.csv, fields: {contract: text}}
+embedders: {bm25: {kind: bm25}}
+embedder: bm25
+steps:
+  - id: find
+    retrieve: {corpus: c, query: "{{ task.contract }}", gold: passage.entity == task.contract}
+  - id: fee
+    read: {from: find, field: fee}
+  - id: action
+    act: [{if: fee > 10, do: ask}, {do: pay}]
+arms: [{id: whole}, {id: short, corpora: {c: plain}}]
+"#;
+
+#[test]
+fn oracles_that_differ_between_arms_are_reported_with_all_tasks() {
+    let dir = tempfile::tempdir().unwrap();
+    let passage = |entity: &str, fee: u32| {
+        format!(
+            "{{\"id\": \"{entity}\", \"text\": \"{entity}\", \"entity\": \"{entity}\", \"facts\": {{\"fee\": {{\"number\": {fee}}}}}}}\n"
+        )
+    };
+    let whole: String = [("a", 5), ("b", 20), ("d", 30)].map(|(e, fee)| passage(e, fee)).concat();
+    let short: String = [("a", 50), ("b", 20), ("d", 3)].map(|(e, fee)| passage(e, fee)).concat();
+    let tasks = "id,contract\nt1,a\nt2,b\nt3,d\n";
+    write(
+        dir.path(),
+        &[("s.yaml", SWAP), ("p.jsonl", &whole), ("plain.jsonl", &short), ("t.csv", tasks)],
+    );
+    let file = dir.path().join("s.yaml");
+    let (text, code) = check(&file);
+    assert_eq!(code, 1, "{text}");
+    for part in [
+        "error[oracles-differ]: the oracle does otherwise under the arm `short` than under `whole` in 2 of 3 tasks",
+        "t1 (line 2): `pay` under whole, `ask` under short",
+        "t3 (line 4): `ask` under whole, `pay` under short",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // An arm by itself can be run.
+    let out = dir.path().join("o");
+    let run = knockon(&[
+        "run",
+        file.to_str().unwrap(),
+        "--arms",
+        "short",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(run.status.success(), "{}", stderr(&run));
+}
+
+#[test]
+fn what_ranks_passages_and_cannot_be_opened_is_reported_before_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        &[("p.jsonl", TOOL_PASSAGES), ("t.csv", "id,request,gold.find\nt1,close,a\n")],
+    );
+    let file = dir.path().join("s.yaml");
+    let said = |embedder: &str| {
+        let yaml = TOOLS.replace(
+            "{bm25: {kind: bm25}}",
+            &format!("{{bm25: {embedder}, spare: {{kind: transformer, model: gte-small}}}}"),
+        );
+        std::fs::write(&file, yaml).unwrap();
+        let check = knockon(&["check", file.to_str().unwrap()]);
+        let out = dir.path().join("o");
+        let run = knockon(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+        assert_eq!((check.status.code(), run.status.code()), (Some(1), Some(1)), "{embedder}");
+        let (check, run) = (stderr(&check), stderr(&run));
+        assert!(check.starts_with(run.split("\n\nTo read").next().unwrap()), "{check}\n{run}");
+        check
+    };
+    for (embedder, code, part) in [
+        (
+            "{kind: transformer, model: all-MiniLM-L6-v2, precision: f32}",
+            "unusable-model",
+            "knockon models pull all-MiniLM-L6-v2",
+        ),
+        (
+            "{kind: transformer, model: all-mpnet-base-v2}",
+            "unusable-model",
+            "knockon models pull all-mpnet-base-v2",
+        ),
+        ("{kind: static, model: potion-base-8M, dim: 1000}", "unusable-model", "1000"),
+        ("{kind: static, model: all-MiniLM-L6-v2}", "unusable-model", "all-MiniLM-L6-v2"),
+        (
+            "{kind: http_search, url: 'http://127.0.0.1:9/x', api_key_env: NO_SUCH_KEY}",
+            "unset-variable",
+            "NO_SUCH_KEY",
+        ),
+    ] {
+        let text = said(embedder);
+        assert!(text.contains(&format!("error[{code}]")), "{embedder}: {text}");
+        assert!(text.contains(part), "{embedder}: {text}");
+        // What nothing uses may be missing.
+        assert!(!text.contains("gte-small"), "{text}");
+    }
+    write(dir.path(), &[("run.trec", "x9.find Q0 a 1 2 s\n")]);
+    let text = said("{kind: run_file, file: run.trec}");
+    assert!(text.contains("error[bad-data]") && text.contains("none of the 1 qids"), "{text}");
+}
+
+#[test]
+fn rates_that_do_not_fit_together_are_reported_before_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = TOOLS.replace(
+        "arms: [{id: bm25}]",
+        "reader: {follow: 0.7}\narms: [{id: bm25}, {id: other, reader: {fabricate: 0.5}}]",
+    );
+    write(
+        dir.path(),
+        &[
+            ("s.yaml", &yaml),
+            ("p.jsonl", TOOL_PASSAGES),
+            ("t.csv", "id,request,gold.find\nt1,close,a\n"),
+        ],
+    );
+    let (text, code) = check(&dir.path().join("s.yaml"));
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("follow and fabricate add up to more than 1, under the arm `other`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn texts_that_no_row_has_are_notes() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = TOOLS.replace(
+        "tool == \"close_account_1\"",
+        "tool == \"closed_account\" || task.request == \"open\"",
+    );
+    write(
+        dir.path(),
+        &[
+            ("s.yaml", &yaml),
+            ("p.jsonl", TOOL_PASSAGES),
+            ("t.csv", "id,request,gold.find\nt1,close,a\n"),
+        ],
+    );
+    let (text, code) = check(&dir.path().join("s.yaml"));
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("line 14: `tool` is never \"closed_account\"; the passages state: close_account_1, none, refund_2"), "{text}");
+    assert!(text.contains("`task.request` is never \"open\"; the tasks have: close"), "{text}");
+}
+
+#[test]
+fn a_trace_of_one_task_says_nothing_false_of_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let yaml = TOOLS.replace("embedder: bm25", "embedder: other").replace(
+        "{bm25: {kind: bm25}}",
+        "{bm25: {kind: bm25}, other: {kind: run_file, file: run.trec}}",
+    );
+    let tasks = "id,request,gold.find\nt1,close,a\nt2,refund,b\n";
+    let run = "t1.find Q0 a 1 2 s\nt2.find Q0 b 1 2 s\n";
+    write(
+        dir.path(),
+        &[("s.yaml", &yaml), ("p.jsonl", TOOL_PASSAGES), ("t.csv", tasks), ("run.trec", run)],
+    );
+    let file = dir.path().join("s.yaml");
+    for args in [&["--task", "t1"][..], &["--task", "t2"], &[]] {
+        let args = [&["trace", file.to_str().unwrap()], args].concat();
+        let trace = knockon(&args);
+        assert!(trace.status.success(), "{}", stderr(&trace));
+        assert_eq!(stderr(&trace), "", "{args:?}");
+    }
+    // A run that holds one task only: another one can be told all the same.
+    write(dir.path(), &[("run.trec", "t2.find Q0 b 1 2 s\nt9.find Q0 b 1 2 s\n")]);
+    let trace = knockon(&["trace", file.to_str().unwrap(), "--task", "t1"]);
+    assert!(trace.status.success(), "{}", stderr(&trace));
+    assert!(stderr(&trace).contains("1 of 2 qids in run.trec stand for no query of a task here"));
+    // A sample of the tasks is no reason either.
+    write(
+        dir.path(),
+        &[("run.trec", run), ("s.yaml", &yaml.replace("file: t.csv,", "file: t.csv, sample: 1,"))],
+    );
+    let out = dir.path().join("o");
+    let sampled = knockon(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert!(sampled.status.success(), "{}", stderr(&sampled));
+    assert!(!stderr(&sampled).contains("qids"), "{}", stderr(&sampled));
+}
+
+#[test]
+fn losses_without_an_amount_are_reported_before_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = "id,request,fee,gold.find\nt1,close,5,a\nt2,refund,,b\nt3,none,20,c\n";
+    write(dir.path(), &[("p.jsonl", TOOL_PASSAGES), ("t.csv", tasks)]);
+    let file = dir.path().join("s.yaml");
+    let said = |rule: &str| {
+        let losses = format!(
+            "impact:\n  volume: {{mean: 10}}\n  losses:\n    - {{name: late, {rule}}}\narms:"
+        );
+        let yaml = TOOLS.replace("{request: text}", "{request: text, fee: number}");
+        std::fs::write(&file, yaml.replace("arms:", &losses)).unwrap();
+        check(&file)
+    };
+    for (rule, tasks) in [
+        ("if: outcome == \"wrong_action\", amount: task.fee", &["t2 (line 3): it is null"][..]),
+        (
+            "if: right_action == \"close\", amount: 10 - 2 * task.fee - 1",
+            &["t1 (line 2): it is -1"],
+        ),
+        (
+            "if: action == \"other\" && outcome != \"correct\", amount: 4 - task.fee",
+            &["t1 (line 2): it is -1"],
+        ),
+        (
+            "if: miss == \"topic\", amount: 10 - task.fee",
+            &["t2 (line 3): a value", "t3 (line 4): it is -10"],
+        ),
+        ("if: tool == \"none\", amount: 1 / (task.fee - 20)", &["t3 (line 4)"]),
+    ] {
+        let (text, code) = said(rule);
+        assert_eq!(code, 1, "{rule}: {text}");
+        let first = format!(
+            "error[no-amount]: the loss `late` has no amount in {} of 3 tasks",
+            tasks.len()
+        );
+        for part in std::iter::once(first.as_str()).chain(tasks.iter().copied()) {
+            assert!(text.contains(part), "{rule}: {part}: {text}");
+        }
+    }
+    for rule in [
+        "if: task.fee != null && outcome != \"correct\", amount: task.fee",
+        "if: right_action == \"close\" && action != \"close\", amount: task.fee",
+        "if: outcome == \"stopped\", amount: 'task.fee == null ? 0 : task.fee'",
+    ] {
+        assert_eq!(said(rule), ("1 file fine\n".to_owned(), 0), "{rule}");
+    }
+}
