@@ -93,7 +93,7 @@ mod tests {
         let fields = BTreeMap::from([("t".to_owned(), Type::Text), ("n".to_owned(), Type::Number)]);
         let steps =
             BTreeMap::from([("s".to_owned(), Name::Output { step: 0, ty: Some(Type::Text) })]);
-        let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+        let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
         let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
         expr.text_lengths(&|named| match named {
             Named::Step(_) => 10,
