@@ -229,8 +229,9 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
         .collect();
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
-    if let Err(code) = super::ready(&scenario, &picked, &models) {
-        return Ok(code);
+    if super::ready(&scenario, &picked, &models).is_err() {
+        let why = format!("{file} cannot be run: see `knockon check {file}`");
+        return Err(NotCompared { scenario: scenario.name.clone(), why: vec![why], code: FINDING });
     }
     let open = |embedder, corpus| models.open(embedder, corpus);
     let record = run::run(&scenario, &picked, &open, &bars);
