@@ -155,7 +155,8 @@ mod tests {
         }
         let bare = |source: &str| -> Vec<String> {
             let (fields, steps) = (fields(), BTreeMap::new());
-            let scope = Scope { task: Some(&fields), passage: false, steps: &steps };
+            let scope =
+                Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
             Parsed::new(source).unwrap().check(&scope).unwrap().bare_amounts().to_vec()
         };
         assert_eq!(bare("task.fee == task.foreign && has(task.paid)"), [] as [&str; 0]);
