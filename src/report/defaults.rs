@@ -97,13 +97,13 @@ fn retrieval(page: &mut String) {
             "bm25 `analyzer.stem`",
             bm25.analyzer.stem.name().to_owned(),
             "cited",
-            "Lucene's EnglishAnalyzer, Anserini's default; Porter's stemmer, here its later version Porter2",
+            "Lucene's EnglishAnalyzer, Anserini's default: Porter's stemmer, here its later version Porter2",
         ),
         (
             "bm25 `analyzer.stop_words`",
             bm25.analyzer.stop_words.name().to_owned(),
             "cited",
-            "EnglishAnalyzer.ENGLISH_STOP_WORDS_SET of Lucene (33 words)",
+            "Manning, Raghavan and Schütze 2008, section 2.2.2: idf weighs such words down; `english` drops `not`",
         ),
         (
             "bm25 `analyzer.lowercase`",

@@ -92,5 +92,6 @@ impl Judgements {
 }
 
 fn dcg(gains: impl Iterator<Item = f64>) -> f64 {
-    (2u32..).zip(gains).map(|(discount, gain)| gain / f64::from(discount).log2()).sum()
+    // Not `sum`, which is -0 over nothing.
+    (2u32..).zip(gains).fold(0.0, |sum, (discount, gain)| sum + gain / f64::from(discount).log2())
 }
