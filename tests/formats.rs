@@ -527,3 +527,116 @@ fn the_analyzer_is_a_setting() {
         assert!(error.contains(expected), "{settings}: {error}");
     }
 }
+
+/// Bytes that readers trip over, to be glued together at random.
+const PIECES: [&[u8]; 36] = [
+    b"\"",
+    b"\"\"",
+    b",",
+    b";",
+    b"\t",
+    b"|",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b" ",
+    b"\0",
+    b"\xEF\xBB\xBF",
+    b"\xFF\xFE",
+    b"\xFE\xFF",
+    b"\xFF",
+    b"\xC2\xA0",
+    b"\xC2",
+    b"\xE2\x80\xA8",
+    b"\xF0\x9F\x98\x80",
+    b"\xED\xA0\x80",
+    b"sep=",
+    b"id",
+    b"text",
+    b"{\"id\":\"a\",\"text\":\"b\"}",
+    b"{",
+    b"}",
+    b"[",
+    b":",
+    b"null",
+    b"1",
+    b"-1e999",
+    b"NaN",
+    b"Q0",
+    b"query-id\tcorpus-id\tscore",
+    b"\\ud800",
+    b"a",
+];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(
+        pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..30)
+    ) {
+        use knockon::world::import::{condaqa, csv, paws};
+        use knockon::world::{Corpus, Table, TaskSet, labelled_pair, pair, texts, triplet};
+
+        let bytes = pieces.concat();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("qrels")).unwrap();
+        let put = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, &bytes).unwrap();
+            path
+        };
+        for name in ["t.csv", "t.tsv", "t.jsonl", "t.txt"] {
+            let path = put(name);
+            let options = csv::Options { key: vec!["id".to_owned()], ..Default::default() };
+            let _ = csv::read(&path, &options);
+            let _ = Corpus::read("c", &path);
+            let _ = TaskSet::read(&path, &BTreeMap::new());
+            let _ = Table::read("t", &path, "id", &BTreeMap::new());
+            let _ = texts::read(&path, "text", &Quiet);
+            let _ = texts::read_each_line(&path, &Quiet);
+            let _ = triplet::read(&path, &Quiet);
+            let _ = pair::read(&path, &Quiet);
+            let _ = labelled_pair::read(&path, &Quiet);
+            let _ = paws::read(&path, &Quiet);
+            let _ = condaqa::read(&path, &Quiet);
+            let _ = knockon::input_file::read_text(&path).map(|text| TrecRun::parse(&text));
+        }
+        for name in ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"] {
+            put(name);
+        }
+        let _ = beir::read(dir.path(), &Quiet);
+    }
+
+    #[test]
+    fn no_text_is_lost_or_made_up_by_the_reader_of_tables(
+        cells in proptest::collection::vec(proptest::collection::vec("[a-c\",;\n\r\t é]{0,6}", 2), 1..6),
+        end in proptest::sample::select(&["\n", "\r", "\r\n"][..])
+    ) {
+        use knockon::world::import::csv;
+
+        // Written as RFC 4180 has it, every row is read again; the line is where it starts.
+        let mut text = format!("id,a,b{end}");
+        let mut expected = Vec::new();
+        let ends = |text: &str| text.replace("\r\n", "\n").matches(['\n', '\r']).count();
+        for (id, row) in cells.iter().enumerate() {
+            expected.push((ends(&text) + 1, row.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()));
+            let quoted = row.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
+            text += &format!("k{id},{}{end}", quoted.collect::<Vec<_>>().join(","));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.csv");
+        std::fs::write(&path, &text).unwrap();
+        let options = csv::Options {
+            key: vec!["id".to_owned()],
+            text: Some("{a}\u{1}{b}".to_owned()),
+            types: vec![("a".to_owned(), knockon::value::Type::Text), ("b".to_owned(), knockon::value::Type::Text)],
+            ..Default::default()
+        };
+        let import = csv::read(&path, &options).unwrap();
+        let found: Vec<Vec<String>> =
+            import.passages.iter().map(|p| p.text.split('\u{1}').map(str::to_owned).collect()).collect();
+        let rows: Vec<Vec<String>> = expected.iter().map(|(_, row)| row.clone()).collect();
+        proptest::prop_assert_eq!(found, rows);
+    }
+}
