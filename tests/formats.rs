@@ -7,7 +7,7 @@ use knockon::probe::contender::{Contender, Kind};
 use knockon::probe::retrieval;
 use knockon::probe::score::Sample;
 use knockon::retrieve::{
-    Analyzer, Bm25Params, Bm25Retriever, Hit, Request, Retriever, Stem, TrecRun,
+    Analyzer, Bm25Params, Bm25Retriever, Hit, Request, Retriever, Stem, StopWords, TrecRun,
 };
 use knockon::run::Models;
 use knockon::scenario::{self, EmbedderKind, Scenario};
@@ -508,6 +508,10 @@ fn the_analyzer_is_a_setting() {
             Analyzer { lowercase: false, ..Analyzer::default() },
         ),
         ("kind: bm25, k1: 1.2", Analyzer::default()),
+        (
+            "kind: bm25, analyzer: {stop_words: lucene}",
+            Analyzer { stop_words: StopWords::Lucene, ..Analyzer::default() },
+        ),
     ] {
         let scenario = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap();
         let EmbedderKind::Bm25(params) = scenario.embedders[1].kind else { panic!() };

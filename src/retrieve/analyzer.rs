@@ -13,9 +13,8 @@
 //!
 //! The defaults are those of Lucene's `EnglishAnalyzer`, which Anserini, the source of our `k1` and `b`, uses
 //! too, with one difference. Words are in lower case and cut by Porter's algorithm, here in its author's later
-//! version (Snowball's `english`, "Porter2"). The difference: no stop words. Their idf makes them count for next
-//! to nothing (Manning, Raghavan and Schütze, "Introduction to Information Retrieval", 2008, section 2.2.2), while
-//! `no` and `not`, which are among them, turn what a clause says round.
+//! version (Snowball's `english`, "Porter2"). The difference: of Lucene's 33 stop words `no` and `not` count,
+//! since they turn what a clause says round, and without them no search could tell the two apart.
 
 use rust_stemmers::{Algorithm, Stemmer};
 use schemars::JsonSchema;
@@ -31,6 +30,9 @@ const ENGLISH_STOP_WORDS: [&str; 33] = [
     "they", "this", "to", "was", "will", "with",
 ];
 
+/// Those of them that [`StopWords::English`] lets count.
+const NEGATIONS: [&str; 2] = ["no", "not"];
+
 /// Words that are too frequent to tell passages apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +40,7 @@ const ENGLISH_STOP_WORDS: [&str; 33] = [
 pub enum StopWords {
     None,
     English,
+    Lucene,
 }
 
 /// The language in which words are cut to their stems.
@@ -129,7 +132,12 @@ pub struct Analyzer {
 
 impl Default for Analyzer {
     fn default() -> Analyzer {
-        Analyzer { stem: Stem::English, stop_words: StopWords::None, lowercase: true, fold: false }
+        Analyzer {
+            stem: Stem::English,
+            stop_words: StopWords::English,
+            lowercase: true,
+            fold: false,
+        }
     }
 }
 
@@ -139,6 +147,15 @@ impl StopWords {
         match self {
             StopWords::None => "none",
             StopWords::English => "english",
+            StopWords::Lucene => "lucene",
+        }
+    }
+
+    fn contains(self, token: &str) -> bool {
+        match self {
+            StopWords::None => false,
+            StopWords::English => StopWords::Lucene.contains(token) && !NEGATIONS.contains(&token),
+            StopWords::Lucene => ENGLISH_STOP_WORDS.binary_search(&token).is_ok(),
         }
     }
 }
@@ -220,8 +237,7 @@ pub(super) struct Stems {
 
 impl Stems {
     pub fn of(&self, token: &str) -> Option<String> {
-        if self.stop_words == StopWords::English && ENGLISH_STOP_WORDS.binary_search(&token).is_ok()
-        {
+        if self.stop_words.contains(token) {
             return None;
         }
         Some(self.stemmer.as_ref().map_or(token.into(), |stemmer| stemmer.stem(token)).into_owned())
@@ -350,9 +366,10 @@ mod tests {
     fn each_step_can_be_switched() {
         let words =
             |analyzer: Analyzer| analyzer.words("The Tenant will not renew Renewals of ÉTÉ Łódź");
+        assert_eq!(words(Analyzer::default()), ["tenant", "not", "renew", "renew", "été", "łódź"]);
         let all = ["the", "tenant", "will", "not", "renew", "renew", "of", "été", "łódź"];
-        assert_eq!(words(Analyzer::default()), all);
-        let stopped = Analyzer { stop_words: StopWords::English, ..Analyzer::default() };
+        assert_eq!(words(Analyzer { stop_words: StopWords::None, ..Analyzer::default() }), all);
+        let stopped = Analyzer { stop_words: StopWords::Lucene, ..Analyzer::default() };
         assert_eq!(words(stopped), ["tenant", "renew", "renew", "été", "łódź"]);
         let folded = Analyzer { fold: true, ..stopped };
         assert_eq!(words(folded), ["tenant", "renew", "renew", "ete", "lodz"]);

@@ -41,7 +41,7 @@ pub(in crate::scenario) struct EmbedderEntry {
     pub k1: Option<At<f64>>,
     /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
     pub b: Option<At<f64>>,
-    /// For bm25: how a text becomes words. Default: as Lucene's EnglishAnalyzer does it, without its stop words.
+    /// For bm25: how a text becomes words. Default: as Lucene's EnglishAnalyzer does it, but that `no` and `not` count.
     pub analyzer: Option<At<AnalyzerEntry>>,
     /// For fusion: the names of the embedders whose rankings are merged, two or more.
     pub of: Option<At<Vec<At<String>>>>,
@@ -135,8 +135,8 @@ pub(in crate::scenario) struct EmbedderEntry {
 pub(in crate::scenario) struct AnalyzerEntry {
     /// The language whose endings are cut, so that `renew` finds `renewals`; `none` cuts nothing. Default: english.
     pub stem: Option<Stem>,
-    /// Words that are left out: none, or `english`, the 33 of Lucene's EnglishAnalyzer, `no` and `not` among them.
-    /// Default: none.
+    /// Words that are left out: `lucene`, the 33 of its EnglishAnalyzer; `english`, these without `no` and `not`; or
+    /// `none`. Default: english.
     pub stop_words: Option<StopWords>,
     /// Whether capitals count as small letters. Default: true.
     pub lowercase: Option<bool>,
