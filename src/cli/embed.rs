@@ -109,7 +109,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let texts = match &args.file {
         Some(path) => texts::read_each_line(path, &Bars::new())?,
         None => {
-            let stdin = input_file::read_all(std::io::stdin()).context("cannot read the texts")?;
+            let stdin =
+                input_file::read_stream(std::io::stdin()).context("cannot read the texts")?;
             texts::of_each_line(stdin)?
         }
     };

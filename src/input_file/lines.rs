@@ -56,7 +56,7 @@ impl LineReader {
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let (encoding, mark) = encoding::detect(reader.fill_buf()?);
         if encoding != Encoding::Utf8 {
-            return LineReader::of_bytes(super::read_all(reader)?);
+            return LineReader::of_bytes(super::read_at_most(super::LARGEST, reader)?);
         }
         reader.consume(mark);
         Ok(LineReader { source: Source::File(reader), line: Vec::new(), number: 0, size })

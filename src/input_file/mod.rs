@@ -21,6 +21,9 @@ pub use lines::{LineReader, numbered_lines};
 /// The largest file that is read whole, in bytes.
 pub const LARGEST: u64 = 1 << 30;
 
+/// The most that is read of a stream, in bytes: nobody knows its size before.
+pub const LARGEST_STREAM: u64 = 256 << 20;
+
 /// Opens a file for reading.
 ///
 /// # Errors
@@ -41,20 +44,24 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     let file = open(path)?;
     let size = file.metadata()?.len();
     if size > LARGEST {
-        return Err(too_large());
+        return Err(too_large(LARGEST));
     }
-    read_all(file)
+    read_at_most(LARGEST, file)
 }
 
 /// The bytes of a stream, such as standard input.
 ///
 /// # Errors
-/// What the system reports, and a stream of more than [`LARGEST`] bytes.
-pub fn read_all(stream: impl Read) -> Result<Vec<u8>> {
+/// What the system reports, and a stream of more than [`LARGEST_STREAM`] bytes.
+pub fn read_stream(stream: impl Read) -> Result<Vec<u8>> {
+    read_at_most(LARGEST_STREAM, stream)
+}
+
+fn read_at_most(most: u64, stream: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    stream.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(too_large());
+    stream.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(too_large(most));
     }
     Ok(bytes)
 }
@@ -68,8 +75,8 @@ pub fn read_text(path: &Path) -> anyhow::Result<String> {
     encoding::decode(bytes).with_context(|| path.display().to_string())
 }
 
-fn too_large() -> Error {
-    Error::new(ErrorKind::FileTooLarge, format!("it is larger than {} MiB", LARGEST >> 20))
+fn too_large(most: u64) -> Error {
+    Error::new(ErrorKind::FileTooLarge, format!("it is larger than {} MiB", most >> 20))
 }
 
 #[cfg(unix)]
@@ -125,5 +132,7 @@ mod tests {
         let path = dir.path().join("sparse");
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
         assert_eq!(read(&path).unwrap_err().to_string(), "it is larger than 1024 MiB");
+        let endless = read_stream(std::io::repeat(0)).unwrap_err();
+        assert_eq!(endless.to_string(), "it is larger than 256 MiB");
     }
 }
