@@ -78,7 +78,7 @@ impl Baseline {
             false => path.to_owned(),
         };
         let told = || format!("the baseline {}", manifest.display());
-        let bytes = std::fs::read(&manifest).with_context(told)?;
+        let bytes = crate::input_file::read(&manifest).with_context(told)?;
         let json: Json = serde_json::from_slice(&bytes).with_context(told)?;
         if json.get("knockon").is_none() || json.get("inputs").is_none() {
             bail!("{} is no manifest of a run", manifest.display());
@@ -217,7 +217,7 @@ impl Baseline {
 
 /// By arm, then task. A task that is there twice is refused: there is no telling which row holds.
 fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Known>>> {
-    let mut reader = csv::Reader::from_path(path)?;
+    let mut reader = csv::Reader::from_reader(crate::input_file::open(path)?);
     let mut arms: BTreeMap<String, HashMap<String, Known>> = BTreeMap::new();
     let headers = reader.headers()?.clone();
     for record in reader.into_records() {
