@@ -27,8 +27,8 @@ bench name="kernel":
 
 # Renew what is generated and committed
 generate:
-    cargo run --release -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk
-    cargo run --release -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger
+    cargo run --release -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk --force
+    cargo run --release -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger --force
     cargo run --release -- schema > scenarios/scenario.schema.json
     cargo run --release -- defaults > docs/src/defaults.md
     cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
@@ -39,7 +39,7 @@ figures: generate
 
 # What tuning BASE for precision costs: near-misses of TEXTS, tuning beside PAIRS, with a control, and the scorecard
 tradeoff texts pairs base="all-MiniLM-L6-v2" out="reports/tradeoff" share="0.5" steps="150" seed="42":
-    cargo run --release -- perturb {{texts}} --per-kind 1500 --seed 1 --out {{out}}/near_misses.csv
+    cargo run --release -- perturb {{texts}} --per-kind 1500 --seed 1 --out {{out}}/near_misses.csv --force
     cargo run --release -- tune --base {{base}} --method lora --structural {{out}}/near_misses.csv --rehearsal {{pairs}} \
         --share {{share}} --steps {{steps}} --seed {{seed}} --out {{out}}/tuned
     cargo run --release -- probe --embedders {{base}},{{out}}/tuned/control,{{out}}/tuned/structural \

@@ -28,7 +28,7 @@ pub enum Denomination {
 
 impl Denomination {
     /// The code that is meant, given the currency of the scenario.
-    pub fn code<'c>(self, default: Option<&'c str>) -> Option<&'c str> {
+    pub fn code(self, default: Option<&str>) -> Option<&str> {
         match self {
             Denomination::Code(code) => Some(code),
             Denomination::OneOf { codes, usual } => {

@@ -169,7 +169,7 @@ fn month(name: &str) -> Option<u32> {
     let name = name.to_lowercase();
     // `juin` and `juil` before `jui`; `mars` is a month in two languages.
     let starts = |names: &&[&str]| names.iter().any(|start| name.starts_with(start));
-    Some(MONTHS.iter().position(|names| starts(&names))? as u32 + 1)
+    Some(MONTHS.iter().position(starts)? as u32 + 1)
 }
 
 /// Four digits, or `two thousand and nineteen`, perhaps said again in digits.
