@@ -67,7 +67,7 @@ pub(super) fn cells(check: &Check, demand: Demand) -> [String; HEADER.len()] {
                 }
             }
         }
-        Verdict::Unknown(why) => row[8] = format!("FAILED, cannot be told: {why}"),
+        Verdict::Unknown(why) => row[8] = format!("FAILED, cannot be assessed: {why}"),
     }
     row
 }
@@ -142,18 +142,22 @@ pub fn legend(demand: Demand) -> String {
     let fails = match demand {
         Demand::NotWorse => {
             "A check fails where the difference on the same tasks is shown to be worse than allowed (its 95% interval\n\
-             lies above: one-sided p below .025, by sign flips of whole units against what is allowed), or cannot be told."
+             lies above: one-sided p below .025, by sign flips of whole units against what is allowed), or cannot be assessed."
         }
         Demand::NotAbove => {
             "A check fails where the difference on the same tasks is above what is allowed, by chance or not (--strict),\n\
-             or cannot be told."
+             or cannot be assessed."
         }
         Demand::NonInferior => {
             "A check passes only where the difference on the same tasks is shown to be no worse than allowed: its 95%\n\
              interval lies below (--non-inferior)."
         }
     };
-    format!("{fails}\nWrong or missed: failures that nothing flags. Failures are these and stops.")
+    format!(
+        "{fails}\n\
+         \"No worse than allowed\" on fewer than about 40 units says little: units that differ may not be among them.\n\
+         Wrong or missed: failures that nothing flags. Failures are these and stops."
+    )
 }
 
 /// Text of the user's that Markdown shows as it is: in one line, and in one cell of a table.

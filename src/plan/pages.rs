@@ -123,14 +123,16 @@ pub fn legend(planned: &Planned) -> String {
              better, by at most all of the loss that is left"
         ),
     };
-    let marks = evidence::legend(planned.options.iter().filter_map(|option| option.saved.as_ref()));
+    let differences = planned.options.iter().filter_map(|option| option.saved.as_ref());
+    let marks = evidence::legend("the arm as it is", differences);
     let excluded = match planned.excluded {
         0 => String::new(),
         excluded => format!(", {excluded} that contradict themselves left out"),
     };
     format!(
-        "In {}, of {}. cost: running costs and the candidates' own; saved: loss and cost less than as it is, and\n\
-         tested as such; its interval is that of one option alone, and the best of many looks better than it is.\n{marks}\nfront: nothing costs less and loses less, on average (mean) or in the worst 5% of\n\
+        "In {}, of {}. cost: running costs and the candidates' own. saved: loss and cost of the arm as it is, less those\n\
+         of the option; the mark tests this difference. 95% interval, alone: as if no other option had been tried; the best\n\
+         of many looks better than it is.\n{marks}\nfront: nothing costs less and loses less, on average (mean) or in the worst 5% of\n\
          years (tail). {tried}{excluded}.{more}",
         planned.currency, planned.from
     )

@@ -19,10 +19,12 @@ pub fn mark(difference: &PairedDifference) -> &'static str {
     }
 }
 
-/// What the marks mean that are in use.
-pub fn legend<'a>(differences: impl Iterator<Item = &'a PairedDifference>) -> String {
-    let mut told =
-        vec!["*: differs from the baseline (p < .05 after Holm's correction).".to_owned()];
+/// What the marks mean that are in use. Differences are from `reference`.
+pub fn legend<'a>(
+    reference: &str,
+    differences: impl Iterator<Item = &'a PairedDifference>,
+) -> String {
+    let mut told = vec![format!("*: differs from {reference} (p < .05 after Holm's correction).")];
     let (mut same, mut unknown) = (false, None);
     for of in differences {
         match mark(of) {

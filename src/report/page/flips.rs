@@ -30,7 +30,8 @@ pub fn section(record: &Record) -> Option<Markup> {
         (wide("Order of the arms, drawn", &drawn(record, &measures)))
         (wide("Order of the arms", &table(record, &measures)))
         p.note {
-            "Probability of being the best: by bootstrap over sampling units. "
+            "Probability of being the best: the share of bootstrap samples of units in which the arm is the best. It is not a \
+             test, and not corrected for the number of arms. "
             @if !evidence::best_can_be_told(record.units) {
                 "It cannot be told here: " (evidence::units_are(record.units)) " too few."
             }
@@ -45,11 +46,11 @@ fn told(record: &Record, measures: &[(Measure, &str)]) -> String {
         match (flipped, clear) {
             (0, _) => format!("By {name} the arms stand in the order that nDCG@10 gives them."),
             (_, 0) => format!(
-                "By {name}, {flipped} of {pairs} pairs of arms stand the other way round than by nDCG@10, none of them \
+                "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, none of them \
                  significantly by both."
             ),
             _ => format!(
-                "By {name}, {flipped} of {pairs} pairs of arms stand the other way round than by nDCG@10, {clear} of \
+                "By {name}, {flipped} of {pairs} pairs of arms are in the opposite order to nDCG@10, {clear} of \
                  them significantly by both."
             ),
         }

@@ -130,7 +130,8 @@ pub fn legend(record: &Record) -> String {
     } else {
         format!("{exact} of {all} task runs solved exactly, the rest sampled")
     };
-    let marks = evidence::legend(record.arms.iter().flat_map(ArmRecord::differences));
+    let differences = record.arms.iter().flat_map(ArmRecord::differences);
+    let marks = evidence::legend("the baseline", differences);
     let none = record.arms.iter().all(|arm| arm.summary.failure.estimate <= 0.0);
     let nothing = if none { "No run fails under any arm.\n" } else { "" };
     format!(
