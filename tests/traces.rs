@@ -380,7 +380,7 @@ fn blame_that_is_shared_is_said_to_be() {
     assert_eq!(log["mistake_agent"], "find_notice");
     assert_eq!(log["level"], "2");
     let reason = log["mistake_reason"].as_str().unwrap();
-    assert!(reason.contains("mending find_notice and expiry together"), "{reason}");
+    assert!(reason.contains("repairing find_notice and expiry together"), "{reason}");
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub fn manifest(
             "detectable_difference": format!("two-sided, with a power of {}", stats::POWER),
         },
         "causes": {
-            "shares": "Shapley values over own errors: exact by quadrature along the diagonal of the multilinear extension (Owen 1972); for sampled tasks by random orders of mending (Castro et al. 2009)",
+            "shares": "Shapley values over own errors: exact by quadrature along the diagonal of the multilinear extension (Owen 1972); for sampled tasks by random orders of repair (Castro et al. 2009)",
             "paths_least": paths::LEAST,
             "cut_sets_up_to": cuts::ORDER,
             "trials_with_interventions_past_the_cap": lanes::what_if_trials(scenario),

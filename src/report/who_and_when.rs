@@ -2,7 +2,7 @@
 //!
 //! Who&When (Zhang et al. 2025, "Which Agent Causes Task Failures and When?", arXiv 2505.00212) holds
 //! failure logs of agent systems with the agent and the step that people blame. Here both come from
-//! replaying the run with steps mended, so they are known. A file has the keys of that data set's
+//! replaying the run with steps repaired, so they are known. A file has the keys of that data set's
 //! Algorithm-Generated part: `history` is the log as the agents saw it, without a word on what was right;
 //! `mistake_agent` is the step at fault, and `mistake_step` its place in `history`, from 0, as text.
 //! What the data set has no key for stands under `knockon`.
@@ -169,7 +169,7 @@ fn reason(trace: &Trace, blamed: &StepTrace) -> String {
     let end = words::end(trace);
     let shared = match trace.causes.first() {
         Some(set) if set.len() > 1 => format!(
-            "No single step explains that: it takes mending {} together; the earliest of them is \
+            "No single step explains that: it takes repairing {} together; the earliest of them is \
              named here.",
             listed(trace, set)
         ),
@@ -178,8 +178,8 @@ fn reason(trace: &Trace, blamed: &StepTrace) -> String {
     let others = trace.causes.len().saturating_sub(1);
     let also = match others {
         0 => String::new(),
-        1 => format!(" Mending {} would do as well.", listed(trace, &trace.causes[1])),
-        _ => format!(" Mending any of {others} other sets of steps would do as well."),
+        1 => format!(" Repairing {} would do as well.", listed(trace, &trace.causes[1])),
+        _ => format!(" Repairing any of {others} other sets of steps would do as well."),
     };
     format!("{told} {end} {shared}{also}")
 }

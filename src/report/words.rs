@@ -233,7 +233,7 @@ pub fn but_for(trace: &Trace) -> Vec<String> {
     });
     let told: Vec<String> = told.collect();
     if told.is_empty() {
-        let none = "No small set of errors is known that makes the run correct when mended.";
+        let none = "No small set of errors is known that makes the run correct when repaired.";
         return vec![none.to_owned()];
     }
     told
