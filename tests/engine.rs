@@ -188,9 +188,13 @@ fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
         );
     }
     for (exact, sampled) in exact.steps.iter().zip(&sampled.steps) {
-        // What a step that never errs would change by not erring is nothing, sampled or not.
+        // Without errors of its own a step that never errs changes nothing, sampled or not.
         if let Some(of) = sampled.importance.filter(|of| of.p_err == 0.0) {
-            assert!((of.p_fail_if_right - failure).abs() < 1e-9, "{}: {of:?}", exact.step);
+            assert!(
+                (of.p_fail_without_own_errors - failure).abs() < 1e-9,
+                "{}: {of:?}",
+                exact.step
+            );
         }
         if let (Some(a), Some(b)) = (exact.importance, sampled.importance) {
             // Means over a hundred tasks and more of thousands of trials each.

@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (knockon_fuzz::targets::find("model_tokenizer").run)(
-    bytes
-));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| knockon_fuzz::run("model_tokenizer", bytes));

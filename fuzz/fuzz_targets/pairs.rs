@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (knockon_fuzz::targets::find("pairs").run)(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| knockon_fuzz::run("pairs", bytes));

@@ -57,6 +57,17 @@ pub struct Mention {
     pub range: Range<usize>,
 }
 
+/// Mentions in order, without a value where two have a character in common: `5 USD$5` says neither.
+fn unshared(mut mentions: Vec<Mention>) -> Vec<Mention> {
+    for next in 1..mentions.len() {
+        if mentions[next - 1].range.end > mentions[next].range.start {
+            mentions[next - 1].value = None;
+            mentions[next].value = None;
+        }
+    }
+    mentions
+}
+
 /// What to look for.
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -90,7 +101,7 @@ impl Kind {
             Kind::Date(order) => date::dates(plain.as_str(), *order),
             _ => self.mentions(plain.as_str()),
         };
-        let found = mentions.into_iter().filter_map(|mention| {
+        let found = unshared(mentions).into_iter().filter_map(|mention| {
             Some(Found { value: mention.value?, range: plain.original(mention.range) })
         });
         found.collect()
@@ -104,7 +115,9 @@ impl Kind {
                 alternatives::resolve(text, dates)
             }
             Kind::Duration => duration::mentions(text),
-            Kind::Money { decimal, currency } => amount::money(text, *decimal, currency.as_deref()),
+            Kind::Money { decimal, currency } => {
+                unshared(amount::money(text, *decimal, currency.as_deref()))
+            }
             Kind::Percent(decimal) => amount::percents(text, *decimal),
             Kind::Number(decimal) => amount::numbers(text, *decimal),
             Kind::Phrases(meanings) => phrase::meant(text, meanings),

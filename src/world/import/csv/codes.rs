@@ -72,13 +72,14 @@ pub fn is_too_long(cell: &str) -> bool {
     is_digits(cell) && plain.parse::<f64>().is_ok() && exact_number(&plain).is_none()
 }
 
-/// A cell such as `1.10` among others such as `1.9`. Prices have the same decimals throughout.
+/// A cell such as `1.10` among others such as `1.9`. Prices have the same decimals wherever they have any.
 fn trailing_zero<'t>(cells: &[(usize, &'t str)]) -> Option<(usize, &'t str)> {
-    let decimals = |cell: &str| cell.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    let (_, first) = cells.first()?;
-    let differ = cells.iter().any(|(_, cell)| decimals(cell) != decimals(first));
-    let zero = |cell: &str| cell.contains('.') && cell.ends_with('0');
-    cells.iter().copied().find(|(_, cell)| differ && zero(cell))
+    let decimals = |cell: &str| cell.split_once('.').map(|(_, decimals)| decimals.len());
+    // A comma between thousands is no part of a code.
+    let pointed = || cells.iter().copied().filter(|(_, c)| c.contains('.') && !c.contains(','));
+    let (_, first) = pointed().next()?;
+    let differ = pointed().any(|(_, cell)| decimals(cell) != decimals(first));
+    pointed().find(|(_, cell)| differ && cell.ends_with('0'))
 }
 
 fn has_name_of_codes(name: &str) -> bool {
@@ -105,6 +106,8 @@ mod tests {
         assert!(of("contact", &["+41791234567"]));
         assert!(of("zip code", &["80331"]));
         assert!(!of("price", &["1.10", "2.50"]));
+        assert!(!of("price", &["7", "12.50"]));
+        assert!(!of("price", &["1,234", "1,234.50", "7.5"]));
         assert!(!of("reading", &["901.6103396217235", "12.5"]));
         assert!(!of("units", &["10", "250"]));
         assert!(!of("name", &["Acme", "007"]));
