@@ -504,6 +504,8 @@ fn losses_without_an_amount_are_reported_before_a_run() {
         "if: task.fee != null && outcome != \"correct\", amount: task.fee",
         "if: right_action == \"close\" && action != \"close\", amount: task.fee",
         "if: outcome == \"stopped\", amount: 'task.fee == null ? 0 : task.fee'",
+        // Every task should act, so no run acts in place of holding.
+        "if: outcome == \"commission\", amount: task.fee",
     ] {
         assert_eq!(said(rule), ("1 file fine\n".to_owned(), 0), "{rule}");
     }

@@ -1,14 +1,14 @@
 //! `knockon gate`: for the CI of a team that is about to ship another embedder.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::progress::Bars;
 use super::terminal::{self, complain};
 use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
 use crate::gate::{self, Allowed, Baseline, Check, Demand, Question};
-use crate::output::{Known, Output};
+use crate::output::{Known, Output, is_stream};
 use crate::report;
 use crate::run::{self, Models};
 use crate::scenario::Scenario;
@@ -152,13 +152,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .flat_map(|name| [args.baseline.join(name), args.baseline.with_file_name(name)]);
     let inputs = inputs.into_iter().chain(of_baseline).chain([args.baseline.clone()]);
     let output = args.force.output().reading(inputs);
-    // An interrupted gate leaves no verdict of an earlier one, and a path that cannot be written is known at once.
+    // An interrupted gate leaves no verdict of an earlier one, and a path that cannot be written is known at once. A
+    // stream holds no earlier verdict, and keeps what it is sent: it gets the verdict alone.
     let file = args.file.display().to_string();
-    write_error(&args, &output, &file, &["the gate did not finish".to_owned()])?;
+    let unfinished = ["the gate did not finish".to_owned()];
+    write_error(&args, &output, &file, &unfinished, |path| !is_stream(path))?;
     let compared = match compare(&args, loaded) {
         Ok(compared) => compared,
         Err(NotCompared { scenario, why, code }) => {
-            write_error(&args, &output, &scenario, &why)?;
+            write_error(&args, &output, &scenario, &why, |_| true)?;
             return Ok(ExitCode::from(code));
         }
     };
@@ -171,6 +173,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             gate::junit(&scenario, &checks, demand),
             gate::markdown(&scenario, &checks, &changed, demand),
         ],
+        |_| true,
     )?;
     let mut stdout = terminal::text();
     writeln!(stdout, "{}", gate::table(&checks, demand))?;
@@ -185,15 +188,29 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes what is asked for, as an error.
-fn write_error(args: &Args, output: &Output, scenario: &str, why: &[String]) -> anyhow::Result<()> {
-    write(args, output, [gate::junit_error(scenario, why), gate::markdown_error(scenario, why)])
+fn write_error(
+    args: &Args,
+    output: &Output,
+    scenario: &str,
+    why: &[String],
+    to: fn(&Path) -> bool,
+) -> anyhow::Result<()> {
+    let pages = [gate::junit_error(scenario, why), gate::markdown_error(scenario, why)];
+    write(args, output, pages, to)
 }
 
-/// Writes JUnit XML and Markdown where they are asked for.
-fn write(args: &Args, output: &Output, [xml, page]: [String; 2]) -> anyhow::Result<()> {
+/// Writes JUnit XML and Markdown where they are asked for, to those paths that `to` picks.
+fn write(
+    args: &Args,
+    output: &Output,
+    [xml, page]: [String; 2],
+    to: fn(&Path) -> bool,
+) -> anyhow::Result<()> {
     let files = [(&args.junit, xml, gate::JUNIT_MARK), (&args.markdown, page, gate::MARKDOWN_MARK)];
     for (path, text, mark) in files {
-        if let Some(path) = path {
+        if let Some(path) = path
+            && to(path)
+        {
             output.write_file(path, text.as_bytes(), Known::Marked(mark))?;
         }
     }

@@ -199,6 +199,11 @@ fn inputs_of(scenario: &Scenario) -> Vec<PathBuf> {
     inputs.chain([scenario.path.clone()]).collect()
 }
 
+/// The files of a directory, of which a command reads some; none where there is no such directory.
+fn files_of(dir: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path())
+}
+
 /// How many threads everything runs on, where the user says so.
 fn use_threads(threads: Option<u16>) -> anyhow::Result<()> {
     if let Some(threads) = threads {

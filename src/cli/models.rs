@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Force;
 use super::terminal::{self, complain};
+use super::{Force, files_of};
 use crate::embed::pull::{self, Progress, Source};
 use crate::embed::registry::{self, Use};
 use crate::embed::{bundled, locate, quantize};
@@ -186,8 +186,7 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
 /// # Errors
 /// See [`quantize::quantize`].
 fn quantize(source: &Path, out: &Path, output: Output) -> anyhow::Result<()> {
-    let inside = std::fs::read_dir(source).into_iter().flatten().flatten().map(|file| file.path());
-    let output = output.reading(inside);
+    let output = output.reading(files_of(source));
     output.check_folder(out, &[], None)?;
     let done = quantize::quantize(source, &output, out)
         .with_context(|| format!("cannot quantize {}", source.display()))?;

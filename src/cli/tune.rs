@@ -8,7 +8,7 @@ use anyhow::ensure;
 
 use super::progress::Bars;
 use super::terminal::{self, complain};
-use super::{Force, use_threads};
+use super::{Force, files_of, use_threads};
 use crate::train::{self, Arm, Method, Outcome, Recipe, Request, Texts};
 
 /// Steps whose mean loss is told, at either end.
@@ -153,6 +153,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         [Arm::Structural, Arm::Control].map(|arm| (arm, args.out.join(arm.name()))).to_vec()
     };
     let output = args.force.output().reading([&args.structural, &args.rehearsal]);
+    let output = output.reading(files_of(&args.base));
     // What an interrupted or finished training left is gone on with, or refused by its settings.
     for (_, dir) in arms.iter().filter(|(_, dir)| !train::was_here(dir)) {
         output.check_folder(dir, &train::FILES, None)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::progress::Bars;
 use super::terminal;
-use super::{Force, use_threads};
+use super::{Force, files_of, use_threads};
 use crate::embed::similarity_map::{self, Base, Config, Shape, TOKENS};
 use crate::embed::{self, ModelKind, ModelSpec, Precision};
 use crate::train::verifier::{Held, Item, Recipe, train};
@@ -65,6 +65,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         args.held_out
     );
     let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
+    let output = output.reading(files_of(&args.base));
     output.check_folder(&args.out, &similarity_map::FILES, None)?;
     let bars = Bars::new();
     let mut items = Vec::new();

@@ -132,7 +132,7 @@ pub struct NeverEqual {
     pub help: Option<String>,
     /// See [`NameValues::closed`].
     pub closed: bool,
-    /// There is one that differs in capitals or spaces alone.
+    /// There is one that differs in capitals or spaces alone, and that the expression does not have as well.
     pub spelling: bool,
 }
 
@@ -226,8 +226,20 @@ impl Parsed {
                 .map(|near| format!("did you mean `{near}`?"))
                 .or_else(|| suggest(text, values.words())),
             closed: values.closed,
-            spelling: near.is_some(),
+            spelling: near.is_some_and(|near| !self.says(near)),
         })
+    }
+
+    /// Whether the text stands in the expression: who writes several spellings means each of them.
+    fn says(&self, wanted: &str) -> bool {
+        let mut pending = vec![&self.tree];
+        while let Some(node) = pending.pop() {
+            if text(node) == Some(wanted) {
+                return true;
+            }
+            children(node, &mut |child| pending.push(child));
+        }
+        false
     }
 
     fn text_of(&self, node: &IdedExpr) -> &str {
@@ -320,6 +332,19 @@ mod tests {
         ] {
             let help = help.map(|help| format!("did you mean `{help}`?"));
             assert_eq!(never(source), [(literal.to_owned(), help)], "{source}");
+        }
+    }
+
+    #[test]
+    fn several_spellings_side_by_side_are_meant() {
+        for (source, spelling) in [
+            ("task.tier == 'Gold'", true),
+            ("task.tier == 'Gold' || task.tier == 'silver'", true),
+            ("task.tier == 'Gold' || task.tier == 'gold'", false),
+            ("task.tier in ['GOLD', 'gold']", false),
+        ] {
+            let found = Parsed::new(source).unwrap().never_equal(&values);
+            assert_eq!((found.len(), found[0].spelling), (1, spelling), "{source}");
         }
     }
 

@@ -164,7 +164,9 @@ impl Baseline {
         against: &str,
         measure: Measure,
     ) -> Option<String> {
-        let then = self.list("arms").find(|told| str_of(told, "id") == Some(against))?;
+        let Some(then) = self.list("arms").find(|told| str_of(told, "id") == Some(against)) else {
+            return Some(format!("the manifest of the earlier run has no arm '{against}'"));
+        };
         let reader = serde_json::to_value(&arm.reader).ok()?;
         if then.get("reader") != Some(&reader) {
             return Some("the reader's parameters have changed since".to_owned());

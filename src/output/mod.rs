@@ -1,6 +1,6 @@
 //! What a command may write over: one rule for all commands.
 //!
-//! 1. A file that the command reads is never replaced.
+//! 1. A file that the command reads is never replaced, and never removed.
 //! 2. A file that is there is replaced only where it is as knockon left it: where it holds the very bytes that would be
 //!    written, where the manifest beside it lists it with its checksum ([`Manifest`]), or where it begins as only our
 //!    files do ([`Known::Marked`]).
@@ -154,6 +154,7 @@ impl Output {
             let path = dir.join(name);
             match path.symlink_metadata() {
                 Err(_) => {}
+                Ok(_) if self.reads(&path) => {}
                 Ok(_) if before.is_as_listed(name, &path) => std::fs::remove_file(&path)
                     .with_context(|| format!("cannot remove {}", path.display()))?,
                 Ok(_) => changed.push(name.to_owned()),
@@ -182,9 +183,14 @@ impl Output {
         if found.is_empty() { Ok(()) } else { Err(Refused::new(at, found)) }
     }
 
+    /// Whether the command reads this file.
+    fn reads(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|path| self.inputs.contains(&path))
+    }
+
     fn obstacle(&self, path: &Path, known: Known, bytes: Option<&[u8]>) -> Option<Obstacle> {
         let there = path.symlink_metadata().ok()?;
-        if path.canonicalize().is_ok_and(|path| self.inputs.contains(&path)) {
+        if self.reads(path) {
             return Some(Obstacle::Input);
         }
         if path.is_dir() {
@@ -213,7 +219,7 @@ fn is_inside(name: &str) -> bool {
 }
 
 /// A terminal, a pipe, a device: something to write to, not to replace.
-fn is_stream(path: &Path) -> bool {
+pub fn is_stream(path: &Path) -> bool {
     path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 

@@ -34,6 +34,15 @@ fn what_a_run_wrote_the_next_one_replaces_and_removes() {
 }
 
 #[test]
+fn what_the_command_reads_is_not_removed_though_an_earlier_one_wrote_it() {
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), &[("a.csv", "1"), ("tasks.csv", "1")]).unwrap();
+    let reading = Output::default().reading([dir.path().join("tasks.csv")]);
+    put_with(&reading, dir.path(), &[("a.csv", "2")]).unwrap();
+    assert_eq!(names(dir.path()), ["a.csv", MANIFEST, "tasks.csv"]);
+}
+
+#[test]
 fn what_the_user_changed_or_put_there_stays() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);

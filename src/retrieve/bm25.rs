@@ -68,8 +68,12 @@ const MOST_UNMATCHED: usize = 10_000;
 
 impl Unmatched {
     fn add(&mut self, query: &str) {
-        if self.queries.len() < MOST_UNMATCHED && !self.queries.contains(query) {
+        if !self.queries.contains(query) {
             self.queries.insert(query.to_owned());
+        }
+        // The first in the alphabet stay, whichever thread comes first.
+        if self.queries.len() > MOST_UNMATCHED {
+            self.queries.pop_last();
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::atomic_file;
 use crate::embed::cache::default_dir;
-use crate::embed::{Embedder, Role, Vectors};
+use crate::embed::{Embedder, Role, Similarity, Vectors};
 
 /// What a model cut.
 #[derive(Debug, Default)]
@@ -116,6 +116,10 @@ impl Embedder for CutCounter {
         self.inner.dim()
     }
 
+    fn similarity(&self) -> Similarity {
+        self.inner.similarity()
+    }
+
     fn embed(
         &self,
         role: Role,
@@ -154,6 +158,10 @@ mod tests {
             1
         }
 
+        fn similarity(&self) -> Similarity {
+            Similarity::Dot
+        }
+
         fn embed(
             &self,
             _: Role,
@@ -170,6 +178,11 @@ mod tests {
         fn are_cut(&self, _: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
             Ok(texts.iter().map(|text| text.split_whitespace().count() > 3).collect())
         }
+    }
+
+    #[test]
+    fn vectors_are_compared_as_the_model_compares_them() {
+        assert_eq!(CutCounter::new(Box::new(ThreeWords)).similarity(), Similarity::Dot);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{Step, StepKind};
 use crate::expr::suggest;
 use crate::extract::currency;
 use crate::value::{Money, Value};
+use crate::world::Corpus;
 
 /// What the amounts of other currencies are worth in one.
 pub(super) struct ExchangeRates {
@@ -172,13 +173,17 @@ impl Resolver<'_> {
         }
         let draft = drafts.iter().find(|draft| draft.id.value == name);
         match draft.and_then(|draft| draft.resolved.as_ref()) {
-            Some(Step { kind: StepKind::Read { field, .. }, .. }) => {
-                let passages = world.corpora.iter().flatten().flat_map(|corpus| &corpus.passages);
+            Some(Step { kind: StepKind::Read { from, field }, .. }) => {
+                let entry = drafts.get(*from).and_then(Draft::retrieve);
+                let searched = entry.map_or(Vec::new(), |of| self.searched_corpora(of, world));
+                let passages = searched.iter().flat_map(|corpus| &corpus.passages);
                 let facts = passages.filter_map(|passage| {
                     money(passage.facts.get(field)?, format!("passage '{}'", passage.id))
                 });
                 let read = self.extracted(field).filter_map(|(corpus, passage, value)| {
-                    let passage = &world.corpora[corpus].as_ref()?.passages[passage];
+                    let corpus = world.corpora[corpus].as_ref();
+                    let is_searched = |c: &&Corpus| searched.iter().any(|of| of.name == c.name);
+                    let passage = &corpus.filter(is_searched)?.passages[passage];
                     money(value, format!("the text of passage '{}'", passage.id))
                 });
                 facts.chain(read).collect()

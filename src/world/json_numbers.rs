@@ -65,9 +65,9 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
     bytes.len()
 }
 
-/// The digits of a text that was a number.
+/// The digits of a text that was a number. A text may begin with the mark by itself, as one taken from a PDF does.
 pub(super) fn digits(text: &str) -> Option<&str> {
-    text.strip_prefix(DIGITS_MARK)
+    text.strip_prefix(DIGITS_MARK).filter(|digits| is_rounded(digits))
 }
 
 #[cfg(test)]
@@ -90,6 +90,14 @@ mod tests {
             keep_digits(r#"{"a": 12345678901234567890, "b": 1e5}"#),
             r#"{"a": "\u000112345678901234567890", "b": "\u00011e5"}"#
         );
+    }
+
+    #[test]
+    fn a_text_that_begins_with_the_mark_is_no_number() {
+        assert_eq!(digits("\u{1}12345678901234567890"), Some("12345678901234567890"));
+        for text in ["\u{1} Notice of renewal", "\u{1}", "\u{1}7 days", "12345678901234567890"] {
+            assert_eq!(digits(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -171,7 +171,6 @@ impl Corpus {
     }
 }
 
-/// The passages of a file of JSON lines, with their lines.
 /// A text that is written as a number, by its field.
 fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
     let texts = [
@@ -190,6 +189,7 @@ fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
     texts.chain(facts).find_map(|(name, text)| Some((name, json_numbers::digits(text)?)))
 }
 
+/// The passages of a file of JSON lines, with their lines.
 fn json_lines(
     path: &Path,
     watch: &dyn Watch,

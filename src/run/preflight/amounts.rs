@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::expr::{CorpusIndex, Env, EvalError};
+use crate::impact::MOST;
 use crate::run::right::below;
 use crate::scenario::{
     Arm, Diagnostic, END, Impact, LossRule, MISS_KINDS, OUTCOMES, Scenario, StepKind,
@@ -55,7 +56,7 @@ fn mistake(scenario: &Scenario, impact: &Impact, rule: usize, lines: &[String]) 
         scenario.source.span(&["impact", "losses", name, "amount"]),
         message,
     )
-    .label("a number or money, 0 or more, wherever `if` is true")
+    .label(format!("a number or money, from 0 to {MOST:e}, wherever `if` is true"))
     .note(below(lines))
 }
 
@@ -99,7 +100,7 @@ impl Ends<'_> {
         if asks("miss").is_some() {
             misses.extend(MISS_KINDS.map(Some));
         }
-        for &outcome in outcomes {
+        for &outcome in outcomes.iter().filter(|outcome| self.can_end(outcome)) {
             for &action in &actions {
                 // A correct run does what is right, and a run that does it is correct.
                 if both && (outcome == "correct") != (action == right) {
@@ -118,6 +119,25 @@ impl Ends<'_> {
         None
     }
 
+    /// Whether any run of the task can end so: where every step should act there is no acting in place of holding, say.
+    fn can_end(&self, outcome: &str) -> bool {
+        let steps = self.scenario.steps.iter().zip(&self.oracle.outputs);
+        // By act step whether the oracle takes one of its labels, and whether it holds there.
+        let mut acts = steps.filter_map(|(step, output)| match (&step.kind, output) {
+            (StepKind::Act { hold, .. }, Some(Output::Action(label))) => {
+                Some((true, hold.contains(label)))
+            }
+            (StepKind::Act { .. }, _) => Some((false, true)),
+            _ => None,
+        });
+        match outcome {
+            "omission" => acts.any(|(_, holds)| !holds),
+            "commission" => acts.any(|(_, holds)| holds),
+            "wrong_action" => acts.any(|(labelled, _)| labelled),
+            _ => true,
+        }
+    }
+
     fn wrong_at(&self, rule: &LossRule, end: &[Option<Value>; END.len()]) -> Option<String> {
         let outputs = self.oracle.outputs.iter();
         let outputs = outputs.map(|output| output.as_ref().and_then(Output::value));
@@ -127,14 +147,14 @@ impl Ends<'_> {
             return None;
         }
         match rule.amount.eval(&env) {
-            Ok(Some(Value::Number(amount))) => below_zero(amount),
-            Ok(Some(Value::Money(money))) => below_zero(money.amount),
+            Ok(Some(Value::Number(amount))) => out_of_range(amount),
+            Ok(Some(Value::Money(money))) => out_of_range(money.amount),
             Ok(_) => Some("it is null".to_owned()),
             Err(EvalError { reason, .. }) => Some(reason),
         }
     }
 }
 
-fn below_zero(amount: f64) -> Option<String> {
-    (amount < 0.0).then(|| format!("it is {amount}"))
+fn out_of_range(amount: f64) -> Option<String> {
+    (!(0.0..=MOST).contains(&amount)).then(|| format!("it is {amount}"))
 }
