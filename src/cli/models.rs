@@ -113,27 +113,6 @@ fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fetched_model_is_whole_or_said_not_to_be() {
-        let model = registry::find("potion-base-8M").unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(damaged(model, dir.path()).as_deref(), Some("no config.json"));
-        for file in model.files {
-            let path = dir.path().join(file.path);
-            std::fs::File::create(path).unwrap().set_len(file.size).unwrap();
-        }
-        assert_eq!(damaged(model, dir.path()), None);
-        let weights = std::fs::File::create(dir.path().join("model.safetensors")).unwrap();
-        weights.set_len(7).unwrap();
-        let said = damaged(model, dir.path());
-        assert_eq!(said.as_deref(), Some("model.safetensors has 7 of 30236760 bytes"));
-    }
-}
-
 /// Fetches the model of that name into `to`, by default where models are looked for.
 ///
 /// # Errors
@@ -199,4 +178,25 @@ fn quantize(source: &Path, out: &Path, output: Output) -> anyhow::Result<()> {
     writeln!(terminal::text(), "to    {:>11} bytes  sha256 {}", done.size, done.sha256)?;
     writeln!(terminal::text(), "in    {}", done.dir.display())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fetched_model_is_whole_or_said_not_to_be() {
+        let model = registry::find("potion-base-8M").unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(damaged(model, dir.path()).as_deref(), Some("no config.json"));
+        for file in model.files {
+            let path = dir.path().join(file.path);
+            std::fs::File::create(path).unwrap().set_len(file.size).unwrap();
+        }
+        assert_eq!(damaged(model, dir.path()), None);
+        let weights = std::fs::File::create(dir.path().join("model.safetensors")).unwrap();
+        weights.set_len(7).unwrap();
+        let said = damaged(model, dir.path());
+        assert_eq!(said.as_deref(), Some("model.safetensors has 7 of 30236760 bytes"));
+    }
 }

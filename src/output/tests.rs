@@ -118,10 +118,13 @@ fn a_file_of_ours_is_known_by_its_mark_and_only_near_its_beginning() {
     let (mark, output) = (Known::Marked("### knockon gate, "), Output::default());
     output.write_file(&path, b"### knockon gate, desk: passed\n", mark).unwrap();
     output.write_file(&path, b"### knockon gate, desk: failed\n", mark).unwrap();
-    for mine in ["notes\n", "", &format!("{}### knockon gate, desk", "-".repeat(600))] {
+    for mine in ["notes\n", "\n", &format!("{}### knockon gate, desk", "-".repeat(600))] {
         std::fs::write(&path, mine).unwrap();
         assert!(output.check_file(&path, mark).is_err(), "{mine:?}");
     }
+    // One that a CI system has made for it.
+    std::fs::write(&path, "").unwrap();
+    output.write_file(&path, b"### knockon gate, desk: passed\n", mark).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! One slip is one mistake: what is wrong in the same way on many lines, as after a column was renamed, is
 //! reported once, with its lines.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,7 @@ pub struct Mistakes {
     outcome: &'static str,
     list: Vec<Mistake>,
     /// By column and words without the values in them: the place in the list.
-    known: HashMap<(Option<String>, String), usize>,
+    known: BTreeMap<(Option<String>, String), usize>,
     count: usize,
     /// Those of kinds that are not told apart any more.
     more: usize,
@@ -57,7 +57,7 @@ impl Mistakes {
             spot: "column",
             outcome: "",
             list: Vec::new(),
-            known: HashMap::new(),
+            known: BTreeMap::new(),
             count: 0,
             more: 0,
         }
