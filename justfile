@@ -27,11 +27,11 @@ bench name="kernel":
 
 # Renew what is generated and committed
 generate:
-    cargo run --release -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk --force
-    cargo run --release -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger --force
-    cargo run --release -- schema > scenarios/scenario.schema.json
-    cargo run --release -- defaults > docs/src/defaults.md
-    cargo run --release -- run scenarios/renewal_desk.yaml --out reports/sample
+    cargo run --profile ci --all-features -- synth contracts --contracts 40 --seed 1 --difficulty 0.3 --out scenarios/renewal_desk --force
+    cargo run --profile ci --all-features -- synth ledger --vendors 40 --customers 40 --seed 1 --difficulty 0.4 --out scenarios/ledger --force
+    cargo run --profile ci --all-features -- schema > scenarios/scenario.schema.json
+    cargo run --profile ci --all-features -- defaults > docs/src/defaults.md
+    cargo run --profile ci --all-features -- run scenarios/renewal_desk.yaml --out reports/sample
 
 # Renew every figure that the README and the guide quote, and all that `generate` makes
 figures: generate
