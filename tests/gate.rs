@@ -511,3 +511,21 @@ fn the_gate_is_seldom_wrong_at_its_limit() {
         assert!(worse <= 16, "{limit}: {worse} of {RUNS}");
     }
 }
+
+/// Figures that are possible, and not those of the run.
+#[test]
+fn tasks_that_the_run_did_not_write_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    written(&scenario(3, 12, 100), dir.path());
+    let (tasks, manifest) = (dir.path().join("tasks.csv"), dir.path().join("manifest.json"));
+    let text = std::fs::read_to_string(&tasks).unwrap();
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    let hash = blake3::hash(text.as_bytes()).to_hex();
+    json["outputs"] = serde_json::json!([{"path": "tasks.csv", "blake3": hash.as_str()}]);
+    std::fs::write(&manifest, json.to_string()).unwrap();
+    Baseline::read(dir.path()).unwrap();
+    std::fs::write(&tasks, text.replacen("0.300000", "0.400000", 1)).unwrap();
+    let refused = Baseline::read(dir.path()).unwrap_err().to_string();
+    assert!(refused.contains("its checksum is another than in"), "{refused}");
+}

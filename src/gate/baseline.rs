@@ -86,6 +86,18 @@ impl Baseline {
         let tasks = manifest.with_file_name("tasks.csv");
         let told = || format!("the baseline's tasks, {}", tasks.display());
         let arms = read_tasks(&tasks).with_context(told)?;
+        // Runs of earlier versions list no outputs.
+        let outputs = json.get("outputs").and_then(Json::as_array);
+        let listed = outputs.into_iter().flatten().find(|output| output["path"] == "tasks.csv");
+        if let Some(known) = listed.and_then(|output| output["blake3"].as_str())
+            && known != blake3::hash(&crate::input_file::read(&tasks)?).to_hex().as_str()
+        {
+            bail!(
+                "{} is not as the run wrote it: its checksum is another than in {}",
+                tasks.display(),
+                manifest.display()
+            );
+        }
         Ok(Baseline { manifest: json, arms })
     }
 

@@ -225,3 +225,21 @@ fn many_writers_at_once_leave_the_files_of_one_of_them() {
     assert_eq!(text(dir.path().join("a.csv")), text(dir.path().join("b.csv")));
     put(dir.path(), &[("a.csv", "last"), ("b.csv", "last")]).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_listed_file_behind_a_linked_folder_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, elsewhere) = (dir.path().join("out"), dir.path().join("elsewhere"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    std::fs::write(elsewhere.join("b.csv"), "mine").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, folder.join("link")).unwrap();
+    let manifest = Manifest::plain(&[("link/b.csv", "mine")]).unwrap();
+    std::fs::write(folder.join(MANIFEST), manifest).unwrap();
+    let changed = put_with(&Output::default(), &folder, &[("a.csv", "1")]).unwrap();
+    assert_eq!(
+        (changed, text(elsewhere.join("b.csv"))),
+        (vec!["link/b.csv".to_owned()], "mine".into())
+    );
+}
