@@ -1,8 +1,8 @@
 //! Files that are written whole or not at all.
 //!
 //! A file is written under a temporary name beside its place and renamed. The temporary file is locked while its process
-//! lives, so that what a killed process left can be told from what another one is writing: the next one that writes into the
-//! folder removes it.
+//! lives, which distinguishes a file that a killed process left from one that another process is writing. The next process
+//! that writes into the folder removes what was left.
 
 use std::collections::HashSet;
 use std::fs::File;

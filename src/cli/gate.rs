@@ -187,7 +187,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if failed == 0 { FINE } else { FINDING }))
 }
 
-/// Writes what is asked for, as an error.
+/// Writes the requested reports as errors.
 fn write_error(
     args: &Args,
     output: &Output,
