@@ -1,15 +1,17 @@
 //! Mutated inputs of every format that knockon reads: no panic, and no input that takes long. The seeds alone are tried
-//! first. Mutations are the same on every run; $KNOCKON_FUZZ_SECONDS says for how long each format is tried.
+//! first. Mutations are the same on every run; $KNOCKON_FUZZ_SECONDS says for how long each format is tried, and
+//! $KNOCKON_FUZZ_FORMAT which one alone.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 use targets::{TARGETS, Target};
 
@@ -105,28 +107,46 @@ fn attempt(target: &Target, bytes: &[u8]) -> Result<(), String> {
     Err(format!("{} {what} on {} bytes, kept in {}", target.name, bytes.len(), file.display()))
 }
 
+/// Tries the seeds of a target, then mutations of them for this long; says how many, or what is wrong.
+fn try_target(target: &Target, seconds: f64) -> Result<String, String> {
+    let seeds = (target.seeds)();
+    for seed in &seeds {
+        attempt(target, seed)?;
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let (start, mut tried) = (Instant::now(), 0);
+    while start.elapsed().as_secs_f64() < seconds {
+        attempt(target, &mutate(&seeds, &mut rng))?;
+        tried += 1;
+    }
+    Ok(format!("{}: {} seeds, {tried} mutations", target.name, seeds.len()))
+}
+
 #[test]
 fn no_input_of_any_format_panics_or_hangs() {
     let seconds: f64 =
         std::env::var("KNOCKON_FUZZ_SECONDS").map_or(0.3, |seconds| seconds.parse().unwrap());
-    let results: Vec<Result<String, String>> = TARGETS
-        .par_iter()
-        .map(|target| {
-            let seeds = (target.seeds)();
-            for seed in &seeds {
-                attempt(target, seed)?;
-            }
-            let mut rng = ChaCha8Rng::seed_from_u64(1);
-            let (start, mut tried) = (Instant::now(), 0);
-            while start.elapsed().as_secs_f64() < seconds {
-                attempt(target, &mutate(&seeds, &mut rng))?;
-                tried += 1;
-            }
-            Ok(format!("{}: {} seeds, {tried} mutations", target.name, seeds.len()))
-        })
-        .collect();
+    let only = std::env::var("KNOCKON_FUZZ_FORMAT").ok();
+    let targets: Vec<&Target> =
+        TARGETS.iter().filter(|t| only.as_deref().is_none_or(|only| t.name == only)).collect();
+    assert!(!targets.is_empty(), "$KNOCKON_FUZZ_FORMAT names none of the formats");
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let workers = std::thread::available_parallelism().map_or(1, Into::into);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                // A pool of its own: a thread of the shared one may take up another test's work while it waits for
+                // its own, and that time would count as this input's.
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+                while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = pool.install(|| try_target(target, seconds));
+                    results.lock().unwrap().push(result);
+                }
+            });
+        }
+    });
     let (mut tried, mut wrong) = (Vec::new(), Vec::new());
-    for result in results {
+    for result in results.into_inner().unwrap() {
         result.map_or_else(|message| wrong.push(message), |line| tried.push(line));
     }
     println!("{}", tried.join("\n"));
