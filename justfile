@@ -48,3 +48,7 @@ tradeoff texts pairs base="all-MiniLM-L6-v2" out="reports/tradeoff" share="0.5" 
 # Licences and advisories of the dependencies (needs cargo-deny)
 deny:
     cargo deny check
+
+# How easy the code is to read and to extend, in numbers beside their goals (needs python3)
+house *args:
+    @python3 scripts/house.py {{args}}
