@@ -1,6 +1,7 @@
 //! All tests in one program: it is compiled and linked once, and its tests run side by side.
 
 mod currencies;
+mod cut_texts;
 mod docs;
 mod embed;
 mod engine;
@@ -11,6 +12,7 @@ mod first_hour;
 mod formats;
 mod fuzz;
 mod gate;
+mod gold;
 mod guards;
 mod http;
 mod http_search;
@@ -18,6 +20,7 @@ mod identity;
 mod import_csv;
 mod import_cuad;
 mod import_tatqa;
+mod impossible;
 mod inject;
 mod interrupted;
 mod kernel;
@@ -26,6 +29,7 @@ mod limits;
 mod money;
 mod on_paper;
 mod one_arm;
+mod oracles;
 mod own_files;
 mod page;
 mod pairs;

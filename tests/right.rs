@@ -11,24 +11,24 @@ use knockon::run::{Models, Quiet};
 use knockon::scenario;
 
 /// What `check` says of a file, and its exit code.
-fn check(file: &Path) -> (String, u8) {
+pub fn check(file: &Path) -> (String, u8) {
     report(&Args { files: vec![file.to_owned()], explain: None }, false)
 }
 
-fn write(dir: &Path, files: &[(&str, &str)]) {
+pub fn write(dir: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
         std::fs::write(dir.join(name), text).unwrap();
     }
 }
 
 /// Runs the program where no model was fetched.
-fn knockon(args: &[&str]) -> Output {
+pub fn knockon(args: &[&str]) -> Output {
     let models = concat!(env!("CARGO_TARGET_TMPDIR"), "/no_models");
     let program = env!("CARGO_BIN_EXE_knockon");
     Command::new(program).args(args).env("KNOCKON_MODELS", models).output().unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -40,7 +40,7 @@ fn judged(file: &Path) -> RightRecord {
     preflight(&scenario, &arms, &models).unwrap_or_else(|d| panic!("{d}"))
 }
 
-const TOOLS: &str = r#"
+pub const TOOLS: &str = r#"
 version: 1
 name: tools
 corpora: {kb: {passages: p.jsonl}}
@@ -57,51 +57,10 @@ steps:
 arms: [{id: bm25}]
 "#;
 
-const TOOL_PASSAGES: &str = r#"{"id": "a", "text": "To close an account use close_account_1.", "facts": {"tool": {"text": "close_account_1"}}}
+pub const TOOL_PASSAGES: &str = r#"{"id": "a", "text": "To close an account use close_account_1.", "facts": {"tool": {"text": "close_account_1"}}}
 {"id": "b", "text": "To refund use refund_2.", "facts": {"tool": {"text": "refund_2"}}}
 {"id": "c", "text": "Nothing here.", "facts": {"tool": {"text": "none"}}}
 "#;
-
-#[test]
-fn gold_that_disagrees_is_reported_with_all_its_tasks() {
-    let dir = tempfile::tempdir().unwrap();
-    let of = |column: &str, gold: [&str; 3]| {
-        let rows: Vec<String> =
-            gold.iter().enumerate().map(|(at, gold)| format!("t{},ask,{gold}", at + 1)).collect();
-        let tasks = format!("id,request,{column}\n{}\n", rows.join("\n"));
-        write(dir.path(), &[("s.yaml", TOOLS), ("p.jsonl", TOOL_PASSAGES), ("t.csv", &tasks)]);
-        check(&dir.path().join("s.yaml"))
-    };
-    let (text, code) = of("gold.find", ["a;b", "a", "b;a"]);
-    assert_eq!(code, 1);
-    for part in [
-        "error[gold-disagrees]: gold passages of the step `find` disagree on `tool` in 2 of 3 tasks",
-        "s.yaml:10:63",
-        "t1 (line 2): 'a' states close_account_1, 'b' states refund_2",
-        "t3 (line 4): 'a' states",
-        "1 mistake in 1 file",
-    ] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    assert!(!text.contains("t2 (line 3)"), "{text}");
-    // `run` says the same.
-    let file = dir.path().join("s.yaml");
-    let run =
-        knockon(&["run", file.to_str().unwrap(), "--out", dir.path().join("o").to_str().unwrap()]);
-    assert_eq!(run.status.code(), Some(1));
-    assert!(stderr(&run).contains("t3 (line 4)"), "{}", stderr(&run));
-    assert!(!dir.path().join("o").exists());
-    // Agreeing passages are fine, and so is a task without gold: the oracle stops there, and it is said.
-    assert_eq!(of("gold.find", ["a", "b", "c;c"]), ("1 file fine\n".to_owned(), 0));
-    let (text, code) = of("gold.find", ["a", "", "b"]);
-    assert_eq!(code, 0, "{text}");
-    let note = "no passage is gold for find in 1 of 3 tasks; there the oracle stops: t2";
-    assert!(text.contains(note), "{text}");
-    // Columns and ids that are not there.
-    assert!(of("gold.fnd", ["a", "a", "b"]).0.contains("no task lists gold passages"));
-    let (text, _) = of("gold.find", ["a|b", "a b", "a"]);
-    assert!(text.contains("`kb` has no passage 'a|b'") && text.contains("'a b'"), "{text}");
-}
 
 const NOTICE: &str = r#"
 version: 1
@@ -273,61 +232,6 @@ fn keys_that_a_table_spells_otherwise_are_mistakes() {
     assert!(text.contains("t1 (line 2): 'acme' is 'ACME"), "{text}");
 }
 
-const SWAP: &str = r#"
-version: 1
-name: swap
-corpora: {c: {passages: p.jsonl}, plain: {passages: plain.jsonl}}
-tasks: {file: t.csv, fields: {contract: text}}
-embedders: {bm25: {kind: bm25}}
-embedder: bm25
-steps:
-  - id: find
-    retrieve: {corpus: c, query: "{{ task.contract }}", gold: passage.entity == task.contract}
-  - id: fee
-    read: {from: find, field: fee}
-  - id: action
-    act: [{if: fee > 10, do: ask}, {do: pay}]
-arms: [{id: whole}, {id: short, corpora: {c: plain}}]
-"#;
-
-#[test]
-fn oracles_that_differ_between_arms_are_reported_with_all_tasks() {
-    let dir = tempfile::tempdir().unwrap();
-    let passage = |entity: &str, fee: u32| {
-        format!(
-            "{{\"id\": \"{entity}\", \"text\": \"{entity}\", \"entity\": \"{entity}\", \"facts\": {{\"fee\": {{\"number\": {fee}}}}}}}\n"
-        )
-    };
-    let whole: String = [("a", 5), ("b", 20), ("d", 30)].map(|(e, fee)| passage(e, fee)).concat();
-    let short: String = [("a", 50), ("b", 20), ("d", 3)].map(|(e, fee)| passage(e, fee)).concat();
-    let tasks = "id,contract\nt1,a\nt2,b\nt3,d\n";
-    write(
-        dir.path(),
-        &[("s.yaml", SWAP), ("p.jsonl", &whole), ("plain.jsonl", &short), ("t.csv", tasks)],
-    );
-    let file = dir.path().join("s.yaml");
-    let (text, code) = check(&file);
-    assert_eq!(code, 1, "{text}");
-    for part in [
-        "error[oracles-differ]: the oracle does otherwise under the arm `short` than under `whole` in 2 of 3 tasks",
-        "t1 (line 2): `pay` under whole, `ask` under short",
-        "t3 (line 4): `ask` under whole, `pay` under short",
-    ] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    // An arm by itself can be run.
-    let out = dir.path().join("o");
-    let run = knockon(&[
-        "run",
-        file.to_str().unwrap(),
-        "--arms",
-        "short",
-        "--out",
-        out.to_str().unwrap(),
-    ]);
-    assert!(run.status.success(), "{}", stderr(&run));
-}
-
 #[test]
 fn what_ranks_passages_and_cannot_be_opened_is_reported_before_a_run() {
     let dir = tempfile::tempdir().unwrap();
@@ -401,27 +305,6 @@ fn rates_that_do_not_fit_together_are_reported_before_a_run() {
         text.contains("follow and fabricate add up to more than 1, under the arm `other`"),
         "{text}"
     );
-}
-
-#[test]
-fn texts_that_no_row_has_are_notes() {
-    let dir = tempfile::tempdir().unwrap();
-    let yaml = TOOLS.replace(
-        "tool == \"close_account_1\"",
-        "tool == \"closed_account\" || task.request == \"open\"",
-    );
-    write(
-        dir.path(),
-        &[
-            ("s.yaml", &yaml),
-            ("p.jsonl", TOOL_PASSAGES),
-            ("t.csv", "id,request,gold.find\nt1,close,a\n"),
-        ],
-    );
-    let (text, code) = check(&dir.path().join("s.yaml"));
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("line 14: `tool` is never \"closed_account\"; the passages state: close_account_1, none, refund_2"), "{text}");
-    assert!(text.contains("`task.request` is never \"open\"; the tasks have: close"), "{text}");
 }
 
 #[test]

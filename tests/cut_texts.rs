@@ -1,0 +1,158 @@
+//! Texts that are longer than a model reads: counted, by model, and reported.
+
+use std::path::Path;
+
+use knockon::run::{self, Models, Quiet};
+
+use crate::right::{knockon, stderr, write};
+
+/// `potion-base-8M` cut to three tokens: what is longer is told, of the embedder that cuts and of no other.
+#[test]
+fn texts_longer_than_a_model_reads_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let passages = r#"
+{"id":"right","text":"alpha","facts":{"fee":{"number":10}}}
+{"id":"three","text":"one two three"}
+{"id":"long","text":"this passage goes on and on"}
+{"id":"longer","text":"and so does this one, for a while"}
+"#;
+    std::fs::write(dir.path().join("p.jsonl"), passages).unwrap();
+    std::fs::write(dir.path().join("t.csv"), "id,name\na,alpha\nb,one two three four\nc,two\n")
+        .unwrap();
+    let yaml = r#"version: 1
+name: cut
+corpora: {clauses: {passages: p.jsonl}}
+tasks: {file: t.csv, fields: {name: text}}
+embedders: {short: {kind: static, model: potion-base-8M, max_tokens: 3}, whole: {kind: static, model: potion-base-8M}}
+embedder: short
+steps:
+  - {id: find, retrieve: {corpus: clauses, query: "{{ task.name }}", gold: passage.id == "right", top_k: 1}}
+  - {id: fee, read: {from: find, field: fee}}
+  - {id: act, act: [{if: fee == 10, do: pay}, {do: refuse}]}
+arms: [{id: short}, {id: whole, embedder: whole}]
+baseline: short
+"#;
+    let path = dir.path().join("s.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    let scenario = knockon::scenario::load(&path).unwrap();
+    // The second time, the counts come from the cache.
+    for _ in 0..2 {
+        let models = Models::new(&scenario, &Quiet, Some(dir.path()));
+        run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &Quiet).unwrap();
+        assert_eq!(
+            models.notes(),
+            [
+                "short reads 3 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
+                "short reads 3 tokens of a text: 2 of 4 passages of clauses are longer, and their ends are cut",
+            ]
+        );
+    }
+}
+
+const PASSAGES: &str = r#"
+{"id":"right","text":"alpha","facts":{"fee":{"number":10}}}
+{"id":"six","text":"one two three four five six"}
+{"id":"long","text":"this passage goes on and on and on and does not end before the tenth word"}
+"#;
+
+/// What a run of these embedders and arms says of texts that were cut.
+fn notes(dir: &Path, embedders: &str, arms: &str, tasks: &str) -> Vec<String> {
+    let yaml = format!(
+        r#"version: 1
+name: cut
+corpora: {{clauses: {{passages: p.jsonl}}, others: {{passages: q.jsonl}}}}
+tasks: {{file: t.csv, fields: {{name: text}}}}
+embedders: {embedders}
+embedder: short
+steps:
+  - {{id: find, retrieve: {{corpus: clauses, query: "{{{{ task.name }}}}", gold: passage.id == "right", top_k: 1}}}}
+  - {{id: fee, read: {{from: find, field: fee}}}}
+  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}
+arms: {arms}
+"#
+    );
+    let others = PASSAGES.replace("one two three four five six", "one two");
+    write(dir, &[("s.yaml", &yaml), ("p.jsonl", PASSAGES), ("q.jsonl", &others), ("t.csv", tasks)]);
+    let scenario = knockon::scenario::load(&dir.join("s.yaml")).unwrap_or_else(|d| panic!("{d}"));
+    let models = Models::new(&scenario, &Quiet, Some(dir));
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap();
+    models.notes()
+}
+
+/// A transformer's special tokens and its prefix count: of eight tokens, [CLS] and [SEP] are two, `query: ` is two.
+#[test]
+fn special_tokens_and_prefixes_take_their_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = "id,name\na,one two three four\nb,one two three four five\nc,one two three four five six seven\n";
+    let of = |settings: &str| {
+        let embedders = format!(
+            "{{short: {{kind: transformer, model: all-MiniLM-L6-v2, max_tokens: 8{settings}}}}}"
+        );
+        notes(dir.path(), &embedders, "[{id: only}]", tasks)
+    };
+    let passages = "short reads 8 tokens of a text: 1 of 3 passages of clauses are longer, and their ends are cut";
+    let queries = |cut: usize| {
+        format!(
+            "short reads 8 tokens of a text: {cut} of 3 queries are longer, and their ends are cut"
+        )
+    };
+    assert_eq!(of(""), [queries(1).as_str(), passages]);
+    assert_eq!(of(", query_prefix: 'query: '"), [queries(2).as_str(), passages]);
+}
+
+/// Two arms over two corpora and two models of which one cuts: each count is of its own model and corpus, once.
+#[test]
+fn each_model_and_corpus_is_counted_for_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let embedders = "{short: {kind: static, model: potion-base-8M, max_tokens: 4}, shorter: {kind: static, model: potion-base-8M, max_tokens: 2}, bm25: {kind: bm25}}";
+    let arms = "[{id: one}, {id: two, embedder: shorter, corpora: {clauses: others}}, {id: three, corpora: {clauses: others}}, {id: words, embedder: bm25}]";
+    let tasks = "id,name\na,alpha\nb,one two three\nc,one two three four five\n";
+    assert_eq!(
+        notes(dir.path(), embedders, arms, tasks),
+        [
+            "short reads 4 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
+            "short reads 4 tokens of a text: 2 of 3 passages of clauses are longer, and their ends are cut",
+            "short reads 4 tokens of a text: 1 of 3 passages of others are longer, and their ends are cut",
+            "shorter reads 2 tokens of a text: 2 of 3 queries are longer, and their ends are cut",
+            "shorter reads 2 tokens of a text: 1 of 3 passages of others are longer, and their ends are cut",
+        ]
+    );
+}
+
+/// A part of a fusion and the first of a reranker count as if they stood alone; words have no limit.
+#[test]
+fn parts_of_others_are_counted_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let embedders = "{bm25: {kind: bm25}, part: {kind: static, model: potion-base-8M, max_tokens: 4}, short: {kind: fusion, of: [bm25, part]}}";
+    let tasks = "id,name\na,alpha\nb,one two three four five\n";
+    let found = notes(dir.path(), embedders, "[{id: only}]", tasks);
+    assert_eq!(
+        found,
+        [
+            "part reads 4 tokens of a text: 1 of 2 queries are longer, and their ends are cut",
+            "part reads 4 tokens of a text: 2 of 3 passages of clauses are longer, and their ends are cut",
+        ]
+    );
+}
+
+/// What was cut stands on the terminal, in the manifest and on the page.
+#[test]
+fn a_run_reports_what_was_cut_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let tasks = "id,name\na,alpha\nb,one two three four five\n";
+    let embedders = "{short: {kind: static, model: potion-base-8M, max_tokens: 4}}";
+    let expected = notes(dir.path(), embedders, "[{id: only}]", tasks);
+    assert_eq!(expected.len(), 2);
+    let (file, out) = (dir.path().join("s.yaml"), dir.path().join("o"));
+    let run = knockon(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert!(run.status.success(), "{}", stderr(&run));
+    let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for note in expected {
+        for (place, text) in [("terminal", &stderr(&run)), ("manifest", &manifest), ("page", &page)]
+        {
+            assert!(text.contains(&note), "{place}: {note}: {text}");
+        }
+    }
+}
