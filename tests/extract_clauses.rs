@@ -5,6 +5,11 @@
 //!
 //! The lines of `other_families.csv` were written after the extractors, and read by them before anything was changed
 //! for their sake: 131 of 146 were right then, 7 wrong and 8 not read.
+//!
+//! Those of `contracts.csv` are sentences out of contracts of CUAD and ContractNLI, found by words such as `notice` outside
+//! of what lawyers labelled, with the value that a person reads. They came in two lots, each read before anything
+//! was changed for its sake: of 93 then 85 right, 3 wrong, 5 not read; of the next 69 (after the changes for the first) 64
+//! right, 3 wrong, 2 not read. `contracts_not_read.csv` has those that are still not read: nothing, and never another value.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +35,16 @@ fn every_clause_says_what_is_written_beside_it() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/extract");
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for file in ["amounts", "dates", "durations", "governing_law", "other_families", "renewals"] {
+    for file in [
+        "amounts",
+        "contracts",
+        "contracts_not_read",
+        "dates",
+        "durations",
+        "governing_law",
+        "other_families",
+        "renewals",
+    ] {
         let mut rows = csv::Reader::from_path(format!("{folder}/{file}.csv")).unwrap();
         for (at, row) in rows.records().enumerate() {
             let row = row.unwrap();
@@ -39,6 +53,9 @@ fn every_clause_says_what_is_written_beside_it() {
             let extractor = extractor(field, ty);
             let stated = (!value.is_empty()).then(|| Value::parse(extractor.ty, value).unwrap());
             let found = extractor.read(text);
+            if found.is_none() && file == "contracts_not_read" {
+                continue;
+            }
             if found.as_ref().map(|found| &found.value) != stated.as_ref() {
                 let found = found.map_or("nothing".to_owned(), |found| found.value.to_string());
                 wrong.push(format!("{file}.csv:{}: '{value}', read {found}: {text}", at + 2));

@@ -21,6 +21,14 @@ static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
+/// What stands between and behind two amounts that hold for different cases: `$1,000,000 per occurrence and $2,000,000 in
+/// the aggregate`.
+static EACH_FOR_ITSELF: LazyLock<Regex> = LazyLock::new(|| {
+    let base = r"(?:(?:per|each|for\s+each|for\s+any(?:\s+one)?|in\s+any(?:\s+one)?)\s+[\w-]+|(?:as|in)\s+(?:an?|the)\s+(?:annual\s+)?aggregate|(?:annual\s+)?aggregate)";
+    Regex::new(&format!(r"(?i)^\s*,?\s*{base}\s*,?\s*(?:and|or)\s*\x00\s*,?\s*{base}\b"))
+        .expect("the pattern is valid")
+});
+
 /// The same between two dates, where `to` makes them the ends of a period.
 static CHOICE_OF_DATES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^\s*,?\s*(?:or|and/or|and|nor)\s+(?:on\s+|by\s+)?$")
@@ -57,10 +65,22 @@ static SCOPE_END: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
+/// Behind an amount that is a least or a most of its own: `$1,000,000 or more in any year`.
+static OPEN_END: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s+or\s+(?:more|less|greater|higher|lower|above|over|below|under)\b")
+        .expect("the pattern is valid")
+});
+
 /// What a text says with its mentions together: those that are said twice once, choices settled or without a
 /// value.
 pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
     settle(text, &mut mentions);
+    for mention in &mut mentions {
+        let behind = text.get(mention.range.end..).unwrap_or("");
+        if matches!(mention.value, Some(Value::Money(_))) && OPEN_END.is_match(behind) {
+            mention.value = None;
+        }
+    }
     let mut kept: Vec<Mention> = Vec::new();
     for next in mentions {
         let Some(last) = kept.last_mut() else {
@@ -77,7 +97,8 @@ pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
             continue;
         }
         let choice = if dates { &CHOICE_OF_DATES } else { &CHOICE };
-        let joined = !["", ","].contains(&between.trim()) && choice.is_match(between);
+        let joined = !["", ","].contains(&between.trim()) && choice.is_match(between)
+            || different_cases(text, last, &next);
         if again || joined {
             if joined || last.value != next.value {
                 last.value = None;
@@ -91,6 +112,19 @@ pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
         }
     }
     kept
+}
+
+/// Whether two amounts are each of a case of its own.
+fn different_cases(text: &str, last: &Mention, next: &Mention) -> bool {
+    let amount =
+        |mention: &Mention| matches!(mention.value, Some(Value::Money(_) | Value::Percent(_)));
+    let between = text.get(last.range.end..next.range.start).unwrap_or("");
+    // Bases are short; no more of the text is looked at than they need.
+    let behind: String = text.get(next.range.end..).unwrap_or("").chars().take(60).collect();
+    amount(last)
+        && amount(next)
+        && between.len() < 100
+        && EACH_FOR_ITSELF.is_match(&format!("{between}\0{behind}"))
 }
 
 /// Of `3%, 4% or 5%` the last mention is a choice; those before it, behind commas, belong to it.

@@ -206,7 +206,9 @@ static LAW: LazyLock<Regex> = LazyLock::new(|| {
     );
     let between = r"(?i:\s+(?:and\s+(?:regulations|decisions|statutes|rules)\s+)?(?:(?:as\s+)?(?:applied|applicable|in\s+(?:force|effect)|then\s+in\s+effect)\s+)*(?:of|in|within)\s+|,\s+and\s+not\s+by\s+the\s+laws?\s+[^,]{1,40},\s+of\s+)";
     let laws = r"(?i:\b(?:laws?|legislation|regulations|courts\s+and\s+laws?))";
-    let of = format!(r"{laws}{between}(?<of>{place}\b{more})");
+    // `the laws State of New York`: a slip that leaves nothing open.
+    let slip = r"\s+(?i:state|province|commonwealth)\s+of\s+";
+    let of = format!(r"{laws}(?:{between}|{slip})(?<of>{place}\b{more})");
     let adjective = format!(
         r"\b(?<adjective>{name})(?:\s+(?i:substantive|contract|civil|domestic|internal|material|state|commercial|private|and\s+federal))*\s+(?i:laws?)\b"
     );

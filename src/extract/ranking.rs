@@ -28,6 +28,8 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
     let sentences = sentence::sentences(text);
     let rivals = Rivals::of(extractor.ty, &extractor.near);
     let asks_for_end = topic::asks_for_end(extractor.ty, &extractor.near);
+    let asks_for_term = topic::asks_for_term(extractor.ty, &extractor.near);
+    let asks_for_notice = topic::asks_for_notice(extractor.ty, &extractor.near);
     let mut ranked: Vec<(Rank, usize, Mention)> = Vec::new();
     let mut latest: Option<Mention> = None;
     let mut before = 0..0;
@@ -38,11 +40,16 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
         let at = mention.range.start;
         let inside = |s: &Range<usize>| s.start <= at && at < s.end;
         let Some(number) = sentences.iter().position(inside) else { continue };
-        // A part of the value that is asked for.
-        if text[..at].trim_end().to_ascii_lowercase().ends_with("of which") {
+        if topic::is_part(&text[..at], &extractor.near)
+            || asks_for_term && topic::is_time_limit(&text[..at])
+        {
             continue;
         }
         let sentence = &sentences[number];
+        let behind = &text[mention.range.end.min(sentence.end)..sentence.end];
+        if asks_for_notice && topic::begins_with_notice(&text[sentence.clone()], behind) {
+            continue;
+        }
         if asks_for_end && topic::holds(&text[sentence.start..at]) {
             latest = later(latest, mention);
             continue;
@@ -96,12 +103,16 @@ fn rank(
     mention: &Range<usize>,
 ) -> Option<Rank> {
     let inside = &text[sentence.clone()];
+    let is_amount = matches!(extractor.ty, Type::Money | Type::Percent);
     let absolute = |cue: Range<usize>| sentence.start + cue.start..sentence.start + cue.end;
     let cues = extractor.near.iter().flat_map(|phrase| {
         phrase.ranges(inside).map(move |cue| (phrase.text() == "to", absolute(cue)))
     });
     let (own, cue) = cues
         .filter(|(_, cue)| !between(text, cue, mention).contains("; "))
+        .filter(|(_, cue)| {
+            !(is_amount && cue.start >= mention.end && is_next_clause(between(text, cue, mention)))
+        })
         .map(|(weak_cue, cue)| (Rank { weak_cue, ..distance(text, &cue, mention) }, cue))
         .min_by_key(|(rank, cue)| (*rank, cue.start))
         .filter(|(rank, _)| rank.words <= REACH)?;
@@ -112,7 +123,8 @@ fn rank(
     let claimed = rivals.into_iter().any(|rival| {
         let overlaps = rival.start < own_end && cue.start < rival.end;
         let of_mention = rival.start < mention.end && mention.start < rival.end;
-        if cue.end <= mention.start
+        if extractor.ty == Type::Date
+            && cue.end <= mention.start
             && own_end <= rival.start
             && rival.end <= mention.start
             && words(&text[own_end..rival.start]) == 0
@@ -161,6 +173,11 @@ fn between<'t>(text: &'t str, cue: &Range<usize>, mention: &Range<usize>) -> &'t
         false => (mention.end, cue.start),
     };
     text.get(from..to).unwrap_or("")
+}
+
+/// Whether what follows is about something else: `goods worth $5,000, and a penalty may be discussed`.
+fn is_next_clause(between: &str) -> bool {
+    [", and ", ", but ", ", while ", ", whereas "].iter().any(|border| between.contains(border))
 }
 
 /// How many words a piece of text has.

@@ -36,7 +36,8 @@ previously|initially|born|last\\s+updated|revised|received|renewed|restated|supe
 on\\s+or\\s+before";
     let notice =
         "notice|notices|notif\\w+|prior|before|advance|in\\s+advance|written|in\\s+writing";
-    let term = "terms?|renew\\w*|successive|extend\\w*|extension|additional|initial|thereafter|remain|continues?";
+    let renewal = "renew\\w*|successive|extend\\w*|extension|additional";
+    let term = format!("terms?|{renewal}|initial|thereafter|remain|continues?");
     let payment = "pay|pays|paid|payable|payments?|invoices?|invoiced|fees?|due|deposits?|refund\\w*|reimburse\\w*|credit|interest";
     let cure = "cure|cures|cured|remed\\w+|rectif\\w+|breach|default";
     let other = "warrant\\w+|surviv\\w+|return\\w*|deliver\\w*|respon\\w+|store|retain\\w*|dispute|escalat\\w+|publish\\w*|posted|\
@@ -46,7 +47,9 @@ advertis\\w+|deemed|posting|mailing";
         topic(Type::Date, start),
         topic(Type::Date, past),
         topic(Type::Duration, notice),
-        topic(Type::Duration, term),
+        topic(Type::Duration, &term),
+        // For those who ask for the first term a renewal is another topic.
+        topic(Type::Duration, renewal),
         topic(Type::Duration, payment),
         topic(Type::Duration, cure),
         topic(Type::Duration, other),
@@ -87,6 +90,64 @@ impl Rivals {
 /// Whether a cue asks for the day on which something ends.
 pub(super) fn asks_for_end(ty: Type, near: &[Phrase]) -> bool {
     ty == Type::Date && near.iter().any(|cue| ENDS.is_match(cue.text()))
+}
+
+static OF_A_TERM: LazyLock<Regex> = LazyLock::new(|| {
+    let words = "(?i)^(?:(?:initial|renewal)\\s+)?(?:terms?|renew\\w*|successive|extension)$";
+    Regex::new(words).expect("the pattern is valid")
+});
+
+/// Whether a cue asks for how long something runs.
+pub(super) fn asks_for_term(ty: Type, near: &[Phrase]) -> bool {
+    ty == Type::Duration && near.iter().any(|cue| OF_A_TERM.is_match(cue.text()))
+}
+
+static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)\bwithin\s+(?:(?:a|the|such)\s+)?(?:(?:further|first|last|next)\s+)?(?:(?:period|term)\s+of\s+)?$";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// Whether the period behind this text is one in which something is to be done: `within a period of three months`.
+pub(super) fn is_time_limit(before: &str) -> bool {
+    WITHIN.is_match(before)
+}
+
+static OF_NOTICE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("(?i)^(?:notice|notif\\w+)$").expect("the pattern is valid"));
+
+/// Whether a cue asks for how long before something a notice is given.
+pub(super) fn asks_for_notice(ty: Type, near: &[Phrase]) -> bool {
+    ty == Type::Duration && near.iter().any(|cue| OF_NOTICE.is_match(cue.text()))
+}
+
+static FROM_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern =
+        r"(?i)^\s*(?:after|following|from)\s+(?:[\w']+\s+){0,5}?(?:notice|notification)\b";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+static ENDS_BY_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(?i)\b(?:terminat\w*|cancel\w*|expir\w*|renew\w*|resign\w*|withdraw\w*|ends?|quit|leave)\b";
+    Regex::new(pattern).expect("the pattern is valid")
+});
+
+/// Whether the period before this text only begins with a notice, in a sentence that ends nothing: `the mediation takes
+/// place within sixty days after notice`.
+pub(super) fn begins_with_notice(sentence: &str, behind: &str) -> bool {
+    FROM_NOTICE.is_match(behind) && !ENDS_BY_NOTICE.is_match(sentence)
+}
+
+static PART: LazyLock<Regex> = LazyLock::new(|| {
+    let part = "of which|remaining|remainder(?:\\s+of)?|balance(?:\\s+of)?|(?:pre-?payment|down\\s+payment|instal?lments?)(?:\\s+of)?";
+    let pattern = format!(r"(?i)\b(?<part>{part})\s+(?:the\s+|about\s+)?$");
+    Regex::new(&pattern).expect("the pattern is valid")
+});
+
+/// Whether the value behind this text is a part of the one that is asked for: `the remaining $3,100`. What a cue
+/// names is the whole of what it asks for.
+pub(super) fn is_part(before: &str, near: &[Phrase]) -> bool {
+    PART.captures(before)
+        .and_then(|found| found.name("part"))
+        .is_some_and(|part| !near.iter().any(|cue| cue.ranges(part.as_str()).next().is_some()))
 }
 
 static EXTENDED: LazyLock<Regex> = LazyLock::new(|| {
