@@ -200,6 +200,95 @@ fn no_flipped_bit_of_a_checkpoint_is_gone_on_from() {
 }
 
 #[test]
+fn a_result_that_was_changed_since_is_not_taken_for_the_trainings() {
+    let texts = texts();
+    for method in [Method::Full, Method::Lora, Method::Adapter] {
+        let dir = tempfile::tempdir().unwrap();
+        let recipe = Recipe { steps: 6, ..recipe(method) };
+        train(recipe.clone(), &texts, dir.path());
+        let never = || Until(AtomicUsize::new(usize::MAX));
+        let base = base();
+        let again = || {
+            let request = request(base.to_str().unwrap(), recipe.clone(), &texts, dir.path());
+            tune(&request, &never()).map_err(|error| format!("{error:#}"))
+        };
+        assert!(again().unwrap().iter().all(|outcome| outcome.was_there));
+        let below = dir.path().join("structural");
+        let mut tried = 0;
+        for (name, good) in files(&below) {
+            let path = below.join(&name);
+            // Bits at the beginning, in the midst and at the end, and files cut short, longer or gone.
+            let mut changes: Vec<Option<Vec<u8>>> = vec![None, Some(Vec::new())];
+            changes.push(Some([&good[..], b" "].concat()));
+            changes.push(Some(good[..good.len() - 1].to_vec()));
+            for (place, bit) in
+                [(0, 0), (good.len() / 3, 5), (good.len() / 2, 2), (good.len() - 2, 1)]
+            {
+                let mut damaged = good.clone();
+                damaged[place] ^= 1 << bit;
+                changes.push(Some(damaged));
+            }
+            for change in changes {
+                match &change {
+                    Some(bytes) => std::fs::write(&path, bytes).unwrap(),
+                    // Without its note a folder is no result, and is trained in anew.
+                    None if name.ends_with("training.json") => continue,
+                    None => std::fs::remove_file(&path).unwrap(),
+                }
+                let said = again().unwrap_err();
+                assert!(said.contains("structural"), "{said}");
+                tried += 1;
+            }
+            std::fs::write(&path, &good).unwrap();
+        }
+        assert!(again().is_ok(), "{method:?}: all is as it was");
+        assert!(tried >= 30, "{method:?}: {tried}");
+    }
+}
+
+#[test]
+fn a_changed_result_is_named_with_what_helps() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let recipe = Recipe { steps: 6, ..recipe(Method::Full) };
+    train(recipe.clone(), &texts, dir.path());
+    let file = dir.path().join("control/model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 64;
+    std::fs::write(&file, bytes).unwrap();
+    let said = refusal(dir.path(), &recipe, &texts).unwrap();
+    for part in [
+        "control",
+        "model.safetensors was changed since it was written",
+        "delete it to train again",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    // One of a program that wrote no checksums.
+    let note = dir.path().join("control/training.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
+    json.as_object_mut().unwrap().retain(|key, _| key != "checksum" && key != "blake3");
+    std::fs::write(&note, json.to_string()).unwrap();
+    let said = refusal(dir.path(), &recipe, &texts).unwrap();
+    assert!(said.contains("training.json has no checksums"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
+    let recipe = Recipe { steps: 6, ..recipe(Method::Lora) };
+    std::fs::create_dir_all(dir.path().join("structural")).unwrap();
+    for name in ["checkpoint.safetensors", "training.json"] {
+        let path = dir.path().join("structural").join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let said = refusal(dir.path(), &recipe, &texts).unwrap();
+        assert!(said.contains(name) && said.contains("a pipe, not a file"), "{said}");
+    }
+}
+
+#[test]
 fn a_checkpoint_whose_parts_do_not_fit_is_refused() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let recipe = recipe(Method::Lora);

@@ -13,10 +13,13 @@ use serde_json::{Value, json};
 
 use super::adamw::Moments;
 use super::settings::Settings;
-use crate::atomic_file;
+use crate::{atomic_file, input_file};
 
 /// Its name in the directory of the result.
 pub const FILE: &str = "checkpoint.safetensors";
+
+/// Three times the numbers of the largest model that is tuned.
+pub const LARGEST: u64 = 64 << 30;
 
 const NOTE: &str = "knockon";
 
@@ -71,7 +74,7 @@ impl State {
     /// A damaged one, or one of other settings.
     pub fn read(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Self>> {
         let path = dir.join(FILE);
-        let file = match std::fs::read(&path) {
+        let file = match input_file::read_up_to(LARGEST, &path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),

@@ -1,16 +1,16 @@
 //! The tuned model on disk: a directory as Hugging Face and sentence-transformers have it, or a LoRA adapter
 //! as PEFT has it; beside either, what it was made from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 use super::adamw::Pace;
-use super::checkpoint::{self, State};
+use super::checkpoint::{self, LARGEST, State};
 use super::layer::unfold;
 use super::method::{Lora, Tuned};
 use super::network::Network;
@@ -19,6 +19,7 @@ use crate::atomic_file;
 use crate::embed::Pooling;
 use crate::embed::bert::tunable::Tunable;
 use crate::embed::weights::Rows;
+use crate::input_file;
 
 /// What a result was made from, and by what.
 pub const NOTE: &str = "training.json";
@@ -50,6 +51,66 @@ const COPIED: [&str; 5] = [
     "config_sentence_transformers.json",
 ];
 
+/// In the note, the checksum of each file beside it; and of the note itself, with zeros in the place of this one.
+const FILE_SUMS: &str = "blake3";
+const OWN_SUM: &str = "checksum";
+
+/// A folder that is written to, with the checksums of what was.
+struct Folder<'a> {
+    dir: &'a Path,
+    sums: BTreeMap<String, String>,
+}
+
+impl Folder<'_> {
+    fn write(&mut self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.dir.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot create {}", parent.display()))?;
+        }
+        atomic_file::write(&path, bytes)?;
+        self.sums.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
+        Ok(())
+    }
+
+    fn write_json(&mut self, name: &str, value: &Value) -> anyhow::Result<()> {
+        self.write(name, &in_lines(value)?)
+    }
+}
+
+fn in_lines(value: &Value) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Whether all files of a result are as [`write`] has written them; `note` is what `bytes` hold.
+///
+/// # Errors
+/// The first that is not, by name.
+pub fn check(dir: &Path, bytes: &[u8], note: &Value) -> anyhow::Result<()> {
+    let text = std::str::from_utf8(bytes).context(NOTE)?;
+    let own = note[OWN_SUM].as_str().filter(|sum| !sum.is_empty());
+    let (Some(own), Some(sums)) = (own, note[FILE_SUMS].as_object()) else {
+        bail!("{NOTE} has no checksums: it was damaged, or an earlier version wrote it");
+    };
+    ensure!(own == sum_of_note(text, own), "{NOTE} was changed since it was written");
+    for (name, sum) in sums {
+        let file = dir.join(name);
+        match input_file::read_up_to(LARGEST, &file) {
+            Ok(found) if blake3::hash(&found).to_hex().as_str() == sum.as_str().unwrap_or("") => {}
+            Ok(_) => bail!("{name} was changed since it was written: its checksum is another"),
+            Err(e) => return Err(e).with_context(|| format!("cannot read {}", file.display())),
+        }
+    }
+    Ok(())
+}
+
+fn sum_of_note(text: &str, own: &str) -> String {
+    let text = text.replacen(own, &"0".repeat(own.len()), 1);
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
 /// Writes the result to `dir`; the file that makes it a model, or an adapter, last.
 pub fn write(
     dir: &Path,
@@ -60,31 +121,26 @@ pub fn write(
     state: &State,
     pace: &Pace,
 ) -> anyhow::Result<()> {
-    write_log(dir, state, pace)?;
+    let mut folder = Folder { dir, sums: BTreeMap::new() };
+    write_log(&mut folder, state, pace)?;
     match tuned.as_lora() {
-        Some(lora) => write_adapter(dir, &base, lora, &state.theta, settings)?,
-        None => write_model(dir, base, network)?,
+        Some(lora) => write_adapter(&mut folder, &base, lora, &state.theta, settings)?,
+        None => write_model(&mut folder, base, network)?,
     }
+    let own = "0".repeat(2 * blake3::OUT_LEN);
     let note = json!({
         "knockon": env!("CARGO_PKG_VERSION"),
+        OWN_SUM: own,
         "settings": settings,
         "last_loss": state.log.last().map(|logged| logged.loss),
+        FILE_SUMS: folder.sums,
     });
-    write_json(dir, NOTE, &note)
+    let note = String::from_utf8(in_lines(&note)?)?;
+    let note = note.replacen(&own, &sum_of_note(&note, &own), 1);
+    folder.write(NOTE, note.as_bytes())
 }
 
-fn write_json(dir: &Path, name: &str, value: &Value) -> anyhow::Result<()> {
-    let mut bytes = serde_json::to_vec_pretty(value)?;
-    bytes.push(b'\n');
-    let path = dir.join(name);
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)
-            .with_context(|| format!("cannot create {}", parent.display()))?;
-    }
-    atomic_file::write(&path, &bytes)
-}
-
-fn write_log(dir: &Path, state: &State, pace: &Pace) -> anyhow::Result<()> {
+fn write_log(folder: &mut Folder, state: &State, pace: &Pace) -> anyhow::Result<()> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(["step", "rate", "loss", "gradient_length"])?;
     for (step, logged) in state.log.iter().enumerate() {
@@ -92,7 +148,7 @@ fn write_log(dir: &Path, state: &State, pace: &Pace) -> anyhow::Result<()> {
         csv.write_field((step + 1).to_string())?;
         csv.write_record(numbers)?;
     }
-    atomic_file::write(&dir.join(LOG), &csv.into_inner()?)
+    folder.write(LOG, &csv.into_inner()?)
 }
 
 /// As [`write`] has written them.
@@ -100,7 +156,7 @@ pub fn read_losses(dir: &Path) -> anyhow::Result<Vec<f64>> {
     let path = dir.join(LOG);
     let read = || -> anyhow::Result<Vec<f64>> {
         let mut losses = Vec::new();
-        for row in csv::Reader::from_path(&path)?.records() {
+        for row in csv::Reader::from_reader(&*input_file::read(&path)?).records() {
             losses.push(row?.get(2).unwrap_or_default().parse()?);
         }
         Ok(losses)
@@ -109,7 +165,7 @@ pub fn read_losses(dir: &Path) -> anyhow::Result<Vec<f64>> {
 }
 
 fn write_adapter(
-    dir: &Path,
+    folder: &mut Folder,
     base: &Tunable,
     lora: &Lora,
     theta: &[f32],
@@ -146,15 +202,15 @@ fn write_adapter(
         "inference_mode": true,
         "target_modules": modules,
     });
-    write_json(dir, "adapter_config.json", &config)?;
-    write_tensors(&dir.join("adapter_model.safetensors"), &tensors)
+    folder.write_json("adapter_config.json", &config)?;
+    write_tensors(folder, "adapter_model.safetensors", &tensors)
 }
 
-fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Result<()> {
-    write_json(dir, "config.json", &base.settings)?;
+fn write_model(folder: &mut Folder, mut base: Tunable, network: &Network) -> anyhow::Result<()> {
+    folder.write_json("config.json", &base.settings)?;
     for name in COPIED {
-        if let Ok(bytes) = std::fs::read(base.dir.join(name)) {
-            atomic_file::write(&dir.join(name), &bytes)?;
+        if let Ok(bytes) = input_file::read(&base.dir.join(name)) {
+            folder.write(name, &bytes)?;
         }
     }
     let hidden = network.hidden();
@@ -171,7 +227,7 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
         settings[format!("pooling_mode_{name}")] = json!(mode == base.pooling);
     }
     let mut modules = vec![("", "Transformer"), ("1_Pooling", "Pooling")];
-    write_json(dir, "1_Pooling/config.json", &settings)?;
+    folder.write_json("1_Pooling/config.json", &settings)?;
     if let Some(head) = &network.head {
         modules.push(("2_Dense", "Dense"));
         let dense = json!({
@@ -180,9 +236,9 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
             "bias": false,
             "activation_function": "torch.nn.modules.linear.Identity",
         });
-        write_json(dir, "2_Dense/config.json", &dense)?;
+        folder.write_json("2_Dense/config.json", &dense)?;
         let tensors = [("linear.weight".to_owned(), vec![hidden, hidden], head.as_slice())];
-        write_tensors(&dir.join("2_Dense/model.safetensors"), &tensors)?;
+        write_tensors(folder, "2_Dense/model.safetensors", &tensors)?;
     }
     let normalize = format!("{}_Normalize", modules.len());
     modules.push((&normalize, "Normalize"));
@@ -194,10 +250,10 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
             json!({ "idx": i, "name": i.to_string(), "path": path, "type": kind })
         })
         .collect();
-    write_json(dir, "modules.json", &json!(modules))?;
+    folder.write_json("modules.json", &json!(modules))?;
     let longest = base.max_tokens.unwrap_or(base.config.longest()).min(base.config.longest());
     let longest = json!({ "max_seq_length": longest, "do_lower_case": base.lower_case });
-    write_json(dir, "sentence_bert_config.json", &longest)?;
+    folder.write_json("sentence_bert_config.json", &longest)?;
 
     for (layer, numbers) in base.encoder.layers.iter_mut().zip(&network.layers) {
         *layer = unfold(network.layout, numbers);
@@ -217,10 +273,14 @@ fn write_model(dir: &Path, mut base: Tunable, network: &Network) -> anyhow::Resu
     for (name, shape, data) in &base.pooler {
         tensors.push((name.clone(), shape.clone(), data));
     }
-    write_tensors(&dir.join("model.safetensors"), &tensors)
+    write_tensors(folder, "model.safetensors", &tensors)
 }
 
-fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, &[f32])]) -> anyhow::Result<()> {
+fn write_tensors(
+    folder: &mut Folder,
+    name: &str,
+    tensors: &[(String, Vec<usize>, &[f32])],
+) -> anyhow::Result<()> {
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
         .map(|(.., data)| data.iter().flat_map(|x| x.to_le_bytes()).collect())
@@ -235,5 +295,5 @@ fn write_tensors(path: &Path, tensors: &[(String, Vec<usize>, &[f32])]) -> anyho
     // transformers reads no file that does not say so.
     let note = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let file = safetensors::serialize(views, Some(note)).context("cannot lay out the tensors")?;
-    atomic_file::write(path, &file)
+    folder.write(name, &file)
 }

@@ -17,6 +17,7 @@ use super::recipe::{Arm, Method, Recipe};
 use super::result;
 use super::settings::{Base, Settings};
 use crate::embed::bert::tunable::Tunable;
+use crate::input_file;
 
 /// Told how far training is.
 pub trait Watch: crate::watch::Watch {
@@ -110,15 +111,15 @@ fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Re
 /// The losses of the result in `dir`, if there is one.
 ///
 /// # Errors
-/// It is of other settings.
+/// It is of other settings, or was changed since it was written.
 fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>> {
     let path = dir.join(result::NOTE);
-    let note = match std::fs::read(&path) {
+    let bytes = match input_file::read(&path) {
         Ok(note) => note,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e).with_context(|| format!("cannot read {}", path.display())),
     };
-    let note: Value = serde_json::from_slice(&note)
+    let note: Value = serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is not valid JSON", path.display()))?;
     let differences = settings.differences(&note["settings"]);
     if !differences.is_empty() {
@@ -128,6 +129,12 @@ fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>>
             differences.join("; ")
         );
     }
+    result::check(dir, &bytes, &note).with_context(|| {
+        format!(
+            "the result in {} is not as the training left it; choose another --out, or delete it to train again",
+            dir.display()
+        )
+    })?;
     result::read_losses(dir).map(Some)
 }
 
