@@ -2,6 +2,7 @@
 
 mod currencies;
 mod cut_texts;
+mod damaged_models;
 mod docs;
 mod embed;
 mod engine;
@@ -15,6 +16,7 @@ mod gate;
 mod gold;
 mod guards;
 mod http;
+mod http_scenarios;
 mod http_search;
 mod identity;
 mod import_csv;
@@ -40,6 +42,7 @@ mod plan;
 mod probe;
 mod pull;
 mod reader;
+mod retrieval_table;
 mod retrieve;
 mod right;
 mod run_file;

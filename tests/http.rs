@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 /// A request as the server saw it.
 #[derive(Clone)]
-struct Seen {
-    head: String,
-    body: Value,
+pub struct Seen {
+    pub head: String,
+    pub body: Value,
 }
 
-enum Answer {
+pub enum Answer {
     /// Status line and further headers, body.
     Reply(&'static str, String),
     /// Silence until the other side gives up.
@@ -28,6 +28,13 @@ enum Answer {
 /// A server that answers request `n`, from 0 on, as `answer` says; returns its address and what it saw.
 fn server(
     answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static,
+) -> (String, Arc<Mutex<Vec<Seen>>>) {
+    serve(move |n, _, input| answer(n, input))
+}
+
+/// As [`server`], of an answer that looks at the whole request.
+pub fn serve(
+    answer: impl Fn(usize, &Seen, &[String]) -> Answer + Send + Sync + 'static,
 ) -> (String, Arc<Mutex<Vec<Seen>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -56,12 +63,13 @@ fn server(
                 let body: Value = serde_json::from_slice(&body).unwrap();
                 let input = body["input"].as_array().unwrap().iter();
                 let input: Vec<String> = input.map(|t| t.as_str().unwrap().to_owned()).collect();
+                let seen = Seen { head, body };
                 let n = {
                     let mut log = log.lock().unwrap();
-                    log.push(Seen { head, body });
+                    log.push(seen.clone());
                     log.len() - 1
                 };
-                let (head, body) = match answer(n, &input) {
+                let (head, body) = match answer(n, &seen, &input) {
                     Answer::Reply(head, body) => (head, body),
                     Answer::Hang => return std::thread::sleep(Duration::from_secs(20)),
                     Answer::Cut => {
@@ -88,7 +96,7 @@ fn vector(text: &str) -> Vec<f32> {
 }
 
 /// The right reply, its items last text first.
-fn right(input: &[String]) -> Answer {
+pub fn right(input: &[String]) -> Answer {
     let items = input.iter().enumerate().rev();
     // Twice as long: the vectors should come out at length one.
     let items = items.map(|(i, text)| {
@@ -526,4 +534,150 @@ fn a_wait_in_milliseconds_is_heeded() {
         Answer::Reply("429 Too Many Requests\r\nretry-after: 1e300", "later".into())
     });
     assert!(error.contains("it asks to wait more than a million seconds"), "{error}");
+}
+
+#[test]
+fn one_vector_for_everything_is_an_error_and_is_not_kept() {
+    let same = |input: &[String]| {
+        let item = |index: usize| json!({"index": index, "embedding": [0.5, 0.25]});
+        Answer::Reply(
+            "200 OK",
+            json!({"data": (0..input.len()).map(item).collect::<Vec<_>>()}).to_string(),
+        )
+    };
+    for (batch, texts, refused) in [
+        (64, &["one", "two", "three"][..], true),
+        (1, &["one", "two", "three"], true),
+        (2, &["one", " ", "two", "two", "ONE", "three"], true),
+        (2, &["one", "two"], false),
+        (64, &["one", "one!", "One", "one one"], false),
+    ] {
+        let mended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let works = mended.clone();
+        let (address, _) =
+            server(move |_, input| match works.load(std::sync::atomic::Ordering::SeqCst) {
+                false => same(input),
+                true => right(input),
+            });
+        let dir = tempfile::tempdir().unwrap();
+        let open = || {
+            let mut spec = spec(&address);
+            spec.batch_size = batch;
+            let remote = Box::new(HttpEmbedder::new(spec).unwrap());
+            CachedEmbedder::new(remote, Some(dir.path())).unwrap()
+        };
+        let result = embed(&open(), texts);
+        if !refused {
+            assert_eq!(result.unwrap().len(), texts.len(), "{texts:?}");
+            continue;
+        }
+        let error = result.unwrap_err().to_string();
+        for part in ["/v1/embeddings", "the same vector came for 3 different texts", "some-model"] {
+            assert!(error.contains(part), "{error}");
+        }
+        assert_eq!(std::fs::metadata(open().path()).unwrap().len(), 0, "nothing of it is kept");
+        mended.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(embed(&open(), texts).unwrap().len(), texts.len());
+    }
+    // Over several calls, and of a local model's or an earlier program's vectors too.
+    let (address, _) = server(move |_, input| same(input));
+    let embedder = HttpEmbedder::new(spec(&address)).unwrap();
+    embed(&embedder, &["one"]).unwrap();
+    embed(&embedder, &["two"]).unwrap();
+    assert!(embed(&embedder, &["three"]).is_err());
+    let dir = tempfile::tempdir().unwrap();
+    let words = ["one", "two", "three", "four", "five", "six", "seven", "eight"];
+    for two in words[..6].chunks(2) {
+        let remote = Box::new(HttpEmbedder::new(spec(&address)).unwrap());
+        embed(&CachedEmbedder::new(remote, Some(dir.path())).unwrap(), two).unwrap();
+    }
+    let remote = Box::new(HttpEmbedder::new(spec(&address)).unwrap());
+    let cached = CachedEmbedder::new(remote, Some(dir.path())).unwrap();
+    let error = embed(&cached, &words).unwrap_err().to_string();
+    assert!(error.contains("same vector") && error.contains("8 different texts"), "{error}");
+}
+
+#[test]
+fn what_a_reply_repeats_of_a_key_in_any_form_is_not_shown() {
+    let key = "sk-Proj_4fT9xQ2mLw7Zr8";
+    // SAFETY: through std, which locks the environment; no other test names this variable.
+    unsafe { std::env::set_var("KNOCKON_TEST_FORMS", key) };
+    let backwards: String = key.chars().rev().collect();
+    let encoded = "c2stUHJval80ZlQ5eFEybUx3N1pyOA==";
+    for (status, body) in [
+        ("401 Unauthorized", format!("no {backwards}")),
+        ("401 Unauthorized", format!("no {encoded}")),
+        ("401 Unauthorized", "no ...9xQ2mLw7Zr8".to_owned()),
+        ("401 Unauthorized", json!({"error": {"message": "no sk-Proj_4fT9..."}}).to_string()),
+        ("403 Forbidden", json!({"detail": [{"input": backwards}]}).to_string()),
+        ("200 OK", format!("<html>{encoded}")),
+        ("200 OK", json!({"error": {"message": format!("key {backwards}")}}).to_string()),
+        ("200 OK", format!("{{\"data\": \"{}\"}}", key.to_uppercase())),
+        ("302 Found\r\nlocation: http://elsewhere.example/Q2mLw7Zr8/x", String::new()),
+    ] {
+        let (vectors, _) = asked(
+            |spec| spec.api_key_env = Some("KNOCKON_TEST_FORMS".into()),
+            move |_, _| Answer::Reply(status, body.clone()),
+        );
+        let error = format!("{:?}", vectors.unwrap_err());
+        for part in ["9xQ2", "2Qx9", "Q2mLw7", "Proj_", "ZlQ5", "9XQ2"] {
+            assert!(!error.contains(part), "{error}");
+        }
+        assert!(error.contains("bytes is not shown"), "{error}");
+        assert!(
+            status.starts_with("200") || error.contains(&format!("HTTP {}", &status[..3])),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn variables_stand_at_any_depth_of_the_body() {
+    // SAFETY: through std, which locks the environment; no other test names this variable.
+    unsafe { std::env::set_var("KNOCKON_TEST_DEEP", "deep-secret-value") };
+    let env = || json!({"env": "KNOCKON_TEST_DEEP"});
+    let settings = |spec: &mut HttpSpec| {
+        spec.body = vec![
+            ("a".into(), Supplied::parse(&env()).unwrap()),
+            (
+                "b".into(),
+                Supplied::parse(&json!({"c": [1, env(), {"d": env()}], "e": "f"})).unwrap(),
+            ),
+        ];
+        spec.headers = vec![("x-list".into(), Supplied::parse(&env()).unwrap())];
+    };
+    let (vectors, seen) = asked(settings, |_, input| right(input));
+    check(&vectors.unwrap(), &["one", "three"]);
+    let secret = "deep-secret-value";
+    assert_eq!(seen[0].body["a"], secret);
+    assert_eq!(seen[0].body["b"], json!({"c": [1, secret, {"d": secret}], "e": "f"}));
+    assert!(seen[0].head.contains("deep-secret-value"));
+    let (vectors, _) = asked(
+        |spec| spec.body = vec![("b".into(), Supplied::parse(&json!([{"d": env()}])).unwrap())],
+        |_, _| Answer::Reply("400 Bad Request", "no deep-secret-value".into()),
+    );
+    let error = vectors.unwrap_err().to_string();
+    assert!(error.contains("no [key]"), "{error}");
+    for value in [
+        json!({"ENV": "X"}),
+        json!({"Env": "X"}),
+        json!({"env ": "X"}),
+        json!({"env": "X", "default": "y"}),
+        json!({"env": ""}),
+        json!({"env": 3}),
+        json!({"env": null}),
+        json!({"env": ["X"]}),
+        json!({"env": "${X}"}),
+        json!({"env": "a-key"}),
+        json!({"env": "sk deep"}),
+        json!([{"a": {"eNv": "X"}}]),
+        json!({"a": {"b": {"env": "X", "c": 1}}}),
+    ] {
+        assert!(Supplied::parse(&value).is_err(), "{value}");
+    }
+    for value in
+        [json!({"environment": "X"}), json!("env"), json!({"a": {"env": "X_1"}}), json!(null)]
+    {
+        Supplied::parse(&value).unwrap();
+    }
 }

@@ -471,18 +471,38 @@ fn control_characters_of_data_do_not_reach_the_terminal() {
 
 #[cfg(unix)]
 #[test]
-fn without_a_home_nothing_is_read_from_the_shared_temporary_directory() {
+fn the_cache_is_in_the_home_directory_and_never_in_the_shared_temporary_one() {
     let dir = desk();
     let temporary = dir.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
-    let output = command(dir.path(), &["embed", "--model", "potion-base-8M", "tasks.csv"])
-        .env_remove("KNOCKON_CACHE")
-        .env_remove("XDG_CACHE_HOME")
-        .env("HOME", dir.path().join("nowhere"))
-        .env("TMPDIR", &temporary)
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    assert!(err(&output).contains("set KNOCKON_CACHE"), "{}", err(&output));
+    let embed = |home: &Path| {
+        command(dir.path(), &["embed", "--model", "potion-base-8M", "tasks.csv"])
+            .env_remove("KNOCKON_CACHE")
+            .env_remove("XDG_CACHE_HOME")
+            .env("HOME", home)
+            .env("TMPDIR", &temporary)
+            .output()
+            .unwrap()
+    };
+    // A new user's home may not be there yet: it is made, as other programs do.
+    for home in [dir.path().to_owned(), dir.path().join("new"), dir.path().join("a/b/c")] {
+        let output = embed(&home);
+        assert!(output.status.success(), "{}: {}", home.display(), err(&output));
+        assert!(home.join(".cache/knockon").is_dir(), "{}", home.display());
+    }
+    // Where no folder can be, and what is no place of the user's: neither is replaced by another place.
+    let file = write(dir.path(), "file", "");
+    for (home, said) in [
+        (file.as_path(), "cannot create"),
+        (&file.join("below"), "cannot create"),
+        (Path::new("relative"), "set KNOCKON_CACHE"),
+        (Path::new("../up"), "set KNOCKON_CACHE"),
+        (Path::new("."), "set KNOCKON_CACHE"),
+    ] {
+        let output = embed(home);
+        assert!(!output.status.success(), "{}", home.display());
+        assert!(err(&output).contains(said), "{}: {}", home.display(), err(&output));
+    }
+    assert!(!dir.path().join("relative").exists());
     assert_eq!(names(&temporary), Vec::<String>::new());
 }

@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
+use super::same_vectors::SameVectors;
 use super::store::{Key, Store};
 use super::{Embedder, Role, Similarity, Vectors};
 
@@ -19,15 +21,19 @@ pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
 pub struct CachedEmbedder {
     inner: Box<dyn Embedder>,
     store: Store,
+    same: Mutex<SameVectors>,
 }
+
+/// Different texts that a model has to tell apart, in all that it is asked.
+const TOLD_APART: usize = 8;
 
 /// `$KNOCKON_CACHE`, else `knockon` in the user's cache directory.
 ///
 /// # Errors
-/// A user without a home. The temporary directory is nobody's cache: what others could have put there is not read.
+/// A user without a home; one that is not there yet is made with the cache. The temporary directory is nobody's cache: what others could have put there is not read.
 pub fn default_dir() -> anyhow::Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || std::env::home_dir().filter(|home| home.is_absolute() && home.is_dir());
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
     set(CACHE_VARIABLE)
         // Relative paths are to be ignored: XDG Base Directory Specification.
         .or_else(|| set("XDG_CACHE_HOME").filter(|d| d.is_absolute()).map(|d| d.join("knockon")))
@@ -45,7 +51,7 @@ impl CachedEmbedder {
     /// A directory that cannot be made or a file that cannot be opened for writing.
     pub fn new(inner: Box<dyn Embedder>, dir: Option<&Path>) -> anyhow::Result<Self> {
         let store = Store::open(dir, &format!("{}.vectors", inner.fingerprint()), inner.dim())?;
-        Ok(Self { inner, store })
+        Ok(Self { inner, store, same: Mutex::new(SameVectors::new(TOLD_APART)) })
     }
 
     /// The file that holds the vectors.
@@ -123,6 +129,15 @@ impl Embedder for CachedEmbedder {
             data.copy_within(original * dim..(original + 1) * dim, i * dim);
         }
         done(repeats.len());
+        let mut same = self.same.lock().unwrap_or_else(|e| e.into_inner());
+        texts.iter().zip(data.chunks_exact(dim)).for_each(|(text, row)| same.see(text, row));
+        if let Some(count) = same.verdict() {
+            bail!(
+                "the same vector came for {count} different texts, and for all others so far: the model does not tell \
+                 texts apart (its vectors are kept in {})",
+                self.path().display()
+            );
+        }
         Ok(Vectors { dim, data })
     }
 }

@@ -14,6 +14,7 @@ mod pairs;
 pub mod pull;
 pub mod quantize;
 pub mod registry;
+mod same_vectors;
 pub mod similarity_map;
 mod spec;
 pub mod static_table;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use retry::{Failure, named_wait, wait_before};
-pub use secrets::{Secrets, names_a_secret};
+pub use secrets::{Secrets, names_a_secret, without_passwords};
 
 /// Characters of a reply that a message shows.
 const SHOWN: usize = 300;
@@ -167,10 +167,11 @@ impl Endpoint {
                 }
                 let Some(ended) = under_way.join_next().await else { break };
                 let (at, reply) = ended.context("a request ended unexpectedly")?;
+                let bytes = reply.as_ref().map_or(0, Vec::len);
                 if let Err(what) = reply.and_then(|reply| take(at, &reply))
                     && given_up.as_ref().is_none_or(|first| at < first.at)
                 {
-                    let what = line.endpoint.secrets.cut(&what);
+                    let what = line.endpoint.secrets.shown(&what, bytes);
                     given_up = Some(Refused { at, what });
                 }
             }
@@ -239,7 +240,7 @@ impl Line {
             }
             redirects += 1;
             url = redirected(&url, &response, redirects).map_err(|why| {
-                Failure::for_good(format!("HTTP {}: {}", response.status(), secrets.cut(&why)))
+                Failure::for_good(format!("HTTP {}: {}", response.status(), secrets.shown(&why, 0)))
             })?;
         };
         let status = response.status();
@@ -302,13 +303,11 @@ fn said(reply: &[u8], secrets: &Secrets) -> String {
         let text = error.get("message").or(error.get("detail")).unwrap_or(error);
         text.as_str().map(str::to_owned)
     });
+    let shown = |text: &str| excerpt(secrets.shown(text, reply.len()).as_bytes(), SHOWN);
     match message {
-        Some(message) => excerpt(secrets.cut(&message).as_bytes(), SHOWN),
+        Some(message) => shown(&message),
         None if reply.is_empty() => "nothing more".to_owned(),
-        None => {
-            let start = &reply[..reply.len().min(MOST_READ)];
-            excerpt(secrets.cut(&String::from_utf8_lossy(start)).as_bytes(), SHOWN)
-        }
+        None => shown(&String::from_utf8_lossy(&reply[..reply.len().min(MOST_READ)])),
     }
 }
 

@@ -178,12 +178,11 @@ impl Diagnostics {
             let line = self.source[start..end].split('\n').next().unwrap_or("");
             start..start + line.trim_end().len()
         };
-        let mut snippet =
-            Snippet::source(self.source.as_str()).path(self.path.as_str()).annotation(
-                AnnotationKind::Primary
-                    .span(cut(&diagnostic.span))
-                    .label(diagnostic.label.as_str()),
-            );
+        // Byte by byte as long, so that every place stays where it is.
+        let source = crate::remote::without_passwords(&self.source);
+        let mut snippet = Snippet::source(source.as_str()).path(self.path.as_str()).annotation(
+            AnnotationKind::Primary.span(cut(&diagnostic.span)).label(diagnostic.label.as_str()),
+        );
         for (span, label) in &diagnostic.also {
             let annotation = AnnotationKind::Context.span(cut(span)).label(label.as_str());
             snippet = snippet.annotation(annotation);

@@ -32,15 +32,6 @@ const MOST_TEXTS: u32 = 10_000;
 const MOST_REQUESTS: u32 = 256;
 const MOST_RETRIES: u32 = 100;
 
-/// A value, or `{env: NAME}`.
-fn supplied(value: &Json) -> Supplied {
-    let variable = value.as_object().filter(|map| map.len() == 1);
-    match variable.and_then(|map| map.get("env")?.as_str()) {
-        Some(name) => Supplied::Variable(name.to_owned()),
-        None => Supplied::Written(value.clone()),
-    }
-}
-
 impl Resolver<'_> {
     pub(super) fn run_file(
         &mut self,
@@ -140,17 +131,26 @@ impl Resolver<'_> {
         named.map(|(setting, named)| {
             let entries = named.as_ref().map_or(&[][..], |named| &named.value.0);
             let added = entries.iter().filter_map(|(name, value)| {
-                let supplied = supplied(&value.0);
-                match (
-                    setting == "headers",
-                    self.addition_is_wrong(setting, name, &supplied, entry),
-                ) {
-                    (_, Some(mistake)) => {
+                let supplied = Supplied::parse(&value.0).map_err(|why| {
+                    let message = format!("`{}` of `{setting}`: {why}", name.value);
+                    Diagnostic::new("out-of-range", name.span.clone(), message)
+                        .label("allowed: {env: NAME} alone, for what the variable NAME holds")
+                });
+                let checked = supplied.and_then(|supplied| {
+                    match self.addition_is_wrong(setting, name, &supplied, entry) {
+                        Some(mistake) => Err(mistake),
+                        None => Ok(supplied),
+                    }
+                });
+                match checked {
+                    Ok(supplied) if setting == "headers" => {
+                        Some((name.value.to_lowercase(), supplied))
+                    }
+                    Ok(supplied) => Some((name.value.clone(), supplied)),
+                    Err(mistake) => {
                         self.found.push(mistake);
                         None
                     }
-                    (true, None) => Some((name.value.to_lowercase(), supplied)),
-                    (false, None) => Some((name.value.clone(), supplied)),
                 }
             });
             added.collect()

@@ -8,10 +8,12 @@ mod sent;
 mod wire;
 
 use std::fmt::Write as _;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
+use super::same_vectors::SameVectors;
 use super::{Embedder, Role, Vectors};
 use crate::remote::{self, Endpoint, FIRST_WAIT, Refused};
 pub use sent::{Additions, OWN_HEADERS, OWN_KEYS, Supplied};
@@ -99,7 +101,11 @@ pub struct HttpEmbedder {
     spec: HttpSpec,
     endpoint: reqwest::Url,
     fingerprint: String,
+    same: Mutex<SameVectors>,
 }
+
+/// Different texts that an endpoint has to tell apart.
+const TOLD_APART: usize = 3;
 
 impl HttpEmbedder {
     /// Asks nobody yet.
@@ -108,8 +114,9 @@ impl HttpEmbedder {
     /// An address that is none.
     pub fn new(spec: HttpSpec) -> anyhow::Result<Self> {
         let endpoint = endpoint(&spec.url).with_context(|| {
-            // What follows a `?` may be secret.
-            format!("url {:?}", spec.url.split('?').next().unwrap_or_default())
+            // What follows a `?` may be secret, and a password is.
+            let shown = spec.url.split('?').next().unwrap_or_default();
+            format!("url {:?}", remote::without_passwords(shown))
         })?;
         ensure!(spec.dim > 0 && spec.batch_size > 0 && spec.concurrency > 0, "a setting is 0");
         let mut settings = format!(
@@ -126,7 +133,8 @@ impl HttpEmbedder {
             }
         }
         let fingerprint = blake3::hash(settings.as_bytes()).to_hex().to_string();
-        Ok(Self { spec, endpoint, fingerprint })
+        let same = Mutex::new(SameVectors::new(TOLD_APART));
+        Ok(Self { spec, endpoint, fingerprint, same })
     }
 
     fn line(&self, role: Role) -> anyhow::Result<Endpoint> {
@@ -209,12 +217,27 @@ impl Embedder for HttpEmbedder {
             batches.iter().partition(|batch| !batch.full.is_empty());
         let bodies = asked.iter().map(|batch| body(batch));
         let mut broken = None;
+        // Vectors are kept once two of them differ, so that what an endpoint gives for anything is not.
+        let mut held_back: Vec<(usize, Vectors)> = Vec::new();
         let mut take = |batch: &Batch, rows: Vec<Vec<f32>>| {
             let mut data = vec![0.0; batch.texts * dim];
+            let mut same = self.same.lock().unwrap_or_else(|e| e.into_inner());
             for (&i, row) in batch.full.iter().zip(rows) {
+                same.see(texts[batch.first + i], &row);
                 data[i * dim..][..dim].copy_from_slice(&row);
             }
-            keep(batch.first, &Vectors { dim, data })?;
+            if let Some(count) = same.verdict() {
+                bail!(
+                    "{}: the same vector came for {count} different texts, and for all others so far: the endpoint \
+                     does not read what is sent (is it one for embeddings, and of the model {:?}?)",
+                    line.shown(),
+                    self.spec.model
+                );
+            }
+            held_back.push((batch.first, Vectors { dim, data }));
+            if !same.are_all_the_same() {
+                held_back.drain(..).try_for_each(|(first, vectors)| keep(first, &vectors))?;
+            }
             done(batch.texts);
             anyhow::Ok(())
         };
@@ -232,6 +255,7 @@ impl Embedder for HttpEmbedder {
         if let Some(error) = broken {
             return Err(error);
         }
+        held_back.iter().try_for_each(|(first, vectors)| keep(*first, vectors))?;
         if let Err(Refused { at, what }) = sent {
             let Batch { first, texts: count, .. } = *asked[at];
             let (number, from, to) = (first / batch_size + 1, first + 1, first + count);

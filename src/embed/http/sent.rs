@@ -8,10 +8,14 @@ use crate::remote::{self, Secrets};
 /// A value as a scenario gives it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Supplied {
+    /// Written out; inside it, `{env: NAME}` at any depth stands for a variable all the same.
     Written(Value),
     /// The environment variable that holds it: a secret.
     Variable(String),
 }
+
+/// The key of `{env: NAME}`.
+const ENV: &str = "env";
 
 /// Names with their values, in the order of the scenario.
 pub type Additions = Vec<(String, Supplied)>;
@@ -23,11 +27,89 @@ pub const OWN_HEADERS: [&str; 6] =
     ["content-type", "content-length", "host", "accept", "connection", "transfer-encoding"];
 
 impl Supplied {
-    fn value(&self) -> anyhow::Result<Value> {
-        Ok(match self {
-            Supplied::Written(value) => value.clone(),
-            Supplied::Variable(name) => Value::String(remote::variable(name)?),
+    /// # Errors
+    /// What is nearly `{env: NAME}`, but is not: sent as it stands, it would be taken for a value.
+    pub fn parse(value: &Value) -> Result<Supplied, String> {
+        check_variables(value)?;
+        Ok(match variable(value) {
+            Some(name) => Supplied::Variable(name.to_owned()),
+            None => Supplied::Written(value.clone()),
         })
+    }
+
+    fn value(&self) -> anyhow::Result<Value> {
+        match self {
+            Supplied::Written(value) => filled_in(value),
+            Supplied::Variable(name) => Ok(Value::String(remote::variable(name)?)),
+        }
+    }
+
+    /// The names of the variables in it.
+    fn variables(&self) -> Vec<&str> {
+        fn of(value: &Value) -> Vec<&str> {
+            if let Some(name) = variable(value) {
+                return vec![name];
+            }
+            match value {
+                Value::Array(list) => list.iter().flat_map(of).collect(),
+                Value::Object(map) => map.values().flat_map(of).collect(),
+                _ => Vec::new(),
+            }
+        }
+        match self {
+            Supplied::Written(value) => of(value),
+            Supplied::Variable(name) => vec![name],
+        }
+    }
+}
+
+/// The variable that `{env: NAME}` names.
+fn variable(value: &Value) -> Option<&str> {
+    value.as_object().filter(|map| map.len() == 1)?.get(ENV)?.as_str()
+}
+
+/// With what variables hold in their places.
+fn filled_in(value: &Value) -> anyhow::Result<Value> {
+    if let Some(name) = variable(value) {
+        return Ok(Value::String(remote::variable(name)?));
+    }
+    Ok(match value {
+        Value::Array(list) => list.iter().map(filled_in).collect::<anyhow::Result<_>>()?,
+        Value::Object(map) => {
+            let filled = map.iter().map(|(key, value)| Ok((key.clone(), filled_in(value)?)));
+            Value::Object(filled.collect::<anyhow::Result<_>>()?)
+        }
+        _ => value.clone(),
+    })
+}
+
+fn check_variables(value: &Value) -> Result<(), String> {
+    let map = match value {
+        Value::Array(list) => return list.iter().try_for_each(check_variables),
+        Value::Object(map) => map,
+        _ => return Ok(()),
+    };
+    let Some((key, named)) = map.iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(ENV))
+    else {
+        return map.values().try_for_each(check_variables);
+    };
+    if key != ENV {
+        return Err(format!("`{key}` is not known; {{env: NAME}} names a variable"));
+    }
+    if map.len() > 1 {
+        let others: Vec<String> =
+            map.keys().filter(|key| *key != ENV).map(|key| format!("`{key}`")).collect();
+        return Err(format!("{{env: NAME}} has {} beside the name", others.join(", ")));
+    }
+    let is_name = |name: &str| {
+        let usual = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        name.chars().all(usual) && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    match named.as_str() {
+        Some(name) if !name.is_empty() && is_name(name) => Ok(()),
+        // What stands there may be the secret itself.
+        _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
+            .to_owned()),
     }
 }
 
@@ -56,7 +138,7 @@ pub fn body(general: &Additions, more: &Additions) -> anyhow::Result<Map<String,
     general.iter().chain(more).map(key).collect()
 }
 
-/// What of them must not be shown: the values of variables, and of headers whose names say what they are.
+/// What of them must not be shown: the values of variables, and what names say is secret.
 pub fn secrets<'a>(
     key: Option<&str>,
     headers: &'a Additions,
@@ -64,11 +146,13 @@ pub fn secrets<'a>(
 ) -> anyhow::Result<Secrets> {
     let mut secrets: Vec<String> = key.map(str::to_owned).into_iter().collect();
     for (name, supplied) in bodies.chain([headers]).flatten() {
-        let named = remote::names_a_secret(name);
-        if let (Value::String(text), true) =
-            (supplied.value()?, named || matches!(supplied, Supplied::Variable(_)))
+        for variable in supplied.variables() {
+            secrets.push(remote::variable(variable)?);
+        }
+        if let (Supplied::Written(Value::String(text)), true) =
+            (supplied, remote::names_a_secret(name))
         {
-            secrets.push(text);
+            secrets.push(text.clone());
         }
     }
     Ok(Secrets::new(secrets))

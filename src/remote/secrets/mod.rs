@@ -3,7 +3,11 @@
 //! A reply may repeat a secret as it is, or written another way: with the escapes of JSON (once or twice over), of an
 //! address, or of HTML. So texts are compared character by character, each in any of its spellings.
 
+mod fragments;
+
 use std::fmt;
+
+use fragments::Fragments;
 
 /// What stands for a secret.
 const CUT: &str = "[key]";
@@ -21,36 +25,76 @@ pub fn names_a_secret(name: &str) -> bool {
 
 /// Texts that must not be shown.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(Vec<String>);
+pub struct Secrets {
+    /// The longest first.
+    whole: Vec<String>,
+    fragments: Fragments,
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} secrets", self.0.len())
+        write!(f, "{} secrets", self.whole.len())
     }
 }
 
 impl Secrets {
     pub fn new(secrets: impl IntoIterator<Item = String>) -> Secrets {
-        let mut all = Vec::new();
+        let mut all = Secrets::default();
         for secret in secrets {
-            // Of `Bearer KEY` the key is one too.
-            if let Some((_, key)) = secret.split_once(' ') {
-                all.push(key.trim().to_owned());
-            }
-            all.push(secret);
+            all.add(secret);
         }
-        all.retain(|secret| secret.trim().chars().count() >= PART);
+        all
+    }
+
+    fn add(&mut self, secret: String) {
+        // Of `Bearer KEY` the key is one too, and of `Basic KEY` what it encodes.
+        let key = secret.split_once(' ').map(|(scheme, key)| (scheme, key.trim().to_owned()));
+        let encoded = key.as_ref().filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+        let encoded = encoded.and_then(|(_, key)| fragments::decoded(key));
+        let password = encoded.as_ref().and_then(|pair| Some(pair.split_once(':')?.1.to_owned()));
+        let parts = match &key {
+            Some((scheme, key)) if scheme.chars().all(char::is_alphabetic) => key,
+            _ => &secret,
+        };
+        for secret in [Some(parts), password.as_ref()].into_iter().flatten() {
+            if is_long_enough(secret) {
+                self.fragments.add(secret);
+            }
+        }
+        let key = key.map(|(_, key)| key);
+        for secret in [Some(secret), key, encoded, password].into_iter().flatten() {
+            self.add_whole(secret);
+        }
+    }
+
+    fn add_whole(&mut self, secret: String) {
+        if is_long_enough(&secret) && !self.whole.contains(&secret) {
+            self.whole.push(secret);
+        }
         // A secret that begins another comes after it.
-        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        all.dedup();
-        Secrets(all)
+        self.whole.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
     /// With what stands behind the `?` of an address: all of it, and values whose names say what they are.
-    pub fn and_query_of(self, url: &reqwest::Url) -> Secrets {
-        let secret = url.query_pairs().filter(|(name, _)| names_a_secret(name));
-        let values = secret.map(|(_, value)| value.into_owned());
-        Secrets::new(self.0.into_iter().chain(url.query().map(str::to_owned)).chain(values))
+    pub fn and_query_of(mut self, url: &reqwest::Url) -> Secrets {
+        for (_, value) in url.query_pairs().filter(|(name, _)| names_a_secret(name)) {
+            self.add(value.into_owned());
+        }
+        // Its parts, such as the version of an interface, may be what a message has to name.
+        self.add_whole(url.query().unwrap_or_default().to_owned());
+        self
+    }
+
+    /// `text`, of a reply of so many bytes, without them; nothing of a text that repeats them in part, backwards or
+    /// encoded.
+    pub fn shown(&self, text: &str, bytes: usize) -> String {
+        let cut = self.cut(text);
+        match self.fragments.are_in(&cut) {
+            true => format!(
+                "the reply of {bytes} bytes is not shown, since it repeats a secret in part or in another form"
+            ),
+            false => cut,
+        }
     }
 
     /// `text` without them.
@@ -58,7 +102,7 @@ impl Secrets {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            match self.0.iter().find_map(|secret| spelt(rest, secret)) {
+            match self.whole.iter().find_map(|secret| spelt(rest, secret)) {
                 Some(length) => {
                     out.push_str(CUT);
                     rest = &rest[length..];
@@ -71,6 +115,34 @@ impl Secrets {
         }
         out
     }
+}
+
+fn is_long_enough(secret: &str) -> bool {
+    secret.trim().chars().count() >= PART
+}
+
+/// What stands in a text, such as a file of settings, for the user and the password of each address in it: asterisks,
+/// byte by byte.
+pub fn without_passwords(text: &str) -> String {
+    let mut out = text.as_bytes().to_vec();
+    let ends = |c: char| c.is_whitespace() || "\"'`<>".contains(c);
+    for token in text.split(ends).filter(|token| token.contains('@')) {
+        let at = token.as_ptr() as usize - text.as_ptr() as usize;
+        let end = token.rfind('@').unwrap_or(0);
+        let scheme = token[..end].find(":/");
+        let start = match scheme {
+            Some(colon) => {
+                colon + 1 + token[colon + 1..].bytes().take_while(|b| *b == b'/').count()
+            }
+            None => token[..end].rfind(['{', ',', '(', '[']).map_or(0, |before| before + 1),
+        };
+        let range = start.min(end)..end;
+        let inside = &token[range.clone()];
+        if inside.contains(':') || scheme.is_some() && !inside.contains('/') {
+            out[at + range.start..at + range.end].fill(b'*');
+        }
+    }
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Bytes at the start of `text` that spell `secret`; or that end the text, or the part of it that an ellipsis ends, in
@@ -223,6 +295,46 @@ mod tests {
             "[key], [key], [key], Bearer x"
         );
         assert!(!format!("{secrets:?}").contains("abc"));
+    }
+
+    #[test]
+    fn what_cannot_be_cut_out_is_not_shown_at_all() {
+        let key = "sk-Proj_4fT9xQ2mLw7Zr8";
+        let secrets =
+            Secrets::new([format!("Bearer {key}"), "Basic bWU6aHVudGVyMi1sb25n".to_owned()]);
+        for (text, shown) in [
+            (format!("the key {key} is unknown"), Some("the key [key] is unknown")),
+            ("use Bearer sk-..., not this".to_owned(), Some("use Bearer sk-..., not this")),
+            ("the key ...Q2mLw7Zr8 is unknown".to_owned(), None),
+            ("who is me:hunter2-long?".to_owned(), Some("who is [key]?")),
+            ("no hunter2-long".to_owned(), Some("no [key]")),
+            ("no gnol-2retnuh".to_owned(), None),
+        ] {
+            let found = secrets.shown(&text, 99);
+            match shown {
+                Some(shown) => assert_eq!(found, shown),
+                None => assert!(found.starts_with("the reply of 99 bytes is not shown"), "{found}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_password_of_an_address_is_masked_where_it_stands() {
+        for (text, shown) in [
+            ("url: \"http://me:pw@host/v1\" # x", "url: \"http://*****@host/v1\" # x"),
+            ("url: https://me:p@ss/w0rd@h:1", "url: https://*************@h:1"),
+            ("{url: http://a:b@h, model: m}", "{url: http://***@h, model: m}"),
+            ("url: me:pw@host/v1", "url: *****@host/v1"),
+            ("{url: me:ü@host}", "{url: *****@host}"),
+            ("postgres://me:pw@db/x http://h:80/v1", "postgres://*****@db/x http://h:80/v1"),
+            ("mail me@host, at 10:30", "mail me@host, at 10:30"),
+            ("http://token@host", "http://*****@host"),
+            ("http://host/a@b", "http://host/a@b"),
+            ("@ : :@", "@ : *@"),
+        ] {
+            assert_eq!(without_passwords(text), shown);
+            assert_eq!(text.len(), shown.len());
+        }
     }
 
     #[test]
