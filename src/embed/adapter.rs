@@ -13,7 +13,7 @@ use anyhow::{Context, bail, ensure};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use super::files::{Faults, LORA, Reader, check, parse, shown};
+use super::files::{Faults, LORA, Reader, check, parse, read_settings, read_weights, shown};
 use super::registry;
 use super::weights::{PREFIXES, floats};
 
@@ -32,7 +32,7 @@ pub fn is_adapter(dir: &Path) -> bool {
 /// A configuration that is damaged or names no base.
 pub fn base_of(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(CONFIG);
-    let text = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_settings(&path)?;
     let config = parse(&path.display().to_string(), &text)?;
     let named = config["base_model_name_or_path"].as_str().unwrap_or_default();
     ensure!(
@@ -71,12 +71,9 @@ impl Adapter {
     /// # Errors
     /// A file missing or damaged, or an adapter of another kind than plain LoRA.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
-        let bytes = |name: &str| {
-            let path = dir.join(name);
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
         let load = || -> anyhow::Result<Self> {
-            let (config, weights) = (bytes(CONFIG)?, bytes(WEIGHTS)?);
+            let config = read_settings(&dir.join(CONFIG))?;
+            let weights = read_weights(&dir.join(WEIGHTS))?;
             let mut hash = blake3::Hasher::new();
             hash.update(&config);
             hash.update(&weights);
@@ -204,5 +201,11 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, Pair>> {
         *if is_a { &mut pair.a } else { &mut pair.b } = Some(thin);
     }
     ensure!(!pairs.is_empty(), "{WEIGHTS} holds nothing");
+    let is_zero =
+        |thin: &Option<Thin>| thin.as_ref().is_some_and(|thin| thin.data.iter().all(|x| *x == 0.0));
+    ensure!(
+        !pairs.values().all(|pair| is_zero(&pair.a) || is_zero(&pair.b)),
+        "{WEIGHTS} changes nothing: one of the two matrices of each weight is all zeros, as before any training"
+    );
     Ok(pairs)
 }

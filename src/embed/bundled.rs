@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::cache::default_dir;
-use crate::atomic_file;
+use crate::{atomic_file, input_file};
 
 /// Files of one folder: name, content.
 pub type Files = [(&'static str, &'static [u8])];
@@ -73,7 +73,7 @@ fn unpack_into(cache: &Path, name: &str, files: &Files) -> anyhow::Result<PathBu
     let dir = cache.join(format!("{name}-{}", &hash.finalize().to_hex()[..16]));
     for (file, bytes) in files {
         let path = dir.join(file);
-        if !std::fs::read(&path).is_ok_and(|found| found == *bytes) {
+        if !input_file::read(&path).is_ok_and(|found| found == *bytes) {
             atomic_file::write(&path, bytes)
                 .with_context(|| format!("cannot unpack the bundled {name}"))?;
         }

@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::adapter::is_adapter;
 use super::cache::default_dir;
-use super::files::{first_folder, parse};
+use super::files::{first_folder, parse, read_settings};
 use super::{ModelKind, Precision, bundled, registry};
 
 /// Sets the directory of pulled models.
@@ -49,7 +49,7 @@ fn is_model(dir: &Path) -> bool {
 /// A file that cannot be read.
 pub fn kind_of(dir: &Path) -> anyhow::Result<ModelKind> {
     let path = first_folder(dir).join("config.json");
-    let config = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let config = read_settings(&path)?;
     let config = parse(&path.display().to_string(), &config)?;
     Ok(match config["model_type"].as_str() {
         Some("model2vec") => ModelKind::Static,

@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 
 use super::registry::{Hub, Model, ModelFile, Origin};
 use super::{onnx, package};
-use crate::atomic_file;
 use crate::output::Output;
+use crate::{atomic_file, input_file};
 
 /// Sets another address for the hub.
 pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
@@ -231,7 +231,7 @@ fn is_right(path: &Path, sha256: &str, size: u64) -> bool {
 }
 
 fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = input_file::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -35,7 +35,8 @@ pub struct Quantized {
 /// # Errors
 /// A source that is damaged or already int8, or a directory that cannot be written.
 pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Quantized> {
-    let files = ModelFiles::read_for(source, purpose_of(source))?;
+    let purpose = purpose_of(source);
+    let files = ModelFiles::read_for(source, purpose)?;
     let weights = Weights::parse(&files.weights)?;
     if weights.is_int8() {
         bail!("{} is int8 already", source.display());
@@ -81,6 +82,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
             tensors.rows("linear.weight".to_owned(), &weights.rows("linear.weight", 0, 0)?);
         }
     }
+    weights.check_all_read(purpose)?;
     let views = tensors
         .0
         .iter()

@@ -7,7 +7,7 @@ use anyhow::{bail, ensure};
 use rayon::prelude::*;
 
 use super::bert::normalize;
-use super::files::ModelFiles;
+use super::files::{ModelFiles, Purpose};
 use super::tokens::Tokens;
 use super::weights::{Rows, Weights};
 use super::{Embedder, ModelSpec, Precision, Role, Similarity, Vectors};
@@ -88,6 +88,7 @@ impl StaticTable {
         if !by_token.is_empty() {
             ids = ids.min(by_token.len());
         }
+        weights.check_all_read(Purpose::Vectors)?;
         let tokens = Tokens::load(&files.tokenizer, max_tokens, false, ids)?;
         let tokens = tokens.lowering(files.lower_case);
         let prefix = |asked: &Option<String>, role| {

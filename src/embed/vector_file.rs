@@ -14,7 +14,7 @@ use memmap2::{Mmap, MmapOptions};
 use rayon::prelude::*;
 
 use super::Vectors;
-use crate::atomic_file;
+use crate::{atomic_file, input_file};
 
 const MAGIC: &[u8; 8] = b"knockon2";
 /// Magic, numbers in a row, rows, key, checksum: so long that rows start where f32 may.
@@ -55,7 +55,7 @@ pub fn windows(rows: usize, dim: usize) -> impl Iterator<Item = Range<usize>> + 
 impl VectorFile {
     /// The file at `path`; `None` where there is none with these rows, all undamaged.
     pub fn open(path: &Path, key: &FileKey, dim: usize, rows: usize) -> Option<VectorFile> {
-        let mut file = File::open(path).ok()?;
+        let mut file = input_file::open(path).ok()?;
         let mut found = [0; HEADER];
         file.read_exact(&mut found).ok()?;
         let length = file.metadata().ok()?.len();

@@ -4,18 +4,30 @@
 //! `w[r][c] = scale[r] * q[r][c]`. Rows are output channels of a linear layer or rows of a table.
 //! Where `NAME.smooth` is there, one f32 a column, the right side is divided by `smooth[c]`.
 
-use anyhow::{Context, bail};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use anyhow::{Context, bail, ensure};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use super::adapter::Adapter;
+use super::files::{Faults, IGNORED_TENSORS, Purpose};
 
 /// The tensors of one file, found by name under any of the prefixes that exporters put in front.
 pub struct Weights<'a> {
     tensors: SafeTensors<'a>,
     prefix: &'static str,
     adapter: Option<&'a Adapter>,
+    /// The names of those that were read, as the file has them.
+    read: RefCell<BTreeSet<String>>,
 }
+
+/// Unused tensors that a message names.
+const NAMED: usize = 5;
+
+/// Tables whose rows may all be the same: RoBERTa has no use for token types and sets theirs to zero.
+const MAY_BE_EMPTY: &str = "token_type_embeddings.weight";
 
 /// What exporters put in front of the encoder's names.
 pub(super) const PREFIXES: [&str; 4] = ["bert.", "roberta.", "mpnet.", "model."];
@@ -74,6 +86,29 @@ impl Rows {
         }
     }
 
+    /// # Errors
+    /// All numbers are zero, or all rows the same: whatever is asked of such a matrix, the answer is one and the same.
+    fn check_not_constant(&self, name: &str) -> anyhow::Result<()> {
+        let scaled = |r: usize| match self {
+            Rows::F32 { .. } => 1.0,
+            Rows::Int8 { scale, .. } => scale[r],
+        };
+        let (zero, equal) = match self {
+            Rows::F32 { data, cols } => (is_zero(data), rows_are_equal(data, *cols)),
+            Rows::Int8 { data, scale, cols, .. } => {
+                (is_zero(data) || is_zero(scale), rows_are_equal(data, *cols))
+            }
+        };
+        ensure!(!zero, "tensor `{name}` is all zeros: the weights are damaged");
+        let equal = equal && (1..self.len()).all(|r| scaled(r) == scaled(0));
+        ensure!(
+            !equal || self.len() < 2,
+            "all {} rows of tensor `{name}` are the same: the weights are damaged",
+            self.len()
+        );
+        Ok(())
+    }
+
     /// The divisors of the columns; empty where there are none.
     pub fn smooth(&self) -> &[f32] {
         match self {
@@ -129,6 +164,21 @@ impl Rows {
     }
 }
 
+fn is_zero<T: PartialEq + Default>(numbers: &[T]) -> bool {
+    numbers.iter().all(|x| *x == T::default())
+}
+
+fn rows_are_equal<T: PartialEq>(numbers: &[T], cols: usize) -> bool {
+    let (first, others) = numbers.split_at(cols.min(numbers.len()));
+    others.chunks_exact(cols).all(|row| row == first)
+}
+
+/// The number of the layer that a tensor belongs to.
+fn layer_of(name: &str) -> Option<usize> {
+    let (_, behind) = name.split_once("encoder.layer.").or_else(|| name.split_once("layers."))?;
+    behind.split('.').next()?.parse().ok()
+}
+
 /// Appends `row / scale`, rounded, to `out` and returns the scale, symmetric about zero: the
 /// largest magnitude becomes 127.
 fn quantize_row(row: &[f32], out: &mut Vec<i8>) -> f32 {
@@ -152,7 +202,50 @@ impl<'a> Weights<'a> {
             .into_iter()
             .find(|p| tensors.names().iter().any(|n| n.starts_with(p)))
             .unwrap_or("");
-        Ok(Self { tensors, prefix, adapter: None })
+        Ok(Self { tensors, prefix, adapter: None, read: RefCell::default() })
+    }
+
+    /// To be called when all of a model was read.
+    ///
+    /// # Errors
+    /// Tensors that were not read and that the libraries do not ignore either: what they are for is not carried out.
+    pub fn check_all_read(&self, purpose: Purpose) -> anyhow::Result<()> {
+        let read = self.read.borrow();
+        let own = |name: &'_ str| name.strip_prefix(self.prefix).unwrap_or(name).to_owned();
+        let ignored = |name: &str| {
+            let known = IGNORED_TENSORS.iter().filter(|(_, of)| of.is_none_or(|of| of == purpose));
+            known.into_iter().any(|(start, _)| own(name).starts_with(start))
+        };
+        let names = self.tensors.names();
+        let mut unused: Vec<&str> =
+            names.into_iter().filter(|name| !read.contains(*name) && !ignored(name)).collect();
+        unused.sort_unstable();
+        let read_layers = read.iter().filter_map(|name| layer_of(name)).max();
+        let beyond: BTreeSet<usize> =
+            unused.iter().filter_map(|n| layer_of(n)).filter(|n| Some(*n) > read_layers).collect();
+        let mut faults = Faults::default();
+        if let (Some(first), Some(last)) = (beyond.first(), beyond.last()) {
+            unused.retain(|name| layer_of(name).is_none_or(|layer| Some(layer) <= read_layers));
+            faults.add(format!(
+                "config.json: `num_hidden_layers` is {first}, and model.safetensors has weights of {} layers: those of \
+                 {first} to {last}, counted from 0, would not be used",
+                last + 1
+            ));
+        }
+        let more = match unused.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
+        };
+        let named: Vec<String> =
+            unused.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+        if !named.is_empty() {
+            faults.add(format!(
+                "model.safetensors: {}{more}: {} not known here, which may change what the model computes",
+                named.join(", "),
+                if unused.len() == 1 { "a tensor" } else { "tensors" }
+            ));
+        }
+        faults.check()
     }
 
     /// Matrices are read with what `adapter` adds to them.
@@ -162,7 +255,8 @@ impl<'a> Weights<'a> {
 
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.view(name).is_ok()
+        let full = format!("{}{name}", self.prefix);
+        [full.as_str(), name].into_iter().any(|name| self.tensors.tensor(name).is_ok())
     }
 
     /// Whether any tensor is stored as int8.
@@ -173,10 +267,13 @@ impl<'a> Weights<'a> {
     /// Heads stand beside the encoder, without its prefix.
     fn view(&self, name: &str) -> anyhow::Result<TensorView<'a>> {
         let full = format!("{}{name}", self.prefix);
-        self.tensors
-            .tensor(&full)
-            .or_else(|e| self.tensors.tensor(name).map_err(|_| e))
-            .with_context(|| format!("model.safetensors has no tensor `{full}`"))
+        let found = self.tensors.tensor(&full).map(|view| (full.as_str(), view));
+        let found = found.or_else(|e| Ok((name, self.tensors.tensor(name).map_err(|_| e)?)));
+        let (found, view) = found.map_err(|e: safetensors::SafeTensorError| {
+            anyhow::Error::new(e).context(format!("model.safetensors has no tensor `{full}`"))
+        })?;
+        self.read.borrow_mut().insert(found.to_owned());
+        Ok(view)
     }
 
     /// A vector of whole numbers, such as places in a table.
@@ -216,6 +313,11 @@ impl<'a> Weights<'a> {
         if data.len() != len {
             bail!("tensor `{name}` has the shape {:?}, not [{len}]", view.shape());
         }
+        // A bias may be nothing; a scale that is nothing leaves nothing of what it scales.
+        ensure!(
+            name.ends_with("bias") || name.ends_with("beta") || data.iter().any(|x| *x != 0.0),
+            "tensor `{name}` is all zeros: the weights are damaged"
+        );
         Ok(data)
     }
 
@@ -229,6 +331,9 @@ impl<'a> Weights<'a> {
             bail!("tensor `{name}` is {r} x {c}, not {rows} x {cols} as config.json says");
         }
         let rows = self.stored_rows(name, view, r, c)?;
+        if !name.ends_with(MAY_BE_EMPTY) {
+            rows.check_not_constant(name)?;
+        }
         match self.adapter {
             None => Ok(rows),
             // All matrices as f32, so that those that share an input are rounded alike later on.
@@ -260,6 +365,10 @@ impl<'a> Weights<'a> {
                 true => self.vector(&smooth, c)?,
                 false => Vec::new(),
             };
+            ensure!(
+                smooth.iter().all(|divisor| *divisor > 0.0),
+                "tensor `{name}.smooth` holds a number that is not above 0: the weights are damaged"
+            );
             Ok(Rows::Int8 { data, scale, smooth, cols: c })
         } else {
             Ok(Rows::F32 { data: floats(name, &view)?, cols: c })

@@ -41,12 +41,20 @@ pub fn open(path: &Path) -> Result<File> {
 /// # Errors
 /// As [`open`], and a file of more than [`LARGEST`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
+    read_up_to(LARGEST, path)
+}
+
+/// The bytes of a file, such as one of weights, that may be larger than others, or must be smaller.
+///
+/// # Errors
+/// As [`open`], and a file of more than `most` bytes.
+pub fn read_up_to(most: u64, path: &Path) -> Result<Vec<u8>> {
     let file = open(path)?;
     let size = file.metadata()?.len();
-    if size > LARGEST {
-        return Err(too_large(LARGEST));
+    if size > most {
+        return Err(too_large(most));
     }
-    read_at_most(LARGEST, file)
+    read_at_most(most, file)
 }
 
 /// The bytes of a stream, such as standard input.

@@ -225,14 +225,16 @@ pub fn is_stream(path: &Path) -> bool {
 }
 
 fn holds(path: &Path, bytes: &[u8]) -> bool {
-    path.metadata().is_ok_and(|there| there.len() == bytes.len() as u64)
+    path.metadata().is_ok_and(|there| there.is_file() && there.len() == bytes.len() as u64)
         && std::fs::read(path).is_ok_and(|found| found == bytes)
 }
 
 fn is_marked(path: &Path, mark: &str) -> bool {
     let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MARK_WITHIN).read_to_end(&mut start));
-    read.is_ok() && start.windows(mark.len()).any(|window| window == mark.as_bytes())
+    // A pipe would block for as long as nobody writes to it.
+    let plain = path.metadata().is_ok_and(|there| there.is_file());
+    let mut read = || File::open(path)?.take(MARK_WITHIN).read_to_end(&mut start);
+    plain && read().is_ok() && start.windows(mark.len()).any(|window| window == mark.as_bytes())
 }
 
 #[cfg(test)]

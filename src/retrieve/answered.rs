@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::{Ranking, Request};
-use crate::atomic_file;
+use crate::{atomic_file, input_file};
 
 /// An answer's bytes to a ranking, checked; says what they are instead.
 pub type Read<'a> = dyn Fn(&Request, &[u8]) -> Result<Ranking, String> + Sync + 'a;
@@ -34,7 +34,7 @@ pub fn search(
     for (at, request) in requests.iter().enumerate() {
         found.push(match request.candidates {
             Some([]) => Some(Ranking::new()),
-            _ => std::fs::read(file(at)).ok().and_then(|bytes| read(request, &bytes).ok()),
+            _ => input_file::read(&file(at)).ok().and_then(|bytes| read(request, &bytes).ok()),
         });
         match &found[at] {
             Some(_) => done(1),

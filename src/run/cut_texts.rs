@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::atomic_file;
 use crate::embed::cache::default_dir;
 use crate::embed::{Embedder, Role, Similarity, Vectors};
+use crate::{atomic_file, input_file};
 
 /// What a model cut.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl CutCounter {
         };
         let dir = dir.join("cut_texts");
         let path = dir.join(hash.finalize().to_hex().as_str());
-        let known = std::fs::read_to_string(&path).ok();
+        let known = input_file::read_text(&path).ok();
         let known = known.and_then(|text| text.trim().parse().ok()).filter(|n| *n <= texts.len());
         let cut = match known {
             Some(cut) => cut,

@@ -9,7 +9,7 @@ use super::layers::Norm;
 use super::packed::{Scratch, Texts};
 use super::pooling::pool;
 use super::{Architecture, Forward, math};
-use crate::embed::files::ModelFiles;
+use crate::embed::files::{ModelFiles, Purpose};
 use crate::embed::pairs::{Pair, PairScorer};
 use crate::embed::tokens::Tokens;
 use crate::embed::weights::Weights;
@@ -80,6 +80,13 @@ pub fn head_of(weights: &Weights) -> Option<[&'static str; 2]> {
     heads.into_iter().find(|[dense, out]| has(dense) && has(out))
 }
 
+/// How many labels config.json says that there are, and where.
+fn stated_labels(config: &Value) -> Option<(&'static str, usize)> {
+    let number = |key| Some((key, usize::try_from(config.get(key)?.as_u64()?).ok()?));
+    let listed = || Some(("id2label", config.get("id2label")?.as_object()?.len()));
+    number("num_labels").or_else(|| number("_num_labels")).or_else(listed)
+}
+
 impl Head {
     fn load(
         weights: &Weights,
@@ -128,6 +135,12 @@ impl Head {
         let dense = Affine::load(weights, dense, hidden, hidden)?;
         let out = Affine::load(weights, out, 0, hidden)?;
         let labels = out.bias.len();
+        if let Some((key, stated)) = stated_labels(config) {
+            ensure!(
+                stated == labels,
+                "config.json: `{key}` says {stated} labels, and the head in model.safetensors has {labels}"
+            );
+        }
         ensure!(labels <= 2, "the model tells {labels} labels apart; a reranker has 1 or 2");
         Ok(Head { mean: modern.is_some() && pooling == "mean", dense, norm, out })
     }
@@ -169,6 +182,7 @@ impl CrossEncoder {
             Architecture::Modern(config, _) => (Some(config.norm_eps), false),
         };
         let head = Head::load(&weights, hidden, &files.config, modern).context("the head")?;
+        weights.check_all_read(Purpose::Scores)?;
         let (vocabulary, longest) = architecture.limits();
         let max_tokens = spec.max_tokens.or(files.max_tokens()).unwrap_or(longest).min(longest);
         ensure!(max_tokens > 4, "max_tokens is {max_tokens}; at least 5 are needed");

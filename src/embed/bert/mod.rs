@@ -28,7 +28,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::adapter::Adapter;
-use super::files::ModelFiles;
+use super::files::{ModelFiles, Purpose};
 use super::locate;
 use super::weights::Weights;
 use super::{Embedder, ModelSpec, Pooling, Precision, Role, Similarity, Vectors};
@@ -219,6 +219,7 @@ impl Bert {
             );
         }
         let on_text = Modules::load(&files.on_text, text.pooling.len() * on_tokens.dim())?;
+        weights.check_all_read(Purpose::Vectors)?;
         let longest = text.tokens.max_tokens().max(late_interaction::longest(files));
         let forward = Forward::new(architecture, spec.precision, longest);
         let similarity = files.similarity;

@@ -4,7 +4,7 @@
 use anyhow::{Context, ensure};
 
 use super::math::{self, normalize, row_dots};
-use crate::embed::files::{DenseActivation, DenseSettings, Module};
+use crate::embed::files::{DenseActivation, DenseSettings, Module, Purpose};
 use crate::embed::weights::Weights;
 
 /// PyTorch's default, which sentence-transformers leaves as it is.
@@ -53,13 +53,20 @@ impl Modules {
                     dim = dense.bias.len();
                     Step::Dense(Box::new(dense))
                 }
-                Module::LayerNorm { path, weights } => {
+                Module::LayerNorm { path, dimension, weights } => {
                     let load = || -> anyhow::Result<Step> {
+                        ensure!(
+                            dimension.is_none_or(|stated| stated == dim),
+                            "its config.json says `dimension`: {}, and {dim} numbers come out before it",
+                            dimension.unwrap_or(0)
+                        );
                         let weights = Weights::parse(weights)?;
-                        Ok(Step::LayerNorm {
+                        let norm = Step::LayerNorm {
                             scale: weights.vector("norm.weight", dim)?,
                             shift: weights.vector("norm.bias", dim)?,
-                        })
+                        };
+                        weights.check_all_read(Purpose::Vectors)?;
+                        Ok(norm)
                     };
                     load().with_context(|| path.clone())?
                 }
@@ -128,6 +135,7 @@ impl Dense {
             true if inputs == outputs => Residual::Input,
             true => Residual::Mapped(weights.rows("residual.weight", outputs, inputs)?.into_f32()),
         };
+        weights.check_all_read(Purpose::Vectors)?;
         Ok(Self { activation: settings.activation, weight, bias, residual })
     }
 

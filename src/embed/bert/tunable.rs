@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::config::{Config, model_type};
 use super::layers::Encoder;
 use super::text::TextSide;
-use crate::embed::files::ModelFiles;
+use crate::embed::files::{ModelFiles, Purpose};
 use crate::embed::weights::Weights;
 use crate::embed::{ModelKind, ModelSpec, Pooling, locate};
 
@@ -76,9 +76,11 @@ impl Tunable {
             config.longest()
         );
         spec.max_tokens = Some(max_tokens);
+        let encoder = Encoder::load(&weights, &config)?;
+        weights.check_all_read(Purpose::Vectors)?;
         Ok(Self {
             text: TextSide::load(&files, &spec, config.vocabulary, config.longest())?,
-            encoder: Encoder::load(&weights, &config)?,
+            encoder,
             from_int8: weights.is_int8(),
             hash: files.fingerprint("tune"),
             pooling,

@@ -4,31 +4,37 @@
 //! ModernBERT in transformers 4 and 5; the modules' `config_keys` in sentence-transformers 2 to 6; `LoraConfig` of
 //! PEFT 0.21; model2vec 0.10; PyLate 1.6; `ColBERTConfig` of Stanford's ColBERT 0.2.
 
-use super::settings::Handling::{Applied, MustBeUnset, OneOf, WithoutEffect};
+use super::Purpose;
+use super::settings::Handling::{Applied, MustBeUnset, OneOf, Typed, WithoutEffect};
 use super::settings::Known;
+use super::settings::Type::{Count, Flag, Place, Text, Texts, UpTo, Values, Within};
+
+/// What is added to a variance before the root is taken: 1e-12 to 1e-5 in all known models.
+const EPSILON: super::settings::Type = UpTo(0.1);
+/// The base of rotary angles: 10,000 to some millions.
+const THETA: super::settings::Type = Within(1.0, 1e12);
 
 /// In the config.json of any transformer.
 pub const ANY_CONFIG: Known = &[
     (
         &[
-            "model_type",
             "vocab_size",
             "hidden_size",
             "num_hidden_layers",
             "num_attention_heads",
             "intermediate_size",
             "max_position_embeddings",
-            "pad_token_id",
-            // Heads of classifiers: the tensors say how many labels there are.
+            // Heads of classifiers.
             "num_labels",
             "_num_labels",
-            "id2label",
-            "label2id",
-            // Ours: how a cross-encoder joins two texts.
-            "pair",
         ],
-        Applied,
+        Typed(Count),
     ),
+    (&["pad_token_id"], Typed(Place)),
+    (&["architectures"], Typed(Texts)),
+    (&["id2label", "label2id"], Typed(Values)),
+    // `pair` is ours: how a cross-encoder joins two texts.
+    (&["model_type", "pair"], Typed(Text)),
     (
         &[
             "_attn_implementation",
@@ -36,7 +42,6 @@ pub const ANY_CONFIG: Known = &[
             "_attn_implementation_internal",
             "_commit_hash",
             "_name_or_path",
-            "architectures",
             "attention_dropout",
             "attention_probs_dropout_prob",
             "attn_implementation",
@@ -133,7 +138,9 @@ pub const CROSS_ENCODER_NOTE: Known =
     &[(&["activation_fn"], OneOf(ACTIVATIONS_THAT_KEEP_ORDER)), (&["version"], WithoutEffect)];
 
 pub const BERT_CONFIG: Known = &[
-    (&["hidden_act", "layer_norm_eps", "type_vocab_size", "position_embedding_type"], Applied),
+    (&["hidden_act", "position_embedding_type"], Typed(Text)),
+    (&["layer_norm_eps"], Typed(EPSILON)),
+    (&["type_vocab_size"], Typed(Count)),
     (
         &[
             // Of the pooler, which no pooling here reads.
@@ -148,31 +155,20 @@ pub const BERT_CONFIG: Known = &[
     ),
 ];
 
-pub const MPNET_CONFIG: Known = &[(
-    &["hidden_act", "layer_norm_eps", "relative_attention_num_buckets", "position_embedding_type"],
-    Applied,
-)];
+pub const MPNET_CONFIG: Known = &[
+    (&["hidden_act", "position_embedding_type"], Typed(Text)),
+    (&["layer_norm_eps"], Typed(EPSILON)),
+    (&["relative_attention_num_buckets"], Typed(Count)),
+];
 
 pub const MODERN_CONFIG: Known = &[
-    (
-        &[
-            "hidden_activation",
-            "norm_eps",
-            "global_attn_every_n_layers",
-            "global_rope_theta",
-            "local_rope_theta",
-            "local_attention",
-            "layer_types",
-            "rope_parameters",
-            "attention_bias",
-            "mlp_bias",
-            "norm_bias",
-            "classifier_activation",
-            "classifier_bias",
-            "classifier_pooling",
-        ],
-        Applied,
-    ),
+    (&["hidden_activation", "classifier_activation", "classifier_pooling"], Typed(Text)),
+    (&["norm_eps"], Typed(EPSILON)),
+    (&["global_attn_every_n_layers", "local_attention"], Typed(Count)),
+    (&["global_rope_theta", "local_rope_theta"], Typed(THETA)),
+    (&["layer_types"], Typed(Texts)),
+    (&["rope_parameters"], Typed(Values)),
+    (&["attention_bias", "mlp_bias", "norm_bias", "classifier_bias"], Typed(Flag)),
     (
         &[
             "decoder_bias",
@@ -192,9 +188,16 @@ pub const MODERN_CONFIG: Known = &[
     ),
 ];
 
+/// Of ModernBERT's `rope_parameters`, by the kind of layer.
+pub const ROPE_PARAMETERS: Known = &[(&["full_attention", "sliding_attention"], Typed(Values))];
+
+/// Of one of them.
+pub const ROPE: Known = &[(&["rope_theta"], Typed(THETA)), (&["rope_type"], OneOf(&["default"]))];
+
 /// config.json of model2vec.
 pub const MODEL2VEC_CONFIG: Known = &[
-    (&["model_type", "max_length"], Applied),
+    (&["model_type"], Typed(Text)),
+    (&["max_length"], Typed(Count)),
     (
         &[
             "apply_pca",
@@ -276,8 +279,11 @@ pub const SENTENCE_BERT_NAMES: [&str; 7] = [
     "sentence_xlnet_config.json",
 ];
 
-pub const MODULE: Known =
-    &[(&["type", "path"], Applied), (&["idx", "name"], WithoutEffect), (&["kwargs"], MustBeUnset)];
+pub const MODULE: Known = &[
+    (&["type", "path"], Typed(Text)),
+    (&["idx", "name"], WithoutEffect),
+    (&["kwargs"], MustBeUnset),
+];
 
 pub const POOLING: Known = &[(
     &[
@@ -308,7 +314,7 @@ pub const DENSE: Known = &[(
     Applied,
 )];
 
-pub const LAYER_NORM: Known = &[(&["dimension"], Applied)];
+pub const LAYER_NORM: Known = &[(&["dimension"], Typed(Count))];
 
 pub const NORMALIZE: Known = &[(&["module_input_name", "module_output_name"], Applied)];
 
@@ -332,17 +338,12 @@ pub const SPECIAL_TOKENS_MAP: Known = &[(&SPECIAL_TOKENS, Applied)];
 pub const TOKENIZER: Known = &[
     (&SPECIAL_TOKENS, Applied),
     (
-        &[
-            "add_prefix_space",
-            "added_tokens_decoder",
-            "do_lower_case",
-            "model_max_length",
-            "strip_accents",
-            "tokenize_chinese_chars",
-            "truncation_side",
-        ],
-        Applied,
+        &["add_prefix_space", "do_lower_case", "strip_accents", "tokenize_chinese_chars"],
+        Typed(Flag),
     ),
+    (&["added_tokens_decoder"], Typed(Values)),
+    (&["model_max_length"], Typed(Count)),
+    (&["truncation_side"], Typed(Text)),
     (
         &[
             "_commit_hash",
@@ -404,17 +405,11 @@ pub const TOKENIZER_PARTS: Known = &[(
 
 /// adapter_config.json.
 pub const LORA: Known = &[
-    (
-        &[
-            "base_model_name_or_path",
-            "init_lora_weights",
-            "lora_alpha",
-            "peft_type",
-            "r",
-            "use_rslora",
-        ],
-        Applied,
-    ),
+    (&["base_model_name_or_path", "peft_type"], Typed(Text)),
+    (&["init_lora_weights"], Applied),
+    (&["r"], Typed(Count)),
+    (&["lora_alpha"], Typed(UpTo(1e6))),
+    (&["use_rslora"], Typed(Flag)),
     (
         &[
             "auto_mapping",
@@ -536,6 +531,21 @@ pub const COLBERT: Known = &[
         ],
         WithoutEffect,
     ),
+];
+
+/// How tensors begin that the libraries leave unread as well, of models opened for this or for anything: numbers that
+/// the code has anyway, and heads for tasks that are not run here.
+pub const IGNORED_TENSORS: &[(&str, Option<Purpose>)] = &[
+    ("embeddings.position_ids", None),
+    ("embeddings.token_type_ids", None),
+    ("pooler.dense.", None),
+    // Of masked language models, and of BERT's next sentence.
+    ("cls.", None),
+    ("lm_head.", None),
+    ("decoder.", None),
+    ("qa_outputs.", None),
+    ("classifier.", Some(Purpose::Vectors)),
+    ("head.", Some(Purpose::Vectors)),
 ];
 
 /// JSON files beside those that are read: other forms of the same weights and tokens, and notes of training.

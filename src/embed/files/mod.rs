@@ -16,16 +16,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-pub use known::LORA;
+pub use known::{IGNORED_TENSORS, LORA};
 pub use late::LateInteraction;
 pub use modules::{DenseActivation, DenseSettings, Module, PoolingSettings};
 pub use settings::{Faults, Reader, check, shown};
-pub use source::parse;
+pub use source::{parse, read_settings, read_weights};
 pub use tokenizer::TokenizerFiles;
 
 use super::{Role, Similarity};
 use modules::Pipeline;
-use source::Source;
+use source::{LARGEST_JSON, LARGEST_WEIGHTS, Source};
 
 /// What a directory is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +91,8 @@ impl ModelFiles {
             first => format!("{first}/"),
         };
         let name = format!("{at}config.json");
-        let config =
-            source::read(&source.path(&name))?.with_context(|| format!("{name} is missing"))?;
+        let config = source::read(&source.path(&name), LARGEST_JSON)?
+            .with_context(|| format!("{name} is missing"))?;
         let config = parse(&name, &config)?;
         check_config(&config, &mut faults);
         check_files(&source, &at, &mut faults);
@@ -205,8 +205,9 @@ impl ModelFiles {
 
 /// What a directory is for, by what its files say of themselves.
 pub fn purpose_of(dir: &Path) -> Purpose {
-    let json =
-        |name: &str| -> Option<Value> { parse(name, &source::read(&dir.join(name)).ok()??).ok() };
+    let json = |name: &str| -> Option<Value> {
+        parse(name, &source::read(&dir.join(name), LARGEST_JSON).ok()??).ok()
+    };
     let scores = json("config_sentence_transformers.json")
         .is_some_and(|settings| settings["model_type"] == "CrossEncoder")
         || json("config.json").is_some_and(|config| {
@@ -218,7 +219,7 @@ pub fn purpose_of(dir: &Path) -> Purpose {
 
 /// The folder with config.json, tokenizer.json and model.safetensors of the model in `dir`.
 pub fn first_folder(dir: &Path) -> PathBuf {
-    let modules = source::read(&dir.join("modules.json")).ok().flatten();
+    let modules = source::read(&dir.join("modules.json"), LARGEST_JSON).ok().flatten();
     let modules: Option<Value> = modules.and_then(|bytes| parse("modules.json", &bytes).ok());
     let path = modules.as_ref().and_then(|modules| modules.get(0)?.get("path")?.as_str());
     match path.and_then(modules::inside) {
@@ -261,7 +262,10 @@ fn check_config(config: &Value, faults: &mut Faults) {
         Some("model2vec") => {
             return check("config.json", config, &[known::MODEL2VEC_CONFIG], faults);
         }
-        Some("modernbert") => known::MODERN_CONFIG,
+        Some("modernbert") => {
+            check_rope(config, faults);
+            known::MODERN_CONFIG
+        }
         Some("mpnet") => known::MPNET_CONFIG,
         Some("bert" | "roberta" | "xlm-roberta" | "camembert") | None => known::BERT_CONFIG,
         // What it is called is reported where it is to be run.
@@ -270,6 +274,16 @@ fn check_config(config: &Value, faults: &mut Faults) {
     check("config.json", config, &[known::ANY_CONFIG, of_kind], faults);
     if let Some(note) = config.get("sentence_transformers").filter(|note| !note.is_null()) {
         check("config.json (sentence_transformers)", note, &[known::CROSS_ENCODER_NOTE], faults);
+    }
+}
+
+/// The angles of ModernBERT's layers, by their kind.
+fn check_rope(config: &Value, faults: &mut Faults) {
+    let Some(parameters) = config.get("rope_parameters").and_then(Value::as_object) else { return };
+    let file = "config.json (rope_parameters)";
+    check(file, &config["rope_parameters"], &[known::ROPE_PARAMETERS], faults);
+    for (kind, rope) in parameters.iter().filter(|(_, rope)| rope.is_object()) {
+        check(&format!("config.json (rope_parameters.{kind})"), rope, &[known::ROPE], faults);
     }
 }
 
@@ -436,7 +450,7 @@ impl SentenceSettings {
 
 fn weights(source: &Source, at: &str) -> anyhow::Result<Vec<u8>> {
     let path = source.path(&format!("{at}model.safetensors"));
-    if let Some(weights) = source::read(&path)? {
+    if let Some(weights) = source::read(&path, LARGEST_WEIGHTS)? {
         return Ok(weights);
     }
     for other in ["pytorch_model.bin", "model.safetensors.index.json", "tf_model.h5"] {

@@ -14,7 +14,7 @@ use crate::embed::Pooling;
 pub enum Module {
     Normalize,
     Dense { path: String, dense: DenseSettings, weights: Vec<u8> },
-    LayerNorm { path: String, weights: Vec<u8> },
+    LayerNorm { path: String, dimension: Option<usize>, weights: Vec<u8> },
 }
 
 /// A linear layer: `activation(W x + b)`, and on top of that `x` itself, or a linear map of it, where `residual`.
@@ -176,8 +176,9 @@ impl Pipeline {
                         "modules.json: module {place} ({path}) norms before the pooling"
                     ));
                 }
+                let dimension = Reader::new(&config, json.as_ref(), faults).count("dimension");
                 let weights = source.bytes(&weights)?;
-                self.push(stage, Module::LayerNorm { path, weights });
+                self.push(stage, Module::LayerNorm { path, dimension, weights });
             }
             _ => {
                 let Some(json) = source.json(&config)? else {

@@ -13,12 +13,71 @@ use serde_json::{Map, Value};
 pub enum Handling {
     /// It is carried out where the model is loaded.
     Applied,
+    /// As [`Handling::Applied`], and of this type.
+    Typed(Type),
     /// Vectors do not depend on it: it concerns training, generation, saving or speed.
     WithoutEffect,
     /// It would change vectors and is not carried out: only null, false, empty text, lists and objects pass.
     MustBeUnset,
     /// One of these words, or null: what is always done.
     OneOf(&'static [&'static str]),
+}
+
+/// What the value of a setting has to be, where there is one: null stands for none.
+#[derive(Clone, Copy, Debug)]
+pub enum Type {
+    Flag,
+    Text,
+    Texts,
+    /// By name.
+    Values,
+    /// A whole number above 0; 1e30 too, which transformers writes for "without a limit".
+    Count,
+    /// A whole number from 0.
+    Place,
+    /// A number above 0 and up to this one.
+    UpTo(f64),
+    /// A number from this one to that one.
+    Within(f64, f64),
+}
+
+impl Type {
+    fn fits(self, value: &Value) -> bool {
+        let number = value.as_f64();
+        match self {
+            Type::Flag => value.is_boolean(),
+            Type::Text => value.is_string(),
+            Type::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            Type::Values => value.is_object(),
+            Type::Count => count(value).is_some(),
+            Type::Place => value.is_u64(),
+            Type::UpTo(most) => number.is_some_and(|n| n > 0.0 && n <= most),
+            Type::Within(least, most) => number.is_some_and(|n| n >= least && n <= most),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Type::Flag => "true or false".to_owned(),
+            Type::Text => "a text".to_owned(),
+            Type::Texts => "a list of texts".to_owned(),
+            Type::Values => "values by name".to_owned(),
+            Type::Count => "a whole number above 0".to_owned(),
+            Type::Place => "a whole number from 0".to_owned(),
+            Type::UpTo(most) => format!("a number above 0, up to {most}"),
+            Type::Within(least, most) => format!("a number from {least} to {most}"),
+        }
+    }
+}
+
+fn count(value: &Value) -> Option<usize> {
+    let n = value.as_u64().and_then(|n| usize::try_from(n).ok());
+    let n = n.or_else(|| Some(value.as_f64().filter(|n| *n >= 1.0 && n.fract() == 0.0)? as usize));
+    n.filter(|n| *n > 0)
+}
+
+fn of_another_type(file: &str, key: &str, value: &Value, wanted: Type) -> String {
+    format!("{file}: `{key}` is {}, not {}", shown(value), wanted.name())
 }
 
 /// A file's known settings.
@@ -29,8 +88,12 @@ pub type Known = &'static [(&'static [&'static str], Handling)];
 pub struct Faults(Vec<String>);
 
 impl Faults {
+    /// One that was added before is not added again.
     pub fn add(&mut self, fault: impl Into<String>) {
-        self.0.push(fault.into());
+        let fault = fault.into();
+        if !self.0.contains(&fault) {
+            self.0.push(fault);
+        }
     }
 
     /// # Errors
@@ -63,6 +126,11 @@ pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
         match handling(key) {
             None => unknown.push(format!("`{key}`")),
             Some(Handling::Applied | Handling::WithoutEffect) => {}
+            Some(Handling::Typed(wanted)) => {
+                if !value.is_null() && !wanted.fits(value) {
+                    faults.add(of_another_type(file, key, value, wanted));
+                }
+            }
             Some(Handling::MustBeUnset) => {
                 if !is_unset(value) {
                     let value = shown(value);
@@ -131,42 +199,32 @@ impl<'a> Reader<'a> {
     fn get<T>(
         &mut self,
         key: &str,
-        what: &str,
+        wanted: Type,
         read: impl Fn(&'a Value) -> Option<T>,
     ) -> Option<T> {
         let value = self.settings?.get(key).filter(|value| !value.is_null())?;
         let found = read(value);
         if found.is_none() {
-            let value = shown(value);
-            self.faults.add(format!("{}: `{key}` is {value}, not {what}", self.file));
+            self.faults.add(of_another_type(self.file, key, value, wanted));
         }
         found
     }
 
     pub fn flag(&mut self, key: &str) -> Option<bool> {
-        self.get(key, "true or false", Value::as_bool)
+        self.get(key, Type::Flag, Value::as_bool)
     }
 
     pub fn text(&mut self, key: &str) -> Option<&'a str> {
-        self.get(key, "a text", Value::as_str)
+        self.get(key, Type::Text, Value::as_str)
     }
 
     /// A whole number, 1 or more.
     pub fn count(&mut self, key: &str) -> Option<usize> {
-        self.get(key, "a whole number above 0", |value| {
-            let n = value.as_u64().and_then(|n| usize::try_from(n).ok());
-            // transformers writes 1e30 for "no limit".
-            let n = n.or_else(|| {
-                Some(value.as_f64().filter(|n| *n >= 1.0 && n.fract() == 0.0)? as usize)
-            });
-            n.filter(|n| *n > 0)
-        })
+        self.get(key, Type::Count, count)
     }
 
     pub fn texts(&mut self, key: &str) -> Option<Vec<&'a str>> {
-        self.get(key, "a list of texts", |value| {
-            value.as_array()?.iter().map(Value::as_str).collect()
-        })
+        self.get(key, Type::Texts, |value| value.as_array()?.iter().map(Value::as_str).collect())
     }
 
     pub fn is_set(&self, key: &str) -> bool {
@@ -189,6 +247,14 @@ mod tests {
         (&["seed"], Handling::WithoutEffect),
         (&["pruned"], Handling::MustBeUnset),
         (&["kind"], Handling::OneOf(&["plain"])),
+        (&["eps"], Handling::Typed(Type::UpTo(0.1))),
+        (&["theta"], Handling::Typed(Type::Within(1.0, 1e9))),
+        (&["layers"], Handling::Typed(Type::Count)),
+        (&["padding"], Handling::Typed(Type::Place)),
+        (&["bias"], Handling::Typed(Type::Flag)),
+        (&["act"], Handling::Typed(Type::Text)),
+        (&["types"], Handling::Typed(Type::Texts)),
+        (&["by_name"], Handling::Typed(Type::Values)),
     ];
 
     fn faults(json: Value) -> String {
@@ -214,6 +280,36 @@ mod tests {
         assert!(two.contains("`kind` is `other`; only plain is carried out"), "{two}");
         assert_eq!(faults(json!([1])), "config.json is not a JSON object");
         assert!(faults(json!({"pruned": {"use": false}})).contains("`pruned` is"), "an answer");
+    }
+
+    #[test]
+    fn a_known_setting_has_its_type_and_range() {
+        let good = json!({
+            "eps": 1e-12, "theta": 10_000, "layers": 2, "padding": 0, "bias": true, "act": "gelu",
+            "types": ["a"], "by_name": {},
+        });
+        assert_eq!(faults(good), "");
+        for (key, value, wanted) in [
+            ("eps", json!("1e-12"), "a number above 0, up to 0.1"),
+            ("eps", json!(0), "a number above 0, up to 0.1"),
+            ("eps", json!(-1e-12), "a number above 0, up to 0.1"),
+            ("eps", json!(12.0), "a number above 0, up to 0.1"),
+            ("theta", json!(0.5), "a number from 1 to 1000000000"),
+            ("theta", json!([1e4]), "a number from 1 to 1000000000"),
+            ("layers", json!("2"), "a whole number above 0"),
+            ("layers", json!(1.5), "a whole number above 0"),
+            ("padding", json!(-1), "a whole number from 0"),
+            ("bias", json!("false"), "true or false"),
+            ("bias", json!(0), "true or false"),
+            ("act", json!(["gelu"]), "a text"),
+            ("types", json!("a"), "a list of texts"),
+            ("types", json!([1]), "a list of texts"),
+            ("by_name", json!([]), "values by name"),
+        ] {
+            let expected = format!("config.json: `{key}` is {}, not {wanted}", shown(&value));
+            assert_eq!(faults(json!({ key: value })), expected);
+            assert_eq!(faults(json!({ key: null })), "", "null stands for none");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A directory on disk, and which of its files a model was read from.
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::input_file;
 
 /// JSON files of settings are small: one beyond this is something else.
-const LARGEST_JSON: u64 = 256 << 20;
+pub const LARGEST_JSON: u64 = 256 << 20;
+/// The weights of the largest models that are run here take a quarter of it.
+pub const LARGEST_WEIGHTS: u64 = 16 << 30;
 
 /// Reads files by their paths inside a directory, with `/`.
 pub struct Source {
@@ -30,14 +32,15 @@ impl Source {
     /// # Errors
     /// A file that is not there.
     pub fn bytes(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
-        let bytes = read(&self.path(name))?.with_context(|| format!("{name} is missing"))?;
+        let bytes = read(&self.path(name), LARGEST_WEIGHTS)?;
+        let bytes = bytes.with_context(|| format!("{name} is missing"))?;
         self.read.push((name.to_owned(), bytes.clone()));
         Ok(bytes)
     }
 
     /// `None` where the file is not there.
     pub fn json(&mut self, name: &str) -> anyhow::Result<Option<Value>> {
-        let Some(bytes) = read(&self.path(name))? else { return Ok(None) };
+        let Some(bytes) = read(&self.path(name), LARGEST_JSON)? else { return Ok(None) };
         let json = parse(name, &bytes)?;
         self.read.push((name.to_owned(), bytes));
         Ok(Some(json))
@@ -45,7 +48,7 @@ impl Source {
 
     /// As [`Source::json`], of a file that may have been read before.
     pub fn json_again(&self, name: &str) -> anyhow::Result<Option<Value>> {
-        read(&self.path(name))?.map(|bytes| parse(name, &bytes)).transpose()
+        read(&self.path(name), LARGEST_JSON)?.map(|bytes| parse(name, &bytes)).transpose()
     }
 
     /// The names of the folders in it, in order.
@@ -68,15 +71,29 @@ impl Source {
     }
 }
 
+/// The bytes of a file of settings.
+///
+/// # Errors
+/// A file that is missing, not a regular one, or too large to be one of settings.
+pub fn read_settings(path: &Path) -> anyhow::Result<Vec<u8>> {
+    read(path, LARGEST_JSON)?
+        .with_context(|| format!("cannot read {}: it is missing", path.display()))
+}
+
+/// The bytes of a file of weights.
+///
+/// # Errors
+/// As [`read_settings`].
+pub fn read_weights(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = read(path, LARGEST_WEIGHTS)?;
+    bytes.with_context(|| format!("cannot read {}: it is missing", path.display()))
+}
+
 /// `None` where there is no such file.
-pub fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+pub fn read(path: &Path, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
     let cannot = || format!("cannot read {}", path.display());
-    match input_file::open(path) {
-        Ok(mut file) => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).with_context(cannot)?;
-            Ok(Some(bytes))
-        }
+    match input_file::read_up_to(most, path) {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
         Err(e) => Err(e).with_context(cannot),
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::known;
 use super::settings::{self, Faults, Reader};
-use super::source::Source;
+use super::source::{LARGEST_JSON, Source};
 
 const CONFIG: &str = "tokenizer_config.json";
 
@@ -38,7 +38,8 @@ pub enum Unknown {
 impl TokenizerFiles {
     /// `at` is the folder of the model's first module, empty or with a `/` at its end.
     pub fn read(source: &mut Source, at: &str, faults: &mut Faults) -> anyhow::Result<Self> {
-        let bytes = super::source::read(&source.path(&format!("{at}tokenizer.json")))?;
+        let bytes =
+            super::source::read(&source.path(&format!("{at}tokenizer.json")), LARGEST_JSON)?;
         let bytes = bytes.with_context(|| format!("{at}tokenizer.json is missing"))?;
         let mut tokenizer = super::source::parse(&format!("{at}tokenizer.json"), &bytes)?;
         settings::check("tokenizer.json", &tokenizer, &[known::TOKENIZER_PARTS], faults);

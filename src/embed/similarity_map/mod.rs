@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use map::Map;
 pub use net::{Net, Pass, Shape};
 
+use super::files::{self, Purpose};
 use super::pairs::{Pair, PairScorer};
 use super::weights::Weights;
 use super::{ModelKind, ModelSpec, Precision, bert, spec};
@@ -118,7 +119,7 @@ impl Config {
 
 /// Whether a directory says that it holds such a network.
 pub fn is_similarity_map(dir: &Path) -> bool {
-    std::fs::read(dir.join(CONFIG)).is_ok_and(|bytes| Config::parse(&bytes).is_ok())
+    files::read_settings(&dir.join(CONFIG)).is_ok_and(|bytes| Config::parse(&bytes).is_ok())
 }
 
 /// Writes a directory, with `further` files beside the network's own.
@@ -161,11 +162,9 @@ pub struct SimilarityMap {
 
 impl SimilarityMap {
     pub(super) fn open(asked: &SimilarityMapSpec) -> anyhow::Result<SimilarityMap> {
-        let read = |name: &str| {
-            let path = Path::new(&asked.dir).join(name);
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let (config_bytes, bytes) = (read(CONFIG)?, read(WEIGHTS)?);
+        let dir = Path::new(&asked.dir);
+        let config_bytes = files::read_settings(&dir.join(CONFIG))?;
+        let bytes = files::read_weights(&dir.join(WEIGHTS))?;
         let config = Config::parse(&config_bytes)?;
         let net = load_net(config.shape(), &bytes)?;
         let base = &config.base;
@@ -212,6 +211,7 @@ fn load_net(shape: Shape, bytes: &[u8]) -> anyhow::Result<Net> {
     for (name, shape) in shape.tensors() {
         all.extend(weights.vector(&name, shape.iter().product())?);
     }
+    weights.check_all_read(Purpose::Vectors)?;
     Ok(Net { shape, weights: all })
 }
 

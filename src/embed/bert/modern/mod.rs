@@ -89,25 +89,6 @@ fn scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Scope>> {
     let all = theta("full_attention", "global_rope_theta", 160_000.0);
     let near = theta("sliding_attention", "local_rope_theta", 10_000.0);
     let window = json.get("local_attention").and_then(Value::as_u64).unwrap_or(128) as usize / 2;
-    let scaled = json.get("rope_parameters").and_then(|p| {
-        let kinds = ["full_attention", "sliding_attention"].into_iter();
-        kinds.filter_map(|s| p.get(s)?.get("rope_type")?.as_str()).find(|t| *t != "default")
-    });
-    if let Some(parameters) = json.get("rope_parameters").and_then(Value::as_object) {
-        let known = ["full_attention", "sliding_attention", "rope_theta", "rope_type"];
-        let inner = parameters.values().filter_map(Value::as_object).flat_map(|p| p.keys());
-        let other = parameters.keys().chain(inner).find(|key| !known.contains(&key.as_str()));
-        ensure!(
-            other.is_none(),
-            "config.json: rope_parameters has `{}`, which is not carried out here",
-            other.map_or("", String::as_str)
-        );
-    }
-    ensure!(
-        scaled.is_none(),
-        "config.json: rope_type is `{}`; only default can be run",
-        scaled.unwrap_or("")
-    );
     ensure!(
         types.is_none_or(|types| types.len() == layers),
         "config.json: layer_types does not name the type of every one of {layers} layers"
