@@ -36,6 +36,7 @@ generate:
 # Renew every figure that the README and the guide quote, and all that `generate` makes
 figures: generate
     KNOCKON_DOCS=all KNOCKON_FIGURES=renew cargo test --profile ci --all-features --test all every_figure_is_fresh -- --nocapture
+    KNOCKON_DOCS=all KNOCKON_FIGURES=renew cargo test --profile ci --all-features --test all measured_anew -- --nocapture
 
 # What tuning BASE for precision costs: near-misses of TEXTS, tuning beside PAIRS, with a control, and the scorecard
 tradeoff texts pairs base="all-MiniLM-L6-v2" out="reports/tradeoff" share="0.5" steps="150" seed="42":
