@@ -25,16 +25,20 @@ impl SameVectors {
         SameVectors { least, state: State::Same { vector: Vec::new(), texts: BTreeSet::new() } }
     }
 
-    /// A vector of zeros is that of a text without a token, and says nothing of others.
+    /// A vector of zeros is that of a text without a token, and says nothing of others, unless all are zeros.
     pub fn see(&mut self, text: &str, row: &[f32]) {
         let State::Same { vector, texts } = &mut self.state else { return };
-        if row.iter().all(|x| *x == 0.0) {
+        // Empty while all are zeros.
+        let is_first = vector.is_empty();
+        let is_zero = row.iter().all(|x| *x == 0.0);
+        if text.trim().is_empty() || is_zero && !is_first {
             return;
         }
-        if vector.is_empty() {
+        if is_first && !is_zero {
             *vector = row.to_vec();
+            texts.clear();
         }
-        if vector != row {
+        if !is_zero && vector != row {
             self.state = State::Different;
         } else if texts.len() < self.least {
             texts.insert(words(text));
@@ -87,7 +91,10 @@ mod tests {
             verdict(&[("the dog bites", a), ("bites the dog", a), ("bites: the dog", a)]),
             None
         );
-        assert_eq!(verdict(&[("one", zero), ("two", zero), ("three", zero), ("four", a)]), None);
+        assert_eq!(verdict(&[("one", zero), ("two", zero), ("three", a), ("four", zero)]), None);
+        assert_eq!(verdict(&[("one", zero), ("two", zero), ("three", zero)]), Some(3));
+        assert_eq!(verdict(&[("one", zero), ("", zero), (" ", zero), ("two", zero)]), None);
+        assert_eq!(verdict(&[("one", a), ("two", zero), ("three", a), ("four", a)]), Some(3));
         assert_eq!(verdict(&[("", zero), ("one", a), ("2", a), ("三", a)]), Some(3));
         assert_eq!(verdict(&[("?", a), ("!", a), ("...", a)]), Some(3));
         assert_eq!(
