@@ -14,6 +14,27 @@ ci:
 test:
     cargo test --profile ci --all-features
 
+# Type errors after each save (needs watchexec)
+watch:
+    watchexec --exts rs,toml -- cargo check --all-features --tests
+
+# Tests, each in a process of its own (needs cargo-nextest)
+nextest *filters:
+    cargo nextest run --cargo-profile ci --all-features {{filters}}
+
+# Changed snapshots, to accept or refuse one by one (needs cargo-insta)
+insta *filters="scenario_errors":
+    cargo insta test --review --all-features --test all -- {{filters}}
+
+# Which lines no test runs, as a page (needs cargo-llvm-cov)
+coverage:
+    cargo llvm-cov --all-features --html --open
+
+# What a release build spends its time on, as a page in target/cargo-timings
+timings:
+    cargo build --release --locked --timings
+
+# Format and lints, without warnings
 lint:
     cargo fmt --check
     cargo clippy --all-targets --all-features -- -D warnings
