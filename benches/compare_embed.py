@@ -1,7 +1,7 @@
 """CPU time of knockon's embedder against ONNX Runtime and sentence-transformers, on one model and the same texts.
 
     pip install onnxruntime onnx sentence-transformers
-    cargo build --release --example embed_texts
+    cargo build --profile dist --example embed_texts
     python benches/compare_embed.py DIR MODEL.onnx [--threads 1] [--rounds 3]
 
 DIR holds the f32 model (`knockon models pull gte-small`: models/cache/gte-small), MODEL.onnx the same weights; its
@@ -33,7 +33,7 @@ parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--tokens", type=int, default=8192, help="tokens of a workload, about")
 args = parser.parse_args()
-BINARY = pathlib.Path(__file__).parent.parent / "target/release/examples/embed_texts"
+BINARY = pathlib.Path(__file__).parent.parent / "target/dist/examples/embed_texts"
 TICK = os.sysconf("SC_CLK_TCK")
 
 

@@ -1,7 +1,7 @@
 """CPU time of knockon's exact search against FAISS flat, on the same vectors.
 
     pip install faiss-cpu numpy
-    cargo build --release --example search_vectors
+    cargo build --profile dist --example search_vectors
     python benches/compare_search.py [--passages 100000] [--dim 384] [--queries 64] [--depth 10] [--threads 1]
 
 The engines take turns, so that what else the machine does hits both alike; CPU time of the whole process is compared,
@@ -29,7 +29,7 @@ parser.add_argument("--depth", type=int, default=10)
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=9)
 args = parser.parse_args()
-BINARY = pathlib.Path(__file__).parent.parent / "target/release/examples/search_vectors"
+BINARY = pathlib.Path(__file__).parent.parent / "target/dist/examples/search_vectors"
 REPEATS = 5  # a turn's searches: the kernel counts a process's CPU time in hundredths of a second
 
 
