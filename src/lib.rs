@@ -85,6 +85,7 @@ pub mod step;
 pub mod train;
 #[doc(hidden)]
 pub mod value;
+pub mod visible;
 #[doc(hidden)]
 pub mod watch;
 #[doc(hidden)]

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use knockon::probe::contender::{Contender, Kind};
 use knockon::probe::retrieval;
 use knockon::probe::score::Sample;
-use knockon::retrieve::{
-    Analyzer, Bm25Params, Bm25Retriever, Hit, Request, Retriever, Stem, StopWords, TrecRun,
-};
+use knockon::retrieve::{Analyzer, Bm25Params, Hit, Request, TrecRun};
 use knockon::run::Models;
-use knockon::scenario::{self, EmbedderKind, Scenario};
+use knockon::scenario::{self, Scenario};
 use knockon::watch::Quiet;
 use knockon::world::beir;
 use serde::Deserialize;
+
+mod json_lines;
+mod words;
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -287,43 +288,6 @@ fn passages_may_be_a_table() {
 }
 
 #[test]
-fn a_key_that_is_there_twice_is_a_mistake_in_every_file_of_json_lines() {
-    let desk = Desk::new();
-    for (line, key) in [
-        (r#"{"id": "p1", "id": "p9", "text": "a"}"#, "id"),
-        (r#"{"id": "p1", "text": "a", "text": "a"}"#, "text"),
-        (r#"{"id": "p1", "text": "a", "facts": {"n": {"number": 1}, "n": {"number": 2}}}"#, "n"),
-        (r#"{"id": "p1", "text": "a", "facts": {}, "facts": {}}"#, "facts"),
-        (r#"{"id": "p1", "text": "a", "facts": {"n": {"number": 1, "number": 2}}}"#, "number"),
-    ] {
-        desk.put("passages.jsonl", format!("{line}\n"));
-        let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
-        assert!(
-            error.contains(&format!("line 1: the key '{key}' is there twice")),
-            "{line}: {error}"
-        );
-    }
-    desk.put("passages.jsonl", PASSAGES);
-    for (line, key) in [
-        (
-            r#"{"id": "t1", "contract": "acme", "contract": "borealis", "end": "2025-06-30"}"#,
-            "contract",
-        ),
-        (
-            r#"{"id": "t1", "contract": "acme", "end": "2025-06-30", "gold": {"find": ["p1"], "find": ["p2"]}}"#,
-            "find",
-        ),
-    ] {
-        desk.put("tasks.jsonl", format!("{line}\n"));
-        let error = desk.load_with_tasks("file: tasks.jsonl").unwrap_err();
-        assert!(
-            error.contains(&format!("line 1: the key '{key}' is there twice")),
-            "{line}: {error}"
-        );
-    }
-}
-
-#[test]
 fn text_in_another_encoding_is_named_by_line_and_column() {
     for (file, bytes, expected) in [
         // A no-break space before the wrong byte.
@@ -402,133 +366,6 @@ fn a_pipe_or_a_device_in_place_of_any_file_is_refused_at_once() {
         let path = if kind == "pipe" { pipe.clone() } else { PathBuf::from(kind) };
         let error = scenario::load(&path).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
-    }
-}
-
-/// The best passage for each query, and what is said of those that find none.
-fn found_by_words(passages: &[&str], queries: &[&str]) -> (Vec<Vec<u32>>, Option<String>) {
-    let index = Bm25Retriever::new(passages, Bm25Params::default()).unwrap();
-    let requests: Vec<Request> =
-        queries.iter().map(|query| Request { query, candidates: None }).collect();
-    let found = index.search(&requests, 1, &|_| {}).unwrap();
-    let found = found.iter().map(|ranking| ranking.iter().map(|hit| hit.passage).collect());
-    (found.collect(), index.unmatched().note("bm25", "c"))
-}
-
-#[test]
-fn words_are_found_in_whatever_form_they_are_written() {
-    for (passages, queries) in [
-        // Ligatures and soft hyphens, as they come out of PDF files.
-        (
-            &[
-                "The con\u{ad}fi\u{ad}dential in\u{fb02}ammatory shall pay the \u{fb01}nal o\u{fb03}ce fee.",
-                "The \u{fb02}oor shall be cleaned.",
-            ][..],
-            &["confidential final office fee", "floor"][..],
-        ),
-        // The letters i of Turkish.
-        (
-            &["\u{130}STANBUL deposu kiras\u{131}", "Izmir deposu", "ISPARTA"],
-            &["istanbul", "izmir", "\u{131}sparta"],
-        ),
-        // Scripts without spaces.
-        (
-            &["保固期間為十年，自購買日起算。", "枕頭可於三十日內退貨。", "沙發運費由買方負擔。"],
-            &["保固期間", "退貨", "運費"],
-        ),
-        (&["返品は三十日以内に可能です", "送料はお客様の負担"], &["返品", "送料"]),
-        (&["보증기간은십년입니다", "반품은삼십일이내"], &["보증기간", "반품"]),
-        (&["รับประกันสิบปี", "คืนสินค้าภายในสามสิบวัน"], &["รับประกัน", "คืนสินค้า"]),
-        // Full width, half width, composed and decomposed, capitals that become two letters.
-        (&["ＰＯ－１２３４ 注文", "ﾒﾓ ﾘｰｽ"], &["po 1234", "リース"]),
-        (&["re\u{301}sume\u{301}", "STRASSE"], &["résumé", "straße"]),
-        // Other forms of a word, and marks around it.
-        (
-            &["The agreement renews automatically.", "Supplier\u{2019}s prices"],
-            &["renewal", "supplier's price"],
-        ),
-        (&["net_amount_due: 5", "created-at: 6"], &["amount", "created"]),
-    ] {
-        let (found, note) = found_by_words(passages, queries);
-        let expected: Vec<Vec<u32>> = (0..queries.len() as u32).map(|at| vec![at]).collect();
-        assert_eq!((found, note), (expected, None), "{queries:?}");
-    }
-}
-
-#[test]
-fn a_query_without_a_word_of_any_passage_is_told() {
-    let passages = ["notice of renewal", "payment of the fee"];
-    for (queries, expected) in [
-        (&["notice"][..], None),
-        (&["保固期間"], Some("bm25: 1 query shared no word with any passage of c")),
-        (
-            &["§ 4", "notice", "???", ""],
-            Some("bm25: 3 queries shared no word with any passage of c"),
-        ),
-        (
-            &["xyzzy", "xyzzy"],
-            Some(
-                "1 query shared no word with any passage of c and found nothing (`empty`), such as \"xyzzy\"",
-            ),
-        ),
-        (&["renews"], None),
-    ] {
-        let (_, note) = found_by_words(&passages, queries);
-        match expected {
-            None => assert_eq!(note, None),
-            Some(expected) => assert!(note.as_deref().unwrap().contains(expected), "{note:?}"),
-        }
-    }
-    // In a run, it is among what the user should know.
-    let desk = Desk::new();
-    let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
-    let models = Models::new(&scenario, &Quiet, Some(desk.dir.path()));
-    let request = Request { query: "納品", candidates: None };
-    models.open(0, 0).unwrap().search(&[request], 9, &|_| {}).unwrap();
-    let notes = models.notes();
-    assert!(
-        notes[0].starts_with("bm25: 1 query shared no word with any passage of c"),
-        "{notes:?}"
-    );
-}
-
-#[test]
-fn the_analyzer_is_a_setting() {
-    let desk = Desk::new();
-    for (settings, expected) in [
-        ("kind: bm25, analyzer: {}", Analyzer::default()),
-        ("kind: bm25, analyzer: {stem: none, stop_words: none}", Analyzer::PLAIN),
-        (
-            "kind: bm25, analyzer: {stem: german}",
-            Analyzer { stem: Stem::German, ..Analyzer::default() },
-        ),
-        ("kind: bm25, analyzer: {fold: true}", Analyzer { fold: true, ..Analyzer::default() }),
-        (
-            "kind: bm25, analyzer: {lowercase: false}",
-            Analyzer { lowercase: false, ..Analyzer::default() },
-        ),
-        ("kind: bm25, k1: 1.2", Analyzer::default()),
-        (
-            "kind: bm25, analyzer: {stop_words: lucene}",
-            Analyzer { stop_words: StopWords::Lucene, ..Analyzer::default() },
-        ),
-    ] {
-        let scenario = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap();
-        let EmbedderKind::Bm25(params) = scenario.embedders[1].kind else { panic!() };
-        assert_eq!(params.analyzer, expected, "{settings}");
-    }
-    for (settings, expected) in [
-        ("kind: bm25, analyzer: {stem: klingon}", "klingon"),
-        ("kind: bm25, analyzer: {stems: english}", "stems"),
-        ("kind: bm25, analyzer: {stop_words: german}", "german"),
-        ("kind: bm25, analyzer: english", "analyzer"),
-        (
-            "kind: static, model: potion-base-8M, analyzer: {}",
-            "an embedder of kind static has no `analyzer`",
-        ),
-    ] {
-        let error = desk.load("passages: passages.jsonl", "file: tasks.csv", settings).unwrap_err();
-        assert!(error.contains(expected), "{settings}: {error}");
     }
 }
 

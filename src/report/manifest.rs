@@ -160,14 +160,24 @@ fn oracle(right: &RightRecord) -> Json {
             "oracle_differs": expected.differ.len(), "ids": listed(&differ.collect::<Vec<_>>()),
         })
     });
-    json!({
+    let mut oracle = json!({
         "tasks": right.tasks,
         "stops": right.stops.len(),
         "without_action": right.idle.len(),
         "actions": right.actions,
         "without_value": gaps.collect::<Vec<Json>>(),
         "expected": expected.collect::<Vec<Json>>(),
-    })
+    });
+    if !right.short.is_empty() {
+        let short = right.short.iter().map(|short| {
+            json!({
+                "arm": short.arm, "step": short.step, "embedder": short.embedder, "depth": short.depth,
+                "needed": short.needed, "tasks": short.tasks.len(), "ids": listed(&short.tasks),
+            })
+        });
+        oracle["short_rankings"] = short.collect();
+    }
+    oracle
 }
 
 fn ranges(of: &[AssumptionRecord]) -> Vec<Json> {

@@ -37,6 +37,10 @@ fn name(trace: &Trace, taken: &mut BTreeSet<String>) -> String {
     let raw = format!("{}.{}.{}", trace.arm, trace.task, trace.trial);
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let mut name: String = raw.chars().map(safe).take(LONGEST).collect();
+    // No hidden file, and none that a command takes for an option.
+    if name.starts_with(['.', '-']) {
+        name.replace_range(..1, "_");
+    }
     if name != raw || taken.contains(&name.to_ascii_lowercase()) {
         let hash = blake3::hash(raw.as_bytes()).to_hex();
         name = format!("{name}-{}", &hash[..16]);

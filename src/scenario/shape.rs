@@ -14,7 +14,12 @@ use super::diagnostics::Diagnostic;
 use super::node::{Key, Node, Tree};
 use super::written::File;
 use crate::expr::suggest;
+use crate::visible::bad_name;
 
+/// Keys whose values are names.
+const NAMING: [&str; 3] = ["id", "name", "do"];
+/// Characters of a name.
+const LONGEST_NAME: usize = 200;
 /// Unknown keys of one map that are shown.
 const MAX_UNKNOWN: usize = 20;
 
@@ -183,6 +188,7 @@ impl Shape<'_> {
         for (key, value) in node.entries() {
             let name = key.name.as_str();
             let what = format!("`{name}`");
+            self.check_name(key, value, properties.contains_key(name), other.is_some());
             let checked = match (properties.get(name), other) {
                 // `key:` with nothing after it.
                 (Some(_), _) if value.value == Tree::Null => {
@@ -225,6 +231,19 @@ impl Shape<'_> {
         }
         let node = Node { span: node.span.clone(), value: Tree::Map(entries) };
         (sound || whole).then_some(node)
+    }
+
+    /// The names that a file gives to things: keys of maps from names, and ids.
+    fn check_name(&mut self, key: &Key, value: &Node, is_setting: bool, names_things: bool) {
+        let (name, span) = match value.text() {
+            _ if !is_setting && names_things => (key.name.as_str(), key.span.clone()),
+            Some(text) if is_setting && NAMING.contains(&key.name.as_str()) => (text, value.head()),
+            _ => return,
+        };
+        if let Some((what, allowed)) = bad_name(name, LONGEST_NAME) {
+            let mistake = Diagnostic::new("bad-name", span, format!("the name {what}"));
+            self.found.push(mistake.label(format!("allowed: {allowed}")));
+        }
     }
 
     /// Each unknown key is a mistake; where there are very many, the last of them tells of the rest.

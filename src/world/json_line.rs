@@ -56,14 +56,24 @@ pub(super) fn no_object(
         true => said.to_owned(),
         false => format!("no JSON that can be read: {said}"),
     };
-    format!("{said}, at character {}", error.column())
+    // The reader counts bytes.
+    let before = text.get(..error.column()).map_or(error.column(), |before| before.chars().count());
+    format!("{said}, at character {before}")
 }
 
-/// Says what is wrong with `text`, of which `error` was said.
-pub(super) fn explain(line: usize, text: &str, error: &serde_json::Error, mistakes: &mut Mistakes) {
+/// Says what is wrong with a line, `text` as it is written and `read` with all digits of its numbers, of which `error` was
+/// said.
+pub(super) fn explain(
+    line: usize,
+    text: &str,
+    read: &str,
+    error: &serde_json::Error,
+    mistakes: &mut Mistakes,
+) {
     let before = mistakes.count();
-    // The reader of passages knows where a key is repeated only if it is one of its own.
-    let parsed = json_object::parse(text);
+    // The reader of passages knows where a key is repeated only if it is one of its own, and columns are those of the
+    // line as it is written.
+    let parsed = json_object::parse(text).and_then(|_| json_object::parse(read));
     if let Ok(object) = &parsed {
         passage(line, object, mistakes);
     }

@@ -47,9 +47,27 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
 /// Whether a reader may give another number: of many digits, or with an exponent.
 fn is_rounded(written: &str) -> bool {
     // What is no number stays for the reader to report.
-    written.parse::<f64>().is_ok()
+    is_number(written)
         && (written.bytes().filter(u8::is_ascii_digit).count() > SAFE_DIGITS
             || written.contains(['e', 'E']))
+}
+
+/// Whether it is a number of JSON (RFC 8259, section 6), which has no `01`, `1.` or `.5`.
+fn is_number(written: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = written.strip_prefix('-').unwrap_or(written);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|text| digits(text.strip_prefix(['+', '-']).unwrap_or(text)))
 }
 
 /// Behind the quote that closes the string that opens at `open`.
@@ -81,6 +99,7 @@ mod tests {
             r#"{"a": 1, "b": [12.5, -3], "c": "12345678901234567890"}"#,
             r#"{"a": "\"12345678901234567890", "12345678901234567": null}"#,
             "12345678901234567-8",
+            "[0123456789012345678, -00012345678901234, 1234567890123456., 01e5, 1.e5, 1e, -e5, 1e+]",
             "\"open 12345678901234567890",
             "",
         ] {

@@ -14,9 +14,11 @@ use super::json_numbers;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::passage_table;
+use super::task::LONGEST_ID;
 use super::text::Lines;
 use crate::extract::Found;
 use crate::value::{Type, Value};
+use crate::visible::bad_name;
 use crate::watch::{Quiet, Watch};
 
 /// How a passage differs from the one it is a near-miss of ([`Passage::of`]).
@@ -119,6 +121,9 @@ impl Corpus {
         for (passage, &number) in passages.iter().zip(&numbers) {
             if passage.id.is_empty() {
                 mistakes.add(Some(number), Some("id"), "the id is empty");
+            } else if let Some((what, allowed)) = bad_name(&passage.id, LONGEST_ID) {
+                let what = format!("the id {what}; allowed: {allowed}");
+                mistakes.add(Some(number), Some("id"), what);
             } else if let Some(first) = seen.get(passage.id.as_str()) {
                 let what = format!("the id '{}' stands on line {first} already", passage.id);
                 mistakes.add(Some(number), Some("id"), what);
@@ -198,8 +203,8 @@ fn json_lines(
     let mut passages = Vec::new();
     let mut lines = Lines::open(path, watch)?;
     while let Some((number, line)) = lines.next(mistakes)? {
-        let line = &json_numbers::keep_digits(line);
-        match serde_json::from_str(line) {
+        let read = &json_numbers::keep_digits(line);
+        match serde_json::from_str(read) {
             Ok(passage) => {
                 if let Some((field, digits)) = number_for_text(&passage) {
                     let what = format!("'{digits}' is not a text; texts stand in quotes");
@@ -208,7 +213,7 @@ fn json_lines(
                 passages.push((number, passage));
             }
             Err(error) => {
-                json_line::explain(number, line, &error, mistakes);
+                json_line::explain(number, line, read, &error, mistakes);
                 if passages.is_empty() && !json_line::is_object(line) {
                     // Another kind of file: each of its lines would be a mistake.
                     break;

@@ -14,6 +14,7 @@ use super::json_object;
 use super::mistakes::Mistakes;
 use super::text;
 use crate::value::{Type, Value};
+use crate::visible::bad_name;
 use crate::watch::{Quiet, Watch};
 
 /// One case to replay.
@@ -27,7 +28,7 @@ pub struct Task {
     /// The declared fields; one that is empty in the file is absent here.
     pub fields: BTreeMap<String, Value>,
     /// Gold passage ids listed in the file, by step id.
-    pub gold: BTreeMap<String, Vec<String>>,
+    pub gold: Gold,
     /// What a person says should come out, by column; a column that is empty is absent here.
     pub expected: BTreeMap<String, String>,
 }
@@ -38,14 +39,23 @@ pub struct TaskSet {
     pub tasks: Vec<Task>,
 }
 
+/// Characters of an id of a task or a passage.
+pub(super) const LONGEST_ID: usize = 1_000;
+
 /// The column of the listed gold of a step starts so.
 pub const GOLD: &str = "gold.";
+
+/// Gold of a task in JSON lines, in a message.
+const GOLD_EXAMPLE: &str = r#"such as "gold": {"find": ["p1"]}"#;
+
+/// Listed passage ids, by step id.
+type Gold = BTreeMap<String, Vec<String>>;
 
 impl TaskSet {
     /// Reads a `.csv`, `.tsv` or `.jsonl` file.
     ///
     /// Columns `id`, `weight` (default 1) and `gold.<step>` (passage ids apart by `;`) have their
-    /// meaning; in JSONL `gold` is an object of lists. Of the rest, those in `fields` are read with
+    /// meaning; in JSONL `gold` is an object of lists, in which an id may have a `;`. Of the rest, those in `fields` are read with
     /// the declared type; others are left alone. The error holds every mistake of the file, with line,
     /// field, what was found and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
@@ -104,7 +114,13 @@ impl Reading<'_> {
         };
         for row in &grid.rows {
             let cells = columns.iter().map(|&(name, at)| (name, &row.cells[at]));
-            self.row(row.line, &cells.collect::<Vec<_>>());
+            let cells: Vec<(&str, &str)> = cells.collect();
+            let gold = cells.iter().filter_map(|(name, ids)| {
+                let ids = ids.split(';').map(str::trim).filter(|id| !id.is_empty());
+                Some((name.strip_prefix(GOLD)?.to_owned(), ids.map(str::to_owned).collect()))
+            });
+            let gold = gold.collect();
+            self.row(row.line, &cells, gold);
         }
         Ok(())
     }
@@ -114,12 +130,14 @@ impl Reading<'_> {
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
             match json_object::parse(&json_numbers::keep_digits(text)) {
                 Ok(object) => {
-                    let cells = self.cells(line, object);
+                    let (cells, gold) = self.cells(line, object);
                     let cells: Vec<(&str, &str)> =
                         cells.iter().map(|(name, text)| (&**name, &**text)).collect();
-                    self.row(line, &cells);
+                    self.row(line, &cells, gold);
                 }
                 Err(error) => {
+                    // Of the text as it is written, in which columns are as a person counts them.
+                    let error = json_object::parse(text).err().unwrap_or(error);
                     let what = json_line::no_object("task", r#"{"id": "t1"}"#, text, &error);
                     self.mistakes.add(Some(line), None, what);
                     if self.tasks.is_empty() && !json_line::is_object(text) {
@@ -132,30 +150,34 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// An object as the cells of a row.
+    /// An object as the cells of a row, and its gold.
     fn cells(
         &mut self,
         line: usize,
         object: serde_json::Map<String, Json>,
-    ) -> Vec<(String, String)> {
-        let mut cells = Vec::new();
+    ) -> (Vec<(String, String)>, Gold) {
+        let (mut cells, mut gold) = (Vec::new(), Gold::new());
         let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
         for (key, value) in object {
             let read = ["id", "weight"].contains(&key.as_str()) || self.fields.contains_key(&key);
             match (key.as_str(), value) {
                 ("gold", Json::Object(steps)) => {
                     for (step, ids) in steps {
-                        let name = format!("{GOLD}{step}");
                         match serde_json::from_value::<Vec<String>>(ids) {
-                            Ok(ids) => cells.push((name, ids.join(";"))),
-                            Err(_) => wrong(&name, "this must be a list of passage ids".to_owned()),
+                            Ok(ids) => _ = gold.insert(step, ids),
+                            Err(_) => wrong(
+                                &format!("{GOLD}{step}"),
+                                "this must be a list of passage ids".to_owned(),
+                            ),
                         }
                     }
                 }
-                ("gold", other) => wrong(
-                    &key,
-                    format!("{other} is no object of lists; such as {{\"find\": [\"p1\"]}}"),
-                ),
+                (name, _) if name.starts_with(GOLD) => {
+                    wrong(name, format!("JSON lines have an object of lists; {GOLD_EXAMPLE}"));
+                }
+                ("gold", other) => {
+                    wrong(&key, format!("{other} is no object of lists; {GOLD_EXAMPLE}"))
+                }
                 (_, Json::Null) => {}
                 (_, Json::String(text)) => match json_numbers::digits(&text) {
                     Some(digits) => cells.push((key, digits.to_owned())),
@@ -167,11 +189,11 @@ impl Reading<'_> {
                 (_, other) => cells.push((key, other.to_string())),
             }
         }
-        cells
+        (cells, gold)
     }
 
     /// Makes a task of what is read of a row.
-    fn row(&mut self, line: usize, cells: &[(&str, &str)]) {
+    fn row(&mut self, line: usize, cells: &[(&str, &str)], gold: Gold) {
         let cell = |wanted: &str| {
             let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
             cell.filter(|text| !text.is_empty())
@@ -180,6 +202,8 @@ impl Reading<'_> {
         let id = cell("id").unwrap_or_default();
         if id.is_empty() {
             wrong("id", "the id is empty".to_owned());
+        } else if let Some((what, allowed)) = bad_name(id, LONGEST_ID) {
+            wrong("id", format!("the id {what}; allowed: {allowed}"));
         } else if let Some(first) = self.seen.get(id) {
             wrong("id", format!("the id '{id}' stands on line {first} already"));
         } else {
@@ -205,12 +229,6 @@ impl Reading<'_> {
                 Err(error) => wrong(field, error.to_string()),
             }
         }
-        let gold = cells.iter().filter_map(|(name, ids)| Some((name.strip_prefix(GOLD)?, ids)));
-        let gold = gold.map(|(step, ids)| {
-            let ids = ids.split(';').map(str::trim).filter(|id| !id.is_empty());
-            (step.to_owned(), ids.map(str::to_owned).collect())
-        });
-        let gold = gold.collect();
         let expected = BTreeMap::new();
         self.tasks.push(Task { id: id.to_owned(), line, weight, fields, gold, expected });
     }

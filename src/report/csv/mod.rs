@@ -10,6 +10,7 @@ mod transfer;
 use crate::run::Ran;
 use crate::run::record::{ArmRecord, Importance, Quality, Record};
 use crate::step::Outcome;
+use crate::visible::visible;
 
 /// The files that every run has.
 pub const ALWAYS: [&str; 11] = [
@@ -100,11 +101,12 @@ fn quotes(value: &str) -> bool {
     value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
+/// A file of rows. Control characters of the user's data are shown in it and not passed on ([`visible`]).
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
     for row in rows {
-        writer.write_record(row)?;
+        writer.write_record(row.iter().map(|cell| visible(cell).into_owned()))?;
     }
     Ok(writer.into_inner()?)
 }

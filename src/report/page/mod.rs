@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::run::Record;
 use crate::run::record::ArmRecord;
+use crate::visible::visible;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -97,7 +98,7 @@ pub fn page(record: &Record, manifest: &Json) -> String {
             }
         }
     };
-    page.into_string()
+    visible(&page.into_string()).into_owned()
 }
 
 struct Section {
