@@ -1,7 +1,11 @@
 //! What the user has in a folder stays as it is: over commands, and by the ways in which files get lost.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+#[cfg(unix)]
+mod linked;
+mod streams;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -347,25 +351,6 @@ fn generated_data_and_pages_go_over_no_other_files() {
     assert_eq!(names(&here.join("man")), ["knockon.1"]);
 }
 
-#[cfg(unix)]
-#[test]
-fn a_device_as_the_place_to_write_to_stays_a_device() {
-    let dir = desk();
-    fine(dir.path(), &["queries", "scenario.yaml", "--out", "/dev/null"]);
-    use std::os::unix::fs::FileTypeExt;
-    let null = std::fs::symlink_metadata("/dev/null").unwrap();
-    assert!(null.file_type().is_char_device());
-    // A pipe, as `--out >(wc -l)` gives one.
-    let child = command(dir.path(), &["queries", "scenario.yaml", "--out", "/dev/fd/1"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", err(&output));
-    assert!(output.stdout.starts_with(b"r"), "{:?}", String::from_utf8_lossy(&output.stdout));
-}
-
 /// What a process that was killed while writing leaves is gone after the next one, and nothing else is.
 #[test]
 fn temporary_files_of_killed_processes_do_not_stay() {
@@ -376,97 +361,6 @@ fn temporary_files_of_killed_processes_do_not_stay() {
     let names = names(&dir.path().join("out"));
     assert!(!names.iter().any(|name| name.starts_with(".knockon-")), "{names:?}");
     assert!(names.iter().any(|name| name == ".tmpdraft"), "{names:?}");
-}
-
-#[cfg(unix)]
-#[test]
-fn streams_that_take_nothing_end_no_command_badly() {
-    let dir = desk();
-    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
-    // Notes and errors that nobody can be told.
-    let args: [&[&str]; 5] = [
-        &["check", "scenario.yaml"],
-        &["run", "scenario.yaml", "--arms", "words", "--out", "out"],
-        &["perturb", "passages.jsonl", "--out", "near.csv"],
-        &["check", "nothing.yaml"],
-        &["run", "scenario.yaml", "--arms", "nobody"],
-    ];
-    for (args, code) in args.into_iter().zip([0, 0, 0, 2, 2]) {
-        let status =
-            command(dir.path(), args).stdout(Stdio::null()).stderr(full()).status().unwrap();
-        assert_eq!(status.code(), Some(code), "{args:?} with a full stderr");
-    }
-    // A result that nobody gets is an error, not a panic.
-    for args in [&["queries", "scenario.yaml"][..], &["schema"], &["defaults"], &["man"]] {
-        let output =
-            command(dir.path(), args).stdout(full()).stderr(Stdio::piped()).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{args:?} with a full stdout");
-        assert!(err(&output).starts_with("error: "), "{args:?}: {}", err(&output));
-    }
-    // A reader that has seen enough: the command ends as it would have.
-    for (args, code) in [
-        (&["queries", "scenario.yaml"][..], 0),
-        (&["schema"], 0),
-        (&["trace", "scenario.yaml", "--arm", "words"], 0),
-        (&["search", "x", "--scenario", "scenario.yaml", "--step", "find_window"], 0),
-    ] {
-        for format in [&[][..], &["--threads", "1"]] {
-            let takes_threads = args[0] == "trace" || args[0] == "search";
-            let more = if takes_threads { format } else { &[] };
-            let mut child = command(dir.path(), &[args, more].concat())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
-            drop(child.stdout.take());
-            let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(code), "{args:?}: {}", err(&output));
-            assert!(!err(&output).contains("panicked"), "{args:?}: {}", err(&output));
-        }
-    }
-}
-
-#[test]
-fn a_shut_gate_stays_shut_when_nobody_reads() {
-    let dir = desk();
-    fine(dir.path(), &run_into("base", &[]));
-    // Another arm fails more often: the gate is shut, and says so by its exit code.
-    let args =
-        ["gate", "scenario.yaml", "--baseline", "base", "--arm", "vectors", "--against", "nobody"];
-    let mut child =
-        command(dir.path(), &args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    drop(child.stdout.take());
-    assert_eq!(child.wait().unwrap().code(), Some(1));
-}
-
-#[test]
-fn control_characters_of_data_do_not_reach_the_terminal() {
-    let dir = desk();
-    let tasks = read(dir.path(), "tasks.csv");
-    let (header, rest) = tasks.split_once('\n').unwrap();
-    let (first, rest) = rest.split_once('\n').unwrap();
-    let (id, cells) = first.split_once(',').unwrap();
-    write(dir.path(), "tasks.csv", &format!("{header}\n{id}\u{1b}]0;owned\u{7},{cells}\n{rest}"));
-    let passages = read(dir.path(), "passages.jsonl")
-        .replace("\"text\": \"", "\"text\": \"\\u001b[2J\\u009b1A ");
-    write(dir.path(), "passages.jsonl", &passages);
-    let named = format!("{id}\u{1b}]0;owned\u{7}");
-    for args in [
-        &["trace", "scenario.yaml", "--arm", "words", "--task", &named][..],
-        &["search", "x", "--scenario", "scenario.yaml", "--step", "find_window"],
-        &["trace", "scenario.yaml", "--task", "\u{1b}[31mnobody"],
-        &["run", "scenario.yaml", "--arms", "\u{1b}[31mnobody"],
-        &["inject", "scenario.yaml", "--arm", "words", "--tasks", &named],
-        &["check", "\u{1b}[31mnobody.yaml"],
-    ] {
-        let output = knockon(dir.path(), args);
-        for bytes in [&output.stdout, &output.stderr] {
-            let text = String::from_utf8_lossy(bytes);
-            let bad: Vec<char> =
-                text.chars().filter(|c| c.is_control() && !"\n\t".contains(*c)).collect();
-            assert!(bad.is_empty(), "{args:?}: {bad:?} in {text}");
-        }
-    }
 }
 
 #[cfg(unix)]

@@ -106,7 +106,7 @@ pub struct TatqaArgs {
 pub struct TextsArgs {
     /// The file as its authors publish it.
     file: PathBuf,
-    /// The CSV file to write.
+    /// The CSV file to write; `-` for stdout.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
@@ -226,13 +226,14 @@ fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
     left_out("blank lines", &blank);
     let same = pairs.iter().filter(|pair| pair.same).count();
     let reordered = pairs.iter().filter(|pair| !pair.same && pair.category == "same_words").count();
+    let mut told = terminal::beside(&[Some(&args.out)]);
     writeln!(
-        terminal::text(),
+        told,
         "{}: {} pairs, {same} mean the same; of the others {reordered} only order their words anew",
         args.out.display(),
         pairs.len()
     )?;
-    Ok(())
+    Ok(told.flush()?)
 }
 
 /// Lines that a note lists.
@@ -261,8 +262,9 @@ fn import_condaqa(args: &TextsArgs) -> anyhow::Result<()> {
     if not_flipped > 0 {
         complain!("note: left out: {not_flipped} edits that change no answer");
     }
-    writeln!(terminal::text(), "{}: {} triplets", args.out.display(), triplets.len())?;
-    Ok(())
+    let mut told = terminal::beside(&[Some(&args.out)]);
+    writeln!(told, "{}: {} triplets", args.out.display(), triplets.len())?;
+    Ok(told.flush()?)
 }
 
 fn import_tatqa(args: &TatqaArgs) -> anyhow::Result<()> {

@@ -31,11 +31,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         terminal::data().write_all(&page(&command)?)?;
         return Ok(ExitCode::from(FINE));
     };
+    let output = args.force.output();
+    output.check_folder(out, &[], None)?;
     let mut pages = Vec::new();
     collect(&command, &mut pages)?;
     let files: Vec<(&str, &[u8])> =
         pages.iter().map(|(name, page)| (name.as_str(), page.as_slice())).collect();
-    args.force.output().write_folder(out, &files)?;
+    output.write_folder(out, &files)?;
     writeln!(terminal::text(), "{}: {} pages", out.display(), pages.len())?;
     Ok(ExitCode::from(FINE))
 }

@@ -41,7 +41,7 @@ pub struct Args {
     /// Equal seeds give equal files
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// The CSV file
+    /// The CSV file; `-` for stdout
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
@@ -114,6 +114,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for Count { kind, possible, not_reworded, written } in &made.counts {
         complain!("{:<16} {possible:>9} {not_reworded:>12} {written:>8}", kind.name());
     }
-    writeln!(terminal::text(), "{}: {} triplets", args.out.display(), made.triplets.len())?;
-    Ok(())
+    let mut told = terminal::beside(&[Some(&args.out)]);
+    writeln!(told, "{}: {} triplets", args.out.display(), made.triplets.len())?;
+    Ok(told.flush()?)
 }

@@ -61,6 +61,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         },
     };
+    let output = args.force.output().reading(inputs_of(&scenario));
+    if let Some(path) = &args.out {
+        output.check_file(path, Known::BySameBytes)?;
+    }
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let mut bytes = Vec::new();
     for query in right_queries(&scenario, &indices, &scenario.arms[arm])? {
@@ -71,10 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         writeln!(bytes, "{line}")?;
     }
     match &args.out {
-        Some(path) => {
-            let output = args.force.output().reading(inputs_of(&scenario));
-            output.write_file(path, &bytes, Known::BySameBytes)?;
-        }
+        Some(path) => output.write_file(path, &bytes, Known::BySameBytes)?,
         None => terminal::data().write_all(&bytes)?,
     }
     Ok(ExitCode::from(FINE))

@@ -72,11 +72,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
     let output = args.force.output().reading(inputs_of(&scenario));
-    output.check_folder(
-        &out,
-        &[&report::csv::ALWAYS[..], &[PAGE]].concat(),
-        Some(report::manifest::FILE),
-    )?;
+    let names: Vec<&str> =
+        report::csv::ALWAYS.into_iter().chain([PAGE]).chain(args.traces.names()).collect();
+    output.check_folder(&out, &names, Some(report::manifest::FILE))?;
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
     if let Err(code) = super::ready(&scenario, &arms, &models) {

@@ -10,6 +10,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use crate::output::Place;
+use crate::visible::{self, cut_lines, is_obeyed};
 
 /// Writes a line to stderr.
 macro_rules! complain {
@@ -21,6 +25,7 @@ pub(super) use complain;
 pub fn to_stderr(text: &str) {
     let mut stderr = io::stderr();
     let text = visible(text, colour(&stderr));
+    let text = cut_lines(&text);
     // There is nobody left to tell.
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
@@ -37,6 +42,33 @@ pub fn data() -> Stdout {
     let stdout = io::stdout();
     let shown = if stdout.is_terminal() { Shown::Visible { colours: false } } else { Shown::Raw };
     Stdout { stdout, shown, closed: false }
+}
+
+/// For what a person reads of a command whose files go to `paths`: stdout, or stderr where one of these is stdout.
+pub fn beside(paths: &[Option<&Path>]) -> Box<dyn Write> {
+    match paths.iter().flatten().any(|path| Place::of(path) == Place::Stdout) {
+        true => Box::new(Stderr),
+        false => Box::new(text()),
+    }
+}
+
+/// Stderr; see [`to_stderr`].
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        to_stderr(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    /// In one piece: a colour is never cut in two.
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.write_all(text.to_string().as_bytes())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -101,16 +133,15 @@ pub fn colour(stream: &impl IsTerminal) -> bool {
 
 /// `text` with control characters as `\u{1b}`; line ends and tabs stay, and with `colours` what sets a colour.
 pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
-    if !text.contains(is_obeyed) {
-        return Cow::Borrowed(text);
+    if !colours || !text.contains(is_obeyed) {
+        return visible::visible(text);
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(is_obeyed) {
         shown.push_str(&rest[..at]);
         rest = &rest[at..];
-        let colour = if colours { colour_length(rest) } else { None };
-        let end = match (colour, rest.chars().next()) {
+        let end = match (colour_length(rest), rest.chars().next()) {
             (Some(length), _) => {
                 shown.push_str(&rest[..length]);
                 length
@@ -125,11 +156,6 @@ pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
     }
     shown.push_str(rest);
     Cow::Owned(shown)
-}
-
-fn is_obeyed(c: char) -> bool {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 /// The length of the sequence at the start of `text`, if all it does is to set a colour or a weight.

@@ -31,6 +31,13 @@ impl Options {
     /// The name of the folder with one file a run.
     const FOLDER: &str = "who_and_when";
 
+    /// Names of the files that are asked for, as far as they are known before a run.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        // Any name of its own shows whether the folder can be written into.
+        let names = [(Format::Otlp, "traces.jsonl"), (Format::WhoAndWhen, "who_and_when/_.json")];
+        names.into_iter().filter(|(format, _)| self.traces.contains(format)).map(|(_, name)| name)
+    }
+
     /// The failing runs of these arms, told; none where none are asked for. See [`runs::failures`].
     pub fn tell(
         &self,

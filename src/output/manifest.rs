@@ -80,7 +80,7 @@ impl Manifest {
         }
         let Some(known) = self.files.get(name) else { return false };
         path.symlink_metadata().is_ok_and(|there| there.is_file())
-            && passes_no_link(name, path)
+            && !passes_a_link(name, path)
             && checksum(path).is_ok_and(|found| known.contains(&found))
     }
 
@@ -115,11 +115,12 @@ fn announcement(manifest: &str) -> String {
     format!(".{manifest}.pending")
 }
 
-/// Whether the folders that `name` adds to `path` are no links: a link leads out of the folder of the manifest.
-fn passes_no_link(name: &str, path: &Path) -> bool {
-    let depth = Path::new(name).components().count();
+/// Whether a folder that `name` adds to `path` is there and is a link, or something else that is no folder: that leads out
+/// of the folder of the manifest.
+pub(super) fn passes_a_link(name: &str, path: &Path) -> bool {
+    let depth = Path::new(name).components().count().max(1);
     let mut folders = path.ancestors().take(depth).skip(1);
-    folders.all(|folder| folder.symlink_metadata().is_ok_and(|there| there.is_dir()))
+    folders.any(|folder| folder.symlink_metadata().is_ok_and(|there| !there.is_dir()))
 }
 
 fn checksum(path: &Path) -> std::io::Result<String> {

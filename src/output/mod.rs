@@ -6,12 +6,14 @@
 //!    files do ([`Known::Marked`]).
 //! 3. `--force` replaces other files too.
 //! 4. No folder is ever removed, and of files only those that an earlier manifest lists, unchanged since.
+//! 5. Nothing is written through a link within the folder that the user names: it may lead anywhere.
+//! 6. `-` and `/dev/stdout` are stdout, whatever it was redirected to; pipes and devices are written to, and stay.
 //!
 //! A refusal comes before the work wherever the names are known by then ([`Output::check_file`], [`Output::check_folder`]).
 //! It is decided once more when the files are written, since a long run gives time to change them.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, ensure};
@@ -19,9 +21,12 @@ use anyhow::{Context, ensure};
 use crate::atomic_file;
 
 mod manifest;
+mod place;
 mod refused;
 
 pub use manifest::{Manifest, OUTPUTS};
+use place::Identity;
+pub use place::{Place, are_one};
 use refused::Obstacle;
 pub use refused::Refused;
 
@@ -29,10 +34,28 @@ pub use refused::Refused;
 const MARK_WITHIN: u64 = 512;
 
 /// What a command reads, and whether it may replace what it does not know.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Output {
-    inputs: Vec<PathBuf>,
+    inputs: Vec<Identity>,
     force: bool,
+    print: fn(&[u8]) -> io::Result<()>,
+}
+
+impl Default for Output {
+    fn default() -> Output {
+        let print = |bytes: &[u8]| io::stdout().write_all(bytes);
+        Output { inputs: Vec::new(), force: false, print }
+    }
+}
+
+/// A file to be written.
+struct Candidate<'a> {
+    path: PathBuf,
+    /// The part of the path that is not the user's choice.
+    name: &'a str,
+    known: Known<'a>,
+    /// `None` where they are not known yet.
+    bytes: Option<&'a [u8]>,
 }
 
 /// How a file that is there is known as ours, beside by its very bytes.
@@ -51,12 +74,17 @@ pub enum Known<'a> {
 impl Output {
     /// `force`: whether files that are not known as ours are replaced all the same.
     pub fn new(force: bool) -> Output {
-        Output { inputs: Vec::new(), force }
+        Output { force, ..Output::default() }
+    }
+
+    /// How bytes get to stdout.
+    pub fn printing(self, print: fn(&[u8]) -> io::Result<()>) -> Output {
+        Output { print, ..self }
     }
 
     /// The command reads these as well: they are never replaced.
     pub fn reading<P: AsRef<Path>>(mut self, inputs: impl IntoIterator<Item = P>) -> Output {
-        self.inputs.extend(inputs.into_iter().filter_map(|path| path.as_ref().canonicalize().ok()));
+        self.inputs.extend(inputs.into_iter().filter_map(|path| Identity::of(path.as_ref())));
         self
     }
 
@@ -65,12 +93,31 @@ impl Output {
     /// # Errors
     /// [`Refused`], or a folder that cannot be written into.
     pub fn check_file(&self, path: &Path, known: Known) -> anyhow::Result<()> {
-        ensure!(path.file_name().is_some(), "{} names no file", path.display());
-        if is_stream(path) {
-            return Ok(());
+        if self.writes_file(path)? {
+            self.allow(path, [Candidate { path: path.to_owned(), name: "", known, bytes: None }])?;
+            atomic_file::try_folder(atomic_file::folder(path))?;
         }
-        self.allow(path, [(path.to_owned(), known, None)])?;
-        atomic_file::try_folder(atomic_file::folder(path))
+        Ok(())
+    }
+
+    /// Whether a file is written at `path`, and not a stream that is there.
+    fn writes_file(&self, path: &Path) -> Result<bool, Refused> {
+        if path.as_os_str().is_empty() {
+            return Err(Refused::misnamed(
+                "the name of the file to write is empty; `-` stands for stdout",
+            ));
+        }
+        if !Place::of(path).is_file() {
+            let stream = if path.as_os_str() == "-" { Path::new("/dev/stdout") } else { path };
+            return match self.reads(stream) {
+                true => Err(Refused::new(path, &[(path.to_owned(), Obstacle::Input)])),
+                false => Ok(false),
+            };
+        }
+        match path.file_name() {
+            Some(_) => Ok(true),
+            None => Err(Refused::misnamed(format!("{} names no file", path.display()))),
+        }
     }
 
     /// Whether files of these names could be written into `dir` now; asked before the work, with the names that are
@@ -84,24 +131,40 @@ impl Output {
         names: &[&str],
         manifest: Option<&str>,
     ) -> anyhow::Result<()> {
+        names_folder(dir)?;
         let before = manifest.map(|name| Manifest::read(dir, name)).unwrap_or_default();
         let names = names.iter().copied().chain(manifest);
-        self.allow(dir, names.map(|name| (dir.join(name), Known::Listed(&before, name), None)))?;
+        self.allow(
+            dir,
+            names.map(|name| Candidate {
+                path: dir.join(name),
+                name,
+                known: Known::Listed(&before, name),
+                bytes: None,
+            }),
+        )?;
         atomic_file::try_folder(dir)
     }
 
-    /// Writes one file. What is neither a file nor a folder (`/dev/stdout`, a pipe) is written to, and stays.
+    /// Writes one file. What is neither a file nor a folder (a pipe, a device) is written to, and stays.
     ///
     /// # Errors
     /// [`Refused`], or a file that cannot be written.
     pub fn write_file(&self, path: &Path, bytes: &[u8], known: Known) -> anyhow::Result<()> {
-        if is_stream(path) {
-            let written =
-                File::options().write(true).open(path).and_then(|mut f| f.write_all(bytes));
-            return written.with_context(|| format!("cannot write {}", path.display()));
+        if self.writes_file(path)? {
+            let name = "";
+            self.allow(
+                path,
+                [Candidate { path: path.to_owned(), name, known, bytes: Some(bytes) }],
+            )?;
+            return atomic_file::write(path, bytes);
         }
-        self.allow(path, [(path.to_owned(), known, Some(bytes))])?;
-        atomic_file::write(path, bytes)
+        let written = match Place::of(path) {
+            Place::Stdout => (self.print)(bytes),
+            Place::Stderr => io::stderr().write_all(bytes),
+            _ => File::options().write(true).open(path).and_then(|mut f| f.write_all(bytes)),
+        };
+        written.with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Writes files (name, content) into `dir`, all or none. A name may have folders in it.
@@ -113,12 +176,17 @@ impl Output {
         dir: &Path,
         files: &[(&str, B)],
     ) -> anyhow::Result<()> {
+        names_folder(dir)?;
         for (name, _) in files {
             ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
         }
         let _turn = atomic_file::take_turn(dir)?;
-        let named =
-            files.iter().map(|(name, bytes)| (dir.join(name), Known::No, Some(bytes.as_ref())));
+        let named = files.iter().map(|(name, bytes)| Candidate {
+            path: dir.join(name),
+            name,
+            known: Known::No,
+            bytes: Some(bytes.as_ref()),
+        });
         self.allow(dir, named)?;
         atomic_file::write_all(dir, files)
     }
@@ -135,6 +203,7 @@ impl Output {
         files: &[(&str, B)],
         manifest: (&str, &[u8]),
     ) -> anyhow::Result<Vec<String>> {
+        names_folder(dir)?;
         for (name, _) in files {
             ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
         }
@@ -143,7 +212,12 @@ impl Output {
         let all = files.iter().map(|(name, bytes)| (*name, bytes.as_ref())).chain([manifest]);
         self.allow(
             dir,
-            all.map(|(name, bytes)| (dir.join(name), Known::Listed(&before, name), Some(bytes))),
+            all.map(|(name, bytes)| Candidate {
+                path: dir.join(name),
+                name,
+                known: Known::Listed(&before, name),
+                bytes: Some(bytes),
+            }),
         )?;
         let staged = atomic_file::stage(dir, files)?;
         // A process that is killed between the renames leaves files of the run before and of this one: both are ours.
@@ -166,29 +240,32 @@ impl Output {
         Ok(changed)
     }
 
-    /// Refuses where any of these files (path, how it is known, what is to be written) is in the way.
+    /// Refuses where any of these files is in the way.
     fn allow<'a>(
         &self,
         at: &Path,
-        files: impl IntoIterator<Item = (PathBuf, Known<'a>, Option<&'a [u8]>)>,
+        files: impl IntoIterator<Item = Candidate<'a>>,
     ) -> Result<(), Refused> {
         let mut found = Vec::new();
-        for (path, known, bytes) in files {
-            if let Some(obstacle) = self.obstacle(&path, known, bytes)
+        for file in files {
+            if let Some(obstacle) = self.obstacle(&file)
                 && !(self.force && obstacle.yields_to_force())
             {
-                found.push((path, obstacle));
+                found.push((file.path, obstacle));
             }
         }
-        if found.is_empty() { Ok(()) } else { Err(Refused::new(at, found)) }
+        if found.is_empty() { Ok(()) } else { Err(Refused::new(at, &found)) }
     }
 
-    /// Whether the command reads this file.
+    /// Whether the command reads this file, under this name or another.
     fn reads(&self, path: &Path) -> bool {
-        path.canonicalize().is_ok_and(|path| self.inputs.contains(&path))
+        Identity::of(path).is_some_and(|file| self.inputs.iter().any(|input| input.is(&file)))
     }
 
-    fn obstacle(&self, path: &Path, known: Known, bytes: Option<&[u8]>) -> Option<Obstacle> {
+    fn obstacle(&self, Candidate { path, name, known, bytes }: &Candidate) -> Option<Obstacle> {
+        if manifest::passes_a_link(name, path) {
+            return Some(Obstacle::Linked);
+        }
         let there = path.symlink_metadata().ok()?;
         if self.reads(path) {
             return Some(Obstacle::Input);
@@ -202,6 +279,9 @@ impl Output {
         if bytes.is_some_and(|bytes| holds(path, bytes)) {
             return None;
         }
+        if there.permissions().readonly() {
+            return Some(Obstacle::Protected);
+        }
         match known {
             Known::BySameBytes if bytes.is_none() => None,
             // CI systems make an empty file beforehand, for a summary to be written into.
@@ -213,15 +293,26 @@ impl Output {
     }
 }
 
+/// Refuses what is no name of a folder: an empty one, as of a variable that is not set, would be the folder that the
+/// command runs in.
+fn names_folder(dir: &Path) -> Result<(), Refused> {
+    if dir.as_os_str().is_empty() {
+        return Err(Refused::misnamed(
+            "the name of the folder to write into is empty; `.` is the one that you are in",
+        ));
+    }
+    if dir.as_os_str() == "-" {
+        return Err(Refused::misnamed(
+            "`-` stands for stdout, and several files are written: name a folder, or write ./- for one of that name",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether `name` stays within the folder that it is joined to.
 fn is_inside(name: &str) -> bool {
     let mut parts = Path::new(name).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
-}
-
-/// A terminal, a pipe, a device: something to write to, not to replace.
-pub fn is_stream(path: &Path) -> bool {
-    path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 fn holds(path: &Path, bytes: &[u8]) -> bool {

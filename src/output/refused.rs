@@ -5,14 +5,10 @@ use std::path::{Path, PathBuf};
 /// As many files as a message names.
 const NAMED: usize = 8;
 
-/// Files that are in the way; nothing was written.
+/// Why nothing was written, before anything was.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", self.message())]
-pub struct Refused {
-    /// The file or folder that was to be written.
-    at: PathBuf,
-    files: Vec<(PathBuf, Obstacle)>,
-}
+#[error("{0}")]
+pub struct Refused(String);
 
 /// What keeps a file from being replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +17,12 @@ pub(super) enum Obstacle {
     Input,
     /// Nor this.
     Folder,
+    /// Nor what would be written through a link, which may lead anywhere.
+    Linked,
     /// A link, or something else that is no plain file.
     NoFile,
+    /// Its user has taken the right to write away.
+    Protected,
     /// A manifest lists it with another checksum.
     Changed,
     Unknown,
@@ -30,14 +30,16 @@ pub(super) enum Obstacle {
 
 impl Obstacle {
     pub fn yields_to_force(self) -> bool {
-        !matches!(self, Obstacle::Input | Obstacle::Folder)
+        !matches!(self, Obstacle::Input | Obstacle::Folder | Obstacle::Linked)
     }
 
     fn describe(self) -> &'static str {
         match self {
             Obstacle::Input => "is read by this command",
             Obstacle::Folder => "is a folder",
+            Obstacle::Linked => "would be written through a link, or over a file in its way",
             Obstacle::NoFile => "is a link or a special file",
+            Obstacle::Protected => "is write-protected",
             Obstacle::Changed => "was changed after knockon wrote it",
             Obstacle::Unknown => "is there already, and not known as written by knockon",
         }
@@ -45,22 +47,26 @@ impl Obstacle {
 }
 
 impl Refused {
-    pub(super) fn new(at: &Path, files: Vec<(PathBuf, Obstacle)>) -> Refused {
-        Refused { at: at.to_owned(), files }
-    }
-
-    fn message(&self) -> String {
-        let shown = self.files.iter().take(NAMED);
+    /// `at`: the file or folder that was to be written.
+    pub(super) fn new(at: &Path, files: &[(PathBuf, Obstacle)]) -> Refused {
+        let shown = files.iter().take(NAMED);
         let mut parts: Vec<String> = shown
             .map(|(path, obstacle)| format!("{} {}", path.display(), obstacle.describe()))
             .collect();
-        if self.files.len() > NAMED {
-            parts.push(format!("and {} more", self.files.len() - NAMED));
+        if files.len() > NAMED {
+            parts.push(format!("and {} more", files.len() - NAMED));
         }
-        let place =
-            if self.files.iter().any(|(path, _)| *path == self.at) { "file" } else { "folder" };
-        let forced = self.files.iter().all(|(_, obstacle)| obstacle.yields_to_force());
+        let place = if files.iter().any(|(path, _)| path == at) { "file" } else { "folder" };
+        let forced = files.iter().all(|(_, obstacle)| obstacle.yields_to_force());
         let or_force = if forced { ", or give --force to replace it" } else { "" };
-        format!("{}. Nothing was written; name another {place}{or_force}", parts.join("; "))
+        Refused(format!(
+            "{}. Nothing was written; name another {place}{or_force}",
+            parts.join("; ")
+        ))
+    }
+
+    /// A path that stands for no place to write to, or for the place of something else.
+    pub fn misnamed(why: impl Into<String>) -> Refused {
+        Refused(why.into())
     }
 }
