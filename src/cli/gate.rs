@@ -1,5 +1,6 @@
 //! `knockon gate`: for the CI of a team that is about to ship another embedder.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use super::progress::Bars;
 use super::terminal::{self, complain};
 use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
 use crate::gate::{self, Allowed, Baseline, Check, Demand, Question};
-use crate::output::{Known, Output, is_stream};
+use crate::output::{Known, Output, Place, Refused, are_one};
 use crate::report;
 use crate::run::{self, Models};
 use crate::scenario::Scenario;
@@ -29,18 +30,23 @@ Which question is asked, for each limit:
   --non-inferior  passes only what is shown to be no worse than allowed: the whole interval lies below the limit.
                   Fails with few units even where little has changed
 
-Fewer than about 40 units say little about non-inferiority. Where no task differs, the verdict is 'no worse than allowed'
-from 6 units on, although units that do differ may only have been missed: of arms that are worse by exactly 5 points,
-29% of all samples of 8 units with 3 cases each show no difference, and 66% with one case each. To rule out failures
-that come in whole units, allow more than 4 / units (10pp at 40 units).
+Where no task differs, differences have no variance and so no interval: the verdict is 'identical'. It passes from 6 units
+on, the fewest with which a test can tell anything; with fewer nothing can be assessed. --non-inferior asks for as many
+units as would have shown one that is worse: at a limit of L points, n with (1 - L)^n below .025, which is 36 at 10pp,
+72 at 5pp and 368 at 1pp. A unit is taken to become worse by at most 100 points, or by the largest loss of any unit.
+
+Every arm of the earlier run is accounted for: one that this scenario lacks fails, as one does that the earlier run lacks,
+unless --dropped names it. A renamed arm is compared by --arm NEW --against OLD; with --arm or --against, the other arms
+of the earlier run are not looked at.
 
 Limits: on failures (wrong, missed or stopped; --stop-weight 0.2 counts a stop as a fifth of one), and always on those
 alone that nothing flags: a stop that becomes a silent wrong action is worse, although the number of failures stays the
 same. Stops and losses have limits where you give them. JUnit and Markdown are always written, as an error where the runs
-cannot be compared.
+cannot be compared or the options are wrong, and over nothing but an earlier verdict (--force: over any file that is not
+read). They are two files; `-` is stdout, and then the table goes to stderr.
 
 Exit code 1 where an arm does not pass; where it cannot be assessed (with fewer than 6 sampling units no test can tell \
-anything); and where the earlier run is of other data or tasks.")]
+anything); and where the earlier run is of other data, tasks or arms.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
@@ -53,6 +59,9 @@ pub struct Args {
     /// The arm of the earlier run to compare with [default: the one of the same name]
     #[arg(long, value_name = "ARM")]
     against: Option<String>,
+    /// An arm of the earlier run that is meant to be gone; may be given several times
+    #[arg(long = "dropped", value_name = "ARM")]
+    dropped: Vec<String>,
     /// How much the failure rate may rise, in percentage points
     #[arg(long, value_name = "POINTS", default_value = "1pp", value_parser = points)]
     max_failure_increase: f64,
@@ -144,30 +153,49 @@ struct NotCompared {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    use_threads(args.threads)?;
-    let loaded = load(&args.file);
-    let inputs = loaded.as_ref().map_or_else(|_| vec![args.file.clone()], inputs_of);
-    let of_baseline = ["manifest.json", "tasks.csv"]
-        .into_iter()
-        .flat_map(|name| [args.baseline.join(name), args.baseline.with_file_name(name)]);
-    let inputs = inputs.into_iter().chain(of_baseline).chain([args.baseline.clone()]);
-    let output = args.force.output().reading(inputs);
+    let pages = Pages { junit: args.junit.as_deref(), markdown: args.markdown.as_deref() };
+    let file = args.file.display().to_string();
+    let loaded = use_threads(args.threads).map(|()| load(&args.file));
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            pages.try_error(&Output::default(), &file, &format!("{error:#}"));
+            return Err(error);
+        }
+    };
+    let inputs = match &loaded {
+        Ok(scenario) => inputs_of(scenario),
+        Err(_) => vec![args.file.clone()],
+    };
+    let inputs = inputs.into_iter().chain(of_baseline(&args.baseline));
+    // What a scenario with mistakes reads is not known, so nothing of others is replaced.
+    let force = if loaded.is_ok() { args.force } else { Force::default() };
+    let output = force.output().reading(inputs);
+    if loaded.is_err() && args.force != force {
+        complain!(
+            "note: --force replaces nothing here, since it is not known what the scenario reads"
+        );
+    }
     // An interrupted gate leaves no verdict of an earlier one, and a path that cannot be written is known at once. A
     // stream holds no earlier verdict, and keeps what it is sent: it gets the verdict alone.
-    let file = args.file.display().to_string();
-    let unfinished = ["the gate did not finish".to_owned()];
-    write_error(&args, &output, &file, &unfinished, |path| !is_stream(path))?;
+    let unfinished = pages.check(&output).and_then(|()| {
+        let unfinished = ["the gate did not finish".to_owned()];
+        pages.write_error(&output, &file, &unfinished, |path| Place::of(path).is_file())
+    });
+    if let Err(error) = unfinished {
+        pages.try_error(&output, &file, &format!("{error:#}"));
+        return Err(error);
+    }
     let compared = match compare(&args, loaded) {
         Ok(compared) => compared,
         Err(NotCompared { scenario, why, code }) => {
-            write_error(&args, &output, &scenario, &why, |_| true)?;
+            pages.write_error(&output, &scenario, &why, |_| true)?;
             return Ok(ExitCode::from(code));
         }
     };
     let Compared { scenario, checks, changed, notes } = compared;
     let demand = args.question().demand;
-    write(
-        &args,
+    pages.write(
         &output,
         [
             gate::junit(&scenario, &checks, demand),
@@ -175,46 +203,127 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         ],
         |_| true,
     )?;
-    let mut stdout = terminal::text();
-    writeln!(stdout, "{}", gate::table(&checks, demand))?;
-    writeln!(stdout, "{}", gate::legend(demand))?;
+    let mut shown = terminal::beside(&[pages.junit, pages.markdown]);
+    writeln!(shown, "{}", gate::table(&checks, demand))?;
+    writeln!(shown, "{}", gate::legend(demand))?;
     let failed = checks.iter().filter(|check| !check.passes(demand)).count();
     match failed {
-        0 => writeln!(stdout, "The gate is open: all checks passed.")?,
-        _ => writeln!(stdout, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
+        0 => writeln!(shown, "The gate is open: all checks passed.")?,
+        _ => writeln!(shown, "The gate is shut: {failed} of {} checks failed.", checks.len())?,
     }
+    shown.flush()?;
     super::say(&notes);
     Ok(ExitCode::from(if failed == 0 { FINE } else { FINDING }))
 }
 
-/// Writes the requested reports as errors.
-fn write_error(
-    args: &Args,
-    output: &Output,
-    scenario: &str,
-    why: &[String],
-    to: fn(&Path) -> bool,
-) -> anyhow::Result<()> {
-    let pages = [gate::junit_error(scenario, why), gate::markdown_error(scenario, why)];
-    write(args, output, pages, to)
+/// The files of an earlier run, which is told by its folder or its manifest.
+fn of_baseline(baseline: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = ["manifest.json", "tasks.csv"]
+        .map(|name| [baseline.join(name), baseline.with_file_name(name)]);
+    files.into_iter().flatten().chain([baseline.to_owned()])
 }
 
-/// Writes JUnit XML and Markdown where they are asked for, to those paths that `to` picks.
-fn write(
-    args: &Args,
-    output: &Output,
-    [xml, page]: [String; 2],
-    to: fn(&Path) -> bool,
-) -> anyhow::Result<()> {
-    let files = [(&args.junit, xml, gate::JUNIT_MARK), (&args.markdown, page, gate::MARKDOWN_MARK)];
-    for (path, text, mark) in files {
-        if let Some(path) = path
-            && to(path)
+/// Leaves no verdict of an earlier gate where one was called in a way that is not understood. Every other argument may be
+/// a file that it was meant to read.
+pub fn wrong_use(arguments: &[OsString], why: &str) {
+    let (mut named, mut others): ([Vec<PathBuf>; 2], Vec<PathBuf>) = Default::default();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let text = argument.to_string_lossy();
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(PathBuf::from(value))),
+            None => (&*text, None),
+        };
+        let Some(at) = ["--junit", "--markdown"].iter().position(|known| *known == name) else {
+            others.push(value.unwrap_or_else(|| argument.into()));
+            continue;
+        };
+        let is_value = |next: &&OsString| !next.to_string_lossy().starts_with("--");
+        let value = value.or_else(|| {
+            rest.clone().next().filter(is_value)?;
+            rest.next().map(PathBuf::from)
+        });
+        named[at].extend(value);
+    }
+    let [junit, markdown] = named;
+    let others: Vec<PathBuf> =
+        others.iter().filter(|other| other.exists()).flat_map(|other| of_baseline(other)).collect();
+    let output = Output::default().reading(others);
+    for at in 0..junit.len().max(markdown.len()) {
+        let pages = Pages {
+            junit: junit.get(at).map(PathBuf::as_path),
+            markdown: markdown.get(at).map(PathBuf::as_path),
+        };
+        pages.try_error(&output, "", why);
+    }
+}
+
+/// Where the verdict is written, beside the terminal.
+#[derive(Clone, Copy)]
+struct Pages<'a> {
+    junit: Option<&'a Path>,
+    markdown: Option<&'a Path>,
+}
+
+impl Pages<'_> {
+    /// Whether both can be written, into two files.
+    fn check(self, output: &Output) -> anyhow::Result<()> {
+        if let (Some(junit), Some(markdown)) = (self.junit, self.markdown)
+            && are_one(junit, markdown)
         {
-            output.write_file(path, text.as_bytes(), Known::Marked(mark))?;
+            return Err(Refused::misnamed(format!(
+                "--junit {} and --markdown {} are one file; nothing was compared",
+                junit.display(),
+                markdown.display()
+            ))
+            .into());
+        }
+        let marks = [(self.junit, gate::JUNIT_MARK), (self.markdown, gate::MARKDOWN_MARK)];
+        for (path, mark) in marks {
+            path.map_or(Ok(()), |path| output.check_file(path, Known::Marked(mark)))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the reports as errors, where they can be written; of the others there is another error already.
+    fn try_error(self, output: &Output, scenario: &str, why: &str) {
+        let why = [why.to_owned()];
+        let single = [(self.junit, None), (None, self.markdown)];
+        for (junit, markdown) in single {
+            let _ = Pages { junit, markdown }.write_error(output, scenario, &why, |_| true);
         }
     }
-    Ok(())
+
+    /// Writes the reports as errors.
+    fn write_error(
+        self,
+        output: &Output,
+        scenario: &str,
+        why: &[String],
+        to: fn(&Path) -> bool,
+    ) -> anyhow::Result<()> {
+        let pages = [gate::junit_error(scenario, why), gate::markdown_error(scenario, why)];
+        self.write(output, pages, to)
+    }
+
+    /// Writes JUnit XML and Markdown where they are asked for, to those paths that `to` picks.
+    fn write(
+        self,
+        output: &Output,
+        [xml, page]: [String; 2],
+        to: fn(&Path) -> bool,
+    ) -> anyhow::Result<()> {
+        let files =
+            [(self.junit, xml, gate::JUNIT_MARK), (self.markdown, page, gate::MARKDOWN_MARK)];
+        for (path, text, mark) in files {
+            if let Some(path) = path
+                && to(path)
+            {
+                output.write_file(path, text.as_bytes(), Known::Marked(mark))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Runs the scenario and compares it with the earlier run.
@@ -241,6 +350,9 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
         let why = format!("--arm: no arm '{unknown}'; there are {}", known.join(", "));
         return Err(refuse(why, WRONG_USE));
     }
+    if let Some(wrong) = wrongly_dropped(&args.dropped, &baseline, &known) {
+        return Err(refuse(wrong, WRONG_USE));
+    }
     if args.max_loss_increase.is_some() && scenario.impact.is_none() {
         let why = "--max-loss-increase: this scenario has no section `impact`".to_owned();
         return Err(refuse(why, WRONG_USE));
@@ -250,10 +362,10 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
         .collect();
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
-    if super::ready(&scenario, &picked, &models).is_err() {
+    let Ok(right) = super::ready(&scenario, &picked, &models) else {
         let why = format!("{file} cannot be run: see `knockon check {file}`");
         return Err(NotCompared { scenario: scenario.name.clone(), why: vec![why], code: FINDING });
-    }
+    };
     let open = |embedder, corpus| models.open(embedder, corpus);
     let record = run::run(&scenario, &picked, &open, &bars);
     bars.clear();
@@ -271,10 +383,27 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
             (known[at].to_owned(), against.to_owned())
         })
         .collect();
-    let checks = gate::assess(&scenario, &record, &baseline, &arms, &args.question())
+    let mut checks = gate::assess(&scenario, &record, &baseline, &arms, &args.question())
         .map_err(|error| refuse(format!("{error:#}"), FINDING))?;
-    let notes = models.notes();
+    if args.arms.is_empty() && args.against.is_none() {
+        checks.extend(gate::gone(&baseline, &known, &args.dropped));
+    }
+    let notes = [right.notes(), models.notes()].concat();
     let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
     let changed = baseline.changed_embedders(&manifest);
     Ok(Compared { scenario: scenario.name.clone(), checks, changed, notes })
+}
+
+/// What is wrong with the arms that are said to be dropped.
+fn wrongly_dropped(dropped: &[String], baseline: &Baseline, known: &[&str]) -> Option<String> {
+    let then = baseline.arms();
+    dropped.iter().find_map(|arm| {
+        if known.contains(&arm.as_str()) {
+            return Some(format!("--dropped: this scenario has the arm '{arm}'"));
+        }
+        let never = !then.contains(&arm.as_str());
+        never.then(|| {
+            format!("--dropped: the earlier run has no arm '{arm}'; there are {}", then.join(", "))
+        })
+    })
 }

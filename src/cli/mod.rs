@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only this room touches the terminal and the environment.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use terminal::{colour, complain};
 use crate::output::{Output, Refused};
 use crate::run::Models;
 use crate::run::preflight::preflight;
+use crate::run::right::RightRecord;
 use crate::scenario::{self, Scenario};
 
 pub mod check;
@@ -109,7 +111,16 @@ An editor with the YAML language server completes and checks a scenario whose fi
 
 /// Parses the arguments, runs the command, prints its error.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| {
+        let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+        if error.use_stderr()
+            && let [command, arguments @ ..] = arguments.as_slice()
+            && command == "gate"
+        {
+            gate::wrong_use(arguments, error.to_string().trim_end());
+        }
+        error.exit()
+    });
     let result = match args.command {
         Command::Init(args) => init::run(&args),
         Command::Defaults => {
@@ -165,9 +176,10 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
     Ok(scenario)
 }
 
-/// Shows what keeps these arms from being run, and gives the exit code; says nothing where nothing does.
-fn ready(scenario: &Scenario, arms: &[usize], models: &Models) -> Result<(), ExitCode> {
-    preflight(scenario, arms, models).map(drop).map_err(|mistakes| {
+/// Shows what keeps these arms from being run, for all tasks at once, and gives the exit code. Every command that runs
+/// arms asks this first.
+fn ready(scenario: &Scenario, arms: &[usize], models: &Models) -> Result<RightRecord, ExitCode> {
+    preflight(scenario, arms, models).map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
         ExitCode::from(FINDING)
     })
@@ -179,7 +191,7 @@ fn say(notes: &[String]) {
 }
 
 /// Whether a command may replace files of others.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
 struct Force {
     /// Replace files that are there and not known as written by knockon; never those that the command reads
     #[arg(long)]
@@ -188,7 +200,10 @@ struct Force {
 
 impl Force {
     fn output(self) -> Output {
-        Output::new(self.force)
+        Output::new(self.force).printing(|bytes| {
+            let mut stdout = terminal::data();
+            stdout.write_all(bytes).and_then(|()| stdout.flush())
+        })
     }
 }
 

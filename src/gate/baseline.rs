@@ -1,6 +1,6 @@
 //! An earlier run, from its `manifest.json` and the `tasks.csv` beside it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -12,6 +12,7 @@ use crate::report::csv::plain;
 use crate::run::Record;
 use crate::run::record::ArmRecord;
 use crate::scenario::Scenario;
+use crate::visible::visible;
 
 /// The part of `tasks.csv` that is compared.
 #[derive(Clone, Debug, Deserialize)]
@@ -140,6 +141,7 @@ impl Baseline {
         let Some(arm) = record.arms.first() else {
             return why;
         };
+        let now_there: HashSet<&str> = arm.tasks.iter().map(|task| task.id.as_str()).collect();
         for (id, tasks) in &self.arms {
             let missing = arm.tasks.iter().filter(|task| !tasks.contains_key(&task.id));
             let missing: Vec<&str> = missing.map(|task| task.id.as_str()).collect();
@@ -149,9 +151,16 @@ impl Baseline {
                     missing.len(),
                     arm.tasks.len()
                 ));
-            } else if tasks.len() != arm.tasks.len() {
-                let (then, now) = (tasks.len(), arm.tasks.len());
-                why.push(format!("its arm '{id}' has {then} tasks, and this run {now}"));
+            }
+            let mut left: Vec<&str> =
+                tasks.keys().map(String::as_str).filter(|task| !now_there.contains(task)).collect();
+            left.sort_unstable();
+            if let Some(first) = left.first() {
+                why.push(format!(
+                    "{} of the {} tasks of its arm '{id}' are not in this run, '{first}' among them",
+                    left.len(),
+                    tasks.len()
+                ));
             }
             let differs = arm.tasks.iter().find_map(|task| {
                 let known = tasks.get(&task.id)?;
@@ -159,7 +168,7 @@ impl Baseline {
                     let (then, now) = (&known.right_action, &task.right_action);
                     return Some(format!("task '{}': right was '{then}' and is '{now}'", task.id));
                 }
-                (known.unit != task.unit)
+                (known.unit != visible(&task.unit))
                     .then(|| format!("task '{}' was of the unit '{}'", task.id, known.unit))
             });
             why.extend(differs);

@@ -125,6 +125,9 @@ pub struct Limit {
 pub enum Finding {
     /// All of it below the limit.
     NonInferior,
+    /// There is no interval: none of so many sampling units differs. `needed`: as many as would have shown a unit that
+    /// is worse, if enough of them were for the limit to be passed; `None`: no number would.
+    Identical { units: usize, needed: Option<usize> },
     /// It holds the limit, and the estimate is not above.
     Fine,
     /// It holds the limit, and the estimate is above: chance may explain it.
@@ -140,6 +143,9 @@ impl Check {
             Verdict::Assessed { limit: None, .. } => true,
             Verdict::Assessed { limit: Some(limit), .. } => match limit.finding {
                 Finding::NonInferior => true,
+                Finding::Identical { units, needed } => {
+                    demand != Demand::NonInferior || needed.is_some_and(|needed| units >= needed)
+                }
                 Finding::Fine => demand != Demand::NonInferior,
                 Finding::Unclear => demand == Demand::NotWorse,
                 Finding::Worse => false,
@@ -221,8 +227,47 @@ fn verdict(
     if allowed.is_some() && units < least_units() {
         return Ok(Verdict::Unknown(too_few(units, measure, before, now)));
     }
-    let (difference, limit) = tested(&pairs, allowed, scenario.simulation.seed)?;
+    let (difference, mut limit) = tested(&pairs, allowed, scenario.simulation.seed)?;
+    let mut counted = pairs.iter().filter(|pair| pair.weight > 0.0);
+    if let Some(limit) = &mut limit
+        && counted.all(|pair| pair.arm == pair.baseline)
+    {
+        let most = match measure {
+            Measure::Loss => pairs.iter().map(|pair| pair.baseline).fold(0.0, f64::max),
+            _ => 1.0,
+        };
+        let needed = units_to_see(limit.allowed / most);
+        limit.finding = Finding::Identical { units, needed };
+    }
     Ok(Verdict::Assessed { before, now, difference, limit })
+}
+
+/// The least number of units of which it is improbable (below half of [`ALPHA`]) that none differs where this share of all
+/// units does; `None` where no number is.
+fn units_to_see(share: f64) -> Option<usize> {
+    if share >= 1.0 {
+        return Some(least_units());
+    }
+    let missed = (1.0 - share).ln();
+    (missed < 0.0).then(|| (((ALPHA / 2.0).ln() / missed).floor() as usize + 1).max(least_units()))
+}
+
+/// The arms of an earlier run that a scenario with the arms `known` lacks, but for those that were dropped on purpose: each
+/// a check that does not pass, since nothing can be said of it.
+pub fn gone(baseline: &Baseline, known: &[&str], dropped: &[String]) -> Vec<Check> {
+    let arms = baseline.arms().into_iter();
+    let gone = arms.filter(|arm| !known.contains(arm) && dropped.iter().all(|id| id != arm));
+    gone.map(|arm| Check {
+        arm: arm.to_owned(),
+        against: arm.to_owned(),
+        measure: Measure::Failure,
+        verdict: Verdict::Unknown(
+            "this scenario lacks the arm; if it was renamed, compare it (--arm NEW --against OLD), and if it was \
+             dropped, say so (--dropped)"
+                .to_owned(),
+        ),
+    })
+    .collect()
 }
 
 fn too_few(units: usize, measure: Measure, before: f64, now: f64) -> String {

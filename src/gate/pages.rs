@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Check, Demand, Finding, Measure, Verdict};
+use super::{Check, Demand, Finding, Measure, Verdict, least_units};
 
 /// By this a file is known as written by an earlier gate, which the next one replaces.
 pub const MARKDOWN_MARK: &str = "### knockon gate, ";
@@ -48,22 +48,19 @@ pub(super) fn cells(check: &Check, demand: Demand) -> [String; HEADER.len()] {
             row[3] = measure.value(*before);
             row[4] = measure.value(*now);
             let estimate = signed(difference.estimate);
-            row[5] = match difference.is_bounded() {
-                true => {
-                    format!(
-                        "{estimate} ({} to {})",
-                        signed(difference.low),
-                        signed(difference.high)
-                    )
-                }
-                false => format!("{estimate} (too few units)"),
+            row[5] = if [difference.estimate, difference.low, difference.high] == [0.0; 3] {
+                format!("{estimate} (identical)")
+            } else if difference.is_bounded() {
+                format!("{estimate} ({} to {})", signed(difference.low), signed(difference.high))
+            } else {
+                format!("{estimate} (too few units)")
             };
             match limit {
                 None => row[8] = "shown: no limit".to_owned(),
                 Some(limit) => {
                     row[6] = signed(limit.allowed);
                     row[7] = format!("{:.4}", limit.p_worse);
-                    row[8] = judged(limit.finding, check.passes(demand)).to_owned();
+                    row[8] = judged(limit.finding, check.passes(demand));
                 }
             }
         }
@@ -72,15 +69,26 @@ pub(super) fn cells(check: &Check, demand: Demand) -> [String; HEADER.len()] {
     row
 }
 
-fn judged(finding: Finding, passes: bool) -> &'static str {
-    match (finding, passes) {
+fn judged(finding: Finding, passes: bool) -> String {
+    let verdict = match (finding, passes) {
         (Finding::NonInferior, _) => "passed: no worse than allowed",
+        (Finding::Identical { units, .. }, true) => {
+            return format!("passed: identical, no difference on any of {units} units");
+        }
+        (Finding::Identical { units, needed }, false) => {
+            let needed = match needed {
+                Some(needed) => format!("{needed} would show that it is no worse than allowed"),
+                None => "no number would show that nothing is worse".to_owned(),
+            };
+            return format!("FAILED: identical, no difference on any of {units} units; {needed}");
+        }
         (Finding::Fine, true) => "passed: not above",
         (Finding::Fine, false) => "FAILED: not shown to be below",
         (Finding::Unclear, true) => "passed: above, which may be chance",
         (Finding::Unclear, false) => "FAILED: above, which may be chance",
         (Finding::Worse, _) => "FAILED: worse than allowed",
-    }
+    };
+    verdict.to_owned()
 }
 
 /// A table that lines up.
@@ -153,9 +161,15 @@ pub fn legend(demand: Demand) -> String {
              interval lies below (--non-inferior)."
         }
     };
+    let least = least_units();
+    let unless = match demand {
+        Demand::NonInferior => "\nwhere so many units would have shown one that is worse",
+        _ => "",
+    };
     format!(
         "{fails}\n\
          \"No worse than allowed\" on fewer than about 40 units says little: units that differ may not be among them.\n\
+         \"Identical\": no unit differs. There is no interval then, and from {least} units on the check passes{unless}.\n\
          Wrong or missed: failures that nothing flags. Failures are these and stops."
     )
 }
