@@ -12,6 +12,7 @@ use crate::cascade::sample::Pick;
 use crate::cascade::trace::Trace;
 use crate::compile::search::Searches;
 use crate::expr::{CorpusIndex, suggest};
+use crate::run::preflight::preflight;
 use crate::run::{Models, Record};
 use crate::scenario::Scenario;
 use crate::watch::Quiet;
@@ -19,11 +20,13 @@ use crate::watch::Quiet;
 /// Runs all arms of a scenario: how often each fails, where and why, and what it costs.
 ///
 /// # Errors
-/// A model that is not here, a cache that cannot be read or written, an endpoint that does not answer, oracles that
-/// differ between arms, or `method: exact` where there are too many states.
+/// Everything that is known before anything is embedded, at once ([`Diagnostics`](crate::scenario::Diagnostics)), as
+/// `knockon check` reports it: models that are not here, gold that disagrees, oracles that differ between arms. A cache that
+/// cannot be read or written, an endpoint that does not answer, or `method: exact` where there are too many states.
 pub fn run(scenario: &Scenario) -> anyhow::Result<Record> {
     let models = Models::new(scenario, &Quiet, None);
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    preflight(scenario, &arms, &models)?;
     crate::run::run(scenario, &arms, &|embedder, corpus| models.open(embedder, corpus), &Quiet)
 }
 
@@ -44,6 +47,7 @@ pub fn inject(
     let arm = arm_of(scenario, arm)?;
     let sources = inject::ask(scenario, &names(steps), &names(kinds))?;
     let models = Models::new(scenario, &Quiet, None);
+    preflight(scenario, &[arm], &models)?;
     inject::inject(scenario, arm, &sources, &|e, c| models.open(e, c), &Quiet)
 }
 
@@ -60,6 +64,7 @@ pub fn trace(scenario: &Scenario, arm: &str, task: &str) -> anyhow::Result<Optio
         format!("none of the {} tasks is '{task}'{}", tasks.len(), hint(near))
     })?;
     let models = Models::new(scenario, &Quiet, None);
+    preflight(scenario, &[arm], &models)?;
     let open = |embedder, corpus| models.open(embedder, corpus);
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let mut searches = Searches::new(&open, &Quiet, runs::depth(scenario));

@@ -104,3 +104,66 @@ fn rates_turn_amounts_into_one_currency() {
         assert!(said.as_ref().is_err_and(|said| said.contains(found)), "{rates}: {said:?}");
     }
 }
+
+/// Amounts that never meet may be in any currencies; ones that meet by way of other steps may not.
+#[test]
+fn only_amounts_that_meet_are_in_one_currency() {
+    // In dollars the limit, in francs the list: neither has several.
+    for condition in [
+        "task.limit > 100 && list > 15",
+        "list > 15 || task.limit > 100",
+        "task.limit > 100 ? list > 15 : list > 10",
+        "!(list > 15) && task.limit in [149, 150]",
+        "task.limit * 2 > 100 && list * 3 - 1 > 15",
+        "(list > 15) == (task.limit > 100)",
+    ] {
+        load(&rule(condition), "").unwrap_or_else(|said| panic!("{condition}: {said}"));
+    }
+    load("[{if: 'list > 15', do: pay}, {if: 'task.limit > 100', do: hold}, {do: refuse}]", "")
+        .unwrap();
+    for condition in [
+        "task.limit > list",
+        "(task.limit > 100 ? list : task.limit) > 20",
+        "task.limit + list > 20",
+        "task.limit - 100 > list * 2 && list > 0",
+        "list in [task.limit * 1]",
+    ] {
+        let said = load(&rule(condition), "").unwrap_err();
+        assert!(said.contains("error[mixed-currencies]"), "{condition}: {said}");
+        assert!(said.contains("CHF and USD"), "{condition}: {said}");
+    }
+    // By way of steps that compute.
+    let computed = |first: &str, second: &str, condition: &str| {
+        let steps = format!(
+            "[{{if: '{condition}', do: pay}}, {{do: refuse}}]\n  - {{id: twice, compute: '{first}'}}\n  - {{id: more, compute: '{second}'}}"
+        );
+        load(&steps, "")
+    };
+    computed("list * 2", "task.limit + 1", "twice > 10 && more > 5").unwrap();
+    computed("list * 2", "twice + 1", "more > 10 && task.limit > 5").unwrap();
+    for (first, second, condition) in [
+        ("list * 2", "task.limit + 1", "twice > more"),
+        ("list * 2", "twice + 1", "more > task.limit"),
+        ("list", "twice * 2", "more + task.limit > 5"),
+        ("list * 2", "twice + task.limit", "more > 5"),
+        ("task.limit > 5 ? list : task.limit", "1 + 1", "more > 5"),
+    ] {
+        let said = computed(first, second, condition).unwrap_err();
+        assert!(said.contains("error[mixed-currencies]"), "{first}, {second}: {said}");
+    }
+    // A loss is added to losses; what only decides whether there is one is not.
+    let impact = |condition: &str, amount: &str| {
+        let losses = format!("[{{name: x, if: '{condition}', amount: {amount}}}]");
+        let impact = format!("impact: {{currency: USD, volume: {{mean: 9}}, losses: {losses}}}");
+        load(&rule("price == task.limit"), &impact)
+    };
+    impact("list > 15", "task.limit").unwrap();
+    impact("list > 15 && outcome != \"correct\"", "'task.limit * 2'").unwrap();
+    impact("task.limit > 5", "'list > 15 ? 3 : 4'").unwrap();
+    for amount in
+        ["list", "list + 1", "'list > 15 ? list : 0.0'", "'task.limit > 5 ? 3 * list : 4'"]
+    {
+        let said = impact("outcome != \"correct\"", amount).unwrap_err();
+        assert!(said.contains("losses are in USD"), "{amount}: {said}");
+    }
+}

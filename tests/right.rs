@@ -393,3 +393,66 @@ fn losses_without_an_amount_are_reported_before_a_run() {
         assert_eq!(said(rule), ("1 file fine\n".to_owned(), 0), "{rule}");
     }
 }
+
+/// A condition that has no value is passed over, and so another rule decides what is right: that is said, unless all that
+/// it lacks is a value that is missing.
+#[test]
+fn conditions_without_a_value_are_reported() {
+    const PASSAGES: &str =
+        "{\"id\":\"p\",\"text\":\"alpha\",\"facts\":{\"window\":{\"duration\":\"30 days\"}}}";
+    let notes = |day: &str, rules: &str, when: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let tasks = format!("id,name,day,part,whole\nt1,x,{day},1,0\nt2,x,2025-01-01,1,2\n");
+        write(dir.path(), &[("p.jsonl", PASSAGES), ("t.csv", &tasks)]);
+        let file = dir.path().join("s.yaml");
+        let yaml = format!(
+            "version: 1\nname: days\ncorpora: {{c: {{passages: p.jsonl}}}}\n\
+             tasks: {{file: t.csv, fields: {{name: text, day: date, part: number, whole: number}}}}\n\
+             embedders: {{bm25: {{kind: bm25}}}}\nembedder: bm25\nreader: {{preset: perfect}}\nsteps:\n  \
+             - {{id: find, retrieve: {{corpus: c, query: alpha, gold: passage.id == 'p', top_k: 1}}}}\n  \
+             - {{id: window, read: {{from: find, field: window}}}}\n  - id: act\n    {when}\n    act: {rules}\n\
+             arms: [{{id: only}}]\n"
+        );
+        std::fs::write(&file, yaml).unwrap();
+        let (text, code) = check(&file);
+        assert_eq!(code, 0, "{text}");
+        text
+    };
+    let late = "[{if: task.day.plus(window) > date('2025-06-30'), do: wait}, {do: cancel}]";
+    let no_when = "# always";
+    for (day, rules, when, said) in [
+        (
+            "9999-12-20",
+            late,
+            no_when,
+            "a condition of act has no value (9999-12-20 and 30 days leave the calendar) in 1 of 2",
+        ),
+        ("9999-12-31", late, no_when, "9999-12-31 and 30 days leave the calendar"),
+        (
+            "0001-01-01",
+            "[{if: task.day.minus(duration('999999 years')) < task.day, do: wait}, {do: cancel}]",
+            no_when,
+            "leave the calendar",
+        ),
+        (
+            "9999-12-20",
+            "[{do: cancel}]",
+            "when: task.day.plus(window) > date('2025-06-30')",
+            "a condition of act has no value",
+        ),
+        // An earlier rule has decided.
+        (
+            "9999-12-20",
+            "[{if: 'task.part == 1', do: go}, {if: task.day.plus(window) > task.day, do: wait}, {do: cancel}]",
+            no_when,
+            "",
+        ),
+        // Nothing is wrong with a value that is missing: the rule is for tasks that have it.
+        ("", late, no_when, ""),
+        ("2025-06-01", late, no_when, ""),
+    ] {
+        let text = notes(day, rules, when);
+        assert!(text.contains(said), "{day} {rules}: {text}");
+        assert_eq!(text.contains("a condition of"), !said.is_empty(), "{day} {rules}: {text}");
+    }
+}

@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let asked = pick_arm(&scenario, args.arm.as_deref()).and_then(|arm| {
-        keep_tasks(&mut scenario, &trimmed(&args.tasks))?;
+        known_tasks(&scenario, &trimmed(&args.tasks))?;
         let (steps, kinds) = (trimmed(&args.step), trimmed(&args.kind));
         let sources = inject::ask(&scenario, &steps, &kinds).map_err(|e| e.to_string())?;
         Ok((arm, sources))
@@ -87,6 +87,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let bars = Bars::new();
     let models = Models::new(&scenario, &bars, None);
+    let right = match super::ready(&scenario, &[arm], &models) {
+        Ok(right) => right,
+        Err(code) => return Ok(code),
+    };
+    super::say(&right.notes());
+    let loaded = models.into_loaded();
+    keep_tasks(&mut scenario, &trimmed(&args.tasks));
+    let models = Models::new(&scenario, &bars, None).with_loaded(loaded);
     let open = |embedder, corpus| models.open(embedder, corpus);
     let result = inject::inject(&scenario, arm, &sources, &open, &bars);
     bars.clear();
@@ -128,16 +136,24 @@ fn pick_arm(scenario: &Scenario, asked: Option<&str>) -> Result<usize, String> {
     })
 }
 
-/// Leaves only the tasks asked for; all where none is.
-fn keep_tasks(scenario: &mut Scenario, asked: &[String]) -> Result<(), String> {
-    let tasks = &mut scenario.tasks.tasks;
+/// Says which of the tasks that are asked for is none.
+fn known_tasks(scenario: &Scenario, asked: &[String]) -> Result<(), String> {
+    let tasks = &scenario.tasks.tasks;
     if let Some(id) = asked.iter().find(|id| tasks.iter().all(|task| task.id != **id)) {
         let hint = suggest(id, tasks.iter().map(|task| task.id.as_str()));
         let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
         return Err(format!("--tasks: no task '{id}' among the {}{hint}", tasks.len()));
     }
-    if !asked.is_empty() {
-        tasks.retain(|task| asked.contains(&task.id));
-    }
     Ok(())
+}
+
+/// Leaves only the tasks asked for; all where none is.
+fn keep_tasks(scenario: &mut Scenario, asked: &[String]) {
+    if asked.is_empty() {
+        return;
+    }
+    let tasks = std::mem::take(&mut scenario.tasks.tasks).into_iter();
+    let (kept, others): (Vec<_>, Vec<_>) = tasks.partition(|task| asked.contains(&task.id));
+    scenario.tasks.tasks = kept;
+    scenario.other_tasks.extend(others.into_iter().map(|task| task.id));
 }

@@ -53,6 +53,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let output = args.force.output().reading(inputs_of(&scenario));
     output.check_folder(&out, &[FILE], Some(MANIFEST))?;
     let bars = Bars::new();
+    // The arm that mitigations are added to, and each of them by itself.
+    let from = scenario.plan.as_ref().map_or(scenario.baseline, |plan| plan.from);
+    let right = match super::ready(&scenario, &[from], &Models::new(&scenario, &bars, None)) {
+        Ok(right) => right,
+        Err(code) => return Ok(code),
+    };
+    super::say(&right.notes());
     let mut notes = Vec::new();
     let planned = plan::plan(scenario, &mut |scenario| {
         let models = Models::new(scenario, &bars, None);

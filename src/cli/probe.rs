@@ -129,9 +129,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
     output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
     let bars = Bars::new();
+    let mut models = Vec::new();
+    for scenario in &pipelines {
+        let opened = run::Models::new(scenario, &bars, None);
+        match super::ready(scenario, &all_arms(scenario), &opened) {
+            Ok(right) => super::say(&right.notes()),
+            Err(code) => return Ok(code),
+        }
+        models.push(opened);
+    }
     let scored = scorecard(&contenders, &probes, args.seed, &bars).and_then(|mut rows| {
-        for scenario in &pipelines {
-            rows.extend(pipeline::rows(&played(scenario, &bars)?));
+        for (scenario, models) in pipelines.iter().zip(&models) {
+            rows.extend(pipeline::rows(&played(scenario, models, &bars)?));
         }
         Ok(rows)
     });
@@ -153,12 +162,14 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
+fn all_arms(scenario: &Scenario) -> Vec<usize> {
+    (0..scenario.arms.len()).collect()
+}
+
 /// Runs all arms.
-fn played(scenario: &Scenario, bars: &Bars) -> anyhow::Result<Record> {
-    let models = run::Models::new(scenario, bars, None);
+fn played(scenario: &Scenario, models: &run::Models, bars: &Bars) -> anyhow::Result<Record> {
     let open = |embedder, corpus| models.open(embedder, corpus);
-    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    let record = run::run(scenario, &arms, &open, bars)
+    let record = run::run(scenario, &all_arms(scenario), &open, bars)
         .with_context(|| format!("scenario '{}'", scenario.name))?;
     super::say(&models.notes());
     Ok(record)

@@ -13,7 +13,7 @@ use crate::cascade::trace::Trace;
 use crate::compile::search::Searches;
 use crate::expr::{CorpusIndex, suggest};
 use crate::report::story;
-use crate::run::Models;
+use crate::run::{Loaded, Models};
 use crate::scenario::Scenario;
 
 /// Tell one run: what each step asked, found and read, and what the failure comes from
@@ -62,7 +62,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let arm = match narrow(&mut scenario, &args) {
+    let arm = match asked(&scenario, &args) {
         Ok(arm) => arm,
         Err(message) => {
             complain!("error: {message}");
@@ -70,7 +70,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let bars = Bars::new();
-    let told = tell(&scenario, arm, &args, &bars);
+    let models = Models::new(&scenario, &bars, None);
+    let right = match super::ready(&scenario, &[arm], &models) {
+        Ok(right) => right,
+        Err(code) => return Ok(code),
+    };
+    super::say(&right.notes());
+    let loaded = models.into_loaded();
+    narrow(&mut scenario, &args);
+    let told = tell(&scenario, arm, &args, &bars, loaded);
     bars.clear();
     let told = match told {
         Ok(told) => told,
@@ -101,8 +109,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
-/// Keeps the task that was asked for; gives the index of the arm.
-fn narrow(scenario: &mut Scenario, args: &Args) -> Result<usize, String> {
+/// The index of the arm, where that, the task and the trial are there.
+fn asked(scenario: &Scenario, args: &Args) -> Result<usize, String> {
     let arm = match &args.arm {
         None => scenario.baseline,
         Some(id) => {
@@ -122,7 +130,7 @@ fn narrow(scenario: &mut Scenario, args: &Args) -> Result<usize, String> {
         ));
     }
     if let Some(id) = &args.task {
-        let tasks = &mut scenario.tasks.tasks;
+        let tasks = &scenario.tasks.tasks;
         if !tasks.iter().any(|task| task.id == *id) {
             let hint = suggest(id, tasks.iter().map(|task| task.id.as_str()));
             let hint = hint.or_else(|| Some(format!("the first is `{}`", tasks.first()?.id)));
@@ -135,11 +143,18 @@ fn narrow(scenario: &mut Scenario, args: &Args) -> Result<usize, String> {
                 tasks.len()
             ));
         }
+    }
+    Ok(arm)
+}
+
+/// Keeps the task that was asked for.
+fn narrow(scenario: &mut Scenario, args: &Args) {
+    if let Some(id) = &args.task {
+        let tasks = &mut scenario.tasks.tasks;
         let others = tasks.iter().map(|task| &task.id).filter(|other| *other != id);
         scenario.other_tasks.extend(others.cloned());
         tasks.retain(|task| task.id == *id);
     }
-    Ok(arm)
 }
 
 /// The runs to show, each with what is to be said before it.
@@ -148,8 +163,9 @@ fn tell(
     arm: usize,
     args: &Args,
     bars: &Bars,
+    loaded: Loaded,
 ) -> anyhow::Result<Vec<(String, Trace)>> {
-    let models = Models::new(scenario, bars, None);
+    let models = Models::new(scenario, bars, None).with_loaded(loaded);
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let open = |embedder, corpus| models.open(embedder, corpus);
     let mut searches = Searches::new(&open, bars, depth(scenario));

@@ -19,6 +19,17 @@ pub trait PairScorer: Send + Sync {
 
     /// Scores `pairs`, in their order; `done(n)` is told of every `n` further pairs finished.
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>>;
+
+    /// How many tokens of a query with a passage the model reads; `None` where it reads each by itself, or that is not
+    /// known here.
+    fn token_limit(&self) -> Option<usize> {
+        None
+    }
+
+    /// Of each pair, whether it has more tokens than the model reads, so that an end is cut.
+    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        Ok(vec![false; pairs.len()])
+    }
 }
 
 /// Pairs scored between two appends to the cache: what an interruption costs.
@@ -54,6 +65,14 @@ impl CachedScorer {
 impl PairScorer for CachedScorer {
     fn fingerprint(&self) -> &str {
         self.inner.fingerprint()
+    }
+
+    fn token_limit(&self) -> Option<usize> {
+        self.inner.token_limit()
+    }
+
+    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        self.inner.are_cut(pairs)
     }
 
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {

@@ -130,6 +130,24 @@ impl Tokens {
         texts.par_iter().map(is_cut).collect()
     }
 
+    /// Of each pair of texts, whether it is cut, as [`Tokens::are_cut`].
+    pub fn pairs_are_cut(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<bool>> {
+        let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
+        let is_cut = |&(first, second): &(&str, &str)| {
+            let most = first.len() + second.len() + added + 2;
+            if first.is_ascii() && second.is_ascii() && most <= self.max_tokens {
+                return Ok(false);
+            }
+            let (first, second) = (self.lowered(first), self.lowered(second));
+            let (first, second) = (first.as_ref(), second.as_ref());
+            let encoding = guarded(|| self.unlimited().encode_fast((first, second), self.special))
+                .and_then(|encoding| encoding.map_err(|e| anyhow!("{e}")))
+                .with_context(|| format!("cannot tokenize {first:?} with {second:?}"))?;
+            Ok(encoding.len() > self.max_tokens)
+        };
+        pairs.par_iter().map(is_cut).collect()
+    }
+
     /// The same tokenizer without a limit; made when it is first needed.
     fn unlimited(&self) -> &Tokenizer {
         self.unlimited.get_or_init(|| {

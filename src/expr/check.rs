@@ -80,10 +80,19 @@ impl fmt::Display for Ty {
 pub(super) struct Checked {
     /// `None` where a step that it names has no known type.
     pub ty: Option<Type>,
-    /// The money that it takes for a bare number, as written: `task.fee`, `price`.
-    pub bare_amounts: Vec<String>,
+    pub amounts: Amounts,
     /// The nodes that ask whether two amounts of money are the same.
     pub same_money: Vec<u64>,
+}
+
+/// The money that an expression takes for bare numbers, as written (`task.fee`, `price`), and the steps that may be
+/// computed from such: what is compared or added up is in one currency.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Amounts {
+    /// What comes together in a comparison, for each.
+    pub compared: Vec<Vec<String>>,
+    /// What the value is made of.
+    pub result: Vec<String>,
 }
 
 /// The type of the whole, and what is done with money. Faults in source order.
@@ -92,7 +101,7 @@ pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Checked, Vec<Fault
         parsed,
         scope,
         faults: Vec::new(),
-        bare_amounts: Vec::new(),
+        amounts: Amounts::default(),
         same_money: Vec::new(),
     };
     let ty = checker.infer(&parsed.tree);
@@ -105,8 +114,8 @@ pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Checked, Vec<Fault
             Some(Ty::Is(ty)) => Some(ty),
             _ => None,
         };
-        let Checker { bare_amounts, same_money, .. } = checker;
-        return Ok(Checked { ty, bare_amounts, same_money });
+        let Checker { amounts, same_money, .. } = checker;
+        return Ok(Checked { ty, amounts, same_money });
     }
     checker.faults.sort_by_key(|f| (f.span.start, f.span.end));
     Err(checker.faults)
@@ -116,7 +125,8 @@ struct Checker<'a> {
     parsed: &'a Parsed,
     scope: &'a Scope<'a>,
     faults: Vec<Fault>,
-    bare_amounts: Vec<String>,
+    /// While the tree is walked, `result` are those of the part that is walked.
+    amounts: Amounts,
     same_money: Vec<u64>,
 }
 
@@ -153,8 +163,8 @@ impl Checker<'_> {
             },
             Node::Ident(name) => {
                 let ty = self.name(node, name)?;
-                if ty == Ty::Is(Type::Money) {
-                    self.bare_amounts.push(name.clone());
+                if matches!(ty, Ty::Is(Type::Money | Type::Number)) {
+                    self.amounts.result.push(name.clone());
                 }
                 Some(ty)
             }
@@ -164,7 +174,7 @@ impl Checker<'_> {
                     return Some(Ty::Is(Type::YesNo));
                 }
                 if ty == Ty::Is(Type::Money) {
-                    self.bare_amounts.push(format!("task.{}", select.field));
+                    self.amounts.result.push(format!("task.{}", select.field));
                 }
                 Some(ty)
             }
@@ -394,10 +404,13 @@ impl Checker<'_> {
         a: &IdedExpr,
         b: &IdedExpr,
     ) -> Option<Ty> {
-        let amounts = self.bare_amounts.len();
+        let amounts = self.amounts.result.len();
         let (left, right) = (self.infer(a), self.infer(b));
         if let "==" | "!=" = operator {
             self.equality(node, (a, left.as_ref()), (b, right.as_ref()), amounts);
+        }
+        if let "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" = operator {
+            self.compared(amounts);
         }
         if let "&&" | "||" = operator {
             // Each side stands for itself: a fault on one says nothing about the other.
@@ -475,6 +488,16 @@ impl Checker<'_> {
         None
     }
 
+    /// The amounts noted from `from` on were compared: nothing of them is in the value. On its own, as
+    /// [`Self::equality`] is.
+    #[inline(never)]
+    fn compared(&mut self, from: usize) {
+        let compared: Vec<String> = self.amounts.result.drain(from..).collect();
+        if !compared.is_empty() {
+            self.amounts.compared.push(compared);
+        }
+    }
+
     /// Two amounts that are asked to be the same are compared with their currencies; what was noted of them from
     /// `amounts` on is taken back. On its own, so that [`Self::infer`] can go deep.
     #[inline(never)]
@@ -490,9 +513,9 @@ impl Checker<'_> {
         let null = |ty: Option<&Ty>| ty == Some(&Ty::Null);
         if money(left, a) && money(right, b) {
             self.same_money.push(node.id);
-            self.bare_amounts.truncate(amounts);
+            self.amounts.result.truncate(amounts);
         } else if money(left, a) && null(right) || null(left) && money(right, b) {
-            self.bare_amounts.truncate(amounts);
+            self.amounts.result.truncate(amounts);
         }
     }
 

@@ -8,7 +8,7 @@ use cel::common::types::{CelBool, CelDouble, CelNull, CelString, CelTimestamp};
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 
-use super::check::{Checked, Name, PASSAGE_FIELDS, Scope, check};
+use super::check::{Amounts, Checked, Name, PASSAGE_FIELDS, Scope, check};
 use super::functions::{CelPeriod, ENV, midnight};
 use super::length::{LONGEST_TEXT, Named, adds};
 use super::lower::{CURRENCY_OF, lower};
@@ -28,7 +28,7 @@ pub struct Expr {
     ty: Option<Type>,
     /// Whether it can make a text longer than those it is given.
     adds: bool,
-    bare_amounts: Vec<String>,
+    amounts: Amounts,
 }
 
 impl fmt::Debug for Expr {
@@ -77,6 +77,13 @@ pub struct EvalError {
     pub reason: String,
 }
 
+impl EvalError {
+    /// Whether all that is wrong is that a value is missing.
+    pub fn is_of_null(&self) -> bool {
+        self.reason == OF_NULL
+    }
+}
+
 impl Parsed {
     /// Checks names and types; all faults at once, in source order.
     pub fn check(self, scope: &Scope) -> Result<Expr, Vec<Fault>> {
@@ -99,7 +106,7 @@ impl Expr {
         names: Vec<(usize, String)>,
         checked: Checked,
     ) -> Expr {
-        let Checked { ty, mut bare_amounts, same_money } = checked;
+        let Checked { ty, mut amounts, same_money } = checked;
         let plain = match &tree.expr {
             Node::Ident(name) => {
                 names.iter().find(|(_, n)| n == name).map(|(step, _)| Reference::Step(*step))
@@ -118,11 +125,11 @@ impl Expr {
             ty => ty,
         };
         if plain.is_some() {
-            bare_amounts.clear();
+            amounts.result.clear();
         }
         lower(&mut tree, &same_money);
         let adds = adds(&tree);
-        Expr { source, tree, plain, names, ty, adds, bare_amounts }
+        Expr { source, tree, plain, names, ty, adds, amounts }
     }
 
     /// The part of this expression under `tree`, which is not lowered again.
@@ -159,10 +166,16 @@ impl Expr {
         self.plain.as_ref().map(|_| self.source.trim())
     }
 
-    /// The money that it takes for a bare number, by its name: compared in size, added, multiplied. Two amounts
-    /// that it asks to be the same are not among them, for they are compared with their currencies.
-    pub fn bare_amounts(&self) -> &[String] {
-        &self.bare_amounts
+    /// The money that comes together in each of its comparisons, by its names, and the numbers of steps, which may be
+    /// computed from money. Two amounts that it asks to be the same are not among them, for they are compared with their
+    /// currencies.
+    pub fn compared_amounts(&self) -> &[Vec<String>] {
+        &self.amounts.compared
+    }
+
+    /// The money that its value is computed from as bare numbers, and steps as above; none where it only names something.
+    pub fn summed_amounts(&self) -> &[String] {
+        &self.amounts.result
     }
 
     /// The steps it names, ascending.
@@ -237,6 +250,9 @@ impl Expr {
     }
 }
 
+/// The reason where a value is missing, which is no surprise: others say where it is missing.
+const OF_NULL: &str = "a value that it needs is null";
+
 /// The interpreter's reason in terms of our types.
 fn in_our_words(error: &cel::ExecutionError) -> String {
     use cel::ExecutionError as E;
@@ -250,7 +266,7 @@ fn in_our_words(error: &cel::ExecutionError) -> String {
         other => return other.to_string(),
     };
     if operands.iter().any(|ty| ty.starts_with("null")) {
-        return "a value that it needs is null".to_owned();
+        return OF_NULL.to_owned();
     }
     error.to_string()
 }

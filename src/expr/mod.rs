@@ -7,7 +7,7 @@
 //!   expression that only names a value is that value, with its type;
 //! - two amounts of money are the same only in the same currency. Where an amount is compared in size or computed with,
 //!   its currency is dropped: that all amounts of a scenario which come together so have one currency is checked when
-//!   it is read ([`Expr::bare_amounts`]);
+//!   it is read ([`Expr::compared_amounts`]);
 //! - `date("2024-01-31")` and `duration("60 days")` write a date and a calendar period;
 //!   `d.plus(p)`, `d.minus(p)` and `days_between(a, b)` compute with them;
 //! - a value that is not there is null: it can be compared with `null`, and anything else done with
@@ -153,17 +153,28 @@ mod tests {
         ] {
             assert_eq!(run(source), Ok(format!("yes_no:{value}")), "{source}");
         }
-        let bare = |source: &str| -> Vec<String> {
+        let bare = |source: &str| -> Vec<Vec<String>> {
             let (fields, steps) = (fields(), BTreeMap::new());
             let scope =
                 Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
-            Parsed::new(source).unwrap().check(&scope).unwrap().bare_amounts().to_vec()
+            let expr = Parsed::new(source).unwrap().check(&scope).unwrap();
+            let mut all = expr.compared_amounts().to_vec();
+            all.push(expr.summed_amounts().to_vec());
+            all
         };
-        assert_eq!(bare("task.fee == task.foreign && has(task.paid)"), [] as [&str; 0]);
-        assert_eq!(bare("task.fee"), [] as [&str; 0]);
-        assert_eq!(bare("task.fee + task.foreign > 5"), ["task.fee", "task.foreign"]);
-        assert_eq!(bare("task.fee == 5 || task.foreign in [1, 2]"), ["task.fee", "task.foreign"]);
-        assert_eq!(bare("task.open ? task.fee : task.paid"), ["task.fee", "task.paid"]);
+        let none = Vec::<&str>::new;
+        assert_eq!(bare("task.fee == task.foreign && has(task.paid)"), [none()]);
+        assert_eq!(bare("task.fee"), [none()]);
+        assert_eq!(bare("task.fee + task.foreign > 5"), [vec!["task.fee", "task.foreign"], none()]);
+        assert_eq!(
+            bare("task.fee == 5 || task.foreign in [1, 2]"),
+            [vec!["task.fee"], vec!["task.foreign"], none()]
+        );
+        assert_eq!(bare("task.open ? task.fee : task.paid"), [vec!["task.fee", "task.paid"]]);
+        assert_eq!(
+            bare("task.fee > 5 ? task.paid * 2 : task.paid + task.foreign"),
+            [vec!["task.fee"], vec!["task.paid", "task.paid", "task.foreign"]]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::embed::cache::default_dir;
-use crate::embed::{Embedder, Role, Similarity, Vectors};
+use crate::embed::{Embedder, Pair, PairScorer, Role, Similarity, Vectors};
 use crate::{atomic_file, input_file};
 
 /// What a model cut.
@@ -142,6 +142,74 @@ impl Embedder for CutCounter {
     }
 }
 
+/// A scorer of pairs of which those that are cut are counted.
+pub struct CutPairCounter {
+    inner: Box<dyn PairScorer>,
+    /// Distinct pairs, by hash, and whether each was cut.
+    pairs: Mutex<HashMap<blake3::Hash, bool>>,
+}
+
+impl CutPairCounter {
+    pub fn new(inner: Box<dyn PairScorer>) -> CutPairCounter {
+        CutPairCounter { inner, pairs: Mutex::default() }
+    }
+
+    /// What to say of what was scored so far; nothing where nothing was cut.
+    pub fn note(&self, reranker: &str) -> Option<String> {
+        let limit = self.inner.token_limit()?;
+        let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let cut = pairs.values().filter(|cut| **cut).count();
+        (cut > 0).then(|| {
+            format!(
+                "{reranker} reads {limit} tokens of a query with a passage: {cut} of {} pairs are longer, and their ends are cut",
+                pairs.len()
+            )
+        })
+    }
+
+    fn count(&self, pairs: &[Pair]) -> anyhow::Result<()> {
+        if self.inner.token_limit().is_none() {
+            return Ok(());
+        }
+        let hash = |(query, passage): &Pair| {
+            let mut hash = blake3::Hasher::new();
+            hash.update(&(query.len() as u64).to_le_bytes());
+            hash.update(query.as_bytes()).update(passage.as_bytes()).finalize()
+        };
+        let known = || self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new: HashMap<blake3::Hash, Pair> =
+            pairs.iter().map(|pair| (hash(pair), *pair)).collect();
+        {
+            let known = known();
+            new.retain(|hash, _| !known.contains_key(hash));
+        }
+        let (hashes, pairs): (Vec<_>, Vec<Pair>) = new.into_iter().unzip();
+        // Not while it is locked: this may run on all threads.
+        let cut = self.inner.are_cut(&pairs)?;
+        known().extend(hashes.into_iter().zip(cut));
+        Ok(())
+    }
+}
+
+impl PairScorer for CutPairCounter {
+    fn fingerprint(&self) -> &str {
+        self.inner.fingerprint()
+    }
+
+    fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+        self.count(pairs)?;
+        self.inner.score(pairs, done)
+    }
+
+    fn token_limit(&self) -> Option<usize> {
+        self.inner.token_limit()
+    }
+
+    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        self.inner.are_cut(pairs)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,5 +271,41 @@ mod tests {
             ]
         );
         assert_eq!(std::fs::read_dir(dir.path().join("cut_texts")).unwrap().count(), 2);
+    }
+
+    /// Reads three words of a query with a passage.
+    impl PairScorer for ThreeWords {
+        fn fingerprint(&self) -> &str {
+            "three words"
+        }
+
+        fn score(&self, pairs: &[Pair], _: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
+            Ok(vec![0.0; pairs.len()])
+        }
+
+        fn token_limit(&self) -> Option<usize> {
+            Some(3)
+        }
+
+        fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+            let words = |text: &str| text.split_whitespace().count();
+            Ok(pairs.iter().map(|(query, passage)| words(query) + words(passage) > 3).collect())
+        }
+    }
+
+    #[test]
+    fn every_pair_counts_once() {
+        let counter = CutPairCounter::new(Box::new(ThreeWords));
+        counter.score(&[("a", "b"), ("a", "b c"), ("", "a b c")], &|_| {}).unwrap();
+        assert_eq!(counter.note("judge"), None);
+        for _ in 0..2 {
+            // The same words with another border are another pair.
+            let pairs = [("a b", "c d"), ("a", "b c d"), ("a b", "c d"), ("a", "b")];
+            counter.score(&pairs, &|_| {}).unwrap();
+        }
+        assert_eq!(
+            counter.note("judge").unwrap(),
+            "judge reads 3 tokens of a query with a passage: 2 of 5 pairs are longer, and their ends are cut"
+        );
     }
 }

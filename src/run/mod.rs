@@ -39,7 +39,7 @@ pub use crate::solve::Ran;
 pub use crate::solve::{Quiet, Solved, Watch, solve};
 use crate::solve::{depth, solve_and_tell};
 #[doc(hidden)]
-pub use models::Models;
+pub use models::{Loaded, Models};
 pub use record::Record;
 use sensitivity::{Inquiry, SampledLosses, vary};
 

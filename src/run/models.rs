@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::Watch;
 use super::answers::{self, Told};
-use super::cut_texts::CutCounter;
+use super::cut_texts::{CutCounter, CutPairCounter};
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
     Similarity,
@@ -31,13 +31,19 @@ use crate::scenario::{
 /// An embedder and a corpus, by their indices.
 type Spot = (usize, usize);
 
+/// Models that are in memory, whatever scenario they were loaded for with the same embedders.
+pub struct Loaded {
+    models: Vec<Option<Arc<CutCounter>>>,
+    scorers: Vec<Option<Arc<CutPairCounter>>>,
+}
+
 /// Opens retrievers for [`super::run`].
 pub struct Models<'a> {
     scenario: &'a Scenario,
     watch: &'a dyn Watch,
     cache: Option<&'a Path>,
     loaded: RefCell<Vec<Option<Arc<CutCounter>>>>,
-    scorers: RefCell<Vec<Option<Arc<dyn PairScorer>>>>,
+    scorers: RefCell<Vec<Option<Arc<CutPairCounter>>>>,
     opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
     runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
     services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
@@ -67,6 +73,16 @@ impl<'a> Models<'a> {
             words: RefCell::default(),
             common: common_parts(scenario),
         }
+    }
+
+    /// What was loaded, for a scenario that has the same embedders and fewer tasks.
+    pub fn into_loaded(self) -> Loaded {
+        Loaded { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() }
+    }
+
+    /// With what was loaded before.
+    pub fn with_loaded(self, Loaded { models, scorers }: Loaded) -> Models<'a> {
+        Models { loaded: RefCell::new(models), scorers: RefCell::new(scorers), ..self }
     }
 
     /// The retriever for an embedder and a corpus, by their indices; embeds the corpus.
@@ -318,6 +334,9 @@ impl<'a> Models<'a> {
                 notes.extend(model.counts().notes(&decl.name, limit));
             }
         }
+        for (scorer, decl) in self.scorers.borrow().iter().zip(&self.scenario.embedders) {
+            notes.extend(scorer.as_ref().and_then(|scorer| scorer.note(&decl.name)));
+        }
         for ((embedder, _), (told, asked)) in self.runs.borrow().iter() {
             let decl = &self.scenario.embedders[*embedder];
             let EmbedderKind::RunFile(file) = &decl.kind else { continue };
@@ -335,7 +354,7 @@ impl<'a> Models<'a> {
         notes
     }
 
-    fn scorer(&self, embedder: usize, with: &Reranker) -> anyhow::Result<Arc<dyn PairScorer>> {
+    fn scorer(&self, embedder: usize, with: &Reranker) -> anyhow::Result<Arc<CutPairCounter>> {
         let known = self.scorers.borrow()[embedder].clone();
         if let Some(scorer) = known {
             return Ok(scorer);
@@ -346,9 +365,9 @@ impl<'a> Models<'a> {
             Reranker::MaxSim(spec) => embed::open_max_sim(spec),
             Reranker::SimilarityMap(spec) => embed::open_similarity_map(spec),
         };
-        let scorer: Arc<dyn PairScorer> = opened
+        let scorer = opened
             .and_then(|scorer| CachedScorer::new(scorer, self.cache))
-            .map(Arc::new)
+            .map(|scorer| Arc::new(CutPairCounter::new(Box::new(scorer))))
             .with_context(|| format!("embedder '{name}'"))?;
         self.scorers.borrow_mut()[embedder] = Some(scorer.clone());
         Ok(scorer)

@@ -1,9 +1,9 @@
 //! Amounts that come together in expressions have one currency, or rates to turn them into one.
 //!
-//! EUR 149 among amounts in USD is not the number 149. Where a scenario compares amounts in size, adds them up or
-//! counts them as losses, all of them are in one currency, or `exchange_rates` says what the others are worth.
+//! EUR 149 among amounts in USD is not the number 149. What one comparison compares in size, one sum adds up, or a loss is
+//! made of, is in one currency, or `exchange_rates` says what the others are worth. Amounts that never meet may differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::de::At;
@@ -47,13 +47,22 @@ impl ExchangeRates {
     }
 }
 
+/// What an expression compares or adds up.
+pub(super) struct AmountsTogether {
+    /// The expression.
+    pub span: Range<usize>,
+    /// Money, and steps whose numbers may be computed from it.
+    pub names: Vec<String>,
+    /// Whether it is a loss, which is in the currency of the impact.
+    pub are_loss: bool,
+}
+
 /// The first amount in one currency that a name can stand for.
+#[derive(Clone)]
 struct Example {
     currency: String,
     /// Such as `task.fee is EUR 149.00 in task 't3'`.
     shown: String,
-    /// The expression that uses it.
-    span: Range<usize>,
 }
 
 impl Resolver<'_> {
@@ -99,64 +108,60 @@ impl Resolver<'_> {
         );
     }
 
-    /// Reports amounts in several currencies that expressions bring together; `losses` where some of them are losses.
+    /// Reports amounts in several currencies that an expression brings together, or adds to losses.
     pub fn one_currency(
         &mut self,
         world: &World,
         drafts: &[Draft],
-        losses: Option<&Impact>,
+        impact: Option<&Impact>,
         rates: Option<&ExchangeRates>,
     ) {
+        let mut known: BTreeMap<String, Vec<Example>> = BTreeMap::new();
+        // By the currencies that meet: one slip in a table shows in many expressions.
+        let mut met: BTreeMap<Vec<String>, Diagnostic> = BTreeMap::new();
+        for together in std::mem::take(&mut self.amounts) {
+            let mut examples: Vec<Example> = Vec::new();
+            for name in made_of(&together.names, drafts) {
+                let stated = || self.examples(&name, world, drafts, rates);
+                examples.extend_from_slice(known.entry(name.clone()).or_insert_with(stated));
+            }
+            if let (Some(impact), true) = (impact, together.are_loss && !examples.is_empty()) {
+                let shown = format!("losses are in {} (impact.currency)", impact.currency);
+                examples.push(Example { currency: impact.currency.clone(), shown });
+            }
+            let mut currencies: Vec<String> = examples.iter().map(|e| e.currency.clone()).collect();
+            currencies.sort_unstable();
+            currencies.dedup();
+            if currencies.len() > 1 {
+                let losses = impact.filter(|_| together.are_loss);
+                met.entry(currencies.clone()).or_insert_with(|| {
+                    let into = rates.map(|rates| &rates.into).or(losses.map(|i| &i.currency));
+                    mixed(together.span, &currencies, into.unwrap_or(&currencies[0]), examples)
+                });
+            }
+        }
+        self.found.extend(met.into_values());
+    }
+
+    /// The first amount in each currency that a name can stand for.
+    fn examples(
+        &self,
+        name: &str,
+        world: &World,
+        drafts: &[Draft],
+        rates: Option<&ExchangeRates>,
+    ) -> Vec<Example> {
         let mut examples: Vec<Example> = Vec::new();
-        let mut seen: Vec<&str> = Vec::new();
-        for (span, name) in &self.bare_amounts {
-            if seen.contains(&name.as_str()) {
-                continue;
-            }
-            seen.push(name);
-            for (money, place) in self.amounts(name, world, drafts) {
-                let known = rates.is_some_and(|rates| rates.knows(&money.currency));
-                let currency = match rates.filter(|_| known) {
-                    Some(rates) => rates.into.clone(),
-                    None => money.currency.clone(),
-                };
-                let of_name =
-                    |e: &Example| e.currency == currency && e.shown.starts_with(name.as_str());
-                if !examples.iter().any(of_name) {
-                    let shown = format!("{name} is {money} in {place}");
-                    examples.push(Example { currency, shown, span: span.clone() });
-                }
+        for (money, place) in self.amounts(name, world, drafts) {
+            let currency = match rates.filter(|rates| rates.knows(&money.currency)) {
+                Some(rates) => rates.into.clone(),
+                None => money.currency.clone(),
+            };
+            if !examples.iter().any(|example| example.currency == currency) {
+                examples.push(Example { currency, shown: format!("{name} is {money} in {place}") });
             }
         }
-        if let Some((impact, first)) = losses.zip(examples.first()) {
-            let shown = format!("losses are in {} (impact.currency)", impact.currency);
-            let span = first.span.clone();
-            examples.push(Example { currency: impact.currency.clone(), shown, span });
-        }
-        let mut currencies: Vec<&str> = examples.iter().map(|e| e.currency.as_str()).collect();
-        currencies.sort_unstable();
-        currencies.dedup();
-        let [first, .., _] = currencies.as_slice() else { return };
-        let into = rates.map_or(losses.map_or(*first, |impact| &impact.currency), |r| &r.into);
-        let others: Vec<String> =
-            currencies.iter().filter(|c| **c != into).map(|c| format!("{c}: RATE")).collect();
-        let odd = examples.iter().find(|e| e.currency != into).or(examples.first());
-        let Some(odd) = odd else { return };
-        let message = format!(
-            "amounts in {} come together, and nothing says what one is in the other",
-            currencies.join(" and ")
-        );
-        let help = format!(
-            "give rates: `exchange_rates: {{into: {into}, rates: {{{}}}}}`",
-            others.join(", ")
-        );
-        let mut mistake = Diagnostic::new("mixed-currencies", odd.span.clone(), message)
-            .label("an amount is a bare number here")
-            .help(Some(help));
-        for example in &examples {
-            mistake = mistake.note(example.shown.clone());
-        }
-        self.found.push(mistake);
+        examples
     }
 
     /// The money that a name can stand for, and where it stands.
@@ -196,10 +201,51 @@ impl Resolver<'_> {
                     .filter_map(|(key, cell)| money(cell, format!("the row '{key}' of {name}")))
                     .collect()
             }
-            Some(Step { kind: StepKind::Compute(expr), .. }) => {
-                expr.plain_name().map_or(Vec::new(), |name| self.amounts(name, world, drafts))
-            }
             _ => Vec::new(),
         }
     }
+}
+
+/// The names with the steps that they stand for in place of those that are computed: what a number is made of.
+fn made_of(names: &[String], drafts: &[Draft]) -> Vec<String> {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut pending: Vec<String> = names.iter().rev().cloned().collect();
+    let mut found = Vec::new();
+    while let Some(name) = pending.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let draft = drafts.iter().find(|draft| draft.id.value == name);
+        match draft.and_then(|draft| draft.resolved.as_ref()) {
+            Some(Step { kind: StepKind::Compute(expr), .. }) => {
+                let plain = expr.plain_name().map(str::to_owned);
+                pending.extend(expr.summed_amounts().iter().cloned().chain(plain));
+            }
+            _ => found.push(name),
+        }
+    }
+    found
+}
+
+fn mixed(
+    span: Range<usize>,
+    currencies: &[String],
+    into: &str,
+    examples: Vec<Example>,
+) -> Diagnostic {
+    let others: Vec<String> =
+        currencies.iter().filter(|c| *c != into).map(|c| format!("{c}: RATE")).collect();
+    let message = format!(
+        "amounts in {} come together, and nothing says what one is in the other",
+        currencies.join(" and ")
+    );
+    let help =
+        format!("give rates: `exchange_rates: {{into: {into}, rates: {{{}}}}}`", others.join(", "));
+    let mut mistake = Diagnostic::new("mixed-currencies", span, message)
+        .label("an amount is a bare number here")
+        .help(Some(help));
+    for example in examples {
+        mistake = mistake.note(example.shown);
+    }
+    mistake
 }

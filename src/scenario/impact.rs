@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::currencies::AmountsTogether;
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::name_values::values_at_the_end;
@@ -156,10 +157,11 @@ impl Resolver<'_> {
             let text = At { value: loss.amount.value.0.clone(), span: loss.amount.span.clone() };
             let amount = self.expr(&text, &scope, None);
             // A loss is a number in the currency of the impact.
-            if let Some(amount) = amount.as_ref().filter(|a| a.ty() == Some(Type::Money))
-                && let Some(name) = amount.plain_name()
-            {
-                self.bare_amounts.push((text.span.clone(), name.to_owned()));
+            if let Some(amount) = &amount {
+                let plain = amount.plain_name().map(str::to_owned);
+                let names = amount.summed_amounts().iter().cloned().chain(plain).collect();
+                let span = text.span.clone();
+                self.amounts.push(AmountsTogether { span, names, are_loss: true });
             }
             if let Some(ty) = amount.as_ref().and_then(Expr::ty)
                 && !matches!(ty, Type::Number | Type::Money)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::currencies::AmountsTogether;
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::name_values::passage_values;
@@ -418,8 +419,10 @@ impl Resolver<'_> {
             );
             return None;
         }
-        let uses = expr.bare_amounts().iter().map(|name| (at.span.clone(), name.clone()));
-        self.bare_amounts.extend(uses);
+        let summed = [expr.summed_amounts().to_vec()];
+        for names in expr.compared_amounts().iter().cloned().chain(summed) {
+            self.amounts.push(AmountsTogether { span: at.span.clone(), names, are_loss: false });
+        }
         Some(expr)
     }
 

@@ -426,7 +426,7 @@ fn read(
         notes: Vec::new(),
         inputs: vec![input],
         extractions: Vec::new(),
-        bare_amounts: Vec::new(),
+        amounts: Vec::new(),
         watch,
     };
     let resolved = resolver.file(&file, path);

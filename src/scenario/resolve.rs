@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
+use super::currencies::AmountsTogether;
 use super::de::{At, Named};
 use super::diagnostics::Diagnostic;
 use super::expected;
@@ -34,8 +35,8 @@ pub(super) struct Resolver<'a> {
     pub inputs: Vec<InputFile>,
     /// What the extractors of read steps found, a corpus and field each.
     pub extractions: Vec<Extraction>,
-    /// The money that expressions take for bare numbers, with the expression's place.
-    pub bare_amounts: Vec<(Range<usize>, String)>,
+    /// The money that comes together in expressions.
+    pub amounts: Vec<AmountsTogether>,
     pub watch: &'a dyn Watch,
 }
 
@@ -113,9 +114,7 @@ impl Resolver<'_> {
         let arms = self.arms(file, &world, &embedders, &steps);
         let baseline = self.baseline(file);
         let simulation = self.simulation(&file.simulation);
-        let others = self.bare_amounts.len();
         let impact = self.impact(file.impact.as_ref(), &world, &steps);
-        let of_losses = self.bare_amounts.len() > others;
         let money = file.impact.is_some();
         let plan = self.plan(file.plan.as_ref(), &arms, baseline, &embedders, &steps, money);
         let sensitivity =
@@ -123,8 +122,7 @@ impl Resolver<'_> {
         let expected = self.expected(file, &world, &steps);
         self.unused_gold(&steps, &world);
         let rates = self.exchange_rates(file.exchange_rates.as_ref());
-        let losses = impact.as_ref().filter(|_| of_losses);
-        self.one_currency(&world, &steps, losses, rates.as_ref());
+        self.one_currency(&world, &steps, impact.as_ref(), rates.as_ref());
         let sample = self.sample(file);
         if !self.found.is_empty() {
             return None;

@@ -259,6 +259,17 @@ impl PairScorer for CrossEncoder {
         &self.fingerprint
     }
 
+    fn token_limit(&self) -> Option<usize> {
+        Some(self.tokens.max_tokens())
+    }
+
+    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        let Some(template) = &self.pair else { return self.tokens.pairs_are_cut(pairs) };
+        let texts: Vec<String> =
+            pairs.iter().map(|(query, passage)| filled(template, query, passage)).collect();
+        self.tokens.are_cut("", &texts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {
         let (ids, firsts) = self.encode(pairs)?;
         let mut firsts = firsts.as_slice();

@@ -3,7 +3,7 @@
 //! Which ends a run comes to is known only when it has run. So each rule is tried on all ends that there can be for its
 //! task: where its condition is true, its amount has to be one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -25,10 +25,10 @@ pub(super) fn without_amount(
     indices: &[CorpusIndex],
 ) -> Vec<Diagnostic> {
     let Some(impact) = &scenario.impact else { return Vec::new() };
-    let labels = labels(scenario);
+    let actions = actions(scenario);
     let of = |task: &Task| -> Vec<(usize, String)> {
         let (oracle, _) = oracle::attempt(scenario, arm, indices, task);
-        let ends = Ends { scenario, task, oracle: &oracle, labels: &labels };
+        let ends = Ends { scenario, task, oracle: &oracle, actions: &actions };
         let rules = impact.losses.iter().enumerate();
         rules.filter_map(|(at, rule)| Some((at, ends.wrong(rule)?))).collect()
     };
@@ -60,16 +60,24 @@ fn mistake(scenario: &Scenario, impact: &Impact, rule: usize, lines: &[String]) 
     .note(below(lines))
 }
 
-/// The labels of the act steps.
-fn labels(scenario: &Scenario) -> Vec<String> {
-    let rules = scenario.steps.iter().filter_map(|step| match &step.kind {
-        StepKind::Act { rules, .. } => Some(rules),
-        _ => None,
-    });
-    let mut labels: Vec<String> = rules.flatten().map(|rule| rule.label.clone()).collect();
-    labels.sort();
-    labels.dedup();
-    labels
+/// Actions of several act steps that are tried.
+const MOST_ACTIONS: usize = 100;
+
+/// What runs can do: a label of each act step or none, apart by `+`, and `stopped` with them. Of very many only the first.
+fn actions(scenario: &Scenario) -> Vec<String> {
+    let mut all: Vec<Vec<&str>> = vec![Vec::new()];
+    for step in &scenario.steps {
+        let StepKind::Act { rules, .. } = &step.kind else { continue };
+        let labels: BTreeSet<&str> = rules.iter().map(|rule| rule.label.as_str()).collect();
+        let longer = all.iter().flat_map(|before| {
+            labels.iter().map(|label| before.iter().copied().chain([*label]).collect())
+        });
+        let longer: Vec<Vec<&str>> = longer.take(MOST_ACTIONS).collect();
+        all.extend(longer);
+    }
+    let stopped = all.iter().map(|labels| [labels.as_slice(), &["stopped"]].concat().join("+"));
+    let acted = all.iter().map(|labels| labels.join("+"));
+    acted.chain(stopped).collect::<BTreeSet<String>>().into_iter().collect()
 }
 
 /// All ends that runs of a task can come to.
@@ -77,7 +85,7 @@ struct Ends<'a> {
     scenario: &'a Scenario,
     task: &'a Task,
     oracle: &'a Oracle,
-    labels: &'a [String],
+    actions: &'a [String],
 }
 
 impl Ends<'_> {
@@ -93,7 +101,7 @@ impl Ends<'_> {
         let both = asks("outcome").and(asks("action")).is_some();
         let mut actions = vec![right.as_str()];
         if asks("action").is_some() {
-            let others = self.labels.iter().map(String::as_str).chain(["stopped", ""]);
+            let others = self.actions.iter().map(String::as_str);
             actions.extend(others.filter(|action| *action != right));
         }
         let mut misses = vec![None];

@@ -27,7 +27,8 @@ pub fn preflight(
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let judged = right::judge(scenario, arms, &indices);
     let arms: Vec<&Arm> = arms.iter().map(|&arm| &scenario.arms[arm]).collect();
-    let mut found = readers(scenario, &arms);
+    let planned = planned(scenario);
+    let mut found = readers(scenario, &arms.iter().copied().chain(&planned).collect::<Vec<_>>());
     if let (Ok(_), Some(arm)) = (&judged, arms.first()) {
         // The oracles of all arms do the same.
         found.extend(amounts::without_amount(scenario, arm, &indices));

@@ -4,6 +4,7 @@ use crate::expr::{Env, spelling};
 use crate::scenario::{Arm, Scenario, StepKind};
 use crate::step::oracle::Oracle;
 use crate::step::{Output, settle};
+use crate::value::Value;
 use crate::world::{Table, Task};
 
 /// A step of the oracle that has no value in a task.
@@ -24,7 +25,36 @@ pub(super) fn gaps(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task)
     };
     let steps = (0..scenario.steps.len()).filter(|&step| empty(step));
     let roots = steps.filter(|&step| !scenario.steps[step].needs.iter().any(|&p| empty(p)));
-    roots.map(|step| gap(scenario, arm, oracle, task, step)).collect()
+    let gaps = roots.map(|step| gap(scenario, arm, oracle, task, step));
+    let steps = (0..scenario.steps.len()).filter(|&step| oracle.outputs[step].is_some());
+    gaps.chain(steps.filter_map(|step| undecided(scenario, oracle, task, step))).collect()
+}
+
+/// A condition that is passed over since it has no value, though nothing that it needs is missing: one with a date past the
+/// end of the calendar, say.
+fn undecided(scenario: &Scenario, oracle: &Oracle, task: &Task, at: usize) -> Option<Gap> {
+    let step = &scenario.steps[at];
+    let seen: Vec<Option<&Output>> = oracle.outputs.iter().map(Option::as_ref).collect();
+    let values = settle::values(&seen);
+    let env = Env { task: Some(task), passage: None, steps: &values };
+    let rules = match &step.kind {
+        StepKind::Act { rules, .. } => rules.as_slice(),
+        _ => &[],
+    };
+    // The first rule that holds decides; a step that is skipped has none.
+    let when = step.when.iter().map(|when| (when, false));
+    let rules = rules.iter().filter_map(|rule| rule.condition.as_ref());
+    for (condition, decides) in when.chain(rules.map(|condition| (condition, true))) {
+        match condition.eval(&env) {
+            Err(error) if !error.is_of_null() => {
+                let what = format!("a condition of {} has no value ({})", step.id, error.reason);
+                return Some(Gap { step: at, what, meant: None });
+            }
+            Ok(Some(Value::YesNo(holds))) if holds == decides => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn gap(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task, at: usize) -> Gap {

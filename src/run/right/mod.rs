@@ -6,12 +6,15 @@
 
 mod gaps;
 mod record;
+mod short;
 
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-pub use record::{Difference, ExpectedRecord, GapRecord, RightAction, RightRecord, listed};
+pub use record::{
+    Difference, ExpectedRecord, GapRecord, RightAction, RightRecord, ShortRecord, listed,
+};
 
 use crate::expr::CorpusIndex;
 use crate::scenario::{Arm, Diagnostic, Expected, Scenario, StepKind};
@@ -58,7 +61,9 @@ pub fn judge(
     if found.is_empty() {
         found.extend(judged[1..].iter().filter_map(|other| differ(scenario, first, other)));
     }
-    let (record, spelled) = record(scenario, first);
+    let (mut record, spelled) = record(scenario, first);
+    let asked: Vec<&Arm> = arms.iter().map(|&arm| &scenario.arms[arm]).collect();
+    record.short = short::short(scenario, &asked, &judged);
     found.extend(spelled);
     if found.is_empty() { Ok(record) } else { Err(found) }
 }

@@ -23,6 +23,27 @@ pub struct RightRecord {
     pub gaps: Vec<GapRecord>,
     /// Where a person says what is right (`tasks.expected`).
     pub expected: Vec<ExpectedRecord>,
+    /// Where a ranking may hold too few passages beside the gold.
+    pub short: Vec<ShortRecord>,
+}
+
+/// Tasks with more gold than an embedder of a depth of its own leaves room for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ShortRecord {
+    /// The arm.
+    pub arm: String,
+    /// The retrieve step.
+    pub step: String,
+    /// What it searches with.
+    pub embedder: String,
+    /// To how many passages that is limited.
+    pub depth: usize,
+    /// How many it would take in all of the tasks: as many as the step hands on, and the gold.
+    pub needed: usize,
+    /// As many as the step hands on.
+    pub top_k: usize,
+    /// The tasks.
+    pub tasks: Vec<String>,
 }
 
 /// An action of the oracle.
@@ -97,6 +118,7 @@ impl RightRecord {
             ));
         }
         notes.extend(self.expected.iter().filter_map(ExpectedRecord::sentence));
+        notes.extend(self.short.iter().map(|short| short.sentence(self.tasks)));
         notes
     }
 
@@ -104,6 +126,19 @@ impl RightRecord {
     pub fn disputed(&self) -> usize {
         let differ = self.expected.iter().flat_map(|expected| &expected.differ);
         differ.map(|difference| &difference.task).collect::<std::collections::BTreeSet<_>>().len()
+    }
+}
+
+impl ShortRecord {
+    /// What may be missing, and what would do.
+    pub fn sentence(&self, of: usize) -> String {
+        let ShortRecord { arm, step, embedder, depth, needed, top_k, tasks } = self;
+        format!(
+            "`{step}` under the arm `{arm}`: the ranking of `{embedder}` ends after {depth} passages (depth), gold among them; \
+             where all gold is missed, fewer than {top_k} may be handed on in {} of {of} tasks, and {needed} would do: {}",
+            tasks.len(),
+            listed(tasks)
+        )
     }
 }
 
