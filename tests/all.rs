@@ -31,6 +31,7 @@ mod limits;
 mod money;
 mod on_paper;
 mod one_arm;
+mod one_difference;
 mod oracles;
 mod own_files;
 mod page;

@@ -259,6 +259,25 @@ fn the_guide_has_all_its_pages_and_no_broken_link() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// A table that no command renews says when it was recorded, and by what.
+#[test]
+fn recorded_tables_say_so() {
+    let page = std::fs::read_to_string("docs/src/tradeoff.md").unwrap();
+    let mut inside = false;
+    let mut tables = 0;
+    let lines: Vec<&str> = page.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        inside ^= line.starts_with("```");
+        if inside || !line.starts_with('|') || lines[at - 1].starts_with('|') {
+            continue;
+        }
+        tables += 1;
+        let before = lines[..at].iter().rev().take(3).any(|line| line.starts_with("*Recorded on "));
+        assert!(before, "docs/src/tradeoff.md:{}: when was this recorded?", at + 1);
+    }
+    assert!(tables >= 7, "{tables}");
+}
+
 #[test]
 fn the_defaults_page_is_what_the_code_has() {
     let committed = std::fs::read_to_string("docs/src/defaults.md").unwrap_or_default();

@@ -9,7 +9,7 @@ use knockon::{csv_files, plan, report};
 
 /// A yes/no clause of each of so many contracts, which a reader misreads with `misread`; `amounts` are what a wrong
 /// decision costs. Further arms and whatever else there is in YAML.
-fn scenario(amounts: &[f64], misread: f64, guard: &str, rest: &str) -> Scenario {
+pub fn scenario(amounts: &[f64], misread: f64, guard: &str, rest: &str) -> Scenario {
     let dir = tempfile::tempdir().unwrap();
     let lines = |line: &dyn Fn(usize, f64) -> String| -> String {
         amounts.iter().enumerate().map(|(i, &amount)| line(i, amount) + "\n").collect()
@@ -60,7 +60,7 @@ fn reviewed(amounts: &[f64], misread: f64, price: f64) -> Scenario {
     scenario(amounts, misread, &guard, "")
 }
 
-fn run(scenario: &Scenario) -> Record {
+pub fn run(scenario: &Scenario) -> Record {
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
     let models = Models::new(scenario, &Quiet, None);
     run::run(scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap()
@@ -85,7 +85,7 @@ fn cell(of: &[(String, String)], key: &str) -> String {
     of.iter().find(|(known, _)| known == key).unwrap().1.clone()
 }
 
-const AMOUNTS: [f64; 12] =
+pub const AMOUNTS: [f64; 12] =
     [10.0, 2000.0, 30.0, 900.0, 50.0, 4000.0, 20.0, 700.0, 90.0, 1500.0, 40.0, 3000.0];
 
 /// The share of all sign flips of (saved - price) that are at least as far from zero.
