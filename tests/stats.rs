@@ -473,7 +473,8 @@ fn the_permutation_test_finds_a_difference_where_there_is_none_as_often_as_it_sa
     }
     let share = f64::from(found) / samples as f64;
     println!("found: {share}");
-    assert!((0.04..=0.06).contains(&share), "{share}");
+    // Sign flips alone would find 5%; the largest of four p-values is never surer than they are.
+    assert!((0.03..=0.055).contains(&share), "{share}");
 }
 
 /// In families of one to seven differences: Holm's verdict and the interval of the same level agree, also where some p-values
