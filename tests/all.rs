@@ -30,7 +30,6 @@ mod layouts;
 mod limits;
 mod money;
 mod on_paper;
-mod one_arm;
 mod oracles;
 mod own_files;
 mod page;
@@ -51,6 +50,7 @@ mod semantics;
 mod sensitivity;
 mod significance;
 mod stats;
+mod support;
 mod synth;
 mod synth_ledger;
 mod trace;
@@ -58,6 +58,8 @@ mod traces;
 mod tradeoff;
 mod tune;
 mod what_if;
+
+use support::one_arm;
 
 #[test]
 fn every_file_of_this_folder_is_in_it() {

@@ -259,6 +259,19 @@ fn the_guide_has_all_its_pages_and_no_broken_link() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// A file that was renamed or split is named anew where contributors are told what to edit.
+#[test]
+fn the_files_that_contributors_are_sent_to_are_there() {
+    let page = std::fs::read_to_string("CONTRIBUTING.md").unwrap();
+    let quoted = regex::Regex::new(r"`([a-z_./]+(?:/|\.rs|\.md|\.toml|\.yaml))`").unwrap();
+    let named: Vec<&str> = quoted.captures_iter(&page).map(|c| c.extract::<1>().1[0]).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let there =
+        |name: &str| ["", "src", "src/world"].iter().any(|at| Path::new(at).join(name).exists());
+    let lost: Vec<&str> = named.into_iter().filter(|name| !there(name)).collect();
+    assert!(lost.is_empty(), "CONTRIBUTING.md names what is not there: {lost:?}");
+}
+
 #[test]
 fn the_defaults_page_is_what_the_code_has() {
     let committed = std::fs::read_to_string("docs/src/defaults.md").unwrap_or_default();

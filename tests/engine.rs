@@ -14,8 +14,10 @@ use knockon::output::Output;
 use knockon::report;
 use knockon::run::record::{ArmRecord, ShareRecord};
 use knockon::run::{self, Models, Quiet, Ran};
-use knockon::scenario::{self, Method, Scenario};
+use knockon::scenario::{Method, Scenario};
 use knockon::world::import::cuad;
+
+use crate::support::scenarios::load;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,10 +26,6 @@ fn root() -> &'static Path {
 /// Vectors of the tests' models, kept between the runs of the tests.
 fn cache() -> PathBuf {
     root().join("target/tmp/vectors")
-}
-
-fn load(path: &Path) -> Scenario {
-    scenario::load(path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
 /// The scenarios whose data is committed and, where the data is there, those on CUAD.

@@ -6,10 +6,11 @@ use knockon::cascade::trace::Trace;
 use knockon::compile::search::Searches;
 use knockon::expr::CorpusIndex;
 use knockon::run::record::ArmRecord;
-use knockon::run::{self, Models, Quiet};
+use knockon::run::{Models, Quiet};
 use knockon::scenario::Scenario;
 
 use crate::one_arm;
+use crate::support::runs::run_first;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other. What the facts state, the texts
 /// state as well, not always as the first number.
@@ -49,12 +50,6 @@ fn unlabelled() -> String {
 
 const EXTRACT: &str = ", extract: {type: number, near: [fee]}";
 
-fn arm(scenario: &Scenario) -> ArmRecord {
-    let models = Models::new(scenario, &Quiet, None);
-    let record = run::run(scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    record.arms.into_iter().next().unwrap()
-}
-
 fn told(scenario: &Scenario) -> Trace {
     let models = Models::new(scenario, &Quiet, None);
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
@@ -66,8 +61,8 @@ fn told(scenario: &Scenario) -> Trace {
 
 #[test]
 fn texts_say_what_labels_say() {
-    let labelled = arm(&scenario(LABELLED, ""));
-    let read = arm(&scenario(&unlabelled(), EXTRACT));
+    let labelled = run_first(&scenario(LABELLED, ""));
+    let read = run_first(&scenario(&unlabelled(), EXTRACT));
     assert!(labelled.tasks[0].outcomes[0] < 0.9);
     assert_eq!(labelled.tasks[0].outcomes, read.tasks[0].outcomes);
     let causes = |arm: &ArmRecord| format!("{:?}", arm.causes);

@@ -7,7 +7,6 @@ use knockon::probe::contender::{Contender, Kind};
 use knockon::probe::score::Row;
 use knockon::probe::{Probes, pipeline, plot, scorecard, sheet};
 use knockon::retrieve::Bm25Params;
-use knockon::run::{self, Models};
 use knockon::scenario::EmbedderKind;
 use knockon::stats::Auc;
 use knockon::watch::Quiet;
@@ -16,6 +15,7 @@ use knockon::world::labelled_pair::LabelledPair;
 use knockon::world::triplet::Triplet;
 
 use crate::one_arm;
+use crate::support::runs::try_arms;
 
 /// Counts the letters a to z: it cannot see any order.
 struct Letters;
@@ -226,8 +226,7 @@ fn pipelines_count_what_a_run_counts() {
     let kind = |k1, b| EmbedderKind::Bm25(Bm25Params { k1, b, ..Bm25Params::default() });
     let embedders = [("short".to_owned(), kind(0.1, 1.0)), ("repeated".to_owned(), kind(9.0, 0.0))];
     let scenario = pipeline::arms(scenario, &embedders);
-    let models = Models::new(&scenario, &Quiet, None);
-    let record = run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &Quiet).unwrap();
+    let record = try_arms(&scenario, &[0, 1]).unwrap();
     let rows = pipeline::rows(&record);
     let value = |embedder: &str, measure: &str| {
         let row = rows.iter().find(|row| row.embedder == embedder && row.measure == measure);

@@ -8,6 +8,8 @@ use knockon::run::{self, Models, Quiet};
 use knockon::step::Outcome;
 
 use crate::one_arm;
+use crate::support::near;
+use crate::support::runs::run_first;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other.
 const PASSAGES: &str = r#"
@@ -24,13 +26,7 @@ fn run(reader: &str, steps: &str) -> ArmRecord {
     let tasks = "id,name\nt1,x\nt0,spare\n";
     let mut scenario = one_arm::scenario(PASSAGES, tasks, reader, steps, "{method: exact}");
     scenario.tasks.tasks.truncate(1);
-    let models = Models::new(&scenario, &Quiet, None);
-    let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    record.arms.into_iter().next().unwrap()
-}
-
-fn near(a: f64, b: f64) {
-    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+    run_first(&scenario)
 }
 
 fn outcomes(arm: &ArmRecord, expected: [(Outcome, f64); 5]) {

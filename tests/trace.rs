@@ -1,7 +1,5 @@
 //! Runs told: their causes flip them, and what is said of them is what happened.
 
-use std::path::Path;
-
 use knockon::cascade::causes::{but_for, mended};
 use knockon::cascade::runs::{Runs, depth};
 use knockon::cascade::sample::Pick;
@@ -13,10 +11,11 @@ use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
 use knockon::report::story;
 use knockon::run::{Models, Quiet};
-use knockon::scenario::{self, Scenario};
+use knockon::scenario::Scenario;
 use knockon::step::{Event, MissKind, Outcome};
 
 use crate::one_arm;
+use crate::support::scenarios::{in_repository, load};
 
 const TRIALS: u32 = 20;
 
@@ -33,12 +32,8 @@ fn small(reader: &str, steps: &str) -> Scenario {
     one_arm::scenario(PASSAGES, "id,name\nt1,x\n", reader, steps, "{method: auto, trials: 200}")
 }
 
-fn load(path: &Path) -> Scenario {
-    scenario::load(path).unwrap_or_else(|m| panic!("{}", m.render(false)))
-}
-
 fn desk() -> Scenario {
-    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk.yaml"))
+    load(&in_repository("scenarios/renewal_desk.yaml"))
 }
 
 /// Runs `look` on what the baseline compiles to for a question.

@@ -19,9 +19,11 @@ use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
 use knockon::report::{otlp, who_and_when};
 use knockon::run::{self, Models, Quiet};
-use knockon::scenario::{self, Scenario};
+use knockon::scenario::Scenario;
 use knockon::step::{Event, MissKind, Outcome, State};
 use knockon::world::Variant;
+
+use crate::support::scenarios::load_text;
 
 fn document(id: &str, rank: usize, gold: bool, entity: &str, text: &str) -> Document {
     Document {
@@ -428,12 +430,10 @@ baseline: only
 ";
 
 fn small(simulation: &str) -> Scenario {
-    let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-    write("passages.jsonl", PASSAGES);
-    write("tasks.csv", "id,entity\nt1,a\nt2,b\nt3,c\n");
-    write("small.yaml", &format!("{SCENARIO}simulation: {simulation}\n"));
-    scenario::load(&dir.path().join("small.yaml")).unwrap_or_else(|m| panic!("{}", m.render(false)))
+    let yaml = format!("{SCENARIO}simulation: {simulation}\n");
+    let tasks = "id,entity\nt1,a\nt2,b\nt3,c\n";
+    load_text(&yaml, &[("passages.jsonl", PASSAGES), ("tasks.csv", tasks)])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 #[test]
