@@ -27,8 +27,12 @@
 //! public for its tests and benchmarks, and may change with any version. ARCHITECTURE.md lists them in reading order.
 
 #![warn(missing_docs)]
-// The inside is read with --document-private-items, and links to what is private there.
-#![allow(rustdoc::private_intra_doc_links)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the inside is read with --document-private-items, and links to what is private there"
+)]
+// Text reaches the terminal through `cli::terminal` alone.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 #[doc(hidden)]
 pub mod atomic_file;
