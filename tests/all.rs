@@ -2,6 +2,7 @@
 
 mod currencies;
 mod docs;
+mod effort;
 mod embed;
 mod engine;
 mod extract;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::progress::Bars;
 use super::terminal::{self, colour, complain};
 use super::{FINE, WRONG_USE};
+use crate::run::effort;
 use crate::run::preflight::preflight;
 use crate::run::{Models, Quiet, Watch};
 use crate::scenario::{self, Diagnostics};
@@ -73,7 +74,8 @@ fn checked(path: &Path, watch: &dyn Watch) -> Result<Vec<String>, Diagnostics> {
     let models = Models::new(&scenario, watch, None);
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
     let right = preflight(&scenario, &arms, &models)?;
-    Ok(scenario.notes.iter().cloned().chain(right.notes()).collect())
+    let notes = scenario.notes.iter().cloned().chain(right.notes());
+    Ok(notes.chain(effort::notes(&scenario, &arms)).collect())
 }
 
 /// And where to read on, if there were mistakes.

@@ -82,8 +82,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let Err(code) = super::ready(&scenario, &arms, &models) {
         return Ok(code);
     }
+    super::say(&run::effort::notes(&scenario, &arms));
     let open = |embedder, corpus| models.open(embedder, corpus);
-    let result = run::run_and_tell(&scenario, &arms, &open, &bars, report::page::WORST)
+    let result = run::run_and_tell(&scenario, &arms, &open, &bars, report::page::worst(arms.len()))
         .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
     bars.clear();
     let (record, traces) = match result {

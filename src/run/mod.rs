@@ -13,6 +13,8 @@ mod answers;
 pub mod compare;
 mod cut_texts;
 #[doc(hidden)]
+pub mod effort;
+#[doc(hidden)]
 pub mod look;
 mod models;
 #[doc(hidden)]
