@@ -3,13 +3,13 @@
 //! For each arm: the own error that answers for most of the failures, and how often runs would fail if one step were
 //! always right. Then forward, for the baseline's main cause: what that error does when nothing else goes wrong.
 
-use std::path::PathBuf;
+use knockon::Session;
 
 fn main() -> anyhow::Result<()> {
     let file = std::env::args().nth(1).unwrap_or("scenarios/renewal_desk.yaml".to_owned());
     // The error holds every mistake of the file and of its data, and prints them with their places.
-    let scenario = knockon::load(&PathBuf::from(file))?;
-    let record = knockon::run(&scenario)?;
+    let session = Session::open(file)?;
+    let record = session.run(&session.all_arms())?;
     for arm in &record.arms {
         let failure = arm.summary.failure;
         let [rate, low, high] = [failure.estimate, failure.low, failure.high].map(percent);
@@ -28,7 +28,8 @@ fn main() -> anyhow::Result<()> {
     }
     let baseline = record.baseline.map(|at| &record.arms[at]);
     if let Some((arm, cause)) = baseline.and_then(|arm| Some((arm, arm.main_cause()?))) {
-        let forward = knockon::inject(&scenario, &arm.id, &[&cause.step], &[cause.event.name()])?;
+        let at = session.arm(&arm.id)?;
+        let forward = session.inject(at, &[&cause.step], &[cause.event.name()])?;
         for injection in &forward.injections {
             let Some(effect) = &injection.effect else { continue };
             let [fails, absorbed] = [effect.failure, effect.absorbed].map(percent);

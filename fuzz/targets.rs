@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use knockon::embed::{ModelKind, ModelSpec, Precision, Role};
 use knockon::extract::Kind;
 use knockon::gate::Baseline;
+use knockon::progress::NoProgress;
 use knockon::scenario;
-use knockon::watch::Quiet;
 use knockon::world;
 
 /// A format, with valid inputs to start from.
@@ -233,7 +233,7 @@ const BEIR: [(&str, &[u8]); 3] = [
 fn beir_with(name: &str, bytes: &[u8]) {
     let files = BEIR.map(|(file, content)| (file, if file == name { bytes } else { content }));
     let dir = folder(&files);
-    let _ = world::beir::read(dir.path(), &Quiet);
+    let _ = world::beir::read(dir.path(), &NoProgress);
 }
 
 fn beir_corpus(bytes: &[u8]) {
@@ -296,11 +296,11 @@ fn tatqa_seeds() -> Vec<Vec<u8>> {
 }
 
 fn paws(bytes: &[u8]) {
-    with_file("p.tsv", bytes, |path| world::import::paws::read(path, &Quiet));
+    with_file("p.tsv", bytes, |path| world::import::paws::read(path, &NoProgress));
 }
 
 fn condaqa(bytes: &[u8]) {
-    with_file("c.jsonl", bytes, |path| world::import::condaqa::read(path, &Quiet));
+    with_file("c.jsonl", bytes, |path| world::import::condaqa::read(path, &NoProgress));
 }
 
 fn condaqa_seeds() -> Vec<Vec<u8>> {
@@ -308,18 +308,18 @@ fn condaqa_seeds() -> Vec<Vec<u8>> {
 }
 
 fn triplets(bytes: &[u8]) {
-    with_file("t.csv", bytes, |path| world::triplet::read(path, &Quiet));
-    with_file("t.csv", bytes, |path| world::labelled_pair::read(path, &Quiet));
+    with_file("t.csv", bytes, |path| world::triplet::read(path, &NoProgress));
+    with_file("t.csv", bytes, |path| world::labelled_pair::read(path, &NoProgress));
 }
 
 fn pairs(bytes: &[u8]) {
-    with_file("p.jsonl", bytes, |path| world::pair::read(path, &Quiet));
+    with_file("p.jsonl", bytes, |path| world::pair::read(path, &NoProgress));
 }
 
 fn texts(bytes: &[u8]) {
-    with_file("t.txt", bytes, |path| world::texts::read(path, "text", &Quiet));
-    with_file("t.jsonl", bytes, |path| world::texts::read(path, "text", &Quiet));
-    with_file("t.csv", bytes, |path| world::texts::read(path, "text", &Quiet));
+    with_file("t.txt", bytes, |path| world::texts::read(path, "text", &NoProgress));
+    with_file("t.jsonl", bytes, |path| world::texts::read(path, "text", &NoProgress));
+    with_file("t.csv", bytes, |path| world::texts::read(path, "text", &NoProgress));
 }
 
 fn extract_values(bytes: &[u8]) {

@@ -1,14 +1,15 @@
 //! knockon follows a retrieval miss through an agent pipeline to the wrong action it causes.
 //!
-//! A scenario, one YAML file, describes a pipeline of agent steps that retrieve, read and act. [`load`] reads it, or tells
-//! all its mistakes at once. [`run()`] replays its tasks under each arm and gives the [`Record`]: how often, where and why
-//! they fail. [`inject`] asks forward, what one error does; [`trace`] asks back, which error a failure comes from.
+//! A scenario, one YAML file, describes a pipeline of agent steps that retrieve, read and act. [`Session::open`] reads it, or
+//! reports all its mistakes at once. [`Session::run`] replays its tasks under each arm and gives the [`Record`]: how often,
+//! where and why they fail. [`Session::inject`] asks forward, what one error does; [`Session::trace`] asks back, which error
+//! a failure comes from.
 //!
 //! ```no_run
-//! use std::path::Path;
+//! use knockon::Session;
 //!
-//! let scenario = knockon::load(Path::new("scenarios/renewal_desk.yaml"))?;
-//! let record = knockon::run(&scenario)?;
+//! let session = Session::open("scenarios/renewal_desk.yaml")?;
+//! let record = session.run(&session.all_arms())?;
 //! for arm in &record.arms {
 //!     println!("{} fails {:.1}%", arm.id, 100.0 * arm.summary.failure.estimate);
 //!     // Which own error answers for most of the failures?
@@ -27,8 +28,12 @@
 //! public for its tests and benchmarks, and may change with any version. ARCHITECTURE.md lists them in reading order.
 
 #![warn(missing_docs)]
-// The inside is read with --document-private-items, and links to what is private there.
-#![allow(rustdoc::private_intra_doc_links)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the inside is read with --document-private-items, and links to what is private there"
+)]
+// Text reaches the terminal through `cli::terminal` alone.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 #[doc(hidden)]
 pub mod atomic_file;
@@ -44,7 +49,6 @@ pub mod embed;
 pub mod expr;
 #[doc(hidden)]
 pub mod extract;
-mod front;
 #[doc(hidden)]
 pub mod gate;
 #[doc(hidden)]
@@ -63,6 +67,8 @@ pub mod perturb;
 pub mod plan;
 #[doc(hidden)]
 pub mod probe;
+pub mod progress;
+mod questions;
 #[doc(hidden)]
 pub mod remote;
 #[doc(hidden)]
@@ -74,6 +80,7 @@ pub mod run;
 pub mod scenario;
 #[doc(hidden)]
 pub mod sensitivity;
+pub mod session;
 #[doc(hidden)]
 pub mod solve;
 #[doc(hidden)]
@@ -87,15 +94,13 @@ pub mod train;
 pub mod value;
 pub mod visible;
 #[doc(hidden)]
-pub mod watch;
-#[doc(hidden)]
 pub mod world;
 
 pub use cascade::trace::Trace;
-pub use front::{inject, run, trace};
 #[doc(inline)]
 pub use report::csv::files as csv_files;
 pub use run::Record;
 #[doc(inline)]
 pub use scenario::{Diagnostic, Diagnostics, Explanation, Scenario, explain, load};
+pub use session::Session;
 pub use step::{Event, MissKind, Outcome};

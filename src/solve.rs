@@ -1,6 +1,4 @@
 //! One arm of a scenario: every task compiled and solved, exactly or by sampling.
-//!
-//! Progress is told to a [`Watch`], which the command line implements.
 
 use rayon::prelude::*;
 
@@ -9,33 +7,13 @@ use crate::compile::search::Searches;
 use crate::compile::{Compiled, Odds, Question, Toll, compile};
 use crate::expr::CorpusIndex;
 use crate::kernel::{Masses, exact, monte_carlo, rng};
+use crate::progress::{ProgressListener, Work};
 use crate::scenario::{Arm, Method, Scenario, Step};
-pub use crate::watch::Quiet;
-
-/// Told how a run goes on; every call may come before a long wait.
-pub trait Watch: crate::watch::Watch {
-    /// An arm begins; `steps` are compiled for it, those of all tasks together.
-    fn arm(&self, id: &str, steps: usize);
-    /// A step was compiled for a task.
-    fn step_compiled(&self);
-    /// An arm's tasks are being solved.
-    fn solving(&self, tasks: usize);
-    /// A task is solved.
-    fn task_solved(&self);
-}
-
-impl Watch for Quiet {
-    fn arm(&self, _: &str, _: usize) {}
-    fn step_compiled(&self) {}
-    fn solving(&self, _: usize) {}
-    fn task_solved(&self) {}
-}
 
 /// How a task was solved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ran {
-    /// Over this many joint states in the largest layer.
-    /// In the largest layer.
+    /// Exactly; `states` is the size of the largest layer.
     Exact { states: usize },
     /// Asked for in the scenario.
     Sampled,
@@ -75,13 +53,14 @@ pub fn solve(
     indices: &[CorpusIndex],
     searches: &mut Searches,
     question: &Question,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<Solved>> {
     let arm = &scenario.arms[arm];
-    watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
-    let done = || watch.step_compiled();
-    let compiled = compile(scenario, arm, indices, searches, question, &done)?;
-    Ok(solve_compiled(scenario, compiled, watch))
+    let compiled = {
+        let work = compiling(scenario, arm, progress);
+        compile(scenario, arm, indices, searches, question, &|| work.advance(1))?
+    };
+    Ok(solve_compiled(scenario, arm, compiled, progress))
 }
 
 /// As [`solve`], for [`Question::Run`]; and the rows are told apart: see [`compile_and_tell`].
@@ -91,18 +70,35 @@ pub fn solve_and_tell<'a>(
     indices: &'a [CorpusIndex],
     searches: &mut Searches,
     (odds, toll): ([Odds; 3], &Toll),
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<(Vec<Solved>, Scales<'a>)> {
     let arm = &scenario.arms[arm];
-    watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
-    let done = || watch.step_compiled();
-    let (compiled, scales) = compile_and_tell(scenario, arm, indices, searches, odds, toll, &done)?;
-    Ok((solve_compiled(scenario, compiled, watch), scales))
+    let (compiled, scales) = {
+        let work = compiling(scenario, arm, progress);
+        let done = || work.advance(1);
+        compile_and_tell(scenario, arm, indices, searches, odds, toll, &done)?
+    };
+    Ok((solve_compiled(scenario, arm, compiled, progress), scales))
 }
 
-fn solve_compiled(scenario: &Scenario, compiled: Vec<Compiled>, watch: &dyn Watch) -> Vec<Solved> {
+/// Reports the compiling of all steps of all tasks under an arm.
+pub fn compiling<'p>(
+    scenario: &Scenario,
+    arm: &Arm,
+    progress: &'p dyn ProgressListener,
+) -> Work<'p> {
+    let steps = scenario.steps.len() * scenario.tasks.tasks.len();
+    progress.start(&format!("{}: compiling steps", arm.id), steps)
+}
+
+fn solve_compiled(
+    scenario: &Scenario,
+    arm: &Arm,
+    compiled: Vec<Compiled>,
+    progress: &dyn ProgressListener,
+) -> Vec<Solved> {
     let tasks = &scenario.tasks.tasks;
-    watch.solving(tasks.len());
+    let work = progress.start(&format!("{}: solving tasks", arm.id), tasks.len());
     let simulation = &scenario.simulation;
     let solve = |(task, compiled): (usize, Compiled)| {
         let exactly = match simulation.method {
@@ -118,7 +114,7 @@ fn solve_compiled(scenario: &Scenario, compiled: Vec<Compiled>, watch: &dyn Watc
                 (masses, if states.is_some() { Ran::Sampled } else { Ran::SampledPastCap })
             }
         };
-        watch.task_solved();
+        work.advance(1);
         Solved { compiled, masses, ran }
     };
     compiled.into_par_iter().enumerate().map(solve).collect()

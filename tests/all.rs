@@ -4,6 +4,7 @@ mod currencies;
 mod cut_texts;
 mod damaged_models;
 mod docs;
+mod effort;
 mod embed;
 mod engine;
 mod extract;
@@ -30,7 +31,7 @@ mod layouts;
 mod limits;
 mod money;
 mod on_paper;
-mod one_arm;
+mod one_difference;
 mod oracles;
 mod own_files;
 mod page;
@@ -51,6 +52,7 @@ mod semantics;
 mod sensitivity;
 mod significance;
 mod stats;
+mod support;
 mod synth;
 mod synth_ledger;
 mod trace;
@@ -58,6 +60,8 @@ mod traces;
 mod tradeoff;
 mod tune;
 mod what_if;
+
+use support::one_arm;
 
 #[test]
 fn every_file_of_this_folder_is_in_it() {

@@ -1,6 +1,8 @@
 //! Amounts in several currencies: the same only in the same currency, and compared in size only at a rate.
 
-use knockon::scenario::{self, Scenario};
+use knockon::scenario::Scenario;
+
+use crate::support::scenarios::load_text;
 
 /// A price in dollars, one in euros; the task's limit is in dollars.
 const PASSAGES: &str = r#"
@@ -9,11 +11,8 @@ const PASSAGES: &str = r#"
 "#;
 
 fn load(rules: &str, more: &str) -> Result<Scenario, String> {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
     let tasks = "id,name,limit\nt1,a,USD 149.00\nt2,b,USD 149.00\n";
-    std::fs::write(dir.path().join("tasks.csv"), tasks).unwrap();
-    std::fs::write(dir.path().join("prices.csv"), "id,price\na,CHF 10\nb,CHF 20\n").unwrap();
+    let prices = "id,price\na,CHF 10\nb,CHF 20\n";
     let yaml = format!(
         "version: 1
 name: money
@@ -35,9 +34,7 @@ baseline: only
 {more}
 "
     );
-    let path = dir.path().join("money.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    scenario::load(&path).map_err(|mistakes| mistakes.render(false))
+    load_text(&yaml, &[("passages.jsonl", PASSAGES), ("tasks.csv", tasks), ("prices.csv", prices)])
 }
 
 fn rule(condition: &str) -> String {

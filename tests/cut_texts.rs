@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use knockon::run::{self, Models, Quiet};
+use knockon::Session;
+use knockon::run;
 
 use crate::right::{knockon, stderr, write};
 
@@ -37,10 +38,10 @@ baseline: short
     let scenario = knockon::scenario::load(&path).unwrap();
     // The second time, the counts come from the cache.
     for _ in 0..2 {
-        let models = Models::new(&scenario, &Quiet, Some(dir.path()));
-        run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &Quiet).unwrap();
+        let session = Session::over(&scenario).with_cache(dir.path());
+        run::run(&session, &[0, 1]).unwrap();
         assert_eq!(
-            models.notes(),
+            session.notes(),
             [
                 "short reads 3 tokens of a text: 1 of 3 queries are longer, and their ends are cut",
                 "short reads 3 tokens of a text: 2 of 4 passages of clauses are longer, and their ends are cut",
@@ -74,10 +75,10 @@ arms: {arms}
     let others = PASSAGES.replace("one two three four five six", "one two");
     write(dir, &[("s.yaml", &yaml), ("p.jsonl", PASSAGES), ("q.jsonl", &others), ("t.csv", tasks)]);
     let scenario = knockon::scenario::load(&dir.join("s.yaml")).unwrap_or_else(|d| panic!("{d}"));
-    let models = Models::new(&scenario, &Quiet, Some(dir));
+    let session = Session::over(&scenario).with_cache(dir);
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap();
-    models.notes()
+    run::run(&session, &arms).unwrap();
+    session.notes()
 }
 
 /// A transformer's special tokens and its prefix count: of eight tokens, [CLS] and [SEP] are two, `query: ` is two.

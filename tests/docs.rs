@@ -259,6 +259,38 @@ fn the_guide_has_all_its_pages_and_no_broken_link() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// A table that no command renews says when it was recorded, and by what.
+#[test]
+fn recorded_tables_say_so() {
+    let page = std::fs::read_to_string("docs/src/tradeoff.md").unwrap();
+    let mut inside = false;
+    let mut tables = 0;
+    let lines: Vec<&str> = page.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        inside ^= line.starts_with("```");
+        if inside || !line.starts_with('|') || lines[at - 1].starts_with('|') {
+            continue;
+        }
+        tables += 1;
+        let before = lines[..at].iter().rev().take(3).any(|line| line.starts_with("*Recorded on "));
+        assert!(before, "docs/src/tradeoff.md:{}: when was this recorded?", at + 1);
+    }
+    assert!(tables >= 7, "{tables}");
+}
+
+/// A file that was renamed or split is named anew where contributors are told what to edit.
+#[test]
+fn the_files_that_contributors_are_sent_to_are_there() {
+    let page = std::fs::read_to_string("CONTRIBUTING.md").unwrap();
+    let quoted = regex::Regex::new(r"`([a-z_./]+(?:/|\.rs|\.md|\.toml|\.yaml))`").unwrap();
+    let named: Vec<&str> = quoted.captures_iter(&page).map(|c| c.extract::<1>().1[0]).collect();
+    assert!(named.len() > 30, "{named:?}");
+    let there =
+        |name: &str| ["", "src", "src/world"].iter().any(|at| Path::new(at).join(name).exists());
+    let lost: Vec<&str> = named.into_iter().filter(|name| !there(name)).collect();
+    assert!(lost.is_empty(), "CONTRIBUTING.md names what is not there: {lost:?}");
+}
+
 #[test]
 fn the_defaults_page_is_what_the_code_has() {
     let committed = std::fs::read_to_string("docs/src/defaults.md").unwrap_or_default();

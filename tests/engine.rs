@@ -3,19 +3,21 @@
 
 use std::path::{Path, PathBuf};
 
+use knockon::Session;
 use knockon::cascade::paths::Paths;
 use knockon::cascade::{Source, cuts, shapley};
 use knockon::compile::Question;
-use knockon::compile::search::Searches;
-use knockon::expr::CorpusIndex;
 use knockon::kernel::exact::Flow;
 use knockon::kernel::{OUTCOMES, failing};
 use knockon::output::Output;
+use knockon::progress::NoProgress;
 use knockon::report;
 use knockon::run::record::{ArmRecord, ShareRecord};
-use knockon::run::{self, Models, Quiet, Ran};
-use knockon::scenario::{self, Method, Scenario};
+use knockon::run::{self, Ran};
+use knockon::scenario::{Method, Scenario};
 use knockon::world::import::cuad;
+
+use crate::support::scenarios::load;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,10 +26,6 @@ fn root() -> &'static Path {
 /// Vectors of the tests' models, kept between the runs of the tests.
 fn cache() -> PathBuf {
     root().join("target/tmp/vectors")
-}
-
-fn load(path: &Path) -> Scenario {
-    scenario::load(path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
 /// The scenarios whose data is committed and, where the data is there, those on CUAD.
@@ -62,8 +60,8 @@ fn quick_arms(scenario: &Scenario) -> Vec<usize> {
 
 fn csvs(scenario: &Scenario, arms: &[usize]) -> Vec<(&'static str, String)> {
     let cache = cache();
-    let models = Models::new(scenario, &Quiet, Some(&cache));
-    let record = run::run(scenario, arms, &|e, c| models.open(e, c), &Quiet).unwrap();
+    let session = Session::over(scenario).with_cache(&cache);
+    let record = run::run(&session, arms).unwrap();
     let files = report::csv::files(&record).unwrap();
     files.into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).unwrap())).collect()
 }
@@ -74,11 +72,18 @@ fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
         let arm = scenario.baseline;
         scenario.arms[arm].reader.preset = "perfect".to_owned();
         scenario.arms[arm].reader.overrides.clear();
-        let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-        let open = |_, _| anyhow::bail!("nothing is searched");
-        let mut searches = Searches::new(&open, &Quiet, 10);
-        let solved =
-            run::solve(&scenario, arm, &indices, &mut searches, &Question::Gold, &Quiet).unwrap();
+        let session =
+            Session::over(&scenario).with_retrievers(|_, _| anyhow::bail!("nothing is searched"));
+        let mut searches = session.searches(10);
+        let solved = run::solve(
+            &scenario,
+            arm,
+            session.indices(),
+            &mut searches,
+            &Question::Gold,
+            &NoProgress,
+        )
+        .unwrap();
         for (task, solved) in scenario.tasks.tasks.iter().zip(solved) {
             let failure = solved.masses.failure();
             assert!(failure < 1e-12, "{}, task {}: {failure}", scenario.name, task.id);
@@ -91,14 +96,13 @@ fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
 #[test]
 fn causes_add_up_and_cut_sets_are_minimal() {
     for scenario in shipped() {
-        let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
         let cache = cache();
-        let models = Models::new(&scenario, &Quiet, Some(&cache));
-        let open = |e, c| models.open(e, c);
-        let mut searches = Searches::new(&open, &Quiet, 10);
+        let session = Session::over(&scenario).with_cache(&cache);
+        let indices = session.indices();
+        let mut searches = session.searches(10);
         for arm in quick_arms(&scenario) {
             let solved =
-                run::solve(&scenario, arm, &indices, &mut searches, &Question::Run, &Quiet);
+                run::solve(&scenario, arm, indices, &mut searches, &Question::Run, &NoProgress);
             for (task, solved) in scenario.tasks.tasks.iter().zip(solved.unwrap()) {
                 let name = format!("{}, arm {arm}, task {}", scenario.name, task.id);
                 let model = &solved.compiled.model;
@@ -144,8 +148,8 @@ fn exact_and_sampled_failure_rates_agree() {
         for method in [Method::Exact, Method::MonteCarlo] {
             scenario.simulation.method = method;
             scenario.simulation.trials = 4000;
-            let models = Models::new(&scenario, &Quiet, Some(&cache));
-            runs.push(run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap());
+            let session = Session::over(&scenario).with_cache(&cache);
+            runs.push(run::run(&session, &arms).unwrap());
         }
         for (exact, sampled) in runs[0].arms.iter().zip(&runs[1].arms) {
             agree(exact, sampled);
@@ -216,8 +220,8 @@ fn past_the_cap_tasks_are_sampled_and_agree_with_exact() {
     let cache = cache();
     let mut run = |max_states| {
         scenario.simulation.max_states = max_states;
-        let models = Models::new(&scenario, &Quiet, Some(&cache));
-        run::run(&scenario, &arms[..1], &|e, c| models.open(e, c), &Quiet).unwrap()
+        let session = Session::over(&scenario).with_cache(&cache);
+        run::run(&session, &arms[..1]).unwrap()
     };
     let (exact, capped) = (run(20_000), run(2));
     agree(&exact.arms[0], &capped.arms[0]);

@@ -1,15 +1,15 @@
 //! Fields read from texts: what is extracted is stated, for the oracle, the reader and the traces alike.
 
+use knockon::Session;
 use knockon::cascade::runs::{Runs, depth};
 use knockon::cascade::sample::Pick;
 use knockon::cascade::trace::Trace;
-use knockon::compile::search::Searches;
-use knockon::expr::CorpusIndex;
 use knockon::run::record::ArmRecord;
-use knockon::run::{self, Models, Quiet};
+
 use knockon::scenario::Scenario;
 
 use crate::one_arm;
+use crate::support::runs::run_first;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other. What the facts state, the texts
 /// state as well, not always as the first number.
@@ -49,25 +49,17 @@ fn unlabelled() -> String {
 
 const EXTRACT: &str = ", extract: {type: number, near: [fee]}";
 
-fn arm(scenario: &Scenario) -> ArmRecord {
-    let models = Models::new(scenario, &Quiet, None);
-    let record = run::run(scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    record.arms.into_iter().next().unwrap()
-}
-
 fn told(scenario: &Scenario) -> Trace {
-    let models = Models::new(scenario, &Quiet, None);
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let mut searches = Searches::new(&open, &Quiet, depth(scenario));
-    let mut runs = Runs::new(scenario, 0, &indices, &mut searches, &Quiet).unwrap();
+    let session = Session::over(scenario);
+    let mut searches = session.searches(depth(scenario));
+    let mut runs = Runs::new(&session, 0, &mut searches).unwrap();
     runs.tell(&Pick { task: 0, trial: 0 }).unwrap()
 }
 
 #[test]
 fn texts_say_what_labels_say() {
-    let labelled = arm(&scenario(LABELLED, ""));
-    let read = arm(&scenario(&unlabelled(), EXTRACT));
+    let labelled = run_first(&scenario(LABELLED, ""));
+    let read = run_first(&scenario(&unlabelled(), EXTRACT));
     assert!(labelled.tasks[0].outcomes[0] < 0.9);
     assert_eq!(labelled.tasks[0].outcomes, read.tasks[0].outcomes);
     let causes = |arm: &ArmRecord| format!("{:?}", arm.causes);

@@ -1,36 +1,25 @@
 //! What a newcomer meets first: the scenario that `init` writes, and the explanations of mistakes.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use knockon::run::preflight::preflight;
-use knockon::run::{Models, Quiet};
+use knockon::Session;
 use knockon::scenario::{self, explanations};
 
-fn knockon(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_knockon")).args(args).current_dir(dir).output().unwrap()
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::support::program::{run_in, stderr, stdout};
 
 #[test]
 fn what_init_writes_is_fine_and_runs() {
     let dir = tempfile::tempdir().unwrap();
-    let init = knockon(dir.path(), &["init", "mine"]);
-    assert!(init.status.success(), "{}", err(&init));
-    let next = out(&init).lines().last().unwrap().to_owned();
+    let init = run_in(dir.path(), &["init", "mine"]);
+    assert!(init.status.success(), "{}", stderr(&init));
+    let next = stdout(&init).lines().last().unwrap().to_owned();
     assert_eq!(next, "Next: knockon run mine/scenario.yaml");
-    let check = knockon(dir.path(), &["check", "mine/scenario.yaml"]);
-    assert_eq!(err(&check), "1 file fine\n");
-    let run = knockon(dir.path(), &["run", "mine/scenario.yaml"]);
-    assert!(run.status.success(), "{}", err(&run));
-    let table = out(&run);
+    let check = run_in(dir.path(), &["check", "mine/scenario.yaml"]);
+    assert_eq!(stderr(&check), "1 file fine\n");
+    let run = run_in(dir.path(), &["run", "mine/scenario.yaml"]);
+    assert!(run.status.success(), "{}", stderr(&run));
+    let table = stdout(&run);
     for arm in ["words", "vectors", "vectors_guarded", "vectors_filtered"] {
         assert!(table.contains(&format!("| {arm} ")), "{table}");
     }
@@ -41,9 +30,9 @@ fn what_init_writes_is_fine_and_runs() {
 fn init_overwrites_nothing() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("tasks.csv"), "mine").unwrap();
-    let init = knockon(dir.path(), &["init"]);
+    let init = run_in(dir.path(), &["init"]);
     assert_eq!(init.status.code(), Some(2));
-    assert!(err(&init).contains("tasks.csv is there already"), "{}", err(&init));
+    assert!(stderr(&init).contains("tasks.csv is there already"), "{}", stderr(&init));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
     assert_eq!(std::fs::read(dir.path().join("tasks.csv")).unwrap(), b"mine");
 }
@@ -51,14 +40,14 @@ fn init_overwrites_nothing() {
 #[test]
 fn each_csv_has_its_parquet() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(knockon(dir.path(), &["init"]).status.success());
-    let run = knockon(dir.path(), &["run", "scenario.yaml", "--parquet", "--out", "out"]);
+    assert!(run_in(dir.path(), &["init"]).status.success());
+    let run = run_in(dir.path(), &["run", "scenario.yaml", "--parquet", "--out", "out"]);
     if cfg!(not(feature = "parquet")) {
         assert_eq!(run.status.code(), Some(2));
-        assert!(err(&run).contains("--features parquet"), "{}", err(&run));
+        assert!(stderr(&run).contains("--features parquet"), "{}", stderr(&run));
         return;
     }
-    assert!(run.status.success(), "{}", err(&run));
+    assert!(run.status.success(), "{}", stderr(&run));
     let names = std::fs::read_dir(dir.path().join("out")).unwrap().map(|e| e.unwrap().path());
     let names: Vec<_> = names.collect();
     let of = |kind: &str| {
@@ -118,7 +107,7 @@ fn changed(text: &str, changes: &str, marker: &str) -> String {
 #[test]
 fn every_example_makes_the_mistake_that_it_explains() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(knockon(dir.path(), &["init"]).status.success());
+    assert!(run_in(dir.path(), &["init"]).status.success());
     let file = dir.path().join("scenario.yaml");
     let written = std::fs::read_to_string(&file).unwrap();
     // One needs bytes that no page can show, one no file at all, one a second corpus, and one would be our own mistake.
@@ -132,9 +121,9 @@ fn every_example_makes_the_mistake_that_it_explains() {
         };
         std::fs::write(&file, changed(&written, example, "")).unwrap();
         let ready = |scenario: &scenario::Scenario| {
-            let models = Models::new(scenario, &Quiet, None);
+            let session = Session::over(scenario);
             let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-            preflight(scenario, &arms, &models).map(drop)
+            session.preflight(&arms).map(drop)
         };
         let codes: Vec<&str> = match scenario::load(&file).and_then(|scenario| ready(&scenario)) {
             Ok(()) => Vec::new(),
@@ -179,15 +168,15 @@ fn every_code_in_the_sources_is_explained() {
 #[test]
 fn codes_are_looked_up() {
     let here = Path::new(".");
-    let shown = knockon(here, &["check", "--explain", "error[unknown-key]"]);
-    assert!(out(&shown).starts_with("unknown-key\n\nA mapping has a key"), "{}", out(&shown));
-    let typo = knockon(here, &["check", "--explain", "unknown-kye"]);
+    let shown = run_in(here, &["check", "--explain", "error[unknown-key]"]);
+    assert!(stdout(&shown).starts_with("unknown-key\n\nA mapping has a key"), "{}", stdout(&shown));
+    let typo = run_in(here, &["check", "--explain", "unknown-kye"]);
     assert_eq!(typo.status.code(), Some(2));
-    assert!(err(&typo).contains("did you mean `unknown-key`?"), "{}", err(&typo));
-    let list = knockon(here, &["check", "--explain"]);
-    assert_eq!(out(&list).lines().count(), explanations().count());
-    let told = knockon(here, &["check", "tests/data/broken/cycle.yaml"]);
-    assert!(err(&told).ends_with("knockon check --explain cycle\n"), "{}", err(&told));
+    assert!(stderr(&typo).contains("did you mean `unknown-key`?"), "{}", stderr(&typo));
+    let list = run_in(here, &["check", "--explain"]);
+    assert_eq!(stdout(&list).lines().count(), explanations().count());
+    let told = run_in(here, &["check", "tests/data/broken/cycle.yaml"]);
+    assert!(stderr(&told).ends_with("knockon check --explain cycle\n"), "{}", stderr(&told));
 }
 
 #[test]
@@ -213,8 +202,8 @@ fn every_shipped_scenario_is_known_to_editors() {
 #[test]
 fn every_command_has_a_page_and_an_example() {
     let dir = tempfile::tempdir().unwrap();
-    let man = knockon(dir.path(), &["man", "--out", "man"]);
-    assert!(man.status.success(), "{}", err(&man));
+    let man = run_in(dir.path(), &["man", "--out", "man"]);
+    assert!(man.status.success(), "{}", stderr(&man));
     let mut pages = 0;
     for entry in std::fs::read_dir(dir.path().join("man")).unwrap() {
         let path = entry.unwrap().path();
@@ -239,14 +228,14 @@ fn the_program_works_wherever_it_is_put() {
         let mut command = Command::new(&moved);
         command.args(args).current_dir(dir.path()).env("KNOCKON_CACHE", &cache);
         let output = command.env_remove("KNOCKON_MODELS").output().unwrap();
-        assert!(output.status.success(), "{args:?}: {}", err(&output));
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         output
     };
     alone(&["init", "desk"]);
     alone(&["run", "desk", "--arms", "vectors", "--out", "out"]);
     assert!(dir.path().join("out/summary.csv").is_file());
     std::fs::write(dir.path().join("texts.txt"), "an opened box\n").unwrap();
-    let vector = out(&alone(&["embed", "--model", "all-MiniLM-L6-v2", "texts.txt"]));
+    let vector = stdout(&alone(&["embed", "--model", "all-MiniLM-L6-v2", "texts.txt"]));
     let vector: serde_json::Value = serde_json::from_str(&vector).unwrap();
     assert_eq!(vector["vector"].as_array().unwrap().len(), 384);
     // It is the source's model, byte for byte.
@@ -260,48 +249,48 @@ fn the_program_works_wherever_it_is_put() {
         let read = |dir: &Path| std::fs::read(dir.join("model.safetensors")).unwrap();
         assert!(read(&folder) == read(&source));
     }
-    let list = out(&alone(&["models", "list"]));
+    let list = stdout(&alone(&["models", "list"]));
     assert!(list.contains("in the program"), "{list}");
 }
 
 #[test]
 fn a_folder_stands_for_its_scenario() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(knockon(dir.path(), &["init", "desk"]).status.success());
+    assert!(run_in(dir.path(), &["init", "desk"]).status.success());
     for args in [
         &["check", "desk"][..],
         &["run", "desk", "--arms", "words", "--out", "out"],
         &["queries", "desk/"],
     ] {
-        let output = knockon(dir.path(), args);
-        assert!(output.status.success(), "{args:?}: {}", err(&output));
+        let output = run_in(dir.path(), args);
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
     }
     // Its inputs are found, and not written over, from there as well.
-    let over = knockon(dir.path(), &["run", "desk", "--arms", "words", "--out", "desk"]);
-    assert_eq!(over.status.code(), Some(2), "{}", err(&over));
+    let over = run_in(dir.path(), &["run", "desk", "--arms", "words", "--out", "desk"]);
+    assert_eq!(over.status.code(), Some(2), "{}", stderr(&over));
     std::fs::rename(dir.path().join("desk/scenario.yaml"), dir.path().join("desk/mine.yaml"))
         .unwrap();
-    let other = knockon(dir.path(), &["check", "desk"]);
+    let other = run_in(dir.path(), &["check", "desk"]);
     assert_eq!(other.status.code(), Some(2));
-    assert!(err(&other).contains("name the file: desk/mine.yaml"), "{}", err(&other));
+    assert!(stderr(&other).contains("name the file: desk/mine.yaml"), "{}", stderr(&other));
     std::fs::create_dir(dir.path().join("empty")).unwrap();
-    let none = knockon(dir.path(), &["check", "empty"]);
-    assert!(err(&none).contains("without a scenario.yaml"), "{}", err(&none));
+    let none = run_in(dir.path(), &["check", "empty"]);
+    assert!(stderr(&none).contains("without a scenario.yaml"), "{}", stderr(&none));
     // A folder where a data file goes: what is in it is offered.
     let text = std::fs::read_to_string(dir.path().join("desk/mine.yaml")).unwrap();
     let text = text.replace("passages: passages.jsonl", "passages: data");
     std::fs::create_dir(dir.path().join("desk/data")).unwrap();
     std::fs::write(dir.path().join("desk/data/terms.jsonl"), "").unwrap();
     std::fs::write(dir.path().join("desk/mine.yaml"), text).unwrap();
-    let data = knockon(dir.path(), &["check", "desk/mine.yaml"]);
-    assert!(err(&data).contains("name a file in it: terms.jsonl"), "{}", err(&data));
+    let data = run_in(dir.path(), &["check", "desk/mine.yaml"]);
+    assert!(stderr(&data).contains("name a file in it: terms.jsonl"), "{}", stderr(&data));
 }
 
 /// Habits of other tools and languages: the message says how it is written here.
 #[test]
 fn advice_leads_somewhere() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(knockon(dir.path(), &["init"]).status.success());
+    assert!(run_in(dir.path(), &["init"]).status.success());
     let written = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let endpoint =
         "words: {kind: http, url: \"https://example.org/v1/embeddings\", model: m, KEY: x}";
@@ -326,7 +315,7 @@ fn advice_leads_somewhere() {
     ] {
         assert!(written.contains(from), "{from}");
         std::fs::write(dir.path().join("slip.yaml"), written.replacen(from, to, 1)).unwrap();
-        let said = err(&knockon(dir.path(), &["check", "slip.yaml"]));
+        let said = stderr(&run_in(dir.path(), &["check", "slip.yaml"]));
         assert!(said.contains(advice), "{to}: {said}");
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use knockon::Session;
 use knockon::probe::contender::{Contender, Kind};
 use knockon::probe::retrieval;
 use knockon::probe::score::Sample;
+use knockon::progress::NoProgress;
 use knockon::retrieve::{Analyzer, Bm25Params, Hit, Request, TrecRun};
-use knockon::run::Models;
 use knockon::scenario::{self, Scenario};
-use knockon::watch::Quiet;
 use knockon::world::beir;
 use serde::Deserialize;
 
@@ -34,9 +34,9 @@ fn retrieval_sets_score_as_beir_scores_them() {
     let words = Bm25Params { analyzer: Analyzer::PLAIN, ..Bm25Params::default() };
     let words = Contender { name: "words".to_owned(), kind: Kind::Bm25(words) };
     for (name, Expected { queries, measures }) in expected {
-        let set = beir::read(&data("beir").join(&name), &Quiet).unwrap();
+        let set = beir::read(&data("beir").join(&name), &NoProgress).unwrap();
         assert_eq!(set.queries.len(), queries, "{name}");
-        let found = retrieval::of_set(&words, &set, &Quiet).unwrap();
+        let found = retrieval::of_set(&words, &set, &NoProgress).unwrap();
         for (measure, expected) in measures {
             let score = found.scores.iter().find(|score| score.measure == measure).unwrap();
             let Sample::Rate(values) = &score.sample else { panic!("{measure}") };
@@ -125,9 +125,9 @@ arms: [{{id: words}}, {{id: other, embedder: other}}]
     /// What the run finds for the first task.
     fn found(&self, run: impl AsRef<[u8]>) -> Vec<String> {
         let scenario = self.load_with_run(run).unwrap();
-        let models = Models::new(&scenario, &Quiet, Some(self.dir.path()));
+        let session = Session::over(&scenario).with_cache(self.dir.path());
         let request = Request { query: "notice of acme", candidates: None };
-        let retriever = models.open(1, 0).unwrap();
+        let retriever = session.retriever(1, 0).unwrap();
         let ranking = retriever.search(&[request], 9, &|_| {}).unwrap().remove(0);
         let id = |hit: &Hit| &scenario.corpora[0].passages[hit.passage as usize].id;
         ranking.iter().map(|hit| id(hit).clone()).collect()
@@ -434,19 +434,19 @@ proptest::proptest! {
             let _ = Corpus::read("c", &path);
             let _ = TaskSet::read(&path, &BTreeMap::new());
             let _ = Table::read("t", &path, "id", &BTreeMap::new());
-            let _ = texts::read(&path, "text", &Quiet);
-            let _ = texts::read_each_line(&path, &Quiet);
-            let _ = triplet::read(&path, &Quiet);
-            let _ = pair::read(&path, &Quiet);
-            let _ = labelled_pair::read(&path, &Quiet);
-            let _ = paws::read(&path, &Quiet);
-            let _ = condaqa::read(&path, &Quiet);
+            let _ = texts::read(&path, "text", &NoProgress);
+            let _ = texts::read_each_line(&path, &NoProgress);
+            let _ = triplet::read(&path, &NoProgress);
+            let _ = pair::read(&path, &NoProgress);
+            let _ = labelled_pair::read(&path, &NoProgress);
+            let _ = paws::read(&path, &NoProgress);
+            let _ = condaqa::read(&path, &NoProgress);
             let _ = knockon::input_file::read_text(&path).map(|text| TrecRun::parse(&text));
         }
         for name in ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"] {
             put(name);
         }
-        let _ = beir::read(dir.path(), &Quiet);
+        let _ = beir::read(dir.path(), &NoProgress);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use knockon::Session;
 use knockon::gate::{
     self, Allowed, Baseline, Check, Demand, Finding, Limit, Measure, Question, Verdict,
 };
-use knockon::run::{self, Models, Quiet, Record};
+use knockon::run::{self, Record};
 use knockon::scenario::Scenario;
 use knockon::stats::{Interval, Pair};
 use knockon::{atomic_file, report};
@@ -48,8 +49,8 @@ fn scenario(misses: u32, tasks: usize, amount: u32) -> Scenario {
 }
 
 fn run(scenario: &Scenario) -> Record {
-    let models = Models::new(scenario, &Quiet, None);
-    run::run(scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap()
+    let session = Session::over(scenario);
+    run::run(&session, &[0]).unwrap()
 }
 
 /// The files that `knockon run` writes.

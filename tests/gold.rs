@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use knockon::Session;
 use knockon::run::record::StepRecord;
-use knockon::run::{self, Models, Quiet, Record};
+use knockon::run::{self, Record};
 use knockon::scenario;
 
 use crate::right::{TOOL_PASSAGES, TOOLS, check, knockon, stderr, write};
@@ -28,9 +29,9 @@ fn record(passages: &str, tasks: &str, rest: &str) -> Record {
         &[("p.jsonl", passages), ("t.csv", tasks), ("s.yaml", &format!("{head}{rest}"))],
     );
     let scenario = scenario::load(&dir.path().join("s.yaml")).unwrap_or_else(|d| panic!("{d}"));
-    let models = Models::new(&scenario, &Quiet, Some(dir.path()));
+    let session = Session::over(&scenario).with_cache(dir.path());
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap()
+    run::run(&session, &arms).unwrap()
 }
 
 /// P(the run fails if the step errs): 1 where the wrong passages behind all gold are handed on and followed, and 0 where

@@ -1,7 +1,6 @@
 //! Guards, retries and escalation: every figure on paper, against re-running, and against sampling.
 
 use knockon::run::record::{ArmRecord, GuardRecord};
-use knockon::run::{self, Models, Quiet};
 use knockon::scenario::{Method, Scenario};
 use knockon::step::{Event, MissKind, Outcome};
 use proptest::prelude::*;
@@ -10,6 +9,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::one_arm;
+use crate::support::near;
+use crate::support::runs::run_first;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other.
 const PASSAGES: &str = r#"
@@ -20,12 +21,6 @@ const PASSAGES: &str = r#"
 
 fn scenario(reader: &str, steps: &str) -> Scenario {
     one_arm::scenario(PASSAGES, "id,name\nt1,x\n", reader, steps, "{trials: 8000}")
-}
-
-fn run(scenario: &Scenario) -> ArmRecord {
-    let models = Models::new(scenario, &Quiet, None);
-    let record = run::run(scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    record.arms.into_iter().next().unwrap()
 }
 
 const FOLLOWS: &str = "{preset: perfect, follow: 1}";
@@ -48,11 +43,7 @@ fn chain(find: &str, fee: &str) -> String {
 }
 
 fn follows(find: &str, fee: &str) -> ArmRecord {
-    run(&scenario(FOLLOWS, &chain(find, fee)))
-}
-
-fn near(a: f64, b: f64) {
-    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+    run_first(&scenario(FOLLOWS, &chain(find, fee)))
 }
 
 /// Looks, caught, missed, false alarms, retries, escalations.
@@ -105,7 +96,7 @@ fn retries_are_used_up_and_then_the_run_stops() {
 fn a_retry_starts_from_the_step() {
     let guard =
         r#"{same_entity: '"a"', retry: [{queries: [{text: alpha}, {text: gamma}]}, {top_k: 2}]}"#;
-    let arm = run(&scenario(
+    let arm = run_first(&scenario(
         FOLLOWS,
         &chain(guard, "").replace("text: alpha, weight: 8", "text: beta, weight: 8"),
     ));
@@ -119,7 +110,7 @@ fn a_retry_starts_from_the_step() {
 fn many_retries_do_not_multiply() {
     let reader = "{preset: gpt-4o, misread: 0.3}";
     let guard = format!("{{verifier: {{}}, retry: [{}]}}", ["{}"; 5].join(", "));
-    let arm = run(&scenario(reader, &chain("", &format!("{guard}, {guard}"))));
+    let arm = run_first(&scenario(reader, &chain("", &format!("{guard}, {guard}"))));
     let sum: f64 = arm.summary.outcomes.iter().sum();
     assert!((sum - 1.0).abs() < 1e-9 && arm.guards[0].counts.retries > 0.0);
 }
@@ -145,7 +136,7 @@ fn a_person_knows_no_more_than_the_oracle() {
     let steps = chain("", "{check: fee > 25, escalate: {accuracy: 0.5, cost: 100}}");
     let steps = steps.replace("alpha, weight: 8", "beta, weight: 8");
     let stops = one_arm::scenario(&passages, "id,name\nt1,x\n", FOLLOWS, &steps, "{}");
-    let arm = run(&stops);
+    let arm = run_first(&stops);
     near(outcome(&arm, Outcome::Commission), 0.5);
     near(outcome(&arm, Outcome::Correct), 0.5);
     counts(&arm.guards[0], [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
@@ -163,7 +154,7 @@ fn what_is_missing_is_looked_at_by_present_alone() {
         "",
         "{reviewer: {cost: 100, catch_rate: 1, false_alarm_rate: 0}}, {present: true, escalate: {accuracy: 1}}",
     );
-    let arm = run(&scenario("{preset: perfect}", &steps));
+    let arm = run_first(&scenario("{preset: perfect}", &steps));
     near(arm.summary.failure.estimate, 0.0);
     counts(&arm.guards[0], [0.8, 0.0, 0.0, 0.0, 0.0, 0.0]);
     near(arm.guards[0].cost, 80.0);
@@ -210,7 +201,7 @@ fn a_read_step_searches_or_reads_again() {
     let reader = "{preset: perfect, misread: 0.1}";
     let steps =
         chain("", "{check: fee < 15, retry: [{}]}").replace("weight: 2", "weight: 0.000001");
-    let arm = run(&scenario(reader, &steps));
+    let arm = run_first(&scenario(reader, &steps));
     let seen = 0.1 * 2.0 / 3.0;
     let off = outcome(&arm, Outcome::Stopped) - seen * seen;
     assert!(off.abs() < 1e-5, "{:?}", arm.summary.outcomes);
@@ -241,12 +232,12 @@ fn a_cross_check_sees_a_difference() {
         )
     };
     let steps = |query: &str| again(query) + &chain("", "{agrees_with: again}");
-    let arm = run(&scenario(FOLLOWS, &steps("alpha")));
+    let arm = run_first(&scenario(FOLLOWS, &steps("alpha")));
     near(outcome(&arm, Outcome::Stopped), 0.2);
-    let arm = run(&scenario(FOLLOWS, &steps("beta")));
+    let arm = run_first(&scenario(FOLLOWS, &steps("beta")));
     near(outcome(&arm, Outcome::WrongAction), 0.2);
     near(outcome(&arm, Outcome::Stopped), 0.8);
-    let arm = run(&scenario(FOLLOWS, &steps("nothing")));
+    let arm = run_first(&scenario(FOLLOWS, &steps("nothing")));
     near(outcome(&arm, Outcome::WrongAction), 0.2);
     near(outcome(&arm, Outcome::Correct), 0.8);
 }
@@ -259,7 +250,7 @@ fn an_empty_result_is_seen() {
         "{score: {bm25: 0.01}, retry: [{query: alpha}]}",
     ] {
         let steps = chain(guard, "").replace("text: beta", "text: nothing");
-        let arm = run(&scenario(FOLLOWS, &steps));
+        let arm = run_first(&scenario(FOLLOWS, &steps));
         near(arm.summary.failure.estimate, 0.0);
         near(arm.guards[0].counts.caught, 0.2);
     }
@@ -277,7 +268,7 @@ fn a_curve_is_what_rerunning_would_give() {
             "queries: [{text: alpha, weight: 3}, {text: alpha alpha alpha, weight: 4}, {text: beta beta, weight: 2}, {text: gamma, weight: 1}]",
         )
     };
-    let arm = run(&scenario(FOLLOWS, &steps(1.0)));
+    let arm = run_first(&scenario(FOLLOWS, &steps(1.0)));
     let curve = &arm.guards[0].curve;
     // The declared threshold is one of them.
     let declared = curve.iter().find(|point| point.threshold == 1.0).unwrap();
@@ -287,7 +278,7 @@ fn a_curve_is_what_rerunning_would_give() {
     assert!(curve.len() >= 4, "{curve:?}");
     let mut failures = Vec::new();
     for point in curve {
-        let again = run(&scenario(FOLLOWS, &steps(point.threshold)));
+        let again = run_first(&scenario(FOLLOWS, &steps(point.threshold)));
         for (a, b) in again.summary.outcomes.iter().zip(&point.outcomes) {
             near(*a, *b);
         }
@@ -306,7 +297,7 @@ fn a_curve_is_what_rerunning_would_give() {
 /// Guards on any step, of every kind, with retries and people behind them.
 fn random_guard(rng: &mut ChaCha8Rng, of: &str) -> String {
     let searches = of == "find";
-    let p = |rng: &mut ChaCha8Rng| rng.random_range(0..=10) as f64 / 10.0;
+    let p = |rng: &mut ChaCha8Rng| f64::from(rng.random_range(0..=10_i32)) / 10.0;
     let kinds: &[&str] = match of {
         "find" => &["same_entity", "score", "margin", "present", "reviewer", "verifier"],
         "act" => &["reviewer", "verifier"],
@@ -403,7 +394,7 @@ proptest! {
         let steps = random_steps(seed);
         let mut guarded = scenario(READER, &steps);
         guarded.simulation.method = Method::Exact;
-        let exact = run(&guarded);
+        let exact = run_first(&guarded);
         prop_assert!((exact.summary.outcomes.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         let shares: f64 = exact.causes.iter().map(|cause| cause.failure.estimate).sum();
         prop_assert!((shares - exact.summary.failure.estimate).abs() < 1e-9, "shares {shares}");
@@ -411,7 +402,7 @@ proptest! {
         for (method, cap) in [(Method::MonteCarlo, 20_000), (Method::Auto, 1)] {
             guarded.simulation.method = method;
             guarded.simulation.max_states = cap;
-            let sampled = run(&guarded);
+            let sampled = run_first(&guarded);
             let trials = f64::from(guarded.simulation.trials);
             let close = |a: f64, b: f64, trials: f64| {
                 let p = a.clamp(0.0, 1.0);
@@ -447,7 +438,7 @@ proptest! {
         let bare: Vec<String> = steps.lines().map(without_guards).collect();
         let mut bare = scenario(READER, &bare.join("\n"));
         bare.simulation.method = Method::Exact;
-        let (off, bare) = (run(&off), run(&bare));
+        let (off, bare) = (run_first(&off), run_first(&bare));
         prop_assert_eq!(off.summary.outcomes, bare.summary.outcomes);
         let causes = |arm: &ArmRecord| -> Vec<(String, Event, f64)> {
             arm.causes.iter().map(|c| (c.step.clone(), c.event, c.failure.estimate)).collect()

@@ -136,6 +136,24 @@ fn an_answer_that_repeats_the_key_is_kept_without_it() {
 }
 
 #[test]
+fn a_reply_that_repeats_the_key_in_another_form_is_not_shown() {
+    for (status, body) in [
+        (403, "backwards: terc3s"),
+        (403, "encoded: czNjcmV0"),
+        (200, "{\"results\": \"terc3s\"}"),
+        (200, "<html>spaced: s 3 c r e t"),
+        (200, "{\"results\": [{\"id\": \"733363726574\", \"score\": 1}]}"),
+    ] {
+        let server = serve(move |_, _| Some((status, body.to_owned())));
+        let error = Client::new(&server).error(LONG, 0);
+        assert!(error.contains("is not shown"), "{body}: {error}");
+        for part in ["terc3s", "czNj", "s 3 c", "7333"] {
+            assert!(!error.contains(part), "{body}: {error}");
+        }
+    }
+}
+
+#[test]
 fn what_stands_behind_the_question_mark_is_written_nowhere() {
     let url = "https://me.example/search?api_key=hidden#part".parse().unwrap();
     assert_eq!(remote::without_query(&url), "https://me.example/search");

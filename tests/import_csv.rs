@@ -10,6 +10,9 @@ use knockon::value::{Type, Value};
 use knockon::world::Corpus;
 use knockon::world::import::csv::{self, Import, Options};
 
+use crate::support::runs::try_arms;
+use crate::support::scenarios::load;
+
 fn file(dir: &Path, content: impl AsRef<[u8]>) -> PathBuf {
     let path = dir.join("t.csv");
     std::fs::write(&path, content).unwrap();
@@ -105,12 +108,8 @@ fn what_is_written_passes_the_check_and_runs() {
         import.write(&Output::default(), dir.path(), Some((ask, per_cell))).unwrap();
         let corpus = Corpus::read("c", &dir.path().join("passages.jsonl")).unwrap();
         assert_eq!(corpus.passages, import.passages);
-        let scenario = scenario::load(&dir.path().join("scenario.yaml"));
-        let scenario = scenario.unwrap_or_else(|m| panic!("{}", m.render(false)));
-        let models = knockon::run::Models::new(&scenario, &knockon::run::Quiet, None);
-        let record =
-            knockon::run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &knockon::run::Quiet)
-                .unwrap();
+        let scenario = load(&dir.path().join("scenario.yaml"));
+        let record = try_arms(&scenario, &[0, 1]).unwrap();
         let goes_right: f64 = record.arms[1].summary.outcomes[0];
         assert!(goes_right > 0.5, "{ask}: {goes_right}");
     }

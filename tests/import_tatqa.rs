@@ -8,6 +8,8 @@ use knockon::value::Value;
 use knockon::world::Corpus;
 use knockon::world::import::tatqa::{self, Import, report};
 
+use crate::support::scenarios::load;
+
 /// One of the authors' files, where this machine has it.
 fn data(name: &str) -> Option<PathBuf> {
     let root = match std::env::var_os("KNOCKON_DATA") {
@@ -65,7 +67,7 @@ fn the_scenarios_oracle_states_every_answer() {
     let yaml = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/tatqa.yaml");
     let path = dir.path().join("tatqa.yaml");
     std::fs::copy(yaml, &path).unwrap();
-    let scenario = knockon::scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+    let scenario = load(&path);
     let indices: Vec<_> = scenario.corpora.iter().map(knockon::expr::CorpusIndex::new).collect();
     let mut wrong = Vec::new();
     for task in &scenario.tasks.tasks {

@@ -1,16 +1,17 @@
 //! One error in otherwise clean runs: by hand on small scenarios, and exact against replay.
 
-use std::path::Path;
-
+use knockon::Session;
 use knockon::cascade::inject::{
     AskError, Effect, InjectionRecord, Record, StepRecord, Why, ask, inject,
 };
 use knockon::report::injection;
-use knockon::run::{Models, Quiet};
-use knockon::scenario::{self, Method, Scenario};
+
+use knockon::scenario::{Method, Scenario};
 use knockon::step::Outcome;
 
 use crate::one_arm;
+use crate::support::scenarios::{in_repository, load};
+use crate::support::{near, program};
 
 /// BM25 finds by words: "alpha common" brings k1 first, then k2; "alpha" brings k1 alone.
 const PASSAGES: &str = r#"
@@ -36,8 +37,8 @@ fn answer(scenario: &Scenario, arm: &str, steps: &[&str], kinds: &[&str]) -> Rec
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
     let sources = ask(scenario, &owned(steps), &owned(kinds)).unwrap();
     let arm = scenario.arms.iter().position(|a| a.id == arm).unwrap();
-    let models = Models::new(scenario, &Quiet, None);
-    inject(scenario, arm, &sources, &|e, c| models.open(e, c), &Quiet).unwrap()
+    let session = Session::over(scenario);
+    inject(&session, arm, &sources).unwrap()
 }
 
 /// The answer for one error.
@@ -45,10 +46,6 @@ fn one(scenario: &Scenario, step: &str, kind: &str) -> InjectionRecord {
     let mut record = answer(scenario, "only", &[step], &[kind]);
     assert_eq!(record.injections.len(), 1);
     record.injections.remove(0)
-}
-
-fn near(a: f64, b: f64) {
-    assert!((a - b).abs() < 1e-12, "{a} against {b}");
 }
 
 fn step<'a>(effect: &'a Effect, id: &str) -> &'a StepRecord {
@@ -322,8 +319,7 @@ fn mistakes_in_the_question_name_what_is_allowed() {
     assert!(asked(&[], &["bindng"]).to_string().ends_with("did you mean `binding`?"));
     // The command passes them on, and says the same of arms; wrong use has a code of its own.
     let knockon = |more: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_knockon"));
-        command.arg("inject").arg(desk_file()).args(more).output().unwrap()
+        program::command().arg("inject").arg(desk_file()).args(more).output().unwrap()
     };
     for (more, message) in [
         (["--arm", "bm24"], "error: --arm: no arm 'bm24'; there are bm25, potion"),
@@ -338,11 +334,11 @@ fn mistakes_in_the_question_name_what_is_allowed() {
 }
 
 fn desk_file() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk.yaml")
+    in_repository("scenarios/renewal_desk.yaml")
 }
 
 fn desk() -> Scenario {
-    scenario::load(&desk_file()).unwrap_or_else(|m| panic!("{}", m.render(false)))
+    load(&desk_file())
 }
 
 #[test]
@@ -450,8 +446,7 @@ fn one_wrong_row_crosses_the_steps_of_a_ledger() {
         ),
     ];
     for (file, first, chain) in cases {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(file);
-        let scenario = scenario::load(&path).unwrap_or_else(|m| panic!("{}", m.render(false)));
+        let scenario = load(&in_repository("scenarios").join(file));
         let mut record = answer(&scenario, "bm25", &[first], &["binding"]);
         let effect = record.injections.remove(0).effect.unwrap();
         for id in chain {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::program;
+
 /// Texts: a few of the chunks in which vectors are written down.
 const TEXTS: usize = 8 * 1024;
 /// A header, and records of key, 256 numbers and checksum: see `embed::cache`.
@@ -39,7 +41,7 @@ arms: [{id: potion}]
 }
 
 fn knockon(scenario: &Path, cache: &Path, out: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_knockon"));
+    let mut command = program::command();
     command.arg("run").arg(scenario).arg("--out").arg(out).env("KNOCKON_CACHE", cache);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command

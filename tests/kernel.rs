@@ -1,7 +1,7 @@
 //! Exact inference against full enumeration and against sampling, on hand-made and random DAGs.
 
-use knockon::kernel::monte_carlo::{Lane, Walk};
 use knockon::kernel::trellis::{Frontier, Shape};
+use knockon::kernel::walk::{Lane, Walk};
 use knockon::kernel::{Branch, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP};
 use knockon::kernel::{exact, monte_carlo, rng};
 use proptest::prelude::*;
@@ -171,35 +171,41 @@ fn draws_do_not_depend_on_other_steps() {
     assert_eq!(plain.outcomes, longer.outcomes);
 }
 
-/// Two steps with 300 tokens each feed a third: too many inputs for a table by mixed radix. Compiled
-/// from the trials' own visits, the task has other rows but the same results, to the bit.
+/// Two steps with many tokens each feed a third: of 300, too many inputs for a table by mixed radix. Compiled
+/// from the trials' own visits, the task has other rows but the same results, to the bit; tokens past 255 included.
 #[test]
 fn a_walk_visits_the_rows_that_sampling_needs() {
-    let row = |step: usize, inputs: &[u32]| match step {
-        0 | 1 => (0..300).map(|t| branch(t, 0, 1.0)).collect(),
-        _ => {
-            let wrong = f64::from((inputs[0] * 7 + inputs[1]) % 10) / 20.0;
-            vec![branch(0, 0, 1.0 - wrong), branch(1, 4, wrong)]
+    for tokens in [2, 255, 256, 257, 300] {
+        let row = |step: usize, inputs: &[u32]| match step {
+            0 | 1 => (0..tokens).map(|t| branch(t, 0, 1.0)).collect(),
+            // One run in many stops before the last step.
+            2 => vec![branch(STOP, 1, 0.1), branch(0, 0, 0.9)],
+            _ => {
+                let wrong = f64::from((inputs[0] * 7 + inputs[1]) % 10) / 20.0;
+                vec![branch(0, 0, 1.0 - wrong), branch(1, 4, wrong)]
+            }
+        };
+        let parents = [vec![], vec![], vec![1], vec![0, 1]];
+        let (trials, counts) = (3000, [tokens, tokens, 1, 2]);
+        let keys: Vec<u64> = (0..4).map(|s| rng::key(1, "t", &s.to_string())).collect();
+        let full = model(parents.to_vec(), &counts, row);
+        let lanes = (0..trials).map(|trial| Lane { trial, what: Default::default() }).collect();
+        let (mut walk, shape) = (Walk::new(lanes), Shape::new(parents.to_vec()));
+        let mut kernels = Vec::new();
+        for (step, of) in parents.iter().enumerate() {
+            let mut kernel = KernelBuilder::new(of.clone());
+            for inputs in walk.inputs(of) {
+                kernel.push(&inputs, row(step, &inputs));
+            }
+            walk.advance(&shape, &kernel, keys[step]);
+            kernels.push(kernel.finish(&counts));
         }
-    };
-    let parents = [vec![], vec![], vec![0, 1]];
-    let (trials, counts) = (3000, [300, 300, 2]);
-    let keys: Vec<u64> = (0..3).map(|s| rng::key(1, "t", &s.to_string())).collect();
-    let full = model(parents.to_vec(), &counts, row);
-    let lanes = (0..trials).map(|trial| Lane { trial, what: Default::default() }).collect();
-    let mut walk = Walk::new(lanes, 3);
-    let mut kernels = Vec::new();
-    for (step, of) in parents.iter().enumerate() {
-        let mut kernel = KernelBuilder::new(of.clone());
-        for inputs in walk.inputs(step, of) {
-            kernel.push(&inputs, row(step, &inputs));
+        if tokens == 300 {
+            assert!(kernels[3].inputs().count() < full.kernels[3].inputs().count());
         }
-        walk.advance(step, &kernel, keys[step]);
-        kernels.push(kernel.finish(&counts));
+        let visited = Model { kernels, trellis: None };
+        let sampled = monte_carlo::sample(&visited, &keys, trials);
+        assert_eq!(sampled.outcomes, monte_carlo::sample(&full, &keys, trials).outcomes);
+        assert!(exact::infer(&visited).is_none());
     }
-    assert!(kernels[2].inputs().count() < full.kernels[2].inputs().count());
-    let visited = Model { kernels, trellis: None };
-    let sampled = monte_carlo::sample(&visited, &keys, trials);
-    assert_eq!(sampled.outcomes, monte_carlo::sample(&full, &keys, trials).outcomes);
-    assert!(exact::infer(&visited).is_none());
 }

@@ -166,6 +166,89 @@ fn every_layout_that_is_accepted_is_that_of_its_library() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Vectors of all texts, of a transformer in a folder.
+fn vectors(dir: &Path) -> Vec<f32> {
+    let model = open(&spec(ModelKind::Transformer, dir, Precision::F32)).unwrap();
+    let stored = stored();
+    let texts: Vec<&str> = stored.texts.iter().map(String::as_str).collect();
+    model.embed(Role::Passage, &texts, &|_| {}).unwrap().data
+}
+
+/// RoBERTa and its kin count places from behind the padding token (`create_position_ids_from_input_ids` of transformers):
+/// they are BERT with the table of places moved up, and BERT is compared with the library above.
+#[test]
+fn relatives_of_bert_are_bert_with_places_moved() {
+    let table = "embeddings.position_embeddings.weight";
+    for (family, padding) in
+        [("roberta", 1), ("roberta", 5), ("xlm-roberta", 0), ("xlm-roberta", 1), ("camembert", 1)]
+    {
+        let (relative, bert) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let cut = json!({"sentence_bert_config.json": {"max_seq_length": 64}});
+        let change = json!({"model_type": family, "pad_token_id": padding});
+        build(
+            &json!({"base": "bert", "changes": {"config.json": change}, "files": cut}),
+            relative.path(),
+        );
+        build(&json!({"base": "bert", "files": cut}), bert.path());
+        let plain = vectors(bert.path());
+        let weights = bert.path().join("model.safetensors");
+        let mut tensors = load(&weights, "");
+        let (_, _, shape, bytes) = tensors.iter_mut().find(|(name, ..)| name == table).unwrap();
+        bytes.rotate_left(4 * shape[1] * (padding + 1));
+        save(&weights, &tensors);
+        let moved = vectors(bert.path());
+        assert_eq!(vectors(relative.path()), moved, "{family} {padding}");
+        assert_ne!(plain, moved);
+    }
+}
+
+/// Numbers that every type can hold give the same vectors in every type.
+#[test]
+fn weights_are_read_in_every_type_of_number() {
+    let dir = tempfile::tempdir().unwrap();
+    build(&json!({"base": "bert"}), dir.path());
+    let weights = dir.path().join("model.safetensors");
+    // Eight bits behind the point, and none too small for 16 bits.
+    let rounded = |bytes: &[u8]| -> Vec<f32> {
+        let numbers = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
+        let short = numbers.map(|x| f32::from_bits(x.to_bits() & 0xffff_0000));
+        short.map(|x| if x.abs() < 6.2e-5 { 0.0 } else { x }).collect()
+    };
+    let good: Vec<(String, Vec<usize>, Vec<f32>)> = load(&weights, "")
+        .into_iter()
+        .map(|(name, _, shape, bytes)| (name, shape, rounded(&bytes)))
+        .collect();
+    let half = |x: f32| -> u16 {
+        let bits = x.to_bits();
+        let exponent = ((bits >> 23) & 0xff) as i32 - 127 + 15;
+        let sign = ((bits >> 16) & 0x8000) as u16;
+        if x == 0.0 { sign } else { sign | (exponent as u16) << 10 | ((bits >> 13) & 0x3ff) as u16 }
+    };
+    let with = |dtype: Dtype| {
+        let bytes = |numbers: &[f32]| -> Vec<u8> {
+            match dtype {
+                Dtype::F64 => numbers.iter().flat_map(|x| f64::from(*x).to_le_bytes()).collect(),
+                Dtype::BF16 => numbers
+                    .iter()
+                    .flat_map(|x| ((x.to_bits() >> 16) as u16).to_le_bytes())
+                    .collect(),
+                Dtype::F16 => numbers.iter().flat_map(|x| half(*x).to_le_bytes()).collect(),
+                _ => numbers.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            }
+        };
+        let tensors: Vec<Tensor> = good
+            .iter()
+            .map(|(name, shape, numbers)| (name.clone(), dtype, shape.clone(), bytes(numbers)))
+            .collect();
+        save(&weights, &tensors);
+        vectors(dir.path())
+    };
+    let expected = with(Dtype::F32);
+    for dtype in [Dtype::F64, Dtype::BF16, Dtype::F16] {
+        assert_eq!(with(dtype), expected, "{dtype}");
+    }
+}
+
 #[test]
 fn an_int8_copy_keeps_every_module_and_setting() {
     let stored = stored();

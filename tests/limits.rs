@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use knockon::Session;
 use knockon::scenario::{self, Diagnostics};
 
 /// A folder with what `init` writes.
@@ -184,17 +185,132 @@ fn embedders_made_of_each_other_are_searched_once_or_refused() {
     std::fs::write(dir.path().join("deep.yaml"), scenario).unwrap();
     let scenario = scenario::load(&dir.path().join("deep.yaml"));
     let scenario = scenario.unwrap_or_else(|found| panic!("{}", found.render(false)));
-    let bars = knockon::watch::Quiet;
-    let models = knockon::run::Models::new(&scenario, &bars, None);
+    let session = Session::over(&scenario);
     let at = scenario.embedders.iter().position(|e| e.name == "z29").unwrap();
-    let retriever = models.open(at, 0).unwrap();
+    let retriever = session.retriever(at, 0).unwrap();
     let request = knockon::retrieve::Request { query: "headset", candidates: None };
     let found = retriever.search(&[request], 3, &|_| {}).unwrap();
     assert_eq!(found[0].len(), 3);
-    assert!(models.fingerprints()[at].is_some());
+    assert!(session.fingerprints()[at].is_some());
     // Far more.
     for levels in [40, 1_000] {
         let found = mistakes(dir.path(), &nested(levels));
         assert_eq!(codes(&found), ["nested-too-deep", "nested-too-deep"]);
     }
+}
+
+/// What `check` finds in a scenario that can be read, as text; empty where there is nothing.
+fn checked(dir: &Path, text: &str) -> String {
+    let path = dir.join("checked.yaml");
+    std::fs::write(&path, text).unwrap();
+    let scenario = scenario::load(&path).unwrap_or_else(|found| panic!("{}", found.render(false)));
+    let session = Session::over(&scenario);
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    let start = Instant::now();
+    let found = session.preflight(&arms);
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    found.err().map_or_else(String::new, |found| found.render(false))
+}
+
+#[test]
+fn many_long_texts_are_refused_together() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    // The longest name of a product, doubled fourteen times: about 250 kB in each task.
+    let doubled = |times: usize| {
+        (1..=times).fold("  - {id: t0, compute: task.name}\n".to_owned(), |mut steps, n| {
+            let _ = writeln!(steps, "  - {{id: t{n}, compute: 't{0} + t{0}'}}", n - 1);
+            steps
+        })
+    };
+    let many = |count: usize, each: &dyn Fn(usize) -> String| {
+        (0..count).fold(String::new(), |mut steps, n| {
+            let _ = writeln!(steps, "  - {{id: u{n}, {}}}", each(n));
+            steps
+        })
+    };
+    let longer = |n: usize| format!("compute: 't14 + \"k{n}\"'");
+    let of_a_task = [
+        doubled(14) + &many(300, &longer),
+        // The same text over and over is held as often.
+        doubled(14) + &many(200, &|_| "compute: t14".to_owned()),
+        doubled(14) + &many(200, &|n| format!("compute: 't14.upperAscii() + \"{n}\"'")),
+        doubled(14)
+            + &many(200, &|n| {
+                format!("when: task.opened || !task.opened, compute: 't14 + \"{n}\"'")
+            }),
+    ];
+    for steps in of_a_task {
+        let found = checked(dir.path(), &of(&text, "steps:\n", &steps));
+        assert!(found.contains("text-too-long") && found.contains("24 of 24 tasks"), "{found}");
+        assert!(found.contains("more than 16 MB"), "{found}");
+    }
+    // Each task has room, and all together do not.
+    let found = checked(dir.path(), &of(&text, "steps:\n", &(doubled(14) + &many(30, &longer))));
+    assert!(found.contains("text-too-long") && found.contains("up to 128 MB"), "{found}");
+    let fine = of(&text, "steps:\n", &(doubled(14) + &many(3, &longer)));
+    assert_eq!(checked(dir.path(), &fine), "");
+}
+
+#[test]
+fn long_texts_that_only_errors_bring_end_the_run() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let long = "x".repeat(900);
+    // The oracle's texts are short: only a wrong reading brings the long ones.
+    let texts = |count: usize, first: &str| {
+        let mut steps = format!("  - {{id: w0, compute: '{first}'}}\n");
+        for n in 1..=9 {
+            let _ = writeln!(steps, "  - {{id: w{n}, compute: 'w{0} + w{0}'}}", n - 1);
+        }
+        (0..count).fold(steps, |mut steps, n| {
+            let _ = writeln!(steps, "  - {{id: v{n}, compute: 'w9 + \"{n}\"'}}");
+            steps
+        })
+    };
+    let asks = |count: usize| {
+        (0..count).fold(String::new(), |mut steps, n| {
+            let _ = writeln!(
+                steps,
+                "  - id: a{n}\n    retrieve: {{corpus: terms, query: \"{{{{ w9 }}}} {n}\", gold: passage.entity == task.product, top_k: 1}}"
+            );
+            steps
+        })
+    };
+    let wrong = format!(
+        "opened_ok == (task.product in [\"a20\", \"b7\", \"c4\", \"d1\"]) ? \"s\" : \"{long}\""
+    );
+    for steps in [texts(300, &wrong), texts(0, &wrong) + &asks(300), texts(40, &wrong)] {
+        let text = text.replacen(
+            "    guard: [{same_entity: task.product}]\n  # Compute",
+            &format!("{steps}  # Compute"),
+            1,
+        );
+        let path = dir.path().join("errors.yaml");
+        std::fs::write(&path, &text).unwrap();
+        let scenario =
+            scenario::load(&path).unwrap_or_else(|found| panic!("{}", found.render(false)));
+        let session = Session::over(&scenario);
+        let ended = knockon::run::run(&session, &[0]);
+        let ended = format!("{:#}", ended.err().unwrap());
+        assert!(ended.contains("come to more than"), "{ended}");
+    }
+}
+
+#[test]
+fn a_step_has_so_many_guards() {
+    let dir = desk();
+    let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
+    let guards = |count: usize| {
+        let all = vec!["{same_entity: task.product}"; count].join(", ");
+        text.replacen("guard: [{same_entity: task.product}]", &format!("guard: [{all}]"), 1)
+    };
+    for count in [33, 2_000] {
+        let found = mistakes(dir.path(), &guards(count));
+        assert_eq!(codes(&found), ["out-of-range"]);
+        let message = &found.list[0].message;
+        assert!(message.contains(&format!("{count} guards of the step `window`")), "{message}");
+    }
+    std::fs::write(dir.path().join("fine.yaml"), guards(32)).unwrap();
+    assert!(scenario::load(&dir.path().join("fine.yaml")).is_ok());
 }

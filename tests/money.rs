@@ -1,11 +1,11 @@
 //! What failures cost: every figure on paper, and sampled against exact.
 
-use knockon::run::record::{ArmRecord, By, MoneyRecord};
-use knockon::run::{self, Models, Quiet};
+use knockon::run::record::{By, MoneyRecord};
 use knockon::scenario::Scenario;
 use knockon::step::{Event, MissKind, Outcome};
 
 use crate::one_arm;
+use crate::support::runs::{run_first, try_all};
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
@@ -38,14 +38,8 @@ fn scenario(steps: &str, simulation: &str, impact: &str) -> Scenario {
     one_arm::scenario(PASSAGES, "id,name\nt1,x\n", follows, steps, &end)
 }
 
-fn run(scenario: &Scenario) -> anyhow::Result<ArmRecord> {
-    let models = Models::new(scenario, &Quiet, None);
-    let record = run::run(scenario, &[0], &|e, c| models.open(e, c), &Quiet)?;
-    Ok(record.arms.into_iter().next().unwrap())
-}
-
 fn money(steps: &str, simulation: &str, impact: &str) -> MoneyRecord {
-    run(&scenario(steps, simulation, impact)).unwrap().money.unwrap()
+    run_first(&scenario(steps, simulation, impact)).money.unwrap()
 }
 
 fn near(a: f64, b: f64) {
@@ -171,7 +165,7 @@ fn amounts_that_are_none_are_told() {
         let impact = format!(
             "  volume: {{mean: 10}}\n  losses: [{{name: odd, if: 'true', amount: {amount}}}]"
         );
-        let error = run(&scenario(STEPS, "{}", &impact)).unwrap_err();
+        let error = try_all(&scenario(STEPS, "{}", &impact)).unwrap_err();
         let error = format!("{error:#}");
         assert!(error.contains("task 't1', loss 'odd'") && error.contains(reason), "{error}");
     }
@@ -274,7 +268,7 @@ fn figures_without_measure_are_refused() {
     }
     // An amount that only a task gives is known when it is met.
     let impact = "  volume: {mean: 10}\n  losses: [{name: odd, if: 'true', amount: first * 1e300}]";
-    let error = format!("{:#}", run(&scenario(STEPS, "{}", impact)).unwrap_err());
+    let error = format!("{:#}", try_all(&scenario(STEPS, "{}", impact)).unwrap_err());
     assert!(error.contains("a loss is 0 or more, and 1e15 at most"), "{error}");
 }
 

@@ -5,11 +5,12 @@
 //! is the same attribute of another entity: a binding miss.
 
 use knockon::run::record::{ArmRecord, Importance, ShareRecord};
-use knockon::run::{self, Models, Quiet};
 use knockon::scenario::Method;
 use knockon::step::{Event, MissKind, Outcome};
 
 use crate::one_arm;
+use crate::support::near;
+use crate::support::runs::run_first;
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"key":{"text":"delta"},"fee":{"number":10}}}
@@ -22,9 +23,7 @@ fn run_with(method: Method, reader: &str, steps: &str) -> ArmRecord {
     let tasks = "id,name\nt1,x\n";
     let mut scenario = one_arm::scenario(PASSAGES, tasks, reader, steps, "{trials: 40000}");
     scenario.simulation.method = method;
-    let models = Models::new(&scenario, &Quiet, None);
-    let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    record.arms.into_iter().next().unwrap()
+    run_first(&scenario)
 }
 
 fn run(reader: &str, steps: &str) -> ArmRecord {
@@ -44,10 +43,6 @@ fn find(name: &str, weight: u32) -> String {
       top_k: 1
   - {{id: {name}, read: {{from: find_{name}, field: fee}}}}"#
     )
-}
-
-fn near(a: f64, b: f64) {
-    assert!((a - b).abs() < 1e-12, "{a} against {b}");
 }
 
 fn cause<'a>(arm: &'a ArmRecord, step: &str, event: Event) -> &'a ShareRecord {
@@ -411,15 +406,13 @@ fn a_read_step_that_only_passes_a_miss_on_is_right_by_its_output() {
         for method in ["exact", "monte_carlo"] {
             let simulation = format!("{{method: {method}, trials: 20000}}");
             let scenario = one_arm::scenario(passages, tasks, reader, steps, &simulation);
-            let models = Models::new(&scenario, &Quiet, None);
-            let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-            let arm = &record.arms[0];
+            let arm = run_first(&scenario);
             let close = |a: f64, b: f64| {
                 let most = if method == "exact" { 1e-12 } else { 0.015 };
                 assert!((a - b).abs() < most, "{reader}, {method}: {a} against {b}");
             };
             close(arm.summary.failure.estimate, failure);
-            let flag = importance(arm, "flag");
+            let flag = importance(&arm, "flag");
             close(flag.p_fail_without_own_errors, without_own_errors);
             near(flag.p_fail_if_right, 0.0);
             near(flag.fussell_vesely, 1.0);

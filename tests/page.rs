@@ -4,19 +4,19 @@
 
 use std::path::Path;
 
+use knockon::Session;
 use knockon::output::Output;
 use knockon::report::{manifest, page};
-use knockon::run::{self, Models, Quiet, Record};
+use knockon::run::{self, Record};
 use knockon::scenario::{self, Scenario};
 use knockon::world::synth;
 
-use crate::one_arm;
+use crate::support::one_arm;
 
 fn record(scenario: &Scenario, arms: &[usize]) -> (Record, String) {
-    let models = Models::new(scenario, &Quiet, None);
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let record = run::run_and_tell(scenario, arms, &open, &Quiet, page::WORST).unwrap();
-    let manifest = manifest::manifest(scenario, &record, &models.fingerprints(), &[]);
+    let session = Session::over(scenario);
+    let record = run::run_and_tell(&session, arms, page::worst(arms.len())).unwrap();
+    let manifest = manifest::manifest(scenario, &record, &session.fingerprints(), &[]);
     let page = page::page(&record, &manifest);
     (record, page)
 }
@@ -97,6 +97,42 @@ fn three_hundred_tasks_and_four_arms_stay_small() {
     std::fs::write(&path, format!("{before}\narms: {arms}\n\n{after}")).unwrap();
     let (_, page) = record(&load(&path), &[0, 1, 2, 3]);
     assert!(page.len() < 3_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn of_very_many_arms_the_best_and_the_baseline_are_told_of_one_by_one() {
+    assert_eq!([1, 16, 17, 40, 100, 400].map(page::worst), [25, 25, 23, 10, 4, 3]);
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("passages.jsonl", include_str!("../src/cli/init/passages.jsonl")),
+        ("tasks.csv", include_str!("../src/cli/init/tasks.csv")),
+    ] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    let yaml = include_str!("../src/cli/init/scenario.yaml");
+    let (before, rest) = yaml.split_once("\narms:\n").unwrap();
+    let (_, impact) = rest.split_once("\nimpact:\n").unwrap();
+    let (impact, _) = impact.split_once("\nplan:\n").unwrap();
+    // The baseline is one of the worst.
+    for count in [48, 49, 70] {
+        let arms: String = (1..count)
+            .map(|n| format!("  - {{id: k{n}, top_k: {}, guarded: false}}\n", 2 + n % 5))
+            .collect();
+        let text = format!(
+            "{before}\narms:\n  - {{id: words, top_k: 1, guarded: false}}\n{arms}\nimpact:\n  years: 50\n{impact}"
+        );
+        let path = dir.path().join("many.yaml");
+        std::fs::write(&path, text).unwrap();
+        let (record, page) = record(&load(&path), &(0..count).collect::<Vec<_>>());
+        let told: Vec<usize> =
+            (0..count).filter(|at| page.contains(&format!("id=\"arm-{at}\""))).collect();
+        assert_eq!(told.len(), count.min(48));
+        assert!(told.contains(&record.baseline.unwrap()));
+        assert_eq!(page.contains("are shown one by one"), count > 48);
+        assert!(page.contains("checked"), "the arm of the answer is among them");
+        assert_eq!(page.matches("class=\"arm arm-0\"").count(), 3);
+        assert!(page.len() < 3_000_000, "{} bytes", page.len());
+    }
 }
 
 /// Without its sensitivities, which have tests of their own and take long.

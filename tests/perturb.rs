@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use knockon::perturb::{Kind, Options, Positive, near_misses};
-use knockon::watch::Quiet;
+use knockon::progress::NoProgress;
 use knockon::world::import::{condaqa, paws};
 use knockon::world::triplet::{self, Triplet};
 use knockon::world::{labelled_pair, texts};
@@ -101,7 +101,7 @@ fn the_bundled_near_misses_can_be_made_again() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut all = Vec::new();
     for file in ["renewal_desk/passages.jsonl", "ledger/purchasing.jsonl", "ledger/sales.jsonl"] {
-        all.extend(texts::read(&root.join(file), "text", &Quiet).unwrap());
+        all.extend(texts::read(&root.join(file), "text", &NoProgress).unwrap());
     }
     let options = Options { per_kind: Some(50), ..options(&Kind::ALL, Positive::Paraphrase) };
     let bundled = std::fs::read(root.join("probe/near_misses.csv")).unwrap();
@@ -189,15 +189,15 @@ fn probe(name: &str) -> Option<PathBuf> {
 #[test]
 fn paws_and_condaqa_are_read_as_published() {
     if let Some(file) = probe("paws_wiki_dev.tsv") {
-        let pairs = paws::read(&file, &Quiet).unwrap().pairs;
+        let pairs = paws::read(&file, &NoProgress).unwrap().pairs;
         let differ = |p: &&labelled_pair::LabelledPair| !p.same && p.category == "same_words";
         assert_eq!((pairs.len(), pairs.iter().filter(differ).count()), (8000, 381));
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pairs.csv");
         std::fs::write(&path, labelled_pair::to_csv(&pairs).unwrap()).unwrap();
-        assert!(labelled_pair::read(&path, &Quiet).unwrap() == pairs);
+        assert!(labelled_pair::read(&path, &NoProgress).unwrap() == pairs);
     }
     if let Some(file) = probe("condaqa_dev.jsonl") {
-        assert_eq!(condaqa::read(&file, &Quiet).unwrap().triplets.len(), 187);
+        assert_eq!(condaqa::read(&file, &NoProgress).unwrap().triplets.len(), 187);
     }
 }

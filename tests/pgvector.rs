@@ -11,6 +11,8 @@ use knockon::retrieve::pgvector::{Distance, PgCorpus, PgIndex, PgRetriever, PgTa
 use knockon::retrieve::{Catalogue, DenseRetriever, Ranking, Request, Retriever, Shortfall};
 use postgres::{Client, NoTls};
 
+use crate::support::program;
+
 /// A server that ends with this value.
 struct Server {
     child: Child,
@@ -235,7 +237,7 @@ fn a_whole_run(address: &str) {
     let file = dir.path().join("desk.yaml");
     std::fs::write(&file, scenario).unwrap();
     let run = |address: &str| {
-        Command::new(env!("CARGO_BIN_EXE_knockon"))
+        program::command()
             .args(["run", file.to_str().unwrap(), "--arms", "potion,pg", "--out"])
             .arg(dir.path().join("out"))
             .env("DATABASE_URL", address)

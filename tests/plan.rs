@@ -1,10 +1,10 @@
 //! Plans: each option is what a run of it says, and the fronts and the order are those on paper.
 
 use knockon::plan::{self, Bought};
-use knockon::run::{self, Models, Quiet, Record};
 use knockon::scenario::Scenario;
 
 use crate::one_arm;
+use crate::support::runs::{run_all, try_all};
 
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
@@ -48,19 +48,13 @@ const PLAN: &str = "plan:
     - {id: again, steps: {find: {guarded: true}}, cost_per_year: 30000}
     - {id: person, steps: {act: {guarded: true}}, cost_per_case: 1}";
 
-fn run(scenario: &Scenario) -> anyhow::Result<Record> {
-    let models = Models::new(scenario, &Quiet, None);
-    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    run::run(scenario, &arms, &|e, c| models.open(e, c), &Quiet)
-}
-
 fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-6, "{a} against {b}");
 }
 
 #[test]
 fn options_are_those_of_runs_and_of_paper() {
-    let planned = plan::plan(scenario(false, false, PLAN), &mut run).unwrap();
+    let planned = plan::plan(scenario(false, false, PLAN), &mut try_all).unwrap();
     assert!(planned.complete && planned.excluded == 0 && planned.options.len() == 4);
     let of = |chosen: &[usize]| -> &Bought {
         planned.options.iter().find(|option| option.chosen == chosen).unwrap()
@@ -78,7 +72,7 @@ fn options_are_those_of_runs_and_of_paper() {
             near(saved.interval.estimate, 40_000.0 - cost - loss);
         }
         let alone = scenario(chosen.contains(&0), chosen.contains(&1), "");
-        let record = run(&alone).unwrap();
+        let record = run_all(&alone);
         let money = record.arms[0].money.as_ref().unwrap();
         near(money.cases * money.loss.estimate, of(chosen).loss);
         near(record.arms[0].summary.failure.estimate, of(chosen).failure);

@@ -6,16 +6,16 @@ use knockon::embed::{Embedder, Role, Vectors};
 use knockon::probe::contender::{Contender, Kind};
 use knockon::probe::score::Row;
 use knockon::probe::{Probes, pipeline, plot, scorecard, sheet};
+use knockon::progress::NoProgress;
 use knockon::retrieve::Bm25Params;
-use knockon::run::{self, Models};
 use knockon::scenario::EmbedderKind;
 use knockon::stats::Auc;
-use knockon::watch::Quiet;
 use knockon::world::beir::{BeirSet, Judged};
 use knockon::world::labelled_pair::LabelledPair;
 use knockon::world::triplet::Triplet;
 
 use crate::one_arm;
+use crate::support::runs::try_arms;
 
 /// Counts the letters a to z: it cannot see any order.
 struct Letters;
@@ -104,7 +104,7 @@ fn numbers_are_those_worked_out_by_hand() {
         Contender { name: "words".into(), kind: Kind::Bm25(Bm25Params::default()) },
         Contender { name: "letters".into(), kind: Kind::Vectors(Arc::new(Letters)) },
     ];
-    let rows = scorecard(&contenders, &probes(), 1, &Quiet).unwrap();
+    let rows = scorecard(&contenders, &probes(), 1, &NoProgress).unwrap();
     let of = |measure: &str| value(&rows, "letters", measure);
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
     // The order of words is out of sight: a tie, one half.
@@ -178,7 +178,7 @@ fn what_shares_a_text_counts_once() {
         }
         let letters =
             |name: &str| Contender { name: name.into(), kind: Kind::Vectors(Arc::new(Letters)) };
-        scorecard(&[letters("letters")], &probes, 1, &Quiet).unwrap()
+        scorecard(&[letters("letters")], &probes, 1, &NoProgress).unwrap()
     };
     let (once, often) = (of(1), of(3));
     let mut compared = 0;
@@ -226,8 +226,7 @@ fn pipelines_count_what_a_run_counts() {
     let kind = |k1, b| EmbedderKind::Bm25(Bm25Params { k1, b, ..Bm25Params::default() });
     let embedders = [("short".to_owned(), kind(0.1, 1.0)), ("repeated".to_owned(), kind(9.0, 0.0))];
     let scenario = pipeline::arms(scenario, &embedders);
-    let models = Models::new(&scenario, &Quiet, None);
-    let record = run::run(&scenario, &[0, 1], &|e, c| models.open(e, c), &Quiet).unwrap();
+    let record = try_arms(&scenario, &[0, 1]).unwrap();
     let rows = pipeline::rows(&record);
     let value = |embedder: &str, measure: &str| {
         let row = rows.iter().find(|row| row.embedder == embedder && row.measure == measure);

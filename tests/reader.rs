@@ -1,11 +1,11 @@
 //! A reader that errs more is never right more often: metamorphic tests over types and rates, from the file to the
 //! record.
 
-use knockon::run::{self, Models, Quiet};
 use knockon::step::Outcome;
 use proptest::prelude::*;
 
 use crate::one_arm;
+use crate::support::runs::run_first;
 
 /// A field of one type: what is right, what a wrong passage states, and a rule that holds for the right value alone.
 struct Field {
@@ -83,9 +83,7 @@ fn failure(field: &Field, found: Found, rates: &Rates) -> f64 {
     );
     let scenario =
         one_arm::scenario(&passages, "id,name\nt,x\n", &reader, &steps, "{method: exact}");
-    let models = Models::new(&scenario, &Quiet, None);
-    let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    1.0 - record.arms[0].summary.outcomes[Outcome::Correct as usize]
+    1.0 - run_first(&scenario).summary.outcomes[Outcome::Correct as usize]
 }
 
 fn rates() -> impl Strategy<Value = Rates> {

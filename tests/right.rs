@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use knockon::Session;
 use knockon::cli::check::{Args, report};
-use knockon::run::preflight::preflight;
 use knockon::run::right::{self, RightRecord};
-use knockon::run::{Models, Quiet};
+
 use knockon::scenario;
 
 /// What `check` says of a file, and its exit code.
@@ -35,9 +35,9 @@ pub fn stderr(output: &Output) -> String {
 /// The record of a scenario that can be run.
 fn judged(file: &Path) -> RightRecord {
     let scenario = scenario::load(file).unwrap_or_else(|d| panic!("{d}"));
-    let models = Models::new(&scenario, &Quiet, None);
+    let session = Session::over(&scenario);
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    preflight(&scenario, &arms, &models).unwrap_or_else(|d| panic!("{d}"))
+    session.preflight(&arms).unwrap_or_else(|d| panic!("{d}"))
 }
 
 pub const TOOLS: &str = r#"

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use knockon::expr::CorpusIndex;
+use knockon::Session;
 use knockon::retrieve::{Answers, Asked, Hit, Request, Retriever, RunRetriever, TrecRun};
-use knockon::run::queries::right_queries;
-use knockon::run::{self, Models, Quiet};
+use knockon::run;
 use knockon::scenario::{self, Scenario};
+use knockon::session::right_queries::right_queries;
 
 fn mistakes(text: &str) -> Vec<String> {
     TrecRun::parse(text).unwrap_err()
@@ -111,8 +111,8 @@ fn desk(
     settings: &str,
 ) -> anyhow::Result<(Vec<Vec<String>>, Vec<String>)> {
     let scenario = written(folder, run, settings)?;
-    let models = Models::new(&scenario, &Quiet, Some(folder));
-    let retriever = models.open(1, 0)?;
+    let session = Session::over(&scenario).with_cache(folder);
+    let retriever = session.retriever(1, 0)?;
     let title = scenario.tasks.tasks[0].fields["title"].to_string();
     let queries =
         [format!("when does {title} expire?"), format!("{title} term"), "other".to_owned()];
@@ -120,7 +120,7 @@ fn desk(
         queries.iter().map(|query| Request { query, candidates: None }).collect();
     let found = retriever.search(&requests, 9, &|_| {})?;
     let id = |hit: &Hit| scenario.corpora[0].passages[hit.passage as usize].id.clone();
-    Ok((found.iter().map(|r| r.iter().map(id).collect()).collect(), models.notes()))
+    Ok((found.iter().map(|r| r.iter().map(id).collect()).collect(), session.notes()))
 }
 
 #[test]
@@ -193,10 +193,9 @@ fn one_query_has_one_answer() {
 fn a_run_of_the_right_queries_with_the_same_fallback_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = written(folder.path(), "t1.find Q0 a1 1 1 x", "").unwrap();
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let queries = right_queries(&scenario, &indices, &scenario.arms[0]).unwrap();
-    let models = Models::new(&scenario, &Quiet, Some(folder.path()));
-    let bm25 = models.open(0, 0).unwrap();
+    let session = Session::over(&scenario).with_cache(folder.path());
+    let queries = right_queries(&scenario, session.indices(), &scenario.arms[0]).unwrap();
+    let bm25 = session.retriever(0, 0).unwrap();
     let mut exported = String::new();
     for query in &queries {
         let request = Request { query: &query.text, candidates: None };
@@ -207,13 +206,12 @@ fn a_run_of_the_right_queries_with_the_same_fallback_changes_nothing() {
         }
     }
     let scenario = written(folder.path(), &exported, ", fallback: bm25").unwrap();
-    let models = Models::new(&scenario, &Quiet, Some(folder.path()));
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let record = run::run(&scenario, &[0, 1], &open, &Quiet).unwrap();
+    let session = Session::over(&scenario).with_cache(folder.path());
+    let record = run::run(&session, &[0, 1]).unwrap();
     let [told, bm25] = record.arms.as_slice() else { panic!() };
     assert!(told.summary.failure.estimate > 0.0);
     assert_eq!(told.summary.outcomes, bm25.summary.outcomes);
     let quality = |arm: &run::record::ArmRecord| arm.summary.quality;
     assert!(quality(told).is_some() && quality(told) == quality(bm25));
-    assert_eq!(models.notes(), [] as [String; 0]);
+    assert_eq!(session.notes(), [] as [String; 0]);
 }

@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use knockon::Session;
 use knockon::retrieve::{Ranking, Request, Retriever};
+use knockon::run;
 use knockon::run::record::{ArmRecord, StepRecord};
-use knockon::run::{self, Models, Quiet};
 use knockon::step::Outcome;
 
 use crate::one_arm;
+use crate::support::near;
+use crate::support::runs::run_first;
 
 /// Each passage has a word of its own, so that BM25 finds it and no other.
 const PASSAGES: &str = r#"
@@ -24,13 +27,7 @@ fn run(reader: &str, steps: &str) -> ArmRecord {
     let tasks = "id,name\nt1,x\nt0,spare\n";
     let mut scenario = one_arm::scenario(PASSAGES, tasks, reader, steps, "{method: exact}");
     scenario.tasks.tasks.truncate(1);
-    let models = Models::new(&scenario, &Quiet, None);
-    let record = run::run(&scenario, &[0], &|e, c| models.open(e, c), &Quiet).unwrap();
-    record.arms.into_iter().next().unwrap()
-}
-
-fn near(a: f64, b: f64) {
-    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+    run_first(&scenario)
 }
 
 fn outcomes(arm: &ArmRecord, expected: [(Outcome, f64); 5]) {
@@ -182,13 +179,13 @@ fn a_miss_of_much_gold_hands_on_what_comes_after_all_of_it() {
         steps,
         "{method: exact}",
     );
-    let models = Models::new(&scenario, &Quiet, None);
+    let inner = Session::over(&scenario);
     let depths = Arc::<Mutex<Vec<(usize, usize)>>>::default();
-    let open = |embedder, corpus| -> anyhow::Result<Box<dyn Retriever>> {
-        let inner = models.open(embedder, corpus)?;
-        Ok(Box::new(DepthRecorder { inner, depths: depths.clone() }))
-    };
-    let record = run::run(&scenario, &[0], &open, &Quiet).unwrap();
+    let session = Session::over(&scenario).with_retrievers(|_, _| {
+        let inner = inner.retriever(0, 0)?;
+        Ok(Some(Box::new(DepthRecorder { inner, depths: depths.clone() })))
+    });
+    let record = run::run(&session, &[0]).unwrap();
     let find = step(&record.arms[0], "find");
     near(record.arms[0].summary.failure.estimate, 0.0);
     // Of the two tasks one can be misled: nothing else has the word beta.

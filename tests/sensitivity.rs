@@ -4,10 +4,12 @@
 use std::f64::consts::PI;
 
 use knockon::run::record::{Effect, Measure, Record, SensitivityRecord};
-use knockon::run::{self, Models, Quiet};
 use knockon::scenario::{self, Scenario};
 use knockon::sensitivity::{Design, Index, indices};
 use serde::Deserialize;
+
+use crate::support::runs::{run_all, try_arms};
+use crate::support::scenarios::load_text;
 
 fn ishigami(point: &[f64]) -> f64 {
     let x: Vec<f64> = point.iter().map(|u| PI * (2.0 * u - 1.0)).collect();
@@ -106,9 +108,6 @@ const PASSAGES: &str = r#"
 
 /// What differs from test to test: the reader, the guards of `fee`, the arms, and what follows.
 fn load(reader: &str, guards: &str, arms: &str, end: &str) -> Scenario {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), PASSAGES).unwrap();
-    std::fs::write(dir.path().join("tasks.csv"), "id,name\nt1,x\n").unwrap();
     let yaml = format!(
         r#"version: 1
 name: small
@@ -132,15 +131,8 @@ arms: {arms}
 {end}
 "#
     );
-    let path = dir.path().join("small.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    scenario::load(&path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
-}
-
-fn run(scenario: &Scenario) -> Record {
-    let models = Models::new(scenario, &Quiet, None);
-    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    run::run(scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap()
+    let files = [("passages.jsonl", PASSAGES), ("tasks.csv", "id,name\nt1,x\n")];
+    load_text(&yaml, &files).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 fn effect(of: &SensitivityRecord, measure: Measure, arm: usize, name: &str) -> Effect {
@@ -153,7 +145,7 @@ fn effect(of: &SensitivityRecord, measure: Measure, arm: usize, name: &str) -> E
 #[test]
 fn one_chance_that_alone_decides_has_all_the_variance() {
     let end = "sensitivity: {assumptions: {reader.misread: {low: 0.1, high: 0.3}, reader.follow: {low: 0, high: 1}}}";
-    let record = run(&load("{preset: perfect, misread: 0.2}", "", "[{id: only}]", end));
+    let record = run_all(&load("{preset: perfect, misread: 0.2}", "", "[{id: only}]", end));
     let of = record.sensitivity.unwrap();
     // Gold is always there: what is followed where it is not has no part in this.
     let names: Vec<&str> = of.assumptions.iter().map(|a| a.name.as_str()).collect();
@@ -179,7 +171,7 @@ fn an_order_holds_in_the_part_of_the_range_in_which_it_does() {
     let scenario::StepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
     find.queries.truncate(1);
     find.queries[0].weight = 1.0;
-    let of = run(&scenario).sensitivity.unwrap();
+    let of = run_all(&scenario).sensitivity.unwrap();
     let failures = &of.orders[0];
     assert_eq!((failures.measure, failures.order.as_slice()), (Measure::Failure, &[1, 0][..]));
     near(failures.holds, 0.75, 0.005);
@@ -195,7 +187,7 @@ fn what_has_no_chance_can_have_a_range() {
     let scenario::StepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
     find.queries.truncate(1);
     find.queries[0].weight = 1.0;
-    let of = run(&scenario).sensitivity.unwrap();
+    let of = run_all(&scenario).sensitivity.unwrap();
     let effect = effect(&of, Measure::Failure, 0, "reader.follow");
     near(of.answers[0].value, 1.0, 1e-12);
     near(effect.at_low, 1.0, 1e-12);
@@ -257,7 +249,7 @@ fn whole(changed: Option<(&str, f64)>, sensitivity: &str) -> Scenario {
 
 #[test]
 fn every_answer_is_what_a_run_with_that_figure_says() {
-    let record = run(&whole(None, "sensitivity: {base_samples: 8}"));
+    let record = run_all(&whole(None, "sensitivity: {base_samples: 8}"));
     let of = record.sensitivity.as_ref().unwrap();
     let total = |record: &Record, arm: usize| {
         let money = record.arms[arm].money.as_ref().unwrap();
@@ -277,7 +269,7 @@ fn every_answer_is_what_a_run_with_that_figure_says() {
     assert_eq!(of.assumptions.len(), expected, "{:#?}", of.assumptions);
     for told in of.assumptions.iter().filter(|told| told.name != "variable.part") {
         for (high, end) in [(false, told.low), (true, told.high)] {
-            let other = run(&whole(Some((&told.name, end)), ""));
+            let other = run_all(&whole(Some((&told.name, end)), ""));
             for arm in 0..2 {
                 let at = |measure| {
                     let effect = effect(of, measure, arm, &told.name);
@@ -301,12 +293,12 @@ fn figures_that_are_alike_are_not_taken_for_each_other() {
         );
         load(&reader, "", "[{id: only}]", end)
     };
-    let record = run(&scenario(0.2, 0.2, "sensitivity: {base_samples: 8}"));
+    let record = run_all(&scenario(0.2, 0.2, "sensitivity: {base_samples: 8}"));
     let of = record.sensitivity.as_ref().unwrap();
     let told = of.assumptions.iter().find(|told| told.name == "reader.distracted_above").unwrap();
     let [above, below] = ["reader.distracted_above", "reader.distracted_below"]
         .map(|name| effect(of, Measure::Failure, 0, name).at_low);
-    let failure = |scenario: &Scenario| run(scenario).arms[0].summary.failure.estimate;
+    let failure = |scenario: &Scenario| run_all(scenario).arms[0].summary.failure.estimate;
     near(above, failure(&scenario(told.low, 0.2, "")), 1e-12);
     near(below, failure(&scenario(0.2, told.low, "")), 1e-12);
     assert!((above - below).abs() > 1e-3, "{above} and {below}");
@@ -354,7 +346,7 @@ fn ranges_may_end_where_something_is_impossible_or_certain() {
         let section = format!(
             "sensitivity: {{base_samples: 4, assumptions: {{{name}: {{low: 0, high: 1}}}}}}"
         );
-        let record = run(&whole(None, &section));
+        let record = run_all(&whole(None, &section));
         let Some(of) = record.sensitivity.as_ref() else {
             assert_eq!(name, "reader.fabricate_empty"); // something always states the field
             continue;
@@ -364,7 +356,7 @@ fn ranges_may_end_where_something_is_impossible_or_certain() {
             if high && ["reader.follow", "reader.fabricate"].contains(&name.as_str()) {
                 continue;
             }
-            let other = run(&whole(Some((name, end)), ""));
+            let other = run_all(&whole(Some((name, end)), ""));
             for arm in 0..2 {
                 let effect = effect(of, Measure::Failure, arm, name);
                 let varied = if high { effect.at_high } else { effect.at_low };
@@ -398,7 +390,7 @@ fn a_retry_meets_what_cannot_happen() {
                 "sensitivity: {{base_samples: 4, assumptions: {{reader.{name}: {{low: {low}, high: {high}}}}}}}"
             );
             let reader = "{preset: gpt-4o, overlooked: 0.1}";
-            let record = run(&load(reader, guard, arms, &end));
+            let record = run_all(&load(reader, guard, arms, &end));
             let plain = record.arms[0].summary.failure.estimate;
             if let Some(of) = record.sensitivity {
                 near(of.answers[0].value, plain, 1e-12);
@@ -428,8 +420,7 @@ fn what_is_reported_lies_within_the_range_that_is_reported_beside_it() {
         let all =
             scenario::Sensitivity { assumptions: None, indices: true, base_samples: 32, seed };
         scenario.sensitivity = Some(all);
-        let models = Models::new(&scenario, &Quiet, None);
-        let record = run::run(&scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap();
+        let record = try_arms(&scenario, &arms).unwrap();
         let of = record.sensitivity.as_ref().unwrap();
         for answer in of.answers.iter().filter(|answer| answer.against.is_none()) {
             let [low, _, high] = answer.quantiles;

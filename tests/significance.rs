@@ -1,16 +1,18 @@
 //! A star, a p-value and an interval are of the number that they stand at, and agree; and where nothing can be told, that
 //! is what reports say.
 
+use knockon::run::Record;
 use knockon::run::record::{Measure, PairFamily};
-use knockon::run::{self, Models, Quiet, Record};
-use knockon::scenario::{self, Scenario};
+use knockon::scenario::Scenario;
 use knockon::stats::Interval;
 use knockon::{csv_files, plan, report};
 
+use crate::support::runs::run_all;
+use crate::support::scenarios::load_text;
+
 /// A yes/no clause of each of so many contracts, which a reader misreads with `misread`; `amounts` are what a wrong
 /// decision costs. Further arms and whatever else there is in YAML.
-fn scenario(amounts: &[f64], misread: f64, guard: &str, rest: &str) -> Scenario {
-    let dir = tempfile::tempdir().unwrap();
+pub fn scenario(amounts: &[f64], misread: f64, guard: &str, rest: &str) -> Scenario {
     let lines = |line: &dyn Fn(usize, f64) -> String| -> String {
         amounts.iter().enumerate().map(|(i, &amount)| line(i, amount) + "\n").collect()
     };
@@ -21,8 +23,7 @@ fn scenario(amounts: &[f64], misread: f64, guard: &str, rest: &str) -> Scenario 
         )
     });
     let tasks = lines(&|i, amount| format!("t{i},e{i},entity{i},USD {amount:.2}"));
-    std::fs::write(dir.path().join("p.jsonl"), passages).unwrap();
-    std::fs::write(dir.path().join("t.csv"), format!("id,e,q,amount\n{tasks}")).unwrap();
+    let tasks = format!("id,e,q,amount\n{tasks}");
     let yaml = format!(
         r#"version: 1
 name: small
@@ -47,9 +48,8 @@ impact:
 {rest}
 "#
     );
-    let path = dir.path().join("small.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    scenario::load(&path).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+    load_text(&yaml, &[("p.jsonl", &passages), ("t.csv", &tasks)])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 /// A reviewer who catches nine of ten errors, at a price; on in the arm `reviewed`.
@@ -58,12 +58,6 @@ fn reviewed(amounts: &[f64], misread: f64, price: f64) -> Scenario {
         "    guard: [{{reviewer: {{catch_rate: 0.9, false_alarm_rate: 0, cost: {price}, minutes: 1}}, escalate: {{accuracy: 1, cost: 0, minutes: 1}}}}]\n    guarded: false\nbaseline: plain\narms: [{{id: plain}}, {{id: reviewed, guarded: true}}, {{id: again}}]"
     );
     scenario(amounts, misread, &guard, "")
-}
-
-fn run(scenario: &Scenario) -> Record {
-    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    let models = Models::new(scenario, &Quiet, None);
-    run::run(scenario, &arms, &|e, c| models.open(e, c), &Quiet).unwrap()
 }
 
 fn near(a: f64, b: f64) {
@@ -85,7 +79,7 @@ fn cell(of: &[(String, String)], key: &str) -> String {
     of.iter().find(|(known, _)| known == key).unwrap().1.clone()
 }
 
-const AMOUNTS: [f64; 12] =
+pub const AMOUNTS: [f64; 12] =
     [10.0, 2000.0, 30.0, 900.0, 50.0, 4000.0, 20.0, 700.0, 90.0, 1500.0, 40.0, 3000.0];
 
 /// The share of all sign flips of (saved - price) that are at least as far from zero.
@@ -107,7 +101,7 @@ fn sign_flips(saved: &[f64], price: f64) -> f64 {
 fn the_star_beside_money_is_of_loss_and_running_costs() {
     let mut verdicts = Vec::new();
     for price in [0.0, 20.0, 85.0, 92.0, 150.0, 400.0, 900.0] {
-        let record = run(&reviewed(&AMOUNTS, 0.1, price));
+        let record = run_all(&reviewed(&AMOUNTS, 0.1, price));
         let money = record.arms[1].money.as_ref().unwrap();
         let of = money.difference.unwrap();
         // A misreading costs the amount; nine of ten are caught.
@@ -140,7 +134,7 @@ fn the_star_beside_money_is_of_loss_and_running_costs() {
 
 #[test]
 fn one_difference_has_one_p_value_in_all_files() {
-    let record = run(&reviewed(&AMOUNTS, 0.3, 12.0));
+    let record = run_all(&reviewed(&AMOUNTS, 0.3, 12.0));
     for name in ["p_value", "p_holm"] {
         let (summary, pairs) =
             (column(&record, "summary.csv", 1, name), column(&record, "pairs.csv", 3, name));
@@ -166,7 +160,7 @@ fn one_difference_has_one_p_value_in_all_files() {
 
 #[test]
 fn arms_that_do_the_same_are_said_to_be_identical() {
-    let record = run(&reviewed(&AMOUNTS, 0.3, 12.0));
+    let record = run_all(&reviewed(&AMOUNTS, 0.3, 12.0));
     let same = record.arms[2].summary.difference.unwrap();
     assert!(same.identical);
     assert_eq!((same.interval.low, same.interval.high, same.p_value), (0.0, 0.0, 1.0));
@@ -188,7 +182,7 @@ fn intervals_without_variance_tell_one_story() {
         (20, 0.1, 1.0),
         (30, 1.0, 77.0),
     ] {
-        let record = run(&reviewed(&vec![amount; tasks], misread, 1.0));
+        let record = run_all(&reviewed(&vec![amount; tasks], misread, 1.0));
         let arm = &record.arms[0];
         let (failure, loss) = (arm.summary.failure, arm.money.as_ref().unwrap().loss);
         near(failure.estimate, misread);
@@ -201,7 +195,7 @@ fn intervals_without_variance_tell_one_story() {
         near(failure.low, misread - unlike * misread);
     }
     // Nothing fails: rates end at one, losses nowhere that is known.
-    let record = run(&reviewed(&[5.0; 25], 0.0, 1.0));
+    let record = run_all(&reviewed(&[5.0; 25], 0.0, 1.0));
     let arm = &record.arms[0];
     near(arm.summary.failure.high, 1.0 - 0.05f64.powf(1.0 / 25.0));
     assert_eq!(arm.money.as_ref().unwrap().loss.high, f64::INFINITY);
@@ -214,7 +208,7 @@ fn too_few_units_are_said_to_be_too_few() {
     for (units, can_be_told) in
         [(2, false), (3, false), (5, false), (6, false), (7, true), (9, true)]
     {
-        let record = run(&reviewed(&vec![100.0; units], 0.5, 1.0));
+        let record = run_all(&reviewed(&vec![100.0; units], 0.5, 1.0));
         let of = record.arms[1].summary.difference.unwrap();
         near(of.interval.estimate, -0.45);
         assert_eq!(of.can_be_told(), can_be_told, "{units}");
@@ -254,7 +248,7 @@ fn a_plan_tests_what_it_shows() {
             "plan: {{candidates: [{{id: review, guarded: true, cost_per_year: {a_year}, cost_per_case: {a_case}}}]}}"
         );
         let of = scenario(&amounts, 0.1, &guard(price), &rest);
-        let planned = plan::plan(of, &mut |scenario| Ok(run(scenario))).unwrap();
+        let planned = plan::plan(of, &mut |scenario| Ok(run_all(scenario))).unwrap();
         let option = planned.options.iter().find(|option| !option.chosen.is_empty()).unwrap();
         let shown = option.saved.unwrap();
         let expected = 1000.0 * (saved - price - a_case) - a_year;

@@ -1,22 +1,20 @@
 //! Runs told: their causes flip them, and what is said of them is what happened.
 
-use std::path::Path;
-
+use knockon::Session;
 use knockon::cascade::causes::{but_for, mended};
 use knockon::cascade::runs::{Runs, depth};
 use knockon::cascade::sample::Pick;
 use knockon::cascade::tell::keys;
 use knockon::cascade::trace::Trace;
-use knockon::compile::search::Searches;
 use knockon::compile::{Compiled, Question, compile};
-use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
 use knockon::report::story;
-use knockon::run::{Models, Quiet};
-use knockon::scenario::{self, Scenario};
+
+use knockon::scenario::Scenario;
 use knockon::step::{Event, MissKind, Outcome};
 
 use crate::one_arm;
+use crate::support::scenarios::{in_repository, load};
 
 const TRIALS: u32 = 20;
 
@@ -33,30 +31,23 @@ fn small(reader: &str, steps: &str) -> Scenario {
     one_arm::scenario(PASSAGES, "id,name\nt1,x\n", reader, steps, "{method: auto, trials: 200}")
 }
 
-fn load(path: &Path) -> Scenario {
-    scenario::load(path).unwrap_or_else(|m| panic!("{}", m.render(false)))
-}
-
 fn desk() -> Scenario {
-    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk.yaml"))
+    load(&in_repository("scenarios/renewal_desk.yaml"))
 }
 
 /// Runs `look` on what the baseline compiles to for a question.
 fn compiled(scenario: &Scenario, question: &Question) -> Vec<Compiled> {
-    let models = Models::new(scenario, &Quiet, None);
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let mut searches = Searches::new(&open, &Quiet, depth(scenario));
+    let session = Session::over(scenario);
+    let indices = session.indices();
+    let mut searches = session.searches(depth(scenario));
     let arm = &scenario.arms[scenario.baseline];
-    compile(scenario, arm, &indices, &mut searches, question, &|| {}).unwrap()
+    compile(scenario, arm, indices, &mut searches, question, &|| {}).unwrap()
 }
 
 fn told(scenario: &Scenario, picks: &[Pick]) -> Vec<Trace> {
-    let models = Models::new(scenario, &Quiet, None);
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let mut searches = Searches::new(&open, &Quiet, depth(scenario));
-    let mut runs = Runs::new(scenario, scenario.baseline, &indices, &mut searches, &Quiet).unwrap();
+    let session = Session::over(scenario);
+    let mut searches = session.searches(depth(scenario));
+    let mut runs = Runs::new(&session, scenario.baseline, &mut searches).unwrap();
     picks.iter().map(|pick| runs.tell(pick).unwrap()).collect()
 }
 

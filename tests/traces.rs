@@ -8,20 +8,22 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::Value as Json;
 
+use knockon::Session;
 use knockon::cascade::runs;
 use knockon::cascade::sample::{self, Pick};
 use knockon::cascade::trace::{
     Document, Done, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace,
 };
 use knockon::compile::Question;
-use knockon::compile::search::Searches;
-use knockon::expr::CorpusIndex;
 use knockon::kernel::Fault;
+use knockon::progress::NoProgress;
 use knockon::report::{otlp, who_and_when};
-use knockon::run::{self, Models, Quiet};
-use knockon::scenario::{self, Scenario};
+use knockon::run;
+use knockon::scenario::Scenario;
 use knockon::step::{Event, MissKind, Outcome, State};
 use knockon::world::Variant;
+
+use crate::support::scenarios::load_text;
 
 fn document(id: &str, rank: usize, gold: bool, entity: &str, text: &str) -> Document {
     Document {
@@ -428,22 +430,20 @@ baseline: only
 ";
 
 fn small(simulation: &str) -> Scenario {
-    let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
-    write("passages.jsonl", PASSAGES);
-    write("tasks.csv", "id,entity\nt1,a\nt2,b\nt3,c\n");
-    write("small.yaml", &format!("{SCENARIO}simulation: {simulation}\n"));
-    scenario::load(&dir.path().join("small.yaml")).unwrap_or_else(|m| panic!("{}", m.render(false)))
+    let yaml = format!("{SCENARIO}simulation: {simulation}\n");
+    let tasks = "id,entity\nt1,a\nt2,b\nt3,c\n";
+    load_text(&yaml, &[("passages.jsonl", PASSAGES), ("tasks.csv", tasks)])
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 #[test]
 fn runs_are_taken_as_often_as_they_fail() {
     let scenario = small("{}");
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let models = Models::new(&scenario, &Quiet, None);
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let mut searches = Searches::new(&open, &Quiet, 10);
-    let solved = run::solve(&scenario, 0, &indices, &mut searches, &Question::Run, &Quiet).unwrap();
+    let session = Session::over(&scenario);
+    let indices = session.indices();
+    let mut searches = session.searches(10);
+    let solved =
+        run::solve(&scenario, 0, indices, &mut searches, &Question::Run, &NoProgress).unwrap();
     let tasks: Vec<_> = solved.iter().map(|s| &s.compiled).enumerate().collect();
     let many = sample::failing(&scenario, &tasks, 2000);
     assert_eq!(many.len(), 2000);
@@ -463,9 +463,8 @@ fn runs_are_taken_as_often_as_they_fail() {
 
 fn told(simulation: &str, limit: usize) -> Vec<Trace> {
     let scenario = small(simulation);
-    let models = Models::new(&scenario, &Quiet, None);
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    runs::failures(&scenario, &[0], limit, &open, &Quiet).unwrap()
+    let session = Session::over(&scenario);
+    runs::failures(&session, &[0], limit).unwrap()
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::support::program;
 
 fn knockon(dir: &Path, args: &[&str]) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_knockon"));
-    let done = command.args(args).current_dir(dir).output().unwrap();
-    assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    let done = program::run_in(dir, args);
+    assert!(done.status.success(), "{args:?}: {}", program::stderr(&done));
 }
 
 fn lines<'a>(of: impl Iterator<Item = &'a str>) -> String {

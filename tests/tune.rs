@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use knockon::embed::{ModelKind, ModelSpec, Precision, Role, Vectors, open};
 use knockon::output::Output;
-use knockon::train::{Arm, Method, Outcome, Recipe, Request, Texts, Watch, tune};
+use knockon::progress::{NoProgress, ProgressEvent, ProgressListener};
+use knockon::train::{Arm, Method, Outcome, Recipe, Request, Texts, tune};
 use safetensors::SafeTensors;
 
 fn base() -> PathBuf {
@@ -17,21 +18,11 @@ fn base() -> PathBuf {
 /// Says nothing; breaks off, as a user would, after so many steps.
 struct Until(AtomicUsize);
 
-impl knockon::watch::Watch for Until {
-    fn batch(&self, _: &str, _: usize) -> Box<dyn Fn(usize) + Sync + '_> {
-        Box::new(|_| {})
-    }
-
-    fn reading(&self, _: &Path, _: u64) -> Box<dyn Fn(usize) + Sync + '_> {
-        Box::new(|_| {})
-    }
-}
-
-impl Watch for Until {
-    fn arm(&self, _: Arm, _: usize, _: usize) {}
-
-    fn step(&self, _: f64) {
-        assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 1, "broken off");
+impl ProgressListener for Until {
+    fn on_event(&self, event: &ProgressEvent<'_>) {
+        if matches!(event, ProgressEvent::Advanced { .. }) {
+            assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 1, "broken off");
+        }
     }
 }
 
@@ -52,7 +43,7 @@ fn texts() -> Texts {
     }
     std::fs::write(&near, csv).unwrap();
     std::fs::write(&pairs, json).unwrap();
-    Texts::read(&near, &pairs, &[], &knockon::watch::Quiet).unwrap()
+    Texts::read(&near, &pairs, &[], &NoProgress).unwrap()
 }
 
 fn recipe(method: Method) -> Recipe {
@@ -435,7 +426,7 @@ fn an_unknown_category_names_those_that_there_are() {
     let path = dir.path().join("t.csv");
     std::fs::write(&path, "anchor,positive,negative,category\na,a,b,negation\nc,c,d,role_swap\n")
         .unwrap();
-    let read = |kind: &str| Texts::read(&path, &path, &[kind.to_owned()], &knockon::watch::Quiet);
+    let read = |kind: &str| Texts::read(&path, &path, &[kind.to_owned()], &NoProgress);
     let message = read("negatoin").unwrap_err().to_string();
     for what in ["'negatoin'", "found: negation, role_swap", "did you mean 'negation'?"] {
         assert!(message.contains(what), "{message}");

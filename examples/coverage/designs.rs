@@ -46,11 +46,11 @@ fn several<T>(
     pairs
 }
 
-fn happens(rng: &mut impl Rng, p: f64) -> f64 {
+pub fn happens(rng: &mut impl Rng, p: f64) -> f64 {
     f64::from(u8::from(rng.random_bool(p)))
 }
 
-fn beta(rng: &mut ChaCha8Rng, a: f64, b: f64) -> f64 {
+pub fn beta(rng: &mut ChaCha8Rng, a: f64, b: f64) -> f64 {
     Beta::new(a, b).map_or(f64::NAN, |beta| beta.sample(rng))
 }
 
@@ -68,6 +68,7 @@ fn exponential(rng: &mut ChaCha8Rng) -> f64 {
 
 /// e^(sigma^2 / 2).
 const MEAN_LOGNORMAL_1: f64 = 1.648_721_270_700_128;
+const MEAN_LOGNORMAL_16: f64 = 3.596_639_725_569_096_7;
 const MEAN_LOGNORMAL_07: f64 = 1.277_621_313_204_887;
 
 /// Failure rates of one arm.
@@ -207,7 +208,7 @@ pub const RATE_DIFFERENCES: [Design; 5] = [
 ];
 
 /// Differences of losses.
-pub const AMOUNT_DIFFERENCES: [Design; 4] = [
+pub const AMOUNT_DIFFERENCES: [Design; 8] = [
     Design {
         name: "gamma, 30% more, 1 to 8 cases a unit",
         truth: 0.3,
@@ -247,6 +248,30 @@ pub const AMOUNT_DIFFERENCES: [Design; 4] = [
                 sign * lognormal(rng, 1.0)
             })
         },
+    },
+    Design {
+        name: "gamma (shape 2) against nothing",
+        truth: 1.0,
+        worst: 1.0,
+        draw: |rng, units| single(rng, units, |rng| gamma(rng, 2.0)),
+    },
+    Design {
+        name: "lognormal (sigma 1), lost in 30% of units",
+        truth: 0.3 * MEAN_LOGNORMAL_1,
+        worst: 1.0,
+        draw: |rng, units| single(rng, units, |rng| happens(rng, 0.3) * lognormal(rng, 1.0)),
+    },
+    Design {
+        name: "heavier: lognormal (sigma 1.6) against nothing",
+        truth: MEAN_LOGNORMAL_16,
+        worst: 1.0,
+        draw: |rng, units| single(rng, units, |rng| lognormal(rng, 1.6)),
+    },
+    Design {
+        name: "heavier: Pareto (exponent 2, no variance) against nothing",
+        truth: 2.0,
+        worst: 1.0,
+        draw: |rng, units| single(rng, units, |rng| rng.random_range(0.0..1.0f64).powf(-0.5)),
     },
 ];
 
@@ -301,18 +326,3 @@ pub const ALIKE: [Design; 4] = [
         },
     },
 ];
-
-/// Three cases a unit that fail with a probability of 10% before and, `worse` more often, now; units differ.
-pub fn gated(rng: &mut ChaCha8Rng, units: usize, worse: f64) -> Vec<Pair> {
-    let mut pairs = Vec::new();
-    for unit in 0..units {
-        let before = beta(rng, 1.0, 9.0);
-        for _ in 0..3 {
-            // What failed fails again; more fails now.
-            let failed = happens(rng, before);
-            let now = failed.max(happens(rng, worse / 0.9));
-            pairs.push(case(unit, failed, now));
-        }
-    }
-    pairs
-}

@@ -2,12 +2,13 @@
 //! what the gate finds: by simulation, for docs/src/statistics.md.
 //!
 //! `cargo run --release --example coverage` prints the tables of that page. A few minutes on two cores; the same bytes
-//! each time.
+//! each time. With names behind `--` it prints these only: `intervals`, `sobol`, `shapley`, `tests`, `gate`.
 
 mod designs;
+mod gate;
 mod shapley;
 
-use designs::{ALIKE, AMOUNT_DIFFERENCES, AMOUNTS, Design, RATE_DIFFERENCES, RATES, gated};
+use designs::{ALIKE, AMOUNT_DIFFERENCES, AMOUNTS, Design, RATE_DIFFERENCES, RATES};
 use knockon::probe::shared;
 use knockon::sensitivity::{self, indices};
 use knockon::stats::{
@@ -25,7 +26,32 @@ const SAMPLES: u64 = 1_000;
 /// Samples a cell where an interval needs no random draws: to .2 points.
 const QUICK_SAMPLES: u64 = 10_000;
 
+type Table = (&'static str, fn() -> anyhow::Result<()>);
+
+const TABLES: [Table; 5] = [
+    ("intervals", all_intervals),
+    ("sobol", sobol),
+    ("shapley", shapley::table),
+    ("tests", tests),
+    ("gate", gate::table),
+];
+
 fn main() -> anyhow::Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let known = |name: &String| TABLES.iter().any(|(table, _)| table == name);
+    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
+        let names = TABLES.map(|(table, _)| table).join(", ");
+        anyhow::bail!("there is no table '{unknown}'; there are: {names}");
+    }
+    for (name, table) in TABLES {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            table()?;
+        }
+    }
+    Ok(())
+}
+
+fn all_intervals() -> anyhow::Result<()> {
     println!("### Intervals: how many of 100 hold the truth\n");
     header("95% interval of", UNITS.map(|units| format!("{units} units")));
     intervals("failure rate", QUICK_SAMPLES, &RATES, &|of, pairs, _| {
@@ -45,11 +71,7 @@ fn main() -> anyhow::Result<()> {
             Ok((of.truth, if test.identical { nothing } else { test.interval(LEVEL)? }))
         })?;
     }
-    probe()?;
-    sobol()?;
-    shapley::table()?;
-    tests()?;
-    gate()
+    probe()
 }
 
 fn header<const N: usize>(first: &str, columns: [String; N]) {
@@ -252,34 +274,4 @@ fn tests() -> anyhow::Result<()> {
     let cells = cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     row("any of three arms, after Holm's correction", cells);
     Ok(())
-}
-
-/// The gate's two questions at a margin of 5 points, each one-sided at 2.5%, with 10% failures before and three cases a unit.
-fn gate() -> anyhow::Result<()> {
-    const MARGIN: f64 = 0.05;
-    println!("\n### Gate: how many of 100 runs, at a margin of 5 points\n");
-    header("3 cases a unit, 10% failures before", UNITS.map(|units| format!("{units} units")));
-    let of =
-        |name: &str, worse: f64, p_value: fn(&PairedTest) -> Option<f64>| -> anyhow::Result<()> {
-            let cells = UNITS.map(|units| {
-                share(SAMPLES, &format!("gate {worse}"), units, |rng, seed| {
-                    let mut test = PairedTest::new(&gated(rng, units, worse), seed)?;
-                    test.sharpen(MARGIN, ALPHA);
-                    let found = p_value(&test).map(|p| p < ALPHA / 2.0);
-                    Ok(found.filter(|_| can_reject(units, ALPHA)))
-                })
-            });
-            row(name, cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?);
-            Ok(())
-        };
-    let worse = |test: &PairedTest| Some(test.p_greater(MARGIN));
-    // Runs that agree on every task are said to do so: that is no evidence of other tasks.
-    let not_worse = |test: &PairedTest| (!test.identical).then(|| test.p_less(MARGIN));
-    of("fails, and nothing has changed but by chance: 0 points worse", 0.0, worse)?;
-    of("fails, exactly at the margin: 5 points worse", MARGIN, worse)?;
-    of("fails, 10 points worse", 0.1, worse)?;
-    of("fails, 15 points worse", 0.15, worse)?;
-    of("fails, 20 points worse", 0.2, worse)?;
-    of("shown not to be worse, where runs differ at all: 1 point worse", 0.01, not_worse)?;
-    of("the same, exactly at the margin: 5 points worse", MARGIN, not_worse)
 }

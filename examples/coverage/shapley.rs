@@ -1,7 +1,8 @@
 //! Shapley shares of sampled tasks against those of the same tasks solved exactly.
 
+use knockon::Session;
+use knockon::run;
 use knockon::run::record::ArmRecord;
-use knockon::run::{self, Models, Quiet};
 use knockon::scenario;
 use rayon::prelude::*;
 
@@ -59,8 +60,8 @@ fn run(simulation: &str) -> anyhow::Result<ArmRecord> {
     let loaded = scenario::load(&path).map_err(|found| anyhow::anyhow!(found.render(false)));
     std::fs::remove_dir_all(&dir)?;
     let loaded = loaded?;
-    let models = Models::new(&loaded, &Quiet, None);
-    let record = run::run(&loaded, &[0], &|e, c| models.open(e, c), &Quiet)?;
+    let session = Session::over(&loaded);
+    let record = run::run(&session, &[0])?;
     record.arms.into_iter().next().ok_or_else(|| anyhow::anyhow!("no arm was run"))
 }
 

@@ -147,10 +147,13 @@ impl<'a> Till<'a> {
         let prices = std::cell::RefCell::new(prices);
         let loss = |run: &Run| {
             let end = self.price(&mut prices.borrow_mut(), self.memory(run), run.outcome);
-            end.map(|end| end.loss).unwrap_or_else(|error| {
-                unpriced.borrow_mut().get_or_insert(error);
-                0.0
-            })
+            end.map_or_else(
+                |error| {
+                    unpriced.borrow_mut().get_or_insert(error);
+                    0.0
+                },
+                |end| end.loss,
+            )
         };
         let worth = |run: &Run| {
             let mut worth = [0.0; OUTCOMES];

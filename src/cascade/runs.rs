@@ -6,11 +6,12 @@ use super::choose::{self, Common};
 use super::sample::{self, Pick};
 use super::tell::{Case, tell};
 use super::trace::Trace;
-use crate::compile::search::{Open, Searches};
+use crate::compile::search::Searches;
 use crate::compile::{Compiled, Question, compile};
 use crate::expr::CorpusIndex;
 use crate::scenario::Scenario;
-use crate::solve::{Solved, Watch, solve};
+use crate::session::Session;
+use crate::solve::{Solved, solve};
 
 /// How deep to search, at least, so that a gold passage that was not handed on can still be ranked.
 pub const DEPTH: usize = 100;
@@ -33,24 +34,23 @@ impl<'a, 's> Runs<'a, 's> {
     /// # Errors
     /// As [`crate::solve::solve`].
     pub fn new(
-        scenario: &'a Scenario,
+        session: &'a Session,
         arm: usize,
-        indices: &'a [CorpusIndex],
         searches: &'a mut Searches<'s>,
-        watch: &dyn Watch,
     ) -> anyhow::Result<Runs<'a, 's>> {
-        let solved = solve(scenario, arm, indices, searches, &Question::Run, watch)?;
-        Ok(Runs::over(scenario, arm, indices, searches, solved))
+        let (scenario, indices) = (session.scenario(), session.indices());
+        let solved = solve(scenario, arm, indices, searches, &Question::Run, session.progress())?;
+        Ok(Runs::over(session, arm, searches, solved))
     }
 
     /// Over tasks that were solved already, for [`Question::Run`].
     pub fn over(
-        scenario: &'a Scenario,
+        session: &'a Session,
         arm: usize,
-        indices: &'a [CorpusIndex],
         searches: &'a mut Searches<'s>,
         solved: Vec<Solved>,
     ) -> Runs<'a, 's> {
+        let (scenario, indices) = (session.scenario(), session.indices());
         Runs { scenario, indices, arm, searches, solved }
     }
 
@@ -116,18 +116,11 @@ impl<'a, 's> Runs<'a, 's> {
 ///
 /// # Errors
 /// As [`crate::solve::solve`].
-pub fn failures(
-    scenario: &Scenario,
-    arms: &[usize],
-    limit: usize,
-    open: &Open,
-    watch: &dyn Watch,
-) -> anyhow::Result<Vec<Trace>> {
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let mut searches = Searches::new(open, watch, depth(scenario));
+pub fn failures(session: &Session, arms: &[usize], limit: usize) -> anyhow::Result<Vec<Trace>> {
+    let mut searches = session.searches(depth(session.scenario()));
     let mut traces = Vec::new();
     for &arm in arms {
-        let mut runs = Runs::new(scenario, arm, &indices, &mut searches, watch)?;
+        let mut runs = Runs::new(session, arm, &mut searches)?;
         for pick in runs.failing(limit) {
             traces.push(runs.tell(&pick)?);
         }

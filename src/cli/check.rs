@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use super::progress::Bars;
 use super::terminal::{self, colour, complain};
 use super::{FINE, WRONG_USE};
-use crate::run::preflight::preflight;
-use crate::run::{Models, Quiet, Watch};
+use crate::progress::{NoProgress, ProgressListener};
+use crate::run::effort;
 use crate::scenario::{self, Diagnostics};
+use crate::session::Session;
 
 /// Check scenario files and the data they name; run nothing
 #[derive(Clone, Debug, clap::Args)]
@@ -63,25 +64,30 @@ fn explain(code: &str) -> anyhow::Result<ExitCode> {
 
 /// What is said about the files, and the exit code.
 pub fn report(args: &Args, colour: bool) -> (String, u8) {
-    let (text, code, _) = told(args, colour, &Quiet);
+    let (text, code, _) = told(args, colour, &NoProgress);
     (text, code)
 }
 
 /// What a user should know of a scenario that can be run.
-fn checked(path: &Path, watch: &dyn Watch) -> Result<Vec<String>, Diagnostics> {
-    let scenario = scenario::load_watched(path, watch)?;
-    let models = Models::new(&scenario, watch, None);
-    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-    let right = preflight(&scenario, &arms, &models)?;
-    Ok(scenario.notes.iter().cloned().chain(right.notes()).collect())
+fn checked(path: &Path, progress: &dyn ProgressListener) -> Result<Vec<String>, Diagnostics> {
+    let session = Session::owning(scenario::load_with_progress(path, progress)?);
+    let session = session.with_progress(progress);
+    let (scenario, arms) = (session.scenario(), session.all_arms());
+    let right = session.preflight(&arms)?;
+    let notes = scenario.notes.iter().cloned().chain(right.notes());
+    Ok(notes.chain(effort::notes(scenario, &arms)).collect())
 }
 
 /// And where to read on, if there were mistakes.
-fn told(args: &Args, colour: bool, watch: &dyn Watch) -> (String, u8, Option<String>) {
+fn told(
+    args: &Args,
+    colour: bool,
+    progress: &dyn ProgressListener,
+) -> (String, u8, Option<String>) {
     let (mut text, mut mistakes, mut wrong, mut unreadable) = (String::new(), 0, 0, 0);
     let mut hint = None;
     for path in &args.files {
-        match checked(path, watch) {
+        match checked(path, progress) {
             Ok(notes) => {
                 for note in notes {
                     text.push_str(&format!("note: {}: {note}\n\n", path.display()));

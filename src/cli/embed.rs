@@ -18,6 +18,7 @@ use crate::embed::{
 use crate::expr::suggest;
 use crate::input_file;
 use crate::output::Known;
+use crate::progress::ProgressListener;
 use crate::scenario::{EmbedderKind, Scenario};
 use crate::world::texts;
 
@@ -128,9 +129,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         _ => bail!("--embedder: it makes no vectors; static, transformer and http do"),
     };
     let bars = Bars::new();
-    let bar = bars.bar(&format!("{name}: embedding"), texts.len());
-    let vectors = model.embed(role, &texts, &|n| bar.inc(n as u64));
-    bar.finish_and_clear();
+    let progress: &dyn ProgressListener = &bars;
+    let vectors = {
+        let work = progress.start(&format!("{name}: embedding"), texts.len());
+        model.embed(role, &texts, &|n| work.advance(n))
+    };
     let vectors = match vectors {
         Ok(vectors) => vectors,
         Err(error) => {

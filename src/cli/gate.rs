@@ -11,8 +11,9 @@ use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
 use crate::gate::{self, Allowed, Baseline, Check, Demand, Question};
 use crate::output::{Known, Output, Place, Refused, are_one};
 use crate::report;
-use crate::run::{self, Models};
+use crate::run;
 use crate::scenario::Scenario;
+use crate::session::Session;
 
 /// Compare a run with an earlier one on the same tasks, and fail where it has become worse
 #[derive(clap::Args)]
@@ -361,13 +362,12 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
         .filter(|&at| args.arms.is_empty() || args.arms.iter().any(|arm| arm == known[at]))
         .collect();
     let bars = Bars::new();
-    let models = Models::new(&scenario, &bars, None);
-    let Ok(right) = super::ready(&scenario, &picked, &models) else {
+    let session = Session::over(&scenario).with_progress(&bars);
+    let Ok(right) = super::ready(&session, &picked) else {
         let why = format!("{file} cannot be run: see `knockon check {file}`");
         return Err(NotCompared { scenario: scenario.name.clone(), why: vec![why], code: FINDING });
     };
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let record = run::run(&scenario, &picked, &open, &bars);
+    let record = run::run(&session, &picked);
     bars.clear();
     let record = record.map_err(|error| refuse(format!("{file}: {error:#}"), FINDING))?;
     let stale = baseline.stale(&scenario, &record);
@@ -388,8 +388,8 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
     if args.arms.is_empty() && args.against.is_none() {
         checks.extend(gate::gone(&baseline, &known, &args.dropped));
     }
-    let notes = [right.notes(), models.notes()].concat();
-    let manifest = report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
+    let notes = [right.notes(), session.notes()].concat();
+    let manifest = report::manifest::manifest(&scenario, &record, &session.fingerprints(), &notes);
     let changed = baseline.changed_embedders(&manifest);
     Ok(Compared { scenario: scenario.name.clone(), checks, changed, notes })
 }

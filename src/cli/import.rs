@@ -312,7 +312,7 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
     let names = if args.ask.is_some() { &names[..] } else { &names[..1] };
     output.check_folder(&args.out, names, Some(MANIFEST))?;
     let bars = Bars::new();
-    let import = csv::read_watched(&args.file, &options, &bars)?;
+    let import = csv::read_with_progress(&args.file, &options, &bars)?;
     let ask = args.ask.as_deref().map(|column| (column, options.per_cell));
     let written = import.write(&output, &args.out, ask)?;
     for note in &import.notes {

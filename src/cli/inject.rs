@@ -8,11 +8,9 @@ use super::progress::Bars;
 use super::terminal::{self, complain};
 use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, use_threads};
 use crate::cascade::inject;
-use crate::expr::suggest;
 use crate::output::Known;
 use crate::report::injection;
-use crate::run::Models;
-use crate::scenario::Scenario;
+use crate::session::Session;
 
 /// Inject one error into otherwise clean runs: where it goes, what absorbs it, how it ends
 #[derive(clap::Args)]
@@ -64,41 +62,40 @@ enum Format {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
-    let mut scenario = match load(&args.file) {
+    let scenario = match load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let asked = pick_arm(&scenario, args.arm.as_deref()).and_then(|arm| {
-        known_tasks(&scenario, &trimmed(&args.tasks))?;
-        let (steps, kinds) = (trimmed(&args.step), trimmed(&args.kind));
-        let sources = inject::ask(&scenario, &steps, &kinds).map_err(|e| e.to_string())?;
-        Ok((arm, sources))
-    });
-    let (arm, sources) = match asked {
-        Ok(asked) => asked,
+    let output = args.force.output().reading(inputs_of(&scenario));
+    let bars = Bars::new();
+    let session = Session::owning(scenario).with_progress(&bars);
+    let arm = match args.arm.as_deref().map_or(Ok(session.baseline()), |id| session.arm(id)) {
+        Ok(arm) => arm,
+        Err(name) => return Ok(super::unknown("--arm", &name)),
+    };
+    let tasks = trimmed(&args.tasks);
+    if let Some(name) = tasks.iter().find_map(|id| session.task(id).err()) {
+        return Ok(super::unknown("--tasks", &name));
+    }
+    let (steps, kinds) = (trimmed(&args.step), trimmed(&args.kind));
+    let sources = match inject::ask(session.scenario(), &steps, &kinds) {
+        Ok(sources) => sources,
         Err(mistake) => {
             complain!("error: {mistake}");
             return Ok(ExitCode::from(WRONG_USE));
         }
     };
-    let output = args.force.output().reading(inputs_of(&scenario));
     if let Some(path) = &args.out {
         output.check_file(path, Known::No)?;
     }
-    let bars = Bars::new();
-    let models = Models::new(&scenario, &bars, None);
-    let right = match super::ready(&scenario, &[arm], &models) {
-        Ok(right) => right,
+    match super::ready(&session, &[arm]) {
+        Ok(right) => super::say(&right.notes()),
         Err(code) => return Ok(code),
-    };
-    super::say(&right.notes());
-    let loaded = models.into_loaded();
-    keep_tasks(&mut scenario, &trimmed(&args.tasks));
-    let models = Models::new(&scenario, &bars, None).with_loaded(loaded);
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let result = inject::inject(&scenario, arm, &sources, &open, &bars);
+    }
+    let session = if tasks.is_empty() { session } else { session.keep_tasks(&tasks)? };
+    let result = inject::inject(&session, arm, &sources);
     bars.clear();
-    super::say(&models.notes());
+    super::say(&session.notes());
     let record = match result {
         Ok(record) => record,
         Err(error) => {
@@ -122,38 +119,4 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// `a, b` is as good as `a,b`.
 fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_owned()).collect()
-}
-
-/// The index of the arm asked for.
-fn pick_arm(scenario: &Scenario, asked: Option<&str>) -> Result<usize, String> {
-    let Some(id) = asked else {
-        return Ok(scenario.baseline);
-    };
-    let all = || scenario.arms.iter().map(|arm| arm.id.as_str());
-    all().position(|arm| arm == id).ok_or_else(|| {
-        let hint = suggest(id, all()).map_or_else(String::new, |hint| format!("; {hint}"));
-        format!("--arm: no arm '{id}'; there are {}{hint}", all().collect::<Vec<_>>().join(", "))
-    })
-}
-
-/// Says which of the tasks that are asked for is none.
-fn known_tasks(scenario: &Scenario, asked: &[String]) -> Result<(), String> {
-    let tasks = &scenario.tasks.tasks;
-    if let Some(id) = asked.iter().find(|id| tasks.iter().all(|task| task.id != **id)) {
-        let hint = suggest(id, tasks.iter().map(|task| task.id.as_str()));
-        let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-        return Err(format!("--tasks: no task '{id}' among the {}{hint}", tasks.len()));
-    }
-    Ok(())
-}
-
-/// Leaves only the tasks asked for; all where none is.
-fn keep_tasks(scenario: &mut Scenario, asked: &[String]) {
-    if asked.is_empty() {
-        return;
-    }
-    let tasks = std::mem::take(&mut scenario.tasks.tasks).into_iter();
-    let (kept, others): (Vec<_>, Vec<_>) = tasks.partition(|task| asked.contains(&task.id));
-    scenario.tasks.tasks = kept;
-    scenario.other_tasks.extend(others.into_iter().map(|task| task.id));
 }

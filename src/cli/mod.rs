@@ -10,10 +10,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use terminal::{colour, complain};
 
 use crate::output::{Output, Refused};
-use crate::run::Models;
-use crate::run::preflight::preflight;
 use crate::run::right::RightRecord;
 use crate::scenario::{self, Scenario};
+use crate::session::{Session, UnknownName};
 
 pub mod check;
 mod embed;
@@ -165,7 +164,7 @@ fn fine(_: ()) -> ExitCode {
 /// Reads a scenario and says what is to be known of it; where it has mistakes, shows them and gives the
 /// exit code.
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
-    let loaded = scenario::load_watched(file, &progress::Bars::new());
+    let loaded = scenario::load_with_progress(file, &progress::Bars::new());
     let scenario = loaded.map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
         ExitCode::from(if mistakes.unreadable.is_some() { WRONG_USE } else { FINDING })
@@ -178,11 +177,17 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
 
 /// Shows what keeps these arms from being run, for all tasks at once, and gives the exit code. Every command that runs
 /// arms asks this first.
-fn ready(scenario: &Scenario, arms: &[usize], models: &Models) -> Result<RightRecord, ExitCode> {
-    preflight(scenario, arms, models).map_err(|mistakes| {
+fn ready(session: &Session, arms: &[usize]) -> Result<RightRecord, ExitCode> {
+    session.preflight(arms).map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
         ExitCode::from(FINDING)
     })
+}
+
+/// Tells of a name that the scenario does not have, given with this option.
+fn unknown(option: &str, name: &UnknownName) -> ExitCode {
+    complain!("error: {option}: {name}");
+    ExitCode::from(WRONG_USE)
 }
 
 /// Notes on how queries were answered, to stderr.

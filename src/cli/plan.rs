@@ -9,7 +9,8 @@ use super::terminal::{self, complain};
 use super::{FINDING, FINE, Force, WRONG_USE, inputs_of, load, report_folder, use_threads};
 use crate::output::Manifest;
 use crate::plan;
-use crate::run::{self, Models};
+use crate::run;
+use crate::session::Session;
 
 /// Weigh mitigations: what to buy first, what it saves, and how sure that is
 #[derive(clap::Args)]
@@ -55,18 +56,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bars = Bars::new();
     // The arm that mitigations are added to, and each of them by itself.
     let from = scenario.plan.as_ref().map_or(scenario.baseline, |plan| plan.from);
-    let right = match super::ready(&scenario, &[from], &Models::new(&scenario, &bars, None)) {
-        Ok(right) => right,
+    match super::ready(&Session::over(&scenario).with_progress(&bars), &[from]) {
+        Ok(right) => super::say(&right.notes()),
         Err(code) => return Ok(code),
-    };
-    super::say(&right.notes());
+    }
     let mut notes = Vec::new();
     let planned = plan::plan(scenario, &mut |scenario| {
-        let models = Models::new(scenario, &bars, None);
-        let open = |embedder, corpus| models.open(embedder, corpus);
-        let arms: Vec<usize> = (0..scenario.arms.len()).collect();
-        let record = run::run(scenario, &arms, &open, &bars);
-        notes = models.notes();
+        let session = Session::over(scenario).with_progress(&bars);
+        let record = run::run(&session, &session.all_arms());
+        notes = session.notes();
         record
     });
     bars.clear();

@@ -17,7 +17,8 @@ use crate::probe::contender::{Contender, Kind};
 use crate::probe::{Probes, pipeline, plot, scorecard, sheet};
 use crate::retrieve::Bm25Params;
 use crate::run::{self, Record};
-use crate::scenario::{EmbedderDecl, EmbedderKind, Scenario};
+use crate::scenario::{EmbedderDecl, EmbedderKind};
+use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
 
 /// Compare embedders: general retrieval, near-misses told apart, geometry, and what tasks come to
@@ -129,18 +130,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
     output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
     let bars = Bars::new();
-    let mut models = Vec::new();
-    for scenario in &pipelines {
-        let opened = run::Models::new(scenario, &bars, None);
-        match super::ready(scenario, &all_arms(scenario), &opened) {
+    let pipelines: Vec<Session> = pipelines
+        .into_iter()
+        .map(|scenario| Session::owning(scenario).with_progress(&bars))
+        .collect();
+    for session in &pipelines {
+        match super::ready(session, &session.all_arms()) {
             Ok(right) => super::say(&right.notes()),
             Err(code) => return Ok(code),
         }
-        models.push(opened);
     }
     let scored = scorecard(&contenders, &probes, args.seed, &bars).and_then(|mut rows| {
-        for (scenario, models) in pipelines.iter().zip(&models) {
-            rows.extend(pipeline::rows(&played(scenario, models, &bars)?));
+        for session in &pipelines {
+            rows.extend(pipeline::rows(&played(session)?));
         }
         Ok(rows)
     });
@@ -162,16 +164,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
-fn all_arms(scenario: &Scenario) -> Vec<usize> {
-    (0..scenario.arms.len()).collect()
-}
-
 /// Runs all arms.
-fn played(scenario: &Scenario, models: &run::Models, bars: &Bars) -> anyhow::Result<Record> {
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let record = run::run(scenario, &all_arms(scenario), &open, bars)
-        .with_context(|| format!("scenario '{}'", scenario.name))?;
-    super::say(&models.notes());
+fn played(session: &Session) -> anyhow::Result<Record> {
+    let record = run::run(session, &session.all_arms())
+        .with_context(|| format!("scenario '{}'", session.scenario().name))?;
+    super::say(&session.notes());
     Ok(record)
 }
 

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::terminal::{self, complain};
-use super::{FINE, Force, WRONG_USE, inputs_of, load};
-use crate::expr::CorpusIndex;
+use super::terminal;
+use super::{FINE, Force, inputs_of, load};
 use crate::output::Known;
-use crate::run::queries::{RightQuery, right_queries};
 use crate::scenario::Scenario;
+use crate::session::Session;
+use crate::session::right_queries::{RightQuery, right_queries};
 
 /// Print what every task asks at every step, to put to a system of your own
 #[derive(clap::Args)]
@@ -50,27 +50,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let arm = match &args.arm {
-        None => scenario.baseline,
-        Some(id) => match scenario.arms.iter().position(|arm| arm.id == *id) {
-            Some(arm) => arm,
-            None => {
-                let all: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
-                complain!("error: --arm: no arm '{id}'; there are {}", all.join(", "));
-                return Ok(ExitCode::from(WRONG_USE));
-            }
-        },
+    let session = Session::owning(scenario);
+    let scenario = session.scenario();
+    let arm = match args.arm.as_deref().map_or(Ok(session.baseline()), |id| session.arm(id)) {
+        Ok(arm) => arm,
+        Err(name) => return Ok(super::unknown("--arm", &name)),
     };
-    let output = args.force.output().reading(inputs_of(&scenario));
+    let output = args.force.output().reading(inputs_of(scenario));
     if let Some(path) = &args.out {
         output.check_file(path, Known::BySameBytes)?;
     }
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let mut bytes = Vec::new();
-    for query in right_queries(&scenario, &indices, &scenario.arms[arm])? {
+    for query in right_queries(scenario, session.indices(), &scenario.arms[arm])? {
         let line = match args.format {
-            Format::Tsv => tsv(&scenario, &query),
-            Format::Jsonl => serde_json::to_string(&Line::new(&scenario, &query))?,
+            Format::Tsv => tsv(scenario, &query),
+            Format::Jsonl => serde_json::to_string(&Line::new(scenario, &query))?,
         };
         writeln!(bytes, "{line}")?;
     }

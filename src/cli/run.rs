@@ -11,8 +11,8 @@ use super::{
 };
 use crate::output::{Manifest, OUTPUTS};
 use crate::report;
-use crate::run::{self, Models};
-use crate::scenario::Scenario;
+use crate::run;
+use crate::session::Session;
 
 /// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
 #[derive(clap::Args)]
@@ -67,22 +67,24 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let Some(arms) = pick_arms(&scenario, &args.arms) else {
-        return Ok(ExitCode::from(WRONG_USE));
+    let bars = Bars::new();
+    let session = Session::owning(scenario).with_progress(&bars);
+    let scenario = session.scenario();
+    let arms = match session.arms(&args.arms) {
+        Ok(arms) => arms,
+        Err(name) => return Ok(super::unknown("--arms", &name)),
     };
     let out = args.out.unwrap_or_else(|| report_folder(&scenario.name));
-    let output = args.force.output().reading(inputs_of(&scenario));
+    let output = args.force.output().reading(inputs_of(scenario));
     let names: Vec<&str> =
         report::csv::ALWAYS.into_iter().chain([PAGE]).chain(args.traces.names()).collect();
     output.check_folder(&out, &names, Some(report::manifest::FILE))?;
-    let bars = Bars::new();
-    let models = Models::new(&scenario, &bars, None);
-    if let Err(code) = super::ready(&scenario, &arms, &models) {
+    if let Err(code) = super::ready(&session, &arms) {
         return Ok(code);
     }
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let result = run::run_and_tell(&scenario, &arms, &open, &bars, report::page::WORST)
-        .and_then(|record| Ok((record, args.traces.tell(&scenario, &arms, &open, &bars)?)));
+    super::say(&run::effort::notes(scenario, &arms));
+    let result = run::run_and_tell(&session, &arms, report::page::worst(arms.len()))
+        .and_then(|record| Ok((record, args.traces.tell(&session, &arms)?)));
     bars.clear();
     let (record, traces) = match result {
         Ok(told) => told,
@@ -91,15 +93,15 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(FINDING));
         }
     };
-    let mut notes = models.notes();
+    let mut notes = session.notes();
     notes.extend(run::money::notes(&record));
     notes.extend(run::compare::notes(&record));
     let mut files: Vec<(&str, Vec<u8>)> = report::csv::files(&record)?;
     let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
     let mut manifest =
-        report::manifest::manifest(&scenario, &record, &models.fingerprints(), &notes);
+        report::manifest::manifest(scenario, &record, &session.fingerprints(), &notes);
     files.push((PAGE, report::page::page(&record, &manifest).into_bytes()));
-    files.extend(args.traces.jsonl(&scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
+    files.extend(args.traces.jsonl(scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
     let logs = args.traces.logs(&traces)?;
     files.extend(logs.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
@@ -135,24 +137,4 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     super::say(&record.right.notes());
     super::say(&notes);
     Ok(ExitCode::from(FINE))
-}
-
-/// The indices of the arms asked for; all when none is.
-fn pick_arms(scenario: &Scenario, asked: &[String]) -> Option<Vec<usize>> {
-    if asked.is_empty() {
-        return Some((0..scenario.arms.len()).collect());
-    }
-    let mut picked = Vec::new();
-    for id in asked.iter().map(|id| id.trim()) {
-        match scenario.arms.iter().position(|arm| arm.id == id) {
-            Some(at) if picked.contains(&at) => {}
-            Some(at) => picked.push(at),
-            None => {
-                let all: Vec<&str> = scenario.arms.iter().map(|a| a.id.as_str()).collect();
-                complain!("error: --arms: no arm '{id}'; there are {}", all.join(", "));
-                return None;
-            }
-        }
-    }
-    Some(picked)
 }

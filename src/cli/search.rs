@@ -6,13 +6,11 @@ use std::process::ExitCode;
 
 use super::progress::Bars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, WRONG_USE, load, use_threads};
+use super::{FINDING, FINE, load, use_threads};
 use crate::cascade::runs::DEPTH;
-use crate::expr::suggest;
 use crate::report;
-use crate::run::Models;
-use crate::run::look::{Spot, look};
-use crate::scenario::{Scenario, StepKind};
+use crate::run::look::Spot;
+use crate::session::{Session, UnknownName};
 
 /// Search as a step does: ranks, scores, what is gold and what kind of miss the rest would be
 #[derive(clap::Args)]
@@ -67,17 +65,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let spot = match spot(&scenario, args) {
-        Ok(spot) => spot,
-        Err(message) => {
-            complain!("error: {message}");
-            return Ok(ExitCode::from(WRONG_USE));
-        }
-    };
     let bars = Bars::new();
-    let models = Models::new(&scenario, &bars, None);
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let result = look(&scenario, &spot, &open, &bars);
+    let session = Session::owning(scenario).with_progress(&bars);
+    let spot = match spot(&session, args) {
+        Ok(spot) => spot,
+        Err((option, name)) => return Ok(super::unknown(option, &name)),
+    };
+    let result = session.search(&spot);
     bars.clear();
     let look = match result {
         Ok(look) => look,
@@ -94,50 +88,22 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Table => terminal::text().write_all(text.as_bytes())?,
         Format::Json => terminal::data().write_all(text.as_bytes())?,
     }
-    super::say(&models.notes());
+    super::say(&session.notes());
     Ok(ExitCode::from(FINE))
 }
 
-fn spot<'q>(scenario: &Scenario, args: &'q Args) -> Result<Spot<'q>, String> {
-    let steps = scenario.steps.iter().map(|step| match step.kind {
-        StepKind::Retrieve(_) => step.id.as_str(),
-        _ => "",
-    });
-    let arms = scenario.arms.iter().map(|arm| arm.id.as_str());
-    let tasks = scenario.tasks.tasks.iter().map(|task| task.id.as_str());
-    let embedders = scenario.embedders.iter().map(|embedder| embedder.name.as_str());
-    let arm = args.arm.as_ref().map(|arm| place("--arm", "arm", arm, arms)).transpose()?;
-    let task = args.task.as_ref().map(|task| place("--task", "task", task, tasks)).transpose()?;
-    let embedder = args.embedder.as_ref();
-    let embedder =
-        embedder.map(|name| place("--embedder", "embedder", name, embedders)).transpose()?;
+fn spot<'q>(session: &Session, args: &'q Args) -> Result<Spot<'q>, (&'static str, UnknownName)> {
+    let of = |option| move |name| (option, name);
+    let arm = args.arm.as_ref().map(|arm| session.arm(arm)).transpose().map_err(of("--arm"))?;
+    let task = args.task.as_ref().map(|task| session.task(task)).transpose();
+    let embedder = args.embedder.as_ref().map(|name| session.embedder(name)).transpose();
     Ok(Spot {
-        step: place("--step", "retrieve step", &args.step, steps)?,
-        arm: arm.unwrap_or(scenario.baseline),
-        embedder,
-        task,
+        step: session.retrieve_step(&args.step).map_err(of("--step"))?,
+        arm: arm.unwrap_or(session.baseline()),
+        embedder: embedder.map_err(of("--embedder"))?,
+        task: task.map_err(of("--task"))?,
         query: args.query.as_deref(),
         top: args.top.into(),
         depth: DEPTH,
-    })
-}
-
-/// Names that a message lists.
-const LISTED: usize = 12;
-
-/// The place of `name` among `known`, in which empty names stand for nothing.
-fn place<'k>(
-    option: &str,
-    what: &str,
-    name: &str,
-    known: impl Iterator<Item = &'k str> + Clone,
-) -> Result<usize, String> {
-    known.clone().position(|known| known == name).ok_or_else(|| {
-        let names: Vec<&str> = known.filter(|known| !known.is_empty()).collect();
-        let hint = suggest(name, names.iter().copied());
-        let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-        let more = if names.len() > LISTED { ", ..." } else { "" };
-        let listed = names.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
-        format!("{option}: no {what} '{name}'; there are {listed}{more}{hint}")
     })
 }

@@ -10,11 +10,8 @@ use super::{FINDING, FINE, WRONG_USE, colour, load, use_threads};
 use crate::cascade::runs::{Runs, depth};
 use crate::cascade::sample::Pick;
 use crate::cascade::trace::Trace;
-use crate::compile::search::Searches;
-use crate::expr::{CorpusIndex, suggest};
 use crate::report::story;
-use crate::run::{Loaded, Models};
-use crate::scenario::Scenario;
+use crate::session::Session;
 
 /// Tell one run: what each step asked, found and read, and what the failure comes from
 #[derive(clap::Args)]
@@ -58,27 +55,36 @@ enum Format {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
-    let mut scenario = match load(&args.file) {
+    let scenario = match load(&args.file) {
         Ok(scenario) => scenario,
         Err(code) => return Ok(code),
     };
-    let arm = match asked(&scenario, &args) {
-        Ok(arm) => arm,
-        Err(message) => {
-            complain!("error: {message}");
-            return Ok(ExitCode::from(WRONG_USE));
-        }
-    };
     let bars = Bars::new();
-    let models = Models::new(&scenario, &bars, None);
-    let right = match super::ready(&scenario, &[arm], &models) {
-        Ok(right) => right,
-        Err(code) => return Ok(code),
+    let session = Session::owning(scenario).with_progress(&bars);
+    let arm = match args.arm.as_deref().map_or(Ok(session.baseline()), |id| session.arm(id)) {
+        Ok(arm) => arm,
+        Err(name) => return Ok(super::unknown("--arm", &name)),
     };
-    super::say(&right.notes());
-    let loaded = models.into_loaded();
-    narrow(&mut scenario, &args);
-    let told = tell(&scenario, arm, &args, &bars, loaded);
+    if let Some(name) = args.task.as_ref().and_then(|id| session.task(id).err()) {
+        return Ok(super::unknown("--task", &name));
+    }
+    let trials = session.scenario().simulation.trials;
+    if let Some(trial) = args.trial.filter(|&trial| trial >= trials) {
+        complain!(
+            "error: --trial: there is no trial {trial}; simulation.trials is {trials}, so 0 to {} are allowed",
+            trials.saturating_sub(1)
+        );
+        return Ok(ExitCode::from(WRONG_USE));
+    }
+    match super::ready(&session, &[arm]) {
+        Ok(right) => super::say(&right.notes()),
+        Err(code) => return Ok(code),
+    }
+    let session = match &args.task {
+        Some(id) => session.keep_tasks(&[id])?,
+        None => session,
+    };
+    let told = tell(&session, arm, &args);
     bars.clear();
     let told = match told {
         Ok(told) => told,
@@ -104,72 +110,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         write!(stdout, "{gap}{note}{}", story::text(trace, colour(&std::io::stdout()), width))?;
     }
     if told.is_empty() {
-        writeln!(stdout, "No task fails under arm '{}'.", scenario.arms[arm].id)?;
+        writeln!(stdout, "No task fails under arm '{}'.", session.scenario().arms[arm].id)?;
     }
     Ok(ExitCode::from(FINE))
 }
 
-/// The index of the arm, where that, the task and the trial are there.
-fn asked(scenario: &Scenario, args: &Args) -> Result<usize, String> {
-    let arm = match &args.arm {
-        None => scenario.baseline,
-        Some(id) => {
-            let all: Vec<&str> = scenario.arms.iter().map(|arm| arm.id.as_str()).collect();
-            all.iter().position(|known| known == id).ok_or_else(|| {
-                let hint = suggest(id, all.iter().copied());
-                let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-                format!("--arm: no arm '{id}'; there are {}{hint}", all.join(", "))
-            })?
-        }
-    };
-    let trials = scenario.simulation.trials;
-    if let Some(trial) = args.trial.filter(|&trial| trial >= trials) {
-        return Err(format!(
-            "--trial: there is no trial {trial}; simulation.trials is {trials}, so 0 to {} are allowed",
-            trials.saturating_sub(1)
-        ));
-    }
-    if let Some(id) = &args.task {
-        let tasks = &scenario.tasks.tasks;
-        if !tasks.iter().any(|task| task.id == *id) {
-            let hint = suggest(id, tasks.iter().map(|task| task.id.as_str()));
-            let hint = hint.or_else(|| Some(format!("the first is `{}`", tasks.first()?.id)));
-            let hint = hint.map_or_else(String::new, |hint| format!("; {hint}"));
-            let drawn = scenario.sampled.map_or_else(String::new, |sampled| {
-                format!(" ({} of {} are replayed, see tasks.sample)", sampled.size, sampled.of)
-            });
-            return Err(format!(
-                "--task: none of the {} tasks is '{id}'{drawn}{hint}",
-                tasks.len()
-            ));
-        }
-    }
-    Ok(arm)
-}
-
-/// Keeps the task that was asked for.
-fn narrow(scenario: &mut Scenario, args: &Args) {
-    if let Some(id) = &args.task {
-        let tasks = &mut scenario.tasks.tasks;
-        let others = tasks.iter().map(|task| &task.id).filter(|other| *other != id);
-        scenario.other_tasks.extend(others.cloned());
-        tasks.retain(|task| task.id == *id);
-    }
-}
-
 /// The runs to show, each with what is to be said before it.
-fn tell(
-    scenario: &Scenario,
-    arm: usize,
-    args: &Args,
-    bars: &Bars,
-    loaded: Loaded,
-) -> anyhow::Result<Vec<(String, Trace)>> {
-    let models = Models::new(scenario, bars, None).with_loaded(loaded);
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let open = |embedder, corpus| models.open(embedder, corpus);
-    let mut searches = Searches::new(&open, bars, depth(scenario));
-    let mut runs = Runs::new(scenario, arm, &indices, &mut searches, bars)?;
+fn tell(session: &Session, arm: usize, args: &Args) -> anyhow::Result<Vec<(String, Trace)>> {
+    let scenario = session.scenario();
+    let mut searches = session.searches(depth(scenario));
+    let mut runs = Runs::new(session, arm, &mut searches)?;
     if args.task.is_none() {
         let found = runs.common(args.top.into());
         let all = scenario.tasks.tasks.len();
@@ -183,7 +133,7 @@ fn tell(
             Ok((note, runs.tell(&common.pick)?))
         });
         let told = told.collect();
-        super::say(&models.notes());
+        super::say(&session.notes());
         return told;
     }
     let id = &scenario.arms[arm].id;
@@ -199,6 +149,6 @@ fn tell(
         },
     };
     let told = runs.tell(&Pick { task: 0, trial })?;
-    super::say(&models.notes());
+    super::say(&session.notes());
     Ok(vec![(note, told)])
 }

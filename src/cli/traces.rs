@@ -2,10 +2,9 @@
 
 use crate::cascade::runs;
 use crate::cascade::trace::Trace;
-use crate::compile::search::Open;
 use crate::report::{otlp, who_and_when};
 use crate::scenario::Scenario;
-use crate::solve::Watch;
+use crate::session::Session;
 
 /// How runs are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -39,17 +38,11 @@ impl Options {
     }
 
     /// The failing runs of these arms, told; none where none are asked for. See [`runs::failures`].
-    pub fn tell(
-        &self,
-        scenario: &Scenario,
-        arms: &[usize],
-        open: &Open,
-        watch: &dyn Watch,
-    ) -> anyhow::Result<Vec<Trace>> {
+    pub fn tell(&self, session: &Session, arms: &[usize]) -> anyhow::Result<Vec<Trace>> {
         if self.traces.is_empty() {
             return Ok(Vec::new());
         }
-        runs::failures(scenario, arms, self.traces_limit as usize, open, watch)
+        runs::failures(session, arms, self.traces_limit as usize)
     }
 
     /// The bytes of `traces.jsonl`, where it is asked for.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{mark, variants};
-use crate::kernel::monte_carlo::Lane;
+use crate::kernel::walk::Lane;
 use crate::kernel::{BREAK, Do, rng};
 use crate::scenario::{Scenario, Step, StepKind};
 use crate::step::{Event, MissKind};
@@ -14,8 +14,8 @@ pub const WHAT_IF_TRIALS: u32 = 1000;
 /// Fewest of them, however many steps and tasks there are.
 const LEAST_WHAT_IF_TRIALS: usize = 50;
 
-/// Outputs that are held for the runs under interventions: of one task, and of all tasks together. In bytes it is four
-/// times as much.
+/// Outputs that the runs under interventions put out: of one task, and of all tasks together. Those that a later step still
+/// reads are held, in a byte or four each.
 const HELD_A_TASK: usize = 8 << 20;
 const HELD: usize = 128 << 20;
 

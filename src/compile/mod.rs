@@ -22,20 +22,22 @@ use rayon::prelude::*;
 use rustc_hash::FxBuildHasher;
 
 use crate::expr::CorpusIndex;
-use crate::kernel::monte_carlo::Walk;
 use crate::kernel::trellis::{Frontier, Shape};
+use crate::kernel::walk::Walk;
 use crate::kernel::{KernelBuilder, Model, rng};
 use crate::retrieve::Hit;
 use crate::scenario::{Arm, Method, Scenario, Step, StepKind};
 use crate::step::guard::{self, Trail};
 use crate::step::oracle::{self, Oracle};
 use crate::step::reader::{Reader, ValuePool};
+use crate::step::room::text_bytes;
 use crate::step::{Output, State};
 use crate::world::Task;
 
 mod attempts;
 mod classes;
 mod guarded;
+mod held;
 pub mod lanes;
 mod plan;
 mod rows;
@@ -48,6 +50,7 @@ pub use classes::Toll;
 pub use rows::mark;
 pub use variants::{Variant, variant_mark};
 
+use held::Held;
 use plan::Plan;
 use search::{Answers, Ask, Searches};
 
@@ -157,6 +160,29 @@ fn inputs(scenario: &Scenario, arm: &Arm) -> Vec<Vec<usize>> {
     steps.map(|(step, on)| if *on { step.parents.clone() } else { step.needs.clone() }).collect()
 }
 
+/// Readings whose outputs are open at the same time.
+pub struct OpenReadings {
+    /// The step after which most of them are, and the first one from there on that uses one.
+    pub after: usize,
+    pub next: usize,
+    /// In the order of the steps.
+    pub readings: Vec<usize>,
+}
+
+/// The most readings of an arm that are open together: each comes out in its own way, whatever the others do.
+pub fn open_readings(scenario: &Scenario, arm: &Arm) -> OpenReadings {
+    let shape = Shape::new(inputs(scenario, arm));
+    let reads = |step: usize| matches!(scenario.steps[step].kind, StepKind::Read { .. });
+    let counts = shape.open(reads);
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let after = counts.iter().position(|count| *count == most).unwrap_or(0);
+    let readings: Vec<usize> =
+        (0..=after).filter(|&step| reads(step) && shape.last_use(step) > after).collect();
+    let uses = |step: &usize| shape.parents[*step].iter().any(|parent| readings.contains(parent));
+    let next = (after + 1..scenario.steps.len()).find(uses).unwrap_or(after);
+    OpenReadings { after, next, readings }
+}
+
 fn fields(scenario: &Scenario, step: usize) -> Vec<&str> {
     let reads = scenario.steps.iter().filter_map(|reader| match &reader.kind {
         StepKind::Read { from, field } if *from == step => Some(field.as_str()),
@@ -189,6 +215,8 @@ struct Draft<'a> {
     trails: Vec<Vec<(usize, Trail)>>,
     support: Support,
     states: usize,
+    /// Of all outputs and long queries so far.
+    text_bytes: usize,
 }
 
 /// By step, for all tasks: see [`Compiled::variants`].
@@ -217,7 +245,16 @@ impl<'a> Draft<'a> {
             trails: vec![Vec::new(); scenario.steps.len()],
             support: Support::Joint(Frontier::default()),
             states: 1,
+            text_bytes: 0,
         }
+    }
+
+    /// The token of an output.
+    fn token(&mut self, step: usize, output: Output) -> u32 {
+        let bytes = text_bytes(&output);
+        let (token, new) = self.tokens[step].insert_full(output);
+        self.text_bytes += if new { bytes } else { 0 };
+        token as u32
     }
 
     /// The outputs behind the input tokens of `step`.
@@ -296,14 +333,18 @@ impl<'a> Room<'a> {
         let mut drafts = tasks.par_iter().map(draft).collect::<anyhow::Result<Vec<Draft<'a>>>>()?;
         let mut variants = Vec::with_capacity(scenario.steps.len());
         for step in 0..scenario.steps.len() {
-            let plans: Vec<Plan<'a>> =
-                drafts.par_iter().map(|draft| self.plan(draft, step)).collect();
+            let held = Held::by(&drafts);
+            let plans = drafts.par_iter().map(|draft| self.plan(draft, step, &held));
+            let plans = plans.collect::<anyhow::Result<Vec<Plan<'a>>>>()?;
+            for (draft, plan) in drafts.iter_mut().zip(&plans) {
+                draft.text_bytes += plan.text_bytes;
+            }
             let answers = self.find(searches, step, &drafts, &plans)?;
             let found = self.variants(step, &plans, &answers);
             drafts.par_iter_mut().zip(&plans).try_for_each(|(draft, plan)| {
-                self.rows(draft, step, plan, &answers, &found);
+                self.rows(draft, step, plan, (&answers, &held), &found)?;
                 step_done();
-                self.extend_support(draft, step)
+                self.extend_support(draft, step, &held)
             })?;
             variants.push(found);
             planned(plans);
@@ -352,23 +393,24 @@ impl<'a> Room<'a> {
         }
     }
 
-    fn extend_support(&self, draft: &mut Draft, step: usize) -> anyhow::Result<()> {
+    fn extend_support(&self, draft: &mut Draft, step: usize, held: &Held) -> anyhow::Result<()> {
         let simulation = &self.scenario.simulation;
         let key =
             |step: usize| rng::key(simulation.seed, &draft.task.id, &self.scenario.steps[step].id);
         match &mut draft.support {
             Support::Joint(frontier) => {
+                let before = frontier.bytes();
                 if frontier.advance(&self.shape, &draft.kernels[step], simulation.max_states) {
                     draft.states = draft.states.max(frontier.states());
-                    return Ok(());
+                    return self.hold_states(held, step, frontier.bytes() - before);
                 }
                 if *self.question == Question::Plain {
-                    draft.support = Support::Walk(Walk::new(Vec::new(), self.scenario.steps.len()));
+                    draft.support = Support::Walk(Walk::new(Vec::new()));
                     return Ok(());
                 }
                 if simulation.method == Method::Exact {
                     bail!(
-                        "task '{}', arm '{}', step '{}': more than {} joint states; raise simulation.max_states or use method: auto",
+                        "task '{}', arm '{}', step '{}': more than {} joint states, or more than memory should hold; use method: auto, raise simulation.max_states, or write steps that belong together one after another",
                         draft.task.id,
                         self.arm.id,
                         self.scenario.steps[step].id,
@@ -391,13 +433,13 @@ impl<'a> Room<'a> {
                 if let Question::Misses(at) = self.question {
                     lanes.extend(lanes::injected(simulation.trials, &self.scenario.steps, at));
                 }
-                let mut walk = Walk::new(lanes, steps);
+                let mut walk = Walk::new(lanes);
                 for done in 0..=step {
-                    walk.advance(done, &draft.kernels[done], key(done));
+                    walk.advance(&self.shape, &draft.kernels[done], key(done));
                 }
                 draft.support = Support::Walk(walk);
             }
-            Support::Walk(walk) => walk.advance(step, &draft.kernels[step], key(step)),
+            Support::Walk(walk) => walk.advance(&self.shape, &draft.kernels[step], key(step)),
         }
         Ok(())
     }

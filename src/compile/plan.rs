@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::attempts::{Again, Search, verify};
+use super::held::Held;
 use super::search::{Among, Answers, Ask};
 use super::{Draft, Question, Room, Support};
 use crate::scenario::StepKind;
 use crate::step::retrieve::of_kind;
+use crate::step::room::query_bytes;
 use crate::step::settle::{self, Gate};
 use crate::step::{MissKind, Output};
 
@@ -22,6 +24,8 @@ pub(super) struct Plan<'a> {
     pub misses: Vec<(MissKind, Vec<Ask>)>,
     /// How many passages are gold here.
     pub gold: usize,
+    /// Bytes of its long queries.
+    pub text_bytes: usize,
 }
 
 pub(super) struct Input {
@@ -84,17 +88,22 @@ impl Plan<'_> {
 }
 
 impl<'a> Room<'a> {
-    pub(super) fn plan(&self, draft: &Draft, step: usize) -> Plan<'a> {
+    /// What `step` asks in one task.
+    ///
+    /// # Errors
+    /// More text than memory should hold.
+    pub(super) fn plan(&self, draft: &Draft, step: usize, held: &Held) -> anyhow::Result<Plan<'a>> {
         let of = &self.scenario.steps[step];
         let inputs = match &draft.support {
             Support::Joint(frontier) => frontier.inputs(&self.shape),
             Support::Walk(walk) => {
                 let parents = draft.kernels[step].parents();
-                walk.inputs(step, parents).into_iter().map(|inputs| (inputs, true)).collect()
+                walk.inputs(parents).into_iter().map(|inputs| (inputs, true)).collect()
             }
         };
         let search = self.search(step).filter(|_| *self.question != Question::Gold);
         let again = self.again(step);
+        let mut text_bytes = 0;
         let input = |(tokens, straight): (Box<[u32]>, bool)| {
             let seen = draft.seen(step, &tokens);
             let gate = settle::gate(of, draft.task, &seen);
@@ -106,13 +115,18 @@ impl<'a> Room<'a> {
                 (held, _) => Wish::Held(held),
             };
             let searched = |again: &Again| again.search.as_ref()?.asks(draft.task, &seen);
-            let again = match gate {
+            let again: Vec<_> = match gate {
                 Gate::Run => again.iter().map(searched).collect(),
                 _ => again.iter().map(|_| None).collect(),
             };
-            Input { tokens, straight, wish, again }
+            let first = if let Wish::Search(asks) = &wish { asks.as_slice() } else { &[] };
+            let all = first.iter().chain(again.iter().flatten().flatten());
+            let added = all.map(|ask| query_bytes(&ask.query)).sum();
+            text_bytes += added;
+            self.hold(held, (draft, step), (draft.text_bytes + text_bytes, added))?;
+            Ok(Input { tokens, straight, wish, again })
         };
-        let inputs = inputs.into_iter().map(input).collect();
+        let inputs = inputs.into_iter().map(input).collect::<anyhow::Result<_>>()?;
         let seen: Vec<Option<&Output>> = draft.oracle.outputs.iter().map(Option::as_ref).collect();
         let right = |search: Option<&Search>| match (search, &draft.oracle.outputs[step]) {
             (Some(search), Some(Output::Context(_))) => {
@@ -124,7 +138,7 @@ impl<'a> Room<'a> {
         let right = right(search.as_ref());
         let misses = self.misses(draft, step, &right);
         let gold = draft.oracle.gold[step].len();
-        Plan { inputs, search, again, right, right_again, misses, gold }
+        Ok(Plan { inputs, search, again, right, right_again, misses, gold, text_bytes })
     }
 
     /// The searches for the passage of each kind that the step would take for gold first.

@@ -1,6 +1,7 @@
 //! The rows of one step: what it makes of what its searches found.
 
 use super::attempts::{Search, verify};
+use super::held::Held;
 use super::plan::{Input, Plan, Wish};
 use super::search::{Answers, Ask};
 use super::variants::Variant;
@@ -38,14 +39,17 @@ pub fn mark(kind: MissKind) -> u8 {
 
 impl<'a> Room<'a> {
     /// Lays down the rows of all inputs of `step`; `answers` has the answers to the plan's questions.
+    ///
+    /// # Errors
+    /// More text than memory should hold.
     pub(super) fn rows(
         &self,
         draft: &mut Draft,
         step: usize,
         plan: &Plan,
-        answers: &Answers,
+        (answers, held): (&Answers, &Held),
         variants: &[Variant],
-    ) {
+    ) -> anyhow::Result<()> {
         if let Some(search) = plan.search
             && !draft.oracle.gold[step].is_empty()
         {
@@ -59,10 +63,12 @@ impl<'a> Room<'a> {
         }
         for input in &plan.inputs {
             let site = Site { step, input, plan, answers };
+            let before = draft.text_bytes;
             match input.wish {
                 Wish::Held(_) => {
                     let row = self.row(draft, &site);
                     self.push_plain(draft, &site, row);
+                    self.hold(held, (draft, step), (draft.text_bytes, draft.text_bytes - before))?;
                     continue;
                 }
                 _ if self.guarded(step) => self.push_guarded(draft, &site, variants),
@@ -74,7 +80,9 @@ impl<'a> Room<'a> {
             if input.straight && self.is_oracles(draft, step, &input.tokens) {
                 self.push_misses(draft, &site);
             }
+            self.hold(held, (draft, step), (draft.text_bytes, draft.text_bytes - before))?;
         }
+        Ok(())
     }
 
     /// How the row of an input comes out: what [`Room::rows`] lays down, without any detour.
@@ -370,8 +378,7 @@ impl<'a> Room<'a> {
             // An error that a guard saw and set right does not stand.
             let stands = fault != Fault::None && guarded != Guarded::Recovered;
             let right = state == State::Correct && !stands;
-            let token =
-                output.map_or(STOP, |output| draft.tokens[step].insert_full(output).0 as u32);
+            let token = output.map_or(STOP, |output| draft.token(step, output));
             let event = event.code();
             branches.push(Branch { token, outcome, event, fault, guarded, right, p });
             trails.push(trail);

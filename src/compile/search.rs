@@ -6,9 +6,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::expr::CorpusIndex;
+use crate::progress::ProgressListener;
 use crate::retrieve::{Hit, Ranking, Request, Retriever};
 use crate::scenario::Scenario;
-use crate::watch::Watch;
 
 /// A query, and the passages it is put to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -45,13 +45,17 @@ impl<'a> Answers<'a> {
     }
 }
 
-/// Makes the retriever for an embedder and a corpus, by their indices in the scenario.
-pub type Open<'a> = dyn Fn(usize, usize) -> anyhow::Result<Box<dyn Retriever>> + 'a;
+/// Has the retriever for an embedder and a corpus, by their indices in the scenario.
+pub trait RetrieverSource {
+    /// # Errors
+    /// A model or a service that cannot be opened, a cache that cannot be written.
+    fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>>;
+}
 
 /// Retrievers by (embedder, corpus), opened when first asked, and all answers so far.
 pub struct Searches<'a> {
-    open: &'a Open<'a>,
-    watch: &'a dyn Watch,
+    source: &'a dyn RetrieverSource,
+    progress: &'a dyn ProgressListener,
     depth: usize,
     shelves: HashMap<(usize, usize), Shelf>,
 }
@@ -65,8 +69,12 @@ struct Shelf {
 
 impl<'a> Searches<'a> {
     /// `depth`: how many passages a search of many brings, unless more are asked for.
-    pub fn new(open: &'a Open<'a>, watch: &'a dyn Watch, depth: usize) -> Searches<'a> {
-        Searches { open, watch, depth, shelves: HashMap::new() }
+    pub fn new(
+        source: &'a dyn RetrieverSource,
+        progress: &'a dyn ProgressListener,
+        depth: usize,
+    ) -> Searches<'a> {
+        Searches { source, progress, depth, shelves: HashMap::new() }
     }
 
     /// All that was found in a corpus so far.
@@ -101,7 +109,7 @@ impl<'a> Searches<'a> {
         let shelf = match self.shelves.entry((embedder, corpus)) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                let retriever = (self.open)(embedder, corpus)?;
+                let retriever = self.source.retriever(embedder, corpus)?;
                 entry.insert(Shelf { retriever, found: HashMap::new(), deeper: HashMap::new() })
             }
         };
@@ -138,8 +146,9 @@ impl<'a> Searches<'a> {
             };
             let requests: Vec<Request> = asks.iter().map(request).collect();
             let name = &scenario.embedders[embedder].name;
-            let done = self.watch.batch(&format!("searching with {name}"), requests.len());
-            let rankings = shelf.retriever.search(&requests, depth, &*done)?;
+            let work = self.progress.start(&format!("searching with {name}"), requests.len());
+            self.progress.check()?;
+            let rankings = shelf.retriever.search(&requests, depth, &|n| work.advance(n))?;
             for (ask, ranking) in asks.into_iter().zip(rankings) {
                 if depth > usual(ask) {
                     shelf.deeper.insert(ask.clone(), depth);

@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::Measure;
+use super::{Measure, TaskEnds};
 use crate::report::csv::plain;
 use crate::run::Record;
 use crate::run::record::ArmRecord;
@@ -46,18 +46,7 @@ impl Row {
 pub struct Known {
     unit: String,
     right_action: String,
-    failure: f64,
-    stopped: f64,
-    loss: Option<f64>,
-}
-
-impl Known {
-    pub(super) fn value(&self, measure: Measure, stop_weight: f64) -> Option<f64> {
-        match measure {
-            Measure::Loss => self.loss,
-            _ => measure.rate(self.failure, self.stopped, stop_weight),
-        }
-    }
+    pub(super) ends: TaskEnds,
 }
 
 /// What an earlier run found. Names are as the scenario has them, and not as cells quote them.
@@ -255,9 +244,11 @@ fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Kn
         let known = Known {
             unit: plain(&row.unit).to_owned(),
             right_action: plain(&row.right_action).to_owned(),
-            failure: row.p_failure,
-            stopped: row.p_stopped,
-            loss: row.expected_loss,
+            ends: TaskEnds {
+                failure: row.p_failure,
+                stopped: row.p_stopped,
+                loss: row.expected_loss,
+            },
         };
         let before = arms.entry(arm).or_default().insert(task, known);
         ensure!(before.is_none(), "{told}");

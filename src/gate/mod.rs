@@ -4,19 +4,21 @@
 //! cannot be assessed does not pass.
 
 mod baseline;
+mod judge;
 mod junit;
 mod pages;
 
 use anyhow::Context;
 
 pub use baseline::Baseline;
+pub use judge::{TaskEnds, TaskPair, judge, tested};
 pub use junit::{JUNIT_MARK, junit, junit_error};
 pub use pages::{MARKDOWN_MARK, legend, markdown, markdown_error, table};
 
 use crate::run::Record;
 use crate::run::record::{ArmRecord, TaskRecord};
 use crate::scenario::Scenario;
-use crate::stats::{self, ALPHA, Interval, LEVEL, Pair, PairedTest};
+use crate::stats::{self, ALPHA, Interval};
 use crate::step::Outcome;
 
 /// How much worse an arm may be.
@@ -50,6 +52,15 @@ pub struct Question {
     pub demand: Demand,
     /// How much a stop counts in the failure rate, from 0 to 1: a stop is not a wrong action.
     pub stop_weight: f64,
+}
+
+impl Question {
+    /// What is looked at.
+    pub fn measures(&self) -> Vec<Measure> {
+        let mut measures = vec![Measure::Failure, Measure::WrongOrMissed, Measure::Stopped];
+        measures.extend(self.allowed.loss.map(|_| Measure::Loss));
+        measures
+    }
 }
 
 /// One thing that was looked at.
@@ -139,7 +150,14 @@ pub enum Finding {
 impl Check {
     /// Whether it lets the gate open.
     pub fn passes(&self, demand: Demand) -> bool {
-        match &self.verdict {
+        self.verdict.passes(demand)
+    }
+}
+
+impl Verdict {
+    /// Whether it lets the gate open.
+    pub fn passes(&self, demand: Demand) -> bool {
+        match self {
             Verdict::Assessed { limit: None, .. } => true,
             Verdict::Assessed { limit: Some(limit), .. } => match limit.finding {
                 Finding::NonInferior => true,
@@ -173,10 +191,8 @@ pub fn assess(
     question: &Question,
 ) -> anyhow::Result<Vec<Check>> {
     let mut checks = Vec::new();
-    let mut measures = vec![Measure::Failure, Measure::WrongOrMissed, Measure::Stopped];
-    measures.extend(question.allowed.loss.map(|_| Measure::Loss));
     for (id, against) in arms {
-        for &measure in &measures {
+        for measure in question.measures() {
             let arm = record.arms.iter().find(|arm| arm.id == *id);
             let verdict = match arm {
                 Some(arm) => verdict(scenario, arm, baseline, against, measure, question)
@@ -205,51 +221,21 @@ fn verdict(
         return Ok(Verdict::Unknown(differs));
     }
     let clusters = scenario.clusters();
-    let mut pairs = Vec::with_capacity(arm.tasks.len());
-    for (at, task) in arm.tasks.iter().enumerate() {
-        let now = now(arm, at, task, measure, question.stop_weight);
-        let known = earlier.get(task.id.as_str());
-        let before = known.and_then(|known| known.value(measure, question.stop_weight));
-        let (Some(now), Some(before)) = (now, before) else {
-            let which = if now.is_none() { "this run" } else { "the earlier run" };
-            return Ok(Verdict::Unknown(format!("{which} has no {} of tasks", measure.name())));
-        };
-        pairs.push(Pair { baseline: before, arm: now, weight: task.weight, cluster: clusters[at] });
-    }
-    let total: f64 = pairs.iter().map(|pair| pair.weight).sum();
-    let mean = |of: fn(&Pair) -> f64| -> f64 {
-        pairs.iter().map(|pair| pair.weight * of(pair)).sum::<f64>() / total
-    };
-    let (before, now) = (mean(|pair| pair.baseline), mean(|pair| pair.arm));
-    let weighty = pairs.iter().filter(|pair| pair.weight > 0.0).map(|pair| pair.cluster);
-    let units = weighty.collect::<std::collections::BTreeSet<usize>>().len();
-    let allowed = measure.allowed(&question.allowed, before);
-    if allowed.is_some() && units < least_units() {
-        return Ok(Verdict::Unknown(too_few(units, measure, before, now)));
-    }
-    let (difference, mut limit) = tested(&pairs, allowed, scenario.simulation.seed)?;
-    let mut counted = pairs.iter().filter(|pair| pair.weight > 0.0);
-    if let Some(limit) = &mut limit
-        && counted.all(|pair| pair.arm == pair.baseline)
-    {
-        let most = match measure {
-            Measure::Loss => pairs.iter().map(|pair| pair.baseline).fold(0.0, f64::max),
-            _ => 1.0,
-        };
-        let needed = units_to_see(limit.allowed / most);
-        limit.finding = Finding::Identical { units, needed };
-    }
-    Ok(Verdict::Assessed { before, now, difference, limit })
+    let tasks = arm.tasks.iter().enumerate().map(|(at, task)| {
+        let before = earlier.get(task.id.as_str()).map(|known| known.ends);
+        TaskPair { before, now: ends(arm, at, task), weight: task.weight, cluster: clusters[at] }
+    });
+    judge(&tasks.collect::<Vec<_>>(), measure, question, scenario.simulation.seed)
 }
 
-/// The least number of units of which it is improbable (below half of [`ALPHA`]) that none differs where this share of all
-/// units does; `None` where no number is.
-fn units_to_see(share: f64) -> Option<usize> {
-    if share >= 1.0 {
-        return Some(least_units());
+/// How a task ends now, rounded as the earlier run wrote it: what did not change differs by nothing.
+fn ends(arm: &ArmRecord, at: usize, task: &TaskRecord) -> TaskEnds {
+    let written = |value: f64| (value * 1e6).round() / 1e6;
+    TaskEnds {
+        failure: written(task.failure()),
+        stopped: written(task.outcomes[Outcome::Stopped as usize]),
+        loss: arm.money.as_ref().map(|money| written(money.tasks[at])),
     }
-    let missed = (1.0 - share).ln();
-    (missed < 0.0).then(|| (((ALPHA / 2.0).ln() / missed).floor() as usize + 1).max(least_units()))
 }
 
 /// The arms of an earlier run that a scenario with the arms `known` lacks, but for those that were dropped on purpose: each
@@ -268,71 +254,4 @@ pub fn gone(baseline: &Baseline, known: &[&str], dropped: &[String]) -> Vec<Chec
         ),
     })
     .collect()
-}
-
-fn too_few(units: usize, measure: Measure, before: f64, now: f64) -> String {
-    let of = if units == 1 { "unit" } else { "units" };
-    let value = |value: f64| measure.value(value);
-    format!(
-        "{units} sampling {of}: no test can tell below {} ({} before, {} now)",
-        least_units(),
-        value(before),
-        value(now)
-    )
-}
-
-/// What a task has now, rounded as the earlier run wrote it: what did not change differs by nothing.
-fn now(
-    arm: &ArmRecord,
-    at: usize,
-    task: &TaskRecord,
-    measure: Measure,
-    stop_weight: f64,
-) -> Option<f64> {
-    let written = |value: f64| (value * 1e6).round() / 1e6;
-    let (failure, stopped) = (task.failure(), task.outcomes[Outcome::Stopped as usize]);
-    match measure {
-        Measure::Loss => arm.money.as_ref().map(|money| written(money.tasks[at])),
-        _ => measure.rate(written(failure), written(stopped), stop_weight),
-    }
-}
-
-impl Measure {
-    /// A rate of a task, from how often it fails, stops included, and how often it stops; `None` for money.
-    fn rate(self, failure: f64, stopped: f64, stop_weight: f64) -> Option<f64> {
-        let unstopped = (failure - stopped).max(0.0);
-        match self {
-            Measure::Failure => Some((unstopped + stop_weight * stopped).clamp(0.0, 1.0)),
-            Measure::WrongOrMissed => Some(unstopped),
-            Measure::Stopped => Some(stopped),
-            Measure::Loss => None,
-        }
-    }
-}
-
-/// The difference with its interval, and where it lies against what is allowed: one test gives both.
-///
-/// # Errors
-/// Values that no statistics can be made of.
-#[doc(hidden)]
-pub fn tested(
-    pairs: &[Pair],
-    allowed: Option<f64>,
-    seed: u64,
-) -> anyhow::Result<(Interval, Option<Limit>)> {
-    let mut test = PairedTest::new(pairs, seed)?;
-    if let Some(allowed) = allowed {
-        test.sharpen(allowed, ALPHA);
-    }
-    let limit = allowed.map(|allowed| {
-        let (p_worse, p_better) = (test.p_greater(allowed), test.p_less(allowed));
-        let finding = match test.estimate > allowed {
-            true if p_worse < ALPHA / 2.0 => Finding::Worse,
-            true => Finding::Unclear,
-            false if p_better < ALPHA / 2.0 => Finding::NonInferior,
-            false => Finding::Fine,
-        };
-        Limit { allowed, p_worse, finding }
-    });
-    Ok((test.interval(LEVEL)?, limit))
 }

@@ -150,7 +150,7 @@ pub fn legend(demand: Demand) -> String {
     let fails = match demand {
         Demand::NotWorse => {
             "A check fails where the difference on the same tasks is shown to be worse than allowed (its 95% interval\n\
-             lies above: one-sided p below .025, by sign flips of whole units against what is allowed), or cannot be assessed."
+             lies above: one-sided p below .025, paired and tested over whole units against what is allowed), or cannot be assessed."
         }
         Demand::NotAbove => {
             "A check fails where the difference on the same tasks is above what is allowed, by chance or not (--strict),\n\
@@ -170,7 +170,8 @@ pub fn legend(demand: Demand) -> String {
         "{fails}\n\
          \"No worse than allowed\" on fewer than about 40 units says little: units that differ may not be among them.\n\
          \"Identical\": no unit differs. There is no interval then, and from {least} units on the check passes{unless}.\n\
-         Wrong or missed: failures that nothing flags. Failures are these and stops."
+         Wrong or missed: failures that nothing flags. Failures are these and stops. Loss per case: without running costs,\n\
+         every assumption at its stated value in both runs."
     )
 }
 

@@ -335,12 +335,12 @@ mod tests {
         ];
         for variable in all {
             let (draw, mut rng) = (variable.draw().unwrap(), ChaCha8Rng::seed_from_u64(7));
-            let n = 200_000;
+            let n = 200_000_u32;
             let draws: Vec<f64> = (0..n).map(|_| draw.sample(&mut rng)).collect();
-            let mean = draws.iter().sum::<f64>() / n as f64;
-            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+            let mean = draws.iter().sum::<f64>() / f64::from(n);
+            let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
             // Five standard errors of the mean; variances of skew ones settle slowly.
-            let error = 5.0 * (variable.variance() / n as f64).sqrt() + 1e-12;
+            let error = 5.0 * (variable.variance() / f64::from(n)).sqrt() + 1e-12;
             assert!((mean - variable.mean()).abs() < error, "{variable:?}: mean {mean}");
             let off = (variance - variable.variance()).abs();
             assert!(off <= 0.08 * variable.variance(), "{variable:?}: variance {variance}");

@@ -25,6 +25,7 @@ pub mod paths;
 pub mod rng;
 mod rows;
 pub mod trellis;
+pub mod walk;
 
 pub use carry::carry;
 pub use intervene::Do;

@@ -3,9 +3,7 @@
 //! One draw a step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts
 //! are whole numbers, so results do not depend on how trials are shared out.
 
-use std::sync::Arc;
-
-use super::{Do, Kernel, KernelBuilder, Masses, Model, OUTCOMES, STOP, rng};
+use super::{Do, Kernel, Masses, Model, OUTCOMES, STOP, rng};
 
 /// Trials that take a step together.
 const LANES: usize = 16;
@@ -98,68 +96,4 @@ pub fn replay(model: &Model, keys: &[u64], trial: u32, what: &[Do]) -> Option<Ru
         tokens.push(branch.token);
     }
     Some(run)
-}
-
-/// One run to carry forward: a trial, and what is done to each step (nothing where the list is empty).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lane {
-    pub trial: u32,
-    /// Shared by the trials to which the same is done.
-    pub what: Arc<[Do]>,
-}
-
-/// Runs carried forward step by step while compiling, so that a task past the cap gets exactly the
-/// kernel rows that its runs visit.
-#[derive(Clone, Debug)]
-pub struct Walk {
-    lanes: Vec<Lane>,
-    /// `tokens[lane * steps + step]`; a stopped run has [`STOP`] from the step it stopped at.
-    tokens: Vec<u32>,
-    steps: usize,
-}
-
-impl Walk {
-    /// Runs of a task with `steps` steps, none taken.
-    pub fn new(lanes: Vec<Lane>, steps: usize) -> Walk {
-        Walk { tokens: vec![0; lanes.len() * steps], lanes, steps }
-    }
-
-    fn alive(&self, lane: usize, step: usize) -> bool {
-        step == 0 || self.tokens[lane * self.steps + step - 1] != STOP
-    }
-
-    /// The distinct inputs of `step` over the runs still alive, in order of first appearance.
-    pub fn inputs(&self, step: usize, parents: &[usize]) -> Vec<Box<[u32]>> {
-        let mut seen = rustc_hash::FxHashSet::default();
-        let mut distinct = Vec::new();
-        for (lane, tokens) in self.tokens.chunks_exact(self.steps).enumerate() {
-            if self.alive(lane, step) {
-                let inputs: Box<[u32]> = parents.iter().map(|&p| tokens[p]).collect();
-                if seen.insert(inputs.clone()) {
-                    distinct.push(inputs);
-                }
-            }
-        }
-        distinct
-    }
-
-    /// Draws the outputs of `step` with the numbers that [`sample`] and [`replay`] will draw again.
-    pub fn advance(&mut self, step: usize, kernel: &KernelBuilder, key: u64) {
-        let mut inputs = Vec::new();
-        for (lane, of) in self.lanes.iter().enumerate() {
-            let at = lane * self.steps;
-            if step > 0 && self.tokens[at + step - 1] == STOP {
-                self.tokens[at + step] = STOP;
-                continue;
-            }
-            inputs.clear();
-            inputs.extend(kernel.parents().iter().map(|&p| self.tokens[at + p]));
-            let Some(row) = kernel.row(&inputs) else {
-                unreachable!("the compiler pushes a row for every input of the walk")
-            };
-            let what = of.what.get(step).copied().unwrap_or_default();
-            let taken = kernel.rows.choose(row, what, rng::draw(key, u64::from(of.trial)));
-            self.tokens[at + step] = kernel.rows.branches[taken].token;
-        }
-    }
 }

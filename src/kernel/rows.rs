@@ -255,6 +255,10 @@ impl KernelBuilder {
         }
         let index = if size <= DENSE_LIMIT {
             let mut table = vec![u32::MAX; size as usize];
+            #[expect(
+                clippy::iter_over_hash_type,
+                reason = "each entry has a place of its own in the table"
+            )]
             for (inputs, &row) in &self.index {
                 let at: u32 = inputs.iter().zip(&strides).map(|(t, s)| t * s).sum();
                 table[at as usize] = row;

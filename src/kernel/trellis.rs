@@ -15,6 +15,9 @@ use rustc_hash::FxHashMap;
 
 use super::{KernelBuilder, OUTCOMES, REPAIR, STOP};
 
+/// Bytes that the trellis of one task may take while it is built. Twenty thousand states are far below it.
+const MOST_BYTES: usize = 512 << 20;
+
 /// Who reads whom, for the steps in topological order.
 #[derive(Clone, Debug)]
 pub struct Shape {
@@ -33,6 +36,32 @@ impl Shape {
             }
         }
         Shape { parents, last_use }
+    }
+
+    /// The last step that reads an output; the step itself when none does.
+    pub fn last_use(&self, step: usize) -> usize {
+        self.last_use[step]
+    }
+
+    /// The steps whose outputs no step after `step` reads, but `step` or, where nobody does, they themselves.
+    pub fn read_last_by(&self, step: usize) -> impl Iterator<Item = usize> {
+        let candidates = self.parents[step].iter().copied().chain([step]);
+        candidates.filter(move |&of| self.last_use[of] == step)
+    }
+
+    /// By step: how many of the outputs that are live after it `counts`.
+    pub fn open(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+        let mut opened = vec![0isize; self.parents.len() + 1];
+        for of in (0..self.parents.len()).filter(|&of| counts(of)) {
+            opened[of] += 1;
+            opened[self.last_use[of]] -= 1;
+        }
+        let mut open = 0;
+        let after = opened[..self.parents.len()].iter().map(|change| {
+            open += change;
+            usize::try_from(open).unwrap_or(0)
+        });
+        after.collect()
     }
 }
 
@@ -93,6 +122,17 @@ impl States {
     fn tokens(&self, state: usize) -> &[u32] {
         &self.tokens[state * self.width..(state + 1) * self.width]
     }
+
+    /// Bytes that they take, with `number` for each by which it is found again.
+    fn bytes(&self, number: usize) -> usize {
+        self.len() * (4 * self.width + 3 + 2 * (number + 4))
+    }
+}
+
+impl Layer {
+    fn bytes(&self) -> usize {
+        8 * self.rows.len() + 4 * self.at.len() + 4 * self.next.len()
+    }
 }
 
 impl Default for Frontier {
@@ -111,6 +151,11 @@ impl Default for Frontier {
 impl Frontier {
     pub fn states(&self) -> usize {
         self.states.len()
+    }
+
+    /// Bytes that the layers so far take.
+    pub fn bytes(&self) -> usize {
+        self.layers.iter().map(Layer::bytes).sum()
     }
 
     /// The distinct inputs of the next step, in order of first appearance; with each, whether a run
@@ -144,7 +189,7 @@ impl Frontier {
     /// Takes the next step, whose rows for all of [`Frontier::inputs`] stand in `kernel`.
     ///
     /// Returns false, and leaves the frontier useless, when there would be more than `cap` states
-    /// (or more combinations of live tokens than 128 bits can number).
+    /// (or more combinations of live tokens than 128 bits can number, or more than memory should hold).
     pub fn advance(&mut self, shape: &Shape, kernel: &KernelBuilder, cap: usize) -> bool {
         let step = self.layers.len();
         let places = self.places(shape);
@@ -205,7 +250,9 @@ impl Frontier {
         let length = |(row, &detoured): (&Option<u32>, &bool)| {
             row.map_or(1, |row| spans(row, detoured).map(|(span, _)| span.len()).sum::<usize>())
         };
-        let mut next = Vec::with_capacity(rows.iter().zip(&self.states.detoured).map(length).sum());
+        let transitions = rows.iter().zip(&self.states.detoured).map(length).sum::<usize>();
+        let room = MOST_BYTES.checked_sub(self.bytes() + 12 * rows.len() + 4 * transitions)?;
+        let mut next = Vec::with_capacity(transitions);
         let mut at = Vec::with_capacity(rows.len());
         let mut index: FxHashMap<N, u32> = FxHashMap::default();
         let mut states = States { width: kept.len(), ..States::default() };
@@ -246,7 +293,7 @@ impl Frontier {
                     }
                 }
             }
-            if states.len() > cap {
+            if states.len() > cap || states.bytes(size_of::<N>()) > room {
                 return None;
             }
         }

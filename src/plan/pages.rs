@@ -130,8 +130,9 @@ pub fn legend(planned: &Planned) -> String {
         excluded => format!(", {excluded} that contradict themselves left out"),
     };
     format!(
-        "In {}, of {}. cost: running costs and the candidates' own. saved: loss and cost of the arm as it is, less those\n\
-         of the option; the mark tests this difference. 95% interval, alone: as if no other option had been tried; the best\n\
+        "In {}, of {}. Amounts are of a year with every assumption (volume, amounts, rates) at its stated value. cost: running\n\
+         costs and the candidates' own. saved: loss and cost of the arm as it is, less those of the option; the mark tests\n\
+         this difference. 95% interval, alone: as if no other option had been tried; the best\n\
          of many looks better than it is.\n{marks}\nfront: nothing costs less and loses less, on average (mean) or in the worst 5% of\n\
          years (tail). {tried}{excluded}.{more}",
         planned.currency, planned.from

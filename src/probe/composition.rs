@@ -9,9 +9,9 @@ use super::contender::{Contender, Kind};
 use super::score::{Sample, Score, Section};
 use super::shared;
 use crate::embed::{Role, Vectors};
+use crate::progress::ProgressListener;
 use crate::retrieve::{Bm25Retriever, Request, Retriever};
 use crate::stats::Auc;
-use crate::watch::Watch;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
@@ -37,7 +37,7 @@ pub fn of_triplets(
     contender: &Contender,
     set: &str,
     triplets: &[Triplet],
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Asked> {
     let used: Vec<(&Triplet, &str)> =
         triplets.iter().filter_map(|t| Some((t, t.negative.as_deref()?))).collect();
@@ -49,7 +49,7 @@ pub fn of_triplets(
     let numbers = shared::numbered(texts.iter());
     let clusters =
         shared::clusters(&numbers.chunks_exact(3).map(<[usize]>::to_vec).collect::<Vec<_>>());
-    let vectors = contender.vectors(Role::Passage, &texts, set, watch)?;
+    let vectors = contender.vectors(Role::Passage, &texts, set, progress)?;
     let sides: Vec<(f64, f64)> = match (&vectors, &contender.kind) {
         (Some(vectors), _) => (0..used.len())
             .map(|i| (cosine(vectors, 3 * i, 3 * i + 1), cosine(vectors, 3 * i, 3 * i + 2)))
@@ -105,11 +105,11 @@ pub fn of_pairs(
     contender: &Contender,
     set: &str,
     pairs: &[LabelledPair],
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<Score>> {
     let texts: Vec<&str> =
         pairs.iter().flat_map(|pair| [pair.first.as_str(), pair.second.as_str()]).collect();
-    let Some(vectors) = contender.vectors(Role::Passage, &texts, set, watch)? else {
+    let Some(vectors) = contender.vectors(Role::Passage, &texts, set, progress)? else {
         return Ok(Vec::new());
     };
     let cosines: Vec<f64> =

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::embed::{Embedder, Role, Vectors};
+use crate::progress::ProgressListener;
 use crate::retrieve::{Bm25Params, Bm25Retriever, DenseIndex, Ranking, Request, Retriever};
-use crate::watch::Watch;
 
 pub struct Contender {
     pub name: String,
@@ -34,11 +34,11 @@ impl Contender {
         role: Role,
         texts: &[&str],
         what: &str,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Option<Vectors>> {
         let Kind::Vectors(embedder) = &self.kind else { return Ok(None) };
-        let done = watch.batch(&format!("{}: embedding {what}", self.name), texts.len());
-        embedder.embed(role, texts, &*done).map(Some)
+        let work = progress.start(&format!("{}: embedding {what}", self.name), texts.len());
+        embedder.embed(role, texts, &|n| work.advance(n)).map(Some)
     }
 
     /// Rankings over all passages, and the vectors that made them.
@@ -51,7 +51,7 @@ impl Contender {
         passages: &[&str],
         depth: usize,
         what: &str,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Ranked> {
         if let Kind::Bm25(params) = &self.kind {
             let index = Bm25Retriever::new(passages, *params)?;
@@ -60,8 +60,8 @@ impl Contender {
             let rankings = index.search(&requests, depth, &|_| {})?;
             return Ok(Ranked { rankings, vectors: None });
         }
-        let found = self.vectors(Role::Passage, passages, what, watch)?;
-        let asked = self.vectors(Role::Query, queries, &format!("queries of {what}"), watch)?;
+        let found = self.vectors(Role::Passage, passages, what, progress)?;
+        let asked = self.vectors(Role::Query, queries, &format!("queries of {what}"), progress)?;
         let (Some(found), Some(asked)) = (found, asked) else { return Ok(Ranked::default()) };
         let index = DenseIndex::new(found.clone())?;
         let rankings = index.search(&asked, depth, &|_| {})?;

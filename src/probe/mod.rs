@@ -22,7 +22,7 @@ pub mod shared;
 pub mod sheet;
 pub mod spectrum;
 
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 use crate::world::beir::BeirSet;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
@@ -46,7 +46,7 @@ pub fn scorecard(
     contenders: &[Contender],
     probes: &Probes,
     seed: u64,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<Row>> {
     let mut all = Vec::new();
     let mut first: Vec<score::Score> = Vec::new();
@@ -54,16 +54,16 @@ pub fn scorecard(
         let mut scores = Vec::new();
         let mut spread = Vec::new();
         for (set, triplets) in &probes.triplets {
-            let asked = composition::of_triplets(contender, set, triplets, watch)?;
+            let asked = composition::of_triplets(contender, set, triplets, progress)?;
             scores.extend(asked.scores);
             spread.extend(asked.differences);
         }
         for (set, pairs) in &probes.pairs {
-            scores.extend(composition::of_pairs(contender, set, pairs, watch)?);
+            scores.extend(composition::of_pairs(contender, set, pairs, progress)?);
         }
         let apart = spectrum::Directions::of(&spread);
         for set in &probes.sets {
-            let found = retrieval::of_set(contender, set, watch)?;
+            let found = retrieval::of_set(contender, set, progress)?;
             scores.extend(found.scores);
             if let Some((passages, queries)) = found.vectors {
                 scores.extend(geometry::of_set(set, &passages, &queries, apart.as_ref()));

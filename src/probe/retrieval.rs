@@ -4,8 +4,8 @@ use super::contender::{Contender, Ranked};
 use super::score::{Sample, Score, Section};
 use super::shared;
 use crate::embed::Vectors;
+use crate::progress::ProgressListener;
 use crate::retrieve::metrics::Judgements;
-use crate::watch::Watch;
 use crate::world::beir::BeirSet;
 
 /// How deep rankings are looked at.
@@ -22,12 +22,16 @@ pub struct Found {
 
 /// # Errors
 /// Whatever the embedder reports.
-pub fn of_set(contender: &Contender, set: &BeirSet, watch: &dyn Watch) -> anyhow::Result<Found> {
+pub fn of_set(
+    contender: &Contender,
+    set: &BeirSet,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Found> {
     let passages: Vec<&str> = set.passages.iter().map(String::as_str).collect();
     let queries: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
     // One further, since a query's own passage is taken out.
     let Ranked { mut rankings, vectors } =
-        contender.rank(&queries, &passages, DEPTH + 1, &set.name, watch)?;
+        contender.rank(&queries, &passages, DEPTH + 1, &set.name, progress)?;
     for (ranking, query) in rankings.iter_mut().zip(&set.queries) {
         ranking.retain(|hit| Some(hit.passage) != query.own);
         ranking.truncate(DEPTH);

@@ -24,7 +24,9 @@ pub fn legend<'a>(
     reference: &str,
     differences: impl Iterator<Item = &'a PairedDifference>,
 ) -> String {
-    let mut told = vec![format!("*: differs from {reference} (p < .05 after Holm's correction).")];
+    let mut told = vec![format!(
+        "*: differs from {reference} (paired test over units, p < .05 after Holm's correction)."
+    )];
     let (mut same, mut unknown) = (false, None);
     for of in differences {
         match mark(of) {

@@ -79,9 +79,9 @@ pub fn manifest(
         "intervals": {
             "level": stats::LEVEL,
             "rate": "Wilson score with the effective sample size of the clustered variance (Korn and Graubard 1998); at least what units unlike those seen allow for",
-            "loss": "Student's t over units, corrected for skewness (Hall 1992); at least what units unlike those seen allow for",
+            "loss": "Student's t over units, and where it reaches further the same corrected for skewness (Hall 1992); at least what units unlike those seen allow for",
             "difference": "the values that the test does not reject",
-            "p_value": format!("sign flips of whole units: all of them up to {} units, else {} draws and up to a hundred times as many close to .05; against skewness the larger of this and Hall's", stats::EXACT_CLUSTERS, stats::DRAWS),
+            "p_value": format!("the largest of four: sign flips of whole units (all of them up to {} units, else {} draws and up to a hundred times as many close to .05) and Student's t over units, each as it is and corrected for skewness (Hall 1992)", stats::EXACT_CLUSTERS, stats::DRAWS),
             "p_holm": "Holm 1979, over the comparisons with the baseline by one measure; over the other pairs of arms apart",
             "fewest_units": {"for_a_test": 6, "for_an_interval_of_a_difference_or_an_amount": stats::FEW_CLUSTERS},
             "p_best": format!("shares of {} bootstrap samples of whole units", stats::SAMPLES),

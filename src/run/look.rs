@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::Watch;
-use crate::compile::search::{Among, Ask, Open, Searches};
-use crate::expr::CorpusIndex;
+use crate::compile::search::{Among, Ask};
 use crate::retrieve::Hit;
-use crate::scenario::{Scenario, StepKind};
+use crate::scenario::StepKind;
+use crate::session::Session;
 use crate::step::retrieve::miss_kind;
 use crate::step::{MissKind, oracle};
 
@@ -83,19 +82,14 @@ pub struct Missed {
 /// # Errors
 /// A step that does not retrieve, a task whose oracle cannot be run or never asks here, no query, and
 /// whatever the retriever reports.
-pub fn look(
-    scenario: &Scenario,
-    spot: &Spot,
-    open: &Open,
-    watch: &dyn Watch,
-) -> anyhow::Result<Look> {
+pub fn look(session: &Session, spot: &Spot) -> anyhow::Result<Look> {
+    let (scenario, indices) = (session.scenario(), session.indices());
     let arm = &scenario.arms[spot.arm];
     let step = &scenario.steps[spot.step];
     let (StepKind::Retrieve(retrieve), Some(retrieval)) = (&step.kind, arm.retrieval[spot.step])
     else {
         anyhow::bail!("the step '{}' does not retrieve", step.id);
     };
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
     let at = arm.corpora[retrieve.corpus];
     let corpus = &scenario.corpora[at];
     let embedder = spot.embedder.unwrap_or(retrieval.embedder);
@@ -103,7 +97,7 @@ pub fn look(
     let mut gold: Option<BTreeSet<u32>> = None;
     let mut asked = None;
     if let Some(task) = spot.task.map(|task| &scenario.tasks.tasks[task]) {
-        let oracle = oracle::run(scenario, arm, &indices, task)?;
+        let oracle = oracle::run(scenario, arm, indices, task)?;
         asked = oracle::asked(scenario, &oracle, task, spot.step);
         gold = oracle.gold.into_iter().nth(spot.step);
         if asked.is_none() && spot.query.is_none() {
@@ -120,8 +114,8 @@ pub fn look(
     let among = entity.clone().map_or(Among::All, Among::Entity);
     let ask = |query: String| Ask { query, among: among.clone() };
     let asks: Vec<Ask> = queries.into_iter().map(ask).collect();
-    let mut searches = Searches::new(open, watch, spot.depth.max(spot.top));
-    let found = searches.find(scenario, &indices, embedder, at, asks.iter())?;
+    let mut searches = session.searches(spot.depth.max(spot.top));
+    let found = searches.find(scenario, indices, embedder, at, asks.iter())?;
 
     let reads = scenario.steps.iter().filter_map(|reader| match &reader.kind {
         StepKind::Read { from, field } if *from == spot.step => Some(field.as_str()),

@@ -4,23 +4,20 @@
 
 use crate::cascade::runs::Runs;
 use crate::compile::Question;
-use crate::compile::search::{Open, Searches};
-use crate::expr::CorpusIndex;
+use crate::progress::ProgressListener;
 use crate::scenario::Scenario;
+use crate::session::Session;
 
-mod answers;
 #[doc(hidden)]
 pub mod compare;
-mod cut_texts;
+#[doc(hidden)]
+pub mod effort;
 #[doc(hidden)]
 pub mod look;
-mod models;
 #[doc(hidden)]
 pub mod money;
 #[doc(hidden)]
 pub mod preflight;
-#[doc(hidden)]
-pub mod queries;
 pub mod record;
 #[doc(hidden)]
 pub mod right;
@@ -36,10 +33,8 @@ mod why;
 #[doc(inline)]
 pub use crate::solve::Ran;
 #[doc(hidden)]
-pub use crate::solve::{Quiet, Solved, Watch, solve};
+pub use crate::solve::{Solved, solve};
 use crate::solve::{depth, solve_and_tell};
-#[doc(hidden)]
-pub use models::{Loaded, Models};
 pub use record::Record;
 use sensitivity::{Inquiry, SampledLosses, vary};
 
@@ -50,13 +45,8 @@ use sensitivity::{Inquiry, SampledLosses, vary};
 /// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ
 /// between arms, or `method: exact` past the cap.
 #[doc(hidden)]
-pub fn run(
-    scenario: &Scenario,
-    arms: &[usize],
-    open: &Open,
-    watch: &dyn Watch,
-) -> anyhow::Result<Record> {
-    run_and_tell(scenario, arms, open, watch, 0)
+pub fn run(session: &Session, arms: &[usize]) -> anyhow::Result<Record> {
+    run_and_tell(session, arms, 0)
 }
 
 /// As [`run`]; and up to `worst` tasks of each arm are told.
@@ -64,49 +54,43 @@ pub fn run(
 /// # Errors
 /// As [`run`].
 #[doc(hidden)]
-pub fn run_and_tell(
-    scenario: &Scenario,
-    arms: &[usize],
-    open: &Open,
-    watch: &dyn Watch,
-    worst: usize,
-) -> anyhow::Result<Record> {
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let right = right::judge(scenario, arms, &indices)
+pub fn run_and_tell(session: &Session, arms: &[usize], worst: usize) -> anyhow::Result<Record> {
+    let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
+    let right = right::judge(scenario, arms, indices)
         .map_err(|mistakes| scenario.source.mistakes(mistakes))?;
-    let mut searches = Searches::new(open, watch, depth(&scenario.steps, &scenario.arms));
+    let mut searches = session.searches(depth(&scenario.steps, &scenario.arms));
     let inquiry = scenario.sensitivity.as_ref().map(|asked| Inquiry::new(scenario, asked, arms));
     let mut inquiry = inquiry.transpose()?;
     let (mut done, mut sampled) = (Vec::new(), Vec::new());
     for (place, &at) in arms.iter().enumerate() {
         let told = inquiry.as_ref().map(|inquiry| inquiry.as_it_runs(place)).transpose()?.flatten();
         let (solved, scales) = match told {
-            None => (solve(scenario, at, &indices, &mut searches, &Question::Run, watch)?, None),
+            None => (solve(scenario, at, indices, &mut searches, &Question::Run, progress)?, None),
             Some((odds, toll)) => {
                 let with = (odds, &*toll);
                 let (solved, scales) =
-                    solve_and_tell(scenario, at, &indices, &mut searches, with, watch)?;
+                    solve_and_tell(scenario, at, indices, &mut searches, with, progress)?;
                 (solved, Some(scales))
             }
         };
         if let (Some(inquiry), Some(scales)) = (&mut inquiry, scales) {
-            inquiry.add(place, scales, &solved, watch)?;
+            inquiry.add(place, scales, &solved, progress)?;
         }
-        let asked = watch.batch(&format!("{}: asking why", scenario.arms[at].id), solved.len());
-        let why = why::answers(scenario, at, &solved, &*asked)?;
-        drop(asked);
+        let work = progress.start(&format!("{}: asking why", scenario.arms[at].id), solved.len());
+        let why = why::answers(scenario, at, &solved, &|n| work.advance(n))?;
+        drop(work);
         let tally = tally::tally(scenario, at, &solved);
-        let (money, losses) = money(scenario, &solved, &tally, &why, watch)?;
+        let (money, losses) = money(scenario, &solved, &tally, &why, progress)?;
         sampled.push(losses);
         let worst = told::worst(&tally, money.as_ref(), worst);
-        let runs = Runs::over(scenario, at, &indices, &mut searches, solved);
-        let worst = told::told(runs, &worst, watch, &scenario.arms[at].id)?;
+        let runs = Runs::over(session, at, &mut searches, solved);
+        let worst = told::told(runs, &worst, progress, &scenario.arms[at].id)?;
         done.push(summary::Done { tally, why, money, worst });
     }
     let mut record = summary::record(scenario, right, done)?;
     if let Some(inquiry) = inquiry {
         let (base, searches) = (record.baseline, &mut searches);
-        let varied = vary(inquiry, base, &sampled, &indices, searches, watch)?;
+        let varied = vary(inquiry, base, &sampled, indices, searches, progress)?;
         (record.sensitivity, record.drawn) = (varied.sensitivity, varied.drawn);
         for (arm, years) in record.arms.iter_mut().zip(varied.years) {
             if let Some(money) = &mut arm.money {
@@ -123,18 +107,19 @@ fn money(
     solved: &[Solved],
     tally: &tally::Tally,
     answers: &why::Answers,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<(Option<money::MoneyRecord>, Vec<SampledLosses>)> {
     let Some(impact) = &scenario.impact else {
         return Ok((None, Vec::new()));
     };
     let losses = {
-        let done = watch.batch(&format!("{}: pricing", scenario.arms[tally.arm].id), solved.len());
-        money::losses(scenario, impact, solved, &*done)?
+        let work =
+            progress.start(&format!("{}: pricing", scenario.arms[tally.arm].id), solved.len());
+        money::losses(scenario, impact, solved, &|n| work.advance(n))?
     };
     let (steps, guards) = (&tally.steps, &answers.guards);
     let arm = money::Arm { scenario, impact, arm: tally.arm, losses: &losses, steps, guards };
-    let record = arm.record(watch)?;
+    let record = arm.record(progress)?;
     let of_task = losses.into_iter().zip(solved).enumerate();
     let sampled = of_task.filter(|(_, (_, solved))| !matches!(solved.ran, Ran::Exact { .. }));
     let sampled = sampled.map(|(task, (losses, _))| SampledLosses {

@@ -1,11 +1,11 @@
 //! The worst tasks of an arm, each with a run that fails as it mostly does.
 
-use super::Watch;
 use super::money::MoneyRecord;
 use super::record::ToldRecord;
 use super::tally::Tally;
 use crate::cascade::runs::Runs;
 use crate::cascade::sample::Pick;
+use crate::progress::ProgressListener;
 
 /// Up to `limit` tasks that can fail, worst first: by expected loss where money is counted, else by failures;
 /// both by weight. Of equal ones the first.
@@ -27,16 +27,16 @@ pub fn worst(tally: &Tally, money: Option<&MoneyRecord>, limit: usize) -> Vec<us
 pub fn told(
     mut runs: Runs,
     tasks: &[usize],
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
     arm: &str,
 ) -> anyhow::Result<Vec<ToldRecord>> {
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
-    let done = watch.batch(&format!("{arm}: telling the worst"), tasks.len());
+    let work = progress.start(&format!("{arm}: telling the worst"), tasks.len());
     let told = tasks.iter().zip(runs.typical_of(tasks)).map(|(&task, trial)| {
         let trace = trial.map(|trial| runs.tell(&Pick { task, trial })).transpose()?;
-        done(1);
+        work.advance(1);
         Ok(ToldRecord { task, trace })
     });
     told.collect()

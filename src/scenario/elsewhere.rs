@@ -131,27 +131,25 @@ impl Resolver<'_> {
         named.map(|(setting, named)| {
             let entries = named.as_ref().map_or(&[][..], |named| &named.value.0);
             let added = entries.iter().filter_map(|(name, value)| {
-                let supplied = Supplied::parse(&value.0).map_err(|why| {
-                    let message = format!("`{}` of `{setting}`: {why}", name.value);
-                    Diagnostic::new("out-of-range", name.span.clone(), message)
-                        .label("allowed: {env: NAME} alone, for what the variable NAME holds")
-                });
-                let checked = supplied.and_then(|supplied| {
-                    match self.addition_is_wrong(setting, name, &supplied, entry) {
-                        Some(mistake) => Err(mistake),
-                        None => Ok(supplied),
+                let supplied = match Supplied::parse(&value.0) {
+                    Ok(supplied) => supplied,
+                    Err(why) => {
+                        let message = format!("`{}` of `{setting}`: {why}", name.value);
+                        let label = "allowed: {env: NAME} alone, for what the variable NAME holds";
+                        let mistake = Diagnostic::new("out-of-range", name.span.clone(), message);
+                        self.found.push(mistake.label(label));
+                        return None;
                     }
-                });
-                match checked {
-                    Ok(supplied) if setting == "headers" => {
-                        Some((name.value.to_lowercase(), supplied))
-                    }
-                    Ok(supplied) => Some((name.value.clone(), supplied)),
-                    Err(mistake) => {
-                        self.found.push(mistake);
-                        None
-                    }
+                };
+                if let Some(mistake) = self.addition_is_wrong(setting, name, &supplied, entry) {
+                    self.found.push(mistake);
+                    return None;
                 }
+                let name = match setting {
+                    "headers" => name.value.to_lowercase(),
+                    _ => name.value.clone(),
+                };
+                Some((name, supplied))
             });
             added.collect()
         })

@@ -164,6 +164,14 @@ impl Resolver<'_> {
                     .label("give it a `guard`, or leave this out"),
             );
         }
+        if let (Some(entry), true) = (&step.entry.guard, guards.len() > MOST_GUARDS) {
+            let message = format!("{} guards of the step `{}`", guards.len(), step.entry.id.value);
+            self.found.push(
+                Diagnostic::new("out-of-range", entry.span.clone(), message)
+                    .label(format!("allowed: up to {MOST_GUARDS}")),
+            );
+            return None;
+        }
         let found: Vec<Option<Guard>> =
             guards.iter().map(|guard| self.guard(guard, step, scope, earlier)).collect();
         found.into_iter().collect()
@@ -485,6 +493,9 @@ impl Resolver<'_> {
         weighed(queries)
     }
 }
+
+/// Guards that one step may have: each looks at every way in which the step comes out.
+const MOST_GUARDS: usize = 32;
 
 /// Retries that one guard may have: each is one more attempt a step.
 const MOST_RETRIES: usize = 5;

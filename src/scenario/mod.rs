@@ -47,8 +47,8 @@ use serde::Deserialize;
 
 use crate::expr::{Expr, GoldRule, Template};
 use crate::input_file::{self, encoding};
+use crate::progress::{NoProgress, ProgressListener};
 use crate::value::Type;
-use crate::watch::{Quiet, Watch};
 use crate::world::{Corpus, Table, Task, TaskSet};
 
 pub use arms::{DEFAULT_PRESET, DEFAULT_TOP_K};
@@ -319,11 +319,14 @@ pub struct InputFile {
 
 /// Reads and checks a scenario with all its data files. The error holds every mistake.
 pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
-    load_watched(path, &Quiet)
+    load_with_progress(path, &NoProgress)
 }
 
-/// As [`load`], and tells `watch` how far it is.
-pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnostics> {
+/// As [`load`], with progress.
+pub fn load_with_progress(
+    path: &Path,
+    progress: &dyn ProgressListener,
+) -> Result<Scenario, Diagnostics> {
     let path = &in_folder(path);
     let shown = path.display().to_string();
     let mut diagnostics = Diagnostics {
@@ -352,7 +355,7 @@ pub fn load_watched(path: &Path, watch: &dyn Watch) -> Result<Scenario, Diagnost
     let resolved = match String::from_utf8(bytes) {
         Ok(text) => {
             diagnostics.source = text;
-            read(&diagnostics.source, path, input, watch)
+            read(&diagnostics.source, path, input, progress)
         }
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
@@ -396,7 +399,7 @@ fn read(
     text: &str,
     path: &Path,
     input: InputFile,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let mut found = Vec::new();
     let raw = match node::parse(text, &mut found) {
@@ -427,7 +430,7 @@ fn read(
         inputs: vec![input],
         extractions: Vec::new(),
         amounts: Vec::new(),
-        watch,
+        progress,
     };
     let resolved = resolver.file(&file, path);
     let found = resolver.found;

@@ -1,7 +1,5 @@
 //! What could be bought: the section `plan`, from changes as written to changes of an arm.
 
-use std::collections::BTreeSet;
-
 use super::de::At;
 use super::diagnostics::Diagnostic;
 use super::impact::{Backed, MOST_COST, backed};
@@ -150,11 +148,8 @@ impl Resolver<'_> {
     ) -> Option<Arm> {
         let embedders = self.keys("embedders");
         let ids = self.ids("steps");
-        let mut named: BTreeSet<&str> = BTreeSet::new();
         for (id, settings) in &entry.steps.0 {
-            if self.refer("step", "unknown-step", id, &ids).is_some() {
-                named.insert(&id.value);
-            }
+            self.refer("step", "unknown-step", id, &ids);
             if let Some(top_k) = &settings.top_k {
                 self.at_least_one("top_k", top_k);
             }

@@ -15,8 +15,8 @@ use super::written::{self, File};
 use super::{InputFile, Method, Sampled, Scenario, Simulation, Source};
 use crate::expr::{CorpusIndex, suggest};
 use crate::input_file;
+use crate::progress::ProgressListener;
 use crate::value::Type;
-use crate::watch::Watch;
 use crate::world::{Corpus, Delimiter, Mistakes, Table, TaskSet};
 
 /// The version of the format that is read.
@@ -37,7 +37,7 @@ pub(super) struct Resolver<'a> {
     pub extractions: Vec<Extraction>,
     /// The money that comes together in expressions.
     pub amounts: Vec<AmountsTogether>,
-    pub watch: &'a dyn Watch,
+    pub progress: &'a dyn ProgressListener,
 }
 
 /// The data files of a folder, a few of them.
@@ -390,7 +390,7 @@ impl Resolver<'_> {
                 continue;
             };
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
-            let corpus = Corpus::read_watched(&name.value, &path, delimiter, self.watch);
+            let corpus = Corpus::read_with_progress(&name.value, &path, delimiter, self.progress);
             let corpus = self.read(&entry.passages, corpus);
             if let Some(corpus) = &corpus {
                 self.several_spellings(corpus);
@@ -409,8 +409,14 @@ impl Resolver<'_> {
             };
             let key = &entry.key.value;
             let delimiter = entry.delimiter.as_ref().map(|at| at.value);
-            let table =
-                Table::read_watched(&name.value, &path, key, &columns, delimiter, self.watch);
+            let table = Table::read_with_progress(
+                &name.value,
+                &path,
+                key,
+                &columns,
+                delimiter,
+                self.progress,
+            );
             let table = self.read(&entry.file, table);
             if let Some(i) = table_names.iter().position(|n| *n == name.value) {
                 tables[i] = table;
@@ -442,7 +448,7 @@ impl Resolver<'_> {
                 read.entry((*column).to_owned()).or_insert(Type::Text);
             }
             let delimiter = self.delimiter(&path, entry.delimiter.as_ref());
-            let tasks = TaskSet::read_watched(&path, &read, delimiter, self.watch);
+            let tasks = TaskSet::read_with_progress(&path, &read, delimiter, self.progress);
             world.tasks = self.read(&entry.file, tasks);
             for task in world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks) {
                 for column in &columns {

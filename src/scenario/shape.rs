@@ -139,7 +139,7 @@ impl Shape<'_> {
     ) -> Option<Node> {
         let bound = |key: &str| schema.get(key).and_then(Json::as_f64);
         let format_max = match schema.get("format").and_then(Json::as_str) {
-            Some("uint32") => Some(u32::MAX as f64),
+            Some("uint32") => Some(f64::from(u32::MAX)),
             Some("uint64") => Some(u64::MAX as f64),
             _ => None,
         };

@@ -13,6 +13,11 @@ use super::{Interval, check_level, t_quantile};
 /// A variance at or below this share of the squared values is rounding error: means are exact to about 1e-16.
 const NO_VARIANCE: f64 = 1e-28;
 
+/// A sample of skewed values understates their skewness, since the longest tail is where nothing was drawn yet; by how much,
+/// depends on the population. With this factor intervals hold lognormal means (sigma 1 and 1.3) in 93 of 100 samples of 20
+/// clusters and more: docs/src/statistics.md.
+const TAIL_NOT_SEEN: f64 = 1.1;
+
 /// One observed value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
@@ -62,8 +67,8 @@ pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval
     Ok(Interval { estimate: p, low, high }.with(unlike_clusters(&moments, level, (0.0, 1.0))))
 }
 
-/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom, corrected for
-/// skewness by Hall's transformation (1992). Its variance is that of [`rate`].
+/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom; where Hall's
+/// correction for skewness (1992) moves an end further out, with that one. Its variance is that of [`rate`].
 ///
 /// `range` is where the mean of a cluster can lie that is unlike all others: the interval holds at least what
 /// [`unlike_clusters`] allows for. Where clusters do not vary and nothing is known of others (`None`), and with one
@@ -146,12 +151,11 @@ impl Moments {
         Ok(Moments::of_totals(&totals(cases)?))
     }
 
-    /// The interval between these quantiles of Student's t, corrected for skewness.
+    /// The interval between these quantiles of Student's t, and at least the one that is corrected for skewness.
     fn interval(&self, t: f64) -> (f64, f64) {
         let error = self.variance.sqrt();
         let (low, high) = (self.skewness.skewed(t), self.skewness.skewed(-t));
-        // Much skewness may carry an end past the estimate.
-        (self.mean - error * low.max(0.0), self.mean - error * high.min(0.0))
+        (self.mean - error * low.max(t), self.mean - error * high.min(-t))
     }
 
     /// From each cluster's sum of weight times value, and its weight.
@@ -175,7 +179,10 @@ impl Moments {
             mean,
             variance: if varies { variance } else { 0.0 },
             skewness: Skewness {
-                a: if varies { adjusted * cubes / squares.powf(1.5) } else { 0.0 },
+                a: match varies {
+                    true => TAIL_NOT_SEEN * adjusted * cubes / squares.powf(1.5),
+                    false => 0.0,
+                },
             },
             clusters,
         }

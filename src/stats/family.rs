@@ -11,7 +11,7 @@ pub struct PairedDifference {
     /// The weighted mean of arm minus baseline with its 95% interval, which excludes zero if and only if `p_value` is below
     /// .05. Its ends are infinite where there are too few clusters for any such p-value.
     pub interval: Interval,
-    /// Two-sided, by sign flips of whole clusters.
+    /// Two-sided, of [`PairedTest`].
     pub p_value: f64,
     /// After Holm's correction over the family.
     pub p_holm: f64,

@@ -10,7 +10,7 @@ const SYMMETRIC: f64 = 1e-9;
 /// Hall's transformation for one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Skewness {
-    /// The third moment over the 3/2 power of the second, each a sum over clusters.
+    /// The third moment over the 3/2 power of the second, each a sum over clusters, adjusted for the size of the sample.
     pub a: f64,
 }
 

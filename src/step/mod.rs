@@ -23,6 +23,8 @@ pub mod reader;
 #[doc(hidden)]
 pub mod retrieve;
 #[doc(hidden)]
+pub mod room;
+#[doc(hidden)]
 pub mod settle;
 
 /// What a step puts out.

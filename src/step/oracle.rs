@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::room::{ORACLE_TEXT, megabytes, text_bytes};
 use super::settle::{self, Gate};
 use super::{Branching, Output};
 use crate::expr::{CorpusIndex, Env, EvalError};
@@ -15,6 +16,8 @@ pub struct Oracle {
     pub outputs: Vec<Option<Output>>,
     /// Gold passages by step, as indices into the arm's corpus; empty for other steps.
     pub gold: Vec<BTreeSet<u32>>,
+    /// Of all outputs together.
+    pub text_bytes: usize,
 }
 
 /// A task whose oracle cannot be run.
@@ -30,15 +33,21 @@ pub enum OracleError {
         "task '{task}', step '{step}': gold passages disagree on '{field}': {first}, {second}; make the gold rule narrower"
     )]
     Disagree { task: String, step: String, field: String, first: String, second: String },
+    #[error(
+        "task '{task}', step '{step}': the texts that the steps put out come to more than {}",
+        megabytes(ORACLE_TEXT.of_a_task)
+    )]
+    TooMuchText { task: String, step: String },
 }
 
 impl OracleError {
-    /// The retrieve step whose gold is wrong.
+    /// The retrieve step whose gold is wrong, or the step whose text is too much.
     pub fn step(&self) -> &str {
         match self {
             OracleError::Gold { step, .. }
             | OracleError::NoSuchPassage { step, .. }
-            | OracleError::Disagree { step, .. } => step,
+            | OracleError::Disagree { step, .. }
+            | OracleError::TooMuchText { step, .. } => step,
         }
     }
 }
@@ -71,7 +80,7 @@ pub fn run(
 }
 
 /// Runs the oracle as far as it goes, with everything that keeps it from being one; a step whose gold is wrong finds
-/// nothing, and one whose gold disagrees reads nothing.
+/// nothing, one whose gold disagrees reads nothing, and from the step on whose text is too much there are no values.
 pub fn attempt(
     scenario: &Scenario,
     arm: &Arm,
@@ -80,16 +89,15 @@ pub fn attempt(
 ) -> (Oracle, Vec<OracleError>) {
     let mut errors = Vec::new();
     let mut oracle = Oracle::default();
-    let mut stopped = false;
+    let (mut stopped, mut full) = (false, false);
     for step in &scenario.steps {
         let gold = gold(scenario, arm, indices, task, step);
         let gold = gold.unwrap_or_else(|error| {
             errors.push(error);
             BTreeSet::new()
         });
-        let seen: Vec<Option<&Output>> = (0..scenario.steps.len())
-            .map(|i| oracle.outputs.get(i).and_then(Option::as_ref))
-            .collect();
+        let mut seen: Vec<Option<&Output>> = vec![None; scenario.steps.len()];
+        step.parents.iter().for_each(|&parent| seen[parent] = oracle.outputs[parent].as_ref());
         let output = match settle::gate(step, task, &seen) {
             _ if stopped => None,
             Gate::Stop => {
@@ -116,6 +124,17 @@ pub fn attempt(
                 Some(row.unwrap_or(Output::Missing))
             }
         };
+        let bytes = output.as_ref().map_or(0, text_bytes);
+        if !full && oracle.text_bytes + bytes > ORACLE_TEXT.of_a_task {
+            full = true;
+            errors.push(OracleError::TooMuchText { task: task.id.clone(), step: step.id.clone() });
+            // There may be as much in every other task: none is kept.
+            let kept = oracle.outputs.iter_mut().flatten();
+            kept.filter(|of| text_bytes(of) > 0).for_each(|of| *of = Output::Missing);
+            oracle.text_bytes = 0;
+        }
+        oracle.text_bytes += if full { 0 } else { bytes };
+        let output = if full { output.map(|_| Output::Missing) } else { output };
         oracle.outputs.push(output);
         oracle.gold.push(gold);
     }

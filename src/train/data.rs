@@ -9,7 +9,7 @@ use super::batches::Item;
 use super::loss::Batch;
 use crate::embed::Role;
 use crate::embed::bert::text::TextSide;
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 use crate::world::pair;
 use crate::world::triplet::{self, Triplet};
 
@@ -30,10 +30,10 @@ impl Texts {
         structural: &Path,
         rehearsal: &Path,
         kinds: &[String],
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Self> {
-        let near = chosen(triplet::read(structural, watch)?, kinds, structural)?;
-        let pairs = pair::read(rehearsal, watch)?;
+        let near = chosen(triplet::read(structural, progress)?, kinds, structural)?;
+        let pairs = pair::read(rehearsal, progress)?;
         ensure!(!pairs.is_empty(), "{}: there is no pair in it", rehearsal.display());
         Ok(Self { structural: near, rehearsal: pairs })
     }

@@ -31,4 +31,4 @@ pub use checkpoint::Logged;
 pub use data::Texts;
 pub use recipe::{Arm, Method, Recipe};
 pub use result::{FILES, was_here};
-pub use run::{Outcome, Request, Training, Watch, tune};
+pub use run::{Outcome, Request, Training, tune};

@@ -18,14 +18,7 @@ use super::result;
 use super::settings::{Base, Settings};
 use crate::embed::bert::tunable::Tunable;
 use crate::input_file;
-
-/// Told how far training is.
-pub trait Watch: crate::watch::Watch {
-    /// An arm begins, with so many of its steps already taken.
-    fn arm(&self, arm: Arm, steps: usize, taken: usize);
-
-    fn step(&self, loss: f64);
-}
+use crate::progress::ProgressListener;
 
 /// What is to be trained.
 #[derive(Clone, Debug)]
@@ -58,13 +51,18 @@ pub struct Outcome {
 /// # Errors
 /// Settings that cannot be met, a result or a checkpoint of other settings in the way, a loss that is no
 /// number any more.
-pub fn tune(request: &Request, watch: &dyn Watch) -> anyhow::Result<Vec<Outcome>> {
+pub fn tune(request: &Request, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Outcome>> {
     request.recipe.check()?;
     ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
-    request.arms.iter().map(|(arm, dir)| run(request, *arm, dir, watch)).collect()
+    request.arms.iter().map(|(arm, dir)| run(request, *arm, dir, progress)).collect()
 }
 
-fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Result<Outcome> {
+fn run(
+    request: &Request,
+    arm: Arm,
+    dir: &Path,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Outcome> {
     let recipe = &request.recipe;
     let base = Tunable::open(request.base, recipe.length)?;
     let hash = base.hash.clone();
@@ -86,10 +84,13 @@ fn run(request: &Request, arm: Arm, dir: &Path, watch: &dyn Watch) -> anyhow::Re
     if recipe.method == Method::Adapter {
         training.frozen = Frozen::on_disk(None, &hash, training.network.hidden())?;
     }
-    watch.arm(arm, recipe.steps, training.state.step);
+    let label = format!("{}: training", arm.name());
+    let work = progress.resume(&label, recipe.steps, training.state.step);
     while training.state.step < recipe.steps {
+        progress.check()?;
         let logged = training.step()?;
-        watch.step(logged.loss);
+        work.rename(&format!("{label}, loss {:.3}", logged.loss));
+        work.advance(1);
         let taken = training.state.step;
         if taken.is_multiple_of(request.checkpoint_every) && taken < recipe.steps {
             training.state.write(dir, &settings)?;

@@ -17,8 +17,8 @@ use serde::Serialize;
 use super::adamw::{Moments, Pace};
 use crate::embed::bert::Maps;
 use crate::embed::similarity_map::{Map, Net, Shape, probability};
+use crate::progress::ProgressListener;
 use crate::stats::Auc;
-use crate::watch::Watch;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
@@ -96,18 +96,18 @@ pub fn train(
     items: &[Item],
     maps: &Maps,
     recipe: &Recipe,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Trained> {
     ensure!(
         (1..=MOST_STEPS).contains(&recipe.steps),
         "--steps is {}; it is from 1 to {MOST_STEPS}",
         recipe.steps
     );
-    let (known, categories) = know(items, maps, recipe, watch)?;
+    let (known, categories) = know(items, maps, recipe, progress)?;
     let learnt: Vec<&Known> = known.iter().filter(|item| !item.held_out).collect();
     ensure!(!learnt.is_empty(), "there is nothing to learn from");
     let shape = Shape { width: recipe.width, layers: recipe.layers };
-    let (net, losses) = descend(&learnt, shape, recipe, watch);
+    let (net, losses) = descend(&learnt, shape, recipe, progress);
     if let Some(step) = losses.iter().position(|loss| !loss.is_finite()) {
         bail!("the loss is no longer a number at step {}", step + 1);
     }
@@ -125,7 +125,7 @@ fn know(
     items: &[Item],
     maps: &Maps,
     recipe: &Recipe,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<(Vec<Known>, Vec<String>)> {
     let mut pairs = Vec::new();
     let mut categories: Vec<String> = Vec::new();
@@ -153,8 +153,8 @@ fn know(
         }
     }
     let texts: Vec<_> = pairs.iter().map(|(_, _, texts)| *texts).collect();
-    let done = watch.batch("comparing tokens", texts.len());
-    let made = maps.each(&texts, &*done, &|map| map)?;
+    let work = progress.start("comparing tokens", texts.len());
+    let made = maps.each(&texts, &|n| work.advance(n), &|map| map)?;
     for ((at, same, _), map) in pairs.iter().zip(made) {
         let slot = if *same { &mut known[*at].same } else { &mut known[*at].differs };
         *slot = map;
@@ -173,7 +173,12 @@ fn is_held_out(first: &str, recipe: &Recipe) -> bool {
     f64::from(u32::from_le_bytes(head)) < recipe.held_out * f64::from(u32::MAX)
 }
 
-fn descend(learnt: &[&Known], shape: Shape, recipe: &Recipe, watch: &dyn Watch) -> (Net, Vec<f32>) {
+fn descend(
+    learnt: &[&Known],
+    shape: Shape,
+    recipe: &Recipe,
+    progress: &dyn ProgressListener,
+) -> (Net, Vec<f32>) {
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
     let mut net = Net { shape, weights: first_weights(shape, &mut rng) };
     let count = net.weights.len();
@@ -188,7 +193,7 @@ fn descend(learnt: &[&Known], shape: Shape, recipe: &Recipe, watch: &dyn Watch) 
     };
     let mut losses = Vec::with_capacity(recipe.steps);
     let mut order: Vec<usize> = Vec::new();
-    let done = watch.batch("training", recipe.steps);
+    let work = progress.start("training", recipe.steps);
     for step in 0..recipe.steps {
         while order.len() < recipe.batch {
             let mut next: Vec<usize> = (0..learnt.len()).collect();
@@ -207,7 +212,7 @@ fn descend(learnt: &[&Known], shape: Shape, recipe: &Recipe, watch: &dyn Watch) 
         }
         losses.push(loss);
         pace.step(step, &mut net.weights, &gradient, &mut moments, &[(0..count, true)]);
-        done(1);
+        work.advance(1);
     }
     (net, losses)
 }
@@ -312,7 +317,7 @@ fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     /// Pairs whose like tokens stand in order, and pairs where two of them have changed places.
     fn items() -> Vec<Known> {
@@ -347,7 +352,7 @@ mod tests {
         let shape = Shape { width: recipe.width, layers: recipe.layers };
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| descend(&side(false), shape, &recipe, &Quiet))
+            pool.install(|| descend(&side(false), shape, &recipe, &NoProgress))
         };
         let (net, losses) = on(1);
         assert_eq!((&net, &losses), (&on(3).0, &on(3).1));

@@ -20,7 +20,7 @@ use super::json_line;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::text::Lines;
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 /// The columns of the qrels, with other names that data sets give them.
 const COLUMNS: [(&str, &[&str]); 3] = [
@@ -63,13 +63,13 @@ struct Entry {
 }
 
 /// Reads a set; the error holds every mistake of a file.
-pub fn read(dir: &Path, watch: &dyn Watch) -> anyhow::Result<BeirSet> {
-    let corpus = entries(&dir.join("corpus.jsonl"), watch)?;
-    let queries = entries(&dir.join("queries.jsonl"), watch)?;
+pub fn read(dir: &Path, progress: &dyn ProgressListener) -> anyhow::Result<BeirSet> {
+    let corpus = entries(&dir.join("corpus.jsonl"), progress)?;
+    let queries = entries(&dir.join("queries.jsonl"), progress)?;
     let places: HashMap<&str, u32> = corpus.iter().map(|e| e.id.as_str()).zip(0..).collect();
     let known: HashMap<&str, usize> =
         queries.iter().enumerate().map(|(at, e)| (e.id.as_str(), at)).collect();
-    let judged = judgements(&dir.join("qrels/test.tsv"), &known, &places, watch)?;
+    let judged = judgements(&dir.join("qrels/test.tsv"), &known, &places, progress)?;
     let name = dir.canonicalize().ok().and_then(|dir| Some(dir.file_name()?.display().to_string()));
     let mut set = BeirSet {
         name: name.unwrap_or_else(|| dir.display().to_string()),
@@ -89,9 +89,9 @@ pub fn read(dir: &Path, watch: &dyn Watch) -> anyhow::Result<BeirSet> {
     Ok(set)
 }
 
-fn entries(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Entry>> {
+fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Entry>> {
     let mut mistakes = Mistakes::of_json(path);
-    let mut lines = Lines::open(path, watch)?;
+    let mut lines = Lines::open(path, progress)?;
     let mut entries: Vec<Entry> = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
     while let Some((number, line)) = lines.next(&mut mistakes)? {
@@ -147,12 +147,12 @@ fn judgements(
     path: &Path,
     queries: &HashMap<&str, usize>,
     passages: &HashMap<&str, u32>,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Vec<Option<HashMap<u32, f64>>>> {
     let mut mistakes = Mistakes::new(path);
     let header = COLUMNS.map(|(name, _)| name.to_owned());
     let layout = Layout { header: &header, ..Layout::default() };
-    let grid = Grid::read(path, layout, watch, &mut mistakes)?;
+    let grid = Grid::read(path, layout, progress, &mut mistakes)?;
     let mut judged: Vec<Option<HashMap<u32, f64>>> = vec![None; queries.len()];
     for (at, row) in grid.rows.iter().enumerate() {
         if at == 0 && is_header(row) {
@@ -200,7 +200,7 @@ fn is_header(row: &Row) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     /// A set of two passages and two queries, of which one file is replaced.
     fn read_with(file: &str, bytes: &[u8]) -> Result<BeirSet, String> {
@@ -215,7 +215,7 @@ mod tests {
             let content = if name == file { bytes } else { content.as_bytes() };
             std::fs::write(dir.path().join(name), content).unwrap();
         }
-        read(dir.path(), &Quiet).map_err(|error| format!("{error:#}"))
+        read(dir.path(), &NoProgress).map_err(|error| format!("{error:#}"))
     }
 
     fn relevant(qrels: &str) -> Vec<Vec<(u32, f64)>> {
@@ -291,7 +291,7 @@ mod tests {
         std::fs::write(dir.path().join("corpus.jsonl"), passages).unwrap();
         std::fs::write(dir.path().join("queries.jsonl"), queries).unwrap();
         std::fs::write(dir.path().join("qrels/test.tsv"), qrels).unwrap();
-        let set = read(dir.path(), &Quiet).unwrap();
+        let set = read(dir.path(), &NoProgress).unwrap();
         assert_eq!((set.queries[0].own, set.own_passages()), (Some(1), 1));
     }
 }

@@ -10,7 +10,7 @@ use super::delimiter::{Delimiter, DelimiterSetting};
 use super::mistakes::Mistakes;
 use super::records::{Record, Records, separator_line};
 use crate::input_file::{self, encoding};
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 /// Names that a message lists; of the rest there is a count.
 const LISTED: usize = 20;
@@ -88,7 +88,7 @@ impl Grid {
     pub fn read(
         path: &Path,
         layout: Layout,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
         mistakes: &mut Mistakes,
     ) -> anyhow::Result<Grid> {
         let cannot = || format!("cannot read {}", path.display());
@@ -99,11 +99,11 @@ impl Grid {
 
         let mut grid = Grid { header: layout.header.to_vec(), rows: Vec::new() };
         let mut empty = true;
-        let done = watch.reading(path, bytes.len() as u64);
+        let work = progress.start_reading(path, bytes.len() as u64);
         while let Some(Record { line, cells: record, misquoted, bytes }) =
             records.next_record().with_context(cannot)?
         {
-            done(bytes);
+            work.advance(bytes);
             let first = std::mem::take(&mut empty);
             if let Some((line, what)) = misquoted {
                 mistakes.add(Some(line), None, what);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::grid::{Grid, Layout};
 use super::mistakes::Mistakes;
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 const COLUMNS: [&str; 4] = ["first", "second", "same", "category"];
 
@@ -24,9 +24,9 @@ pub struct LabelledPair {
 
 /// Reads a CSV file with a header that has `first`, `second` and `same` (true or false, 1 or 0), and perhaps
 /// `category`. The error holds every mistake of the file.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<LabelledPair>> {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<LabelledPair>> {
     let mut mistakes = Mistakes::new(path);
-    let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+    let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
     let places =
         grid.columns(&COLUMNS[..3], |name| name == COLUMNS[3], &mut mistakes).unwrap_or_default();
     let place = |column: &str| places.iter().find(|(name, _)| *name == column).map(|p| p.1);
@@ -73,17 +73,17 @@ pub fn to_csv(pairs: &[LabelledPair]) -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     #[test]
     fn labels_are_true_or_false() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p.csv");
         std::fs::write(&path, "first,second,same\na b,b a,0\na,a,1\n").unwrap();
-        let labels: Vec<bool> = read(&path, &Quiet).unwrap().iter().map(|p| p.same).collect();
+        let labels: Vec<bool> = read(&path, &NoProgress).unwrap().iter().map(|p| p.same).collect();
         assert_eq!(labels, [false, true]);
         std::fs::write(&path, "first,second,same\na,,0\na,a,yes\n").unwrap();
-        let message = read(&path, &Quiet).unwrap_err().to_string();
+        let message = read(&path, &NoProgress).unwrap_err().to_string();
         assert!(message.contains("line 2, column 'second': the text is empty"), "{message}");
         assert!(
             message.contains("line 3, column 'same': 'yes' is neither true nor false"),

@@ -9,7 +9,7 @@ use super::json_object;
 use super::mistakes::Mistakes;
 use super::text::Lines;
 use super::triplet::{self, Triplet};
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 const QUERY: &str = "query";
 const PASSAGE: &str = "passage";
@@ -17,13 +17,13 @@ const SOURCE: &str = "source";
 
 /// Reads a file of pairs: where its name ends in `.jsonl`, an object a line with `query`, `passage` and,
 /// where it is there, `source`; else a CSV file of triplets. The error holds every mistake of the file.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Triplet>> {
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
-        return triplet::read(path, watch);
+        return triplet::read(path, progress);
     }
     let mut mistakes = Mistakes::of_json(path);
     let mut pairs = Vec::new();
-    let mut lines = Lines::open(path, watch)?;
+    let mut lines = Lines::open(path, progress)?;
     while let Some((number, line)) = lines.next(&mut mistakes)? {
         let object = match json_object::parse(line) {
             Ok(object) => object,
@@ -66,7 +66,7 @@ pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     #[test]
     fn pairs_are_read_and_all_mistakes_told() {
@@ -74,12 +74,12 @@ mod tests {
         let path = dir.path().join("pairs.jsonl");
         std::fs::write(&path, "{\"query\": \"q\", \"passage\": \"p\", \"source\": \"s\"}\n")
             .unwrap();
-        let pairs = read(&path, &Quiet).unwrap();
+        let pairs = read(&path, &NoProgress).unwrap();
         assert_eq!((pairs[0].anchor.as_str(), pairs[0].positive.as_str()), ("q", "p"));
         assert_eq!((pairs[0].negative.as_deref(), pairs[0].category.as_str()), (None, "s"));
 
         std::fs::write(&path, "{\"query\": 1}\n{\"query\": \"q\", \"passage\": \" \"}\n").unwrap();
-        let message = read(&path, &Quiet).unwrap_err().to_string();
+        let message = read(&path, &NoProgress).unwrap_err().to_string();
         for what in
             ["3 mistakes", "line 1, field 'query': '1' is not a text", "line 2, field 'passage'"]
         {

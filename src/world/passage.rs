@@ -17,9 +17,9 @@ use super::passage_table;
 use super::task::LONGEST_ID;
 use super::text::Lines;
 use crate::extract::Found;
+use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{Type, Value};
 use crate::visible::bad_name;
-use crate::watch::{Quiet, Watch};
 
 /// How a passage differs from the one it is a near-miss of ([`Passage::of`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,21 +76,21 @@ impl Corpus {
     /// Reads a `.csv` or `.tsv` file, or else JSON lines. The error holds every mistake with its line and
     /// field, what was found and what is allowed.
     pub fn read(name: &str, path: &Path) -> anyhow::Result<Corpus> {
-        Corpus::read_watched(name, path, None, &Quiet)
+        Corpus::read_with_progress(name, path, None, &NoProgress)
     }
 
-    /// As [`Corpus::read`], of a table with this delimiter, and tells `watch` how far it is.
-    pub fn read_watched(
+    /// As [`Corpus::read`], of a table with this delimiter, with progress.
+    pub fn read_with_progress(
         name: &str,
         path: &Path,
         delimiter: Option<Delimiter>,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Corpus> {
         let table = grid::is_table(path);
         let mut mistakes = if table { Mistakes::new(path) } else { Mistakes::of_json(path) };
         let found = match table {
-            true => passage_table::read(path, delimiter, watch, &mut mistakes)?,
-            false => json_lines(path, watch, &mut mistakes)?,
+            true => passage_table::read(path, delimiter, progress, &mut mistakes)?,
+            false => json_lines(path, progress, &mut mistakes)?,
         };
         let unread = mistakes.count() > 0;
         let mut passages: Vec<Passage> = Vec::with_capacity(found.len());
@@ -197,11 +197,11 @@ fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
 /// The passages of a file of JSON lines, with their lines.
 fn json_lines(
     path: &Path,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
     mistakes: &mut Mistakes,
 ) -> anyhow::Result<Vec<(usize, Passage)>> {
     let mut passages = Vec::new();
-    let mut lines = Lines::open(path, watch)?;
+    let mut lines = Lines::open(path, progress)?;
     while let Some((number, line)) = lines.next(mistakes)? {
         let read = &json_numbers::keep_digits(line);
         match serde_json::from_str(read) {

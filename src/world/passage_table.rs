@@ -8,7 +8,7 @@ use super::delimiter::Delimiter;
 use super::grid::{Grid, Layout, meant};
 use super::json_line::variant;
 use super::mistakes::Mistakes;
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 const NEEDED: [&str; 2] = ["id", "text"];
 const OPTIONAL: [&str; 4] = ["entity", "attribute", "of", "variant"];
@@ -17,10 +17,10 @@ const OPTIONAL: [&str; 4] = ["entity", "attribute", "of", "variant"];
 pub(super) fn read(
     path: &Path,
     delimiter: Option<Delimiter>,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
     mistakes: &mut Mistakes,
 ) -> anyhow::Result<Vec<(usize, Passage)>> {
-    let grid = Grid::read(path, Layout::of_scenario(delimiter), watch, mistakes)?;
+    let grid = Grid::read(path, Layout::of_scenario(delimiter), progress, mistakes)?;
     let Some(places) = grid.columns(&NEEDED, |name| OPTIONAL.contains(&name), mistakes) else {
         return Ok(Vec::new());
     };

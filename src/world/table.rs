@@ -6,8 +6,8 @@ use std::path::Path;
 use super::delimiter::Delimiter;
 use super::grid::{Grid, Layout};
 use super::mistakes::Mistakes;
+use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{Type, Value};
-use crate::watch::{Quiet, Watch};
 
 /// Rows by key; a cell is absent where the file has it empty.
 #[derive(Clone, Debug, Default)]
@@ -34,21 +34,21 @@ impl Table {
         key: &str,
         columns: &BTreeMap<String, Type>,
     ) -> anyhow::Result<Table> {
-        Table::read_watched(name, path, key, columns, None, &Quiet)
+        Table::read_with_progress(name, path, key, columns, None, &NoProgress)
     }
 
-    /// As [`Table::read`], of a file with this delimiter, and tells `watch` how far it is.
-    pub fn read_watched(
+    /// As [`Table::read`], of a file with this delimiter, with progress.
+    pub fn read_with_progress(
         name: &str,
         path: &Path,
         key: &str,
         columns: &BTreeMap<String, Type>,
         delimiter: Option<Delimiter>,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Table> {
         let mut mistakes = Mistakes::new(path);
         let layout = Layout::of_scenario(delimiter);
-        let grid = Grid::read(path, layout, watch, &mut mistakes)?;
+        let grid = Grid::read(path, layout, progress, &mut mistakes)?;
         let needed: Vec<&str> =
             [key].into_iter().chain(columns.keys().map(String::as_str)).collect();
         let places = grid.columns(&needed, |_| false, &mut mistakes).unwrap_or_default();

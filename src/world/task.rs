@@ -13,9 +13,9 @@ use super::json_numbers;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::text;
+use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{Type, Value};
 use crate::visible::bad_name;
-use crate::watch::{Quiet, Watch};
 
 /// One case to replay.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,15 +59,15 @@ impl TaskSet {
     /// the declared type; others are left alone. The error holds every mistake of the file, with line,
     /// field, what was found and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
-        TaskSet::read_watched(path, fields, None, &Quiet)
+        TaskSet::read_with_progress(path, fields, None, &NoProgress)
     }
 
-    /// As [`TaskSet::read`], of a table with this delimiter, and tells `watch` how far it is.
-    pub fn read_watched(
+    /// As [`TaskSet::read`], of a table with this delimiter, with progress.
+    pub fn read_with_progress(
         path: &Path,
         fields: &BTreeMap<String, Type>,
         delimiter: Option<Delimiter>,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<TaskSet> {
         let mut reading = Reading {
             fields,
@@ -76,9 +76,9 @@ impl TaskSet {
             tasks: Vec::new(),
         };
         if grid::is_table(path) {
-            reading.table(path, Layout::of_scenario(delimiter), watch)?;
+            reading.table(path, Layout::of_scenario(delimiter), progress)?;
         } else if json_line::is_file(path) {
-            reading.jsonl(path, watch)?;
+            reading.jsonl(path, progress)?;
         } else {
             bail!("{}: tasks are read from .csv, .tsv or .jsonl", path.display());
         }
@@ -104,8 +104,13 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn table(&mut self, path: &Path, layout: Layout, watch: &dyn Watch) -> anyhow::Result<()> {
-        let grid = Grid::read(path, layout, watch, &mut self.mistakes)?;
+    fn table(
+        &mut self,
+        path: &Path,
+        layout: Layout,
+        progress: &dyn ProgressListener,
+    ) -> anyhow::Result<()> {
+        let grid = Grid::read(path, layout, progress, &mut self.mistakes)?;
         let needed: Vec<&str> =
             ["id"].into_iter().chain(self.fields.keys().map(String::as_str)).collect();
         let known = |name: &str| name == "weight" || name.starts_with(GOLD);
@@ -125,8 +130,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn jsonl(&mut self, path: &Path, watch: &dyn Watch) -> anyhow::Result<()> {
-        let mut lines = text::Lines::open(path, watch)?;
+    fn jsonl(&mut self, path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<()> {
+        let mut lines = text::Lines::open(path, progress)?;
         while let Some((line, text)) = lines.next(&mut self.mistakes)? {
             match json_object::parse(&json_numbers::keep_digits(text)) {
                 Ok(object) => {

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::mistakes::Mistakes;
 use crate::input_file::{LineReader, encoding};
-use crate::watch::Watch;
+use crate::progress::{ProgressListener, Work};
 
 /// What messages call standard input.
 pub(super) const STDIN: &str = "standard input";
@@ -16,22 +16,22 @@ pub(super) struct Lines<'a> {
     path: PathBuf,
     reader: LineReader,
     text: String,
-    done: Box<dyn Fn(usize) + Sync + 'a>,
+    /// `None`: nobody knows how much there is to read.
+    work: Option<Work<'a>>,
 }
 
 impl<'a> Lines<'a> {
-    pub fn open(path: &Path, watch: &'a dyn Watch) -> anyhow::Result<Lines<'a>> {
+    pub fn open(path: &Path, progress: &'a dyn ProgressListener) -> anyhow::Result<Lines<'a>> {
         let reader =
             LineReader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let done = watch.reading(path, reader.size());
-        Ok(Lines { path: path.to_owned(), reader, text: String::new(), done })
+        let work = Some(progress.start_reading(path, reader.size()));
+        Ok(Lines { path: path.to_owned(), reader, text: String::new(), work })
     }
 
     /// Of what standard input held.
     pub fn of_stdin(bytes: Vec<u8>) -> anyhow::Result<Lines<'a>> {
         let reader = LineReader::of_bytes(bytes).context(STDIN)?;
-        let done = Box::new(|_| {});
-        Ok(Lines { path: PathBuf::from(STDIN), reader, text: String::new(), done })
+        Ok(Lines { path: PathBuf::from(STDIN), reader, text: String::new(), work: None })
     }
 
     /// The next line that is not blank, with its number, from 1; lines that are not UTF-8 are mistakes.
@@ -58,7 +58,9 @@ impl<'a> Lines<'a> {
             let next = self.reader.next_line();
             let next = next.with_context(|| format!("cannot read {}", self.path.display()))?;
             let Some((number, line, read)) = next else { return Ok(None) };
-            (self.done)(read);
+            if let Some(work) = &self.work {
+                work.advance(read);
+            }
             match std::str::from_utf8(line) {
                 Ok(text) => {
                     self.text.clear();

@@ -9,18 +9,22 @@ use super::json_line;
 use super::json_object;
 use super::mistakes::Mistakes;
 use super::text::{Lines, STDIN};
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 /// Reads the texts, in order: of a `.jsonl` file the field `column` of each object, of a `.csv` or `.tsv` file
 /// that column, otherwise each line that is not blank. Empty texts are left out. The error holds every
 /// mistake of the file.
-pub fn read(path: &Path, column: &str, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
+pub fn read(
+    path: &Path,
+    column: &str,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Vec<String>> {
     let texts = match grid::is_table(path) {
-        true => of_table(path, column, watch)?,
+        true => of_table(path, column, progress)?,
         false => {
             let mut mistakes = Mistakes::of_json(path);
             let field = json_line::is_file(path).then_some(column);
-            let texts = of_lines(Lines::open(path, watch)?, field, false, &mut mistakes)?;
+            let texts = of_lines(Lines::open(path, progress)?, field, false, &mut mistakes)?;
             mistakes.none()?;
             texts
         }
@@ -36,9 +40,9 @@ pub fn read(path: &Path, column: &str, watch: &dyn Watch) -> anyhow::Result<Vec<
 /// # Errors
 /// All mistakes of the file at once; a line without a text is one, since what is made of the texts would
 /// not stand in the order of the lines.
-pub fn read_each_line(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
+pub fn read_each_line(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<String>> {
     let field = json_line::is_file(path).then_some("text");
-    each_line(Lines::open(path, watch)?, field, path)
+    each_line(Lines::open(path, progress)?, field, path)
 }
 
 /// As [`read_each_line`], of the plain lines that standard input holds.
@@ -57,9 +61,13 @@ fn each_line(lines: Lines, field: Option<&str>, path: &Path) -> anyhow::Result<V
     Ok(texts)
 }
 
-fn of_table(path: &Path, column: &str, watch: &dyn Watch) -> anyhow::Result<Vec<String>> {
+fn of_table(
+    path: &Path,
+    column: &str,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Vec<String>> {
     let mut mistakes = Mistakes::new(path);
-    let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+    let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
     let place = grid.columns(&[column], |_| false, &mut mistakes);
     mistakes.none()?;
     let place = place.and_then(|places| Some(places.first()?.1)).unwrap_or(0);
@@ -115,7 +123,7 @@ fn of_lines(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     #[test]
     fn each_line_is_a_text_or_a_mistake() {
@@ -123,7 +131,7 @@ mod tests {
         let read = |name: &str, bytes: &[u8]| {
             let path = dir.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            read_each_line(&path, &Quiet).map_err(|error| format!("{error:#}"))
+            read_each_line(&path, &NoProgress).map_err(|error| format!("{error:#}"))
         };
         for bytes in [
             &b"acme\nlease\n"[..],

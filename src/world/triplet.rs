@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::grid::{Grid, Layout};
 use super::mistakes::Mistakes;
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 
 const ANCHOR: &str = "anchor";
 const POSITIVE: &str = "positive";
@@ -27,9 +27,9 @@ pub struct Triplet {
 
 /// Reads a CSV file with a header that has at least `anchor` and `positive`; `negative` and `category`
 /// may be left out, as a column or in a line. The error holds every mistake of the file.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Vec<Triplet>> {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Triplet>> {
     let mut mistakes = Mistakes::new(path);
-    let grid = Grid::read(path, Layout::default(), watch, &mut mistakes)?;
+    let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
     let mut wanted = vec![ANCHOR, POSITIVE];
     let optional = [NEGATIVE, CATEGORY].into_iter();
     wanted.extend(optional.filter(|name| grid.header.iter().any(|found| found == name)));
@@ -68,7 +68,7 @@ pub fn to_csv(triplets: &[Triplet]) -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -82,10 +82,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.csv");
         std::fs::write(&path, to_csv(&triplets).unwrap()).unwrap();
-        assert_eq!(read(&path, &Quiet).unwrap(), triplets);
+        assert_eq!(read(&path, &NoProgress).unwrap(), triplets);
 
         std::fs::write(&path, "anchor,positive\na,b\n,b\n").unwrap();
-        let message = read(&path, &Quiet).unwrap_err().to_string();
+        let message = read(&path, &NoProgress).unwrap_err().to_string();
         assert!(message.contains("line 3, column 'anchor': the text is empty"), "{message}");
     }
 }

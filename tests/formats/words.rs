@@ -1,9 +1,8 @@
 //! Words of a text, in whatever form they are written.
 
+use knockon::Session;
 use knockon::retrieve::{Analyzer, Bm25Params, Bm25Retriever, Request, Retriever, Stem, StopWords};
-use knockon::run::Models;
 use knockon::scenario::EmbedderKind;
-use knockon::watch::Quiet;
 
 use super::Desk;
 
@@ -84,10 +83,10 @@ fn a_query_without_a_word_of_any_passage_is_told() {
     // In a run, it is among what the user should know.
     let desk = Desk::new();
     let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
-    let models = Models::new(&scenario, &Quiet, Some(desk.dir.path()));
+    let session = Session::over(&scenario).with_cache(desk.dir.path());
     let request = Request { query: "納品", candidates: None };
-    models.open(0, 0).unwrap().search(&[request], 9, &|_| {}).unwrap();
-    let notes = models.notes();
+    session.retriever(0, 0).unwrap().search(&[request], 9, &|_| {}).unwrap();
+    let notes = session.notes();
     assert!(
         notes[0].starts_with("bm25: 1 query shared no word with any passage of c"),
         "{notes:?}"

@@ -1,5 +1,6 @@
 //! Runs that differ in no unit: there is no variance, and so no interval.
 
+use knockon::Session;
 use knockon::gate::{self, Baseline, Demand, Finding, Measure, Question};
 
 use super::{ASKED, asked, limit, of, run, scenario, written};
@@ -66,9 +67,8 @@ fn every_arm_of_the_earlier_run_is_accounted_for() {
     let dir = tempfile::tempdir().unwrap();
     let second = knockon::scenario::Arm { id: "second".to_owned(), ..before.arms[0].clone() };
     before.arms.push(second);
-    let models = knockon::run::Models::new(&before, &knockon::run::Quiet, None);
-    let record =
-        knockon::run::run(&before, &[0, 1], &|e, c| models.open(e, c), &knockon::run::Quiet);
+    let session = Session::over(&before);
+    let record = knockon::run::run(&session, &[0, 1]);
     super::written_of(&before, &record.unwrap(), dir.path());
     let baseline = Baseline::read(dir.path()).unwrap();
     assert_eq!(baseline.arms(), ["only", "second"]);

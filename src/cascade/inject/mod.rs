@@ -23,11 +23,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Source;
-use crate::compile::search::{Open, Searches};
 use crate::compile::{Question, compile};
-use crate::expr::CorpusIndex;
-use crate::scenario::Scenario;
-use crate::solve::{Watch, depth};
+use crate::session::Session;
+use crate::solve::{compiling, depth};
 
 #[doc(hidden)]
 pub use ask::{AskError, ask, errors};
@@ -93,27 +91,21 @@ impl Why {
 /// # Errors
 /// As [`crate::solve::solve`].
 #[doc(hidden)]
-pub fn inject(
-    scenario: &Scenario,
-    arm: usize,
-    sources: &[Source],
-    open: &Open,
-    watch: &dyn Watch,
-) -> anyhow::Result<Record> {
+pub fn inject(session: &Session, arm: usize, sources: &[Source]) -> anyhow::Result<Record> {
+    let (scenario, progress) = (session.scenario(), session.progress());
     let arm = &scenario.arms[arm];
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let mut searches =
-        Searches::new(open, watch, depth(&scenario.steps, std::slice::from_ref(arm)));
+    let mut searches = session.searches(depth(&scenario.steps, std::slice::from_ref(arm)));
     let mut misses: Vec<usize> = Vec::new();
     for source in sources.iter().filter(|s| s.event.miss().is_some()) {
         if !misses.contains(&source.step) {
             misses.push(source.step);
         }
     }
-    watch.arm(&arm.id, scenario.steps.len() * scenario.tasks.tasks.len());
     let question = Question::Misses(misses);
-    let compiled =
-        compile(scenario, arm, &indices, &mut searches, &question, &|| watch.step_compiled())?;
+    let compiled = {
+        let work = compiling(scenario, arm, progress);
+        compile(scenario, arm, session.indices(), &mut searches, &question, &|| work.advance(1))?
+    };
     let tasks: Vec<Task> = scenario
         .tasks
         .tasks
@@ -121,11 +113,12 @@ pub fn inject(
         .zip(&compiled)
         .map(|(task, compiled)| Task::new(scenario, compiled, &task.id, task.weight))
         .collect();
-    watch.solving(sources.len() * tasks.len());
+    let label = format!("{}: solving tasks", arm.id);
+    let work = progress.start(&label, sources.len() * tasks.len());
     let mut injections = Vec::new();
     for &source in sources {
         let inject = |task: &Task| {
-            watch.task_solved();
+            work.advance(1);
             task.inject(source)
         };
         let tried: Vec<Tried> = tasks.par_iter().map(inject).collect();

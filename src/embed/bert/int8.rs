@@ -344,7 +344,9 @@ mod vnni {
         match panels {
             // SAFETY: the lengths were checked above.
             3 => unsafe { run::<3>(a, weights, quads, sums) },
+            // SAFETY: as above.
             2 => unsafe { run::<2>(a, weights, quads, sums) },
+            // SAFETY: as above.
             1 => unsafe { run::<1>(a, weights, quads, sums) },
             n => unreachable!("{n} panels of {PANELS}"),
         }

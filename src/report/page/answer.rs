@@ -48,6 +48,15 @@ fn measure(record: &Record) -> Measure {
     }
 }
 
+/// All arms, best first; of equal ones the first.
+pub fn ranked(record: &Record) -> Vec<usize> {
+    let measure = measure(record);
+    let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
+    let mut ranks: Vec<&RankRecord> = ranks.collect();
+    ranks.sort_by_key(|rank| (rank.rank, rank.arm));
+    ranks.into_iter().map(|rank| rank.arm).collect()
+}
+
 /// The best arm by a measure; of equal ones the first.
 fn first(record: &Record, measure: Measure) -> Option<&RankRecord> {
     let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);

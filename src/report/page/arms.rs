@@ -94,7 +94,10 @@ fn money(record: &Record) -> Markup {
     let order = ordered(record, |at| record.arms[at].money.as_ref().map_or(0.0, |m| m.total()));
     html! {
         table.figures {
-            caption { "Money in " (record.currency.as_deref().unwrap_or_default()) ", cheapest arm first" }
+            caption {
+                "Money in " (record.currency.as_deref().unwrap_or_default())
+                ", cheapest arm first; every assumption at its stated value"
+            }
             thead { tr {
                 th scope="col" { "Arm" } th.n scope="col" { "Loss a case" } th.n scope="col" { "95% interval" }
                 th scope="col" { (scale(&axis, compact)) }

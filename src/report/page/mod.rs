@@ -23,6 +23,7 @@ mod tornado;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use indexmap::IndexSet;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -34,8 +35,20 @@ use crate::visible::visible;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// So many of the worst tasks of an arm are on the page.
+/// So many of the worst tasks of an arm are on the page, where the arms are few.
 pub const WORST: usize = 25;
+/// So many arms are few.
+const FEW_ARMS: usize = 16;
+/// So many of the worst tasks are on it, however many arms there are.
+const LEAST_WORST: usize = 3;
+
+/// So many arms are told of one by one: the page stays small enough to be mailed.
+const DETAILED: usize = 48;
+
+/// How many of the worst tasks of each of so many arms are on the page.
+pub fn worst(arms: usize) -> usize {
+    (WORST * FEW_ARMS / arms.max(1)).clamp(LEAST_WORST, WORST)
+}
 
 /// The whole page; `manifest` is [`super::manifest::manifest`]'s.
 pub fn page(record: &Record, manifest: &Json) -> String {
@@ -73,7 +86,7 @@ pub fn page(record: &Record, manifest: &Json) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (record.scenario) ": what fails, where and why" }
-                style { (PreEscaped(STYLE)) (PreEscaped(switch(record.arms.len()))) }
+                style { (PreEscaped(STYLE)) (PreEscaped(switch(record))) }
             }
             body {
                 header {
@@ -133,32 +146,55 @@ fn policy() -> String {
 
 /// The rules by which a radio button hides the blocks of all other arms. A browser that does not know `:has`
 /// shows them all.
-fn switch(arms: usize) -> String {
+fn switch(record: &Record) -> String {
     let rule = |at: usize| {
         format!(".per-arm:has(#arm-{at}:checked) .arm:not(.arm-{at}){{display:none}}\n")
     };
-    if arms > 1 { (0..arms).map(rule).collect() } else { String::new() }
+    match record.arms.len() {
+        0 | 1 => String::new(),
+        _ => detailed(record).into_iter().map(rule).collect(),
+    }
 }
 
 fn switches(record: &Record, shown: usize) -> Markup {
+    let detailed = detailed(record);
     html! {
         fieldset.switch {
             legend { "Arm shown below" }
-            @for (at, arm) in record.arms.iter().enumerate() {
+            @for &at in &detailed {
                 input type="radio" name="arm" id={ "arm-" (at) } value=(at) checked[at == shown];
-                label for={ "arm-" (at) } { (arm.id) @if record.baseline == Some(at) { " (baseline)" } }
+                label for={ "arm-" (at) } { (record.arms[at].id) @if record.baseline == Some(at) { " (baseline)" } }
+            }
+        }
+        @if detailed.len() < record.arms.len() {
+            p.note {
+                "Of " (record.arms.len()) " arms, the " (detailed.len()) " best, the baseline among them, are shown one by one; the CSV files \
+                 have all of them."
             }
         }
     }
 }
 
-/// A block for each arm, of which one is shown at a time.
+/// The arms that are told of one by one: all, or the baseline and the best of very many, in the order of arms.
+fn detailed(record: &Record) -> Vec<usize> {
+    if record.arms.len() <= DETAILED {
+        return (0..record.arms.len()).collect();
+    }
+    let all = 0..record.arms.len();
+    let best = record.baseline.into_iter().chain(answer::ranked(record)).chain(all);
+    let best: IndexSet<usize> = best.collect();
+    let mut arms: Vec<usize> = best.into_iter().take(DETAILED).collect();
+    arms.sort_unstable();
+    arms
+}
+
+/// A block for each arm that is told of, of which one is shown at a time.
 fn by_arm(record: &Record, block: impl Fn(usize, &ArmRecord) -> Markup) -> Markup {
     html! {
-        @for (at, arm) in record.arms.iter().enumerate() {
+        @for at in detailed(record) {
             div class={ "arm arm-" (at) } {
-                h3 { (arm.id) }
-                (block(at, arm))
+                h3 { (record.arms[at].id) }
+                (block(at, &record.arms[at]))
             }
         }
     }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::arms::dash;
 use super::figures::{amount_of, percent};
-use super::{by_arm, told};
+use super::{by_arm, detailed, told};
 use crate::run::Record;
 use crate::run::record::{ArmRecord, TaskRecord, ToldRecord};
 
@@ -12,7 +12,7 @@ use crate::run::record::{ArmRecord, TaskRecord, ToldRecord};
 const ROOM: usize = 2_000_000;
 
 pub fn section(record: &Record) -> Markup {
-    let room = ROOM / record.arms.len().max(1);
+    let room = ROOM / detailed(record).len().max(1);
     let by = if record.currency.is_some() { "expected loss" } else { "failures" };
     html! {
         (by_arm(record, |_, arm| match arm.worst.is_empty() {

@@ -110,7 +110,7 @@ pub fn legend(record: &Record) -> String {
     };
     format!(
         "In {}. loss: what failures cost, by the scenario's rules; running: searches, readers and guards; vs baseline: of\n\
-         both, a case, and so is its mark. a year: both, of {} cases. VaR: the loss that 95% or 99% of {} sampled years do not pass,\n\
+         both, a case, and so is its mark. a year: both, of {} cases. So far every assumption is at its stated value. VaR: the loss that 95% or 99% of {} sampled years do not pass,\n\
          {of_what}; ±: its Monte Carlo error. stated: with every\n\
          assumption at its value, by the chance of the cases alone. half from: so few tasks make half of the loss. main\n\
          loss: the error with the largest (Shapley) share of it. CVaR: impact.csv. Losses by outcome, rule and error:\n\

@@ -14,10 +14,10 @@ use super::{Ran, Solved};
 use crate::cascade::money::{Losses, Till};
 use crate::cascade::replays::Replays;
 use crate::impact::{Incident, Variable, Years, years};
+use crate::progress::ProgressListener;
 use crate::scenario::{Impact, Price, Retry, Scenario, StepKind};
 use crate::stats::{self, Observation};
 use crate::step::{Event, Outcome};
-use crate::watch::Watch;
 
 /// Levels of value at risk.
 const LEVELS: [f64; 2] = [0.95, 0.99];
@@ -64,7 +64,7 @@ pub struct Arm<'a> {
 
 impl Arm<'_> {
     /// All but the comparison with the baseline.
-    pub fn record(&self, watch: &dyn Watch) -> anyhow::Result<MoneyRecord> {
+    pub fn record(&self, progress: &dyn ProgressListener) -> anyhow::Result<MoneyRecord> {
         let tasks = &self.scenario.tasks.tasks;
         let total: f64 = tasks.iter().map(|task| task.weight).sum();
         let clusters = self.scenario.clusters();
@@ -83,9 +83,9 @@ impl Arm<'_> {
         let impact = self.impact;
         let told = format!("{}: sampling years", self.scenario.arms[self.arm].id);
         let sampled = {
-            let done = watch.batch(&told, impact.years as usize);
+            let work = progress.start(&told, impact.years as usize);
             let seed = self.scenario.simulation.seed;
-            years(&incidents, &variables, impact.volume, impact.years, seed, &*done)?
+            years(&incidents, &variables, impact.volume, impact.years, seed, &|n| work.advance(n))?
         };
         let (running, seconds) = self.running();
         Ok(MoneyRecord {

@@ -9,32 +9,27 @@ mod amounts;
 
 use std::collections::BTreeSet;
 
-use super::Models;
 use super::right::{self, RightRecord};
 use crate::compile::Odds;
-use crate::expr::CorpusIndex;
 use crate::scenario::{Arm, Diagnostic, Diagnostics, EmbedderKind, Scenario, StepKind};
+use crate::session::Session;
 
 /// What is right in each task, if nothing keeps these arms (indices into the scenario's) from being run.
 ///
 /// # Errors
 /// All that does, at once.
-pub fn preflight(
-    scenario: &Scenario,
-    arms: &[usize],
-    models: &Models,
-) -> Result<RightRecord, Diagnostics> {
-    let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    let judged = right::judge(scenario, arms, &indices);
+pub fn preflight(session: &Session, arms: &[usize]) -> Result<RightRecord, Diagnostics> {
+    let (scenario, indices) = (session.scenario(), session.indices());
+    let judged = right::judge(scenario, arms, indices);
     let arms: Vec<&Arm> = arms.iter().map(|&arm| &scenario.arms[arm]).collect();
     let planned = planned(scenario);
     let mut found = readers(scenario, &arms.iter().copied().chain(&planned).collect::<Vec<_>>());
     if let (Ok(_), Some(arm)) = (&judged, arms.first()) {
         // The oracles of all arms do the same.
-        found.extend(amounts::without_amount(scenario, arm, &indices));
+        found.extend(amounts::without_amount(scenario, arm, indices));
     }
     // A run in a file is matched with the queries of the oracle, which has to be one.
-    found.extend(rankers(scenario, &arms, models, judged.is_ok()));
+    found.extend(rankers(session, &arms, judged.is_ok()));
     match judged {
         Ok(record) if found.is_empty() => Ok(record),
         Ok(_) => Err(scenario.source.mistakes(found)),
@@ -67,7 +62,8 @@ fn readers(scenario: &Scenario, arms: &[&Arm]) -> Vec<Diagnostic> {
 }
 
 /// What ranks passages and cannot be opened. Embedders that nothing uses may be missing.
-fn rankers(scenario: &Scenario, arms: &[&Arm], models: &Models, judged: bool) -> Vec<Diagnostic> {
+fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
+    let scenario = session.scenario();
     let planned = planned(scenario);
     let mut used: BTreeSet<(usize, usize)> = BTreeSet::new();
     for arm in arms.iter().copied().chain(&planned) {
@@ -91,7 +87,7 @@ fn rankers(scenario: &Scenario, arms: &[&Arm], models: &Models, judged: bool) ->
             EmbedderKind::Pgvector(_) => ("unset-variable", "url_env"),
             _ => ("unusable-model", "model"),
         };
-        let Err(error) = models.ready(embedder, corpus) else { continue };
+        let Err(error) = session.ready(embedder, corpus) else { continue };
         let span = scenario.source.span(&["embedders", &decl.name, key]);
         let label = match code {
             "unset-variable" => "it is read when a run starts",

@@ -20,6 +20,7 @@ use crate::expr::CorpusIndex;
 use crate::scenario::{Arm, Diagnostic, Expected, Scenario, StepKind};
 use crate::step::Output;
 use crate::step::oracle::{self, Oracle, OracleError};
+use crate::step::room::{ORACLE_TEXT, megabytes, tasks_at_once, text_bytes};
 use crate::value::Value;
 use crate::world::Task;
 
@@ -53,7 +54,9 @@ pub fn judge(
             distinct.push(arm);
         }
     }
-    let judged: Vec<Judged> = distinct.into_iter().map(|arm| of(scenario, arm, indices)).collect();
+    let mut bytes = 0;
+    let judged = distinct.into_iter().map(|arm| of(scenario, arm, indices, &mut bytes));
+    let judged: Vec<Judged> = judged.collect::<Result<_, _>>()?;
     let Some(first) = judged.first() else {
         return Ok(RightRecord::default());
     };
@@ -68,24 +71,62 @@ pub fn judge(
     if found.is_empty() { Ok(record) } else { Err(found) }
 }
 
-fn of<'a>(scenario: &'a Scenario, arm: &'a Arm, indices: &[CorpusIndex]) -> Judged<'a> {
+fn of<'a>(
+    scenario: &'a Scenario,
+    arm: &'a Arm,
+    indices: &[CorpusIndex],
+    bytes: &mut usize,
+) -> Result<Judged<'a>, Vec<Diagnostic>> {
     let tasks = &scenario.tasks.tasks;
     let run = |task: &'a Task| (task, oracle::attempt(scenario, arm, indices, task));
-    let all: Vec<(&Task, (Oracle, Vec<OracleError>))> = tasks.par_iter().map(run).collect();
     let mut judged = Judged { arm, oracles: Vec::new(), errors: Vec::new() };
-    for (task, (oracle, errors)) in all {
-        judged.oracles.push(oracle);
-        judged.errors.extend(errors.into_iter().map(|error| (task, error)));
+    for some in tasks.chunks(tasks_at_once()) {
+        let all: Vec<(&Task, (Oracle, Vec<OracleError>))> = some.par_iter().map(run).collect();
+        for (task, (oracle, errors)) in all {
+            // In the order of tasks: whichever thread was first, the same task is named.
+            *bytes += oracle.text_bytes;
+            if *bytes > ORACLE_TEXT.of_all_tasks {
+                return Err(vec![too_much_text(scenario, task, &oracle)]);
+            }
+            judged.oracles.push(oracle);
+            judged.errors.extend(errors.into_iter().map(|error| (task, error)));
+        }
     }
-    judged
+    Ok(judged)
+}
+
+/// The texts of all tasks together are too much, and those of `task` are the first past the limit.
+fn too_much_text(scenario: &Scenario, task: &Task, oracle: &Oracle) -> Diagnostic {
+    let bytes = |at: &usize| oracle.outputs[*at].as_ref().map_or(0, text_bytes);
+    // Of equal ones the first.
+    let longest = (0..oracle.outputs.len()).rev().max_by_key(bytes).unwrap_or(0);
+    let id = &scenario.steps[longest].id;
+    let message = format!(
+        "the texts that the steps put out come to more than {} in the tasks up to `{}` (line {})",
+        megabytes(ORACLE_TEXT.of_all_tasks),
+        task.id,
+        task.line
+    );
+    let label = format!(
+        "the longest there, {} bytes; allowed: up to {} in all tasks together",
+        bytes(&longest),
+        megabytes(ORACLE_TEXT.of_all_tasks)
+    );
+    Diagnostic::new("text-too-long", scenario.source.span(&["steps", id]), message).label(label)
 }
 
 /// What keeps the oracle from running, by step and kind; of arms with other corpora only what is new.
 fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
     let mut groups: BTreeMap<(usize, &'static str, String), Vec<String>> = BTreeMap::new();
+    let place = |error: &OracleError| scenario.steps.iter().position(|s| s.id == error.step());
+    // Too much text is one mistake, however many steps it ends at: it is shown at the first of them.
+    let all = judged.iter().flat_map(|of| &of.errors).map(|(_, error)| error);
+    let full =
+        all.filter(|error| matches!(error, OracleError::TooMuchText { .. })).filter_map(place);
+    let full = full.min();
     for (at, of) in judged.iter().enumerate() {
         for (task, error) in &of.errors {
-            let step = scenario.steps.iter().position(|step| step.id == error.step());
+            let mut step = place(error);
             let (code, message, detail) = match error {
                 OracleError::Disagree { step, field, first, second, .. } => (
                     "gold-disagrees",
@@ -102,6 +143,14 @@ fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
                     format!("tasks list passages as gold for the step `{step}` that are not there"),
                     format!("`{corpus}` has no passage '{id}'"),
                 ),
+                OracleError::TooMuchText { step: last, .. } => {
+                    step = full;
+                    (
+                        "text-too-long",
+                        "the texts that the steps put out are too much".to_owned(),
+                        format!("up to `{last}` more than {}", megabytes(ORACLE_TEXT.of_a_task)),
+                    )
+                }
             };
             let under =
                 if at > 0 { format!(" (under the arm {})", of.arm.id) } else { String::new() };
@@ -115,8 +164,12 @@ fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
     let tasks = scenario.tasks.tasks.len();
     let mistake = |((step, code, message), lines): ((usize, &'static str, String), Vec<String>)| {
         let id = &scenario.steps[step].id;
-        let span = scenario.source.span(&["steps", id, "retrieve", "gold"]);
+        let span = match code {
+            "text-too-long" => scenario.source.span(&["steps", id]),
+            _ => scenario.source.span(&["steps", id, "retrieve", "gold"]),
+        };
         let label = match code {
+            "text-too-long" => "put fewer texts together",
             "gold-disagrees" => "make it narrower: there would be no single right answer",
             _ => "it must say which passages are right",
         };

@@ -10,8 +10,9 @@ use crate::compile::search::Searches;
 use crate::compile::{Odds, Toll};
 use crate::expr::CorpusIndex;
 use crate::kernel::rng;
+use crate::progress::ProgressListener;
 use crate::scenario::{Scenario, Sensitivity};
-use crate::solve::{Solved, Watch};
+use crate::solve::Solved;
 use crate::step::guard::Trail;
 use crate::step::reader::Chances;
 
@@ -70,10 +71,10 @@ impl<'a> Inquiry<'a> {
         place: usize,
         scales: Scales<'a>,
         solved: &[Solved],
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<()> {
         if solved.iter().all(|task| task.compiled.model.trellis.is_some()) {
-            self.ready[place] = Some(self.arm(place, scales, solved, watch)?);
+            self.ready[place] = Some(self.arm(place, scales, solved, progress)?);
         }
         Ok(())
     }
@@ -86,7 +87,7 @@ impl<'a> Inquiry<'a> {
         &mut self,
         indices: &'a [CorpusIndex],
         searches: &'a mut Searches,
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Vec<(usize, Arm<'a>)>> {
         let scenario = self.scenario;
         let left: Vec<usize> = (0..self.arms.len()).filter(|&p| self.ready[p].is_none()).collect();
@@ -94,14 +95,14 @@ impl<'a> Inquiry<'a> {
         for &place in &left {
             let arm = &scenario.arms[self.arms[place]];
             let told = format!("{}: compiling for other odds", arm.id);
-            let done = watch.batch(&told, scenario.steps.len() * scenario.tasks.tasks.len());
+            let work = progress.start(&told, scenario.steps.len() * scenario.tasks.tasks.len());
             let odds = self.odds(place)?;
-            laid.push(Laid::new(scenario, arm, indices, searches, odds, &|| done(1))?);
+            laid.push(Laid::new(scenario, arm, indices, searches, odds, &|| work.advance(1))?);
         }
         let searches: &Searches = searches;
         for (place, laid) in left.into_iter().zip(laid) {
             let scales = Scales::new(laid, searches, self.toll(place))?;
-            self.ready[place] = Some(self.arm(place, scales, &[], watch)?);
+            self.ready[place] = Some(self.arm(place, scales, &[], progress)?);
         }
         let ready = std::mem::take(&mut self.ready).into_iter().flatten();
         Ok(self.arms.iter().copied().zip(ready).collect())
@@ -112,11 +113,11 @@ impl<'a> Inquiry<'a> {
         place: usize,
         scales: Scales<'a>,
         solved: &[Solved],
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Arm<'a>> {
         let told = format!("{}: telling ends apart", self.scenario.arms[self.arms[place]].id);
-        let done = watch.batch(&told, self.scenario.tasks.tasks.len());
-        Arm::new(self.scenario, scales, solved, &*done)
+        let work = progress.start(&told, self.scenario.tasks.tasks.len());
+        Arm::new(self.scenario, scales, solved, &|n| work.advance(n))
     }
 
     /// Odds of an arm at three points inside all ranges.

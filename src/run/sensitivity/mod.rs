@@ -29,9 +29,9 @@ use crate::compile::Odds;
 use crate::compile::search::Searches;
 use crate::expr::CorpusIndex;
 use crate::impact::Variable;
+use crate::progress::ProgressListener;
 use crate::scenario::{Scenario, Sensitivity};
 use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
-use crate::solve::Watch;
 use crate::stats;
 
 /// Between which an answer lies at nine in ten points, and the middle.
@@ -61,9 +61,9 @@ pub fn vary<'a>(
     sampled: &[Vec<SampledLosses>],
     indices: &'a [CorpusIndex],
     searches: &'a mut Searches,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Varied> {
-    let arms = inquiry.arms(indices, searches, watch)?;
+    let arms = inquiry.arms(indices, searches, progress)?;
     let Inquiry { scenario, asked, assumptions, .. } = inquiry;
     let (mut years, mut drawn) = (vec![None; arms.len()], Vec::new());
     if let Some(impact) = &scenario.impact {
@@ -71,11 +71,11 @@ pub fn vary<'a>(
         drawn = assumptions.iter().map(|assumption| assumption.told.clone()).collect();
         let of = DrawnYears { scenario, impact, assumptions, seed };
         for ((year, (at, arm)), sampled) in years.iter_mut().zip(&arms).zip(sampled) {
-            *year = of.record(*at, arm, sampled, watch)?;
+            *year = of.record(*at, arm, sampled, progress)?;
         }
     }
     let sensitivity = match asked.indices {
-        true => sensitivity(scenario, asked, assumptions, arms, baseline, watch)?,
+        true => sensitivity(scenario, asked, assumptions, arms, baseline, progress)?,
         false => None,
     };
     Ok(Varied { sensitivity, years, drawn })
@@ -88,7 +88,7 @@ fn sensitivity(
     mut assumptions: Vec<Assumption>,
     arms: Vec<(usize, Arm)>,
     baseline: Option<usize>,
-    watch: &dyn Watch,
+    progress: &dyn ProgressListener,
 ) -> anyhow::Result<Option<SensitivityRecord>> {
     let tasks = &scenario.tasks.tasks;
     let swept = |task: usize| arms.iter().all(|(_, arm)| arm.has(task));
@@ -102,7 +102,7 @@ fn sensitivity(
         weights: (0..tasks.len()).map(|task| weight(task) / total).collect(),
         arms,
         baseline,
-        watch,
+        progress,
     };
     let ends = field.answers(&assumptions, &one_at_a_time(&assumptions))?;
     let rests = |at: &usize| (1..3).any(|end| ends.iter().any(|of| of[2 * at + end] != of[0]));
@@ -200,7 +200,7 @@ struct Field<'a> {
     /// With their indices in the scenario.
     arms: Vec<(usize, Arm<'a>)>,
     baseline: Option<usize>,
-    watch: &'a dyn Watch,
+    progress: &'a dyn ProgressListener,
 }
 
 impl Field<'_> {
@@ -282,8 +282,8 @@ impl Field<'_> {
             }));
         }
         let told = format!("{}: varying assumptions", self.scenario.arms[arm].id);
-        let done = self.watch.batch(&told, odds.len());
-        let answers = ready.answers(&odds, &self.weights, &*done)?;
+        let work = self.progress.start(&told, odds.len());
+        let answers = ready.answers(&odds, &self.weights, &|n| work.advance(n))?;
         Ok(of_point.into_iter().map(|at| answers[at].clone()).collect())
     }
 

@@ -13,10 +13,10 @@ use super::assumptions::{Assumption, What, turned};
 use crate::compile::Odds;
 use crate::impact::{Draw, Incident, Part, Variable, YearFigures, YearSampler, Years, year_rng};
 use crate::kernel::many::LANE;
+use crate::progress::ProgressListener;
 use crate::run::money::{YearRecord, year_record};
 use crate::scenario::{Impact, Scenario};
 use crate::sensitivity::points;
-use crate::solve::Watch;
 
 /// Draws of readers and guards. A power of 2 is best.
 pub const DRAWS: usize = 1024;
@@ -45,7 +45,7 @@ impl DrawnYears<'_> {
         at: usize,
         arm: &Arm,
         sampled: &[SampledLosses],
-        watch: &dyn Watch,
+        progress: &dyn ProgressListener,
     ) -> anyhow::Result<Option<YearRecord>> {
         let (scenario, impact) = (self.scenario, self.impact);
         let money = |a: &&Assumption| matches!(a.what, What::Mean(_) | What::Volume);
@@ -64,7 +64,7 @@ impl DrawnYears<'_> {
         let draws = variables.iter().map(|v| v.draw()).collect::<anyhow::Result<Vec<Draw>>>()?;
         let (odds, of_point) = self.odds(at)?;
         let told = format!("{}: sampling years of drawn assumptions", scenario.arms[at].id);
-        let done = watch.batch(&told, odds.len());
+        let work = progress.start(&told, odds.len());
         let numbers: Vec<u32> = (0..odds.len() as u32).collect();
         let lanes = odds.par_chunks(LANE).zip(numbers.par_chunks(LANE));
         let lane = |(some, numbers): (&[Odds], &[u32])| -> anyhow::Result<Vec<(f64, u32)>> {
@@ -81,7 +81,7 @@ impl DrawnYears<'_> {
                     let group = if odds.len() == 1 { year } else { number };
                     losses.push((sampler.year(&figures, &mut rng)?, group));
                 }
-                done(1);
+                work.advance(1);
             }
             Ok(losses)
         };

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 use crate::world::json_line;
 use crate::world::mistakes::Mistakes;
 use crate::world::text::Lines;
@@ -48,9 +48,9 @@ pub struct Import {
 }
 
 /// Reads the file; the error holds every mistake.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Import> {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(path);
-    let mut lines = Lines::open(path, watch)?;
+    let mut lines = Lines::open(path, progress)?;
     let mut passages: BTreeMap<u64, BTreeMap<u32, Version>> = BTreeMap::new();
     while let Some((number, line)) = lines.next(&mut mistakes)? {
         match serde_json::from_str::<Question>(line) {

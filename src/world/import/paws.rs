@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use crate::watch::Watch;
+use crate::progress::ProgressListener;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::mistakes::Mistakes;
 use crate::world::text::Lines;
@@ -26,9 +26,9 @@ pub struct Import {
 }
 
 /// Reads the file; the error holds every mistake.
-pub fn read(path: &Path, watch: &dyn Watch) -> anyhow::Result<Import> {
+pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(path);
-    let mut lines = Lines::open(path, watch)?;
+    let mut lines = Lines::open(path, progress)?;
     let mut import = Import::default();
     while let Some((number, line)) = lines.next_of_all(&mut mistakes)? {
         if line.trim().is_empty() {
@@ -83,13 +83,13 @@ fn words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::Quiet;
+    use crate::progress::NoProgress;
 
     fn read_text(text: &str) -> Result<Import, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("paws.tsv");
         std::fs::write(&path, text).unwrap();
-        read(&path, &Quiet).map_err(|error| format!("{error:#}"))
+        read(&path, &NoProgress).map_err(|error| format!("{error:#}"))
     }
 
     #[test]

@@ -3,7 +3,6 @@ that write such directories make of them.
 
     pip install sentence-transformers==6.2.0 model2vec==0.10.0
     python make_layouts.py             all but PyLate's
-    python make_layouts.py missing     of these, those that layouts.json does not have yet
     pip install pylate==1.6.0          (which takes sentence-transformers 5.3)
     python make_layouts.py pylate      PyLate's and Stanford's ColBERT alone
 
@@ -167,14 +166,6 @@ def sentence_layouts():
     yield "in a folder", plain(move="0_Transformer", files={
         "modules.json": modules(first="0_Transformer"), "tokenizer_config.json": {}, "0_Transformer/tokenizer_config.json": GENERAL,
         "0_Transformer/sentence_bert_config.json": {"max_seq_length": 20, "do_lower_case": False}})
-    for family in ["roberta", "xlm-roberta", "camembert"]:
-        yield family, plain(changes={"config.json": {"model_type": family}})
-    yield "roberta with another padding", plain(changes={"config.json": {"model_type": "roberta", "pad_token_id": 5}})
-    yield "mpnet", plain(pool(["mean", "cls"]), base="mpnet")
-    yield "relu", plain(changes={"config.json": {"hidden_act": "relu"}})
-    yield "large epsilon", plain(changes={"config.json": {"layer_norm_eps": 0.05}})
-    yield "cut to 5 numbers", plain(files={"config_sentence_transformers.json": {"truncate_dim": 5}})
-    yield "a default prompt", plain(files={"config_sentence_transformers.json": {**settings, "prompts": {"x": "the Agreement "}, "default_prompt_name": "x"}})
 
 
 def run_sentence(layout, where):
@@ -223,28 +214,6 @@ def run_static(layout, where):
     return {"query": vectors, "passage": vectors}
 
 
-PAIR = {"tokenizer.json": {"post_processor.pair": [
-    {"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-    {"SpecialToken": {"id": "[SEP]", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}},
-    {"SpecialToken": {"id": "[SEP]", "type_id": 1}}]}}
-
-
-def bert_reranker_layouts():
-    base = json.loads((HERE / "tiny/bert/config.json").read_text())
-    rng = np.random.default_rng(6)
-    tensor = lambda *shape: stored((0.4 * rng.standard_normal(shape)).astype(np.float32).round(3))
-    for family, labels in [("bert", 1), ("bert", 2), ("roberta", 1), ("roberta", 2)]:
-        name = {"bert": "Bert", "roberta": "Roberta"}[family]
-        config = {**base, "model_type": family, "architectures": [f"{name}ForSequenceClassification"],
-                  "id2label": {str(i): f"LABEL_{i}" for i in range(labels)}, "label2id": {f"LABEL_{i}": i for i in range(labels)}}
-        dense, out = {"bert": ("bert.pooler.dense", "classifier"), "roberta": ("classifier.dense", "classifier.out_proj")}[family]
-        head = {f"{dense}.weight": tensor(16, 16), f"{dense}.bias": tensor(16), f"{out}.weight": tensor(labels, 16), f"{out}.bias": tensor(labels)}
-        yield f"{family} reranker, {labels}", {
-            "base": "bert", "prefix": f"{family}.", "changes": PAIR,
-            "files": {"config.json": config, "tokenizer_config.json": {**GENERAL, "model_max_length": 200}},
-            "tensors": {"model.safetensors": head}}
-
-
 def reranker_layouts():
     base = json.loads((HERE / "tiny/modernbert/config.json").read_text())
     for pooling, labels in [("cls", 1), ("mean", 1), ("cls", 2)]:
@@ -270,11 +239,9 @@ def run_reranker(layout, where):
     tokenizer = tokenizers.Tokenizer.from_file(f"{where}/tokenizer.json")
     scores = []
     for query, passage in PAIRS:
-        encoded = tokenizer.encode(query, passage)
-        ids = torch.tensor([encoded.ids])
-        segments = {"token_type_ids": torch.tensor([encoded.type_ids])} if model.config.model_type == "bert" else {}
+        ids = torch.tensor([tokenizer.encode(query, passage).ids])
         with torch.no_grad():
-            logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), **segments).logits[0]
+            logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits[0]
         scores.append(float(logits[0] if len(logits) == 1 else logits[1] - logits[0]))
     return [round(s, 6) for s in scores]
 
@@ -328,19 +295,13 @@ def run_late(layout, where):
 
 def main():
     late = sys.argv[1:] == ["pylate"]
-    missing = sys.argv[1:] == ["missing"]
     kept = {}
     if OUT.exists():
-        kept = json.loads(OUT.read_text())["layouts"]
-        kept = {name: l for name, l in kept.items() if missing or ("late" in l["kind"]) != late}
-    known = set(kept)
+        kept = {name: l for name, l in json.loads(OUT.read_text())["layouts"].items() if ("late" in l["kind"]) != late}
     kinds = [("late", late_layouts, run_late)] if late else [
-        ("sentence", sentence_layouts, run_sentence), ("static", static_layouts, run_static), ("reranker", reranker_layouts, run_reranker),
-        ("reranker", bert_reranker_layouts, run_reranker)]
+        ("sentence", sentence_layouts, run_sentence), ("static", static_layouts, run_static), ("reranker", reranker_layouts, run_reranker)]
     for kind, layouts, run in kinds:
         for name, layout in layouts():
-            if missing and name in known:
-                continue
             with tempfile.TemporaryDirectory() as where:
                 build(layout, where)
                 result = run(layout, where)

@@ -22,8 +22,8 @@ pub mod template;
 
 use super::write_listed;
 use crate::output::Output;
+use crate::progress::{NoProgress, ProgressListener};
 use crate::value::Type;
-use crate::watch::{Quiet, Watch};
 use crate::world::delimiter::DelimiterSetting;
 use crate::world::grid::{self, Grid, Layout};
 use crate::world::{Delimiter, Mistakes, Passage};
@@ -76,18 +76,22 @@ pub struct Import {
 ///
 /// Fails with all mistakes of the file at once, each with its line and column; see [`Mistakes`].
 pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
-    read_watched(file, options, &Quiet)
+    read_with_progress(file, options, &NoProgress)
 }
 
-/// As [`read`], and tells `watch` how far it is.
-pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow::Result<Import> {
+/// As [`read`], with progress.
+pub fn read_with_progress(
+    file: &Path,
+    options: &Options,
+    progress: &dyn ProgressListener,
+) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(file);
     let layout = Layout {
         delimiter: options.delimiter,
         setting: DelimiterSetting::CommandLine,
         header: &options.header,
     };
-    let table = Grid::read(file, layout, watch, &mut mistakes)?;
+    let table = Grid::read(file, layout, progress, &mut mistakes)?;
     let header = table.header.as_slice();
     let before = mistakes.count();
     table.check_header(&mut mistakes);
@@ -130,7 +134,7 @@ pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow
     let entities = entities(&table, &key, &mut mistakes);
     let empty = |text: &str| text.is_empty() || options.empty.iter().any(|e| e == text);
     let mut columns: Vec<Column> = Vec::new();
-    let done = watch.batch("reading columns", attributes.len() * table.rows.len());
+    let work = progress.start("reading columns", attributes.len() * table.rows.len());
     for &i in &attributes {
         let cells: Vec<(usize, Option<&str>)> = table
             .rows
@@ -141,9 +145,9 @@ pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow
         let ty = declared.iter().rposition(|d| *d == i).map(|at| options.types[at].1);
         let cells = Cells { name: &header[i], cells: &cells };
         columns.push(column::read(cells, ty, &options.writing, &mut mistakes));
-        done(table.rows.len());
+        work.advance(table.rows.len());
     }
-    drop(done);
+    drop(work);
     let types: Vec<(usize, Type)> =
         attributes.iter().zip(&columns).map(|(&i, column)| (i, column.ty)).collect();
     let mut notes: Vec<String> = header::check(&values, &types, &mut mistakes);
@@ -151,9 +155,9 @@ pub fn read_watched(file: &Path, options: &Options, watch: &dyn Watch) -> anyhow
 
     notes.extend(columns.iter().filter_map(|c| c.note.clone()));
     let mut passages = Vec::new();
-    let done = watch.batch("making passages", table.rows.len());
+    let work = progress.start("making passages", table.rows.len());
     for (at, (row, entity)) in table.rows.iter().zip(&entities).enumerate() {
-        done(1);
+        work.advance(1);
         let facts = || {
             let values = fields.iter().zip(&columns);
             values.filter_map(|(f, c)| Some((f.clone(), c.values[at].clone()?)))

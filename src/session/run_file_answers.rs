@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 
-use super::queries::right_queries;
+use super::right_queries::right_queries;
 use crate::expr::CorpusIndex;
 use crate::retrieve::{Answers, Asked, Entry, Hit, Ranking};
 use crate::scenario::{Arm, Qid, RunFile, Scenario};

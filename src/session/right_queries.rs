@@ -9,10 +9,13 @@ use crate::step::oracle;
 /// One phrasing of what a task asks at a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RightQuery {
+    /// Index into the replayed tasks.
     pub task: usize,
+    /// Index into the steps.
     pub step: usize,
     /// From 1, where the step has several phrasings.
     pub number: Option<usize>,
+    /// The query as it is searched.
     pub text: String,
     /// Whose passages are searched where the filter is on.
     pub entity: Option<String>,

@@ -1,6 +1,8 @@
 //! Small scenarios of one arm over BM25, from texts.
 
-use knockon::scenario::{self, Scenario};
+use knockon::scenario::Scenario;
+
+use super::scenarios::load_text;
 
 /// `passages` as JSON Lines, `tasks` as CSV with the field `name`; the rest in YAML.
 pub fn scenario(
@@ -21,9 +23,6 @@ pub fn load(
     steps: &str,
     simulation: &str,
 ) -> Result<Scenario, String> {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("passages.jsonl"), passages).unwrap();
-    std::fs::write(dir.path().join("tasks.csv"), tasks).unwrap();
     let yaml = format!(
         "version: 1
 name: small
@@ -39,7 +38,5 @@ baseline: only
 simulation: {simulation}
 "
     );
-    let path = dir.path().join("small.yaml");
-    std::fs::write(&path, yaml).unwrap();
-    scenario::load(&path).map_err(|mistakes| mistakes.render(false))
+    load_text(&yaml, &[("passages.jsonl", passages), ("tasks.csv", tasks)])
 }

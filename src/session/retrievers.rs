@@ -1,4 +1,4 @@
-//! The scenario's retrievers: each model loaded, and each corpus indexed, once, when first asked for.
+//! The scenario's retrievers: each model loaded, and each corpus indexed, once, when first needed.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -9,13 +9,14 @@ use std::sync::Arc;
 use anyhow::ensure;
 use anyhow::{Context, bail};
 
-use super::Watch;
-use super::answers::{self, Told};
+use super::Held;
 use super::cut_texts::{CutCounter, CutPairCounter};
+use super::run_file_answers::{self, Told};
 use crate::embed::{
     self, CachedEmbedder, CachedScorer, CorpusVectors, Embedder, HttpEmbedder, PairScorer,
     Similarity,
 };
+use crate::progress::ProgressListener;
 use crate::remote::{self, Endpoint, FIRST_WAIT, Secrets};
 #[cfg(feature = "pgvector")]
 use crate::retrieve::pgvector::Distance;
@@ -37,11 +38,12 @@ pub struct Loaded {
     scorers: Vec<Option<Arc<CutPairCounter>>>,
 }
 
-/// Opens retrievers for [`super::run`].
-pub struct Models<'a> {
-    scenario: &'a Scenario,
-    watch: &'a dyn Watch,
-    cache: Option<&'a Path>,
+/// Opens retrievers, each once.
+pub struct Retrievers<'a> {
+    scenario: Held<'a>,
+    progress: &'a dyn ProgressListener,
+    /// Of vectors and answers; `None`: the user's.
+    cache: Option<PathBuf>,
     loaded: RefCell<Vec<Option<Arc<CutCounter>>>>,
     scorers: RefCell<Vec<Option<Arc<CutPairCounter>>>>,
     opened: RefCell<HashMap<Spot, Arc<dyn Retriever>>>,
@@ -52,18 +54,19 @@ pub struct Models<'a> {
     common: Vec<bool>,
 }
 
-impl<'a> Models<'a> {
-    /// `cache`: the folder of cached vectors; `None`: the user's.
+impl<'a> Retrievers<'a> {
+    /// Opens nothing yet. `cache`: the folder of cached vectors; `None`: the user's.
     pub fn new(
-        scenario: &'a Scenario,
-        watch: &'a dyn Watch,
-        cache: Option<&'a Path>,
-    ) -> Models<'a> {
+        scenario: Held<'a>,
+        progress: &'a dyn ProgressListener,
+        cache: Option<PathBuf>,
+    ) -> Retrievers<'a> {
         let loaded = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
         let scorers = RefCell::new(scenario.embedders.iter().map(|_| None).collect());
-        Models {
+        let common = common_parts(&scenario);
+        Retrievers {
             scenario,
-            watch,
+            progress,
             cache,
             loaded,
             scorers,
@@ -71,18 +74,34 @@ impl<'a> Models<'a> {
             runs: RefCell::default(),
             services: RefCell::default(),
             words: RefCell::default(),
-            common: common_parts(scenario),
+            common,
         }
     }
 
-    /// What was loaded, for a scenario that has the same embedders and fewer tasks.
-    pub fn into_loaded(self) -> Loaded {
-        Loaded { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() }
+    /// The same, and nothing opened, with another listener.
+    pub fn with_progress(self, progress: &'a dyn ProgressListener) -> Retrievers<'a> {
+        Retrievers::new(self.scenario, progress, self.cache)
+    }
+
+    /// The same, and nothing opened, with another cache.
+    pub fn with_cache(self, cache: PathBuf) -> Retrievers<'a> {
+        Retrievers::new(self.scenario, self.progress, Some(cache))
+    }
+
+    fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
+    }
+
+    /// What was loaded, for a scenario that has the same embedders and fewer tasks; and the folder of the cache.
+    pub fn into_loaded(self) -> (Loaded, Option<PathBuf>) {
+        let loaded =
+            Loaded { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() };
+        (loaded, self.cache)
     }
 
     /// With what was loaded before.
-    pub fn with_loaded(self, Loaded { models, scorers }: Loaded) -> Models<'a> {
-        Models { loaded: RefCell::new(models), scorers: RefCell::new(scorers), ..self }
+    pub fn with_loaded(self, Loaded { models, scorers }: Loaded) -> Retrievers<'a> {
+        Retrievers { loaded: RefCell::new(models), scorers: RefCell::new(scorers), ..self }
     }
 
     /// The retriever for an embedder and a corpus, by their indices; embeds the corpus.
@@ -106,7 +125,7 @@ impl<'a> Models<'a> {
             EmbedderKind::Model(_) | EmbedderKind::Http(_) => self.model(embedder).map(drop),
             EmbedderKind::Rerank { with, .. } => self.scorer(embedder, with).map(drop),
             EmbedderKind::RunFile(file) => {
-                answers::told(self.scenario, file, corpus).map(drop).with_context(about)
+                run_file_answers::told(&self.scenario, file, corpus).map(drop).with_context(about)
             }
             EmbedderKind::HttpSearch(http) => {
                 let key = http.api_key_env.as_deref().map(remote::key).transpose();
@@ -125,8 +144,8 @@ impl<'a> Models<'a> {
             EmbedderKind::Bm25(params) => {
                 let texts = self.texts(corpus);
                 let label = self.label(embedder, "indexing", corpus);
-                let done = self.watch.batch(&label, texts.len());
-                let index = Arc::new(Bm25Retriever::index(&texts, *params, &*done)?);
+                let work = self.progress.start(&label, texts.len());
+                let index = Arc::new(Bm25Retriever::index(&texts, *params, &|n| work.advance(n))?);
                 self.words.borrow_mut().insert((embedder, corpus), index.clone());
                 index
             }
@@ -180,7 +199,7 @@ impl<'a> Models<'a> {
         format!("{}: {doing} {}", embedder.name, corpus.name)
     }
 
-    fn texts(&self, corpus: usize) -> Vec<&'a str> {
+    fn texts(&self, corpus: usize) -> Vec<&str> {
         self.scenario.corpora[corpus].passages.iter().map(|p| p.text.as_str()).collect()
     }
 
@@ -210,18 +229,18 @@ impl<'a> Models<'a> {
         corpus: usize,
     ) -> anyhow::Result<CorpusVectors> {
         let texts = self.texts(corpus);
-        model.count_passages(&self.scenario.corpora[corpus].name, &texts, self.cache)?;
+        model.count_passages(&self.scenario.corpora[corpus].name, &texts, self.cache())?;
         let label = self.label(embedder, "embedding", corpus);
-        let done = self.watch.batch(&label, texts.len());
-        CorpusVectors::new(model, &texts, self.cache, &*done)
+        let work = self.progress.start(&label, texts.len());
+        CorpusVectors::new(model, &texts, self.cache(), &|n| work.advance(n))
     }
 
     fn load(&self, kind: &EmbedderKind) -> anyhow::Result<Box<dyn Embedder>> {
         match kind {
-            EmbedderKind::Model(settings) => embed::open_cached(settings, self.cache),
+            EmbedderKind::Model(settings) => embed::open_cached(settings, self.cache()),
             EmbedderKind::Http(settings) => {
                 let remote = Box::new(HttpEmbedder::new(settings.clone())?);
-                Ok(Box::new(CachedEmbedder::new(remote, self.cache)?))
+                Ok(Box::new(CachedEmbedder::new(remote, self.cache())?))
             }
             _ => bail!("it has no vectors"),
         }
@@ -234,7 +253,7 @@ impl<'a> Models<'a> {
         corpus: usize,
     ) -> anyhow::Result<RunRetriever> {
         let name = &self.scenario.embedders[embedder].name;
-        let mut told = answers::told(self.scenario, file, corpus)
+        let mut told = run_file_answers::told(&self.scenario, file, corpus)
             .with_context(|| format!("embedder '{name}'"))?;
         let fallback = file.fallback.map(|fallback| self.shared(fallback, corpus)).transpose()?;
         let asked = Arc::<Asked>::default();
@@ -273,7 +292,7 @@ impl<'a> Models<'a> {
     }
 
     fn cache_dir(&self) -> anyhow::Result<PathBuf> {
-        self.cache.map_or_else(embed::cache::default_dir, |dir| Ok(dir.to_owned()))
+        self.cache().map_or_else(embed::cache::default_dir, |dir| Ok(dir.to_owned()))
     }
 
     fn catalogue(&self, corpus: usize) -> Catalogue {
@@ -366,7 +385,7 @@ impl<'a> Models<'a> {
             Reranker::SimilarityMap(spec) => embed::open_similarity_map(spec),
         };
         let scorer = opened
-            .and_then(|scorer| CachedScorer::new(scorer, self.cache))
+            .and_then(|scorer| CachedScorer::new(scorer, self.cache()))
             .map(|scorer| Arc::new(CutPairCounter::new(Box::new(scorer))))
             .with_context(|| format!("embedder '{name}'"))?;
         self.scorers.borrow_mut()[embedder] = Some(scorer.clone());

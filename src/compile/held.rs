@@ -1,0 +1,82 @@
+//! How much the tasks of an arm hold while it is compiled, texts and joint states, and where that ends.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::bail;
+
+use super::{Draft, Room, Support};
+use crate::scenario::Simulation;
+use crate::step::room::{ARM_TEXT, megabytes};
+
+/// Bytes of the joint states of all tasks together, where more states are allowed than usual.
+const MOST_STATES: usize = 768 << 20;
+
+/// Bytes that all tasks hold together, while many threads work on one step. What they hold after a step depends on no
+/// order, and neither does the message that ends there.
+pub(super) struct Held {
+    text: AtomicUsize,
+    states: AtomicUsize,
+}
+
+impl Held {
+    pub fn by(drafts: &[Draft]) -> Held {
+        let states = |draft: &Draft| match &draft.support {
+            Support::Joint(frontier) => frontier.bytes(),
+            Support::Walk(_) => 0,
+        };
+        Held {
+            text: AtomicUsize::new(drafts.iter().map(|draft| draft.text_bytes).sum()),
+            states: AtomicUsize::new(drafts.iter().map(states).sum()),
+        }
+    }
+}
+
+impl Room<'_> {
+    /// Counts `added` bytes, after which `draft` holds `bytes`.
+    ///
+    /// # Errors
+    /// More text than memory should hold, in the task or in all of them.
+    pub(super) fn hold(
+        &self,
+        held: &Held,
+        (draft, step): (&Draft, usize),
+        (bytes, added): (usize, usize),
+    ) -> anyhow::Result<()> {
+        let all = held.text.fetch_add(added, Ordering::Relaxed) + added;
+        let (arm, step) = (&self.arm.id, &self.scenario.steps[step].id);
+        let what =
+            "the texts that this step and those before it can put out, with their long queries,";
+        if bytes > ARM_TEXT.of_a_task {
+            let most = megabytes(ARM_TEXT.of_a_task);
+            let task = &draft.task.id;
+            bail!(
+                "task '{task}', arm '{arm}', step '{step}': {what} come to more than {most}; put fewer texts together"
+            );
+        }
+        if all > ARM_TEXT.of_all_tasks {
+            let most = megabytes(ARM_TEXT.of_all_tasks);
+            bail!(
+                "arm '{arm}', step '{step}': {what} come to more than {most} in all tasks together; put fewer texts together, or run fewer tasks"
+            );
+        }
+        Ok(())
+    }
+
+    /// Counts `added` bytes of joint states.
+    ///
+    /// # Errors
+    /// More than memory should hold, where the scenario raises `max_states`.
+    pub(super) fn hold_states(&self, held: &Held, step: usize, added: usize) -> anyhow::Result<()> {
+        let all = held.states.fetch_add(added, Ordering::Relaxed) + added;
+        let cap = self.scenario.simulation.max_states;
+        if all > MOST_STATES && cap > Simulation::default().max_states {
+            bail!(
+                "arm '{}', step '{}': the joint states of all tasks come to more than {}; lower simulation.max_states ({cap}), so that the widest tasks are sampled, or run fewer tasks",
+                self.arm.id,
+                self.scenario.steps[step].id,
+                megabytes(MOST_STATES)
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Runs carried forward while compiling: which inputs each step gets where there are too many to list them all.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::trellis::Shape;
+use super::{Do, KernelBuilder, STOP, rng};
+
+/// One run to carry forward: a trial, and what is done to each step (nothing where the list is empty).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub trial: u32,
+    /// Shared by the trials to which the same is done.
+    pub what: Arc<[Do]>,
+}
+
+/// Runs carried forward step by step while compiling, so that a task past the cap gets exactly the
+/// kernel rows that its runs visit.
+///
+/// There may be tens of thousands of runs for each of many tasks: an output is kept until the last step that reads it,
+/// in as few bytes as it takes.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    lanes: Vec<Lane>,
+    /// By step, up to the one taken last: what each run put out.
+    columns: Vec<Column>,
+    /// By run.
+    stopped: Vec<bool>,
+}
+
+/// The tokens of one step, a run each.
+#[derive(Clone, Debug)]
+enum Column {
+    /// No step reads them any more.
+    Read,
+    Bytes(Box<[u8]>),
+    Words(Box<[u32]>),
+}
+
+impl Column {
+    /// A stopped run has no token: what stands here for it is never read.
+    fn of(tokens: Vec<u32>) -> Column {
+        let fits = tokens.iter().all(|&token| token == STOP || u8::try_from(token).is_ok());
+        match fits {
+            true => Column::Bytes(tokens.into_iter().map(|token| token as u8).collect()),
+            false => Column::Words(tokens.into()),
+        }
+    }
+
+    fn token(&self, lane: usize) -> u32 {
+        match self {
+            Column::Read => unreachable!("an output is kept until the last step that reads it"),
+            Column::Bytes(tokens) => u32::from(tokens[lane]),
+            Column::Words(tokens) => tokens[lane],
+        }
+    }
+}
+
+impl Walk {
+    /// Runs of a task, no step taken.
+    pub fn new(lanes: Vec<Lane>) -> Walk {
+        Walk { columns: Vec::new(), stopped: vec![false; lanes.len()], lanes }
+    }
+
+    /// The distinct inputs of the next step over the runs still alive, in order of first appearance.
+    pub fn inputs(&self, parents: &[usize]) -> Vec<Box<[u32]>> {
+        let mut seen: FxHashSet<Box<[u32]>> = FxHashSet::default();
+        let mut distinct = Vec::new();
+        let mut inputs = Vec::with_capacity(parents.len());
+        for lane in (0..self.lanes.len()).filter(|&lane| !self.stopped[lane]) {
+            inputs.clear();
+            inputs.extend(parents.iter().map(|&parent| self.columns[parent].token(lane)));
+            if !seen.contains(inputs.as_slice()) {
+                seen.insert(inputs.as_slice().into());
+                distinct.push(inputs.as_slice().into());
+            }
+        }
+        distinct
+    }
+
+    /// Draws the outputs of the next step with the numbers that [`super::monte_carlo::sample`] and
+    /// [`super::monte_carlo::replay`] will draw again.
+    pub fn advance(&mut self, shape: &Shape, kernel: &KernelBuilder, key: u64) {
+        let step = self.columns.len();
+        let mut tokens = vec![STOP; self.lanes.len()];
+        let mut inputs = Vec::new();
+        for (lane, of) in self.lanes.iter().enumerate() {
+            if self.stopped[lane] {
+                continue;
+            }
+            inputs.clear();
+            inputs.extend(kernel.parents().iter().map(|&p| self.columns[p].token(lane)));
+            let Some(row) = kernel.row(&inputs) else {
+                unreachable!("the compiler pushes a row for every input of the walk")
+            };
+            let what = of.what.get(step).copied().unwrap_or_default();
+            let taken = kernel.rows.choose(row, what, rng::draw(key, u64::from(of.trial)));
+            tokens[lane] = kernel.rows.branches[taken].token;
+            self.stopped[lane] = tokens[lane] == STOP;
+        }
+        self.columns.push(Column::of(tokens));
+        for read in shape.read_last_by(step) {
+            self.columns[read] = Column::Read;
+        }
+    }
+}

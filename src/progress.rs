@@ -1,0 +1,190 @@
+//! How far long work is, as events. The command line draws bars from them; a user of the library may listen, stop the
+//! work, or do neither.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Tells pieces of work apart that go on at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkId(u64);
+
+/// What [`ProgressEvent::Started`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkUnit {
+    /// Tasks, texts, steps of training: whatever the label names.
+    Items,
+    /// Bytes of a file.
+    Bytes,
+}
+
+/// What long work reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ProgressEvent<'a> {
+    /// A piece of work begins.
+    Started {
+        /// The piece of work.
+        work: WorkId,
+        /// What it is, for people.
+        label: &'a str,
+        /// How much there is to do.
+        total: u64,
+        /// How much of it is done already.
+        done: u64,
+        /// What is counted.
+        unit: WorkUnit,
+    },
+    /// Some of it is done.
+    Advanced {
+        /// The piece of work.
+        work: WorkId,
+        /// How much was done since the last event of this kind.
+        by: u64,
+    },
+    /// The work is better described by this from now on.
+    Renamed {
+        /// The piece of work.
+        work: WorkId,
+        /// What it is, for people.
+        label: &'a str,
+    },
+    /// It is over: done, or given up.
+    Finished {
+        /// The piece of work.
+        work: WorkId,
+    },
+}
+
+/// Hears of progress; called from several threads.
+pub trait ProgressListener: Sync {
+    /// Called for every event, from the thread that does the work.
+    fn on_event(&self, event: &ProgressEvent<'_>);
+
+    /// Asked now and then: once it is true, work ends with [`Cancelled`].
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// The listener ended the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled")]
+pub struct Cancelled;
+
+/// Hears nothing and stops nothing.
+pub struct NoProgress;
+
+impl ProgressListener for NoProgress {
+    fn on_event(&self, _: &ProgressEvent<'_>) {}
+}
+
+impl dyn ProgressListener + '_ {
+    /// Begins a piece of work; it ends when what is returned is dropped.
+    pub fn start(&self, label: &str, total: usize) -> Work<'_> {
+        self.resume(label, total, 0)
+    }
+
+    /// As [`Self::start`], where `done` of it were there already.
+    pub fn resume(&self, label: &str, total: usize, done: usize) -> Work<'_> {
+        Work::started(self, label, total as u64, done as u64, WorkUnit::Items)
+    }
+
+    /// As [`Self::start`], for the bytes of a file.
+    pub fn start_reading(&self, path: &Path, bytes: u64) -> Work<'_> {
+        let label = format!("reading {}", path.file_name().unwrap_or_default().display());
+        Work::started(self, &label, bytes, 0, WorkUnit::Bytes)
+    }
+
+    /// # Errors
+    /// [`Cancelled`], if the listener says so.
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+/// A piece of work that goes on.
+pub struct Work<'a> {
+    id: WorkId,
+    listener: &'a dyn ProgressListener,
+}
+
+impl<'a> Work<'a> {
+    fn started(
+        listener: &'a dyn ProgressListener,
+        label: &str,
+        total: u64,
+        done: u64,
+        unit: WorkUnit,
+    ) -> Work<'a> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let work = WorkId(NEXT.fetch_add(1, Ordering::Relaxed));
+        listener.on_event(&ProgressEvent::Started { work, label, total, done, unit });
+        Work { id: work, listener }
+    }
+
+    /// Reports that so much more is done.
+    pub fn advance(&self, by: usize) {
+        self.listener.on_event(&ProgressEvent::Advanced { work: self.id, by: by as u64 });
+    }
+
+    /// Describes the work anew.
+    pub fn rename(&self, label: &str) {
+        self.listener.on_event(&ProgressEvent::Renamed { work: self.id, label });
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.listener.on_event(&ProgressEvent::Finished { work: self.id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Recorded(Mutex<Vec<String>>);
+
+    impl ProgressListener for Recorded {
+        fn on_event(&self, event: &ProgressEvent<'_>) {
+            let text = match event {
+                ProgressEvent::Started { label, total, done, .. } => {
+                    format!("{label}: {done} of {total}")
+                }
+                ProgressEvent::Advanced { by, .. } => format!("+{by}"),
+                ProgressEvent::Renamed { label, .. } => (*label).to_owned(),
+                ProgressEvent::Finished { .. } => "finished".to_owned(),
+            };
+            self.0.lock().unwrap().push(text);
+        }
+
+        fn is_cancelled(&self) -> bool {
+            self.0.lock().unwrap().len() > 4
+        }
+    }
+
+    #[test]
+    fn events_come_in_order_and_the_end_is_reported_once() {
+        let recorded = Recorded::default();
+        let listener: &dyn ProgressListener = &recorded;
+        let work = listener.resume("training", 10, 4);
+        work.advance(2);
+        work.rename("training, loss 0.5");
+        assert_eq!(listener.check(), Ok(()));
+        drop(work);
+        let reading = listener.start_reading(Path::new("folder/tasks.csv"), 7);
+        assert_eq!(listener.check(), Err(Cancelled));
+        drop(reading);
+        let expected = [
+            "training: 4 of 10",
+            "+2",
+            "training, loss 0.5",
+            "finished",
+            "reading tasks.csv: 0 of 7",
+            "finished",
+        ];
+        assert_eq!(*recorded.0.lock().unwrap(), expected);
+    }
+}

@@ -1,0 +1,94 @@
+//! What is sampled rather than computed, and what takes long: known from the scenario, and said before it starts.
+
+use crate::compile::open_readings;
+use crate::scenario::{Method, Scenario};
+
+/// Names that a note lists.
+const LISTED: usize = 3;
+/// Seconds of one thread that a case of a sampled year takes, where one in five fails and two variables are drawn.
+const SECONDS_A_CASE: f64 = 9e-9;
+/// Nothing is said of what takes less.
+const LONG: f64 = 10.0;
+
+/// What to know before these arms are run, in sentences.
+pub fn notes(scenario: &Scenario, arms: &[usize]) -> Vec<String> {
+    wide(scenario, arms).into_iter().chain(years(scenario, arms.len())).collect()
+}
+
+/// Readings that are open together, where they alone pass the cap.
+fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
+    let simulation = &scenario.simulation;
+    if simulation.method == Method::MonteCarlo {
+        return None;
+    }
+    let widest = |arm: &usize| open_readings(scenario, &scenario.arms[*arm]);
+    let open = arms.iter().map(widest).max_by_key(|open| open.readings.len())?;
+    // A reading comes out in two ways at least: right, and wrong or missing.
+    let count = open.readings.len();
+    let fits = u32::try_from(count).ok().and_then(|count| 1usize.checked_shl(count));
+    if fits.is_some_and(|states| states <= simulation.max_states) {
+        return None;
+    }
+    let name = |step: usize| format!("`{}`", scenario.steps[step].id);
+    let shown: Vec<String> = open.readings.iter().take(LISTED).map(|&step| name(step)).collect();
+    let then = match simulation.method {
+        Method::Exact => {
+            "`method: exact` ends at the first task in which all of them are read".to_owned()
+        }
+        _ => format!(
+            "tasks in which all of them are read are sampled, {} trials each, and not computed",
+            simulation.trials
+        ),
+    };
+    Some(format!(
+        "after the step {} the outputs of {count} read steps are open together, {} and {} more, until {} and later steps have used them: 2^{count} joint states at least, and simulation.max_states is {}. So {then}. An output is open up to the last step that uses it: where steps that belong together follow one another, fewer are",
+        name(open.after),
+        shown.join(", "),
+        count - shown.len(),
+        name(open.next),
+        simulation.max_states
+    ))
+}
+
+/// Years that take long to sample.
+fn years(scenario: &Scenario, arms: usize) -> Option<String> {
+    let impact = scenario.impact.as_ref()?;
+    let (years, cases) = (impact.years, impact.volume.mean());
+    let rounds = if scenario.sensitivity.is_some() { 2.0 } else { 1.0 };
+    let of_all = SECONDS_A_CASE * rounds * arms as f64 * f64::from(years) * cases;
+    let seconds = of_all / rayon::current_num_threads() as f64;
+    (seconds >= LONG).then(|| {
+        let s = if arms == 1 { "" } else { "s" };
+        format!(
+            "{years} years of {cases} cases are sampled for {arms} arm{s}, which may take {}; fewer `impact.years` take less",
+            about(seconds)
+        )
+    })
+}
+
+fn about(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{:.0} seconds", (s / 10.0).ceil() * 10.0),
+        s if s < 5400.0 => format!("{:.0} minutes", (s / 60.0).ceil()),
+        s => format!("{:.0} hours", (s / 3600.0).ceil()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_rounded_up() {
+        for (seconds, text) in [
+            (10.0, "10 seconds"),
+            (11.0, "20 seconds"),
+            (89.0, "90 seconds"),
+            (91.0, "2 minutes"),
+            (5399.0, "90 minutes"),
+            (7201.0, "3 hours"),
+        ] {
+            assert_eq!(about(seconds), text);
+        }
+    }
+}

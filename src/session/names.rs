@@ -1,0 +1,140 @@
+//! Names that a user gives, turned into places of the scenario once, where they come in.
+
+use super::Session;
+use crate::expr::suggest;
+use crate::scenario::{Sampled, Scenario, StepKind};
+
+/// Names that a message lists.
+const LISTED: usize = 12;
+
+/// A name that the scenario does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no {what} '{name}'{known}")]
+pub struct UnknownName {
+    /// What was looked for: `arm`, `step`, ...
+    pub what: &'static str,
+    /// The name as it was given.
+    pub name: String,
+    /// What there is, and the nearest of it.
+    pub known: String,
+}
+
+/// The place of `name` among `names`.
+pub(crate) fn place<'n>(
+    what: &'static str,
+    name: &str,
+    names: impl Iterator<Item = &'n str> + Clone,
+) -> Result<usize, UnknownName> {
+    names.clone().position(|known| known == name).ok_or_else(|| {
+        let count = names.clone().count();
+        let listed: Vec<&str> = names.clone().take(LISTED).collect();
+        let more = if count > LISTED { format!(", ... ({count} in all)") } else { String::new() };
+        let near = suggest(name, names).map_or_else(String::new, |near| format!("; {near}"));
+        let known = format!("; there are {}{more}{near}", listed.join(", "));
+        UnknownName { what, name: name.to_owned(), known }
+    })
+}
+
+impl Session<'_> {
+    /// The arm that others are compared with.
+    pub fn baseline(&self) -> usize {
+        self.scenario.baseline
+    }
+
+    /// Of all arms, in the order of the file.
+    pub fn all_arms(&self) -> Vec<usize> {
+        (0..self.scenario.arms.len()).collect()
+    }
+
+    /// The place of an arm in [`Scenario::arms`].
+    ///
+    /// # Errors
+    /// A name that the scenario does not have, with those that it has.
+    pub fn arm(&self, id: &str) -> Result<usize, UnknownName> {
+        arm_of(&self.scenario, id)
+    }
+
+    /// The places of these arms, each once; of all where none is named.
+    ///
+    /// # Errors
+    /// As [`Session::arm`].
+    pub fn arms<S: AsRef<str>>(&self, ids: &[S]) -> Result<Vec<usize>, UnknownName> {
+        if ids.is_empty() {
+            return Ok(self.all_arms());
+        }
+        let mut arms = Vec::new();
+        for id in ids {
+            let arm = self.arm(id.as_ref().trim())?;
+            if !arms.contains(&arm) {
+                arms.push(arm);
+            }
+        }
+        Ok(arms)
+    }
+
+    /// The place of a retrieve step in [`Scenario::steps`].
+    ///
+    /// # Errors
+    /// As [`Session::arm`].
+    pub fn retrieve_step(&self, id: &str) -> Result<usize, UnknownName> {
+        let retrieves = self.scenario.steps.iter().enumerate();
+        let retrieves: Vec<(usize, &str)> = retrieves
+            .filter(|(_, step)| matches!(step.kind, StepKind::Retrieve(_)))
+            .map(|(at, step)| (at, step.id.as_str()))
+            .collect();
+        place("retrieve step", id, retrieves.iter().map(|(_, id)| *id)).map(|at| retrieves[at].0)
+    }
+
+    /// The place of an embedder in [`Scenario::embedders`].
+    ///
+    /// # Errors
+    /// As [`Session::arm`].
+    pub fn embedder(&self, name: &str) -> Result<usize, UnknownName> {
+        place("embedder", name, self.scenario.embedders.iter().map(|e| e.name.as_str()))
+    }
+
+    /// The place of a task among those that are replayed.
+    ///
+    /// # Errors
+    /// As [`Session::arm`].
+    pub fn task(&self, id: &str) -> Result<usize, UnknownName> {
+        task_of(&self.scenario, id)
+    }
+}
+
+pub(crate) fn arm_of(scenario: &Scenario, id: &str) -> Result<usize, UnknownName> {
+    place("arm", id, scenario.arms.iter().map(|arm| arm.id.as_str()))
+}
+
+pub(crate) fn task_of(scenario: &Scenario, id: &str) -> Result<usize, UnknownName> {
+    let ids = || scenario.tasks.tasks.iter().map(|task| task.id.as_str());
+    // Tasks are too many to list.
+    ids().position(|known| known == id).ok_or_else(|| {
+        let among = match scenario.sampled {
+            Some(Sampled { size, of }) => {
+                format!(" among the {size} of {of} that are replayed (tasks.sample)")
+            }
+            None => format!(" among the {}", scenario.tasks.tasks.len()),
+        };
+        let near = suggest(id, ids()).or_else(|| Some(format!("the first is `{}`", ids().next()?)));
+        let near = near.map_or_else(String::new, |near| format!("; {near}"));
+        UnknownName { what: "task", name: id.to_owned(), known: format!("{among}{near}") }
+    })
+}
+
+impl Scenario {
+    /// Leaves only these tasks to be replayed.
+    ///
+    /// # Errors
+    /// As [`Session::task`].
+    pub fn keep_tasks<S: AsRef<str>>(&mut self, ids: &[S]) -> Result<(), UnknownName> {
+        for id in ids {
+            task_of(self, id.as_ref())?;
+        }
+        let kept = |id: &str| ids.iter().any(|kept| kept.as_ref() == id);
+        let others = self.tasks.tasks.iter().map(|task| &task.id).filter(|id| !kept(id));
+        self.other_tasks.extend(others.cloned());
+        self.tasks.tasks.retain(|task| kept(&task.id));
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! What is said before a run of what it will sample, and of what takes long.
+
+use std::fmt::Write;
+
+use knockon::run::effort;
+use knockon::scenario::{self, Scenario};
+
+/// A folder with what `init` writes.
+fn desk() -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let text = include_str!("../src/cli/init/scenario.yaml");
+    for (name, text) in [
+        ("passages.jsonl", include_str!("../src/cli/init/passages.jsonl")),
+        ("tasks.csv", include_str!("../src/cli/init/tasks.csv")),
+    ] {
+        std::fs::write(dir.path().join(name), text).unwrap();
+    }
+    (dir, text.to_owned())
+}
+
+fn load(dir: &tempfile::TempDir, text: &str) -> Scenario {
+    let path = dir.path().join("scenario.yaml");
+    std::fs::write(&path, text).unwrap();
+    scenario::load(&path).unwrap_or_else(|found| panic!("{}", found.render(false)))
+}
+
+/// What is said before all arms are run.
+fn said(dir: &tempfile::TempDir, text: &str) -> Vec<String> {
+    let scenario = load(dir, text);
+    let arms: Vec<usize> = (0..scenario.arms.len()).collect();
+    effort::notes(&scenario, &arms)
+}
+
+fn search(n: usize) -> String {
+    format!(
+        "  - id: f{n}\n    retrieve: {{corpus: terms, query: \"{{{{ task.name }}}} opened {n}\", gold: passage.entity == task.product && passage.attribute == \"opened\" && passage.variant == null}}\n  - {{id: r{n}, read: {{from: f{n}, field: opened_ok}}}}\n"
+    )
+}
+
+fn act(n: usize) -> String {
+    format!(
+        "  - id: d{n}\n    act: [{{if: r{n}, do: refund}}, {{do: refuse}}]\n    hold: [refuse]\n"
+    )
+}
+
+fn with(text: &str, steps: &str) -> String {
+    text.replacen("steps:\n", &format!("steps:\n{steps}"), 1)
+}
+
+#[test]
+fn readings_that_are_open_together_are_counted_before_anything_is_searched() {
+    let (dir, text) = desk();
+    assert_eq!(said(&dir, &text), [] as [&str; 0]);
+    let apart = |parts: usize| {
+        let searches: String = (0..parts).map(search).collect();
+        with(&text, &(searches + &(0..parts).map(act).collect::<String>()))
+    };
+    let together = |parts: usize| {
+        with(&text, &(0..parts).fold(String::new(), |steps, n| steps + &search(n) + &act(n)))
+    };
+    // 2^14 is below 20,000, and 2^15 is above.
+    assert_eq!(said(&dir, &apart(14)), [] as [&str; 0]);
+    let found = said(&dir, &apart(15));
+    assert_eq!(found.len(), 1);
+    for part in [
+        "after the step `r14` the outputs of 15 read steps are open together, `r0`, `r1`, `r2` and 12 more",
+        "until `d0` and later steps have used them",
+        "2^15 joint states at least, and simulation.max_states is 20000",
+        "are sampled, 10000 trials each",
+    ] {
+        assert!(found[0].contains(part), "{}", found[0]);
+    }
+    // The same parts, each written in one place.
+    assert_eq!(said(&dir, &together(40)), [] as [&str; 0]);
+    // One step that needs all of them.
+    let all = (0..70).map(|n| format!("r{n}")).collect::<Vec<_>>().join(" && ");
+    let joined = (0..70).map(search).collect::<String>()
+        + &format!(
+            "  - id: d\n    act: [{{if: '{all}', do: refund}}, {{do: refuse}}]\n    hold: [refuse]\n"
+        );
+    assert!(said(&dir, &with(&text, &joined))[0].contains("2^70 joint states"));
+    // A higher cap, sampling on request, and exactness on request.
+    let of = |text: &str, method: &str| text.replacen("method: auto", method, 1);
+    assert_eq!(said(&dir, &of(&apart(15), "method: auto, max_states: 40000")), [] as [&str; 0]);
+    assert_eq!(said(&dir, &of(&apart(15), "method: monte_carlo")), [] as [&str; 0]);
+    let found = said(&dir, &of(&apart(15), "method: exact"));
+    assert!(found[0].contains("`method: exact` ends at the first task"), "{}", found[0]);
+}
+
+#[test]
+fn years_that_take_long_are_announced() {
+    let (dir, text) = desk();
+    let years =
+        |years: &str| text.replacen("  currency: USD\n", &format!("  currency: USD\n{years}"), 1);
+    let many = {
+        let arms = (0..2000).fold(String::new(), |mut arms, n| {
+            let _ = writeln!(arms, "  - {{id: a{n}, guarded: false}}");
+            arms
+        });
+        text.replacen("arms:\n", &format!("arms:\n{arms}"), 1)
+    };
+    for (text, part) in [
+        (many, "10000 years of 5000 cases are sampled for 2004 arms"),
+        (years("  years: 1000000\n"), "1000000 years of 5000 cases are sampled for 4 arms"),
+    ] {
+        let found = said(&dir, &text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains(part) && found[0].contains("`impact.years`"), "{}", found[0]);
+    }
+    assert_eq!(said(&dir, &years("  years: 100\n")), [] as [&str; 0]);
+}

@@ -1,0 +1,11 @@
+//! What tests of several files share: scenarios from texts and files, runs of them, and the program itself.
+
+pub mod one_arm;
+pub mod program;
+pub mod runs;
+pub mod scenarios;
+
+/// Equal but for rounding.
+pub fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-12, "{a} against {b}");
+}
