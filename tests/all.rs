@@ -40,6 +40,7 @@ mod perturb;
 #[cfg(feature = "pgvector")]
 mod pgvector;
 mod plan;
+mod preflight;
 mod probe;
 mod pull;
 mod reader;

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use super::embed::named;
 use super::progress::Bars;
 use super::terminal::{self, complain};
-use super::{FINDING, FINE, Force, load, use_threads};
+use super::{FINDING, FINE, Force, files_of, inputs_of, load, use_threads};
 use crate::embed::{self, CachedEmbedder, Embedder, HttpEmbedder, Precision, bundled};
 use crate::output::Manifest;
 use crate::probe::contender::{Contender, Kind};
@@ -76,6 +76,10 @@ const MANIFEST: &str = "scorecard.manifest.json";
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     use_threads(args.threads)?;
+    let files = args.triplets.iter().chain(&args.pairs).chain(&args.pipeline).chain(&args.scenario);
+    let of_sets = args.beir.iter().flat_map(files_of);
+    let output = args.force.output().reading(files.cloned().chain(of_sets));
+    output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
     let mut contenders = Vec::new();
     let mut names = args.embedders.clone();
     if names.is_empty() && args.scenario.is_none() {
@@ -127,8 +131,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         }
     }
-    let output = args.force.output().reading(args.triplets.iter().chain(&args.pairs));
-    output.check_folder(&args.out, &[FILE], Some(MANIFEST))?;
+    let output = output.reading(pipelines.iter().flat_map(inputs_of));
     let bars = Bars::new();
     let pipelines: Vec<Session> = pipelines
         .into_iter()
