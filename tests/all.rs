@@ -42,6 +42,7 @@ mod pgvector;
 mod plan;
 mod probe;
 mod pull;
+mod read;
 mod reader;
 mod retrieval_table;
 mod retrieve;
