@@ -2,6 +2,7 @@
 
 mod answers;
 mod endpoint;
+mod local;
 mod prompts;
 mod recordings;
 mod stand_in;
