@@ -272,9 +272,11 @@ impl LanguageModel for ChatEndpoint {
         // Samples of one prompt that are there, by the place of their request.
         let mut parts: HashMap<usize, Vec<(usize, Reply)>> = HashMap::new();
         let mut broken = None;
+        let secrets = line.secrets.clone().and_query_of(&line.url);
         let sent = line.post_all(bodies, |at, body| {
             let mut reply = wire::reply(spec, body)?;
-            if reply.answers.iter().any(|answer| line.secrets.cut(&answer.text) != answer.text) {
+            let repeats = |text: &str| secrets.shown(text, text.len()) != text;
+            if reply.answers.iter().any(|answer| repeats(&answer.text)) {
                 return Err(
                     "the answer repeats a secret of the request, so it is not kept".to_owned()
                 );
