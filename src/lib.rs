@@ -70,6 +70,8 @@ pub mod probe;
 pub mod progress;
 mod questions;
 #[doc(hidden)]
+pub mod read;
+#[doc(hidden)]
 pub mod remote;
 #[doc(hidden)]
 pub mod report;

@@ -43,6 +43,7 @@ mod plan;
 mod preflight;
 mod probe;
 mod pull;
+mod read;
 mod reader;
 mod retrieval_table;
 mod retrieve;

@@ -283,6 +283,7 @@ fn every_fault_has_its_message_and_nothing_of_it_is_cached() {
     {
         let error = format!("{:#}", HttpEmbedder::new(spec(url)).err().unwrap());
         assert!(error.contains(why), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }
 

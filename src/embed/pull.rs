@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::registry::{Hub, Model, ModelFile, Origin};
+use super::registry::{Hub, Model, ModelFile, Origin, UNKNOWN};
 use super::{onnx, package};
 use crate::output::Output;
 use crate::{atomic_file, input_file};
@@ -227,7 +227,7 @@ fn missing<'f>(dir: &Path, files: &'f [ModelFile]) -> impl Iterator<Item = &'f M
 
 fn is_right(path: &Path, sha256: &str, size: u64) -> bool {
     let found = std::fs::metadata(path).map(|m| m.len());
-    found.is_ok_and(|n| n == size) && sha256_of(path).is_ok_and(|s| s == sha256)
+    found.is_ok_and(|n| n == size || size == UNKNOWN) && sha256_of(path).is_ok_and(|s| s == sha256)
 }
 
 fn sha256_of(path: &Path) -> std::io::Result<String> {
@@ -296,37 +296,42 @@ async fn download(
 ) -> anyhow::Result<()> {
     let part = part_of(&file.to);
     let mut have = std::fs::metadata(&part).map_or(0, |m| m.len());
-    if have > file.size {
+    if file.size != UNKNOWN && have > file.size {
         std::fs::remove_file(&part)?;
         have = 0;
     }
-    if have < file.size {
-        let mut request = client.get(url);
-        if have > 0 {
-            request = request.header(reqwest::header::RANGE, format!("bytes={have}-"));
-        }
-        let response = request.send().await.and_then(|r| r.error_for_status());
-        let mut response = response.map_err(reqwest::Error::without_url)?;
-        // A server that knows no ranges sends all of it again.
-        let resumed = response.status() == reqwest::StatusCode::PARTIAL_CONTENT;
-        let mut out = File::options()
-            .create(true)
-            .write(true)
-            .append(resumed)
-            .truncate(!resumed)
-            .open(&part)?;
-        if !resumed {
-            have = 0;
-        }
-        tell(Progress::File { path: file.hub_path.to_owned(), size: file.size, have });
-        while let Some(piece) = response.chunk().await? {
-            out.write_all(&piece)?;
-            have += piece.len() as u64;
-            ensure!(have <= file.size, "more than the {} bytes expected", file.size);
-            tell(Progress::Bytes(piece.len() as u64));
-        }
-        out.sync_all()?;
-        ensure!(have == file.size, "ended after {have} of {} bytes", file.size);
+    if file.size != UNKNOWN && have == file.size {
+        return accept(&part, file);
     }
+    let mut request = client.get(url);
+    if have > 0 {
+        request = request.header(reqwest::header::RANGE, format!("bytes={have}-"));
+    }
+    let response = request.send().await.map_err(reqwest::Error::without_url)?;
+    if have > 0 && response.status() == reqwest::StatusCode::RANGE_NOT_SATISFIABLE {
+        // All of it is there; the checksum decides.
+        return accept(&part, file);
+    }
+    let mut response = response.error_for_status().map_err(reqwest::Error::without_url)?;
+    // A server that knows no ranges sends all of it again.
+    let resumed = response.status() == reqwest::StatusCode::PARTIAL_CONTENT;
+    let mut out =
+        File::options().create(true).write(true).append(resumed).truncate(!resumed).open(&part)?;
+    if !resumed {
+        have = 0;
+    }
+    let size = match file.size {
+        UNKNOWN => response.content_length().map_or(UNKNOWN, |more| have + more),
+        size => size,
+    };
+    tell(Progress::File { path: file.hub_path.to_owned(), size, have });
+    while let Some(piece) = response.chunk().await? {
+        out.write_all(&piece)?;
+        have += piece.len() as u64;
+        ensure!(size == UNKNOWN || have <= size, "more than the {size} bytes expected");
+        tell(Progress::Bytes(piece.len() as u64));
+    }
+    out.sync_all()?;
+    ensure!(size == UNKNOWN || have == size, "ended after {have} of {size} bytes");
     accept(&part, file)
 }

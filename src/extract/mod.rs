@@ -96,15 +96,24 @@ pub enum Kind {
 impl Kind {
     /// All values that stand in `text` by themselves, in order: dates that count from another one are left out.
     pub fn candidates(&self, text: &str) -> Vec<Found> {
+        let found = self.readings(text).into_iter();
+        found
+            .filter_map(|mention| Some(Found { value: mention.value?, range: mention.range }))
+            .collect()
+    }
+
+    /// As [`Kind::candidates`], with the mentions that have no value because they can be read in several ways.
+    pub fn readings(&self, text: &str) -> Vec<Mention> {
         let plain = PlainText::new(text);
         let mentions = match self {
             Kind::Date(order) => date::dates(plain.as_str(), *order),
             _ => self.mentions(plain.as_str()),
         };
-        let found = unshared(mentions).into_iter().filter_map(|mention| {
-            Some(Found { value: mention.value?, range: plain.original(mention.range) })
-        });
-        found.collect()
+        let original = |mention: Mention| Mention {
+            value: mention.value,
+            range: plain.original(mention.range),
+        };
+        unshared(mentions).into_iter().map(original).collect()
     }
 
     /// All that is meant as a value in a text of plain characters, in order.

@@ -158,9 +158,10 @@ impl Resolver<'_> {
         let name = model.value.as_str();
         let trained =
             matches!(&entry.with, Some(with) if with.value == written::Reranker::SimilarityMap);
-        let known = registry::find(name).is_some() || embed::locate::adapter_dir(name).is_some();
+        let known = registry::encoders().any(|model| model.name == name)
+            || embed::locate::adapter_dir(name).is_some();
         if !trained && !known && !std::path::Path::new(name).is_dir() {
-            let known: Vec<&str> = registry::MODELS.iter().map(|m| m.name).collect();
+            let known: Vec<&str> = registry::encoders().map(|m| m.name).collect();
             self.found.push(
                 Diagnostic::new(
                     "unknown-model",

@@ -4,7 +4,7 @@
 //! any vector of it is taken, and each batch is handed over when it is there. The key is read when the first
 //! request needs it, and is part of no fingerprint.
 
-mod sent;
+pub(crate) mod sent;
 mod wire;
 
 use std::fmt::Write as _;

@@ -1,0 +1,210 @@
+//! A model's text as a typed value.
+
+use super::clean;
+use super::field::Field;
+use super::model::{Finish, RawAnswer};
+use crate::extract::{Kind, field_cues};
+use crate::value::{Type, Value};
+
+/// What a model has answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    Value(Value),
+    /// The passages do not state it, the model says.
+    NotStated,
+    /// Neither of these: says why.
+    Unparsable(String),
+}
+
+/// Other ways to say "not stated", as a whole answer or its first sentence, in lower case.
+const NOT_STATED: [&str; 18] = [
+    "not stated",
+    "not specified",
+    "not mentioned",
+    "not provided",
+    "not given",
+    "not found",
+    "not available",
+    "not applicable",
+    "not present",
+    "not defined",
+    "not disclosed",
+    "not explicitly stated",
+    "not explicitly mentioned",
+    "unknown",
+    "unspecified",
+    "n/a",
+    "none",
+    "null",
+];
+
+impl Field {
+    /// The value in a model's text.
+    ///
+    /// A whole answer that names one value is that value, whatever words stand around it. Where it names several, the
+    /// line that is marked as the answer counts, else the first line, if it names one. A value keeps the unit it is
+    /// written with: `6 months` stays six months where days were asked for.
+    pub fn answer(&self, raw: &RawAnswer) -> Answer {
+        let Some(text) = clean::answer(&raw.text) else {
+            return Answer::Unparsable("the text ends before the answer begins".to_owned());
+        };
+        if text.is_empty() {
+            return Answer::Unparsable("the answer is empty".to_owned());
+        }
+        if raw.finish == Finish::Length {
+            // A value at the end of a text that was cut may be half a value.
+            let whole = text.split_once('\n').map(|(first, _)| first);
+            return match whole {
+                Some(first) => self.read(first),
+                None => Answer::Unparsable("the answer was cut off at max_tokens".to_owned()),
+            };
+        }
+        self.read(&text)
+    }
+
+    fn read(&self, text: &str) -> Answer {
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let marked = lines.iter().rev().find_map(|line| clean::marked_as_answer(line));
+        let first = lines.first().map(|line| clean::line(line)).unwrap_or_default();
+        // What is most of all meant as the answer: the marked line; all of it; the first line.
+        let whole = if lines.len() > 1 { lines.join("\n") } else { first.clone() };
+        if marked.is_none() && is_not_stated(&first) {
+            return Answer::NotStated;
+        }
+        let mut why = None;
+        for part in [marked, Some(whole), Some(first)].into_iter().flatten() {
+            if is_not_stated(&part) {
+                return Answer::NotStated;
+            }
+            match self.value(&part) {
+                Ok(value) => return Answer::Value(value),
+                Err(reason) => why = why.or(Some(reason)),
+            }
+        }
+        if text.to_lowercase().contains(&super::NOT_STATED.to_lowercase()) {
+            return Answer::NotStated;
+        }
+        Answer::Unparsable(why.unwrap_or_default())
+    }
+
+    fn value(&self, text: &str) -> Result<Value, String> {
+        if !self.choices.is_empty() {
+            return self.choice(text);
+        }
+        match self.ty {
+            Type::YesNo => {
+                let first = text.split(|c: char| !c.is_alphanumeric()).find(|w| !w.is_empty());
+                match first.map(str::to_lowercase).as_deref() {
+                    Some("yes" | "true") => return Ok(Value::YesNo(true)),
+                    Some("no" | "false") => return Ok(Value::YesNo(false)),
+                    _ => {}
+                }
+            }
+            Type::Text if matches!(self.kind, Kind::Text) => {
+                let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+                return match (lines.next(), lines.next()) {
+                    (Some(line), None) => Ok(Value::Text(fold(line))),
+                    (None, _) => Err("the answer is empty".to_owned()),
+                    _ => Err("it has several lines".to_owned()),
+                };
+            }
+            _ => {}
+        }
+        if let Some(value) = self.bare_number(text) {
+            return Ok(value);
+        }
+        let mut values: Vec<Value> = Vec::new();
+        for mention in self.kind.readings(text) {
+            let Some(value) = mention.value else {
+                let said = &text[mention.range];
+                return Err(format!("'{said}' does not say which {}", noun(self.ty)));
+            };
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        match values.as_slice() {
+            [one] => Ok(one.clone()),
+            [] if self.ty == Type::YesNo => Err("it says neither yes nor no".to_owned()),
+            [] => self
+                .law(text)
+                .ok_or_else(|| format!("it names no {}{}", noun(self.ty), with(self.ty))),
+            several => {
+                let several: Vec<String> = several.iter().map(Value::to_string).collect();
+                Err(format!("it names several values: {}", several.join("; ")))
+            }
+        }
+    }
+
+    /// A jurisdiction without the sentence around it.
+    fn law(&self, text: &str) -> Option<Value> {
+        if !matches!(self.kind, Kind::Jurisdiction) {
+            return None;
+        }
+        if let Some(spelling) = field_cues::spelling(&self.name, text) {
+            return Some(Value::Text(spelling.to_owned()));
+        }
+        let readings = self.kind.readings(&format!("This agreement is governed by {text}."));
+        match readings.as_slice() {
+            [one] => one.value.clone(),
+            _ => None,
+        }
+    }
+
+    /// A number without a unit or sign, where the question settles these.
+    fn bare_number(&self, text: &str) -> Option<Value> {
+        let digits = text.trim().trim_end_matches('.');
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        match (self.ty, &self.kind) {
+            (Type::Duration, _) => {
+                let count = digits.parse().ok()?;
+                Some(Value::Duration(self.unit?.period(count)?))
+            }
+            (Type::Percent, _) => Value::parse(Type::Percent, digits).ok(),
+            (Type::Money, Kind::Money { currency: Some(currency), .. }) => {
+                Value::parse(Type::Money, &format!("{currency} {digits}")).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a message calls a value of that type.
+fn noun(ty: Type) -> &'static str {
+    match ty {
+        Type::Text => "value of this field",
+        Type::Number => "number",
+        Type::YesNo => "answer",
+        Type::Date => "date",
+        Type::Duration => "length of time",
+        Type::Money => "amount of money",
+        Type::Percent => "percentage",
+    }
+}
+
+/// What belongs to such a value.
+fn with(ty: Type) -> &'static str {
+    match ty {
+        Type::Duration => " with its unit",
+        Type::Money => " with its currency",
+        _ => "",
+    }
+}
+
+fn fold(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text begins by saying so, or says nothing else.
+fn is_not_stated(text: &str) -> bool {
+    let text = fold(&text.to_lowercase().replace('_', " "));
+    NOT_STATED.iter().any(|said| {
+        text.strip_prefix(said).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with(['.', ',', ';', ':', '!', '(', ')'])
+                // `Not stated in the passages`, but not `None of the parties`.
+                || (said.starts_with("not ") && rest.starts_with(" in "))
+        })
+    })
+}

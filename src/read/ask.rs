@@ -1,0 +1,46 @@
+//! Each distinct question is asked once, and its answer kept as soon as it is there.
+
+use std::collections::HashMap;
+
+use super::model::LanguageModel;
+use super::prompt::Prompt;
+use super::recording::{Entry, Recording, key};
+
+/// The entries of all prompts, in their order: those that are recorded, and the answers of `model` to the others, which are
+/// recorded as they come. `done` is told how many prompts have their answer.
+///
+/// # Errors
+/// Those of the model and of the recording's file; what was answered before is recorded.
+pub fn answers(
+    model: &dyn LanguageModel,
+    recording: &mut Recording,
+    prompts: &[Prompt],
+    done: &(dyn Fn(usize) + Sync),
+) -> anyhow::Result<Vec<Entry>> {
+    let identity = model.identity();
+    let keys: Vec<String> = prompts.iter().map(|prompt| key(identity, prompt)).collect();
+    // How many prompts stand behind each question that is not recorded, and the first of them.
+    let mut missing: Vec<usize> = Vec::new();
+    let mut repeats: HashMap<&String, usize> = HashMap::new();
+    for (at, key) in keys.iter().enumerate().filter(|(_, key)| recording.get(key).is_none()) {
+        let count = repeats.entry(key).or_insert(0);
+        if *count == 0 {
+            missing.push(at);
+        }
+        *count += 1;
+    }
+    done(prompts.len() - repeats.values().sum::<usize>());
+    let asked: Vec<&Prompt> = missing.iter().map(|&at| &prompts[at]).collect();
+    if !asked.is_empty() {
+        model.ask(&asked, &mut |place, reply| {
+            let at = missing[place];
+            recording.append(Entry::new(identity, &prompts[at], reply))?;
+            done(repeats[&keys[at]]);
+            Ok(())
+        })?;
+    }
+    let entry = |key: &String| {
+        recording.get(key).cloned().ok_or_else(|| anyhow::anyhow!("the model left a prompt out"))
+    };
+    keys.iter().map(entry).collect()
+}

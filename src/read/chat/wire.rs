@@ -1,0 +1,156 @@
+//! What goes out and what comes back, as bytes; nothing is sent from here.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{ChatSpec, SampleBy, Structured};
+use crate::read::model::{Finish, Reply};
+use crate::read::prompt::Prompt;
+use crate::remote::excerpt;
+
+/// Characters of a reply that a message shows.
+const SHOWN: usize = 300;
+
+#[derive(Deserialize)]
+struct Body {
+    choices: Option<Vec<Choice>>,
+    usage: Option<Usage>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Option<Message>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Option<Value>,
+    refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+}
+
+pub fn request(
+    spec: &ChatSpec,
+    prompt: &Prompt,
+    seed: u64,
+    further: &Map<String, Value>,
+) -> Vec<u8> {
+    let mut body = json!({
+        "model": spec.model,
+        "messages": prompt.messages,
+        "temperature": spec.temperature,
+    });
+    body[spec.max_tokens_key] = json!(spec.max_tokens);
+    if spec.temperature > 0.0 {
+        body["seed"] = json!(seed);
+    }
+    if spec.sample_by == SampleBy::N && spec.samples > 1 {
+        body["n"] = json!(spec.samples);
+    }
+    if let (Structured::JsonSchema, Some(schema)) = (spec.structured, &prompt.schema) {
+        body["response_format"] = json!({
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": true, "schema": schema},
+        });
+    }
+    for (name, value) in further {
+        body[name.as_str()] = value.clone();
+    }
+    body.to_string().into_bytes()
+}
+
+/// Bytes that a reply may have: tokens of 64 bytes, with their probabilities where somebody asks for these, and thoughts.
+pub fn longest_reply(spec: &ChatSpec) -> usize {
+    let tokens = spec.max_tokens as usize * spec.samples as usize;
+    tokens.saturating_mul(1024).saturating_add(4 << 20)
+}
+
+/// The samples in a reply.
+///
+/// # Errors
+/// Says what the reply is instead; nothing of it is to be kept then.
+pub fn reply(spec: &ChatSpec, body: &[u8]) -> Result<Reply, String> {
+    let parsed: Body = serde_json::from_slice(body).map_err(|error| {
+        format!("the body is not a chat completion ({error}); it starts: {}", excerpt(body, SHOWN))
+    })?;
+    if let Some(error) = parsed.error.filter(|error| !error.is_null()) {
+        let said = error.get("message").unwrap_or(&error);
+        let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+        return Err(format!("the body is an error: {}", excerpt(said.as_bytes(), SHOWN)));
+    }
+    let Some(choices) = parsed.choices else {
+        return Err(format!("the body has no `choices`; it starts: {}", excerpt(body, SHOWN)));
+    };
+    let wanted = if spec.sample_by == SampleBy::N { spec.samples as usize } else { 1 };
+    if choices.is_empty() {
+        return Err("`choices` is empty: the model answered nothing".to_owned());
+    }
+    if choices.len() != wanted {
+        let help = match spec.sample_by {
+            SampleBy::N => {
+                "; where a server does not know `n`, each sample can have a request of its own (sample_by: seed)"
+            }
+            SampleBy::Seed => "",
+        };
+        return Err(format!("{} answers came where {wanted} were asked for{help}", choices.len()));
+    }
+    let mut reply = Reply::default();
+    for choice in choices {
+        let (text, finish) = text_of(spec, choice)?;
+        reply.add(text, finish);
+    }
+    reply.tokens_in = parsed.usage.as_ref().and_then(|usage| usage.prompt_tokens);
+    reply.tokens_out = parsed.usage.as_ref().and_then(|usage| usage.completion_tokens);
+    Ok(reply)
+}
+
+fn text_of(spec: &ChatSpec, choice: Choice) -> Result<(String, Finish), String> {
+    let Some(message) = choice.message else {
+        return Err("a choice has no `message`".to_owned());
+    };
+    if let Some(refusal) = message.refusal.filter(|refusal| !refusal.trim().is_empty()) {
+        return Err(format!("the model refused to answer: {}", excerpt(refusal.as_bytes(), SHOWN)));
+    }
+    let finish = match choice.finish_reason.as_deref() {
+        None | Some("stop" | "eos" | "end_turn") => Finish::Stop,
+        Some("length") if spec.keep_cut => Finish::Length,
+        Some("length") => {
+            return Err(format!(
+                "the answer was cut off at max_tokens ({}); raise it, or set keep_cut to keep such answers as what \
+                 they are",
+                spec.max_tokens
+            ));
+        }
+        Some("content_filter") => {
+            return Err("the service's content filter stopped the answer".to_owned());
+        }
+        Some(other) => {
+            let other = excerpt(other.as_bytes(), 40);
+            return Err(format!(
+                "the answer ended for the reason {other:?}; `stop` is what is expected"
+            ));
+        }
+    };
+    let text = match message.content {
+        Some(Value::String(text)) => text,
+        // Some servers send parts.
+        Some(Value::Array(parts)) if parts.iter().all(|part| part["text"].is_string()) => {
+            parts.iter().filter_map(|part| part["text"].as_str()).collect()
+        }
+        // All tokens may have gone into thoughts.
+        None | Some(Value::Null) if finish == Finish::Length => String::new(),
+        None | Some(Value::Null) => return Err("the answer has no content".to_owned()),
+        Some(other) => {
+            let other = other.to_string();
+            return Err(format!("the content is not text: {}", excerpt(other.as_bytes(), SHOWN)));
+        }
+    };
+    Ok((text, finish))
+}

@@ -1,0 +1,84 @@
+//! A model's own chat template, as it is in its file.
+
+use anyhow::{Context, anyhow};
+use minijinja::value::Kwargs;
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
+
+use super::tokens::Tokens;
+use crate::read::prompt::{Message, Role};
+use crate::read::template::{environment, explain};
+
+/// Renders chats as one text.
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    source: String,
+}
+
+impl ChatTemplate {
+    /// # Errors
+    /// No template, or one that cannot be read.
+    pub fn new(source: Option<&str>) -> anyhow::Result<ChatTemplate> {
+        let source = source
+            .context(
+                "it has no chat template (tokenizer.chat_template): it was not trained to answer",
+            )?
+            .to_owned();
+        let mut environment = environment();
+        // Templates ask for what is not there.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function(
+            "raise_exception",
+            |message: String| -> Result<String, minijinja::Error> {
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+            },
+        );
+        // A fixed day: an answer must not depend on when it is asked for.
+        environment.add_function("strftime_now", |_format: String, _: Kwargs| "01 Jan 2025");
+        environment
+            .template_from_str(&source)
+            .map_err(|e| anyhow!("its chat template, {}", explain(&e)))?;
+        Ok(ChatTemplate { environment, source })
+    }
+
+    /// The text that the model goes on from.
+    ///
+    /// # Errors
+    /// A template that refuses these messages.
+    pub fn render(&self, messages: &[Message], tokens: &Tokens) -> anyhow::Result<String> {
+        let render = |messages: &[Message]| {
+            self.environment.render_str(
+                &self.source,
+                context! {
+                    messages => messages.iter().map(chat_message).collect::<Vec<Value>>(),
+                    add_generation_prompt => true,
+                    bos_token => tokens.begin_text.as_str(),
+                    eos_token => tokens.end_text.as_str(),
+                },
+            )
+        };
+        // Some families have no role for the system: what it says then begins the first question.
+        let rendered = render(messages).or_else(|error| match without_system(messages) {
+            Some(messages) => render(&messages),
+            None => Err(error),
+        });
+        rendered.map_err(|e| anyhow!("the model's chat template, {}", explain(&e)))
+    }
+}
+
+fn chat_message(message: &Message) -> Value {
+    context! { role => message.role.name(), content => message.content.as_str() }
+}
+
+fn without_system(messages: &[Message]) -> Option<Vec<Message>> {
+    let (system, others) = messages.split_first()?;
+    let (first, others) = others.split_first()?;
+    if system.role != Role::System || first.role != Role::User {
+        return None;
+    }
+    let content = format!("{}\n\n{}", system.content, first.content);
+    let mut merged = vec![Message { role: Role::User, content }];
+    merged.extend_from_slice(others);
+    Some(merged)
+}

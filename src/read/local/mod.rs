@@ -1,0 +1,164 @@
+//! A language model out of a GGUF file, run in this process: nothing to install, no server.
+//!
+//! The file is mapped and its weights are read as they are needed ([`linear`]), so memory is little above the size of the
+//! file. Answers are greedy: the best token each time. Any number of threads gives the same answer.
+
+mod chat_template;
+pub mod format;
+mod gguf;
+mod linear;
+mod network;
+mod tokens;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use memmap2::Mmap;
+use serde_json::{Map, json};
+
+use super::model::{Finish, Identity, LanguageModel, Reply};
+use super::prompt::Prompt;
+use crate::input_file;
+use chat_template::ChatTemplate;
+use gguf::Header;
+use network::Network;
+use tokens::Tokens;
+
+/// The version of our arithmetic: another may come to another token where two are nearly as good.
+const ENGINE: u32 = 1;
+
+/// A model in a file.
+pub struct LocalModel {
+    file: Mmap,
+    network: Network,
+    tokens: Tokens,
+    template: ChatTemplate,
+    max_tokens: usize,
+    identity: Identity,
+}
+
+/// How a text came about.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    pub text: String,
+    pub finish: Finish,
+    pub tokens_in: usize,
+    /// The tokens of the text, without the one that ended it.
+    pub tokens: Vec<u32>,
+    pub prompt_seconds: f64,
+    pub answer_seconds: f64,
+}
+
+impl LocalModel {
+    /// Opens a GGUF file, with a `tokenizer.json` beside it where its own tokenizer is not one that is known.
+    ///
+    /// # Errors
+    /// A file that is not such a model, is damaged, or needs what is not carried out here.
+    pub fn open(path: &Path, max_tokens: usize) -> anyhow::Result<LocalModel> {
+        ensure!(max_tokens > 0, "max_tokens is 0; at least 1 is allowed");
+        let open = || -> anyhow::Result<LocalModel> {
+            let file = input_file::open(path)?;
+            // SAFETY: a model is not written to while it is read; a file that is cut meanwhile ends the process, as it
+            // would with any program that maps it.
+            let file = unsafe { Mmap::map(&file)? };
+            let header = Header::read(&file)?;
+            let tokens = Tokens::of(&header, path)?;
+            let template = ChatTemplate::new(header.text("tokenizer.chat_template"))?;
+            let network = Network::new(&header, &file, tokens.vocabulary)?;
+            let hash = blake3::hash(&file).to_hex();
+            let name = header.text("general.name").unwrap_or("model").trim();
+            let mut settings = Map::new();
+            settings.insert("engine".into(), json!(format!("knockon {ENGINE}")));
+            settings.insert("temperature".into(), json!(0.0));
+            settings.insert("max_tokens".into(), json!(max_tokens));
+            let identity = Identity { model: format!("{name} (blake3 {})", &hash[..16]), settings };
+            Ok(LocalModel { file, network, tokens, template, max_tokens, identity })
+        };
+        open().with_context(|| format!("the model {}", path.display()))
+    }
+
+    /// Answers one prompt.
+    ///
+    /// # Errors
+    /// A prompt that is too long for the model, or that its template refuses.
+    pub fn generate(&self, prompt: &Prompt) -> anyhow::Result<Generated> {
+        let text = self.template.render(&prompt.messages, &self.tokens)?;
+        let mut input = self.tokens.encode(&text)?;
+        ensure!(!input.is_empty(), "the prompt is empty");
+        let (tokens_in, room) = (input.len(), self.network.shape.context);
+        ensure!(
+            tokens_in + self.max_tokens <= room,
+            "the prompt has {tokens_in} tokens, which with {} for the answer is more than the {room} that the model takes",
+            self.max_tokens
+        );
+        let start = Instant::now();
+        let mut memory = self.network.memory();
+        let mut scores = self.network.forward(&self.file, &input, &mut memory);
+        let prompt_seconds = start.elapsed().as_secs_f64();
+        let mut tokens = Vec::new();
+        let finish = loop {
+            let next = best(&scores)
+                .context("the scores of the next token are not finite: the file is damaged")?;
+            if self.tokens.ends.contains(&next) {
+                break Finish::Stop;
+            }
+            tokens.push(next);
+            if tokens.len() == self.max_tokens {
+                break Finish::Length;
+            }
+            input.clear();
+            input.push(next);
+            scores = self.network.forward(&self.file, &input, &mut memory);
+        };
+        Ok(Generated {
+            text: self.tokens.decode(&tokens)?,
+            finish,
+            tokens_in,
+            tokens,
+            prompt_seconds,
+            answer_seconds: start.elapsed().as_secs_f64() - prompt_seconds,
+        })
+    }
+}
+
+/// The highest score's place, the first of equals; `None` where scores are not finite.
+fn best(scores: &[f32]) -> Option<u32> {
+    let mut best = 0;
+    for (place, score) in scores.iter().enumerate() {
+        if !score.is_finite() {
+            return None;
+        }
+        if *score > scores[best] {
+            best = place;
+        }
+    }
+    u32::try_from(best).ok().filter(|_| !scores.is_empty())
+}
+
+impl LanguageModel for LocalModel {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn ask(
+        &self,
+        prompts: &[&Prompt],
+        take: &mut dyn FnMut(usize, Reply) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for (at, prompt) in prompts.iter().enumerate() {
+            let answer = self.generate(prompt).with_context(|| {
+                format!("{}, question {} of {}", self.identity.model, at + 1, prompts.len())
+            })?;
+            let mut reply = Reply {
+                tokens_in: Some(answer.tokens_in as u64),
+                tokens_out: Some(answer.tokens.len() as u64),
+                seconds: answer.prompt_seconds + answer.answer_seconds,
+                ..Reply::default()
+            };
+            reply.add(answer.text, answer.finish);
+            take(at, reply)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The files of recordings.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+
+use super::{Entry, FORMAT};
+use crate::input_file::encoding::{self, Encoding};
+use crate::input_file::{self, LineReader};
+use crate::output::{Known, Output};
+
+/// Bytes that a compressed file may come to.
+const LARGEST_UNPACKED: u64 = 1 << 30;
+/// By which a recording is known as ours.
+const MARK: &str = "\"knockon_recording\":";
+/// The level of compression: the best, since files are written once and kept.
+const LEVEL: u32 = 9;
+
+/// What a file holds.
+pub struct Read {
+    pub entries: BTreeMap<String, Entry>,
+    pub dropped: Option<String>,
+    /// Where the lines that are whole end, in bytes.
+    pub end: u64,
+    /// Whether the last of them has its line end.
+    pub ended: bool,
+}
+
+fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
+}
+
+pub fn read(path: &Path) -> anyhow::Result<Read> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut lines = if is_compressed(path) {
+        let file = input_file::open(path).with_context(cannot)?;
+        let mut bytes = Vec::new();
+        flate2::read::MultiGzDecoder::new(file)
+            .take(LARGEST_UNPACKED + 1)
+            .read_to_end(&mut bytes)
+            .with_context(cannot)?;
+        ensure!(
+            bytes.len() as u64 <= LARGEST_UNPACKED,
+            "{}: it holds more than {} MiB",
+            cannot(),
+            LARGEST_UNPACKED >> 20
+        );
+        LineReader::of_bytes(bytes).with_context(cannot)?
+    } else {
+        LineReader::open(path).with_context(cannot)?
+    };
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut read = Read { entries: BTreeMap::new(), dropped: None, end: 0, ended: true };
+    while let Some((number, line, bytes)) = lines.next_line().with_context(cannot)? {
+        let ended = bytes > line.len();
+        if line.trim_ascii().is_empty() {
+            read.end += bytes as u64;
+            continue;
+        }
+        let entry = match entry(line) {
+            Ok(entry) => entry,
+            // A process was killed while it wrote this line.
+            Err(_) if !ended && serde_json::from_slice::<serde_json::Value>(line).is_err() => {
+                read.dropped = Some(format!(
+                    "{}, line {number}: the last line is cut off and was dropped; its prompt counts as not \
+                     answered",
+                    path.display()
+                ));
+                break;
+            }
+            Err(error) => return Err(error.context(format!("{}, line {number}", path.display()))),
+        };
+        read.end += bytes as u64;
+        read.ended = ended;
+        if let Some(there) = entries.get(&entry.key) {
+            ensure!(
+                there.agrees_with(&entry),
+                "{}, line {number}: line {} answers the same prompt differently; remove one of them",
+                path.display(),
+                numbers[&entry.key]
+            );
+            continue;
+        }
+        numbers.insert(entry.key.clone(), number);
+        entries.insert(entry.key.clone(), entry);
+    }
+    Ok(Read { entries, ..read })
+}
+
+fn entry(line: &[u8]) -> anyhow::Result<Entry> {
+    let json: serde_json::Value =
+        serde_json::from_slice(line).map_err(|e| anyhow::anyhow!("invalid JSON: {e}"))?;
+    ensure!(json.is_object(), "a recording has one JSON object a line");
+    match json.get("knockon_recording").and_then(serde_json::Value::as_u64) {
+        Some(format) if format == u64::from(FORMAT) => {}
+        Some(format) if format > u64::from(FORMAT) => {
+            bail!("the format is {format}, which a later version wrote; this one reads {FORMAT}")
+        }
+        _ => bail!("`knockon_recording` is missing or not a known version; {FORMAT} is allowed"),
+    }
+    let entry: Entry = serde_json::from_value(json)?;
+    entry.check()?;
+    Ok(entry)
+}
+
+/// Opens a file to append to, which is locked until it is dropped; a cut last line is cut away.
+pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
+    ensure!(
+        !is_compressed(path),
+        "cannot record into {}: it is compressed; unpack it (gunzip) or name another file",
+        path.display()
+    );
+    let cannot = || format!("cannot record into {}", path.display());
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        std::fs::create_dir_all(dir).with_context(cannot)?;
+    }
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {}
+        // Says what else it is.
+        _ => drop(input_file::open(path).with_context(cannot)?),
+    }
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(cannot)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            bail!("{}: another process is recording into it", cannot())
+        }
+        // Where files cannot be locked, nobody is kept out.
+        Err(TryLockError::Error(_)) => {}
+    }
+    let mut start = [0; 4];
+    let known = (&file).read(&mut start).with_context(cannot)?;
+    let (encoding, mark) = encoding::detect(&start[..known]);
+    ensure!(encoding == Encoding::Utf8, "{}: it is not UTF-8", cannot());
+    let read = read(path)?;
+    let end = mark as u64 + read.end;
+    file.set_len(end).with_context(cannot)?;
+    file.seek(SeekFrom::Start(end)).with_context(cannot)?;
+    if !read.ended {
+        file.write_all(b"\n").with_context(cannot)?;
+    }
+    Ok((read, file))
+}
+
+/// Appends a line with one call of the system: a reader sees all of it or a part without its end.
+pub fn append(file: &mut File, entry: &Entry) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.push(b'\n');
+    file.write_all(&line)?;
+    Ok(())
+}
+
+/// Writes entries in the order of their keys, whatever order they came in; compressed where the name ends in `.gz`.
+///
+/// # Errors
+/// What `output` refuses to replace, and a file that cannot be written.
+pub fn write<'e>(
+    path: &Path,
+    entries: impl Iterator<Item = &'e Entry>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut sorted: Vec<&Entry> = entries.collect();
+    sorted.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut text = Vec::new();
+    for entry in sorted {
+        serde_json::to_writer(&mut text, entry)?;
+        text.push(b'\n');
+    }
+    if is_compressed(path) {
+        let mut packed =
+            flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::new(LEVEL));
+        packed.write_all(&text)?;
+        text = packed.finish()?;
+    }
+    output.write_file(path, &text, Known::Marked(MARK))
+}

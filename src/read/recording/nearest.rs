@@ -1,0 +1,147 @@
+//! What a prompt that is not recorded comes nearest to.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::Entry;
+use crate::read::model::Identity;
+use crate::read::prompt::Prompt;
+use crate::remote::excerpt;
+
+/// Characters of a line that a message shows.
+const SHOWN: usize = 80;
+/// Entries that are compared word by word.
+const COMPARED: usize = 5;
+
+/// A prompt that is not recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing(String);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+fn lines(prompt: &Prompt) -> Vec<&str> {
+    let lines = prompt.messages.iter().flat_map(|message| message.content.lines());
+    lines.map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+/// What lies between 0, nothing in common, and 1, the same.
+fn overlap(a: &HashSet<&str>, b: &HashSet<&str>) -> f64 {
+    let both = a.intersection(b).count();
+    both as f64 / (a.len() + b.len() - both).max(1) as f64
+}
+
+/// Says which recorded prompt is nearest, and in what it differs.
+pub fn missing<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    identity: &Identity,
+    prompt: &Prompt,
+) -> Missing {
+    let wanted = lines(prompt);
+    let wanted_set: HashSet<&str> = wanted.iter().copied().collect();
+    let about = |entry: &Entry| {
+        let recorded = entry.prompt();
+        let set: HashSet<&str> = lines(&recorded).into_iter().collect();
+        overlap(&set, &wanted_set)
+    };
+    // Shared lines first, which are cheap to compare; the same key breaks ties, so that the message is always the same.
+    let mut near: Vec<(f64, &Entry)> = entries.map(|entry| (about(entry), entry)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
+    near.truncate(COMPARED);
+    let text = wanted.join("\n");
+    let alike = |entry: &Entry| {
+        let recorded = entry.prompt();
+        let same_identity = entry.identity() == *identity;
+        (
+            strsim::normalized_damerau_levenshtein(
+                &head(&lines(&recorded).join("\n")),
+                &head(&text),
+            ),
+            same_identity,
+        )
+    };
+    let nearest = near
+        .iter()
+        .map(|(shared, entry)| (*shared, alike(entry), *entry))
+        .max_by(|a, b| {
+            let by = |x: &(f64, (f64, bool), &Entry)| (x.0, x.1.0, f64::from(u8::from(x.1.1)));
+            let (a_by, b_by) = (by(a), by(b));
+            (a_by.0.total_cmp(&b_by.0))
+                .then(a_by.1.total_cmp(&b_by.1))
+                .then(a_by.2.total_cmp(&b_by.2))
+                .then_with(|| b.2.key.cmp(&a.2.key))
+        })
+        .map(|(_, _, entry)| entry);
+    let asked = wanted.last().copied().unwrap_or_default();
+    let asked = wanted.iter().copied().find(|line| line.starts_with("Question:")).unwrap_or(asked);
+    let asked = format!("not recorded: {:?}", excerpt(asked.as_bytes(), SHOWN));
+    let Some(entry) = nearest else {
+        return Missing(format!("{asked}; the recording is empty"));
+    };
+    let differences = differences(entry, identity, prompt);
+    Missing(format!(
+        "{asked}; the nearest recorded prompt is {}: {}",
+        &entry.key[..entry.key.len().min(12)],
+        differences.join("; ")
+    ))
+}
+
+/// Edit distances are quadratic: the beginning is enough to tell near from far.
+fn head(text: &str) -> String {
+    text.chars().take(1000).collect()
+}
+
+fn differences(entry: &Entry, identity: &Identity, prompt: &Prompt) -> Vec<String> {
+    let mut all = Vec::new();
+    if entry.model != identity.model {
+        all.push(format!("the model is {:?} there and {:?} here", entry.model, identity.model));
+    }
+    let mut names: Vec<&String> = entry.settings.keys().chain(identity.settings.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let (there, here) = (entry.settings.get(name), identity.settings.get(name));
+        if there != here {
+            let shown = |value: Option<&serde_json::Value>| {
+                value.map_or_else(|| "not set".to_owned(), ToString::to_string)
+            };
+            all.push(format!("{name} is {} there and {} here", shown(there), shown(here)));
+        }
+    }
+    if entry.schema != prompt.schema {
+        all.push("the JSON schema of the answer differs".to_owned());
+    }
+    let recorded = entry.prompt();
+    let (there, here) = (lines(&recorded), lines(prompt));
+    let only = |a: &[&str], b: &[&str]| -> Vec<String> {
+        let b: HashSet<&str> = b.iter().copied().collect();
+        a.iter().filter(|line| !b.contains(*line)).map(|line| (*line).to_owned()).collect()
+    };
+    let (only_there, only_here) = (only(&there, &here), only(&here, &there));
+    match (only_there.first(), only_here.first()) {
+        (None, None) if recorded.messages != prompt.messages => {
+            all.push("the same lines stand in another order, role or spacing".to_owned());
+        }
+        (None, None) => {}
+        (there, here) => {
+            let shown = |line: Option<&String>| {
+                line.map_or("nothing".to_owned(), |line| {
+                    format!("{:?}", excerpt(line.as_bytes(), SHOWN))
+                })
+            };
+            all.push(format!(
+                "lines only there: {}, only here: {}; the first is {} there and {} here",
+                only_there.len(),
+                only_here.len(),
+                shown(there),
+                shown(here)
+            ));
+        }
+    }
+    all
+}

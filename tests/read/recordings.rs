@@ -1,0 +1,280 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use knockon::output::Output;
+use knockon::read::{Entry, Finish, Identity, Prompt, Recording, Reply, merge, write};
+use serde_json::json;
+
+use super::stand_in::prompt;
+
+fn identity(model: &str) -> Identity {
+    let settings = json!({"temperature": 0.0, "max_tokens": 64});
+    Identity { model: model.to_owned(), settings: settings.as_object().unwrap().clone() }
+}
+
+fn entry(model: &str, question: &Prompt, text: &str) -> Entry {
+    let mut reply = Reply { tokens_in: Some(7), seconds: 1.2345, ..Reply::default() };
+    reply.add(text.to_owned(), Finish::Stop);
+    Entry::new(&identity(model), question, reply)
+}
+
+/// A recording of these questions, each answered with itself.
+fn recorded(path: &Path, questions: &[&str]) {
+    let mut recording = Recording::open(path).unwrap();
+    for question in questions {
+        recording.append(entry("m", &prompt(question), question)).unwrap();
+    }
+}
+
+fn file(dir: &tempfile::TempDir, name: &str) -> PathBuf {
+    dir.path().join(name)
+}
+
+#[test]
+fn a_line_has_these_keys_in_this_order() {
+    let line = serde_json::to_string(&entry("m", &prompt("q"), "a")).unwrap();
+    let start = format!(
+        "{{\"knockon_recording\":1,\"key\":\"{}\",\"model\":\"m\",\"settings\":{{\"temperature\":0.0,\"max_tokens\":64}},\
+         \"messages\":[{{\"role\":\"user\",\"content\":\"q\"}}],\"answers\":[{{\"text\":\"a\",\"count\":1}}],\
+         \"tokens_in\":7,\"seconds\":1.235,\"date\":\"20",
+        entry("m", &prompt("q"), "a").key
+    );
+    // 1.2345 lies just above the half in binary, or below: either way three digits are written.
+    let start = start.replace("1.235", if line.contains("1.235") { "1.235" } else { "1.234" });
+    assert!(line.starts_with(&start), "{line}\n{start}");
+    assert!(line.ends_with("Z\"}"), "{line}");
+}
+
+#[test]
+fn the_key_is_made_as_the_page_says() {
+    let mut question = prompt("q");
+    let as_documented = |schema: &str| {
+        let parts = format!(
+            "[\"knockon recording 1\",\"m\",{{\"max_tokens\":64,\"temperature\":0.0}},\
+             [{{\"role\":\"user\",\"content\":\"q\"}}],{schema}]"
+        );
+        blake3::hash(parts.as_bytes()).to_hex().to_string()
+    };
+    assert_eq!(entry("m", &question, "a").key, as_documented("null"));
+    question.schema = Some(json!({"type": "object", "a": [{"d": 1, "c": 2}]}));
+    let schema = "{\"a\":[{\"c\":2,\"d\":1}],\"type\":\"object\"}";
+    assert_eq!(entry("m", &question, "a").key, as_documented(schema));
+}
+
+#[test]
+fn what_was_recorded_is_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "r.jsonl");
+    recorded(&path, &["a", "b"]);
+    recorded(&path, &["b", "c"]);
+    let recording = Recording::replay(&path).unwrap();
+    assert_eq!(recording.entries().len(), 3);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3, "b is there once");
+    for question in ["a", "b", "c"] {
+        let found = recording.find(&identity("m"), &prompt(question)).unwrap();
+        assert_eq!(found.answers[0].text, question);
+    }
+}
+
+#[test]
+fn a_last_line_that_a_kill_cut_is_dropped_and_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "r.jsonl");
+    recorded(&path, &["a", "b"]);
+    let whole = std::fs::read(&path).unwrap();
+    let first = 1 + whole.iter().position(|b| *b == b'\n').unwrap();
+    // At every byte of the second line; at its last one only the line end is missing.
+    for end in first + 1..whole.len() {
+        std::fs::write(&path, &whole[..end]).unwrap();
+        let mut recording = Recording::open(&path).unwrap();
+        let cut = end < whole.len() - 1;
+        assert_eq!(recording.entries().len(), if cut { 1 } else { 2 }, "{end}");
+        let said = recording.dropped().map(str::to_owned);
+        assert_eq!(said.is_some(), cut, "{end}");
+        if let Some(said) = said {
+            assert!(said.contains("r.jsonl, line 2: the last line is cut off"), "{said}");
+        }
+        recording.append(entry("m", &prompt("c"), "c")).unwrap();
+        drop(recording);
+        let recording = Recording::replay(&path).unwrap();
+        assert_eq!(recording.dropped(), None);
+        assert_eq!(recording.entries().len(), if cut { 2 } else { 3 }, "{end}");
+    }
+}
+
+#[test]
+fn any_other_damage_is_an_error_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "r.jsonl");
+    recorded(&path, &["a", "b"]);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let (first, second) = whole.split_once('\n').unwrap();
+    let second = second.trim_end();
+    let other = serde_json::to_string(&entry("m", &prompt("a"), "other")).unwrap();
+    for (text, said) in [
+        (format!("{}\n{second}\n", &first[..40]), "line 1: invalid JSON"),
+        (format!("{first}\n{}\n", &second[..40]), "line 2: invalid JSON"),
+        (
+            format!("{first}\n{}\n", second.replace("\"content\":\"b\"", "\"content\":\"x\"")),
+            "line 2: the key is",
+        ),
+        (format!("{first}\n{}\n", second.replace("64", "65")), "line 2: the key is"),
+        (format!("{first}\n{}\n", second.replace("\"count\":1", "\"count\":0")), "the count 0"),
+        (format!("{first}\n[1]\n"), "line 2: a recording has one JSON object a line"),
+        (format!("{first}\n{{}}\n"), "line 2: `knockon_recording` is missing"),
+        (
+            second.replace("recording\":1", "recording\":2"),
+            "line 1: the format is 2, which a later version wrote",
+        ),
+        (second.replace("\"seconds\"", "\"minutes\""), "line 1: unknown field `minutes`"),
+        (format!("{first}\n{other}\n"), "line 2: line 1 answers the same prompt differently"),
+    ] {
+        std::fs::write(&path, &text).unwrap();
+        for result in [Recording::replay(&path), Recording::open(&path)] {
+            let error = format!("{:#}", result.unwrap_err());
+            assert!(
+                error.contains(said) && error.contains("r.jsonl"),
+                "{error:?} should say {said:?}"
+            );
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "a damaged file is left alone");
+    }
+}
+
+#[test]
+fn blank_lines_marks_and_line_ends_of_other_systems_do_no_harm() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "r.jsonl");
+    recorded(&path, &["a", "b"]);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let windows = format!("\u{feff}{}\r\n", whole.replace('\n', "\r\n"));
+    std::fs::write(&path, windows).unwrap();
+    recorded(&path, &["c"]);
+    assert_eq!(Recording::replay(&path).unwrap().entries().len(), 3);
+    let utf16: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(&path, utf16).unwrap();
+    assert_eq!(Recording::replay(&path).unwrap().entries().len(), 2);
+    let error = format!("{:#}", Recording::open(&path).unwrap_err());
+    assert!(error.contains("it is not UTF-8"), "{error}");
+}
+
+#[test]
+fn one_process_records_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "r.jsonl");
+    let first = Recording::open(&path).unwrap();
+    let error = Recording::open(&path).unwrap_err().to_string();
+    assert!(error.contains("another process is recording into it"), "{error}");
+    drop(first);
+    Recording::open(&path).unwrap();
+    let error = Recording::open(dir.path()).unwrap_err();
+    assert!(format!("{error:#}").contains("it is a folder"), "{error:#}");
+}
+
+#[test]
+fn written_out_the_order_is_that_of_the_keys_and_compressed_files_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let entries: Vec<Entry> =
+        ["a", "b", "c", "d"].iter().map(|q| entry("m", &prompt(q), q)).collect();
+    let (one, two, packed) =
+        (file(&dir, "1.jsonl"), file(&dir, "2.jsonl"), file(&dir, "3.jsonl.gz"));
+    let output = Output::default();
+    write(&one, entries.iter(), &output).unwrap();
+    write(&two, entries.iter().rev(), &output).unwrap();
+    write(&packed, entries.iter(), &output).unwrap();
+    let bytes = std::fs::read(&one).unwrap();
+    assert_eq!(bytes, std::fs::read(&two).unwrap());
+    let keys: Vec<String> =
+        Recording::replay(&one).unwrap().entries().map(|e| e.key.clone()).collect();
+    assert!(keys.is_sorted());
+    let unpacked = Recording::replay(&packed).unwrap();
+    assert_eq!(
+        unpacked.entries().collect::<Vec<_>>(),
+        Recording::replay(&one).unwrap().entries().collect::<Vec<_>>()
+    );
+    let error = Recording::open(&packed).unwrap_err().to_string();
+    assert!(error.contains("it is compressed; unpack it"), "{error}");
+    // A recording is known as ours; another file is not replaced.
+    write(&one, entries.iter().take(1), &output).unwrap();
+    std::fs::write(&two, "notes of mine").unwrap();
+    write(&two, entries.iter(), &output).unwrap_err();
+    // What is not compressed, and what is damaged.
+    std::fs::write(&packed, &bytes).unwrap();
+    assert!(Recording::replay(&packed).is_err());
+}
+
+#[test]
+fn files_are_merged_unless_they_disagree() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two, three) = (file(&dir, "1.jsonl"), file(&dir, "2.jsonl"), file(&dir, "3.jsonl"));
+    recorded(&one, &["a", "b"]);
+    recorded(&two, &["b", "c"]);
+    let merged = merge(&[one.clone(), two.clone()]).unwrap();
+    assert_eq!(merged.entries().len(), 3);
+    let again = merge(&[two, one.clone()]).unwrap();
+    assert_eq!(merged.entries().collect::<Vec<_>>(), again.entries().collect::<Vec<_>>());
+    let mut other = Recording::open(&three).unwrap();
+    other.append(entry("m", &prompt("b"), "something else")).unwrap();
+    let error = merge(&[one, three]).unwrap_err().to_string();
+    assert!(
+        error.contains("1.jsonl and ") && error.contains("3.jsonl answer the prompt"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_missing_prompt_names_the_nearest_and_what_differs() {
+    let long = |passage: &str, question: &str| {
+        prompt(&format!(
+            "Passage 1:\nThe term ends in May.\n\nPassage 2:\n{passage}\n\nQuestion: {question}\nAnswer with a date."
+        ))
+    };
+    let mut recording = Recording::default();
+    let missing = |recording: &Recording, model: &str, asked: &Prompt| {
+        recording.find(&identity(model), asked).unwrap_err().to_string()
+    };
+    let asked = long("Notice is 60 days.", "When does it end?");
+    assert_eq!(
+        missing(&recording, "m", &asked),
+        "not recorded: \"Question: When does it end?\"; the recording is empty"
+    );
+    let near = entry("m", &long("Notice is 30 days.", "When does it end?"), "x");
+    recording.append(near.clone()).unwrap();
+    recording.append(entry("m", &prompt("Something else.\nQuestion: Who pays?"), "x")).unwrap();
+    assert_eq!(
+        missing(&recording, "m", &asked),
+        format!(
+            "not recorded: \"Question: When does it end?\"; the nearest recorded prompt is {}: lines only there: 1, only here: \
+             1; the first is \"Notice is 30 days.\" there and \"Notice is 60 days.\" here",
+            &near.key[..12]
+        )
+    );
+    // The very prompt, of another model and with other settings.
+    recording.append(entry("m", &asked, "x")).unwrap();
+    let said = missing(&recording, "other", &asked);
+    assert!(said.ends_with(": the model is \"m\" there and \"other\" here"), "{said}");
+    let mut warm = identity("m");
+    warm.settings.insert("temperature".into(), json!(0.7));
+    warm.settings.insert("seed".into(), json!(1));
+    let said = recording.find(&warm, &asked).unwrap_err().to_string();
+    assert!(
+        said.ends_with(": seed is not set there and 1 here; temperature is 0.0 there and 0.7 here"),
+        "{said}"
+    );
+    let mut structured = asked.clone();
+    structured.schema = Some(json!({}));
+    let said = missing(&recording, "m", &structured);
+    assert!(said.ends_with(": the JSON schema of the answer differs"), "{said}");
+}
+
+#[test]
+fn killing_the_writer_loses_one_line_at_most() {
+    // A line is written with one call: half a line is what a full disk or a lost machine leaves.
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(&dir, "r.jsonl");
+    recorded(&path, &["a"]);
+    let mut raw = std::fs::File::options().append(true).open(&path).unwrap();
+    raw.write_all(b"{\"knockon_recording\":1,\"key\":\"abc").unwrap();
+    let recording = Recording::replay(&path).unwrap();
+    assert!(recording.dropped().is_some() && recording.entries().len() == 1);
+}
