@@ -129,7 +129,7 @@ impl Field {
             .iter()
             .filter(|a| {
                 let longer = |b: &&String| b.len() > a.len() && b.contains(a.as_str());
-                !named.iter().any(|b| longer(b))
+                !named.iter().any(longer)
             })
             .collect();
         match longest.as_slice() {

@@ -202,11 +202,13 @@ impl Header {
     /// It is not there, or holds something else.
     pub fn texts(&self, key: &str) -> anyhow::Result<Vec<&str>> {
         let list = self.list(key).with_context(|| format!("the metadata {key:?} is missing"))?;
-        let text = |meta| match meta {
-            &Meta::Text(ref text) => Some(text.as_str()),
-            _ => None,
-        };
-        let texts: Option<Vec<&str>> = list.iter().map(text).collect();
+        let texts: Option<Vec<&str>> = list
+            .iter()
+            .map(|meta| match meta {
+                Meta::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
         texts.with_context(|| format!("the metadata {key:?} is not a list of texts"))
     }
 }
