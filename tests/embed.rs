@@ -430,7 +430,8 @@ fn twenty_thousand_cached_texts_load_quickly() {
             done: &(dyn Fn(usize) + Sync),
         ) -> anyhow::Result<Vectors> {
             done(texts.len());
-            Ok(Vectors { dim: 384, data: vec![0.5; texts.len() * 384] })
+            let data = (0..texts.len() * 384).map(|i| (i % 97) as f32);
+            Ok(Vectors { dim: 384, data: data.collect() })
         }
     }
     let texts: Vec<String> = (0..20_000).map(|i| format!("passage {i}")).collect();

@@ -322,7 +322,7 @@ mod tests {
     fn the_password_of_an_address_is_masked_where_it_stands() {
         for (text, shown) in [
             ("url: \"http://me:pw@host/v1\" # x", "url: \"http://*****@host/v1\" # x"),
-            ("url: https://me:p@ss/w0rd@h:1", "url: https://*************@h:1"),
+            ("url: https://me:p@ss/w0rd@h:1", "url: https://************@h:1"),
             ("{url: http://a:b@h, model: m}", "{url: http://***@h, model: m}"),
             ("url: me:pw@host/v1", "url: *****@host/v1"),
             ("{url: me:ü@host}", "{url: *****@host}"),
