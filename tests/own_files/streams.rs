@@ -124,7 +124,7 @@ fn stdout_is_stdout_under_all_of_its_names() {
         (&gate, "--markdown", "### knockon gate, "),
         (&["queries", "scenario.yaml"], "--out", "r"),
         (&["perturb", "passages.jsonl"], "--out", "anchor,"),
-        (&["import", "paws", "paws.tsv"], "--out", "sentence1,"),
+        (&["import", "paws", "paws.tsv"], "--out", "first,"),
         (&["inject", "scenario.yaml", "--arm", "words", "--format", "csv"], "--out", "arm,"),
     ] {
         let mut all = Vec::new();
