@@ -84,12 +84,12 @@ impl dyn ProgressListener + '_ {
         self.resume(label, total, 0)
     }
 
-    /// As [`Self::start`], where `done` of it were there already.
+    /// As `start`, where `done` of it were there already.
     pub fn resume(&self, label: &str, total: usize, done: usize) -> Work<'_> {
         Work::started(self, label, total as u64, done as u64, WorkUnit::Items)
     }
 
-    /// As [`Self::start`], for the bytes of a file.
+    /// As `start`, for the bytes of a file.
     pub fn start_reading(&self, path: &Path, bytes: u64) -> Work<'_> {
         let label = format!("reading {}", path.file_name().unwrap_or_default().display());
         Work::started(self, &label, bytes, 0, WorkUnit::Bytes)

@@ -111,7 +111,7 @@ pub enum Verdict {
     Assessed {
         before: f64,
         now: f64,
-        /// Now minus before, on the same tasks, at the level [`LEVEL`].
+        /// Now minus before, on the same tasks, at the level of all intervals.
         difference: Interval,
         /// The most that `difference` may be, and what was found; `None`: there is no limit.
         limit: Option<Limit>,
