@@ -1,7 +1,5 @@
 //! Embedding endpoints that answer well, late, wrongly or not at all, and the cache in front of them.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,83 +7,19 @@ use knockon::embed::http::Supplied;
 use knockon::embed::{CachedEmbedder, Embedder, HttpEmbedder, HttpSpec, Role, Vectors};
 use serde_json::{Value, json};
 
-/// A request as the server saw it.
-#[derive(Clone)]
-pub struct Seen {
-    pub head: String,
-    pub body: Value,
-}
+use crate::support::endpoint::{Answer, Seen, serve};
 
-pub enum Answer {
-    /// Status line and further headers, body.
-    Reply(&'static str, String),
-    /// Silence until the other side gives up.
-    Hang,
-    /// A promise of more than is sent.
-    Cut,
-}
-
-/// A server that answers request `n`, from 0 on, as `answer` says; returns its address and what it saw.
+/// A server of vectors that answers request `n`, from 0 on, as `answer` says of its texts.
 fn server(
     answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static,
 ) -> (String, Arc<Mutex<Vec<Seen>>>) {
-    serve(move |n, _, input| answer(n, input))
+    serve(move |n, seen| answer(n, &texts_of(seen)))
 }
 
-/// As [`server`], of an answer that looks at the whole request.
-pub fn serve(
-    answer: impl Fn(usize, &Seen, &[String]) -> Answer + Send + Sync + 'static,
-) -> (String, Arc<Mutex<Vec<Seen>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/v1", listener.local_addr().unwrap());
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let (log, answer) = (seen.clone(), Arc::new(answer));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (log, answer) = (log.clone(), answer.clone());
-            std::thread::spawn(move || {
-                let mut stream = stream.unwrap();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let (mut head, mut length) = (String::new(), 0);
-                loop {
-                    let mut line = String::new();
-                    reader.read_line(&mut line).unwrap();
-                    if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
-                        length = n.trim().parse().unwrap();
-                    }
-                    if line.trim().is_empty() {
-                        break;
-                    }
-                    head.push_str(&line);
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
-                let body: Value = serde_json::from_slice(&body).unwrap();
-                let input = body["input"].as_array().unwrap().iter();
-                let input: Vec<String> = input.map(|t| t.as_str().unwrap().to_owned()).collect();
-                let seen = Seen { head, body };
-                let n = {
-                    let mut log = log.lock().unwrap();
-                    log.push(seen.clone());
-                    log.len() - 1
-                };
-                let (head, body) = match answer(n, &seen, &input) {
-                    Answer::Reply(head, body) => (head, body),
-                    Answer::Hang => return std::thread::sleep(Duration::from_secs(20)),
-                    Answer::Cut => {
-                        let start = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"data\":";
-                        return stream.write_all(start).unwrap();
-                    }
-                };
-                let length = body.len();
-                let reply = format!(
-                    "HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-                );
-                stream.write_all(reply.as_bytes()).unwrap();
-            });
-        }
-    });
-    (address, seen)
+/// The texts of a request for vectors.
+pub fn texts_of(seen: &Seen) -> Vec<String> {
+    let input = seen.body["input"].as_array().unwrap().iter();
+    input.map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 /// What a vector says of its text, at length one.

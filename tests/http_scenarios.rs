@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Seen, right, serve};
+use crate::http::{right, texts_of};
+use crate::support::endpoint::{Answer, Seen, serve};
 
 const PASSAGES: &str = r#"{"id": "p1", "text": "acme may end this agreement on sixty days notice", "entity": "acme", "attribute": "notice", "facts": {"notice_period": {"duration": "60 days"}}}
 {"id": "p2", "text": "borealis may end this agreement on thirty days notice", "entity": "borealis", "attribute": "notice", "facts": {"notice_period": {"duration": "30 days"}}}
@@ -86,7 +87,7 @@ fn refuse(status: &'static str, body: Value) -> Answer {
 
 #[test]
 fn azure_is_asked_with_its_own_header_and_version() {
-    let (address, seen) = serve(|_, seen: &Seen, input| {
+    let (address, seen) = serve(|_, seen: &Seen| {
         let head = seen.head.to_lowercase();
         match (
             head.contains("api-version=2024-02-01"),
@@ -99,7 +100,7 @@ fn azure_is_asked_with_its_own_header_and_version() {
                 "401 Unauthorized",
                 json!({"error": {"code": "401", "message": "Access denied due to invalid subscription key"}}),
             ),
-            _ => right(input),
+            _ => right(&texts_of(seen)),
         }
     });
     let base = address.trim_end_matches("/v1");
@@ -124,12 +125,12 @@ fn azure_is_asked_with_its_own_header_and_version() {
 
 #[test]
 fn what_kind_of_text_it_is_can_be_said_as_nim_wants_it() {
-    let (address, seen) = serve(|_, seen: &Seen, input| match seen.body["input_type"].as_str() {
+    let (address, seen) = serve(|_, seen: &Seen| match seen.body["input_type"].as_str() {
         None => refuse(
             "400 Bad Request",
             json!({"error": "'input_type' parameter is required for asymmetric models"}),
         ),
-        Some(_) => right(input),
+        Some(_) => right(&texts_of(seen)),
     });
     let dir = tempfile::tempdir().unwrap();
     let output = knockon(dir.path(), RUN, &format!("url: \"{address}\""), &[]);
@@ -153,9 +154,9 @@ fn what_kind_of_text_it_is_can_be_said_as_nim_wants_it() {
 
 #[test]
 fn an_endpoint_that_reads_nothing_ends_the_run_and_leaves_no_results() {
-    let (address, _) = serve(|_, _, input| {
+    let (address, _) = serve(|_, seen| {
         let item = |index: usize| json!({"index": index, "embedding": [0.1, 0.9]});
-        let items: Vec<Value> = (0..input.len()).map(item).collect();
+        let items: Vec<Value> = (0..texts_of(seen).len()).map(item).collect();
         Answer::Reply("200 OK", json!({ "data": items }).to_string())
     });
     let dir = tempfile::tempdir().unwrap();
@@ -168,7 +169,7 @@ fn an_endpoint_that_reads_nothing_ends_the_run_and_leaves_no_results() {
 
 #[test]
 fn a_variable_is_written_by_its_name_wherever_it_stands() {
-    let (address, seen) = serve(|_, _, input| right(input));
+    let (address, seen) = serve(|_, seen| right(&texts_of(seen)));
     let dir = tempfile::tempdir().unwrap();
     let body = "body: {options: {auth: {token: {env: DEEP_TOKEN}}, list: [1, {env: DEEP_TOKEN}]}}";
     let other = format!("url: \"{address}\", {body}, headers: {{x-org: {{env: DEEP_ORG}}}}");

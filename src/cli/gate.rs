@@ -217,7 +217,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(if failed == 0 { FINE } else { FINDING }))
 }
 
-/// The files of an earlier run, which is told by its folder or its manifest.
+/// The files of an earlier run, given by its folder or by its manifest.
 fn of_baseline(baseline: &Path) -> impl Iterator<Item = PathBuf> {
     let files = ["manifest.json", "tasks.csv"]
         .map(|name| [baseline.join(name), baseline.with_file_name(name)]);
@@ -307,7 +307,7 @@ impl Pages<'_> {
         self.write(output, pages, to)
     }
 
-    /// Writes JUnit XML and Markdown where they are asked for, to those paths that `to` picks.
+    /// Writes the requested JUnit XML and Markdown files, to the paths that `to` accepts.
     fn write(
         self,
         output: &Output,

@@ -69,9 +69,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let output = args.force.output().reading(inputs_of(&scenario));
     let bars = Bars::new();
     let session = Session::owning(scenario).with_progress(&bars);
-    let arm = match args.arm.as_deref().map_or(Ok(session.baseline()), |id| session.arm(id)) {
+    let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
-        Err(name) => return Ok(super::unknown("--arm", &name)),
+        Err(code) => return Ok(code),
     };
     let tasks = trimmed(&args.tasks);
     if let Some(name) = tasks.iter().find_map(|id| session.task(id).err()) {

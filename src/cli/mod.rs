@@ -190,6 +190,12 @@ fn unknown(option: &str, name: &UnknownName) -> ExitCode {
     ExitCode::from(WRONG_USE)
 }
 
+/// The arm with this id, by default the baseline; or the exit code, once the user has been told what there is.
+fn arm_or_baseline(session: &Session, id: Option<&str>) -> Result<usize, ExitCode> {
+    let arm = id.map_or(Ok(session.baseline()), |id| session.arm(id));
+    arm.map_err(|name| unknown("--arm", &name))
+}
+
 /// Notes on how queries were answered, to stderr.
 fn say(notes: &[String]) {
     notes.iter().for_each(|note| complain!("note: {note}"));

@@ -52,9 +52,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let session = Session::owning(scenario);
     let scenario = session.scenario();
-    let arm = match args.arm.as_deref().map_or(Ok(session.baseline()), |id| session.arm(id)) {
+    let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
-        Err(name) => return Ok(super::unknown("--arm", &name)),
+        Err(code) => return Ok(code),
     };
     let output = args.force.output().reading(inputs_of(scenario));
     if let Some(path) = &args.out {

@@ -61,9 +61,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let bars = Bars::new();
     let session = Session::owning(scenario).with_progress(&bars);
-    let arm = match args.arm.as_deref().map_or(Ok(session.baseline()), |id| session.arm(id)) {
+    let arm = match super::arm_or_baseline(&session, args.arm.as_deref()) {
         Ok(arm) => arm,
-        Err(name) => return Ok(super::unknown("--arm", &name)),
+        Err(code) => return Ok(code),
     };
     if let Some(name) = args.task.as_ref().and_then(|id| session.task(id).err()) {
         return Ok(super::unknown("--task", &name));

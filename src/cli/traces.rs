@@ -30,7 +30,7 @@ impl Options {
     /// The name of the folder with one file a run.
     const FOLDER: &str = "who_and_when";
 
-    /// Names of the files that are asked for, as far as they are known before a run.
+    /// The requested files whose names are known before a run.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         // Any name of its own shows whether the folder can be written into.
         let names = [(Format::Otlp, "traces.jsonl"), (Format::WhoAndWhen, "who_and_when/_.json")];

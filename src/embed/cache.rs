@@ -24,13 +24,14 @@ pub struct CachedEmbedder {
     same: Mutex<SameVectors>,
 }
 
-/// Different texts that a model has to tell apart, in all that it is asked.
+/// A model that gives this many different texts the same vector, and no text another one, is refused.
 const TOLD_APART: usize = 8;
 
 /// `$KNOCKON_CACHE`, else `knockon` in the user's cache directory.
 ///
 /// # Errors
-/// A user without a home; one that is not there yet is made with the cache. The temporary directory is nobody's cache: what others could have put there is not read.
+/// A user without a home directory; one that does not exist yet is created with the cache. The shared temporary directory
+/// is never used: others could have put files there.
 pub fn default_dir() -> anyhow::Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let home = || std::env::home_dir().filter(|home| home.is_absolute());

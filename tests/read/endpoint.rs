@@ -7,7 +7,8 @@ use knockon::read::{
 };
 use serde_json::{Value, json};
 
-use super::stand_in::{Seen, Sent, choices, prompt, says, server, spec};
+use super::stand_in::{choices, prompt, says, server, spec};
+use crate::support::endpoint::{Answer, Seen};
 
 /// The replies to these prompts, in their order.
 fn ask(spec: ChatSpec, prompts: &[&str]) -> anyhow::Result<Vec<Reply>> {
@@ -25,7 +26,7 @@ fn ask(spec: ChatSpec, prompts: &[&str]) -> anyhow::Result<Vec<Reply>> {
 /// The message with which a server ends that answers as `answer` says; nothing may be recorded.
 fn message(
     change: impl FnOnce(&mut ChatSpec),
-    answer: impl Fn(usize, &Value) -> Sent + Send + Sync + 'static,
+    answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> (String, Vec<Seen>) {
     let (address, seen) = server(answer);
     let mut spec = spec(&address);
@@ -135,34 +136,36 @@ fn structured_output_is_asked_for_by_schema() {
 
 #[test]
 fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
-    fn choice(change: impl FnOnce(&mut Value)) -> Sent {
+    fn choice(change: impl FnOnce(&mut Value)) -> Answer {
         let mut one = json!({"message": {"role": "assistant", "content": "60 days"}, "finish_reason": "stop"});
         change(&mut one);
         choices(json!([one]))
     }
-    type Answer = Box<dyn Fn() -> Sent + Send + Sync>;
-    let cases: Vec<(Answer, &str)> = vec![
-        (Box::new(|| Sent::Hang), "no answer within 0.5 s (the last of 2 tries)"),
-        (Box::new(|| Sent::Cut), "the connection failed: "),
+    type Given = Box<dyn Fn() -> Answer + Send + Sync>;
+    let cases: Vec<(Given, &str)> = vec![
+        (Box::new(|| Answer::Hang), "no answer within 0.5 s (the last of 2 tries)"),
+        (Box::new(|| Answer::Cut), "the connection failed: "),
         (
-            Box::new(|| Sent::Reply("429 Too Many Requests", "slow down".into())),
+            Box::new(|| Answer::Reply("429 Too Many Requests", "slow down".into())),
             "HTTP 429 Too Many Requests: slow down (the last of 2 tries)",
         ),
         (
-            Box::new(|| Sent::Reply("429 Too Many Requests\r\nretry-after: 3600", "quota".into())),
+            Box::new(|| {
+                Answer::Reply("429 Too Many Requests\r\nretry-after: 3600", "quota".into())
+            }),
             "quota; it asks to wait 3600 s, and 300 s is the longest we do",
         ),
         (
-            Box::new(|| Sent::Reply("200 OK", "<html>hello".into())),
+            Box::new(|| Answer::Reply("200 OK", "<html>hello".into())),
             "the body is not a chat completion",
         ),
-        (Box::new(|| Sent::Reply("200 OK", "<html>hello".into())), "it starts: <html>hello"),
+        (Box::new(|| Answer::Reply("200 OK", "<html>hello".into())), "it starts: <html>hello"),
         (
-            Box::new(|| Sent::Reply("200 OK", "{\"choices\": [{\"mess".into())),
+            Box::new(|| Answer::Reply("200 OK", "{\"choices\": [{\"mess".into())),
             "not a chat completion",
         ),
-        (Box::new(|| Sent::Reply("200 OK", "{}".into())), "the body has no `choices`"),
-        (Box::new(|| Sent::Reply("200 OK", "[]".into())), "not a chat completion"),
+        (Box::new(|| Answer::Reply("200 OK", "{}".into())), "the body has no `choices`"),
+        (Box::new(|| Answer::Reply("200 OK", "[]".into())), "not a chat completion"),
         (Box::new(|| choices(json!([]))), "`choices` is empty: the model answered nothing"),
         (
             Box::new(|| {
@@ -190,7 +193,7 @@ fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
         (Box::new(|| choice(|c| *c = json!({}))), "a choice has no `message`"),
         (
             Box::new(|| {
-                Sent::Reply(
+                Answer::Reply(
                     "404 Not Found",
                     json!({"error": {"message": "model 'some-model' not found"}}).to_string(),
                 )
@@ -199,17 +202,17 @@ fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
         ),
         (
             Box::new(|| {
-                Sent::Reply("200 OK", json!({"error": {"message": "overloaded"}}).to_string())
+                Answer::Reply("200 OK", json!({"error": {"message": "overloaded"}}).to_string())
             }),
             "the body is an error: overloaded",
         ),
         (
-            Box::new(|| Sent::Reply("401 Unauthorized", "{\"detail\": \"who?\"}".into())),
+            Box::new(|| Answer::Reply("401 Unauthorized", "{\"detail\": \"who?\"}".into())),
             "HTTP 401 Unauthorized: who?",
         ),
         (
             Box::new(|| {
-                Sent::Reply(
+                Answer::Reply(
                     "307 Temporary Redirect\r\nlocation: http://127.0.0.2:1/x",
                     String::new(),
                 )
@@ -240,8 +243,8 @@ fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
 fn what_fails_for_now_is_tried_again() {
     for first in ["429 Too Many Requests\r\nretry-after: 0.3", "503 Service Unavailable", "cut"] {
         let (address, seen) = server(move |n, _| match n {
-            0 if first == "cut" => Sent::Cut,
-            0 => Sent::Reply(first, "{}".into()),
+            0 if first == "cut" => Answer::Cut,
+            0 => Answer::Reply(first, "{}".into()),
             _ => says("60 days"),
         });
         let start = Instant::now();
@@ -279,7 +282,7 @@ fn the_key_is_sent_and_nowhere_else() {
         spec.url += "?code=hidden-too";
     };
     let (error, seen) = message(with_key, |_, _| {
-        Sent::Reply("403 Forbidden", "the key sk-very-secret is not good".into())
+        Answer::Reply("403 Forbidden", "the key sk-very-secret is not good".into())
     });
     let head = seen[0].head.to_lowercase();
     assert!(head.contains("authorization: bearer sk-very-secret"), "{head}");
@@ -341,7 +344,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
 #[test]
 fn an_interrupted_run_goes_on_where_it_stopped_and_asks_each_question_once() {
     let (address, seen) = server(|n, body| match n {
-        2 => Sent::Reply("400 Bad Request", r#"{"error": {"message": "too long"}}"#.into()),
+        2 => Answer::Reply("400 Bad Request", r#"{"error": {"message": "too long"}}"#.into()),
         _ => says(body["messages"][0]["content"].as_str().unwrap()),
     });
     let dir = tempfile::tempdir().unwrap();

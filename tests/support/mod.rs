@@ -1,5 +1,6 @@
 //! What tests of several files share: scenarios from texts and files, runs of them, and the program itself.
 
+pub mod endpoint;
 pub mod one_arm;
 pub mod program;
 pub mod runs;

@@ -217,7 +217,7 @@ impl Embedder for HttpEmbedder {
             batches.iter().partition(|batch| !batch.full.is_empty());
         let bodies = asked.iter().map(|batch| body(batch));
         let mut broken = None;
-        // Vectors are kept once two of them differ, so that what an endpoint gives for anything is not.
+        // Vectors are cached only once two of them differ, so that a constant one never gets into the cache.
         let mut held_back: Vec<(usize, Vectors)> = Vec::new();
         let mut take = |batch: &Batch, rows: Vec<Vec<f32>>| {
             let mut data = vec![0.0; batch.texts * dim];
