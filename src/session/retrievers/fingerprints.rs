@@ -1,0 +1,86 @@
+//! What an embedder's rankings depend on, as a hash: it names files in the cache, and stands in the manifest of a run.
+
+use std::collections::HashMap;
+
+use super::Retrievers;
+use crate::embed::{Embedder, PairScorer};
+use crate::retrieve::pgvector::PgIndex;
+use crate::scenario::{EmbedderKind, HttpSearch, Pgvector, RunFile};
+
+impl Retrievers<'_> {
+    /// By embedder: a hash of what its rankings depend on beside the corpus; `None` for one that was not
+    /// opened, and for BM25, which is what its parameters say.
+    pub fn fingerprints(&self) -> Vec<Option<String>> {
+        let mut known = HashMap::new();
+        let opened = self.opened.borrow();
+        let used = |e: usize| opened.keys().any(|(embedder, _)| *embedder == e);
+        let embedders = 0..self.scenario.embedders.len();
+        embedders.map(|e| self.fingerprint(e, &mut known).filter(|_| used(e))).collect()
+    }
+
+    /// `known`: those that were asked for already, since several may be made of one.
+    fn fingerprint(
+        &self,
+        embedder: usize,
+        known: &mut HashMap<usize, Option<String>>,
+    ) -> Option<String> {
+        if let Some(known) = known.get(&embedder) {
+            return known.clone();
+        }
+        let fingerprint = self.new_fingerprint(embedder, known);
+        known.insert(embedder, fingerprint.clone());
+        fingerprint
+    }
+
+    fn new_fingerprint(
+        &self,
+        embedder: usize,
+        known: &mut HashMap<usize, Option<String>>,
+    ) -> Option<String> {
+        match &self.scenario.embedders[embedder].kind {
+            EmbedderKind::Bm25(_) => None,
+            EmbedderKind::Model(_) | EmbedderKind::Http(_) => {
+                self.loaded.borrow()[embedder].as_ref().map(|model| model.fingerprint().to_owned())
+            }
+            EmbedderKind::Fusion { parts, how, depth } => {
+                let parts =
+                    parts.iter().map(|p| (self.content_of(p.embedder, known), p.weight, p.lowest));
+                Some(hash(&format!("fusion 1 {how:?} {depth} {:?}", parts.collect::<Vec<_>>())))
+            }
+            EmbedderKind::RunFile(file) => {
+                let RunFile { file: _, run, qid, fallback } = file;
+                let fallback = fallback.map(|fallback| self.content_of(fallback, known));
+                Some(hash(&format!("run_file 1 {run:?} {qid:?} {fallback:?}")))
+            }
+            EmbedderKind::HttpSearch(HttpSearch { url, depth, index, .. }) => {
+                Some(hash(&format!("http_search 1 {:?} {depth} {index:?}", url.as_str())))
+            }
+            EmbedderKind::Pgvector(Pgvector { embedder, index, state, .. }) => {
+                let model = self.loaded.borrow()[*embedder].as_ref()?.fingerprint().to_owned();
+                let PgIndex { table, distance, ef_search, probes, depth, .. } = index;
+                Some(hash(&format!(
+                    "pgvector 1 {model} {table:?} {distance:?} {ef_search:?} {probes:?} {depth} {state:?}"
+                )))
+            }
+            EmbedderKind::Rerank { first, depth, .. } => {
+                let scorer = self.scorers.borrow()[embedder].clone()?;
+                let first = self.content_of(*first, known);
+                Some(hash(&format!("rerank 1 {first} {} {depth}", scorer.fingerprint())))
+            }
+        }
+    }
+
+    /// What tells an embedder from any other, as text.
+    pub(super) fn content(&self, embedder: usize) -> String {
+        self.content_of(embedder, &mut HashMap::new())
+    }
+
+    fn content_of(&self, embedder: usize, known: &mut HashMap<usize, Option<String>>) -> String {
+        let kind = &self.scenario.embedders[embedder].kind;
+        self.fingerprint(embedder, known).unwrap_or_else(|| format!("{kind:?}"))
+    }
+}
+
+fn hash(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
