@@ -1,8 +1,8 @@
-//! Files that are written whole or not at all.
+//! Atomic file writes: a file is written completely or not at all.
 //!
-//! A file is written under a temporary name beside its place and renamed. The temporary file is locked while its process
-//! lives, which distinguishes a file that a killed process left from one that another process is writing. The next process
-//! that writes into the folder removes what was left.
+//! A file is written under a temporary name in the target folder and renamed. The temporary file is locked while its
+//! process lives, which distinguishes a file that a killed process left from one that another process is writing. The
+//! next process that writes into the folder removes abandoned files.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,7 +13,7 @@ use std::sync::{LazyLock, Mutex};
 use anyhow::Context;
 use tempfile::NamedTempFile;
 
-/// How the names of our temporary files begin and end; between them stand random letters.
+/// Prefix and suffix of the names of our temporary files; random letters are between them.
 const PREFIX: &str = ".knockon-";
 const SUFFIX: &str = ".tmp";
 
@@ -25,17 +25,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write_all(dir, &[(name, bytes)])
 }
 
-/// Writes all of `files` (name, content) into `dir`, which is made where needed: every one under a
-/// temporary name first, and only when all are on disk are they renamed. An interruption leaves what
-/// was there before.
+/// Writes all of `files` (name, content) into `dir`, which is created if needed. Each is first written under a
+/// temporary name; only when all are on disk are they renamed. If interrupted before that, the existing files are
+/// unchanged.
 pub fn write_all<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<()> {
     stage(dir, files)?.publish()
 }
 
-/// Files that are on disk under temporary names.
+/// Files that are on disk under temporary names, ready to be renamed.
 pub struct Staged(Vec<(NamedTempFile, PathBuf)>);
 
-/// The first half of [`write_all`]. A name may have folders in it, which are made where needed.
+/// The first half of [`write_all`]. A name may contain folders, which are created if needed.
 pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<Staged> {
     let mut staged = Vec::new();
     for (name, content) in files {
@@ -56,7 +56,7 @@ pub fn stage<B: AsRef<[u8]>>(dir: &Path, files: &[(&str, B)]) -> anyhow::Result<
 }
 
 impl Staged {
-    /// Gives the files their names, in order.
+    /// Renames the files to their final names, in order.
     pub fn publish(self) -> anyhow::Result<()> {
         for (file, path) in self.0 {
             file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -65,8 +65,8 @@ impl Staged {
     }
 }
 
-/// Writes a file that is too large for memory: `fill` writes what follows the first `header` bytes, and
-/// returns these, which may depend on all of it.
+/// Writes a file that is too large for memory: `fill` writes everything after the first `header` bytes and returns
+/// the header, which may depend on the rest.
 pub fn fill<H: AsRef<[u8]>>(
     path: &Path,
     header: usize,
@@ -89,7 +89,7 @@ pub fn fill<H: AsRef<[u8]>>(
     Ok(())
 }
 
-/// Fails as writing a file into `dir` would, and leaves nothing there: `dir` itself need not exist yet.
+/// Fails if writing a file into `dir` would fail, and leaves nothing there. `dir` itself need not exist yet.
 pub fn try_folder(dir: &Path) -> anyhow::Result<()> {
     let cannot = || format!("cannot write into {}", dir.display());
     let existing = dir.ancestors().map(or_here).find(|dir| dir.symlink_metadata().is_ok());
@@ -100,14 +100,14 @@ pub fn try_folder(dir: &Path) -> anyhow::Result<()> {
     temporary(existing).with_context(cannot).map(drop)
 }
 
-/// Waits until no other process of ours writes into `dir`, and keeps others waiting until what it returns is dropped. The
-/// folder is made where needed; where folders cannot be locked nobody waits.
+/// Waits until no other knockon process writes into `dir`, and blocks others until the returned handle is dropped.
+/// The folder is created if needed; on file systems where folders cannot be locked there is no waiting.
 pub fn take_turn(dir: &Path) -> anyhow::Result<Option<File>> {
     std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     Ok(File::open(dir).ok().filter(|dir| dir.lock().is_ok()))
 }
 
-/// The folder that a file is in.
+/// The folder that contains a file.
 pub fn folder(path: &Path) -> &Path {
     path.parent().map_or(Path::new("."), or_here)
 }
@@ -116,29 +116,30 @@ fn or_here(dir: &Path) -> &Path {
     if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
 }
 
-/// A new temporary file in `dir`, locked; what killed processes left there is removed first.
+/// A new locked temporary file in `dir`; abandoned ones are removed first.
 fn temporary(dir: &Path) -> std::io::Result<NamedTempFile> {
     remove_abandoned(dir);
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     #[cfg(unix)]
     {
-        // Temporary files are private by default; these are ordinary outputs, for the umask to cut.
+        // Temporary files are private by default, but these become ordinary outputs, whose permissions the umask
+        // restricts.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     loop {
         let file = builder.tempfile_in(dir)?;
-        // Where there are no locks, nothing is removed either.
+        // Without locks, `remove_abandoned` removes nothing either.
         let locked = file.as_file().lock().is_ok();
-        // Another process may have taken it for abandoned before it was locked.
+        // Another process may have removed it as abandoned before it was locked.
         if !locked || file.path().exists() {
             return Ok(file);
         }
     }
 }
 
-/// Removes temporary files of ours whose process is gone, once a folder and process.
+/// Removes our temporary files whose process has ended, once per folder and process.
 fn remove_abandoned(dir: &Path) {
     static LOOKED_AT: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
     if !LOOKED_AT.lock().is_ok_and(|mut seen| seen.insert(dir.to_owned())) {
@@ -153,7 +154,7 @@ fn remove_abandoned(dir: &Path) {
             && let Ok(file) = File::open(entry.path())
             && file.try_lock().is_ok()
         {
-            // Removed while locked: its maker, if it is just being made, sees that it is gone.
+            // Removed while locked: a process that is just creating it notices that it is gone and retries.
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -180,7 +181,7 @@ mod tests {
             std::fs::write(at(name), "half").unwrap();
         }
         std::fs::create_dir(at(".knockon-folder.tmp")).unwrap();
-        // Of a process that lives.
+        // Belongs to a living process.
         let mut builder = tempfile::Builder::new();
         let living = builder.prefix(PREFIX).suffix(SUFFIX).tempfile_in(dir.path()).unwrap();
         living.as_file().lock().unwrap();

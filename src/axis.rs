@@ -1,19 +1,20 @@
-//! Values to places along one side of a drawing, with ticks at round values.
+//! Maps values to positions along one side of a chart, with ticks at round values.
 
-/// What ticks may be apart, times a power of ten.
+/// Possible distances between ticks, times a power of ten.
 const ROUND: [f64; 3] = [1.0, 2.0, 5.0];
 
 pub struct Axis {
     low: f64,
     high: f64,
     step: f64,
-    /// Where `low` and `high` lie on the drawing.
+    /// Positions of `low` and `high` on the chart.
     pub from: f64,
     pub to: f64,
 }
 
 impl Axis {
-    /// An axis that holds `low` to `high` with at most `most` ticks' distances; its ends are ticks.
+    /// An axis that contains `low` to `high` and ends at ticks. Ticks have the smallest round distance of which `most`
+    /// cover `high - low`.
     pub fn over(low: f64, high: f64, most: f64, from: f64, to: f64) -> Axis {
         let step = step(high - low, most);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
@@ -31,14 +32,14 @@ impl Axis {
     }
 }
 
-/// The least round distance of which `most` cover `span`; 1 for no span.
+/// The smallest round distance of which `most` cover `span`; 1 if `span` is not positive.
 fn step(span: f64, most: f64) -> f64 {
     if !(span > 0.0 && span.is_finite()) {
         return 1.0;
     }
     let mut power = 10f64.powf((span / most).log10().floor());
     loop {
-        // Divided rather than multiplied where it is below one, so that 0.2 is 0.2.
+        // Divided rather than multiplied for powers below one, so that 0.2 is exactly 0.2.
         let scaled = |round: f64| {
             if power < 1.0 { round / (1.0 / power).round() } else { round * power }
         };

@@ -1,32 +1,34 @@
-//! The graph of steps: in which order they run, and what goes round in circles.
+//! The graph of steps: their topological order, and cycles.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-/// The outcome of [`order`].
+/// The result of [`order`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// Every node once, each after its parents; among nodes that are ready the lowest first. Nodes on
-    /// or behind a cycle follow at the end.
+    /// Every node once, each after its parents; among nodes that are ready, the lowest first. Nodes on or downstream of
+    /// a cycle come last.
     pub sorted: Vec<usize>,
-    /// One cycle for each knot of nodes that reach each other, along the edges from parent to child,
-    /// starting at its lowest node.
+    /// One cycle for each strongly connected component that has one, along the edges from parent to child, starting at
+    /// its lowest node.
     pub cycles: Vec<Vec<usize>>,
 }
 
-/// Orders the nodes `0..parents.len()`; `parents[i]` lists what `i` needs, with indices below
+/// Orders the nodes `0..parents.len()`; `parents[i]` lists the nodes that `i` needs, with indices below
 /// `parents.len()`.
 pub fn order(parents: &[Vec<usize>]) -> Order {
     let mut children = vec![Vec::new(); parents.len()];
     let mut waiting: Vec<usize> = vec![0; parents.len()];
     for (node, needs) in parents.iter().enumerate() {
+        // A parent that is named twice must not be waited for twice.
         for parent in needs.iter().collect::<BTreeSet<_>>() {
             children[*parent].push(node);
             waiting[node] += 1;
         }
     }
+    // Ordered, so that the order of the file decides among nodes that are ready.
     let mut ready: BTreeSet<usize> = (0..parents.len()).filter(|n| waiting[*n] == 0).collect();
     let mut sorted = Vec::with_capacity(parents.len());
     while let Some(node) = ready.pop_first() {
@@ -64,8 +66,7 @@ fn cycles(children: &[Vec<usize>]) -> Vec<Vec<usize>> {
     cycles
 }
 
-/// The shortest cycle through `start` inside `knot`; none where the knot is a single node without an
-/// edge to itself.
+/// The shortest cycle through `start` inside the component `knot`; `None` for a single node without an edge to itself.
 fn shortest_way_back(
     start: usize,
     knot: &BTreeSet<usize>,
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn each_knot_gives_one_cycle_in_the_direction_of_the_data() {
-        // 0 -> 1 -> 2 -> 0, 4 -> 4, and 3 behind the first.
+        // 0 -> 1 -> 2 -> 0, 4 -> 4, and 3 downstream of the first.
         let order = order(&[vec![2], vec![0], vec![1], vec![2], vec![4], vec![]]);
         assert_eq!(order.cycles, [vec![0, 1, 2], vec![4]]);
         assert_eq!(order.sorted, [5, 0, 1, 2, 3, 4]);

@@ -1,9 +1,9 @@
 //! knockon follows a retrieval miss through an agent pipeline to the wrong action it causes.
 //!
-//! A scenario, one YAML file, describes a pipeline of agent steps that retrieve, read and act. [`Session::open`] reads it, or
-//! reports all its mistakes at once. [`Session::run`] replays its tasks under each arm and gives the [`Record`]: how often,
-//! where and why they fail. [`Session::inject`] asks forward, what one error does; [`Session::trace`] asks back, which error
-//! a failure comes from.
+//! A scenario, one YAML file, describes a pipeline of agent steps that retrieve, read and act. [`Session::open`] reads
+//! it, or reports all its mistakes at once. [`Session::run`] replays its tasks under each arm and returns the
+//! [`Record`]: how often, where and why they fail. [`Session::inject`] goes forward from an error to its consequences;
+//! [`Session::trace`] goes back from a failure to its causes.
 //!
 //! ```no_run
 //! use knockon::Session;
@@ -24,15 +24,15 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 //!
-//! The words are those of the guide in `docs/`. The modules that are not listed here are the inside of the program: they are
-//! public for its tests and benchmarks, and may change with any version. ARCHITECTURE.md lists them in reading order.
+//! The guide in `docs/` defines the terms. Modules that are not listed here are internal: they are public for tests and
+//! benchmarks, and may change with any version. ARCHITECTURE.md lists them in reading order.
 
 #![warn(missing_docs)]
 #![allow(
     rustdoc::private_intra_doc_links,
     reason = "the inside is read with --document-private-items, and links to what is private there"
 )]
-// Text reaches the terminal through `cli::terminal` alone.
+// All text for the terminal goes through `cli::terminal`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 #[doc(hidden)]

@@ -1,10 +1,10 @@
-//! The `knockon` command. All work is in the library; this file only starts it.
+//! The `knockon` command. All work is done in the library; this file only starts it.
 
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Runs are compiled into many small rows on all threads at once.
+/// Chosen because compiling a run allocates many small rows on all threads at once.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

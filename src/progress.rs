@@ -1,23 +1,23 @@
-//! How far long work is, as events. The command line draws bars from them; a user of the library may listen, stop the
-//! work, or do neither.
+//! Progress of long work, as events. The command line draws bars from them; a user of the library may listen to them
+//! and cancel the work, or ignore them.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tells pieces of work apart that go on at the same time.
+/// Identifies a piece of work among those that go on at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WorkId(u64);
 
-/// What [`ProgressEvent::Started`] counts.
+/// The unit of the amounts in [`ProgressEvent::Started`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkUnit {
-    /// Tasks, texts, steps of training: whatever the label names.
+    /// Tasks, texts, training steps: whatever the label names.
     Items,
     /// Bytes of a file.
     Bytes,
 }
 
-/// What long work reports.
+/// An event of long work.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ProgressEvent<'a> {
@@ -25,53 +25,53 @@ pub enum ProgressEvent<'a> {
     Started {
         /// The piece of work.
         work: WorkId,
-        /// What it is, for people.
+        /// A description for people.
         label: &'a str,
-        /// How much there is to do.
+        /// Total amount of work.
         total: u64,
-        /// How much of it is done already.
+        /// Amount that is already done.
         done: u64,
-        /// What is counted.
+        /// Unit of both amounts.
         unit: WorkUnit,
     },
-    /// Some of it is done.
+    /// Some of the work is done.
     Advanced {
         /// The piece of work.
         work: WorkId,
-        /// How much was done since the last event of this kind.
+        /// Amount done since the last event of this kind.
         by: u64,
     },
-    /// The work is better described by this from now on.
+    /// The work has a new description.
     Renamed {
         /// The piece of work.
         work: WorkId,
-        /// What it is, for people.
+        /// A description for people.
         label: &'a str,
     },
-    /// It is over: done, or given up.
+    /// The work is over: done, or given up.
     Finished {
         /// The piece of work.
         work: WorkId,
     },
 }
 
-/// Hears of progress; called from several threads.
+/// Receives progress events, from several threads.
 pub trait ProgressListener: Sync {
     /// Called for every event, from the thread that does the work.
     fn on_event(&self, event: &ProgressEvent<'_>);
 
-    /// Asked now and then: once it is true, work ends with [`Cancelled`].
+    /// Polled now and then: once it returns true, the work ends with [`Cancelled`].
     fn is_cancelled(&self) -> bool {
         false
     }
 }
 
-/// The listener ended the work.
+/// The listener cancelled the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cancelled")]
 pub struct Cancelled;
 
-/// Hears nothing and stops nothing.
+/// Ignores events and never cancels.
 pub struct NoProgress;
 
 impl ProgressListener for NoProgress {
@@ -79,12 +79,12 @@ impl ProgressListener for NoProgress {
 }
 
 impl dyn ProgressListener + '_ {
-    /// Begins a piece of work; it ends when what is returned is dropped.
+    /// Begins a piece of work; it ends when the returned value is dropped.
     pub fn start(&self, label: &str, total: usize) -> Work<'_> {
         self.resume(label, total, 0)
     }
 
-    /// As `start`, where `done` of it were there already.
+    /// As `start`, with `done` of it already done.
     pub fn resume(&self, label: &str, total: usize, done: usize) -> Work<'_> {
         Work::started(self, label, total as u64, done as u64, WorkUnit::Items)
     }
@@ -96,13 +96,13 @@ impl dyn ProgressListener + '_ {
     }
 
     /// # Errors
-    /// [`Cancelled`], if the listener says so.
+    /// [`Cancelled`], if the listener asks for it.
     pub fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }
 }
 
-/// A piece of work that goes on.
+/// A piece of work in progress.
 pub struct Work<'a> {
     id: WorkId,
     listener: &'a dyn ProgressListener,
@@ -122,12 +122,12 @@ impl<'a> Work<'a> {
         Work { id: work, listener }
     }
 
-    /// Reports that so much more is done.
+    /// Reports that this much more is done.
     pub fn advance(&self, by: usize) {
         self.listener.on_event(&ProgressEvent::Advanced { work: self.id, by: by as u64 });
     }
 
-    /// Describes the work anew.
+    /// Changes the description of the work.
     pub fn rename(&self, label: &str) {
         self.listener.on_event(&ProgressEvent::Renamed { work: self.id, label });
     }

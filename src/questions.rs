@@ -1,4 +1,4 @@
-//! What a session can be asked: the questions of the command line, as methods.
+//! The questions of the command line as methods of a session: check, run, inject, trace and search.
 
 use crate::cascade::inject;
 use crate::cascade::runs::{self, Runs};
@@ -12,32 +12,32 @@ use crate::scenario::Diagnostics;
 use crate::session::Session;
 
 impl Session<'_> {
-    /// What is right in each task, if nothing that is known before anything is embedded keeps these arms from being run.
+    /// What is right in each task, if nothing that can be known before embedding prevents these arms from being run.
     ///
     /// # Errors
-    /// All that does, at once.
+    /// Everything that does, at once.
     pub fn preflight(&self, arms: &[usize]) -> Result<RightRecord, Diagnostics> {
         preflight(self, arms)
     }
 
-    /// Runs arms: how often each fails, where and why, and what it costs. Without the baseline among them nothing is
-    /// compared.
+    /// Runs arms: how often each fails, where and why, and what it costs. Differences from the baseline are computed
+    /// only if it is among them.
     ///
     /// # Errors
-    /// What [`Session::preflight`] finds, a cache that cannot be read or written, an endpoint that does not answer,
-    /// `method: exact` where there are too many states, and [`Cancelled`](crate::progress::Cancelled).
+    /// Those of [`Session::preflight`], a cache that cannot be read or written, an endpoint that does not answer,
+    /// `method: exact` with too many states, and [`Cancelled`](crate::progress::Cancelled).
     pub fn run(&self, arms: &[usize]) -> anyhow::Result<Record> {
         self.preflight(arms)?;
         run::run(self, arms)
     }
 
-    /// What one error does in a run in which nothing else goes wrong.
+    /// Injects errors, one at a time, into runs in which nothing else goes wrong, and reports their consequences.
     ///
-    /// Tries every kind of `kinds` at every step of `steps`; where one of them is empty, all that there are. Kinds are
-    /// those of misses ([`MissKind`](crate::MissKind)), and `misread`, `distracted` and `fabricated`.
+    /// Tries every kind in `kinds` at every step in `steps`; an empty list means all. Kinds are those of misses
+    /// ([`MissKind`](crate::MissKind)), and `misread`, `distracted` and `fabricated`.
     ///
     /// # Errors
-    /// A step or a kind that is not there; and as [`Session::run`].
+    /// An unknown step or kind; and as [`Session::run`].
     pub fn inject(
         &self,
         arm: usize,
@@ -50,8 +50,8 @@ impl Session<'_> {
         inject::inject(self, arm, &sources)
     }
 
-    /// The first trial of a task that goes its likeliest way to fail, step by step, with the errors but for which it
-    /// would have been correct. `None` where no trial fails.
+    /// Traces the first trial of a task that takes its likeliest failure path, step by step, with the errors but for
+    /// which it would have been correct. `None` if no trial fails.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -65,7 +65,7 @@ impl Session<'_> {
     /// What one step would retrieve.
     ///
     /// # Errors
-    /// A step that does not retrieve, a task that never asks there, no query, and whatever the retriever reports.
+    /// A step that does not retrieve, a task that never searches there, no query, and errors of the retriever.
     pub fn search(&self, spot: &Spot) -> anyhow::Result<Look> {
         look(self, spot)
     }

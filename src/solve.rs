@@ -1,4 +1,4 @@
-//! One arm of a scenario: every task compiled and solved, exactly or by sampling.
+//! Solves one arm of a scenario: compiles every task, and computes its probabilities exactly or by sampling.
 
 use rayon::prelude::*;
 
@@ -15,30 +15,30 @@ use crate::scenario::{Arm, Method, Scenario, Step};
 pub enum Ran {
     /// Exactly; `states` is the size of the largest layer.
     Exact { states: usize },
-    /// Asked for in the scenario.
+    /// Sampled because the scenario asks for it.
     Sampled,
-    /// More joint states than the cap allows.
+    /// Sampled because it has more joint states than the cap allows.
     SampledPastCap,
 }
 
-/// One compiled task, solved.
+/// One task, compiled and solved.
 pub struct Solved {
     /// The task's kernels.
     pub compiled: Compiled,
-    /// The probability of every branch, with every outcome.
+    /// The probability of every branch, by outcome.
     pub masses: Masses,
     /// How it was solved.
     pub ran: Ran,
 }
 
-/// Ranks to which retrieval quality is judged whatever a step hands on.
+/// Rank up to which retrieval quality is judged, however many passages a step passes on.
 pub const QUALITY_DEPTH: usize = 10;
 
-/// Passages ranked beyond those that a step hands on, so that it can be said where gold came that was missed. What
-/// takes the place of gold in a miss is searched for as deep as it takes: see [`Searches::find_at_least`].
+/// Passages ranked beyond those that a step passes on, so that the ranks of missed gold passages can be reported. What
+/// takes the place of gold in a miss is searched for as deep as necessary: see [`Searches::find_at_least`].
 const BEYOND: usize = 40;
 
-/// How many passages each search brings as a rule for these arms, further attempts included.
+/// How many passages each search returns by default for these arms, retries included.
 pub fn depth(steps: &[Step], arms: &[Arm]) -> usize {
     let own = arms.iter().flat_map(|a| a.retrieval.iter().flatten()).map(|r| r.top_k);
     let guards = steps.iter().flat_map(|step| &step.guards);
@@ -63,7 +63,7 @@ pub fn solve(
     Ok(solve_compiled(scenario, arm, compiled, progress))
 }
 
-/// As [`solve`], for [`Question::Run`]; and the rows are told apart: see [`compile_and_tell`].
+/// As [`solve`] for [`Question::Run`], and classifies the rows: see [`compile_and_tell`].
 pub fn solve_and_tell<'a>(
     scenario: &'a Scenario,
     arm: usize,
@@ -81,7 +81,7 @@ pub fn solve_and_tell<'a>(
     Ok((solve_compiled(scenario, arm, compiled, progress), scales))
 }
 
-/// Reports the compiling of all steps of all tasks under an arm.
+/// Reports progress on compiling all steps of all tasks under an arm.
 pub fn compiling<'p>(
     scenario: &Scenario,
     arm: &Arm,
@@ -108,6 +108,7 @@ fn solve_compiled(
         let (masses, ran) = match (exactly, compiled.states) {
             (Some(masses), Some(states)) => (masses, Ran::Exact { states }),
             (_, states) => {
+                // Keyed by task and step, so arms share random numbers and other tasks change nothing.
                 let key = |step: &Step| rng::key(simulation.seed, &tasks[task].id, &step.id);
                 let keys: Vec<u64> = scenario.steps.iter().map(key).collect();
                 let masses = monte_carlo::sample(&compiled.model, &keys, simulation.trials);

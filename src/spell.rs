@@ -1,4 +1,4 @@
-//! Numbers in words, written and read.
+//! Numbers in English words: formatting and parsing.
 
 const ONES: [&str; 20] = [
     "zero",
@@ -25,7 +25,7 @@ const ONES: [&str; 20] = [
 const TENS: [&str; 10] =
     ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
-/// A whole number in words; from 1,000 on in digits.
+/// An integer in words; from 1,000 on in digits.
 pub fn words(n: u32) -> String {
     let small = n as usize;
     match n {
@@ -40,7 +40,7 @@ pub fn words(n: u32) -> String {
 
 const SCALES: [(&str, u64); 6] = [
     ("thousand", 1_000),
-    // A lakh and a crore are counted in India.
+    // Indian numbering units.
     ("lakh", 100_000),
     ("million", 1_000_000),
     ("crore", 10_000_000),
@@ -71,26 +71,27 @@ const ORDINALS: [&str; 20] = [
     "nineteenth",
 ];
 
-/// The factor that a word such as `million` or `lakhs` stands for; lower case.
+/// The factor that a lower-case word such as `million` or `lakhs` stands for.
 pub fn scale(word: &str) -> Option<u64> {
     let single = word.strip_suffix('s').unwrap_or(word);
     SCALES.iter().find(|(name, _)| *name == single).map(|(_, scale)| *scale)
 }
 
-/// Whether a word, in lower case, is part of a number.
+/// Whether a lower-case word can be part of a number.
 pub fn is_number_word(word: &str) -> bool {
     small(word).is_some() || word == "hundred" || scale(word).is_some()
 }
 
-/// What one word says below 100.
+/// The value of a single word below 100.
 fn small(word: &str) -> Option<u64> {
     let place = |list: &[&str]| list.iter().position(|w| *w == word).map(|at| at as u64);
     place(&ONES).or_else(|| place(&TENS[2..]).map(|tens| (tens + 2) * 10))
 }
 
-/// The number that `words` say, all of them: lower case, parted at hyphens. The reverse of [`words`],
-/// and beyond it: `two million five hundred thousand`, `one hundred and twenty`.
+/// The number that `words` express as a whole; the words are in lower case and split at hyphens. The inverse of
+/// [`words`], and accepts more: `two million five hundred thousand`, `one hundred and twenty`.
 pub fn number(words: &[&str]) -> Option<u64> {
+    // `group` is the number below 1,000 being read; `below` is the last scale, which the next one must be less than.
     let (mut total, mut group, mut below) = (0u64, None::<u64>, u64::MAX);
     let mut words = words.iter().peekable();
     while let Some(&word) = words.next() {
@@ -108,7 +109,7 @@ pub fn number(words: &[&str]) -> Option<u64> {
             total = total.checked_add(group.checked_mul(scale)?)?;
             below = scale;
         } else {
-            // Between the hundreds and what is below them, or behind a thousand.
+            // "and" is allowed between the hundreds and the rest, or after a scale such as thousand.
             let joins = word == "and"
                 && group.map_or(total > 0, |g| g % 100 == 0 && g > 0)
                 && words.peek().is_some_and(|next| small(next).is_some_and(|n| n > 0));
@@ -121,7 +122,7 @@ pub fn number(words: &[&str]) -> Option<u64> {
     }
 }
 
-/// The number below 100 that an ordinal says: `third`, `twenty-first`; lower case.
+/// The number below 100 that a lower-case ordinal expresses: `third`, `twenty-first`.
 pub fn ordinal(text: &str) -> Option<u32> {
     let place = |word: &str| ORDINALS.iter().position(|w| *w == word).map(|at| at as u32);
     let tens =

@@ -1,6 +1,6 @@
-//! Typed values: what facts state, what steps put out, what expressions compute.
+//! Typed values of facts, step outputs and expressions.
 //!
-//! Two ways of writing the same date or the same period are one [`Value`].
+//! Different spellings of the same date or period are equal as a [`Value`].
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -25,7 +25,7 @@ pub enum Type {
     Duration,
     /// An amount with its currency, `USD 1200.50`.
     Money,
-    /// Percent points: `8.5` is 8.5%.
+    /// Percentage points: `8.5` is 8.5%.
     Percent,
 }
 
@@ -73,10 +73,10 @@ pub enum Value {
     Percent(#[serde(deserialize_with = "number_with_digits")] f64),
 }
 
-/// Stands before the digits of a number that a JSON reader would round; see `world::json_numbers`.
+/// Prefix of the digits of a number that a JSON reader would round; see `world::json_numbers`.
 pub const DIGITS_MARK: char = '\u{1}';
 
-/// A number as JSON has it, or its digits behind [`DIGITS_MARK`].
+/// Reads a JSON number, or its digits after [`DIGITS_MARK`].
 fn number_with_digits<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     use serde::de::{Error, Unexpected, Visitor};
 
@@ -116,12 +116,12 @@ fn number_with_digits<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resu
     deserializer.deserialize_any(Number)
 }
 
-/// Whatever makes a value sees to it that its numbers are finite.
+/// Sound because every constructor ensures that its numbers are finite.
 impl Eq for Value {}
 
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Zero and negative zero are equal.
+        // Zero and negative zero are equal, so they must have equal hashes.
         let bits = |n: f64| (n + 0.0).to_bits();
         self.type_of().hash(state);
         match self {
@@ -148,7 +148,7 @@ impl Value {
         }
     }
 
-    /// A canonical text: equal values, and only those, have equal keys.
+    /// A canonical text: values have equal keys if and only if they are equal.
     pub fn key(&self) -> String {
         match self {
             Value::Money(money) => format!("money:{} {}", money.currency, money.amount + 0.0),
@@ -156,9 +156,9 @@ impl Value {
         }
     }
 
-    /// Reads a value of type `ty` from plain text, as it stands in a CSV cell.
+    /// Parses a value of type `ty` from plain text such as a CSV cell.
     ///
-    /// The error says what was found and what is allowed.
+    /// The error names what was found and what is allowed.
     pub fn parse(ty: Type, text: &str) -> Result<Value, ValueError> {
         let text = text.trim();
         let bad = |allowed| ValueError { found: text.to_owned(), wanted: ty, allowed };
@@ -169,6 +169,7 @@ impl Value {
         };
         Ok(match ty {
             Type::Text => Value::Text(text.to_owned()),
+            // As a number, a code such as 007 would be equal to another code, 7.
             Type::Number if loses_a_sign(text) => return Err(bad(NO_CODE)),
             Type::Number => Value::Number(number(text, "a number such as 12.5")?),
             Type::YesNo => match text.to_ascii_lowercase().as_str() {
@@ -210,16 +211,17 @@ impl fmt::Display for Value {
     }
 }
 
-/// What is said of digits that would come back as others.
+/// What is allowed, for a number with digits that would be rounded.
 pub const TOO_MANY_DIGITS: &str = "digits that a 64-bit number holds, 15 or at most 17 of them; a longer number, such as an account's, is text";
 
-/// What is said of `007`.
+/// What is allowed, for a code such as `007`.
 const NO_CODE: &str = "a number such as 12.5; one that begins with a zero, or a plus as of a telephone, is a code, which is text";
 
-/// Digits behind a plus from which on they are those of a telephone.
+/// A plus followed by at least this many digits is a telephone number.
 const TELEPHONE: usize = 8;
 
-/// Whether digits lose what they begin with as a number: those of an article, an account or a telephone.
+/// Whether digits would lose their leading zero or plus as a number, like those of an article, an account or a
+/// telephone.
 pub fn loses_a_sign(text: &str) -> bool {
     let digit = |c: char| c.is_ascii_digit();
     let zero = text.strip_prefix('0').is_some_and(|rest| rest.starts_with(digit));
@@ -227,16 +229,17 @@ pub fn loses_a_sign(text: &str) -> bool {
     zero || plus.is_some_and(|rest| rest.len() >= TELEPHONE && rest.chars().all(digit))
 }
 
-/// The number that a text says, if a 64-bit number has room for all of its digits.
+/// The number that a text expresses, if a 64-bit float can represent all of its digits.
 ///
-/// Digits past that would be rounded away, and two long account numbers would become one. Leading zeros, and
-/// zeros at the end of decimals, are no digits of a number; whether they are of a code is for the caller to know.
+/// Further digits would be rounded away, and two long account numbers could become equal. Leading zeros and trailing
+/// zeros of decimals are not significant here; whether they are part of a code is for the caller to decide.
 pub fn exact_number(text: &str) -> Option<f64> {
     let n: f64 = text.parse().ok().filter(|n: &f64| n.is_finite())?;
+    // Rust prints the shortest digits that read back as the same float: digits were lost exactly if these differ.
     (digits(text) == digits(&format!("{n:e}"))).then_some(n)
 }
 
-/// The significant digits of a written number, and the power of ten that the first of them stands for.
+/// The significant digits d of a written number, and the power p of ten with which it is 0.d * 10^p.
 fn digits(text: &str) -> Option<(String, i64)> {
     let text = text.trim_start_matches(['-', '+']).to_ascii_lowercase();
     let (mantissa, exponent) = match text.split_once('e') {
@@ -254,7 +257,7 @@ fn digits(text: &str) -> Option<(String, i64)> {
     Some((significant.to_owned(), power))
 }
 
-/// A text that is no value of the wanted type.
+/// A text that is not a value of the wanted type.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("'{found}' is not a {wanted}; allowed: {allowed}")]
 pub struct ValueError {
@@ -263,7 +266,7 @@ pub struct ValueError {
     pub allowed: &'static str,
 }
 
-/// A calendar period: months and days stay apart, because a month has no fixed number of days.
+/// A calendar period. Months and days are separate, because a month has no fixed number of days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Period {
     pub months: u32,
@@ -279,15 +282,16 @@ impl Period {
         Period { months, days: 0 }
     }
 
-    /// `date` plus this period: months first (the day is cut to the month's last), then days.
-    /// `None` past the calendar's end.
+    /// `date` plus this period: months first (the day is capped at the last of the month), then days. `None` past the
+    /// year 9999.
     pub fn after(self, date: NaiveDate) -> Option<NaiveDate> {
         date.checked_add_months(Months::new(self.months))?
             .checked_add_days(Days::new(self.days.into()))
+            // Other years have no YYYY-MM-DD form.
             .filter(|d| (1..=9999).contains(&d.year()))
     }
 
-    /// `date` minus this period: months first, then days.
+    /// `date` minus this period: months first, then days. `None` before the year 1.
     pub fn before(self, date: NaiveDate) -> Option<NaiveDate> {
         date.checked_sub_months(Months::new(self.months))?
             .checked_sub_days(Days::new(self.days.into()))
@@ -363,7 +367,7 @@ pub struct Money {
 
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Two decimals where they are the whole amount, all of them where not: two amounts never look the same.
+        // Two decimals if they give the exact amount, otherwise all: different amounts never look the same.
         let amount = self.amount + 0.0;
         let cents = format!("{amount:.2}");
         if cents.parse() == Ok(amount) {

@@ -1,23 +1,23 @@
-//! Text of the user's data as it is shown: control characters as what they are, and nothing without end.
+//! Prepares text of the user's data to be shown: control characters are made visible, and lengths are limited.
 //!
-//! A terminal obeys control characters: it moves, hides, or renames its window. A spreadsheet and `less` pass them on. So
-//! wherever text of data is shown, in a message, a cell of a report or the page, they are written as `\u{1b}`, and so are
-//! the characters that turn the direction of writing.
+//! A terminal obeys control characters: it moves the cursor, hides text, or renames its window. A spreadsheet and
+//! `less` pass them on. So wherever text of data is shown, in a message, a cell of a report or the page, they are
+//! written as `\u{1b}`, and so are the characters that change the direction of writing.
 
 use std::borrow::Cow;
 
-/// Characters of a line that a message shows.
+/// Longest line that a message shows, in characters.
 pub const LONGEST_LINE: usize = 4_000;
-/// Characters of a value that a message shows.
+/// Longest value that a message shows, in characters.
 const SHOWN: usize = 40;
 
-/// Whether a terminal does something for it, other than to end a line or go to the next tab stop.
+/// Whether a terminal acts on this character, other than by ending a line or going to the next tab stop.
 pub fn is_obeyed(c: char) -> bool {
     let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
-/// `text` with control characters as `\u{1b}`; line ends and tabs stay.
+/// `text` with control characters written as `\u{1b}`; line ends and tabs are kept.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
@@ -33,7 +33,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `text` with every line cut after [`LONGEST_LINE`] characters, where it says how many there are.
+/// `text` with every line cut after [`LONGEST_LINE`] characters, followed by its full length.
 pub fn cut_lines(text: &str) -> Cow<'_, str> {
     // A line has at least as many bytes as characters.
     if text.split('\n').all(|line| line.len() <= LONGEST_LINE) {
@@ -46,7 +46,7 @@ pub fn cut_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// A value in quotes, cut where it is long.
+/// A value in quotes, cut if it is long.
 pub fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("'{}…'", visible(&text[..at])),
@@ -54,7 +54,7 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-/// What keeps a text from being a name or an id of at most `longest` characters, and what is allowed.
+/// What is wrong with a name or an id of at most `longest` characters, and what is allowed; `None` if it is valid.
 pub fn bad_name(name: &str, longest: usize) -> Option<(String, String)> {
     if name.len() > longest && name.chars().count() > longest {
         let what = format!("{} has {} characters", quoted(name), name.chars().count());

@@ -1,26 +1,26 @@
-//! But-for causes of one failing run: what would have had to be mended for it to end correct.
+//! But-for causes of one failing run: the sets of steps whose repair would have made it end correct.
 
 use crate::kernel::monte_carlo::{Run, replay};
 use crate::kernel::{Do, Fault, Kernel, Model};
 
-/// Up to this size further causes are looked for when smaller ones are found already.
+/// Largest size of sets that are still searched once a smaller cause has been found.
 const LARGEST_FURTHER: usize = 3;
 
-/// Sets that are tried before the search gives way to [`reduced`].
+/// Number of sets to try before the search falls back to [`reduced`].
 const MOST_TRIED: usize = 1 << 14;
 
-/// The minimal sets of steps such that mending them makes trial `trial` end correct with the same
-/// random numbers: all of them up to three steps; past that, those of the smallest size that works.
-/// Each set ascends; smaller sets come first, then those that begin earlier. Where so many steps have to
-/// be mended together that there are too many sets to try, one minimal set is found by leaving steps
-/// out of the whole one after another (past the cap it may hold a step too many, for want of rows).
+/// The minimal sets of steps such that repairing them makes trial `trial` end correct with the same random numbers: all
+/// of them up to three steps; if there are none, those of the smallest size that works. Each set ascends; smaller sets
+/// come first, then those that begin earlier. If there are too many sets to try, one minimal set is found by removing
+/// steps from the set of all steps, one after another (past the cap it may contain a step too many, because not all
+/// rows are compiled).
 ///
 /// Empty for a run that is correct.
 pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
-    // The steps r1 < r2 < ... of a minimal set each err in the run in which those before them are
-    // mended: up to r2 that run is the one with all of them mended, and if r2 did not err in it,
-    // mending it would change nothing and the set would do without it. So sets grow by later steps
-    // that err, also by those that err only once an earlier step is right, and no other set is tried.
+    // The steps r1 < r2 < ... of a minimal set each err in the run in which those before them are repaired: up to r2
+    // that run equals the one with all of them repaired, so if r2 did not err in it, repairing r2 would change nothing
+    // and the set would not be minimal. So sets grow by later steps that err, including those that err only once an
+    // earlier step is right, and no other set is tried.
     let mut found: Vec<Vec<usize>> = Vec::new();
     let mut sets: Vec<Vec<usize>> = vec![Vec::new()];
     let mut tried = 0;
@@ -39,6 +39,7 @@ pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
                 continue;
             };
             if run.outcome != 0 {
+                // Extending by later steps only generates each set once.
                 let later = set.last().map_or(0, |last| last + 1);
                 for step in own_errors(model, &run).filter(|&step| step >= later) {
                     larger.push(set.iter().copied().chain([step]).collect());
@@ -55,8 +56,8 @@ pub fn but_for(model: &Model, keys: &[u64], trial: u32) -> Vec<Vec<usize>> {
     found
 }
 
-/// All steps that can err, less those that the run ends correct without; `None` for a correct run, and past
-/// the cap where no row holds the whole.
+/// All steps that can err, minus those without which the run still ends correct. `None` for a correct run, and past the
+/// cap if the rows of the whole set were not compiled.
 fn reduced(model: &Model, keys: &[u64], trial: u32) -> Option<Vec<usize>> {
     let correct =
         |set: &[usize]| mended(model, keys, trial, set).is_some_and(|run| run.outcome == 0);
@@ -75,7 +76,7 @@ fn reduced(model: &Model, keys: &[u64], trial: u32) -> Option<Vec<usize>> {
     Some(set)
 }
 
-/// The run with the own errors of these steps mended.
+/// The trial with the own errors of these steps repaired; `None` if its rows were not compiled.
 pub fn mended(model: &Model, keys: &[u64], trial: u32, steps: &[usize]) -> Option<Run> {
     let mut what = vec![Do::Nothing; model.kernels.len()];
     for &step in steps {
@@ -84,7 +85,7 @@ pub fn mended(model: &Model, keys: &[u64], trial: u32, steps: &[usize]) -> Optio
     replay(model, keys, trial, &what)
 }
 
-/// The steps that make an error of their own in a run, ascending.
+/// The steps that make an own error in a run, ascending.
 pub fn own_errors<'a>(model: &'a Model, run: &'a Run) -> impl Iterator<Item = usize> + 'a {
     let own = |(step, taken): (usize, &Option<usize>)| {
         let branch = &model.kernels[step].branches()[(*taken)?];

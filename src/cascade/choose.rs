@@ -1,4 +1,4 @@
-//! Which run is worth telling: the likeliest way to fail, and a trial that goes it.
+//! Selects the run to trace: the likeliest failure path, and a trial that takes it.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::scenario::Scenario;
 use crate::solve::Solved;
 use crate::step::Outcome;
 
-/// One of the costliest ways to fail over all tasks of an arm.
+/// One of the costliest failure paths over all tasks of an arm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Common {
     pub pick: Pick,
-    /// P(a run goes this way), over all tasks by weight.
+    /// P(a run takes this path), over all tasks by weight.
     pub p: f64,
-    /// Tasks that can go it.
+    /// Number of tasks that can take it.
     pub tasks: usize,
 }
 
-/// The ways in which a task fails, in order of first appearance.
+/// The failure paths of a task, in order of first appearance.
 fn paths(scenario: &Scenario, task: usize, solved: &Solved) -> Vec<Path> {
     let paths = Paths::new(&solved.compiled);
     match Flow::plain(&solved.compiled.model) {
@@ -35,15 +35,15 @@ fn replays<'a>(scenario: &Scenario, task: usize, solved: &'a Solved) -> Replays<
     Replays::new(scenario, &solved.compiled, &scenario.tasks.tasks[task].id)
 }
 
-/// Costliest first. As long as a scenario puts no price on outcomes, a failure that nothing flags costs
-/// more than a stop, and of two alike the likelier one costs more.
+/// Costliest first: a failure that nothing flags costs more than a stop, and of two alike the likelier one costs more.
+/// The scenario's prices are not considered.
 fn by_cost(a: (&Way, f64), b: (&Way, f64)) -> std::cmp::Ordering {
     let flagged = |way: &Way| way.outcome == Outcome::Stopped;
     flagged(a.0).cmp(&flagged(b.0)).then(b.1.total_cmp(&a.1))
 }
 
-/// The first trial that goes the task's likeliest way to fail; where none does, the first that fails.
-/// `None` where none of the scenario's trials fails.
+/// The first trial that takes the task's likeliest failure path, or if none does, the first that fails. `None` if none
+/// of the scenario's trials fails.
 pub fn typical(scenario: &Scenario, task: usize, solved: &Solved) -> Option<u32> {
     let all = paths(scenario, task, solved);
     let likeliest = all.iter().reduce(|best, next| if next.p > best.p { next } else { best });
@@ -52,7 +52,7 @@ pub fn typical(scenario: &Scenario, task: usize, solved: &Solved) -> Option<u32>
         .or_else(|| trial_of(scenario, task, solved, None))
 }
 
-/// The first trial that goes this way; `None` for a way: the first that fails.
+/// The first failing trial that takes this path, or any path if `way` is `None`.
 fn trial_of(scenario: &Scenario, task: usize, solved: &Solved, way: Option<&Way>) -> Option<u32> {
     let replays = replays(scenario, task, solved);
     let paths = Paths::new(&solved.compiled);
@@ -62,17 +62,18 @@ fn trial_of(scenario: &Scenario, task: usize, solved: &Solved, way: Option<&Way>
     })
 }
 
-/// The `top` costliest ways to fail over all tasks, by weight, each with a run of the task that goes it
-/// most often; `solved` is by task. A way that no trial of that task goes is left out.
+/// The `top` costliest failure paths over all tasks, by weight, each with a run of the task that takes it most often;
+/// `solved` is by task. A path that no trial of that task takes is left out.
 pub fn common(scenario: &Scenario, solved: &[Solved], top: usize) -> Vec<Common> {
     struct Sum {
         p: f64,
         tasks: usize,
-        /// The task that goes it most often, with that share.
+        /// The task that takes it most often, and how often.
         most: (usize, f64),
     }
     let tasks = &scenario.tasks.tasks;
     let total: f64 = tasks.iter().map(|task| task.weight).sum();
+    // In parallel by task, then summed in their order.
     let all: Vec<Vec<Path>> =
         solved.par_iter().enumerate().map(|(task, solved)| paths(scenario, task, solved)).collect();
     let mut sums: BTreeMap<Way, Sum> = BTreeMap::new();

@@ -1,19 +1,19 @@
-//! Minimal cut sets: the smallest sets of own errors that can bring a run down by themselves.
+//! Minimal cut sets: the smallest sets of own errors that can make a run fail by themselves.
 //!
-//! A set is forced: each step in it makes that error, and nothing else goes wrong but what follows from
-//! it. It is a cut set if the run can then fail, and minimal if no part of it is one. What a reader
-//! makes of a miss is chance, so a cut set has a probability of failure where a fault tree has a
-//! certainty; in a pipeline that leaves nothing to chance the two are the same.
+//! The errors of a set are forced: each step in it makes that error, and nothing else goes wrong except as a
+//! consequence. The set is a cut set if the run can then fail, and minimal if no proper subset is one. What a reader
+//! does after a miss is random, so a cut set has a probability of failure where a fault tree has certainty; in a
+//! pipeline without chance the two are the same.
 
 use super::{Source, sources};
 use crate::kernel::exact::Flow;
 use crate::kernel::forced::Forced;
 use crate::kernel::{Branch, Fault, Masses, Model, OUTCOMES, exact, failing};
 
-/// Largest cut sets looked for. Larger ones need four errors at once.
+/// Largest size of the cut sets that are searched.
 pub const ORDER: usize = 3;
 
-/// Below this a probability of failure is rounding.
+/// Probabilities of failure below this are rounding errors.
 const LEAST: f64 = 1e-12;
 
 /// A minimal cut set of one task.
@@ -21,7 +21,7 @@ const LEAST: f64 = 1e-12;
 pub struct Cut {
     /// In the order of the steps.
     pub errors: Vec<Source>,
-    /// P(outcome), the errors forced and the run otherwise clean.
+    /// P(outcome) with these errors forced and no other own error.
     pub forced: [f64; OUTCOMES],
     /// P(failure, and all of these errors in the run).
     pub with_failure: f64,
@@ -29,7 +29,7 @@ pub struct Cut {
     pub share: f64,
 }
 
-/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `flow` is that of the plain model. Empty where the
+/// The minimal cut sets of up to [`ORDER`] errors, small ones first; `flow` is that of the plain model. Empty if the
 /// model has no trellis.
 pub fn minimal(model: &Model, flow: &Flow) -> Vec<Cut> {
     let sources = sources(model);
@@ -39,14 +39,14 @@ pub fn minimal(model: &Model, flow: &Flow) -> Vec<Cut> {
     let masses = flow.masses();
     let whole = masses.failure();
     let mut cuts: Vec<Cut> = Vec::new();
-    // Sets that hold no cut set, with what they lead to, and the first source that may be added.
+    // Sets that contain no cut set, the state that they lead to, and the first source that may be added.
     let mut open: Vec<(Vec<Source>, Forced, usize)> = vec![(Vec::new(), clean, 0)];
     for order in 1..=ORDER {
         let mut larger = Vec::new();
         for (set, so_far, next) in &open {
             for (added, &error) in sources.iter().enumerate().skip(*next) {
                 let errors: Vec<Source> = set.iter().copied().chain([error]).collect();
-                // A step makes one error a run; and what holds a smaller cut set is not minimal.
+                // A step makes one error per run, and a set that contains a smaller cut set is not minimal.
                 let twice = set.last().is_some_and(|last| last.step == error.step);
                 let holds = |cut: &Cut| cut.errors.iter().all(|e| errors.contains(e));
                 if twice || cuts.iter().any(holds) {
@@ -56,7 +56,7 @@ pub fn minimal(model: &Model, flow: &Flow) -> Vec<Cut> {
                 let forced = all.outcomes();
                 if failing(&forced) > LEAST {
                     let with_failure = with_failure(model, &masses, &errors);
-                    // What can be forced to fail need not fail as things are.
+                    // Errors that fail the run when forced may never do so in plain runs.
                     let share = if whole > LEAST { with_failure / whole } else { 0.0 };
                     cuts.push(Cut { errors, forced, with_failure, share });
                 } else if order < ORDER {
@@ -69,10 +69,10 @@ pub fn minimal(model: &Model, flow: &Flow) -> Vec<Cut> {
     cuts
 }
 
-/// P(outcome) with these errors forced in an otherwise clean run; `None` where the model has no trellis.
+/// P(outcome) with these errors forced and no other own error; `None` if the model has no trellis.
 ///
 /// # Panics
-/// Where the errors do not come in the order of their steps, or two are of one step.
+/// If the errors are not in the order of their steps, or two are of one step.
 pub fn forced(model: &Model, errors: &[Source]) -> Option<[f64; OUTCOMES]> {
     let clean = Forced::clean(model)?;
     let all = errors.iter().fold(clean, |forced, e| forced.and(e.step, e.event.code()));
@@ -84,6 +84,7 @@ fn with_failure(model: &Model, masses: &Masses, errors: &[Source]) -> f64 {
     let is = |branch: &Branch, error: &Source| {
         branch.fault == Fault::Own && branch.event == error.event.code()
     };
+    // For a single error the masses of the plain run hold the answer; only pairs and triples need a sweep.
     if let [error] = errors {
         let branches = model.kernels[error.step].branches().iter().zip(&masses.steps[error.step]);
         let of = branches.filter(|(branch, _)| is(branch, error));
@@ -91,7 +92,7 @@ fn with_failure(model: &Model, masses: &Masses, errors: &[Source]) -> f64 {
     }
     let joint = exact::joint(model, |step, branch| {
         let error = errors.iter().find(|error| error.step == step);
-        // A run that has stopped before it did not make the error.
+        // A run that stopped before the step did not make its error.
         error.is_none_or(|error| branch.is_some_and(|branch| is(branch, error)))
     });
     joint.map_or(0.0, |outcomes| failing(&outcomes))

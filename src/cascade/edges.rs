@@ -1,19 +1,19 @@
-//! From parent to child: how often a wrong output makes the next one wrong, and how often a step goes
-//! wrong on right inputs.
+//! Propagation of errors from parent to child: how often a wrong output makes the next one wrong, and how often a step
+//! goes wrong on right inputs.
 
 use crate::compile::Compiled;
 use crate::kernel::Masses;
 use crate::scenario::Scenario;
 use crate::step::State;
 
-/// One edge of the DAG, over tasks. Probabilities are sums over what was added, by its weight.
+/// One edge of the DAG. Probabilities are weighted sums over the tasks added.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Edge {
     pub parent: usize,
     pub child: usize,
-    /// P(this parent's output not right, the child's other parents' right, and the child reached).
+    /// P(this parent's output is not right, those of the child's other parents are, and the child is reached).
     pub alone: f64,
-    /// Of that: the child's output wrong, or missing.
+    /// Of that: the child's output is wrong, or missing.
     pub wrong: f64,
     pub missing: f64,
 }
@@ -21,7 +21,7 @@ pub struct Edge {
 /// One step on right inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct OnRightInputs {
-    /// P(reached with all parents' outputs right).
+    /// P(reached with the outputs of all parents right).
     pub reached: f64,
     /// Of that: its output right.
     pub correct: f64,
@@ -33,7 +33,7 @@ pub struct Propagation {
     /// In the order of child, then parent.
     pub edges: Vec<Edge>,
     pub steps: Vec<OnRightInputs>,
-    /// By step: its parents in the DAG. What only its guards look at is an input, and no edge.
+    /// By step: its parents in the DAG. An input that only its guards check is not an edge.
     needs: Vec<Vec<usize>>,
 }
 
@@ -50,7 +50,7 @@ impl Propagation {
         }
     }
 
-    /// Adds a task that was solved, `weight` times.
+    /// Adds a solved task with this weight.
     pub fn add(&mut self, compiled: &Compiled, masses: &Masses, weight: f64) {
         for (step, kernel) in compiled.model.kernels.iter().enumerate() {
             for (row, inputs) in kernel.inputs() {
@@ -61,6 +61,7 @@ impl Propagation {
                 let inputs = kernel.parents.iter().zip(inputs);
                 let needed = inputs.filter(|(parent, _)| self.needs[step].contains(parent));
                 let mut off = needed.filter_map(wrong);
+                // With two or more parents off, the effect cannot be attributed to one edge.
                 let (first, second) = (off.next(), off.next());
                 // By state of the output: correct, wrong, missing.
                 let mut sums = [0.0; 3];
@@ -89,8 +90,8 @@ impl Propagation {
         }
     }
 
-    /// What the success rate would be if steps failed independently of one another, task by task as
-    /// over tasks: the product over steps of P(right output, given right inputs).
+    /// The success rate if steps failed independently of one another, within a task and over tasks: the product over
+    /// steps of P(right output, given right inputs).
     pub fn independent_success(&self) -> f64 {
         let rates = self.steps.iter().filter(|s| s.reached > 0.0).map(|s| s.correct / s.reached);
         rates.product()

@@ -1,4 +1,4 @@
-//! What a step's being right, or wrong, would do to a task: the stuff of importance measures.
+//! How setting a step right or wrong would change a task: the basis of the importance measures.
 
 use super::replays::Replays;
 use crate::compile::lanes::can_err;
@@ -6,19 +6,19 @@ use crate::kernel::exact::Flow;
 use crate::kernel::{Do, OUTCOMES};
 use crate::scenario::Scenario;
 
-/// One step of one task, set right and set wrong, with everything else as it comes.
+/// One step of one task set right and set wrong, with everything else unchanged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effect {
-    /// P(outcome), had the step put out what the oracle does, whatever came in.
+    /// P(outcome) if the step gave the oracle's output, whatever its input.
     pub right: [f64; OUTCOMES],
-    /// P(outcome), had it made no error of its own: what earlier errors bring about stays.
+    /// P(outcome) if the step made no own error; consequences of earlier errors remain.
     pub without_own_errors: [f64; OUTCOMES],
-    /// P(outcome), had it erred: as it errs where it can, else with the passages that rank next in
-    /// place of gold, or with another value read.
+    /// P(outcome) if the step erred: in the ways in which it can, else with the passages that rank next in place of
+    /// gold, or with another value read.
     pub wrong: [f64; OUTCOMES],
 }
 
-/// By step; `None` for steps that cannot err. From the plain flow of a model.
+/// By step, from the plain flow of a model; `None` for steps that cannot err.
 pub fn exact(scenario: &Scenario, flow: &Flow) -> Vec<Option<Effect>> {
     let effect = |(step, of)| {
         can_err(of).then(|| Effect {
@@ -30,8 +30,9 @@ pub fn exact(scenario: &Scenario, flow: &Flow) -> Vec<Option<Effect>> {
     scenario.steps.iter().enumerate().map(effect).collect()
 }
 
-/// The same from replayed trials: `outcomes`, which rest on all trials, and what an intervention changes in
-/// those that are played under it. A step that makes no difference makes exactly none.
+/// Estimates from replayed trials: `outcomes`, which all trials contribute to, plus the changes that an intervention
+/// makes in the trials replayed under it. The random numbers are the same, so a step without influence changes nothing
+/// at all.
 pub fn sampled(
     scenario: &Scenario,
     replays: &Replays,
@@ -49,12 +50,13 @@ pub fn sampled(
     scenario.steps.iter().enumerate().map(effect).collect()
 }
 
-/// How each trial ends as it comes; `None` for one that was not compiled for.
+/// Outcome of each trial without interventions; `None` for trials that were not compiled.
 pub fn plain(replays: &Replays) -> Vec<Option<u8>> {
     (0..replays.trials).map(|trial| Some(replays.plain(trial)?.outcome)).collect()
 }
 
-/// P(outcome) with `what` at `step`: `outcomes`, changed as the trials change that can be played both ways.
+/// P(outcome) with the intervention `what` at `step`: `outcomes`, changed as in the trials that can be replayed both
+/// ways.
 pub fn under(
     replays: &Replays,
     plain: &[Option<u8>],
@@ -74,7 +76,7 @@ pub fn under(
     for (sum, change) in sum.iter_mut().zip(change) {
         *sum = (*sum + change / played.max(1.0)).clamp(0.0, 1.0);
     }
-    // All trials and those that are played both ways are two samples: what was cut off at 0 is made up for.
+    // All trials and those replayed both ways are two samples, so a sum may have been clipped at 0: normalize.
     let whole: f64 = sum.iter().sum();
     sum.map(|p| p / whole)
 }

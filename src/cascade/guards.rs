@@ -1,4 +1,4 @@
-//! What guards did in the runs of one task, and how its runs would end with a guard set otherwise.
+//! What guards did in the runs of one task, and how its runs would end with a guard off or at another threshold.
 
 use super::effect;
 use super::replays::Replays;
@@ -8,7 +8,7 @@ use crate::kernel::{Do, Masses, OUTCOMES};
 use crate::scenario::Scenario;
 pub use crate::step::guard::Counts;
 
-/// A guard set otherwise.
+/// The result with one guard off or at another threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Otherwise {
     pub counts: Counts,
@@ -24,8 +24,8 @@ pub struct AtStep {
     pub otherwise: Vec<Otherwise>,
 }
 
-/// By step; nothing for steps whose guards are off. Exact from a flow; else from replayed trials, with the
-/// outcomes that rest on all of them.
+/// By step; empty for steps whose guards are off. Exact from a flow; else estimated from replayed trials and the
+/// outcomes of all trials.
 pub fn by_step(
     scenario: &Scenario,
     compiled: &Compiled,
@@ -58,7 +58,7 @@ pub fn by_step(
     (0..scenario.steps.len()).map(at_step).collect()
 }
 
-/// One guarded step of a task that was solved.
+/// One guarded step of a solved task.
 struct Watched<'a> {
     scenario: &'a Scenario,
     compiled: &'a Compiled,
@@ -67,7 +67,7 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// By guard, with the rows that have a detour with this mark replaced by it.
+    /// Counts by guard; rows with a detour of this mark are replaced by the detour.
     fn counts(&self, mark: Option<u8>) -> Vec<Counts> {
         let kernel = &self.compiled.model.kernels[self.step];
         let mut counts = vec![Counts::default(); self.scenario.steps[self.step].guards.len()];
@@ -77,6 +77,8 @@ impl Watched<'_> {
             match mark.and_then(|mark| kernel.detour(row, mark)) {
                 None => span.for_each(|at| self.count(at, mass(at), &mut counts)),
                 Some(detour) => {
+                    // A detour weighs nothing in a plain run: its branches share the probability of the row that it
+                    // replaces.
                     let visits: f64 = span.map(mass).sum();
                     let p = |at: usize| visits * kernel.branches()[at].p;
                     detour.for_each(|at| self.count(at, p(at), &mut counts));
@@ -86,7 +88,7 @@ impl Watched<'_> {
         counts
     }
 
-    /// Adds what guards did on the way to the branch at `at`, which runs take with probability `p`.
+    /// Adds what guards did on the way to the branch at index `at`, which runs take with probability `p`.
     fn count(&self, at: usize, p: f64, counts: &mut [Counts]) {
         let trails = &self.compiled.trails[self.step];
         let Ok(found) = trails.binary_search_by_key(&at, |(place, _)| *place) else {

@@ -1,14 +1,15 @@
-//! Cascades: how one error goes on through the steps, and what a failure comes from.
+//! Cascades: how one error propagates through the steps, and which errors cause a failure. Both are answered by
+//! interventions on compiled kernels; nothing here may change a kernel.
 //!
-//! The words, the same in every module here:
+//! The terms, the same in every module here:
 //!
-//! - an *own error* ([`Source`]) is a miss that happens on the right query too, or a reading that goes
-//!   wrong with the evidence in hand (or with none to be had). It is a root of what follows;
-//! - everything else that goes wrong is a consequence: induced misses, and what a reader makes of a
-//!   context from which a miss took the evidence;
-//! - to *mend* a step is to undo its own error: it hands on the gold passages alone, or reads what they
-//!   state. A run without own errors goes as the oracle's;
-//! - a run is *otherwise clean* when all other own errors are mended.
+//! - an *own error* ([`Source`]) is a miss that also happens on the right query, or a misreading with the evidence in
+//!   hand (or with none available). It is the root of what follows;
+//! - everything else that goes wrong is a consequence: induced misses, and what a reader does with a context from which
+//!   a miss took the evidence;
+//! - to *repair* a step is to undo its own error: it passes on the gold passages alone, or reads what they state. A run
+//!   without own errors equals the oracle's;
+//! - a run is *otherwise clean* if all other own errors are repaired.
 
 #[doc(hidden)]
 pub mod causes;
@@ -44,12 +45,12 @@ pub mod trace;
 use crate::kernel::{Fault, Model};
 use crate::step::Event;
 
-/// An own error: at which step, and what happens there.
+/// An own error: the step and the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Source {
     /// Index into the scenario's steps.
     pub step: usize,
-    /// What happens there.
+    /// The error at that step.
     pub event: Event,
 }
 

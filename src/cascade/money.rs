@@ -1,4 +1,4 @@
-//! What the runs of one task lose, and which errors answer for it.
+//! Prices the runs of one task, and attributes the loss to own errors.
 
 use std::collections::HashMap;
 
@@ -22,13 +22,13 @@ use crate::world::Task;
 /// The losses of one task under one arm.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Losses {
-    /// The ways to end at a cost, told apart by outcome and amounts, in order of first appearance.
+    /// The ends with a loss, distinguished by outcome and amounts, in order of first appearance.
     pub ends: Vec<(Outcome, Incident)>,
     /// Expected loss by outcome.
     pub outcomes: [f64; OUTCOMES],
-    /// Of what all own errors together answer for, each one's part, by outcome.
+    /// Shapley shares: the part of each own error in the loss that all of them cause together, by outcome.
     pub shares: Vec<Share>,
-    /// By step: the expected loss, had it been right; `None` for steps that cannot err.
+    /// By step: the expected loss if it were always right; `None` for steps that cannot err.
     pub if_right: Vec<Option<f64>>,
 }
 
@@ -38,24 +38,24 @@ impl Losses {
     }
 }
 
-/// What is remembered of a run.
+/// The state of a run that its price depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Memory {
-    /// By act step, its token; [`STOP`] where it has none.
+    /// By act step: its token; [`STOP`] if it has none.
     labels: Box<[u32]>,
     stopped: bool,
-    /// The kind of its first own miss.
+    /// The kind of its first own miss that no guard corrected; tracked only if a rule asks for it.
     miss: Option<MissKind>,
 }
 
-/// The end of a run, priced.
+/// The end of a run, with its price.
 #[derive(Clone, Debug)]
 struct Priced {
     parts: Vec<Part>,
     loss: f64,
 }
 
-/// One task whose ends are priced.
+/// Prices the ends of one task's runs.
 pub struct Till<'a> {
     scenario: &'a Scenario,
     impact: &'a Impact,
@@ -88,7 +88,7 @@ impl<'a> Till<'a> {
         }
     }
 
-    /// From the kernels, exactly; `None` where the model has no trellis.
+    /// Exact losses, from the kernels; `None` if the model has no trellis.
     pub fn exact(&self) -> anyhow::Result<Option<Losses>> {
         let model = &self.compiled.model;
         let Some(trellis) = &model.trellis else {
@@ -96,6 +96,7 @@ impl<'a> Till<'a> {
         };
         let (lifted, priced) = self.lifted(trellis)?;
         let worth: Vec<f64> = priced.iter().map(|end| end.loss).collect();
+        // `broken` is the probability with which each own error is kept: 1 is the plain run.
         let flow = |broken: f64| Flow::worth(&model.kernels, &lifted, &worth, broken);
         let plain = flow(1.0);
         let ends = plain.ends().iter().zip(&lifted.outcomes).zip(priced);
@@ -109,7 +110,7 @@ impl<'a> Till<'a> {
         }))
     }
 
-    /// A trellis of the task whose states remember what its ends lose, and for each final state that.
+    /// The trellis of the task with states split so that each final one has a single price, and the loss of each.
     pub fn ends(&self, trellis: &Trellis) -> anyhow::Result<(Trellis, Vec<Vec<Part>>)> {
         let (lifted, priced) = self.lifted(trellis)?;
         Ok((lifted, priced.into_iter().map(|end| end.parts).collect()))
@@ -129,7 +130,7 @@ impl<'a> Till<'a> {
         Ok((lifted, priced))
     }
 
-    /// From replayed trials.
+    /// Losses estimated from replayed trials.
     pub fn sampled(&self, replays: &Replays) -> anyhow::Result<Losses> {
         let mut prices: HashMap<(Memory, u8), Priced> = HashMap::new();
         let mut outcomes = [0.0; OUTCOMES];
@@ -141,8 +142,8 @@ impl<'a> Till<'a> {
             outcomes[usize::from(run.outcome)] += part * end.loss;
             ends.push((part, run.outcome, end.parts));
         }
-        // What cannot be priced was told above, unless only an intervention leads there: such an end
-        // counts as free, and the first of them is told below.
+        // Ends of plain runs that cannot be priced were reported above. One that only an intervention leads to counts
+        // as free here, and the first such error is returned below.
         let unpriced = std::cell::RefCell::new(None);
         let prices = std::cell::RefCell::new(prices);
         let loss = |run: &Run| {
@@ -233,7 +234,7 @@ impl<'a> Till<'a> {
         Ok(priced)
     }
 
-    /// What a run loses that ends so.
+    /// The loss of a run with this end, in parts.
     fn parts(&self, memory: &Memory, outcome: Outcome) -> anyhow::Result<Vec<Part>> {
         let oracle = &self.compiled.oracle.outputs;
         let text = |text: &str| Some(Value::Text(text.into()));
@@ -249,7 +250,7 @@ impl<'a> Till<'a> {
         let env = Env { task: Some(self.task), passage: None, steps: &steps };
         let mut parts = Vec::new();
         for (rule, loss) in self.impact.losses.iter().enumerate() {
-            // As elsewhere: a condition without a value is not true.
+            // As everywhere, a condition without a value is not true.
             if !matches!(loss.condition.eval(&env), Ok(Some(Value::YesNo(true)))) {
                 continue;
             }
@@ -272,7 +273,7 @@ impl<'a> Till<'a> {
         Ok(parts)
     }
 
-    /// The labels of act steps, apart by `+`, and `stopped` with them where the run stopped.
+    /// The labels of act steps, joined by `+`, with `stopped` last if the run stopped.
     fn action(&self, memory: &Memory) -> String {
         let labels =
             self.acts.iter().zip(&memory.labels).filter_map(|(&step, &token)| {
@@ -286,7 +287,7 @@ impl<'a> Till<'a> {
     }
 }
 
-/// Ends that cost something, those of one outcome and the same amounts together.
+/// The ends with a loss; those with the same outcome and amounts are merged.
 fn gathered(ends: impl Iterator<Item = (f64, u8, Vec<Part>)>) -> Vec<(Outcome, Incident)> {
     let mut found: Vec<(Outcome, Incident)> = Vec::new();
     for (p, outcome, parts) in ends.filter(|(p, _, parts)| *p > 0.0 && !parts.is_empty()) {

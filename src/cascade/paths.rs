@@ -1,4 +1,4 @@
-//! The failure paths of a task: which events at which steps, ending in which action.
+//! Failure paths of a task: which events happen at which steps, and which action they end in.
 
 use std::collections::BTreeMap;
 
@@ -10,56 +10,56 @@ use crate::kernel::monte_carlo::Run;
 use crate::kernel::{self, Branch, Fault, Guarded};
 use crate::step::{Event, Outcome, Output, State};
 
-/// Paths that a task takes less often than this are not told apart: they are many, and together little.
+/// Paths that a task takes less often than this are not listed: they are many, and rare even together.
 pub const LEAST: f64 = 1e-5;
 
-/// One way in which tasks fail.
+/// One failure path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Way {
-    /// What went wrong, in the order of the steps: own errors and what followed from them.
+    /// What went wrong, in the order of the steps: own errors and their consequences.
     pub events: Vec<Source>,
-    /// The places of the own errors among them.
+    /// The indices of the own errors among them.
     pub own: Vec<usize>,
-    /// Labels of terminal steps that are not the oracle's.
+    /// Labels of terminal steps that are not the oracle's, by step.
     pub actions: Vec<(usize, String)>,
     pub outcome: Outcome,
 }
 
 impl Way {
-    /// The wrong labels, apart by `+`; empty where none is.
+    /// The wrong labels, joined by `+`; empty if there are none.
     pub fn action(&self) -> String {
         action(&self.actions)
     }
 }
 
-/// Labels, apart by `+`.
+/// Labels, joined by `+`.
 pub fn action(of: &[(usize, String)]) -> String {
     let labels: Vec<&str> = of.iter().map(|(_, label)| label.as_str()).collect();
     labels.join("+")
 }
 
-/// A way, and how often one task goes it.
+/// A path, and how often one task takes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
     pub way: Way,
     pub p: f64,
 }
 
-/// The steps of a run that are worth noting.
+/// The steps of a run with something to note.
 type Noted = Vec<(usize, Note)>;
 
-/// What of a branch is worth telling apart.
+/// What distinguishes a branch from others on a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Note {
-    /// An event's code, and whether it is an own error.
+    /// The code of an event, and whether it is an own error.
     event: Option<(u8, bool)>,
-    /// A guard saw it.
+    /// Whether a guard caught it.
     caught: bool,
     /// The token of a label that is not the oracle's.
     action: Option<u32>,
 }
 
-/// Tells the paths of one task apart; states are worked out once a token.
+/// Lists the paths of one task; the state of each token is computed once.
 pub struct Paths<'a> {
     compiled: &'a Compiled,
     states: Vec<Vec<State>>,
@@ -80,7 +80,7 @@ impl<'a> Paths<'a> {
         found.iter().map(|path| self.path(&path.notes, path.outcome, path.p)).collect()
     }
 
-    /// The paths that replayed trials take, each with its share of them.
+    /// The paths that replayed trials take, each with its share of the trials.
     pub fn sampled(&self, replays: &Replays) -> Vec<Path> {
         let mut counts: BTreeMap<(Noted, u8), u32> = BTreeMap::new();
         let mut played = 0u32;
@@ -96,7 +96,7 @@ impl<'a> Paths<'a> {
         paths.collect()
     }
 
-    /// The way of one run.
+    /// The path of one run.
     pub fn way(&self, run: &Run) -> Way {
         self.path(&self.noted(run), run.outcome, 1.0).way
     }
@@ -115,7 +115,7 @@ impl<'a> Paths<'a> {
             None => self.compiled.state(step, None),
         };
         let own = branch.fault == Fault::Own;
-        // What was set right at once takes no part in a failure.
+        // What a guard corrected at once does not contribute to a failure.
         let recovered = branch.guarded == Guarded::Recovered;
         let quiet = match Event::of_code(branch.event) {
             Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => true,

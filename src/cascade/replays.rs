@@ -1,22 +1,22 @@
-//! Trials of one task, played again under interventions with the same random numbers.
+//! Replays trials of one task under interventions, with the same random numbers.
 
 use crate::compile::{Compiled, lanes};
 use crate::kernel::monte_carlo::{Run, replay};
 use crate::kernel::{Do, Model, rng};
 use crate::scenario::Scenario;
 
-/// The first trials of a task, for "what if".
+/// The first trials of a task, for counterfactual questions.
 pub struct Replays<'a> {
     model: &'a Model,
-    /// By step: the key of its draws.
+    /// By step: the key of its random draws.
     keys: Vec<u64>,
-    /// The key of the order in which steps are mended.
+    /// The key of the order in which steps are repaired.
     order: u64,
-    /// Steps that can make errors of their own.
+    /// Steps that can make own errors.
     errs: Vec<usize>,
-    /// Trials that can be played as they come.
+    /// Number of trials that can be replayed without interventions.
     pub all: u32,
-    /// Trials that can be played under interventions.
+    /// Number of trials that can be replayed under interventions.
     pub trials: u32,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Replays<'a> {
     pub fn new(scenario: &Scenario, compiled: &'a Compiled, task: &str) -> Replays<'a> {
         let simulation = &scenario.simulation;
         let steps = || scenario.steps.iter().enumerate();
-        // Past the cap only some trials were compiled for.
+        // Past the cap, rows for interventions were compiled for some trials only.
         let most = match compiled.model.trellis {
             Some(_) => simulation.trials,
             None => lanes::what_if_trials(scenario),
@@ -39,18 +39,18 @@ impl<'a> Replays<'a> {
         }
     }
 
-    /// The trial as it comes.
+    /// A trial without interventions; `None` if it was not compiled.
     pub fn plain(&self, trial: u32) -> Option<Run> {
         self.play(trial, &vec![Do::Nothing; self.keys.len()])
     }
 
-    /// With an intervention at one step.
+    /// A trial with an intervention at one step.
     pub fn only(&self, trial: u32, step: usize, what: Do) -> Option<Run> {
         self.play(trial, &lanes::only(self.keys.len(), step, what))
     }
 
-    /// With steps mended one after another in a random order of the trial's own: each step mended with
-    /// the run after it, the plain run first.
+    /// A trial whose steps are repaired one after another, in a random order of its own: the plain run, then each
+    /// repaired step with the resulting run.
     pub fn mended(&self, trial: u32) -> Option<(Run, Vec<(usize, Run)>)> {
         let mut what = vec![Do::Nothing; self.keys.len()];
         let plain = self.play(trial, &what)?;

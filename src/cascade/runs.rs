@@ -1,4 +1,4 @@
-//! The runs of one arm, ready to be told.
+//! The solved runs of one arm, ready to be traced.
 
 use rayon::prelude::*;
 
@@ -13,10 +13,10 @@ use crate::scenario::Scenario;
 use crate::session::Session;
 use crate::solve::{Solved, solve};
 
-/// How deep to search, at least, so that a gold passage that was not handed on can still be ranked.
+/// Least depth of searches, so that a gold passage that was not passed on can still be ranked.
 pub const DEPTH: usize = 100;
 
-/// How many passages each search should bring: [`DEPTH`], and twice what any arm hands on.
+/// How many passages each search should return: [`DEPTH`], or more if an arm passes on more than that allows.
 pub fn depth(scenario: &Scenario) -> usize {
     crate::solve::depth(&scenario.steps, &scenario.arms).max(DEPTH)
 }
@@ -43,7 +43,7 @@ impl<'a, 's> Runs<'a, 's> {
         Ok(Runs::over(session, arm, searches, solved))
     }
 
-    /// Over tasks that were solved already, for [`Question::Run`].
+    /// The runs of tasks that were solved already, for [`Question::Run`].
     pub fn over(
         session: &'a Session,
         arm: usize,
@@ -56,23 +56,23 @@ impl<'a, 's> Runs<'a, 's> {
 
     /// P(failure) of a task.
     pub fn p_failure(&self, task: usize) -> f64 {
-        // The parts are rounded each: their sum may pass one by a bit.
+        // Each part is rounded, so their sum may exceed one by a bit.
         self.solved[task].masses.failure().min(1.0)
     }
 
-    /// The first trial of a task that goes its likeliest way to fail; see [`choose::typical`].
+    /// The first trial of a task that takes its likeliest failure path; see [`choose::typical`].
     pub fn typical(&self, task: usize) -> Option<u32> {
         choose::typical(self.scenario, task, &self.solved[task])
     }
 
-    /// The same of several tasks.
+    /// The same for several tasks.
     pub fn typical_of(&self, tasks: &[usize]) -> Vec<Option<u32>> {
         let (scenario, solved) = (self.scenario, &self.solved);
         let typical = |&task: &usize| choose::typical(scenario, task, &solved[task]);
         tasks.par_iter().map(typical).collect()
     }
 
-    /// The `top` costliest ways to fail, a run of each; see [`choose::common`].
+    /// The `top` costliest failure paths, with a run of each; see [`choose::common`].
     pub fn common(&self, top: usize) -> Vec<Common> {
         choose::common(self.scenario, &self.solved, top)
     }
@@ -84,7 +84,7 @@ impl<'a, 's> Runs<'a, 's> {
         sample::failing(self.scenario, &fail, limit)
     }
 
-    /// Tells a run.
+    /// Traces a run.
     ///
     /// # Errors
     /// As [`tell`].
@@ -92,7 +92,7 @@ impl<'a, 's> Runs<'a, 's> {
         let Pick { task, trial } = *pick;
         let (scenario, indices) = (self.scenario, self.indices);
         let arm = &scenario.arms[self.arm];
-        // Past the cap the rows of one trial under every repair have to be laid down first.
+        // Past the cap, the rows of one trial under every repair have to be compiled first.
         let again = match self.solved[task].compiled.model.trellis {
             Some(_) => None,
             None => {
@@ -112,7 +112,7 @@ impl<'a, 's> Runs<'a, 's> {
     }
 }
 
-/// Up to `limit` failing runs of each of these arms, told, by arm, task and trial.
+/// Traces of up to `limit` failing runs of each of these arms, by arm, task and trial.
 ///
 /// # Errors
 /// As [`crate::solve::solve`].

@@ -1,4 +1,4 @@
-//! Which failing runs are told, where there are too many to tell them all.
+//! Selects which failing runs to trace if there are too many to trace them all.
 
 use rayon::prelude::*;
 
@@ -19,15 +19,15 @@ pub struct Pick {
 /// Up to `limit` failing runs of an arm, by task and trial; `tasks` holds those that can fail, by their
 /// index in the scenario.
 ///
-/// All tasks play their first trial, then their second, and so on, and those that fail are kept until
-/// there are enough: a task is met as often as it fails, and a larger limit only adds runs. Within a trial
-/// tasks come in an order drawn from the seed, so that the last of them are not cut off in favour of
-/// the first. No more trials are played than the simulation has.
+/// All tasks play their first trial, then their second, and so on, and failing trials are collected until there are
+/// enough. So a task appears in proportion to how often it fails, and a larger limit only adds runs. Within a trial,
+/// tasks come in an order drawn from the seed, so that cutting off at the limit does not favour the first tasks. No
+/// more trials are played than the simulation has.
 pub fn failing(scenario: &Scenario, tasks: &[(usize, &Compiled)], limit: usize) -> Vec<Pick> {
     let simulation = &scenario.simulation;
     let id = |task: usize| scenario.tasks.tasks[task].id.as_str();
     let mut order = tasks.to_vec();
-    // No step has this name: ids are identifiers.
+    // No step has this name, since ids are identifiers, so these draws are independent of all others.
     order.sort_by_cached_key(|&(t, _)| (rng::key(simulation.seed, id(t), "(traces)"), t));
     let plays: Vec<(usize, Replays)> = order
         .into_iter()

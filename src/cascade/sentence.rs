@@ -1,4 +1,4 @@
-//! The sentence of a passage that states a value.
+//! Finds the sentence of a passage that states a value.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// A passage without its heading: a first line that ends in no full stop, where more follows.
+/// A passage without its heading: a first line that does not end in punctuation and is followed by more text.
 pub fn body(text: &str) -> &str {
     match text.trim_start().split_once('\n') {
         Some((first, rest))
@@ -36,8 +36,8 @@ pub fn body(text: &str) -> &str {
     }
 }
 
-/// The sentence of `text` that states `value`; where none or several seem to, the one of these with the
-/// most words of `query`, the first among equals. A heading states nothing.
+/// The sentence of `text` that states `value`. If none or several seem to, the one of these with the most words of
+/// `query`, the first among equals. A heading is not considered.
 pub fn stating<'t>(text: &'t str, value: &Value, query: &str) -> &'t str {
     let asked: BTreeSet<String> = words(query).into_iter().filter(|w| w.len() > 3).collect();
     let mut best = ("", (0, 0));
@@ -53,15 +53,16 @@ pub fn stating<'t>(text: &'t str, value: &Value, query: &str) -> &'t str {
     best.0
 }
 
-/// The sentence of `text` that holds the byte `at`.
+/// The sentence of `text` that contains the byte `at`; empty if there is none.
 pub fn holding(text: &str, at: usize) -> &str {
     let inside = sentences(text).into_iter().find(|range| range.contains(&at));
     inside.map_or("", |range| &text[range])
 }
 
-/// Lower-case words and numbers: `1,200.50` is one, `30th` is `30`, a hyphen parts.
+/// Lower-case words and numbers: `1,200.50` is one, `30th` becomes `30`, and a hyphen separates words.
 fn words(text: &str) -> Vec<String> {
     let chars: Vec<char> = text.to_lowercase().chars().collect();
+    // A point or comma between two digits belongs to the number.
     let digit = |at: Option<&char>| at.is_some_and(char::is_ascii_digit);
     let mut words = vec![String::new()];
     for (i, &c) in chars.iter().enumerate() {
@@ -84,7 +85,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// How well words state a value: 0 not at all, 3 in so many words.
+/// How well words state a value: from 0, not at all, to 3, literally.
 fn match_of(value: &Value, words: &[String]) -> u8 {
     let sure = |found: bool| if found { 3 } else { 0 };
     match value {
@@ -108,7 +109,7 @@ fn match_of(value: &Value, words: &[String]) -> u8 {
             match (stated, year_stated) {
                 (true, _) => 3,
                 (false, true) => 1 + u8::from(words.iter().any(month_named)),
-                // It may be worked out from a period instead.
+                // The date may follow from a period instead.
                 _ => {
                     u8::from(words.iter().any(|w| w.starts_with("year") || w.starts_with("anniv")))
                 }
@@ -136,7 +137,7 @@ fn match_of(value: &Value, words: &[String]) -> u8 {
     }
 }
 
-/// The ways to count a period in one unit.
+/// The ways to express a period as a whole number of one unit.
 fn units(period: Period) -> Vec<(u32, &'static str)> {
     let whole = |n: u32, by: u32| (n > 0 && n.is_multiple_of(by)).then_some(n / by);
     let ways = [
@@ -148,7 +149,7 @@ fn units(period: Period) -> Vec<(u32, &'static str)> {
     ways.into_iter().filter_map(|(n, unit)| Some((n?, unit))).collect()
 }
 
-/// A number below 1000 in words, one by one; a hyphen parts.
+/// A number below 1000 in words, split at spaces and hyphens.
 fn spelled(n: u32) -> Option<Vec<String>> {
     (n < 1000).then(|| spell::words(n).split([' ', '-']).map(str::to_owned).collect())
 }

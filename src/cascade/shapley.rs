@@ -1,15 +1,14 @@
-//! Shapley shares: how much of each outcome's probability each own error answers for.
+//! Shapley shares: how much of each outcome's probability is attributed to each own error.
 //!
-//! The players are the own errors of a task, and a coalition is worth the probability of the outcome
-//! when those errors happen as they do and all others are mended. Mending everything leaves only the
-//! correct outcome, so the shares of a failing outcome add up to its probability.
+//! The players are the own errors of a task, and the worth of a coalition is the probability of the outcome when these
+//! errors happen as they do and all others are repaired. Repairing everything leaves only the correct outcome, so the
+//! shares of a failing outcome add up to its probability.
 //!
-//! A step acts once a run, and its errors exclude each other in it: the worth is linear in each of
-//! them, and no two of one step multiply. With each error staying with probability `q`, the Shapley
-//! value is the mean over `q` in [0, 1] of the worth's slope in the player (G. Owen, "Multilinear
-//! extensions of games", Management Science 18, 1972). Along that diagonal the slope is a polynomial of
-//! a degree below the number of steps that err, and Gauss-Legendre quadrature integrates it without
-//! error: a few sweeps give all shares exactly, however many players there are.
+//! A step acts once per run, so its errors exclude each other: the worth is linear in each of them, and no two errors
+//! of one step multiply. If each error is kept with probability `q`, the Shapley value is the mean over `q` in [0, 1]
+//! of the worth's derivative with respect to the player (G. Owen, "Multilinear extensions of games", Management Science
+//! 18, 1972). Along that diagonal the derivative is a polynomial of a degree below the number of steps that err, and
+//! Gauss-Legendre quadrature integrates it exactly: a few sweeps give all shares, however many players there are.
 
 use super::replays::Replays;
 use super::{Source, sources};
@@ -18,30 +17,30 @@ use crate::kernel::monte_carlo::Run;
 use crate::kernel::{Fault, Model, OUTCOMES, failing};
 use crate::step::Event;
 
-/// What an own error answers for.
+/// The share of one own error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share {
     pub source: Source,
-    /// Of P(outcome). What it takes from the correct outcome it gives to the others.
+    /// Part of P(outcome); what the correct outcome loses, the others gain.
     pub outcomes: [f64; OUTCOMES],
-    /// Variance of the failing part, as an estimate; zero where it is exact.
+    /// Variance of the failing part as an estimate; zero if it is exact.
     pub variance: f64,
 }
 
 impl Share {
-    /// Of P(failure).
+    /// Part of P(failure).
     pub fn failure(&self) -> f64 {
         failing(&self.outcomes)
     }
 }
 
-/// The exact shares of one task; `None` where the model has no trellis.
+/// The exact shares of one task; `None` if the model has no trellis.
 pub fn exact(model: &Model) -> Option<Vec<Share>> {
     exactly(model, |broken| Flow::mixed(model, broken))
 }
 
-/// Exact shares of what runs cost: `flow` gives the expected cost by outcome, each own error staying with the
-/// probability that it is given (see [`Flow::worth`]).
+/// Exact shares of the cost of runs: `flow` gives the expected cost by outcome if each own error is kept with the given
+/// probability (see [`Flow::worth`]).
 pub fn exact_worth<'a>(model: &Model, flow: impl Fn(f64) -> Flow<'a>) -> Vec<Share> {
     exactly(model, |broken| Some(flow(broken))).unwrap_or_default()
 }
@@ -51,6 +50,7 @@ fn exactly<'a>(model: &Model, flow: impl Fn(f64) -> Option<Flow<'a>>) -> Option<
     steps.dedup();
     let steps = steps.len();
     let mut shares: Vec<Share> = Vec::new();
+    // The degree is at most `steps - 1`, for which half as many nodes, rounded up, are exact.
     for (q, weight) in gauss_legendre(steps.div_ceil(2)) {
         let flow = flow(q)?;
         for step in 0..model.kernels.len() {
@@ -75,8 +75,8 @@ pub fn sampled(model: &Model, replays: &Replays, outcomes: &[f64; OUTCOMES]) -> 
         .unwrap_or_else(|| rare(model, replays))
 }
 
-/// The same of what runs cost, by outcome, scaled so that all parts together add up to `expected`. Nothing
-/// where no error makes a difference in any trial.
+/// Estimates of the shares of the cost of runs, by outcome, scaled so that all parts together add up to `expected`.
+/// Empty if no error makes a difference in any trial.
 pub fn sampled_worth(
     model: &Model,
     replays: &Replays,
@@ -86,9 +86,9 @@ pub fn sampled_worth(
     sampled_by(model, replays, expected, worth, |worth| worth.iter().sum()).unwrap_or_default()
 }
 
-/// One random order of mending a trial (Castro, Gómez and Tejada, "Polynomial calculation of the Shapley
-/// value based on sampling", Computers & Operations Research 36, 2009). `None` where no trial is worth more
-/// or less once all its errors are mended.
+/// One random order of repairs for each trial (Castro, Gómez and Tejada, "Polynomial calculation of the Shapley value
+/// based on sampling", Computers & Operations Research 36, 2009). `None` if repairing all errors changes the worth of
+/// no trial, or the changes cancel out.
 fn sampled_by(
     model: &Model,
     replays: &Replays,
@@ -125,7 +125,7 @@ fn sampled_by(
     if !differing || answered_for == 0.0 {
         return None;
     }
-    // Not all trials were played under interventions; the plain ones tell the total better.
+    // Only some trials were replayed under interventions; all plain trials give a better estimate of the total.
     let scale = expected / answered_for;
     for share in &mut shares {
         let square = squares.iter().find(|(of, _)| *of == share.source).map_or(0.0, |(_, s)| *s);
@@ -138,8 +138,7 @@ fn sampled_by(
     Some(shares)
 }
 
-/// Where none of the trials that can be mended fails: each failing one is shared out evenly among the
-/// own errors in it, for want of anything better.
+/// The fallback if no trial that can be repaired fails: each failing trial is divided evenly among its own errors.
 fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
     let mut shares: Vec<Share> = Vec::new();
     let runs: Vec<Run> = (0..replays.all).filter_map(|trial| replays.plain(trial)).collect();
@@ -156,14 +155,14 @@ fn rare(model: &Model, replays: &Replays) -> Vec<Share> {
         }
     }
     for share in &mut shares {
-        // Of parts of at most one each: the variance is the mean's at most.
+        // For parts between zero and one, the variance is at most the mean.
         share.variance = share.failure() / runs.len() as f64;
     }
     shares.sort_by_key(|share| share.source);
     shares
 }
 
-/// What a branch is about.
+/// The own error of a branch.
 fn source(model: &Model, step: usize, branch: usize) -> Source {
     let event = model.kernels[step].branches()[branch].event;
     Source { step, event: Event::of_code(event) }
@@ -182,7 +181,7 @@ fn add(shares: &mut Vec<Share>, source: Source, amount: impl Fn(usize) -> f64) {
     }
 }
 
-/// Nodes and weights on [0, 1]: exact for polynomials of degree `2 n - 1`. Newton's method on the
+/// Gauss-Legendre nodes and weights on [0, 1], exact for polynomials of degree `2 n - 1`. Newton's method on the
 /// Legendre polynomial, from its asymptotic roots (Abramowitz and Stegun, 25.4.29 and 22.16.6).
 fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     let legendre = |x: f64| {
@@ -197,6 +196,7 @@ fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     (1..=n)
         .map(|i| {
             let mut x = (std::f64::consts::PI * (i as f64 - 0.25) / (n as f64 + 0.5)).cos();
+            // Newton converges quadratically from here; 20 steps are more than enough.
             for _ in 0..20 {
                 let (value, slope) = legendre(x);
                 x -= value / slope;

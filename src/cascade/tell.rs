@@ -1,4 +1,4 @@
-//! Tells one run: the branches that a trial takes, with what they stand for.
+//! Builds the trace of one run: the branches that a trial takes, and what they mean.
 
 use std::collections::BTreeSet;
 
@@ -19,9 +19,9 @@ use crate::step::settle::{self, Gate};
 use crate::step::{Event, Outcome, Output, State};
 use crate::world::{Corpus, Task};
 
-/// One task compiled under one arm. Its kernels need the rows that the trial visits under repairs:
-/// any with a trellis have them, and past the cap those compiled with
-/// [`Question::Trial`](crate::compile::Question::Trial).
+/// One task compiled under one arm. Its kernels need the rows that the trial visits under repairs: kernels with a
+/// trellis have all of them, and past the cap those compiled with [`Question::Trial`](crate::compile::Question::Trial)
+/// do.
 #[derive(Clone, Copy)]
 pub struct Case<'a> {
     pub scenario: &'a Scenario,
@@ -34,16 +34,16 @@ pub struct Case<'a> {
     pub p_failure: f64,
 }
 
-/// The keys of a task's draws, one a step.
+/// The keys of a task's random draws, by step.
 pub fn keys(scenario: &Scenario, task: &Task) -> Vec<u64> {
     let key = |step: &Step| rng::key(scenario.simulation.seed, &task.id, &step.id);
     scenario.steps.iter().map(key).collect()
 }
 
-/// Tells a trial. Searches that were made to compile the case are not made again.
+/// Traces a trial. Searches that were made to compile the case are not repeated.
 ///
 /// # Errors
-/// A trial that the kernels hold no rows for, and what the retriever reports.
+/// A trial that the kernels have no rows for, and errors of the retriever.
 pub fn tell(case: &Case, searches: &mut Searches, trial: u32) -> anyhow::Result<Trace> {
     let Case { scenario, arm, task, compiled, .. } = *case;
     let model = &compiled.model;
@@ -79,14 +79,14 @@ pub fn tell(case: &Case, searches: &mut Searches, trial: u32) -> anyhow::Result<
     })
 }
 
-/// The branches that a run takes, with their places; `None` after a stop.
+/// The branches that a run takes, with their indices; `None` after a stop.
 fn branches<'a>(compiled: &'a Compiled, run: &Run) -> Vec<Option<(usize, &'a Branch)>> {
     let taken = run.taken.iter().zip(&compiled.model.kernels);
     taken.map(|(taken, kernel)| Some(((*taken)?, &kernel.branches()[(*taken)?]))).collect()
 }
 
-/// The labels of act steps, apart by `+`: `none` where no rule chose one, and `stopped` last where the run ended
-/// before it came to all of them.
+/// The labels of act steps, joined by `+`: `none` if no rule chose one, and `stopped` last if the run ended before all
+/// of them.
 fn action(scenario: &Scenario, outputs: &[Option<&Output>]) -> String {
     let steps = scenario.steps.iter().zip(outputs);
     let acts = steps.filter(|(step, _)| matches!(step.kind, StepKind::Act { .. }));
@@ -107,13 +107,13 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// What a step put out; `None` where the run stopped at it or before.
+    /// The output of a step; `None` if the run stopped at it or before.
     fn output(&self, at: usize) -> Option<&'a Output> {
-        // A stop has a token past all others.
+        // The token of a stop is past all others, so it has no output.
         self.case.compiled.outputs[at].get(self.branches[at]?.1.token as usize)
     }
 
-    /// What a step put out or a guard held back.
+    /// The output of a step, or the one that a guard held back.
     fn made(&self, at: usize) -> Option<&'a Output> {
         let held = || Some(&self.trail(at)?.alarms.last()?.held);
         self.output(at).or_else(held)
@@ -127,8 +127,8 @@ impl<'a> Told<'a> {
         Some(&trails[found].1)
     }
 
-    /// The search behind what a step has in hand: its own, or the one of the last attempt, with the phrasing
-    /// where it is known; `None` for a step that does not search by itself.
+    /// The search that found what a step has in hand: its own, or that of its last attempt, with the phrasing if it is
+    /// known; `None` for a step that does not search itself.
     fn search(&self, at: usize) -> Option<(Search<'a>, Option<usize>)> {
         let Case { scenario, arm, .. } = self.case;
         let trail = self.trail(at);
@@ -203,6 +203,7 @@ impl<'a> Told<'a> {
         let Case { scenario, .. } = self.case;
         let step = &scenario.steps[at];
         let names = step.guard_names();
+        // Each guard uses its retries in order, so its n-th alarm led to its n-th retry.
         let mut turns = vec![0; step.guards.len()];
         let told = trail.alarms.iter().map(|alarm| {
             let turn = turns[alarm.guard];
@@ -222,7 +223,7 @@ impl<'a> Told<'a> {
         told.collect()
     }
 
-    /// What a retrieve step that handed passages on had asked, at its last attempt.
+    /// The query and the results of a retrieve step at its last attempt; `None` if it passed nothing on.
     fn retrieval(
         &self,
         searches: &mut Searches,
@@ -241,7 +242,7 @@ impl<'a> Told<'a> {
         }
         let corpus = arm.corpora[retrieve.corpus];
         let found = searches.find(scenario, indices, search.with.embedder, corpus, asked.iter())?;
-        // Phrasings that find the same are one branch: the likeliest one speaks for them.
+        // Phrasings that find the same are one branch: the likeliest one represents them.
         let brings = |i: usize| {
             let hits = found.get(&asked[i]).into_iter().flatten().take(search.with.top_k);
             hits.map(|hit| hit.passage).eq(context.iter().copied())
@@ -278,7 +279,7 @@ impl<'a> Told<'a> {
         self.case.compiled.oracle.outputs.iter().map(Option::as_ref).collect()
     }
 
-    /// The query of each phrasing on what the step sees of `outputs`; none where one has no value.
+    /// The query of each phrasing, from what the step sees of `outputs`; empty if one has no value.
     fn asks(&self, at: usize, search: &Search, outputs: &[Option<&Output>]) -> Vec<Ask> {
         let Case { scenario, task, .. } = self.case;
         let step = &scenario.steps[at];
@@ -313,7 +314,7 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// Where a read step's value comes from, and where the right one stands.
+    /// Where a read step's value comes from, and where the right one is stated.
     fn reading(
         &self,
         searches: &mut Searches,
@@ -336,7 +337,7 @@ impl<'a> Told<'a> {
         let followed = match event {
             Event::Clean => read_right,
             Event::Distracted => stating.find(|&p| !gold.contains(&p) && stated(p) == read),
-            // Any of those in hand may have been read so; gold is by far the likeliest.
+            // Any passage in hand may have been misread; gold is by far the likeliest.
             Event::Misread => read_right.or_else(|| stating.find(|&p| stated(p) != read)),
             _ => None,
         };
@@ -367,7 +368,7 @@ impl<'a> Told<'a> {
         }))
     }
 
-    /// The passages that a read step had before it at its last attempt.
+    /// The passages that a read step had in hand at its last attempt.
     fn in_hand(&self, searches: &mut Searches, at: usize, from: usize) -> anyhow::Result<Vec<u32>> {
         let Case { scenario, indices, arm, .. } = self.case;
         if let Some((search, Some(words))) = self.search(at)
@@ -387,7 +388,7 @@ impl<'a> Told<'a> {
     }
 }
 
-/// A further attempt, in words.
+/// A further attempt, described in words.
 fn again(scenario: &Scenario, retry: &Retry) -> String {
     let mut changed = Vec::new();
     changed.extend(retry.embedder.map(|e| format!("with {}", scenario.embedders[e].name)));
@@ -416,7 +417,7 @@ fn kind(step: &Step) -> &'static str {
     }
 }
 
-/// An output in words; passages go by their ids.
+/// An output as text; passages are given by their ids.
 fn text<'c>(output: &Output, step: &Step, corpus: &dyn Fn(&Retrieve) -> &'c Corpus) -> String {
     match output {
         Output::Missing => "missing".to_owned(),

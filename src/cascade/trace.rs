@@ -1,4 +1,4 @@
-//! One run as a story: what each step asked, found, read and put out, against what was right.
+//! The trace of one run: what each step searched, found, read and gave out, compared with the oracle.
 
 use serde::{Serialize, Serializer};
 
@@ -9,37 +9,37 @@ use crate::world::Variant;
 /// One run of one task under one arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Trace {
-    /// Its name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// The arm's id.
+    /// Id of the arm.
     pub arm: String,
-    /// The task's id.
+    /// Id of the task.
     pub task: String,
-    /// The task's sampling unit (the entity, as a rule).
+    /// The task's sampling unit (usually the entity).
     pub unit: String,
     /// The task's fields as text, by name.
     #[serde(serialize_with = "by_name")]
     pub fields: Vec<(String, String)>,
-    /// Which of the task's trials, from 0.
+    /// The trial of the task, from 0.
     pub trial: u32,
-    /// How the run ended.
+    /// Outcome of the run.
     pub outcome: Outcome,
     /// P(failure) of this task under this arm.
     pub p_failure: f64,
-    /// What the run did: labels of the terminal steps, apart by `+`; `stopped` where it stops.
+    /// Action of the run: labels of the terminal steps, joined by `+`; `stopped` if it stops.
     pub action: String,
-    /// What the oracle does.
+    /// The oracle's action.
     pub right_action: String,
     /// In topological order.
     pub steps: Vec<StepTrace>,
-    /// The but-for causes: each a smallest set of steps (indices into `steps`) such that mending them,
-    /// with the same random numbers, makes the run correct. Smaller sets first, then in DAG order.
-    /// Empty for a run that is correct.
+    /// The but-for causes: each a smallest set of steps (indices into `steps`) such that repairing them, with the same
+    /// random numbers, makes the run correct. Smaller sets first, then in topological order. Empty for a run that is
+    /// correct.
     pub causes: Vec<Vec<usize>>,
 }
 
 impl Trace {
-    /// The step that one would mend first: the earliest one of the first of [`Trace::causes`].
+    /// The step to repair first: the earliest one of the first of [`Trace::causes`].
     pub fn root_cause(&self) -> Option<usize> {
         self.causes.first()?.iter().copied().min()
     }
@@ -48,17 +48,17 @@ impl Trace {
 /// One step of the run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepTrace {
-    /// Its id.
+    /// Id of the step.
     pub step: String,
     /// `retrieve`, `read`, `lookup`, `compute` or `act`.
     pub kind: &'static str,
     /// Indices into [`Trace::steps`].
     pub parents: Vec<usize>,
-    /// What happened; `None` for a step after a stop.
+    /// What happened; `None` for steps after a stop.
     pub done: Option<Done>,
-    /// What the oracle puts out, as text; `None` where it has stopped.
+    /// The oracle's output as text; `None` if it has stopped.
     pub right: Option<String>,
-    /// For retrieve steps: what was asked and found.
+    /// For retrieve steps: the query and what it found.
     pub retrieval: Option<RetrievalTrace>,
     /// For read steps: what was read, and where.
     pub reading: Option<ReadingTrace>,
@@ -67,22 +67,22 @@ pub struct StepTrace {
 /// What happened at a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Done {
-    /// What went wrong, or right.
+    /// What went right or wrong.
     #[serde(serialize_with = "event")]
     pub event: Event,
-    /// Whose doing that is.
+    /// Whether it is the step's own error or caused by its input.
     #[serde(serialize_with = "fault")]
     pub fault: Fault,
-    /// What guards made of it: `caught`, `recovered` or `false_alarm`.
+    /// What guards did about it: `caught`, `recovered` or `false_alarm`.
     pub alarm: Option<&'static str>,
-    /// Each alarm on the way, in order.
+    /// All alarms at the step, in order.
     pub alarms: Vec<AlarmTrace>,
-    /// The output as text, or what a guard held back at last; `None` where the run stopped here for want of an
-    /// input.
+    /// The output as text, or the last one that a guard held back; `None` if the run stopped here because an input was
+    /// missing.
     pub output: Option<String>,
-    /// The run stopped here.
+    /// Whether the run stopped here.
     pub stopped: bool,
-    /// The output against the oracle's.
+    /// The output compared with the oracle's.
     #[serde(serialize_with = "state")]
     pub state: State,
 }
@@ -90,65 +90,65 @@ pub struct Done {
 /// One alarm of a guard.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AlarmTrace {
-    /// Its name at the step.
+    /// Name of the guard at the step.
     pub guard: String,
-    /// What it held back, as text.
+    /// The output that it held back, as text.
     pub held: String,
-    /// That was right.
+    /// Whether that output was right.
     pub right: bool,
     /// What was done about it.
     pub then: String,
 }
 
-/// What a retrieve step asked and got.
+/// The query of a retrieve step, and what it found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RetrievalTrace {
-    /// What ranked.
+    /// Name of the embedder.
     pub embedder: String,
-    /// What was searched.
+    /// Name of the corpus.
     pub corpus: String,
-    /// How many passages were handed on, at most.
+    /// Largest number of passages passed on.
     pub top_k: usize,
-    /// Only this entity's passages were searched.
+    /// The entity to which the search was restricted.
     pub entity: Option<String>,
-    /// As it was put.
+    /// The query as it was searched.
     pub query: String,
-    /// What the oracle would have asked; `None` where it is the same.
+    /// The oracle's query; `None` if it is the same.
     pub right_query: Option<String>,
-    /// Handed on, best first.
+    /// Passages that were passed on, best first.
     pub documents: Vec<Document>,
-    /// The gold passages that were not handed on, with rank and score where the search brought them.
+    /// The gold passages that were not passed on, with rank and score if the search returned them.
     pub missed: Vec<Document>,
 }
 
 /// A passage in a ranking.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Document {
-    /// The passage's id.
+    /// Id of the passage.
     pub id: String,
-    /// From 1; `None` for one that the search did not bring.
+    /// From 1; `None` if the search did not return it.
     pub rank: Option<usize>,
-    /// As the embedder gave it.
+    /// The embedder's score.
     pub score: Option<f32>,
-    /// It is what should be found.
+    /// Whether the passage is gold.
     pub gold: bool,
-    /// What it is about.
+    /// Entity that the passage is about.
     pub entity: Option<String>,
-    /// Which kind of thing it says of that.
+    /// Attribute of the entity that it states.
     pub attribute: Option<String>,
     /// How it differs from the passage that it is a near-miss of.
     pub variant: Option<Variant>,
-    /// All of it.
+    /// The full text.
     pub text: String,
 }
 
-/// What a read step took from where.
+/// What a read step read, and where.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReadingTrace {
-    /// What was to be read.
+    /// Name of the field.
     pub field: String,
-    /// The passage whose value was followed, right or not; after a misreading, the one that was read, with
-    /// the value that it states. `None` where the value is made up, or there is none.
+    /// The passage whose value was taken, right or not; after a misreading, the passage that was read, with the value
+    /// that it states. `None` if the value is fabricated, or there is none.
     pub from: Option<Evidence>,
     /// The gold passage that states the field.
     pub gold: Option<Evidence>,
@@ -157,13 +157,13 @@ pub struct ReadingTrace {
 /// A passage, and the sentence in it that states the value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
-    /// Its id.
+    /// Id of the passage.
     pub passage: String,
-    /// What the passage is about.
+    /// Entity that the passage is about.
     pub entity: Option<String>,
-    /// What the passage states, as text.
+    /// Value that the passage states, as text.
     pub value: String,
-    /// Where it states that.
+    /// The sentence that states it.
     pub sentence: String,
 }
 

@@ -1,5 +1,5 @@
-//! `knockon check`: reads scenarios with their data and says what is wrong, and what would keep a run from starting, without
-//! running anything; or explains a code of what it says.
+//! `knockon check`: reports the mistakes in scenarios and their data, and what would prevent a run from starting,
+//! without running anything; or explains a mistake code.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::run::effort;
 use crate::scenario::{self, Diagnostics};
 use crate::session::Session;
 
-/// Check scenario files and the data they name; run nothing
+/// Check scenario files and the data they name, without running anything
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   knockon check scenarios/*.yaml
@@ -25,7 +25,7 @@ pub struct Args {
     /// The scenario files.
     #[arg(required_unless_present = "explain", value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Explain a code, as in error[unknown-key]; without one, list them all.
+    /// Explain a code, as in error[unknown-key]; without a code, list them all.
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "", conflicts_with = "files")]
     pub explain: Option<String>,
 }
@@ -41,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Prints the explanation of a code, `unknown-key` or the whole `error[unknown-key]`; without one the list.
+/// Prints the explanation of a code, given as `unknown-key` or `error[unknown-key]`; without a code the list.
 fn explain(code: &str) -> anyhow::Result<ExitCode> {
     let mut stdout = terminal::text();
     if code.is_empty() {
@@ -62,13 +62,13 @@ fn explain(code: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
-/// What is said about the files, and the exit code.
+/// The report on the files, and the exit code.
 pub fn report(args: &Args, colour: bool) -> (String, u8) {
     let (text, code, _) = told(args, colour, &NoProgress);
     (text, code)
 }
 
-/// What a user should know of a scenario that can be run.
+/// The notes on a scenario that can be run, or its mistakes.
 fn checked(path: &Path, progress: &dyn ProgressListener) -> Result<Vec<String>, Diagnostics> {
     let session = Session::owning(scenario::load_with_progress(path, progress)?);
     let session = session.with_progress(progress);
@@ -78,7 +78,7 @@ fn checked(path: &Path, progress: &dyn ProgressListener) -> Result<Vec<String>, 
     Ok(notes.chain(effort::notes(scenario, &arms)).collect())
 }
 
-/// And where to read on, if there were mistakes.
+/// As [`report`], with a hint where to read on if there were mistakes.
 fn told(
     args: &Args,
     colour: bool,
@@ -119,6 +119,7 @@ fn told(
     }
     text.push_str(&parts.join(", "));
     text.push('\n');
+    // An unreadable file takes precedence: it could contain any number of mistakes.
     let code = match (unreadable, wrong) {
         (0, 0) => 0,
         (0, _) => 1,

@@ -1,4 +1,4 @@
-//! `knockon embed`: texts in, vectors out.
+//! `knockon embed`: computes the vectors of texts.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use crate::progress::ProgressListener;
 use crate::scenario::{EmbedderKind, Scenario};
 use crate::world::texts;
 
-/// Turn texts into vectors
+/// Compute the vectors of texts
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   echo \"notice of non-renewal\" | knockon embed --model all-MiniLM-L6-v2 --role query
@@ -34,7 +34,7 @@ A text is a line; of a .jsonl file, the `text` of each object. Written is JSON, 
 A line without a text is refused, so that vectors stand in the order of the lines. Vectors are cached as in a \
 run.")]
 pub struct Args {
-    /// The texts [default: stdin]
+    /// File with the texts [default: stdin]
     file: Option<PathBuf>,
     /// A name from `knockon models list`, or a directory
     #[arg(
@@ -50,10 +50,10 @@ pub struct Args {
     /// Take the embedder from this scenario
     #[arg(long, value_name = "FILE", requires = "embedder")]
     scenario: Option<PathBuf>,
-    /// With --scenario: its name there
+    /// With --scenario: the name of the embedder there
     #[arg(long, value_name = "NAME", requires = "scenario")]
     embedder: Option<String>,
-    /// Which side of a search the texts are on; some models put another prefix before each
+    /// Whether the texts are queries or passages; some models prepend a different prefix to each
     #[arg(long, value_enum, default_value_t = RoleArg::Passage)]
     role: RoleArg,
     /// Write to this file (.jsonl or .npy) instead of the terminal
@@ -105,6 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         _ => bail!("--out: the file's name ends in .jsonl or .npy"),
     };
     if let Some(path) = &args.out {
+        // Before the work: embedding can take minutes.
         output.check_file(path, Known::No)?;
     }
     let texts = match &args.file {
@@ -149,7 +150,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
-/// What an embedder of a scenario is.
+/// The settings of an embedder that a scenario declares.
 fn declared(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
     let all: Vec<&str> = scenario.embedders.iter().map(|e| e.name.as_str()).collect();
     let unknown = || {
@@ -161,7 +162,7 @@ fn declared(scenario: Scenario, name: &str) -> anyhow::Result<EmbedderKind> {
     Ok(scenario.embedders[at].kind.clone())
 }
 
-/// A model by its name, or by what its directory says it is.
+/// The settings of a model, given by its registered name or by a directory, whose files determine its kind.
 pub(super) fn named(model: &str, precision: Precision) -> anyhow::Result<ModelSpec> {
     let kind = match registry::find(model).map(|known| known.purpose) {
         Some(Use::Embeds { kind, .. }) => kind,
@@ -191,7 +192,7 @@ fn lines(texts: &[&str], vectors: &Vectors) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// NumPy's file format, version 1.0: its header ends where a multiple of 64 bytes does.
+/// NumPy's file format, version 1.0: the header is padded so that the data starts at a multiple of 64 bytes.
 fn array(vectors: &Vectors) -> Vec<u8> {
     let shape = (vectors.len(), vectors.dim);
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");

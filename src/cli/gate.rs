@@ -1,4 +1,4 @@
-//! `knockon gate`: for the CI of a team that is about to ship another embedder.
+//! `knockon gate`: compares a run with an earlier one and fails if it is worse, for use in CI.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::run;
 use crate::scenario::Scenario;
 use crate::session::Session;
 
-/// Compare a run with an earlier one on the same tasks, and fail where it has become worse
+/// Compare a run with an earlier one on the same tasks, and fail if it has become worse
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml --out baseline
@@ -51,37 +51,37 @@ anything); and where the earlier run is of other data, tasks or arms.")]
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// The earlier run: its manifest.json, with tasks.csv beside it
+    /// The earlier run: its manifest.json, with tasks.csv in the same folder
     #[arg(long, value_name = "FILE")]
     baseline: PathBuf,
     /// Only this arm; may be given several times [default: all arms of the scenario]
     #[arg(long = "arm", value_name = "ARM")]
     arms: Vec<String>,
-    /// The arm of the earlier run to compare with [default: the one of the same name]
+    /// The arm of the earlier run to compare with [default: the arm of the same name]
     #[arg(long, value_name = "ARM")]
     against: Option<String>,
-    /// An arm of the earlier run that is meant to be gone; may be given several times
+    /// An arm of the earlier run that was removed on purpose; may be given several times
     #[arg(long = "dropped", value_name = "ARM")]
     dropped: Vec<String>,
-    /// How much the failure rate may rise, in percentage points
+    /// The allowed increase of the failure rate, in percentage points
     #[arg(long, value_name = "POINTS", default_value = "1pp", value_parser = points)]
     max_failure_increase: f64,
-    /// How much the rate of silent failures (wrong or missed, not stopped) may rise, in percentage points
+    /// The allowed increase of the rate of silent failures (wrong or missed, not stopped), in percentage points
     #[arg(long, value_name = "POINTS", default_value = "1pp", value_parser = points)]
     max_silent_increase: f64,
-    /// How much the rate of stops may rise, in percentage points [default: shown, without a limit]
+    /// The allowed increase of the rate of stops, in percentage points [default: shown, without a limit]
     #[arg(long, value_name = "POINTS", value_parser = points)]
     max_stop_increase: Option<f64>,
-    /// How much the expected loss may rise, in percent of the earlier one [default: not looked at]
+    /// The allowed increase of the expected loss, in percent of the earlier one [default: not checked]
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     max_loss_increase: Option<f64>,
-    /// How much a stop counts in the failure rate, from 0 (not at all) to 1 (as a wrong action)
+    /// The weight of a stop in the failure rate, from 0 (not counted) to 1 (as a wrong action)
     #[arg(long, value_name = "WEIGHT", default_value = "1", value_parser = weight)]
     stop_weight: f64,
-    /// Fail also where the increase is above what is allowed, but not significantly so
+    /// Also fail if the increase is above the limit, but not significantly
     #[arg(long)]
     strict: bool,
-    /// Pass only where the increase is shown to be below what is allowed (non-inferiority)
+    /// Pass only if the increase is shown to be below the limit (non-inferiority)
     #[arg(long, conflicts_with = "strict")]
     non_inferior: bool,
     /// Write JUnit XML here
@@ -137,7 +137,7 @@ impl Args {
     }
 }
 
-/// What a gate comes to.
+/// The result of a comparison.
 struct Compared {
     scenario: String,
     checks: Vec<Check>,
@@ -145,9 +145,9 @@ struct Compared {
     notes: Vec<String>,
 }
 
-/// Why the runs were not compared; the terminal has been told.
+/// Why the runs were not compared; already reported on the terminal.
 struct NotCompared {
-    /// The scenario's name, or its file where it could not be read.
+    /// The scenario's name, or its file if it could not be read.
     scenario: String,
     why: Vec<String>,
     code: u8,
@@ -169,7 +169,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Err(_) => vec![args.file.clone()],
     };
     let inputs = inputs.into_iter().chain(of_baseline(&args.baseline));
-    // What a scenario with mistakes reads is not known, so nothing of others is replaced.
+    // The inputs of a scenario with mistakes are unknown, so no file that knockon did not write is replaced.
     let force = if loaded.is_ok() { args.force } else { Force::default() };
     let output = force.output().reading(inputs);
     if loaded.is_err() && args.force != force {
@@ -177,8 +177,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             "note: --force replaces nothing here, since it is not known what the scenario reads"
         );
     }
-    // An interrupted gate leaves no verdict of an earlier one, and a path that cannot be written is known at once. A
-    // stream holds no earlier verdict, and keeps what it is sent: it gets the verdict alone.
+    // The files first say that the gate did not finish, so that an interrupted gate leaves no earlier verdict, and a
+    // path that cannot be written is reported before the work. Streams are skipped: they contain no earlier verdict,
+    // and what is sent to them cannot be replaced.
     let unfinished = pages.check(&output).and_then(|()| {
         let unfinished = ["the gate did not finish".to_owned()];
         pages.write_error(&output, &file, &unfinished, |path| Place::of(path).is_file())
@@ -224,8 +225,8 @@ fn of_baseline(baseline: &Path) -> impl Iterator<Item = PathBuf> {
     files.into_iter().flatten().chain([baseline.to_owned()])
 }
 
-/// Leaves no verdict of an earlier gate where one was called in a way that is not understood. Every other argument may be
-/// a file that it was meant to read.
+/// Replaces the verdict of an earlier gate by an error if the arguments could not be parsed. The verdict files are
+/// therefore found here without clap; every other argument may be an input file, which must not be replaced.
 pub fn wrong_use(arguments: &[OsString], why: &str) {
     let (mut named, mut others): ([Vec<PathBuf>; 2], Vec<PathBuf>) = Default::default();
     let mut rest = arguments.iter();
@@ -259,7 +260,7 @@ pub fn wrong_use(arguments: &[OsString], why: &str) {
     }
 }
 
-/// Where the verdict is written, beside the terminal.
+/// The files to which the verdict is written, besides the terminal.
 #[derive(Clone, Copy)]
 struct Pages<'a> {
     junit: Option<&'a Path>,
@@ -267,7 +268,7 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Whether both can be written, into two files.
+    /// Checks that both can be written, and are different files.
     fn check(self, output: &Output) -> anyhow::Result<()> {
         if let (Some(junit), Some(markdown)) = (self.junit, self.markdown)
             && are_one(junit, markdown)
@@ -286,7 +287,8 @@ impl Pages<'_> {
         Ok(())
     }
 
-    /// Writes the reports as errors, where they can be written; of the others there is another error already.
+    /// Writes the reports as errors if possible; failures are ignored because another error is already being
+    /// reported.
     fn try_error(self, output: &Output, scenario: &str, why: &str) {
         let why = [why.to_owned()];
         let single = [(self.junit, None), (None, self.markdown)];
@@ -337,7 +339,7 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
     let baseline = Baseline::read(&args.baseline)
         .map_err(|error| refuse(&file, format!("{error:#}"), WRONG_USE))?;
     let scenario = match loaded {
-        // A gate compares what comes out, not what it hangs on.
+        // A gate compares only results, so the sensitivity analysis is skipped.
         Ok(scenario) => Scenario { sensitivity: None, ..scenario },
         Err(code) => {
             let why = format!("{file} has mistakes, or cannot be read: see `knockon check {file}`");
@@ -394,7 +396,7 @@ fn compare(args: &Args, loaded: Result<Scenario, ExitCode>) -> Result<Compared, 
     Ok(Compared { scenario: scenario.name.clone(), checks, changed, notes })
 }
 
-/// What is wrong with the arms that are said to be dropped.
+/// An error in the arms given with --dropped, if any.
 fn wrongly_dropped(dropped: &[String], baseline: &Baseline, known: &[&str]) -> Option<String> {
     let then = baseline.arms();
     dropped.iter().find_map(|arm| {

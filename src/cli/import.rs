@@ -1,4 +1,4 @@
-//! `knockon import`: public data sets and users' own tables to passages and tasks.
+//! `knockon import`: converts public data sets and users' own tables to passages and tasks.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ enum Set {
     /// PAWS: pairs of sentences made of the same words, some of which mean the same
     #[command(after_help = "Example:\n  knockon import paws path/to/dev.tsv --out paws.csv")]
     Paws(TextsArgs),
-    /// CondaQA: passages with paraphrases, and with edits that turn a negation round
+    /// CondaQA: passages with paraphrases, and with edits that reverse a negation
     #[command(
         after_help = "Example:\n  knockon import condaqa path/to/condaqa_dev.json --out condaqa.csv"
     )]
@@ -62,21 +62,21 @@ pub struct CuadArgs {
     out: PathBuf,
     #[command(flatten)]
     force: Force,
-    /// Characters in a chunk.
+    /// The number of characters in a chunk.
     #[arg(long, value_name = "N", default_value_t = 800, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(100..=100000), allow_negative_numbers = true)]
     size: usize,
-    /// Put the contract's title and parties in front of each passage.
+    /// Prepend the contract's title and parties to each passage.
     #[arg(long, value_enum, default_value_t)]
     context: ContextArg,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum ContextArg {
-    /// All of them: passages_title.jsonl.
+    /// To all passages: passages_title.jsonl.
     Title,
-    /// None of them: passages_plain.jsonl.
+    /// To none: passages_plain.jsonl.
     None,
-    /// Both files, with the same ids and labels.
+    /// Write both files, with the same ids and labels.
     #[default]
     Both,
 }
@@ -93,7 +93,7 @@ impl From<ContextArg> for cuad::Prefix {
 
 #[derive(Args, Debug)]
 pub struct TatqaArgs {
-    /// The JSON file; only test_gold says where the figures stand, which tasks need.
+    /// The JSON file; only test_gold contains the locations of the figures, which tasks need.
     file: PathBuf,
     /// Where to write passages, tasks and the report.
     #[arg(long, value_name = "DIR", default_value = "scenarios/tatqa")]
@@ -114,7 +114,7 @@ pub struct TextsArgs {
 }
 
 impl TextsArgs {
-    /// Told before the file is read whether `--out` can be written.
+    /// The output settings; fails before the file is read if `--out` cannot be written.
     fn output(&self) -> anyhow::Result<Output> {
         let output = self.force.output().reading([&self.file]);
         output.check_file(&self.out, Known::BySameBytes)?;
@@ -129,7 +129,7 @@ pub struct CsvArgs {
     /// Where to write passages.jsonl.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The columns that name what a row is about; together they tell the rows apart.
+    /// The columns that name what a row is about; together they identify a row.
     #[arg(long, value_name = "COL[,COL]", required = true, value_delimiter = ',')]
     key: Vec<String>,
     /// The columns that become facts [default: all but the key].
@@ -141,25 +141,25 @@ pub struct CsvArgs {
     /// Types: text, number, yes_no, date, duration, money, percent [default: detected].
     #[arg(long, value_name = "COL=TYPE", value_delimiter = ',', value_parser = column_type)]
     types: Vec<(String, Type)>,
-    /// A passage for each cell, not for each row.
+    /// One passage per cell instead of per row.
     #[arg(long)]
     per_cell: bool,
-    /// Also write tasks.csv, which asks each row for this column, and scenario.yaml.
+    /// Also write tasks.csv, which asks for this column of each row, and scenario.yaml.
     #[arg(long, value_name = "COL")]
     ask: Option<String>,
-    /// The sign before the decimals, where the table does not show it.
+    /// The decimal sign, if the table does not show it.
     #[arg(long, value_enum)]
     decimal: Option<DecimalArg>,
-    /// Whether 03/04/2024 is in April or in March, where the table does not show it.
+    /// Whether 03/04/2024 is in April or in March, if the table does not show it.
     #[arg(long, value_enum)]
     dates: Option<DatesArg>,
-    /// The currency of amounts without one, or with a sign of several ($).
+    /// The currency of amounts without one, or with an ambiguous sign ($).
     #[arg(long, value_name = "CODE", value_parser = currency_code)]
     currency: Option<String>,
     /// Texts that mean an empty cell, such as n/a.
     #[arg(long, value_name = "TEXT[,TEXT]", value_delimiter = ',')]
     empty: Vec<String>,
-    /// What stands between cells [default: as a first line `sep=;` says, else tab for .tsv, otherwise comma].
+    /// The character between cells [default: from a first line `sep=;`, else tab for .tsv, else comma].
     #[arg(long, value_enum)]
     delimiter: Option<DelimiterArg>,
     /// The names of the columns, for a table without a header.
@@ -191,6 +191,7 @@ enum DelimiterArg {
 
 fn column_type(text: &str) -> Result<(String, Type), String> {
     let names = || Type::ALL.map(Type::name).join(", ");
+    // Split at the last `=`, since the name of a column may contain one.
     let (column, name) =
         text.rsplit_once('=').ok_or_else(|| format!("write column=type; types: {}", names()))?;
     let known = Type::ALL.into_iter().find(|ty| ty.name() == name.trim());
@@ -207,7 +208,7 @@ fn currency_code(text: &str) -> Result<String, String> {
     code.then(|| text.to_owned()).ok_or_else(|| "three capital letters, such as USD".to_owned())
 }
 
-/// Imports a data set and prints what was located and read, and what was not.
+/// Imports a data set and prints what was read and what was left out.
 pub fn run(args: ImportArgs) -> anyhow::Result<()> {
     match args.set {
         Set::Cuad(args) => import_cuad(&args),
@@ -236,10 +237,10 @@ fn import_paws(args: &TextsArgs) -> anyhow::Result<()> {
     Ok(told.flush()?)
 }
 
-/// Lines that a note lists.
+/// Number of lines that a note lists.
 const LISTED: usize = 10;
 
-/// Says how many lines of a file are not among what was written.
+/// Prints how many lines of a file were left out, and the first of them.
 fn left_out(what: &str, lines: &[usize]) {
     if lines.is_empty() {
         return;
@@ -308,6 +309,7 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
         },
     };
     let output = args.force.output().reading([&args.file]);
+    // Only names that are certain to be written are checked beforehand.
     let names = ["passages.jsonl", "tasks.csv", "scenario.yaml"];
     let names = if args.ask.is_some() { &names[..] } else { &names[..1] };
     output.check_folder(&args.out, names, Some(MANIFEST))?;
@@ -331,6 +333,7 @@ fn import_csv(args: CsvArgs) -> anyhow::Result<()> {
 
 fn import_cuad(args: &CuadArgs) -> anyhow::Result<()> {
     let output = args.force.output();
+    // The report is written whatever the options, so its name can be checked before reading.
     output.check_folder(&args.out, &["import_report.csv"], Some(MANIFEST))?;
     let import = cuad::read(&args.dir, args.size)?;
     let written = import.write(&output, &args.out, args.context.into())?;

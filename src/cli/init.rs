@@ -1,6 +1,6 @@
-//! `knockon init`: a small commented scenario with its data, to run, read and change.
+//! `knockon init`: writes a small commented scenario with its data, to run, read and change.
 //!
-//! Asks nothing and overwrites nothing. What is written lies as it is in `init/`.
+//! It asks no questions and overwrites nothing. The files are embedded from `init/`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ use crate::atomic_file;
 Writes scenario.yaml, passages.jsonl, tasks.csv, and scenario.schema.json for editors. Nothing is \
 overwritten: where one of them is there already, nothing is written at all (exit code 2).")]
 pub struct Args {
-    /// The folder; made where it is not there
+    /// The folder; created if needed
     #[arg(default_value = ".")]
     dir: PathBuf,
 }
 
-/// Name, content, and what is said of it.
+/// Name, content and description of each file.
 const FILES: [(&str, &str, &str); 3] = [
     (
         "scenario.yaml",
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let there: Vec<String> = files
         .iter()
         .map(|(name, ..)| args.dir.join(name))
-        // A link that leads nowhere is there as well.
+        // A broken link counts as existing.
         .filter(|path| path.symlink_metadata().is_ok())
         .map(|path| path.display().to_string())
         .collect();
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let contents: Vec<(&str, &str)> = files.iter().map(|&(name, text, _)| (name, text)).collect();
     atomic_file::write_all(&args.dir, &contents)?;
-    // Paths as they are typed: `scenario.yaml`, not `./scenario.yaml`.
+    // Paths as a user would type them: `scenario.yaml`, not `./scenario.yaml`.
     let path = |name: &str| match args.dir.as_os_str().as_encoded_bytes() {
         b"." => name.to_owned(),
         _ => args.dir.join(name).display().to_string(),

@@ -1,4 +1,4 @@
-//! `knockon inject`: one error in otherwise clean runs, and where it goes.
+//! `knockon inject`: injects one error into otherwise clean runs and shows how it propagates.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::output::Known;
 use crate::report::injection;
 use crate::session::Session;
 
-/// Inject one error into otherwise clean runs: where it goes, what absorbs it, how it ends
+/// Inject one error into otherwise clean runs: how it propagates, what absorbs it, and how the runs end
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon inject scenarios/renewal_desk.yaml
@@ -29,7 +29,7 @@ pub struct Args {
     /// Only at these steps, separated by commas [default: every retrieve and read step]
     #[arg(long, value_name = "S,T", value_delimiter = ',')]
     step: Vec<String>,
-    /// Only these kinds of error, separated by commas [default: all that the step knows]
+    /// Only these kinds of error, separated by commas [default: all kinds that the step can make]
     #[arg(long, value_name = "K,L", value_delimiter = ',')]
     kind: Vec<String>,
     /// The arm to inject into [default: the baseline]
@@ -52,11 +52,11 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// One row an error; a single one in detail
+    /// One row per error; details if there is only one
     Table,
-    /// Everything
+    /// JSON with all details
     Json,
-    /// One row an error
+    /// One row per error
     Csv,
 }
 
@@ -110,13 +110,14 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     match args.out {
         Some(path) => output.write_file(&path, &bytes, Known::No)?,
+        // Tables are for people, JSON and CSV for programs.
         None if args.format == Format::Table => terminal::text().write_all(&bytes)?,
         None => terminal::data().write_all(&bytes)?,
     }
     Ok(ExitCode::from(FINE))
 }
 
-/// `a, b` is as good as `a,b`.
+/// Accepts `a, b` as well as `a,b`.
 fn trimmed(names: &[String]) -> Vec<String> {
     names.iter().map(|name| name.trim().to_owned()).collect()
 }

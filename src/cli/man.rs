@@ -1,4 +1,4 @@
-//! `knockon man`: the manual pages, made from the same text as `--help`.
+//! `knockon man`: the manual pages, generated from the same text as `--help`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use clap::CommandFactory;
 use super::terminal;
 use super::{FINE, Force};
 
-/// Print the manual page, or write one for each command
+/// Print the manual page, or write one page per command
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon man | man -l -
   knockon man --out ~/.local/share/man/man1")]
 pub struct Args {
-    /// Write knockon.1 and a page for each command (knockon-run.1, ...) into this folder
+    /// Write knockon.1 and a page for each command (knockon-run.1, ...) to this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut command = super::Args::command();
-    // Fills in the names of the commands below (`knockon import csv`).
+    // Sets the full names of subcommands (`knockon import csv`).
     command.build();
     let Some(out) = &args.out else {
         terminal::data().write_all(&page(&command)?)?;
@@ -44,12 +44,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
     let mut page = Vec::new();
-    // Without a date: the same program writes the same pages.
+    // Without a date, so that the same program always writes the same pages.
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     Ok(page)
 }
 
-/// The page of a command, then those of the commands below it.
+/// Adds the page of a command, then those of its subcommands.
 fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     pages.push((format!("{name}.1"), page(command)?));

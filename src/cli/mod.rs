@@ -1,4 +1,7 @@
-//! The command line: one file a command. Only this room touches the terminal and the environment.
+//! The command line: argument parsing and messages, one file per command.
+//!
+//! Invariant: messages reach the terminal only from this folder (see [`terminal`]); computations and file formats are
+//! in the library.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -37,11 +40,11 @@ mod traces;
 mod tune;
 mod verifier;
 
-/// Exit codes, the same for all commands.
+/// Exit code of all commands for success.
 pub const FINE: u8 = 0;
-/// A finding: a scenario with mistakes, a run that could not be finished.
+/// Exit code for a finding: a scenario with mistakes, a run that could not be finished.
 pub const FINDING: u8 = 1;
-/// Wrong use: an unknown option, a file that is not there.
+/// Exit code for wrong use: an unknown option, a missing file.
 pub const WRONG_USE: u8 = 2;
 
 #[derive(Parser)]
@@ -83,9 +86,9 @@ enum Command {
 An editor with the YAML language server completes and checks a scenario whose first line is
   # yaml-language-server: $schema=./scenario.schema.json")]
     Schema,
-    /// Turn a public data set, or a table of your own, into passages and tasks
+    /// Convert a public data set, or a table of your own, to passages and tasks
     Import(import::ImportArgs),
-    /// Write generated data: contracts, or a company's records, with labelled near-misses
+    /// Generate data: contracts, or the records of a company, with labelled near-misses
     Synth(synth::Args),
     Embed(embed::Args),
     Tune(tune::Args),
@@ -108,10 +111,11 @@ An editor with the YAML language server completes and checks a scenario whose fi
     Defaults,
 }
 
-/// Parses the arguments, runs the command, prints its error.
+/// Parses the arguments, runs the command and prints its error.
 pub fn main() -> ExitCode {
     let args = Args::try_parse().unwrap_or_else(|error| {
         let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+        // A CI job may read the verdict files even if the gate was called wrongly, so these report the error too.
         if error.use_stderr()
             && let [command, arguments @ ..] = arguments.as_slice()
             && command == "gate"
@@ -161,8 +165,7 @@ fn fine(_: ()) -> ExitCode {
     ExitCode::from(FINE)
 }
 
-/// Reads a scenario and says what is to be known of it; where it has mistakes, shows them and gives the
-/// exit code.
+/// Loads a scenario and prints its notes. If it has mistakes, prints them and returns the exit code.
 fn load(file: &Path) -> Result<Scenario, ExitCode> {
     let loaded = scenario::load_with_progress(file, &progress::Bars::new());
     let scenario = loaded.map_err(|mistakes| {
@@ -175,8 +178,8 @@ fn load(file: &Path) -> Result<Scenario, ExitCode> {
     Ok(scenario)
 }
 
-/// Shows what keeps these arms from being run, for all tasks at once, and gives the exit code. Every command that runs
-/// arms asks this first.
+/// Prints everything that prevents these arms from running, for all tasks at once, and returns the exit code. Every
+/// command that runs arms calls this first.
 fn ready(session: &Session, arms: &[usize]) -> Result<RightRecord, ExitCode> {
     session.preflight(arms).map_err(|mistakes| {
         complain!("{}\n\n{}", mistakes.render(colour(&std::io::stderr())), mistakes.hint());
@@ -184,27 +187,28 @@ fn ready(session: &Session, arms: &[usize]) -> Result<RightRecord, ExitCode> {
     })
 }
 
-/// Tells of a name that the scenario does not have, given with this option.
+/// Reports a name that the scenario does not have, given with this option.
 fn unknown(option: &str, name: &UnknownName) -> ExitCode {
     complain!("error: {option}: {name}");
     ExitCode::from(WRONG_USE)
 }
 
-/// The arm with this id, by default the baseline; or the exit code, once the user has been told what there is.
+/// The arm with this id, by default the baseline; for an unknown id reports the existing ones and returns the exit
+/// code.
 fn arm_or_baseline(session: &Session, id: Option<&str>) -> Result<usize, ExitCode> {
     let arm = id.map_or(Ok(session.baseline()), |id| session.arm(id));
     arm.map_err(|name| unknown("--arm", &name))
 }
 
-/// Notes on how queries were answered, to stderr.
+/// Prints notes to stderr.
 fn say(notes: &[String]) {
     notes.iter().for_each(|note| complain!("note: {note}"));
 }
 
-/// Whether a command may replace files of others.
+/// Whether a command may replace files that knockon did not write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
 struct Force {
-    /// Replace files that are there and not known as written by knockon; never those that the command reads
+    /// Also replace existing files that knockon did not write; files that the command reads are never replaced
     #[arg(long)]
     force: bool,
 }
@@ -218,27 +222,28 @@ impl Force {
     }
 }
 
-/// All files that a scenario is made of.
+/// All input files of a scenario, including the scenario file.
 fn inputs_of(scenario: &Scenario) -> Vec<PathBuf> {
     let dir = scenario.path.parent().unwrap_or(Path::new(""));
     let inputs = scenario.inputs.iter().map(|input| dir.join(&input.path));
     inputs.chain([scenario.path.clone()]).collect()
 }
 
-/// The files of a directory, of which a command reads some; none where there is no such directory.
+/// The files of a directory, some of which a command reads; none if the directory does not exist.
 fn files_of(dir: impl AsRef<Path>) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(dir).into_iter().flatten().flatten().map(|file| file.path())
 }
 
-/// How many threads everything runs on, where the user says so.
+/// Sets the number of threads of the whole program, if given.
 fn use_threads(threads: Option<u16>) -> anyhow::Result<()> {
+    // The global pool can be built only once, so commands call this before any other work.
     if let Some(threads) = threads {
         rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global()?;
     }
     Ok(())
 }
 
-/// Where a scenario's reports go unless the user says otherwise.
+/// The default folder for a scenario's reports.
 fn report_folder(scenario: &str) -> PathBuf {
     PathBuf::from("reports").join(scenario)
 }

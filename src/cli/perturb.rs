@@ -1,5 +1,5 @@
-//! `knockon perturb`: near-misses of any text, as triplets. Only arguments and messages here; the work is in
-//! `crate::perturb`.
+//! `knockon perturb`: generates near-misses of any text, as triplets. Only arguments and messages are here; the work
+//! is in `crate::perturb`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,25 +23,25 @@ sentences; a row (`name: value | name: value`) is one. Written is a CSV file wit
 category, which is the kind. Sentences for which a kind has no near-miss yield none and are counted on stderr. \
 Equal texts and seeds give equal files.")]
 pub struct Args {
-    /// The texts
+    /// Files with the texts
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The field or column that has the text
+    /// The field or column that contains the text
     #[arg(long, value_name = "NAME", default_value = "text")]
     column: String,
-    /// How near-misses differ [default: all]
+    /// How near-misses differ from the text [default: all kinds]
     #[arg(long, value_enum, value_name = "KIND[,KIND]", value_delimiter = ',')]
     kinds: Vec<KindArg>,
-    /// Most triplets of a kind, drawn by the seed [default: all]
+    /// At most this many triplets of each kind, sampled by the seed [default: all]
     #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     per_kind: Option<usize>,
-    /// What stands beside the anchor: itself, or a rewording (sentences without one are left out)
+    /// The positive of a triplet: the anchor itself, or a paraphrase (sentences without one are left out)
     #[arg(long, value_enum, default_value_t = PositiveArg::Identity)]
     positive: PositiveArg,
     /// Equal seeds give equal files
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// The CSV file; `-` for stdout
+    /// The CSV file to write; `-` for stdout
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
@@ -51,11 +51,11 @@ pub struct Args {
 #[derive(Clone, Copy, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum KindArg {
-    /// A negation put in or taken out
+    /// A negation added or removed
     Negation,
-    /// Two persons or parties in each other's place
+    /// Two persons or parties swapped
     RoleSwap,
-    /// Two amounts, periods, dates or numbers in each other's place
+    /// Two amounts, periods, dates or numbers swapped
     Binding,
     /// A number, amount, period or date changed
     Number,
@@ -89,6 +89,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if kinds.is_empty() {
         kinds = Kind::ALL.to_vec();
     }
+    // The order of --kinds does not affect the output.
     kinds.sort_unstable();
     kinds.dedup();
     let options = Options {

@@ -1,4 +1,4 @@
-//! `knockon plan`: which mitigations to buy.
+//! `knockon plan`: compares mitigations by cost and benefit.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::plan;
 use crate::run;
 use crate::session::Session;
 
-/// Weigh mitigations: what to buy first, what it saves, and how sure that is
+/// Compare mitigations: what to buy first, what it saves, and how certain that is
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon plan scenarios/invoice_match.yaml
@@ -23,7 +23,7 @@ The scenario lists candidates under `plan`, and says under `impact` what failure
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Folder for plan.csv [default: reports/SCENARIO, its name]
+    /// Folder for plan.csv [default: reports/SCENARIO, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub struct Args {
 }
 
 const FILE: &str = "plan.csv";
-/// Beside the manifest of a run, which goes to the same folder.
+/// A name of its own, since the manifest of a run is in the same folder.
 const MANIFEST: &str = "plan.manifest.json";
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -54,7 +54,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let output = args.force.output().reading(inputs_of(&scenario));
     output.check_folder(&out, &[FILE], Some(MANIFEST))?;
     let bars = Bars::new();
-    // The arm that mitigations are added to, and each of them by itself.
+    // Only the arm that mitigations are added to; the plan's own arms are built from it later.
     let from = scenario.plan.as_ref().map_or(scenario.baseline, |plan| plan.from);
     match super::ready(&Session::over(&scenario).with_progress(&bars), &[from]) {
         Ok(right) => super::say(&right.notes()),

@@ -1,4 +1,5 @@
-//! `knockon probe`: the trade-off scorecard. Only arguments and messages here; the work is in `crate::probe`.
+//! `knockon probe`: compares embedders on a scorecard. Only arguments and messages are here; the work is in
+//! `crate::probe`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::scenario::{EmbedderDecl, EmbedderKind};
 use crate::session::Session;
 use crate::world::{beir, labelled_pair, triplet};
 
-/// Compare embedders: general retrieval, near-misses told apart, geometry, and what tasks come to
+/// Compare embedders: general retrieval, near-misses told apart, geometry, and failures in a pipeline
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon probe
@@ -36,23 +37,23 @@ come from `knockon perturb --positive paraphrase` or `knockon import condaqa`, p
 `knockon import paws`. Without --triplets a small set made from the bundled scenarios is used. \
 Vectors are cached as in a run.")]
 pub struct Args {
-    /// What is compared, the baseline first [default: bm25, potion-base-8M, all-MiniLM-L6-v2]
+    /// The embedders to compare, the baseline first [default: bm25, potion-base-8M, all-MiniLM-L6-v2]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     embedders: Vec<String>,
-    /// Compare the embedders of this scenario, behind those of --embedders
+    /// Also compare the embedders of this scenario, after those of --embedders
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// General retrieval on this set; may be given several times
+    /// Measure general retrieval on this set; may be given several times
     #[arg(long, value_name = "DIR")]
     beir: Vec<PathBuf>,
-    /// Near-misses to tell from rewordings; may be given several times
+    /// Triplets to distinguish near-misses from paraphrases; may be given several times
     #[arg(long, value_name = "FILE")]
     triplets: Vec<PathBuf>,
-    /// Pairs that mean the same or not; may be given several times
+    /// Pairs of texts labelled as same or different in meaning; may be given several times
     #[arg(long, value_name = "FILE")]
     pairs: Vec<PathBuf>,
-    /// How often the tasks of this scenario fail, and at what cost, with each embedder in all its steps; may be
-    /// given several times
+    /// Measure how often the tasks of this scenario fail, and at what cost, with each embedder in all its steps; may
+    /// be given several times
     #[arg(long, value_name = "FILE")]
     pipeline: Vec<PathBuf>,
     /// Folder for scorecard.csv and scorecard.svg
@@ -60,7 +61,7 @@ pub struct Args {
     out: PathBuf,
     #[command(flatten)]
     force: Force,
-    /// Seed of the permutation tests
+    /// The seed of the permutation tests
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// Threads; results do not depend on it [default: all cores]
@@ -71,7 +72,7 @@ pub struct Args {
 const DEFAULT_EMBEDDERS: [&str; 3] = ["bm25", "potion-base-8M", "all-MiniLM-L6-v2"];
 
 const FILE: &str = "scorecard.csv";
-/// Lists what was written.
+/// The manifest of the written files.
 const MANIFEST: &str = "scorecard.manifest.json";
 
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -119,6 +120,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             contenders.push(Contender { name: name.clone(), kind: embedder });
         }
     }
+    // The scorecard identifies rows by the name of the embedder.
     let mut seen = std::collections::BTreeSet::new();
     for contender in &contenders {
         ensure!(seen.insert(&contender.name), "--embedders: '{}' is there twice", contender.name);
@@ -175,12 +177,13 @@ fn played(session: &Session) -> anyhow::Result<Record> {
     Ok(record)
 }
 
-/// An embedder by name, as a scenario declares it and opened.
+/// An embedder by name: as a scenario declares it, and opened.
 fn contender(name: &str) -> anyhow::Result<(EmbedderKind, Kind)> {
     if name == "bm25" {
         let params = Bm25Params::default();
         return Ok((EmbedderKind::Bm25(params), Kind::Bm25(params)));
     }
+    // Only known suffixes are split off: a path may contain a colon.
     let (model, precision) = match name.rsplit_once(':') {
         Some((model, "f32")) => (model, Precision::F32),
         Some((model, "int8")) => (model, Precision::Int8),
@@ -220,7 +223,7 @@ fn probes(args: &Args) -> anyhow::Result<Probes> {
     for file in &args.pairs {
         probes.pairs.push((stem(file), labelled_pair::read(file, &bars)?));
     }
-    // A set is told by its name in the scorecard.
+    // The scorecard identifies a set by its name.
     let mut seen = std::collections::BTreeSet::new();
     let names = probes.sets.iter().map(|set| &set.name);
     let names = names.chain(probes.triplets.iter().map(|(name, _)| name));
@@ -230,7 +233,7 @@ fn probes(args: &Args) -> anyhow::Result<Probes> {
     Ok(probes)
 }
 
-/// The name of a file without its ending.
+/// The name of a file without its extension.
 fn stem(file: &Path) -> String {
     file.file_stem().unwrap_or_default().display().to_string()
 }

@@ -1,4 +1,4 @@
-//! Progress bars on stderr; none where stderr is not a terminal.
+//! Progress bars on stderr; hidden if stderr is not a terminal.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::progress::{ProgressEvent, ProgressListener, WorkId, WorkUnit};
 
-/// One bar for each piece of work that goes on, in the order in which they began.
+/// One bar for each piece of work in progress, in the order in which they began.
 #[derive(Default)]
 pub struct Bars {
     multi: MultiProgress,
@@ -34,7 +34,7 @@ impl Bars {
         bar
     }
 
-    /// Takes all bars off the screen.
+    /// Removes all bars from the screen.
     pub fn clear(&self) {
         if let Ok(mut bars) = self.going_on.lock() {
             std::mem::take(&mut *bars).into_values().for_each(|bar| bar.finish_and_clear());
@@ -50,7 +50,7 @@ impl ProgressListener for Bars {
                 let bar = self.bar(label, total, unit);
                 if done > 0 {
                     bar.set_position(done);
-                    // The time left is estimated from what is done now.
+                    // Resumed work: the remaining time is estimated only from what is done from now on.
                     bar.reset_eta();
                 }
                 bars.insert(work, bar);

@@ -1,4 +1,4 @@
-//! `knockon queries`: what tasks ask, to put to another system.
+//! `knockon queries`: exports the queries of all tasks, to run them on another system.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::scenario::Scenario;
 use crate::session::Session;
 use crate::session::right_queries::{RightQuery, right_queries};
 
-/// Print what every task asks at every step, to put to a system of your own
+/// Print the query of every task at every step, to run on a system of your own
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon queries scenarios/renewal_desk.yaml --out queries.tsv
@@ -25,7 +25,7 @@ the N-th of several phrasings; a run with these qids is what `kind: run_file` re
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// The arm whose corpora count [default: the baseline]
+    /// The arm whose corpora are used [default: the baseline]
     #[arg(long, value_name = "A")]
     arm: Option<String>,
     #[arg(long, value_enum, default_value_t = Format::Tsv)]
@@ -39,9 +39,9 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// `qid TAB query`; white space within a query is one blank
+    /// `qid TAB query`; white space within a query becomes a single space
     Tsv,
-    /// One JSON object a line
+    /// One JSON object per line
     Jsonl,
 }
 
@@ -76,6 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn tsv(scenario: &Scenario, query: &RightQuery) -> String {
+    // A tab or line end within a query would break the format.
     let text = query.text.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("{}\t{text}", query.full_name(scenario))
 }

@@ -1,4 +1,4 @@
-//! `knockon run`: a scenario in, the table and the CSVs out.
+//! `knockon run`: runs a scenario and writes its reports.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::report;
 use crate::run;
 use crate::session::Session;
 
-/// Run a scenario: failure rate by arm, and the CSVs that say where failures come from
+/// Run a scenario: failure rate by arm, and reports that show where failures come from
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon run scenarios/renewal_desk.yaml
@@ -34,7 +34,7 @@ does not write again; a file that was changed, or that is not listed, stays and 
 pub struct Args {
     /// Scenario file (YAML)
     file: PathBuf,
-    /// Folder for the reports [default: reports/SCENARIO, its name]
+    /// Folder for the reports [default: reports/SCENARIO, with the scenario's name]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -45,14 +45,14 @@ pub struct Args {
     /// Only these arms, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     arms: Vec<String>,
-    /// Write each CSV as Parquet too, with typed columns
+    /// Also write each CSV as Parquet, with typed columns
     #[arg(long)]
     parquet: bool,
     #[command(flatten)]
     traces: traces::Options,
 }
 
-/// The report on one page.
+/// File name of the HTML report.
 const PAGE: &str = "report.html";
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -100,6 +100,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let parquet = if args.parquet { report::parquet::files(&files)? } else { Vec::new() };
     let mut manifest =
         report::manifest::manifest(scenario, &record, &session.fingerprints(), &notes);
+    // The page shows the manifest without its list of files, since that contains the checksum of the page.
     files.push((PAGE, report::page::page(&record, &manifest).into_bytes()));
     files.extend(args.traces.jsonl(scenario, &traces).map(|bytes| ("traces.jsonl", bytes)));
     files.extend(parquet.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
@@ -114,7 +115,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             "of an earlier run in {out}, changed since and therefore left there: {changed}"
         ));
     }
-    // The width of the terminal; `None` where there is none, and then nothing is cut.
+    // The width of the terminal; `None` if there is none, and then nothing is truncated.
     let mut stdout = terminal::text();
     let width = comfy_table::Table::new().width().map(usize::from);
     writeln!(stdout, "{}", report::terminal::table(&record, colour(&std::io::stdout()), width))?;

@@ -12,7 +12,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The schema as it is committed in scenarios/scenario.schema.json.
+/// The schema, byte for byte as committed in scenarios/scenario.schema.json.
 pub fn text() -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(scenario::schema())? + "\n")
 }

@@ -1,4 +1,4 @@
-//! `knockon search`: what a step would have retrieved.
+//! `knockon search`: runs the retrieval of one step and shows the ranked passages.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::report;
 use crate::run::look::Spot;
 use crate::session::{Session, UnknownName};
 
-/// Search as a step does: ranks, scores, what is gold and what kind of miss the rest would be
+/// Search as a step does: ranks, scores, gold passages, and the kind of miss of each other passage
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon search --scenario scenarios/renewal_desk.yaml --step find_notice --task c001-t1
@@ -29,19 +29,19 @@ pub struct Args {
     /// Scenario file (YAML)
     #[arg(long, value_name = "FILE")]
     scenario: PathBuf,
-    /// A retrieve step
+    /// The retrieve step
     #[arg(long, value_name = "STEP")]
     step: String,
-    /// The arm whose settings count [default: the baseline]
+    /// The arm whose settings are used [default: the baseline]
     #[arg(long, value_name = "A")]
     arm: Option<String>,
     /// The task, by its id
     #[arg(long, value_name = "ID", required_unless_present = "query")]
     task: Option<String>,
-    /// Another embedder of the scenario in place of the arm's
+    /// An embedder of the scenario to use instead of the arm's
     #[arg(long, value_name = "E")]
     embedder: Option<String>,
-    /// How many passages to show
+    /// The number of passages to show
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -53,9 +53,9 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// A table a query, with the beginning of each text
+    /// One table per query, with the beginning of each text
     Table,
-    /// Everything
+    /// JSON with all details
     Json,
 }
 

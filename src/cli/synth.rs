@@ -1,5 +1,4 @@
-//! `knockon synth`: writes generated data. Only arguments and messages here; the work is in
-//! `world::synth`.
+//! `knockon synth`: writes generated data. Only arguments and messages are here; the work is in `world::synth`.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,7 +22,7 @@ enum What {
         after_help = "Example:\n  knockon synth contracts --contracts 100 --difficulty hard --out portfolio"
     )]
     Contracts(Contracts),
-    /// A company's records with near-misses: invoices to pay or hold, quotes to send or have approved
+    /// The records of a company with near-misses: invoices to pay or hold, quotes to send or have approved
     ///
     /// Writes purchasing.jsonl (vendors with bank accounts, orders, receipts, paid invoices) with invoices.csv, and
     /// sales.jsonl (customers with tiers, credit limits, price lists) with quotes.csv. A vendor has about 15 rows, a
@@ -36,7 +35,7 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Contracts {
-    /// How many contracts; more contracts leave the earlier ones as they are
+    /// The number of contracts; a larger number leaves the earlier contracts unchanged
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100000), allow_negative_numbers = true)]
     contracts: usize,
     #[command(flatten)]
@@ -50,10 +49,10 @@ struct Contracts {
 
 #[derive(Debug, clap::Args)]
 struct Ledger {
-    /// How many vendors; more vendors leave the earlier ones as they are
+    /// The number of vendors; a larger number leaves the earlier vendors unchanged
     #[arg(long, value_name = "N", default_value_t = 40, allow_negative_numbers = true)]
     vendors: usize,
-    /// How many customers, each with an article; more customers leave the earlier ones as they are
+    /// The number of customers, each with an article; a larger number leaves the earlier customers unchanged
     #[arg(long, value_name = "N", default_value_t = 40, allow_negative_numbers = true)]
     customers: usize,
     #[command(flatten)]
@@ -65,13 +64,13 @@ struct Ledger {
     force: Force,
 }
 
-/// What all generators take.
+/// The options of all generators.
 #[derive(Debug, clap::Args)]
 struct How {
     /// Equal seeds give equal files
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// How alike passages are: easy, medium, hard, or 0 to 1
+    /// How similar passages are: easy, medium, hard, or a number from 0 to 1
     #[arg(long, value_name = "HOW", default_value = "medium", allow_negative_numbers = true)]
     difficulty: Difficulty,
 }

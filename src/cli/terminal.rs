@@ -1,11 +1,11 @@
-//! The one place from which text reaches the terminal.
+//! Output to the terminal. All text for stdout and stderr passes through here.
 //!
-//! Text that comes from data (an id, a passage, a file's name) may hold control characters, which a terminal obeys: it
-//! moves, hides, or renames its window. They are shown here as what they are, `\u{1b}`, and so are the characters that turn
-//! the direction of writing. Only our own colours pass, and only where there are colours.
+//! Text from user data (an id, a passage, a file name) may contain control characters that a terminal obeys: moving
+//! the cursor, hiding text or renaming the window. They are printed escaped, as `\u{1b}`, and so are characters that
+//! change the direction of writing. Only our own colour sequences pass, and only if colours are on.
 //!
-//! A reader that has closed our output (`| head`) ends no command: what it does not want is dropped, and the exit code is
-//! that of the command. Where stderr takes nothing, notes are lost and nothing else.
+//! If the reader of stdout has gone (`| head`), further output is dropped and the command still ends with its own
+//! exit code. If stderr cannot be written to, only the messages are lost.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,30 +21,30 @@ macro_rules! complain {
 }
 pub(super) use complain;
 
-/// Writes to stderr what is to be said to a person; see [`complain`] for single lines.
+/// Writes a message to stderr; see [`complain`] for single lines.
 pub fn to_stderr(text: &str) {
     let mut stderr = io::stderr();
     let text = visible(text, colour(&stderr));
     let text = cut_lines(&text);
-    // There is nobody left to tell.
+    // A failure to write to stderr cannot be reported anywhere.
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
-/// Stdout, for text that a person reads.
+/// Stdout for text that a person reads.
 pub fn text() -> Stdout {
     let stdout = io::stdout();
     let shown = Shown::Visible { colours: colour(&stdout) };
     Stdout { stdout, shown, closed: false }
 }
 
-/// Stdout, for what a program reads: every byte as it is, unless it goes to a terminal.
+/// Stdout for data that a program reads: bytes are written unchanged, unless stdout is a terminal.
 pub fn data() -> Stdout {
     let stdout = io::stdout();
     let shown = if stdout.is_terminal() { Shown::Visible { colours: false } } else { Shown::Raw };
     Stdout { stdout, shown, closed: false }
 }
 
-/// For what a person reads of a command whose files go to `paths`: stdout, or stderr where one of these is stdout.
+/// The stream for messages of a command whose files go to `paths`: stdout, or stderr if one of the paths is stdout.
 pub fn beside(paths: &[Option<&Path>]) -> Box<dyn Write> {
     match paths.iter().flatten().any(|path| Place::of(path) == Place::Stdout) {
         true => Box::new(Stderr),
@@ -61,7 +61,7 @@ impl Write for Stderr {
         Ok(bytes.len())
     }
 
-    /// In one piece: a colour is never cut in two.
+    /// Written in one piece, so that a colour sequence is never split.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         self.write_all(text.to_string().as_bytes())
     }
@@ -103,7 +103,7 @@ impl Write for Stdout {
         self.note_closed(written)
     }
 
-    /// In one piece: a colour is never cut in two.
+    /// Written in one piece, so that a colour sequence is never split.
     fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
         self.write_all(text.to_string().as_bytes())
     }
@@ -126,12 +126,13 @@ impl Stdout {
     }
 }
 
-/// Whether to colour what goes to `stream`; see <https://no-color.org>.
+/// Whether to colour output to `stream`; see <https://no-color.org>.
 pub fn colour(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
-/// `text` with control characters as `\u{1b}`; line ends and tabs stay, and with `colours` what sets a colour.
+/// `text` with control characters escaped as `\u{1b}`. Line ends and tabs stay, and with `colours` colour sequences
+/// do too.
 pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
     if !colours || !text.contains(is_obeyed) {
         return visible::visible(text);
@@ -158,7 +159,7 @@ pub fn visible(text: &str, colours: bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// The length of the sequence at the start of `text`, if all it does is to set a colour or a weight.
+/// The length of the escape sequence at the start of `text` if it only sets colours or weights.
 fn colour_length(text: &str) -> Option<usize> {
     let inside = text.strip_prefix("\u{1b}[")?;
     let end = inside.find(|c: char| !c.is_ascii_digit() && c != ';')?;
@@ -168,7 +169,7 @@ fn colour_length(text: &str) -> Option<usize> {
     };
     let sets_colour = match numbers.as_slice() {
         [38 | 48, 5, _] | [38 | 48, 2, _, _, _] => true,
-        // Not 5 (blinking), 7 (reversed), 8 (hidden).
+        // Not 5 (blinking), 7 (reversed) or 8 (hidden).
         all => all
             .iter()
             .all(|n| matches!(n, 0..=4 | 22..=24 | 30..=37 | 39..=47 | 49 | 90..=97 | 100..=107)),

@@ -1,4 +1,4 @@
-//! `knockon trace`: one run told as a story.
+//! `knockon trace`: prints single runs step by step.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::cascade::trace::Trace;
 use crate::report::story;
 use crate::session::Session;
 
-/// Tell one run: what each step asked, found and read, and what the failure comes from
+/// Show one run: what each step queried, retrieved and read, and what caused the failure
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon trace scenarios/renewal_desk.yaml
@@ -32,14 +32,14 @@ pub struct Args {
     /// The arm to run it under [default: the baseline]
     #[arg(long, value_name = "A")]
     arm: Option<String>,
-    /// Which of the task's trials, from 0
+    /// Which trial of the task, from 0
     #[arg(long, value_name = "N", requires = "task")]
     trial: Option<u32>,
-    /// Without --task: how many ways to fail
+    /// Without --task: the number of failure modes to show
     #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "task",
           value_parser = clap::value_parser!(u16).range(1..))]
     top: u16,
-    /// Text for people, or JSON with everything
+    /// Text to read, or JSON with all details
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Threads; results do not depend on it [default: all cores]
@@ -65,6 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Ok(arm) => arm,
         Err(code) => return Ok(code),
     };
+    // Wrong arguments are reported before the preflight, which may open models.
     if let Some(name) = args.task.as_ref().and_then(|id| session.task(id).err()) {
         return Ok(super::unknown("--task", &name));
     }
@@ -115,7 +116,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(FINE))
 }
 
-/// The runs to show, each with what is to be said before it.
+/// The runs to show, each with a note to print before it.
 fn tell(session: &Session, arm: usize, args: &Args) -> anyhow::Result<Vec<(String, Trace)>> {
     let scenario = session.scenario();
     let mut searches = session.searches(depth(scenario));
@@ -137,6 +138,7 @@ fn tell(session: &Session, arm: usize, args: &Args) -> anyhow::Result<Vec<(Strin
         return told;
     }
     let id = &scenario.arms[arm].id;
+    // The session was narrowed to one task, whose index is therefore 0.
     let (note, trial) = match (args.trial, runs.p_failure(0)) {
         (Some(trial), _) => (String::new(), trial),
         (None, p) => match runs.typical(0) {

@@ -1,4 +1,4 @@
-//! The part of `knockon run` that writes single runs down.
+//! The options of `knockon run` that export single runs as traces.
 
 use crate::cascade::runs;
 use crate::cascade::trace::Trace;
@@ -6,7 +6,7 @@ use crate::report::{otlp, who_and_when};
 use crate::scenario::Scenario;
 use crate::session::Session;
 
-/// How runs are written down.
+/// The format of exported runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// traces.jsonl: OpenTelemetry traces, for any viewer that takes OTLP
@@ -17,27 +17,27 @@ pub enum Format {
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Also write failing runs, with the root cause of each; several formats separated by commas
+    /// Also write failing runs, each with its root cause; several formats separated by commas
     #[arg(long, value_name = "FORMAT", value_delimiter = ',')]
     traces: Vec<Format>,
-    /// At most this many failing runs an arm
+    /// At most this many failing runs per arm
     #[arg(long, value_name = "N", default_value_t = 200, requires = "traces")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     traces_limit: u32,
 }
 
 impl Options {
-    /// The name of the folder with one file a run.
+    /// The name of the folder with one file per run.
     const FOLDER: &str = "who_and_when";
 
     /// The requested files whose names are known before a run.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        // Any name of its own shows whether the folder can be written into.
+        // Any file name in the folder serves to check that it can be written into.
         let names = [(Format::Otlp, "traces.jsonl"), (Format::WhoAndWhen, "who_and_when/_.json")];
         names.into_iter().filter(|(format, _)| self.traces.contains(format)).map(|(_, name)| name)
     }
 
-    /// The failing runs of these arms, told; none where none are asked for. See [`runs::failures`].
+    /// Traces of the failing runs of these arms; none if no format is requested. See [`runs::failures`].
     pub fn tell(&self, session: &Session, arms: &[usize]) -> anyhow::Result<Vec<Trace>> {
         if self.traces.is_empty() {
             return Ok(Vec::new());
@@ -45,7 +45,7 @@ impl Options {
         runs::failures(session, arms, self.traces_limit as usize)
     }
 
-    /// The bytes of `traces.jsonl`, where it is asked for.
+    /// The bytes of `traces.jsonl`, if requested.
     pub fn jsonl(&self, scenario: &Scenario, traces: &[Trace]) -> Option<Vec<u8>> {
         let reader = |id: &str| {
             let arm = scenario.arms.iter().find(|arm| arm.id == id);
@@ -54,7 +54,7 @@ impl Options {
         self.traces.contains(&Format::Otlp).then(|| otlp::lines(traces, reader))
     }
 
-    /// The logs with their names below the folder of the reports; none where they are not asked for.
+    /// The failure logs with their names relative to the report folder; none if not requested.
     pub fn logs(&self, traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         if !self.traces.contains(&Format::WhoAndWhen) {
             return Ok(Vec::new());

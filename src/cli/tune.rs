@@ -1,4 +1,4 @@
-//! `knockon tune`: arguments and messages; the work is in `train`.
+//! `knockon tune`: fine-tunes an embedder. Only arguments and messages are here; the work is in `train`.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -11,18 +11,19 @@ use super::terminal::{self, complain};
 use super::{Force, files_of, use_threads};
 use crate::train::{self, Arm, Method, Outcome, Recipe, Request, Texts};
 
-/// Steps whose mean loss is told, at either end.
+/// Number of first and of last steps whose mean loss is printed.
 const TOLD: usize = 10;
 
-/// Fine-tune an embedder to tell near-identical sentences apart, and see what it costs
+/// Fine-tune an embedder to distinguish near-identical sentences, and measure what that costs
 ///
-/// Trains with structural triplets (a text, one that means the same, and a near-miss) among plain pairs of query and
-/// passage that rehearse general retrieval; and beside it a control, in which rehearsal pairs take the structural places.
-/// Compare both with the base: what the control loses is plain forgetting, what the structural model loses beyond that is
-/// the price of structure (arXiv 2604.16351).
+/// Trains on structural triplets (a text, one with the same meaning, and a near-miss) mixed with plain pairs of query
+/// and passage that rehearse general retrieval. Also trains a control, in which rehearsal pairs replace the
+/// structural triplets. Compare both with the base: what the control loses is plain forgetting, and what the
+/// structural model loses beyond that is the price of structure (arXiv 2604.16351).
 ///
-/// The result is a model directory that any command and sentence-transformers load; with --method lora, an adapter for
-/// the base that knockon (`adapter:`) and PEFT load. The same command goes on where it was interrupted.
+/// The result is a model directory that any command and sentence-transformers can load; with --method lora, an
+/// adapter for the base that knockon (`adapter:`) and PEFT can load. Run the same command again to resume an
+/// interrupted training.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   knockon tune --base all-MiniLM-L6-v2 --structural near.csv --rehearsal pairs.jsonl --out tuned
@@ -47,7 +48,7 @@ pub struct Args {
     /// A name from `knockon models list`, or a directory
     #[arg(long, value_name = "MODEL")]
     base: String,
-    /// What of it is tuned
+    /// The part of the model that is tuned
     #[arg(long, value_enum, default_value_t = MethodArg::Full)]
     method: MethodArg,
     /// Triplets with near-misses (CSV)
@@ -59,7 +60,7 @@ pub struct Args {
     /// Only triplets of these categories [default: all]
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     negatives: Vec<String>,
-    /// Share of a batch that is structural
+    /// The share of a batch that is structural
     #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
     share: f64,
     #[arg(long, value_name = "N", default_value_t = 150)]
@@ -67,45 +68,45 @@ pub struct Args {
     /// Equal seeds give equal weights, on any number of threads
     #[arg(long, value_name = "S", default_value_t = 42)]
     seed: u64,
-    /// Where the result goes
+    /// The directory to write
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     #[command(flatten)]
     force: Force,
-    /// Train no control
+    /// Do not train a control
     #[arg(long, overrides_with = "with_control")]
     no_control: bool,
     /// Train a control [default]
     #[arg(long, hide_short_help = true)]
     with_control: bool,
-    /// The highest learning rate [default: by method, see below]
+    /// The peak learning rate [default: by method, see below]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
-    /// Pairs in a batch
+    /// The number of pairs in a batch
     #[arg(long, value_name = "N", default_value_t = 32)]
     batch: usize,
-    /// Texts are cut to so many tokens while training
+    /// The number of tokens to which texts are truncated in training
     #[arg(long, value_name = "TOKENS", default_value_t = 48)]
     length: usize,
-    /// What cosines are multiplied by in the loss
+    /// The factor by which cosines are multiplied in the loss
     #[arg(long, value_name = "X", default_value_t = 10.0)]
     scale: f64,
-    /// Share of the steps in which the rate rises
+    /// The share of the steps in which the learning rate rises
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     warmup: f64,
-    /// Weight decay, not on biases and layer norms
+    /// Weight decay; not applied to biases and layer norms
     #[arg(long, value_name = "X", default_value_t = 0.01)]
     decay: f64,
-    /// The largest length of a gradient
+    /// The largest norm of a gradient; larger ones are clipped
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     clip: f64,
     /// With --method lora: the rank
     #[arg(long, value_name = "R", default_value_t = 8)]
     rank: usize,
-    /// With --method lora: its scale, times the rank
+    /// With --method lora: the scale times the rank (alpha)
     #[arg(long, value_name = "X", default_value_t = 16.0)]
     alpha: f64,
-    /// Steps between checkpoints
+    /// The number of steps between checkpoints
     #[arg(long, value_name = "N", default_value_t = 25)]
     checkpoint_every: usize,
     /// Threads; results do not depend on it [default: all cores]
@@ -154,7 +155,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let output = args.force.output().reading([&args.structural, &args.rehearsal]);
     let output = output.reading(files_of(&args.base));
-    // What an interrupted or finished training left is gone on with, or refused by its settings.
+    // A directory with an interrupted or finished training is resumed, or refused if its settings differ.
     for (_, dir) in arms.iter().filter(|(_, dir)| !train::was_here(dir)) {
         output.check_folder(dir, &train::FILES, None)?;
     }
@@ -177,6 +178,7 @@ fn told(outcomes: &[Outcome], batch: usize) -> String {
     let mut text = String::new();
     for outcome in outcomes {
         let losses = &outcome.losses;
+        // In a short training the first and the last steps share one step at most.
         let told = TOLD.min(losses.len().div_ceil(2));
         let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let (first, last) = (mean(&losses[..told]), mean(&losses[losses.len() - told..]));

@@ -1,4 +1,4 @@
-//! `knockon verifier`: trains a network over similarity maps, to rerank with and to guard.
+//! `knockon verifier`: trains a network over similarity maps, used for reranking and as a guard.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::embed::{self, ModelKind, ModelSpec, Precision};
 use crate::train::verifier::{Held, Item, Recipe, train};
 use crate::world::{labelled_pair, triplet};
 
-/// Train a verifier that tells texts which mean the same from those that only look so
+/// Train a verifier that distinguishes texts with the same meaning from texts that only look alike
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   knockon verifier --base all-MiniLM-L6-v2 --triplets near_misses.csv --out verifiers/near_misses
@@ -25,28 +25,28 @@ same (1 or 0) and, where wanted, category. Name the directory in a scenario:
   checked: {kind: rerank, first: minilm, with: similarity_map, model: verifiers/near_misses}
 A fifth of the first texts is held out (--held-out); how pairs of these are told apart is printed, and kept in training.json.")]
 pub struct Args {
-    /// The model that makes the maps: a name from `knockon models list`, or a directory; it stays as it is
+    /// The model that computes the maps: a name from `knockon models list`, or a directory; it is not changed
     #[arg(long, value_name = "NAME", default_value = "all-MiniLM-L6-v2")]
     base: String,
-    /// Triplets to learn from, as CSV
+    /// Triplets to train on, as CSV
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "pairs")]
     triplets: Vec<PathBuf>,
-    /// Pairs that mean the same, and pairs that do not, as CSV
+    /// Pairs of texts labelled as same or different in meaning, as CSV
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pairs: Vec<PathBuf>,
-    /// Steps of training
+    /// The number of training steps
     #[arg(long, default_value_t = Recipe::default().steps)]
     steps: usize,
-    /// The seed of the split, of the first weights, and of what each step draws
+    /// The seed of the split, of the initial weights, and of the batches
     #[arg(long, default_value_t = Recipe::default().seed)]
     seed: u64,
-    /// The share of first texts that is not learnt from, but tested on
+    /// The share of first texts that is held out for testing
     #[arg(long, value_name = "SHARE", default_value_t = Recipe::default().held_out)]
     held_out: f64,
-    /// Tokens of either text that are looked at
+    /// The number of tokens of each text that are used
     #[arg(long, default_value_t = TOKENS as u16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     tokens: u16,
-    /// Threads [default: one a core]; any number gives the same bytes
+    /// Threads; results do not depend on it [default: all cores]
     #[arg(long)]
     threads: Option<u16>,
     /// The directory to write
@@ -85,6 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let (steps, seed, held_out) = (args.steps, args.seed, args.held_out);
     let recipe = Recipe { steps, seed, held_out, ..Recipe::default() };
+    // Recorded in the configuration, so that the verifier later sees maps like those it was trained on.
     let precision = Precision::Int8;
     let spec = ModelSpec::new(ModelKind::Transformer, &args.base).with_precision(precision);
     let tokens = usize::from(args.tokens);

@@ -1,4 +1,4 @@
-//! What a step searches: its own search, and the ones that its guards make when they try again.
+//! The searches of a step: its own, and those of its guards' retries.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::world::Task;
 /// One search of a step, with the settings of the arm.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
-    /// The retrieve step; another one than the step itself where a read step searches again.
+    /// The retrieve step; a read step that searches again refers to its source step.
     pub from: usize,
     pub retrieve: &'a Retrieve,
     pub queries: &'a [Query],
     pub with: Retrieval,
 }
 
-/// A further attempt: the guard that makes it, the number of its retry, and what is searched; `None` where a
-/// read step only reads again.
+/// A further attempt: the guard that makes it, the number of its retry, and its search; `None` if a read step only
+/// reads again.
 pub(super) struct Again<'a> {
     pub guard: usize,
     pub turn: usize,
@@ -29,17 +29,17 @@ pub(super) struct Again<'a> {
 }
 
 impl<'a> Room<'a> {
-    /// The search of a retrieve step.
+    /// The search of a retrieve step; `None` for other steps.
     pub(super) fn search(&self, step: usize) -> Option<Search<'a>> {
         Search::of(self.scenario, self.arm, step)
     }
 
-    /// Whether the step's guards look at what it puts out.
+    /// Whether the guards of a step are active.
     pub(super) fn guarded(&self, step: usize) -> bool {
         self.arm.guarded[step] && *self.question != Question::Gold
     }
 
-    /// What the guards of a step may try again, guard by guard.
+    /// All further attempts that the guards of a step can make, in guard order.
     pub(super) fn again(&self, step: usize) -> Vec<Again<'a>> {
         if !self.guarded(step) {
             return Vec::new();
@@ -61,7 +61,7 @@ impl<'a> Room<'a> {
         retries.map(again).collect()
     }
 
-    /// The models that verify what the step finds.
+    /// The embedders whose models verify what the step finds.
     pub(super) fn verifiers(&self, step: usize) -> Vec<usize> {
         let guards = self.scenario.steps[step].guards.iter().filter(|_| self.guarded(step));
         let models = guards.filter_map(|guard| match guard.check {
@@ -83,7 +83,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What the phrasings ask on what the step sees; `None` where a template or the entity has no value.
+    /// The queries on these outputs, one per phrasing; `None` if a template or the entity has no value.
     pub fn asks(&self, task: &Task, seen: &settle::Seen) -> Option<Vec<Ask>> {
         let values = settle::values(seen);
         let env = Env { task: Some(task), passage: None, steps: &values };
@@ -100,7 +100,7 @@ impl<'a> Search<'a> {
         self.queries.iter().map(ask).collect()
     }
 
-    /// The same search with some settings changed.
+    /// The same search with the settings of a retry.
     pub fn changed(self, retry: &'a Retry) -> Search<'a> {
         let with = Retrieval {
             embedder: retry.embedder.unwrap_or(self.with.embedder),
@@ -111,19 +111,19 @@ impl<'a> Search<'a> {
         Search { queries, with, ..self }
     }
 
-    /// What a question brings, best first, to the depth searched.
+    /// The ranking for a query, best first, to the depth searched.
     pub fn ranking<'b>(&self, answers: &Answers<'b>, ask: &Ask) -> &'b [Hit] {
         answers.of(self.with.embedder, ask)
     }
 
-    /// What it hands on.
+    /// The passages that the step hands on.
     pub fn cut(&self, answers: &Answers, ask: &Ask) -> Vec<u32> {
         let hits = self.ranking(answers, ask).iter();
         hits.take(self.with.top_k).map(|hit| hit.passage).collect()
     }
 }
 
-/// The question by which a verifier scores one passage.
+/// The query by which a verifier scores a single passage.
 pub(super) fn verify(query: &str, passage: u32) -> Ask {
     Ask { query: query.to_owned(), among: Among::These(Arc::new([passage])) }
 }

@@ -1,4 +1,4 @@
-//! The rows of an arm told apart: those that are alike under any odds make a class.
+//! Classifies the rows of an arm: rows whose weights agree under any odds form a class.
 
 use anyhow::{Context, ensure};
 use indexmap::IndexMap;
@@ -15,65 +15,65 @@ use crate::step::guard::{Handled, Trail};
 use crate::step::reader::{AnswerDistribution, Chances, answer_distribution};
 use crate::step::{Event, Output};
 
-/// Other odds are within those at which an arm is compiled, so this is a fault of the caller.
+/// Other odds must lie within the support of those at which the arm was compiled, so this is a caller's error.
 pub(super) const IMPOSSIBLE: &str = "other odds make something happen that was impossible";
 
-/// What a run pays that comes out of a step so, by the step.
+/// The cost to a run of leaving a step with this event and guard trace, given the step's index.
 pub type Toll<'a> = dyn Fn(usize, Event, Option<&Trail>) -> f64 + Sync + 'a;
 
-/// In place of the class of a row that no run comes by.
+/// Marks a row that no run without interventions reaches.
 const NONE: u32 = u32::MAX;
 
-/// Rows that are alike under any odds.
+/// A class of rows whose weights agree under any odds.
 pub(super) struct Class {
-    /// One of them: its task, step and place among the inputs.
+    /// A representative row: its task, its step and its position among the inputs.
     pub place: (usize, usize, usize),
-    /// Where it stands among all weights, and how many it has.
+    /// The position of its weights among all weights, and their number.
     pub start: usize,
     pub width: usize,
     pub how: How,
 }
 
-/// How the weights of a row come about: what a run pays that takes it, and the share of each way it has at the odds it
-/// was compiled at.
+/// How the weights of a row are computed. They are the expected cost of a run that takes the row, followed by the
+/// share of each branch that had positive probability when the arm was compiled.
 pub(super) enum How {
-    /// No odds change them.
+    /// They do not depend on the odds.
     Fixed(Vec<f64>),
-    /// A reader says them, and no guard looks at it. By what it can say: whether it has a chance at the odds it was
-    /// compiled at, and what that costs.
+    /// They follow from a reader's answers, without guards. For each answer: whether it had positive probability when
+    /// the arm was compiled, and its cost.
     Reads { answers: AnswerDistribution, can: Vec<bool>, tolls: Vec<f64> },
-    /// It is laid down again; this is how it came out.
+    /// The row must be compiled again; these are its branches as first compiled.
     Laid(Vec<Handled>),
 }
 
-/// The classes, and by task, step and row of a kernel that of the row.
+/// The classes, and by task, step and row of a kernel the index of the row's class.
 pub(super) struct Classes {
     pub list: Vec<Class>,
     pub of: Vec<Vec<Vec<u32>>>,
 }
 
-/// An arm that is compiled.
+/// The compiled arm from which weights are computed.
 #[derive(Clone, Copy)]
 pub(super) struct Ground<'g, 'a> {
     pub drafts: &'g [Draft<'a>],
-    /// By step, then task.
+    /// By step, then by task.
     pub plans: &'g [Vec<Plan<'a>>],
     /// By step.
     pub answers: &'g [Answers<'g>],
     pub toll: &'g Toll<'g>,
 }
 
-/// The rows of one task, told apart.
+/// The distinct rows of one task.
 #[derive(Default)]
 struct Told {
-    /// By step and row: the place among those that are distinct.
+    /// By step and row: an index into `distinct`.
     of: Vec<Vec<u32>>,
-    /// The weights under the three odds, bit by bit, with the step and place of the first row that has them.
+    /// The bits of the weights at all three odds, with the step and the input of the first row that has them.
     distinct: IndexMap<Vec<u64>, (usize, usize), FxBuildHasher>,
 }
 
 impl<'a> Ground<'_, 'a> {
-    /// Tells the rows apart that runs come by without a detour; the arm was compiled in the first of the rooms.
+    /// Classifies the rows that runs without interventions reach. The arm must have been compiled in the first context.
     ///
     /// # Errors
     /// See [`super::scales::Scales::weigh`].
@@ -145,7 +145,7 @@ impl<'a> Ground<'_, 'a> {
         Ok(told)
     }
 
-    /// How the weights of a row come about that was compiled in this room, with those `chances` of a reader.
+    /// How the weights of a row are computed that was compiled in this context; `chances` are its reader's parameters.
     fn how(
         &self,
         room: &Room<'a>,
@@ -180,7 +180,7 @@ impl<'a> Ground<'_, 'a> {
         Ok(How::Fixed(std::iter::once(paid).chain(branches.iter().map(|b| b.p)).collect()))
     }
 
-    /// How a row comes out, what never happens left out as in its kernel.
+    /// The branches of a row; those of probability zero are left out, as in its kernel.
     fn ways(&self, room: &Room<'a>, (task, step, place): (usize, usize, usize)) -> Vec<Handled> {
         let plan = &self.plans[step][task];
         let site = Site { step, input: &plan.inputs[place], plan, answers: &self.answers[step] };
@@ -189,8 +189,8 @@ impl<'a> Ground<'_, 'a> {
         ways
     }
 
-    /// Adds the weights of a row that is laid down in another room: some of the ways that it has at first. They may be
-    /// found in another order there: what has no chance is not what two ways meet at first.
+    /// Appends the weights of a row compiled in another context. Its branches are a subset of `like`, possibly in
+    /// another order, because a branch of probability zero no longer fixes the position of those merged with it.
     pub fn lay(
         &self,
         room: &Room<'a>,
@@ -204,7 +204,7 @@ impl<'a> Ground<'_, 'a> {
         weights.resize(paid + 1 + like.len(), 0.0);
         let mut next = 0;
         for way in &ways {
-            // Mostly the order is the same, and the next one is it.
+            // The order is usually the same, so the search starts at the next position.
             let mut places = (next..like.len()).chain(0..next);
             let at = places.find(|&at| like[at].is_same_way(way)).context(IMPOSSIBLE)?;
             next = at + 1;
@@ -217,7 +217,7 @@ impl<'a> Ground<'_, 'a> {
 }
 
 impl How {
-    /// Adds the weights of a row that is not laid down again.
+    /// Appends the weights of a row that need not be compiled again.
     pub fn weigh(
         &self,
         chances: &Chances,

@@ -1,5 +1,5 @@
-//! Rows of guarded steps: the ways of the first attempt, followed through alarms and further attempts; and
-//! the same row with one guard set otherwise, as a detour.
+//! Rows of guarded steps: the branches of the first attempt, followed through alarms and further attempts, and the
+//! counterfactual rows for other settings of each guard.
 
 use super::attempts::Search;
 use super::rows::{Site, phrasing};
@@ -12,7 +12,7 @@ use crate::step::guard::{Guarding, Handled, Setting, Tried};
 use crate::step::{Branching, Event, Output, Row, State, settle};
 
 impl Room<'_> {
-    /// The row of an input as guards leave it, and how it would be with each variant of them.
+    /// Compiles the row of an input with guards, and a counterfactual row for each variant that changes it.
     pub(super) fn push_guarded(&self, draft: &mut Draft, site: &Site, variants: &[Variant]) {
         let step = site.step;
         let given = vec![Setting::AsGiven; self.scenario.steps[step].guards.len()];
@@ -30,7 +30,7 @@ impl Room<'_> {
                 }
             }
         }
-        // A false alarm is mended by letting pass what was right.
+        // A false alarm is repaired by letting the right output pass.
         let right = |branching: &&Branching| {
             let state = State::of(
                 branching.output.as_ref(),
@@ -50,7 +50,7 @@ impl Room<'_> {
         }
     }
 
-    /// Follows ways to come out through the alarms of the step's guards. Ways that end alike are one.
+    /// Follows branches through the alarms of the step's guards. Equal results are merged.
     pub(super) fn handle<'b>(
         &'b self,
         draft: &'b Draft,
@@ -81,8 +81,8 @@ impl Room<'_> {
         guarding.handle(ways)
     }
 
-    /// What the further attempt at place `at` comes to. A search in the same phrasings asks in the words of
-    /// the first attempt, where these are known.
+    /// The results of the further attempt with index `at`. If the retry has no phrasings of its own and the phrasing of
+    /// the first attempt is known, it keeps that phrasing.
     fn retry<'b>(
         &'b self,
         draft: &'b Draft,
@@ -93,7 +93,7 @@ impl Room<'_> {
         let again = &site.plan.again[at];
         let step = site.step;
         let Some(search) = &again.search else {
-            // Another reading of the same passages.
+            // The same passages are read again.
             return self.first(draft, site).branches;
         };
         let field = match &self.scenario.steps[step].kind {

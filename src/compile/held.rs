@@ -1,4 +1,4 @@
-//! How much the tasks of an arm hold while it is compiled, texts and joint states, and where that ends.
+//! Memory limits during compilation: the texts and joint states that all tasks of an arm hold together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,11 +8,11 @@ use super::{Draft, Room, Support};
 use crate::scenario::Simulation;
 use crate::step::room::{ARM_TEXT, megabytes};
 
-/// Bytes of the joint states of all tasks together, where more states are allowed than usual.
+/// Limit in bytes for the joint states of all tasks together. It applies only if `max_states` exceeds its default.
 const MOST_STATES: usize = 768 << 20;
 
-/// Bytes that all tasks hold together, while many threads work on one step. What they hold after a step depends on no
-/// order, and neither does the message that ends there.
+/// Bytes that all tasks hold together, counted while several threads work on one step. The totals after a step do not
+/// depend on the order of threads, nor does the error message.
 pub(super) struct Held {
     text: AtomicUsize,
     states: AtomicUsize,
@@ -32,10 +32,10 @@ impl Held {
 }
 
 impl Room<'_> {
-    /// Counts `added` bytes, after which `draft` holds `bytes`.
+    /// Adds `added` bytes of text, after which `draft` holds `bytes` in total.
     ///
     /// # Errors
-    /// More text than memory should hold, in the task or in all of them.
+    /// If the text of this task, or of all tasks together, exceeds its limit.
     pub(super) fn hold(
         &self,
         held: &Held,
@@ -62,10 +62,10 @@ impl Room<'_> {
         Ok(())
     }
 
-    /// Counts `added` bytes of joint states.
+    /// Adds `added` bytes of joint states.
     ///
     /// # Errors
-    /// More than memory should hold, where the scenario raises `max_states`.
+    /// If they exceed the limit and the scenario raises `max_states`.
     pub(super) fn hold_states(&self, held: &Held, step: usize, added: usize) -> anyhow::Result<()> {
         let all = held.states.fetch_add(added, Ordering::Relaxed) + added;
         let cap = self.scenario.simulation.max_states;

@@ -1,4 +1,4 @@
-//! Which runs are carried forward for a task past the cap: its trials, and "what if" for some of them.
+//! The runs that are sampled for a task beyond the state limit: its trials, and interventions on some of them.
 
 use std::sync::Arc;
 
@@ -8,42 +8,41 @@ use crate::kernel::{BREAK, Do, rng};
 use crate::scenario::{Scenario, Step, StepKind};
 use crate::step::{Event, MissKind};
 
-/// Trials of a task past the cap in which interventions are played as well, at most: see [`what_if_trials`].
+/// Maximum number of trials per task that are repeated under interventions: see [`what_if_trials`].
 pub const WHAT_IF_TRIALS: u32 = 1000;
 
-/// Fewest of them, however many steps and tasks there are.
+/// Minimum number of them, however many steps and tasks there are.
 const LEAST_WHAT_IF_TRIALS: usize = 50;
 
-/// Outputs that the runs under interventions put out: of one task, and of all tasks together. Those that a later step still
-/// reads are held, in a byte or four each.
+/// Limits on the outputs of runs under interventions, for one task and for all tasks together. An output is held in
+/// one to four bytes while a later step still reads it.
 const HELD_A_TASK: usize = 8 << 20;
 const HELD: usize = 128 << 20;
 
-/// Trials of a task past the cap into which single errors are injected: each brings a run for every way
-/// to err at every step.
+/// Maximum number of trials per task into which single errors are injected. Each trial needs a run for every possible
+/// error at every step.
 pub const INJECTED_TRIALS: u32 = 300;
 
-/// Most steps of which every combination is mended.
+/// Up to this many steps, every combination of repairs is sampled.
 const COMBINED: usize = 10;
 
-/// The ways in which a reading goes wrong with the evidence in hand.
+/// The ways in which a reading can fail with the evidence in the context.
 pub const READING_ERRORS: [Event; 3] = [Event::Misread, Event::Distracted, Event::Fabricated];
 
-/// Whether a step can make errors of its own (a guard its false alarms); the others only pass on what
-/// they get.
+/// Whether a step can make errors of its own (for a guard, false alarms); other steps only propagate their inputs.
 pub fn can_err(step: &Step) -> bool {
     matches!(step.kind, StepKind::Retrieve(_) | StepKind::Read { .. }) || !step.guards.is_empty()
 }
 
-/// The key of the draws that order a task's steps.
+/// The key of the random draws that order a task's steps.
 pub fn key(seed: u64, task: &str) -> u64 {
-    // No step has this name: ids are identifiers.
+    // Step ids are identifiers, so no step has this name.
     rng::key(seed, task, "(order)")
 }
 
-/// How many trials of a task past the cap are played under interventions too. Each brings four runs for every step that
-/// can err and one for every other setting of a guard, and every run holds an output a step: in a wide graph, or with
-/// many tasks, [`WHAT_IF_TRIALS`] would fill the memory.
+/// The number of trials per task that are repeated under interventions. Each needs four runs per step that can err and
+/// one per further guard setting, and every run holds one output per step: in a wide graph, or with many tasks,
+/// [`WHAT_IF_TRIALS`] would exhaust the memory.
 pub fn what_if_trials(scenario: &Scenario) -> u32 {
     let steps = scenario.steps.len();
     let runs = |step: &Step| 4 * usize::from(can_err(step)) + variants::most(step);
@@ -53,9 +52,9 @@ pub fn what_if_trials(scenario: &Scenario) -> u32 {
     scenario.simulation.trials.min(WHAT_IF_TRIALS).min(fit as u32)
 }
 
-/// All trials as they are; and for the first `what_if` each of the steps `errs` alone right,
-/// alone wrong, alone mended, and mended one after another in a random order; and each of `swaps`, a step and the mark of
-/// what takes the place of its rows.
+/// All trials without intervention. The first `what_if` trials also with each step of `errs` alone set right, alone set
+/// wrong and alone repaired, with the steps repaired cumulatively in a random order, and with each of `swaps`: a step
+/// and the id of the counterfactual row that replaces its rows.
 pub fn what_if(
     (trials, what_if): (u32, u32),
     key: u64,
@@ -82,8 +81,8 @@ pub fn what_if(
     lanes
 }
 
-/// One trial under every combination of repairs; of singles, pairs, all, and all from each step on (which is
-/// what leaving steps out one by one may need) where there are too many.
+/// One trial under every combination of repairs. With too many steps for that: no repair, all, single steps, pairs, and
+/// all from each step on (which leave-one-out searches may need).
 pub fn mended(trial: u32, steps: usize, errs: &[usize]) -> Vec<Lane> {
     let lane = |mended: &dyn Fn(usize) -> bool| {
         let mut what = vec![Do::Nothing; steps];
@@ -105,8 +104,8 @@ pub fn mended(trial: u32, steps: usize, errs: &[usize]) -> Vec<Lane> {
     lanes
 }
 
-/// Every single error in an otherwise clean run: for the first [`INJECTED_TRIALS`] each way to err of each
-/// of the steps, the others mended.
+/// Every single error in a run that is otherwise free of errors: for the first [`INJECTED_TRIALS`] trials, each
+/// possible error of each step with all other steps repaired.
 pub fn injected(trials: u32, steps: &[Step], misses: &[usize]) -> Vec<Lane> {
     let ways = |at: usize| match steps[at].kind {
         StepKind::Retrieve(_) if misses.contains(&at) => {
@@ -130,25 +129,25 @@ pub fn injected(trials: u32, steps: &[Step], misses: &[usize]) -> Vec<Lane> {
     lanes
 }
 
-/// `what` at one step, the others mended.
+/// The intervention `what` at one step, with all other steps repaired.
 pub fn clean_but(steps: usize, step: usize, what: Do) -> Arc<[Do]> {
     let mut all = vec![Do::Repair; steps];
     all[step] = what;
     all.into()
 }
 
-/// `what` at one step, nothing elsewhere.
+/// The intervention `what` at one step, and none elsewhere.
 pub fn only(steps: usize, step: usize, what: Do) -> Arc<[Do]> {
     let mut all = vec![Do::Nothing; steps];
     all[step] = what;
     all.into()
 }
 
-/// A random order of the steps `errs`, by Fisher and Yates; a function of the key and the trial.
+/// A random order of the steps `errs` by the Fisher-Yates shuffle; a function of the key and the trial.
 pub fn order(key: u64, trial: u32, errs: &[usize]) -> Vec<usize> {
     let mut order = errs.to_vec();
     for last in (1..order.len()).rev() {
-        // One draw a swap: the counter holds the trial and the place.
+        // One draw per swap; the counter combines the trial and the position.
         let draw = rng::draw(key, u64::from(trial) << 16 | last as u64);
         let place = (u128::from(draw) * (last as u128 + 1)) >> 64;
         order.swap(last, place as usize);

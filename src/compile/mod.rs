@@ -1,17 +1,18 @@
-//! Compiling: a task and an arm to finite kernels.
+//! Compilation of a task and an arm into finite Markov kernels. All searching, embedding and expression evaluation
+//! happens here, never while the kernels are solved or sampled.
 //!
-//! Steps are taken in topological order, and each step over all tasks at once, so that everything
-//! expensive happens in batches and once for each distinct input:
+//! Steps are compiled in topological order, each over all tasks at once, so that expensive work is batched and done
+//! once per distinct input:
 //!
-//! 1. the inputs that the step can get, from the states reached so far;
-//! 2. the queries these inputs render to, searched together ([`search`]);
+//! 1. the inputs that can reach the step, from the states reached so far;
+//! 2. the queries that these inputs render to, searched together ([`search`]);
 //! 3. the rows of the kernel ([`rows`]), and with them the states after the step.
 //!
-//! An upstream error is an input like any other: its query is rendered with the wrong value and
-//! really searched. So is what a step would put out under an intervention.
+//! An upstream error is an input like any other: its query is rendered with the wrong value and actually searched. The
+//! same holds for outputs under an intervention.
 //!
-//! What readers and guards do is given by [`Odds`]; under others, the rows of what is compiled can be weighed
-//! anew ([`scales`]).
+//! The behaviour of readers and guards is given by [`Odds`]. For other odds, the compiled rows can be reweighted
+//! ([`scales`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -54,33 +55,33 @@ use held::Held;
 use plan::Plan;
 use search::{Answers, Ask, Searches};
 
-/// One task under one arm, ready to run, with what its tokens stand for.
+/// One task compiled under one arm, with the meaning of its tokens.
 #[derive(Debug)]
 pub struct Compiled {
     pub model: Model,
     /// `outputs[step][token]`.
     pub outputs: Vec<Vec<Output>>,
-    /// By step: what guards did on the way to a branch, by its place in the kernel, ascending; branches at
-    /// which none looked are left out.
+    /// By step: what guards did on the way to a branch, with the branch's position in the kernel, ascending. Branches
+    /// that no guard looked at are left out.
     pub trails: Vec<Vec<(usize, Trail)>>,
-    /// By step, the same for all tasks of an arm: the guards set otherwise that detours stand for.
+    /// By step: the guard settings of the counterfactual rows; the same for all tasks of an arm.
     pub variants: Arc<Vec<Vec<Variant>>>,
     pub oracle: Oracle,
-    /// By step: how its retrieval does on the right query, a phrasing each. Empty where the oracle
-    /// never asks or nothing is gold.
+    /// By step: the retrieval results of the oracle's query, one per phrasing. Empty where the oracle never queries or
+    /// no passage is gold.
     pub quality: Vec<Vec<Quality>>,
-    /// Joint states of the largest layer, where a trellis was built.
+    /// The number of joint states in the largest layer, if a trellis was built.
     pub states: Option<usize>,
 }
 
 impl Compiled {
-    /// An output of `step` against the oracle's; `None`: the run stops there.
+    /// Compares an output of `step` with the oracle's; `None` means that the run stops there.
     pub fn state(&self, step: usize, output: Option<&Output>) -> State {
         State::of(output, self.oracle.outputs[step].as_ref(), &self.oracle.gold[step])
     }
 }
 
-/// One phrasing of the right query, searched.
+/// The search result of one phrasing of the oracle's query.
 #[derive(Clone, Debug)]
 pub struct Quality {
     pub weight: f64,
@@ -88,33 +89,33 @@ pub struct Quality {
     pub ranking: Vec<Hit>,
 }
 
-/// What the kernels are to answer.
+/// The question that the kernels must be able to answer; it decides which counterfactual rows are compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Question {
-    /// What happens, and what would happen if one step were right, or wrong.
+    /// A run, and its outcome if one step were right or wrong.
     #[default]
     Run,
-    /// What happens, and nothing else. Tasks past the cap are left without rows.
+    /// A run without interventions. Tasks beyond the state limit get no rows.
     Plain,
-    /// What happens where every retrieve step hands on the gold passages, and only those.
+    /// A run in which every retrieve step hands on exactly the gold passages.
     Gold,
-    /// What a miss of each kind at these steps would do, or one reading error anywhere, in an otherwise
-    /// clean run.
+    /// The effect of a miss of each kind at these steps, or of one reading error anywhere, in a run that is otherwise
+    /// free of errors.
     Misses(Vec<usize>),
-    /// One trial of one task (by its index), whatever is mended in it; no other task is compiled.
+    /// One trial of one task (by index) under any set of repairs; no other task is compiled.
     Trial { task: usize, trial: u32 },
 }
 
-/// How probably readers and guards do what: all chances there are but those of phrasings.
+/// The probabilities that govern readers and guards: all chances in a run except the choice of phrasing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Odds {
     pub reader: Reader,
-    /// By step, then guard.
+    /// By step, then by guard.
     pub guards: Vec<Vec<guard::Odds>>,
 }
 
 impl Odds {
-    /// As the scenario has them.
+    /// The scenario's own odds.
     pub fn of(scenario: &Scenario, arm: &Arm) -> anyhow::Result<Odds> {
         let guards = |step: &Step| step.guards.iter().map(guard::Odds::of).collect();
         Ok(Odds {
@@ -124,8 +125,8 @@ impl Odds {
     }
 }
 
-/// Compiles the tasks of `scenario` under `arm`, all but where the question is of one. `step_done` is told when
-/// a step of a task is finished.
+/// Compiles the tasks of `scenario` under `arm`: all of them, or the one that the question is about. `step_done` is
+/// called whenever a step of a task is finished.
 pub fn compile(
     scenario: &Scenario,
     arm: &Arm,
@@ -139,7 +140,7 @@ pub fn compile(
     Ok(Draft::finish_all(drafts, &variants))
 }
 
-/// What is the same for all tasks of an arm.
+/// What all tasks of an arm share.
 #[derive(Clone)]
 struct Room<'a> {
     scenario: &'a Scenario,
@@ -154,22 +155,23 @@ struct Room<'a> {
     question: &'a Question,
 }
 
-/// By step: the steps whose outputs it takes in; those that only its guards look at, where these are on.
+/// By step: the steps whose outputs it takes as input. Parents that only its guards use are included if guards are on.
 fn inputs(scenario: &Scenario, arm: &Arm) -> Vec<Vec<usize>> {
     let steps = scenario.steps.iter().zip(&arm.guarded);
     steps.map(|(step, on)| if *on { step.parents.clone() } else { step.needs.clone() }).collect()
 }
 
-/// Readings whose outputs are open at the same time.
+/// A set of read steps whose outputs are live at the same time.
 pub struct OpenReadings {
-    /// The step after which most of them are, and the first one from there on that uses one.
+    /// The step after which the set is largest, and the first later step that uses one of the outputs.
     pub after: usize,
     pub next: usize,
-    /// In the order of the steps.
+    /// In step order.
     pub readings: Vec<usize>,
 }
 
-/// The most readings of an arm that are open together: each comes out in its own way, whatever the others do.
+/// The largest set of read steps of an arm whose outputs are live together. Their results vary independently, so this
+/// set determines the size of the state space.
 pub fn open_readings(scenario: &Scenario, arm: &Arm) -> OpenReadings {
     let shape = Shape::new(inputs(scenario, arm));
     let reads = |step: usize| matches!(scenario.steps[step].kind, StepKind::Read { .. });
@@ -204,7 +206,7 @@ fn pools(scenario: &Scenario, arm: &Arm) -> Vec<Option<ValuePool>> {
     scenario.steps.par_iter().map(pool).collect()
 }
 
-/// A task on its way through the steps.
+/// A task whose steps are being compiled.
 #[derive(Clone)]
 struct Draft<'a> {
     task: &'a Task,
@@ -215,23 +217,23 @@ struct Draft<'a> {
     trails: Vec<Vec<(usize, Trail)>>,
     support: Support,
     states: usize,
-    /// Of all outputs and long queries so far.
+    /// Bytes of text in all outputs and long queries so far.
     text_bytes: usize,
 }
 
 /// By step, for all tasks: see [`Compiled::variants`].
 type Variants = Arc<Vec<Vec<Variant>>>;
 
-/// How the reachable inputs are known.
+/// How the reachable inputs are determined.
 #[derive(Clone)]
 enum Support {
-    /// All of them, from the joint states.
+    /// Exactly, from the joint states.
     Joint(Frontier),
-    /// Those that the trials visit.
+    /// By sampling: those that the trials visit.
     Walk(Walk),
 }
 
-/// Outputs of one step, numbered in order of first appearance.
+/// The distinct outputs of one step, numbered in order of first appearance.
 type Tokens = IndexSet<Output, FxBuildHasher>;
 
 impl<'a> Draft<'a> {
@@ -249,7 +251,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The token of an output.
+    /// The token of an output; new outputs are added.
     fn token(&mut self, step: usize, output: Output) -> u32 {
         let bytes = text_bytes(&output);
         let (token, new) = self.tokens[step].insert_full(output);
@@ -257,7 +259,7 @@ impl<'a> Draft<'a> {
         token as u32
     }
 
-    /// The outputs behind the input tokens of `step`.
+    /// The outputs that the input tokens of `step` stand for.
     fn seen(&self, step: usize, inputs: &[u32]) -> Vec<Option<&Output>> {
         let mut seen = vec![None; self.tokens.len()];
         for (&parent, &token) in self.kernels[step].parents().iter().zip(inputs) {
@@ -266,7 +268,7 @@ impl<'a> Draft<'a> {
         seen
     }
 
-    /// Notes what guards did on the way to the branches that are pushed next.
+    /// Records what guards did for the branches that are pushed next.
     fn note(&mut self, step: usize, trails: Vec<Option<Trail>>) {
         let start = self.kernels[step].places();
         let told = trails.into_iter().enumerate();
@@ -316,7 +318,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Lays down the rows of every step for all tasks; `planned` gets what each step was planned to ask.
+    /// Compiles the rows of every step for all tasks. `planned` receives the plans of each step, one per task.
     fn lay(
         &self,
         searches: &mut Searches,
@@ -352,7 +354,7 @@ impl<'a> Room<'a> {
         Ok((drafts, Arc::new(variants)))
     }
 
-    /// Puts all questions of a step, each distinct one once.
+    /// Runs all searches of a step, each distinct one once.
     fn find<'b>(
         &self,
         searches: &'b mut Searches,
@@ -371,6 +373,7 @@ impl<'a> Room<'a> {
             let asks = asks.map(|(_, ask, depth)| (ask, depth));
             searches.find_at_least(scenario, indices, embedder, corpus, asks)?;
         }
+        // Verifiers score what the searches above found, so they must come second.
         for embedder in self.verifiers(step) {
             let answers = searches.answers(corpus);
             let tasks = drafts.iter().zip(plans);
@@ -417,8 +420,8 @@ impl<'a> Room<'a> {
                         simulation.max_states
                     );
                 }
-                // Past the cap: from here on, only what runs visit. The rows so far hold every input
-                // that one of them can have met.
+                // Beyond the state limit, only the inputs that sampled runs visit are compiled from here on. The rows
+                // compiled so far contain every input that these runs can have met.
                 let steps = self.scenario.steps.len();
                 let errs: Vec<usize> =
                     (0..steps).filter(|&s| lanes::can_err(&self.scenario.steps[s])).collect();

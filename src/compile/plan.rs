@@ -1,4 +1,4 @@
-//! What one step asks: the searches of every input, and those that its rows need beside them.
+//! Plans the searches of one step: those of every input, and the further ones that its rows need.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::step::room::query_bytes;
 use crate::step::settle::{self, Gate};
 use crate::step::{MissKind, Output};
 
-/// What a step needs to be searched before its rows can be laid down.
+/// The searches to run before the rows of a step can be compiled.
 pub(super) struct Plan<'a> {
     pub inputs: Vec<Input>,
     pub search: Option<Search<'a>>,
     pub again: Vec<Again<'a>>,
-    /// The queries on the oracle's inputs, a phrasing each; of the step's search, and of further ones.
+    /// The queries on the oracle's inputs, one per phrasing: for the step's own search, and for each further attempt.
     pub right: Vec<Ask>,
     pub right_again: Vec<Vec<Ask>>,
-    /// The best passage of a kind, a phrasing each.
+    /// The searches for the best passage of each kind of miss, one per phrasing.
     pub misses: Vec<(MissKind, Vec<Ask>)>,
-    /// How many passages are gold here.
+    /// The number of gold passages.
     pub gold: usize,
     /// Bytes of its long queries.
     pub text_bytes: usize,
@@ -30,16 +30,16 @@ pub(super) struct Plan<'a> {
 
 pub(super) struct Input {
     pub tokens: Box<[u32]>,
-    /// Brought by a run that has taken no detour but repairs.
+    /// Whether it is reachable with no intervention other than repairs.
     pub straight: bool,
     pub wish: Wish,
-    /// By further attempt: what it asks; `None` where it has no query.
+    /// By further attempt: its queries; `None` if no query can be rendered.
     pub again: Vec<Option<Vec<Ask>>>,
 }
 
 pub(super) enum Wish {
     Held(Gate),
-    /// One a phrasing.
+    /// One query per phrasing.
     Search(Vec<Ask>),
     /// A template or the entity has no value on this input.
     Unaskable,
@@ -47,8 +47,8 @@ pub(super) enum Wish {
 }
 
 impl Plan<'_> {
-    /// All questions, each with the embedder that it is for and the depth that it needs at least: with all gold taken
-    /// out of its ranking, there are still as many passages as the step hands on.
+    /// All queries, each with its embedder and minimum depth: after removing all gold passages from the ranking, enough
+    /// passages must remain for the step to hand on.
     pub fn asks(&self) -> impl Iterator<Item = (usize, &Ask, usize)> {
         let own = self.search.map(|search| search.with.embedder);
         let without_gold = self.search.map_or(0, |search| search.with.top_k + self.gold);
@@ -70,8 +70,8 @@ impl Plan<'_> {
         first.chain(again)
     }
 
-    /// What a verifier has to score: each query with the passage that it brings first, and with the first
-    /// one that is not gold.
+    /// The pairs that a verifier must score: each query with the passage ranked first, and with the first passage that
+    /// is not gold.
     pub fn to_verify(&self, draft: &Draft, answers: &Answers) -> Vec<Ask> {
         let mut asks = Vec::new();
         for (embedder, ask, _) in self.asks() {
@@ -88,10 +88,10 @@ impl Plan<'_> {
 }
 
 impl<'a> Room<'a> {
-    /// What `step` asks in one task.
+    /// Plans `step` for one task.
     ///
     /// # Errors
-    /// More text than memory should hold.
+    /// If the queries exceed the text limit.
     pub(super) fn plan(&self, draft: &Draft, step: usize, held: &Held) -> anyhow::Result<Plan<'a>> {
         let of = &self.scenario.steps[step];
         let inputs = match &draft.support {
@@ -141,7 +141,7 @@ impl<'a> Room<'a> {
         Ok(Plan { inputs, search, again, right, right_again, misses, gold, text_bytes })
     }
 
-    /// The searches for the passage of each kind that the step would take for gold first.
+    /// For each kind of miss, the searches for the passage that the step is most likely to confuse with gold.
     fn misses(&self, draft: &Draft, step: usize, right: &[Ask]) -> Vec<(MissKind, Vec<Ask>)> {
         let (StepKind::Retrieve(retrieve), Question::Misses(steps)) =
             (&self.scenario.steps[step].kind, self.question)

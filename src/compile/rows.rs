@@ -1,4 +1,4 @@
-//! The rows of one step: what it makes of what its searches found.
+//! Compiles the rows of one step from the results of its searches.
 
 use super::attempts::{Search, verify};
 use super::held::Held;
@@ -16,7 +16,7 @@ use crate::step::retrieve::{Phrasing, Target};
 use crate::step::settle;
 use crate::step::{Branching, Event, MissKind, Output, Row, State};
 
-/// One input of one step of a task, with all that was asked for it.
+/// One input of one step of a task, with its search results.
 #[derive(Clone, Copy)]
 pub(super) struct Site<'s> {
     pub step: usize,
@@ -25,23 +25,23 @@ pub(super) struct Site<'s> {
     pub answers: &'s Answers<'s>,
 }
 
-/// The ways in which a first attempt comes out, before any guard; and as in [`Row`].
+/// The results of a first attempt before any guard. The fields correspond to [`Row`].
 pub(super) struct First<'a> {
     pub branches: Vec<Tried<'a>>,
     pub wrong: Vec<Tried<'a>>,
     pub repair: Option<Branching>,
 }
 
-/// The mark of the detour in which a step misses so.
+/// The id of the counterfactual row in which a step has a miss of this kind.
 pub fn mark(kind: MissKind) -> u8 {
     FIRST_MARK + kind as u8
 }
 
 impl<'a> Room<'a> {
-    /// Lays down the rows of all inputs of `step`; `answers` has the answers to the plan's questions.
+    /// Compiles the rows of all inputs of `step`; `answers` holds the results of the plan's searches.
     ///
     /// # Errors
-    /// More text than memory should hold.
+    /// If the outputs exceed the text limit.
     pub(super) fn rows(
         &self,
         draft: &mut Draft,
@@ -64,6 +64,7 @@ impl<'a> Room<'a> {
         for input in &plan.inputs {
             let site = Site { step, input, plan, answers };
             let before = draft.text_bytes;
+            // A step that does not run has no output for guards to look at.
             match input.wish {
                 Wish::Held(_) => {
                     let row = self.row(draft, &site);
@@ -85,7 +86,7 @@ impl<'a> Room<'a> {
         Ok(())
     }
 
-    /// How the row of an input comes out: what [`Room::rows`] lays down, without any detour.
+    /// The branches that [`Room::rows`] gives a row, without its counterfactual rows.
     pub(super) fn ways(&self, draft: &Draft, site: &Site) -> Vec<Handled> {
         let held = matches!(site.input.wish, Wish::Held(_));
         if held || !self.guarded(site.step) {
@@ -116,7 +117,7 @@ impl<'a> Room<'a> {
         crate::step::retrieve::row(target, &phrasings)
     }
 
-    /// The row where no query can be written.
+    /// The row of an input on which no query can be rendered.
     pub(super) fn unaskable(
         &self,
         draft: &Draft,
@@ -124,12 +125,12 @@ impl<'a> Room<'a> {
         search: &Search,
         right: &[Ask],
     ) -> Row {
-        // A miss where the oracle never asks is induced, and so is this.
+        // If the oracle never queries, a miss counts as induced, and so does this failure.
         let asks = matches!(draft.oracle.outputs[step], Some(Output::Context(_)));
         self.target(draft, step, search.retrieve).unaskable(asks && right.is_empty())
     }
 
-    /// What the first attempt comes to, way by way, with what guards can see of it.
+    /// The possible results of the first attempt, with what guards can observe of each.
     pub(super) fn first<'b>(&'b self, draft: &Draft, site: &Site) -> First<'b> {
         let (Wish::Search(asks), Some(search)) = (&site.input.wish, &site.plan.search) else {
             let row = self.row(draft, site);
@@ -141,7 +142,7 @@ impl<'a> Room<'a> {
             };
         };
         let mut first = First { branches: Vec::new(), wrong: Vec::new(), repair: None };
-        // Scores differ from phrasing to phrasing, even where the passages are the same.
+        // Phrasings are not merged, because scores differ between them even for equal passages.
         for (i, ask) in asks.iter().enumerate() {
             let row = self.searched(draft, site, search, &site.plan.right, (i, ask));
             first.repair = first.repair.or(row.repair);
@@ -158,7 +159,7 @@ impl<'a> Room<'a> {
         first
     }
 
-    /// A way in which a search comes out, with what guards see of it.
+    /// A result of a search, with what guards observe of it.
     pub(super) fn tried_search(
         &self,
         site: &Site,
@@ -171,7 +172,7 @@ impl<'a> Room<'a> {
         Tried { branching, phrasing: None, look }
     }
 
-    /// What guards see of what a search handed on.
+    /// What guards observe of the output of a search.
     pub(super) fn look(
         &self,
         step: usize,
@@ -188,7 +189,7 @@ impl<'a> Room<'a> {
         let hits = search.ranking(answers, ask);
         let score = |p: &u32| hits.iter().find(|hit| hit.passage == *p).map(|hit| hit.score);
         let best = passages.first().copied();
-        // A lead is one over the next passage found, handed on or not.
+        // The margin compares with the next passage found, whether or not it is handed on.
         let found = || hits.iter().map(|hit| &hit.passage);
         let scores = match found().take(passages.len()).eq(passages) {
             true if best.is_some() => {
@@ -211,7 +212,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// A way in which a step that does not search comes out, with what guards see of it.
+    /// A result of a step that does not search, with what guards observe of it.
     pub(super) fn tried(&self, step: usize, branching: Branching) -> Tried<'_> {
         let corpus = match self.scenario.steps[step].kind {
             StepKind::Read { from, .. } => self.search(from).map(|s| s.retrieve.corpus),
@@ -236,15 +237,15 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Whether the inputs of a step are the oracle's.
+    /// Whether the inputs of a step equal the oracle's.
     fn is_oracles(&self, draft: &Draft, step: usize, inputs: &[u32]) -> bool {
         let seen = draft.seen(step, inputs);
         let parents = draft.kernels[step].parents();
         parents.iter().all(|&p| seen[p] == draft.oracle.outputs[p].as_ref())
     }
 
-    /// Adds the detours in which the step misses: the best passage of each kind first, and behind it
-    /// what the right query finds but gold.
+    /// Adds the counterfactual rows in which the step misses. Their contexts start with the best passage of each kind,
+    /// followed by the passages other than gold that the oracle's query finds.
     fn push_misses(&self, draft: &mut Draft, site: &Site) {
         let Site { step, plan, answers, .. } = *site;
         let Some(search) = &plan.search else {
@@ -254,7 +255,7 @@ impl<'a> Room<'a> {
             let asked = asks.iter().zip(&plan.right).zip(search.queries).enumerate();
             let ways = asked.filter_map(|(i, ((best, rest), query))| {
                 let best = search.ranking(answers, best).first().copied();
-                // BM25 brings nothing that has no word of the query: then there is no such miss.
+                // BM25 returns no passage without a word of the query, in which case this kind of miss cannot occur.
                 if best.is_none() && *kind != MissKind::Empty {
                     return None;
                 }
@@ -271,7 +272,8 @@ impl<'a> Room<'a> {
                 let branching = Branching::new(output, Event::OwnMiss(*kind), query.weight);
                 let mut tried = self.tried_search(site, search, rest, branching);
                 tried.phrasing = Some(i);
-                // Where the right query does not reach down to it, its own search knows its score.
+                // If the oracle's query does not rank this passage, its score comes from the search restricted to its
+                // kind.
                 let known = search.ranking(answers, rest).iter().map(|hit| hit.passage);
                 if let (Some(hit), false) =
                     (best, empty || known.into_iter().any(|p| Some(p) == first))
@@ -299,7 +301,7 @@ impl<'a> Room<'a> {
         self.push(draft, site.step, site.input, plain(row.branches), row.repair, plain(row.wrong));
     }
 
-    /// Lays down a row: its branches, what it puts out when it does not err, and how it would err.
+    /// Adds a row to the kernel, with its counterfactual rows for no error, an error, and the oracle's output.
     pub(super) fn push(
         &self,
         draft: &mut Draft,
@@ -319,7 +321,7 @@ impl<'a> Room<'a> {
         if let Some(repair) = repair {
             self.push_detour(draft, step, REPAIR, vec![Handled::plain(repair)]);
         }
-        // After a detour no further one is taken: see `kernel::trellis`.
+        // Interventions other than repairs are not combined: see `kernel::trellis`.
         if input.straight && !wrong.is_empty() {
             self.push_detour(draft, step, BREAK, wrong);
         }
@@ -330,7 +332,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// What the oracle does at a step, whatever comes in here; a stop where it has stopped.
+    /// The oracle's branch at a step, whatever the input; a stop if the oracle has stopped.
     fn oracles_branch(&self, draft: &Draft, step: usize) -> Branching {
         let right = draft.oracle.outputs[step].clone();
         let event = match &right {
@@ -347,7 +349,7 @@ impl<'a> Room<'a> {
         Branching::new(right, event, 1.0)
     }
 
-    /// Adds a detour to the row that was laid down last.
+    /// Adds a counterfactual row to the row that was pushed last.
     pub(super) fn push_detour(
         &self,
         draft: &mut Draft,
@@ -360,7 +362,7 @@ impl<'a> Room<'a> {
         draft.kernels[step].push_detour(mark, branches);
     }
 
-    /// Gives out tokens. As the kernel does, it drops what never happens.
+    /// Assigns tokens to outputs. Branches of probability zero are dropped, as the kernel does.
     fn branches(
         &self,
         draft: &mut Draft,
@@ -375,7 +377,7 @@ impl<'a> Room<'a> {
             let outcome = settle::outcome(step, of, &draft.oracle.outputs, output.as_ref()) as u8;
             let oracles = draft.oracle.outputs[step].as_ref();
             let state = State::of(output.as_ref(), oracles, &draft.oracle.gold[step]);
-            // An error that a guard saw and set right does not stand.
+            // A recovered error no longer makes the output wrong.
             let stands = fault != Fault::None && guarded != Guarded::Recovered;
             let right = state == State::Correct && !stands;
             let token = output.map_or(STOP, |output| draft.token(step, output));
@@ -386,7 +388,7 @@ impl<'a> Room<'a> {
         (branches, trails)
     }
 
-    /// The row of a step that asks nothing of a search.
+    /// The row of a step that needs no search.
     fn settle(&self, draft: &Draft, step: usize, inputs: &[u32]) -> Row {
         let seen = draft.seen(step, inputs);
         let values = settle::values(&seen);
@@ -410,7 +412,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// The row of reading a field from passages.
+    /// The row for reading a field from passages.
     pub(super) fn read(
         &self,
         draft: &Draft,
@@ -425,7 +427,7 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// What the step reads; `None` where it does not read from a retrieve step.
+    /// The reading at a step; `None` if it does not read from a retrieve step.
     pub(super) fn reading<'r>(
         &'r self,
         draft: &'r Draft,
@@ -443,7 +445,7 @@ impl<'a> Room<'a> {
     }
 }
 
-/// One phrasing of a search, on the actual input; `right` is what it hands on for the oracle's.
+/// The result of one phrasing on the actual input; `right` is its truncated ranking on the oracle's input.
 pub(super) fn phrasing<'r>(
     search: &Search,
     answers: &Answers,

@@ -1,15 +1,15 @@
-//! A compiled arm whose rows can be weighed anew under other odds.
+//! Reweighting of a compiled arm's rows under other odds, without compiling again.
 //!
-//! Other odds of readers and guards change how probable the branches of a row are, and nothing besides: the inputs,
-//! queries, searches, outputs and states stay. What is more, most rows are alike: whatever the contract, gold in first
-//! place with two distractors below is read right with one and the same probability. So
+//! Other odds of readers and guards change only the probabilities of a row's branches: inputs, queries, searches,
+//! outputs and states stay the same. Moreover, most rows are alike: whatever the contract, gold in first place with two
+//! distractors below it is read correctly with the same probability. Therefore
 //!
-//! 1. the arm is compiled at odds at which all that can happen has a chance: mostly its own, for the run;
-//! 2. those of its rows that rest on odds are weighed at two further ones, and rows that agree to the last bit under
-//!    all three make a class. Probabilities are polynomials of the odds, and distinct polynomials agree at points
-//!    drawn at random with probability zero (Schwartz 1980);
-//! 3. under any odds, one row of each class is weighed again, by the code that laid it down at first; a class
-//!    that came out the same three times rests on no odds, and stays.
+//! 1. the arm is compiled at odds under which everything possible has positive probability, usually its own;
+//! 2. the rows that depend on odds are also weighted at two further points, and rows that agree to the last bit at all
+//!    three points form a class. Probabilities are polynomials in the odds, and distinct polynomials agree at random
+//!    points with probability zero (Schwartz 1980);
+//! 3. for any other odds, one row of each class is weighted, by the same code that compiled it. A class whose three
+//!    results are equal does not depend on the odds and stays fixed.
 
 use std::sync::Arc;
 
@@ -23,27 +23,28 @@ use crate::expr::CorpusIndex;
 use crate::scenario::{Arm, Scenario};
 use crate::step::reader::Chances;
 
-/// An arm whose rows can be weighed; see the module.
+/// The weights of an arm's rows as a function of the odds; see the module documentation.
 pub struct Scales<'a> {
     classes: Classes,
-    /// What rows are laid down again with.
+    /// What is needed to compile rows again; `None` if no class requires it.
     laid: Option<(Laid<'a>, Vec<Answers<'a>>, Box<Toll<'a>>)>,
 }
 
-/// An arm that is compiled, and not yet told apart.
+/// A compiled arm whose rows are not classified yet.
 pub struct Laid<'a> {
     room: Room<'a>,
     others: [Room<'a>; 2],
     drafts: Vec<Draft<'a>>,
-    /// By step, then task.
+    /// By step, then by task.
     plans: Vec<Vec<Plan<'a>>>,
 }
 
 impl<'a> Laid<'a> {
-    /// Compiles an arm, plainly, at the first of the odds; see the module for the others.
+    /// Compiles an arm for plain runs at the first of the odds. The other two serve to classify rows; see the module
+    /// documentation.
     ///
     /// # Errors
-    /// As [`super::compile()`].
+    /// Those of [`super::compile()`].
     pub fn new(
         scenario: &'a Scenario,
         arm: &'a Arm,
@@ -56,7 +57,7 @@ impl<'a> Laid<'a> {
         Ok(Laid::lay(rooms, searches, step_done)?.0)
     }
 
-    /// Lays down the rows in the first of the rooms.
+    /// Compiles the rows in the first of the contexts.
     fn lay(
         [room, second, third]: [Room<'a>; 3],
         searches: &mut Searches,
@@ -76,7 +77,7 @@ impl<'a> Laid<'a> {
         Ground { drafts: &self.drafts, plans: &self.plans, answers, toll }
     }
 
-    /// By step.
+    /// The search results of each step's corpus, by step.
     fn answers<'s>(&self, searches: &'s Searches) -> Vec<Answers<'s>> {
         let of_step = |step: usize| match self.room.corpus(step) {
             Some(corpus) => searches.answers(corpus),
@@ -86,11 +87,11 @@ impl<'a> Laid<'a> {
     }
 }
 
-/// Compiles an arm for a run, as [`super::compile()`], and tells its rows apart. The first of the odds are its own; no
-/// guard may be on, and nothing may have a chance under other odds that has none under its own.
+/// Compiles an arm for a run, as [`super::compile()`] does, and classifies its rows. The first of the odds must be the
+/// arm's own. Guards must be off, and nothing may be possible under other odds that is impossible under its own.
 ///
 /// # Errors
-/// As [`super::compile()`].
+/// Those of [`super::compile()`].
 pub fn compile_and_tell<'a>(
     scenario: &'a Scenario,
     arm: &'a Arm,
@@ -108,7 +109,7 @@ pub fn compile_and_tell<'a>(
 }
 
 impl<'a> Scales<'a> {
-    /// `searches` are those that the arm was compiled with.
+    /// Classifies the rows of a compiled arm; `searches` must be those that it was compiled with.
     ///
     /// # Errors
     /// See [`Scales::weigh`].
@@ -122,12 +123,12 @@ impl<'a> Scales<'a> {
         Ok(Scales { classes, laid: Some((laid, answers, toll)) })
     }
 
-    /// How many numbers [`Scales::weigh`] gives.
+    /// The number of weights that [`Scales::weigh`] returns.
     pub fn width(&self) -> usize {
         self.classes.list.last().map_or(0, |class| class.start + class.width)
     }
 
-    /// Where the weights of a row stand: see [`crate::kernel::many::Many::new`].
+    /// The position of a row's weights: see [`crate::kernel::many::Many::new`].
     pub fn start(&self, task: usize, step: usize, row: u32) -> u32 {
         let class = self.classes.of[task][step][row as usize];
         self.classes.list[class as usize].start as u32
@@ -136,7 +137,7 @@ impl<'a> Scales<'a> {
     /// The weights of all rows under other odds.
     ///
     /// # Errors
-    /// Odds under which something happens that had no chance when the arm was compiled.
+    /// If something is possible under these odds that was impossible when the arm was compiled.
     pub fn weigh(&self, odds: &Odds) -> anyhow::Result<Vec<f64>> {
         let chances = Chances::of(&odds.reader);
         let mut weights = Vec::with_capacity(self.width());
@@ -154,7 +155,7 @@ impl<'a> Scales<'a> {
         Ok(weights)
     }
 
-    /// A task as [`Laid::new`] compiled it; `None` where that was [`compile_and_tell`].
+    /// A task as compiled by [`Laid::new`]; `None` if the arm was compiled by [`compile_and_tell`].
     pub fn compiled(&self, task: usize) -> Option<Compiled> {
         let (laid, ..) = self.laid.as_ref()?;
         Some(laid.drafts[task].clone().finish(Arc::default()))

@@ -1,4 +1,4 @@
-//! Every distinct search once: queries are gathered over all tasks, inputs and arms.
+//! A cache of searches: queries are collected over all tasks, inputs and arms, and each distinct one is searched once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use crate::progress::ProgressListener;
 use crate::retrieve::{Hit, Ranking, Request, Retriever};
 use crate::scenario::Scenario;
 
-/// A query, and the passages it is put to.
+/// A query with the set of passages to search.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ask {
     pub query: String,
     pub among: Among,
 }
 
-/// Which passages are searched.
+/// The set of passages to search.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Among {
     All,
     /// Those of this entity.
     Entity(String),
-    /// These, ascending.
+    /// These passages, ascending.
     These(Arc<[u32]>),
 }
 
-/// What was asked of one retriever, with its answers.
+/// The cached rankings of one retriever.
 pub type Found = HashMap<Ask, Ranking>;
 
-/// The answers of all retrievers of one corpus.
+/// The cached rankings of all retrievers of one corpus.
 #[derive(Clone, Default)]
 pub struct Answers<'a> {
     /// By embedder.
@@ -38,21 +38,21 @@ pub struct Answers<'a> {
 }
 
 impl<'a> Answers<'a> {
-    /// Best first; nothing for what was not asked.
+    /// The ranking for a query, best first; empty if it was not searched.
     pub fn of(&self, embedder: usize, ask: &Ask) -> &'a [Hit] {
         let found = self.found.get(&embedder).and_then(|found| found.get(ask));
         found.map_or(&[], Vec::as_slice)
     }
 }
 
-/// Has the retriever for an embedder and a corpus, by their indices in the scenario.
+/// Opens the retriever for an embedder and a corpus, given by their indices in the scenario.
 pub trait RetrieverSource {
     /// # Errors
-    /// A model or a service that cannot be opened, a cache that cannot be written.
+    /// If a model or a service cannot be opened, or a cache cannot be written.
     fn retriever(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>>;
 }
 
-/// Retrievers by (embedder, corpus), opened when first asked, and all answers so far.
+/// Retrievers by (embedder, corpus), opened on first use, with all their rankings so far.
 pub struct Searches<'a> {
     source: &'a dyn RetrieverSource,
     progress: &'a dyn ProgressListener,
@@ -63,12 +63,12 @@ pub struct Searches<'a> {
 struct Shelf {
     retriever: Box<dyn Retriever>,
     found: Found,
-    /// How deep was searched, where that is deeper than usual.
+    /// The depth of searches that went deeper than the default.
     deeper: HashMap<Ask, usize>,
 }
 
 impl<'a> Searches<'a> {
-    /// `depth`: how many passages a search of many brings, unless more are asked for.
+    /// `depth`: the default number of passages per search.
     pub fn new(
         source: &'a dyn RetrieverSource,
         progress: &'a dyn ProgressListener,
@@ -77,13 +77,13 @@ impl<'a> Searches<'a> {
         Searches { source, progress, depth, shelves: HashMap::new() }
     }
 
-    /// All that was found in a corpus so far.
+    /// All rankings found in a corpus so far.
     pub fn answers(&self, corpus: usize) -> Answers<'_> {
         let shelves = self.shelves.iter().filter(|((_, of), _)| *of == corpus);
         Answers { found: shelves.map(|((embedder, _), shelf)| (*embedder, &shelf.found)).collect() }
     }
 
-    /// Searches those of `asks` that are new, in their order; returns all answers of the retriever.
+    /// Searches those of `asks` that are new, in their order; returns all rankings of the retriever.
     pub fn find<'b>(
         &mut self,
         scenario: &Scenario,
@@ -96,8 +96,8 @@ impl<'a> Searches<'a> {
         self.find_at_least(scenario, indices, embedder, corpus, asks)
     }
 
-    /// As [`Searches::find`], each at least as deep as is said beside it: where the usual depth does not suffice,
-    /// what was searched before is searched again.
+    /// Like [`Searches::find`], with a minimum depth for each query: if an earlier search was not deep enough, it is
+    /// repeated.
     pub fn find_at_least<'b>(
         &mut self,
         scenario: &Scenario,
@@ -113,7 +113,7 @@ impl<'a> Searches<'a> {
                 entry.insert(Shelf { retriever, found: HashMap::new(), deeper: HashMap::new() })
             }
         };
-        // Of chosen passages, only the best one is ever looked at.
+        // Only the best of explicitly listed passages is ever used.
         let usual = |ask: &Ask| match ask.among {
             Among::These(_) => 1,
             _ => self.depth,
@@ -123,11 +123,12 @@ impl<'a> Searches<'a> {
             let depth = wanted.entry(ask).or_default();
             *depth = least.max(*depth);
         }
-        // By depth: powers of two, so that they are few and each a batch of its own.
+        // Depths are rounded up to powers of two, so that there are few batches.
         let mut new: BTreeMap<usize, Vec<&Ask>> = BTreeMap::new();
         for (ask, least) in wanted {
             let usual = usual(ask);
             let known = shelf.deeper.get(ask).copied().unwrap_or(usual);
+            // A ranking shorter than its depth is complete: searching deeper would not add anything.
             let suffices = |found: &Ranking| found.len() < known || least <= known;
             if shelf.found.get(ask).is_some_and(suffices) {
                 continue;

@@ -1,5 +1,5 @@
-//! Guards set otherwise: off, and with other thresholds. Each variant is a detour of the rows that it
-//! changes, so the curve over a threshold comes from the kernels of one compilation.
+//! Variants of guard settings: off, and with other thresholds. Each variant is a counterfactual row of the rows that it
+//! changes, so that a curve over thresholds needs only one compilation.
 
 use super::plan::Plan;
 use super::search::Answers;
@@ -9,27 +9,27 @@ use crate::scenario::{Check, Guard, Step};
 use crate::step::MissKind;
 use crate::step::guard::{Look, Setting, best, margin};
 
-/// One guard of a step, set otherwise.
+/// One guard of a step with another setting.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variant {
-    /// Its place among the step's guards.
+    /// Index of the guard among the step's guards.
     pub guard: usize,
     pub setting: Setting,
 }
 
-/// Thresholds on a curve, the declared one apart.
+/// Maximum number of thresholds on a curve, in addition to the declared one.
 pub const CURVE: usize = 16;
 
-/// The mark of the detour that stands for the variant at this place.
+/// The id of the counterfactual row for the variant with this index.
 pub fn variant_mark(at: usize) -> u8 {
-    // A step's variants are few: see `most`.
+    // The cast cannot overflow: `most` limits the number of variants.
     FIRST_MARK + MissKind::ALL.len() as u8 + at as u8
 }
 
-/// Variants of one step that have marks.
+/// The number of ids available for variants of one step.
 const MARKS: usize = 255 - FIRST_MARK as usize - MissKind::ALL.len();
 
-/// The most variants that a step can have, whatever is found.
+/// The maximum number of variants of a step, whatever its searches find.
 pub fn most(step: &Step) -> usize {
     let curve = |guard: &Guard| if has_threshold(&guard.check) { CURVE + 2 } else { 1 };
     step.guards.iter().map(curve).sum::<usize>().min(MARKS)
@@ -40,8 +40,8 @@ fn has_threshold(check: &Check) -> bool {
 }
 
 impl Room<'_> {
-    /// The variants of a step: every guard off; and those with a threshold at even steps of what the first
-    /// attempt brings on right queries, with the declared threshold among them, ascending.
+    /// The variants of a step: each guard off, and guards with a threshold at even quantiles of the values that the
+    /// first attempt gives on the oracle's queries, with the declared threshold among them, ascending.
     pub(super) fn variants(&self, step: usize, plans: &[Plan], answers: &Answers) -> Vec<Variant> {
         if !self.guarded(step) || *self.question == Question::Plain {
             return Vec::new();
@@ -82,7 +82,7 @@ impl Room<'_> {
         variants
     }
 
-    /// The steps whose guards may be set otherwise, with the marks of their variants.
+    /// The steps with active guards, with the ids of their variants' counterfactual rows.
     pub(super) fn swaps(&self) -> Vec<(usize, u8)> {
         let steps = self.scenario.steps.iter().enumerate().filter(|(step, _)| self.guarded(*step));
         let marks = |(step, of)| (0..most(of)).map(move |at| (step, variant_mark(at)));
@@ -100,8 +100,8 @@ impl Room<'_> {
     }
 }
 
-/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold; in
-/// the six decimals of reports, so that each can be declared as it is read there.
+/// At most [`CURVE`] even steps of the distinct values, one above all of them, and the declared threshold. Values are
+/// rounded to the six decimals of reports, so that a threshold can be declared as reported.
 fn curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
     let decimals = 1e6;
     seen.sort_by(f64::total_cmp);
@@ -109,7 +109,7 @@ fn curve(mut seen: Vec<f64>, declared: f64) -> Vec<f64> {
     let steps = CURVE.min(seen.len());
     let step = |i: usize| (seen[i * seen.len() / steps] * decimals).floor() / decimals;
     let mut thresholds: Vec<f64> = (0..steps).map(step).chain([declared]).collect();
-    // Above the best of all, everything is an alarm.
+    // Above the highest value, every output raises an alarm.
     thresholds.extend(seen.last().map(|last| ((last * decimals).floor() + 1.0) / decimals));
     thresholds.sort_by(f64::total_cmp);
     thresholds.dedup();

@@ -1,9 +1,8 @@
-//! LoRA adapters in the layout of PEFT, added to the base's weights while these are read.
+//! LoRA adapters in PEFT's layout, merged into the base model's weights as these are read.
 //!
-//! An adapter directory holds `adapter_config.json` and `adapter_model.safetensors` with two thin matrices
-//! A (r, inputs) and B (outputs, r) for each weight W that was tuned: the tuned weight is W + s B A with
-//! s = alpha / r (alpha / sqrt r with `use_rslora`). Variants that add anything else are refused, never
-//! applied in part.
+//! An adapter directory holds `adapter_config.json` and `adapter_model.safetensors`. For each tuned weight W the latter
+//! has two low-rank matrices, A (r, inputs) and B (outputs, r); the tuned weight is W + s B A with s = alpha / r
+//! (alpha / sqrt r with `use_rslora`). Variants that add anything else are rejected, never applied in part.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,11 +24,11 @@ pub fn is_adapter(dir: &Path) -> bool {
     dir.join(CONFIG).is_file() && dir.join(WEIGHTS).is_file()
 }
 
-/// The model that an adapter belongs to, by the name in its configuration or, where a model that we know is
-/// named with its owner, by ours.
+/// The base model of an adapter, as named in its configuration. A model of [`registry`] that is named there with its
+/// owner is returned by its registry name.
 ///
 /// # Errors
-/// A configuration that is damaged or names no base.
+/// A configuration that is damaged or does not name its base model.
 pub fn base_of(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(CONFIG);
     let text = read_settings(&path)?;
@@ -45,13 +44,14 @@ pub fn base_of(dir: &Path) -> anyhow::Result<String> {
     Ok(if known { last } else { named }.to_owned())
 }
 
-/// A matrix, row-major.
+/// A low-rank matrix, row-major.
 struct Thin {
     data: Vec<f32>,
     rows: usize,
     cols: usize,
 }
 
+/// The two low-rank matrices of one weight.
 #[derive(Default)]
 struct Pair {
     a: Option<Thin>,
@@ -60,16 +60,17 @@ struct Pair {
 
 /// A loaded adapter.
 pub struct Adapter {
-    /// By the name of the weight that they change.
+    /// The matrices by the name of the weight that they change.
     pairs: BTreeMap<String, Pair>,
     scale: f32,
     hash: blake3::Hash,
+    /// The weights to which the adapter was applied so far.
     used: Mutex<BTreeSet<String>>,
 }
 
 impl Adapter {
     /// # Errors
-    /// A file missing or damaged, or an adapter of another kind than plain LoRA.
+    /// A file that is missing or damaged, or an adapter other than plain LoRA.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         let load = || -> anyhow::Result<Self> {
             let config = read_settings(&dir.join(CONFIG))?;
@@ -85,12 +86,12 @@ impl Adapter {
         load().with_context(|| format!("the adapter {}", dir.display()))
     }
 
-    /// Changes with the adapter's files.
+    /// A hash of the adapter's files, in hex.
     pub fn hash(&self) -> String {
         self.hash.to_hex().to_string()
     }
 
-    /// Adds `scale B A` to the weight `name` of (rows, cols), if the adapter has it.
+    /// Adds `scale B A` to the weight `name` of shape (rows, cols), if the adapter changes it.
     pub fn add_to(
         &self,
         name: &str,
@@ -123,7 +124,7 @@ impl Adapter {
     }
 
     /// # Errors
-    /// Weights of the adapter that were never asked for.
+    /// The adapter changes a weight that the base model does not have.
     pub fn check_all_used(&self) -> anyhow::Result<()> {
         let used = self.used.lock().unwrap_or_else(|e| e.into_inner());
         let mut left = self.pairs.keys().filter(|name| !used.contains(*name));
@@ -140,11 +141,11 @@ impl Adapter {
     }
 }
 
-/// Ways to start the two matrices that leave the base as it is. Others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change
-/// it, and an adapter saved with their name belongs to that changed base.
+/// Initialisations that leave the base model unchanged. The others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) change it, and
+/// an adapter saved with their name belongs to that changed base.
 const INITS_THAT_KEEP_THE_BASE: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// The factor of `B A`; anything that plain LoRA has not is refused.
+/// The factor of `B A`; anything beyond plain LoRA is rejected.
 fn scale(config: &Value) -> anyhow::Result<f32> {
     let kind = config.get("peft_type").and_then(Value::as_str).unwrap_or("LORA");
     ensure!(kind == "LORA", "{CONFIG}: peft_type is `{kind}`; only LORA can be applied");
@@ -171,10 +172,11 @@ fn pairs(weights: &[u8]) -> anyhow::Result<BTreeMap<String, Pair>> {
     let tensors = SafeTensors::deserialize(weights)
         .with_context(|| format!("{WEIGHTS} is damaged or not a safetensors file"))?;
     let mut names = tensors.names();
+    // Sort the names, so that errors do not depend on the order in the file.
     names.sort_unstable();
     let mut pairs: BTreeMap<String, Pair> = BTreeMap::new();
     for full in names {
-        // PEFT's wrapper, that of sentence-transformers, then that of the exported head.
+        // The prefixes of PEFT, of sentence-transformers, then of exported models.
         let mut name = full;
         for prefix in
             ["base_model.model.", "0.auto_model.", "auto_model."].into_iter().chain(PREFIXES)

@@ -1,8 +1,8 @@
-//! What travels inside the program, so that it works wherever it is put: the bundled models.
+//! The models bundled with the program, so that it works without any download.
 //!
-//! They are in it as they lie in `models/`: weights of eight bits hardly compress (by a tenth, all in all), and what is not
-//! compressed need not be unpacked into memory at each start. A model is read from files; the first use puts them into the
-//! user's cache, later ones find them there. A build without the feature `bundled-models` has none.
+//! The files of `models/` are included uncompressed: int8 weights hardly compress (by a tenth in total), and
+//! uncompressed ones need not be unpacked into memory at each start. Models are read from files: the first use writes
+//! them to the user's cache, later uses find them there. A build without the feature `bundled-models` has none.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use anyhow::Context;
 use super::cache::default_dir;
 use crate::{atomic_file, input_file};
 
-/// Files of one folder: name, content.
+/// The names and contents of the files of one folder.
 pub type Files = [(&'static str, &'static [u8])];
 
 #[cfg(feature = "bundled-models")]
@@ -24,7 +24,7 @@ mod models {
         };
     }
 
-    /// Of each model, the weights last: a folder counts as a model once it has these.
+    /// All models, each with its weights last, because a folder counts as a model once it has weights.
     pub static MODELS: &[(&str, &Files)] = &[
         model!("potion-base-8M": "README.md", "config.json", "tokenizer.json", "model.safetensors"),
         model!("all-MiniLM-L6-v2": "README.md", "config.json", "tokenizer.json", "sentence_bert_config.json",
@@ -43,12 +43,12 @@ fn files(name: &str) -> Option<&'static Files> {
     models::MODELS.iter().find(|(model, _)| *model == name).map(|(_, files)| *files)
 }
 
-/// Whether the program has this model, or adapter, in it.
+/// Whether this model or adapter is bundled.
 pub fn has(name: &str) -> bool {
     files(name).is_some()
 }
 
-/// The folder of a model, or an adapter, that travels inside the program; `None` where it has none of that name.
+/// The folder of a bundled model or adapter, unpacked into the cache; `None` if none has that name.
 ///
 /// # Errors
 /// A cache that cannot be written.
@@ -56,7 +56,7 @@ pub fn folder(name: &str) -> anyhow::Result<Option<PathBuf>> {
     files(name).map(|files| unpack(name, files)).transpose()
 }
 
-/// The folder in the user's cache that holds these files, written where they are not there, or other than they should be.
+/// The folder in the user's cache with these files. Missing or differing files are written.
 ///
 /// # Errors
 /// A cache that cannot be written.
@@ -69,10 +69,11 @@ fn unpack_into(cache: &Path, name: &str, files: &Files) -> anyhow::Result<PathBu
     for (file, bytes) in files {
         hash.update(file.as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
     }
-    // Programs of several versions share a cache.
+    // Several versions of the program may share a cache, so the folder's name depends on the contents.
     let dir = cache.join(format!("{name}-{}", &hash.finalize().to_hex()[..16]));
     for (file, bytes) in files {
         let path = dir.join(file);
+        // Compare the contents, not just the existence, so that damaged files are repaired.
         if !input_file::read(&path).is_ok_and(|found| found == *bytes) {
             atomic_file::write(&path, bytes)
                 .with_context(|| format!("cannot unpack the bundled {name}"))?;
@@ -97,7 +98,7 @@ mod tests {
         std::fs::remove_file(dir.join("a/config.json")).unwrap();
         assert_eq!(unpack_into(cache.path(), "tiny", FILES).unwrap(), dir);
         assert_eq!((read("a/config.json"), read("weights")), (b"{}".to_vec(), b"1234".to_vec()));
-        // Another version of it lies beside it.
+        // Another version gets its own folder.
         let other = unpack_into(cache.path(), "tiny", &[("weights", b"5678")]).unwrap();
         assert_ne!(other, dir);
         assert_eq!(read("weights"), b"1234");

@@ -1,8 +1,8 @@
-//! Vectors on disk by content, so that a second run embeds nothing.
+//! A content-addressed cache of vectors on disk, so that a second run embeds nothing.
 //!
-//! One file a model fingerprint, `<fingerprint>.vectors`, keyed by blake3 of fingerprint, role and text; see
-//! [`super::store`]. Texts are embedded in parts: an interruption costs the part in hand. A vector that is
-//! damaged on disk is computed again.
+//! There is one file per model fingerprint, `<fingerprint>.vectors`, keyed by the blake3 hash of fingerprint, role and
+//! text; see [`super::store`]. Texts are embedded in parts, and an interruption loses only the current part. A vector
+//! that is damaged on disk is computed again.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,29 +14,29 @@ use super::same_vectors::SameVectors;
 use super::store::{Key, Store};
 use super::{Embedder, Role, Similarity, Vectors};
 
-/// Sets the directory of cached vectors and scores.
+/// Environment variable that sets the directory of cached vectors and scores.
 pub const CACHE_VARIABLE: &str = "KNOCKON_CACHE";
 
-/// An embedder that remembers.
+/// An embedder with a cache on disk.
 pub struct CachedEmbedder {
     inner: Box<dyn Embedder>,
     store: Store,
     same: Mutex<SameVectors>,
 }
 
-/// A model that gives this many different texts the same vector, and no text another one, is refused.
+/// A model that gives the same vector to this many different texts, and no other vector, is rejected.
 const TOLD_APART: usize = 8;
 
-/// `$KNOCKON_CACHE`, else `knockon` in the user's cache directory.
+/// The cache directory: `$KNOCKON_CACHE`, else `knockon` in the user's cache directory. It need not exist yet. The
+/// shared temporary directory is never used, because other users could have put files there.
 ///
 /// # Errors
-/// A user without a home directory; one that does not exist yet is created with the cache. The shared temporary directory
-/// is never used: others could have put files there.
+/// A user without a home directory.
 pub fn default_dir() -> anyhow::Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     let home = || std::env::home_dir().filter(|home| home.is_absolute());
     set(CACHE_VARIABLE)
-        // Relative paths are to be ignored: XDG Base Directory Specification.
+        // The XDG Base Directory Specification requires relative paths to be ignored.
         .or_else(|| set("XDG_CACHE_HOME").filter(|d| d.is_absolute()).map(|d| d.join("knockon")))
         .or_else(|| set("LOCALAPPDATA").filter(|_| cfg!(windows)).map(|d| d.join("knockon")))
         .or_else(|| home().map(|d| d.join(".cache/knockon")))
@@ -46,10 +46,10 @@ pub fn default_dir() -> anyhow::Result<PathBuf> {
 }
 
 impl CachedEmbedder {
-    /// Opens the cache of `inner` in `dir`, by default [`default_dir`], and makes it where needed.
+    /// Opens the cache of `inner` in `dir`, by default [`default_dir`], and creates it if needed.
     ///
     /// # Errors
-    /// A directory that cannot be made or a file that cannot be opened for writing.
+    /// A directory that cannot be created or a file that cannot be opened for writing.
     pub fn new(inner: Box<dyn Embedder>, dir: Option<&Path>) -> anyhow::Result<Self> {
         let store = Store::open(dir, &format!("{}.vectors", inner.fingerprint()), inner.dim())?;
         Ok(Self { inner, store, same: Mutex::new(SameVectors::new(TOLD_APART)) })
@@ -105,7 +105,7 @@ impl Embedder for CachedEmbedder {
         let missing = self.store.recall(&keys, &mut data)?;
         done(texts.len() - missing.len());
 
-        // Equal texts are embedded once: the first stands for the others.
+        // Equal texts are embedded once, and the vector is copied afterwards.
         let mut first: HashMap<Key, usize> = HashMap::new();
         let (mut fresh, mut repeats) = (Vec::new(), Vec::new());
         for i in missing {

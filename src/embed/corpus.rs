@@ -1,7 +1,7 @@
-//! The vectors of all passages of a corpus: in memory where that is little, else in a [`VectorFile`] in the cache.
+//! The vectors of all passages of a corpus: in memory if they are small, otherwise in a [`VectorFile`] in the cache.
 //!
-//! The file is named by what it holds: the embedder's fingerprint, and a hash over the texts in their order.
-//! It is made window by window through the embedder, whose own cache lets an interrupted one go on where it was.
+//! The file name is a hash of the embedder's fingerprint and of the texts in their order. The file is computed window
+//! by window through the embedder, whose own cache makes an interrupted run resume where it stopped.
 
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
@@ -11,16 +11,16 @@ use super::cache::default_dir;
 use super::vector_file::{FileKey, VectorFile, Window, windows};
 use super::{Embedder, Role, Vectors};
 
-/// Bytes of vectors up to which they are held in memory.
+/// Vectors of at most this many bytes are kept in memory.
 const LITTLE: usize = 128 << 20;
 
-/// A row a passage.
+/// The vectors of a corpus, one row per passage.
 pub enum CorpusVectors {
     Held(Vectors),
     Filed(VectorFile),
 }
 
-/// Some rows of a corpus.
+/// A range of rows of a [`CorpusVectors`], as a row-major slice.
 pub enum Rows<'a> {
     Held(&'a [f32]),
     Filed(Window),
@@ -44,17 +44,17 @@ impl From<Vectors> for CorpusVectors {
 }
 
 impl CorpusVectors {
-    /// Embeds `texts`, or finds their vectors in the folder `cache`, by default the user's.
+    /// Embeds `texts`, or loads their vectors from the folder `cache` (by default the user's cache).
     ///
     /// # Errors
-    /// Those of the embedder, and a cache that cannot be written.
+    /// An error of the embedder, or a cache that cannot be written.
     pub fn new(
         embedder: &dyn Embedder,
         texts: &[&str],
         cache: Option<&Path>,
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<CorpusVectors> {
-        // The file is in the order of bytes that most machines have; on others memory has to do.
+        // The file is mapped without conversion and little-endian, so big-endian machines keep everything in memory.
         if texts.len() * embedder.dim() * 4 <= LITTLE || cfg!(target_endian = "big") {
             return Ok(CorpusVectors::Held(embedder.embed(Role::Passage, texts, done)?));
         }
@@ -65,7 +65,7 @@ impl CorpusVectors {
         CorpusVectors::filed(embedder, texts, &dir, done)
     }
 
-    /// As [`CorpusVectors::new`], in a file however few they are.
+    /// Like [`CorpusVectors::new`], but always in a file, however few vectors there are.
     ///
     /// # Errors
     /// As [`CorpusVectors::new`].
@@ -88,7 +88,7 @@ impl CorpusVectors {
         Ok(CorpusVectors::Filed(file))
     }
 
-    /// Numbers in a vector.
+    /// The number of dimensions of a vector.
     pub fn dim(&self) -> usize {
         match self {
             CorpusVectors::Held(vectors) => vectors.dim,
@@ -107,7 +107,7 @@ impl CorpusVectors {
         self.len() == 0
     }
 
-    /// The pieces in which to go through all rows: the one that there is, or the file's windows.
+    /// The row ranges in which to iterate over all rows: a single one in memory, or the file's windows.
     pub fn windows(&self) -> Vec<Range<usize>> {
         match self {
             CorpusVectors::Held(vectors) => std::iter::once(0..vectors.len()).collect(),
@@ -115,7 +115,7 @@ impl CorpusVectors {
         }
     }
 
-    /// Some rows, in memory as long as the result lives.
+    /// A range of rows, which stay in memory as long as the result lives.
     ///
     /// # Errors
     /// A file that cannot be mapped.
@@ -129,6 +129,7 @@ impl CorpusVectors {
     }
 }
 
+/// Hashes the fingerprint and the texts, each preceded by its length so that shifted boundaries give another key.
 fn key(fingerprint: &str, texts: &[&str]) -> FileKey {
     let mut hash = blake3::Hasher::new();
     let mut add = |text: &str| {

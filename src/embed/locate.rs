@@ -1,8 +1,8 @@
-//! From a model's name to its directory.
+//! Finds the directory of a model by its name.
 //!
-//! A name is looked up among the pulled originals (`$KNOCKON_MODELS`, else `models/cache/` below the working directory, else
-//! `models/` in the user's cache) and among the int8 models (`models/` below the working directory, else those inside the
-//! program). Whatever contains a path separator, or is a directory, is taken as a directory.
+//! A name is looked up among the pulled originals (`$KNOCKON_MODELS`, else `models/cache/` below the working directory,
+//! else `models/` in the user's cache) and among the int8 models (`models/` below the working directory, else those
+//! bundled with the program). A name that contains a path separator, or that is a directory, is taken as a directory.
 
 use std::path::{Path, PathBuf};
 
@@ -14,21 +14,21 @@ use super::files::{first_folder, parse, read_settings};
 use super::registry::Use;
 use super::{ModelKind, Precision, bundled, registry};
 
-/// Sets the directory of pulled models.
+/// Environment variable that sets the directory of pulled models.
 pub const MODELS_VARIABLE: &str = "KNOCKON_MODELS";
 
-/// Models of the working directory.
+/// The folder of models below the working directory.
 const HERE: &str = "models";
 
-/// Where newly pulled models go.
+/// The directory into which models are pulled.
 pub fn pulled_dir() -> PathBuf {
     let mut dirs = pulled_dirs();
-    // A folder for models is not made in a directory that has none.
+    // Do not create `models/` in a working directory that has none: use the user's cache instead.
     let cached = if Path::new(HERE).is_dir() { None } else { dirs.pop() };
     cached.unwrap_or_else(|| dirs.swap_remove(0))
 }
 
-/// Where pulled models are looked for: one place or two.
+/// The directories in which pulled models are looked for: one or two.
 fn pulled_dirs() -> Vec<PathBuf> {
     match std::env::var_os(MODELS_VARIABLE) {
         Some(dir) if !dir.is_empty() => vec![dir.into()],
@@ -44,7 +44,7 @@ fn is_model(dir: &Path) -> bool {
     first.join("model.safetensors").is_file() && first.join("config.json").is_file()
 }
 
-/// Whether a model directory holds a table or a transformer, by its config.json.
+/// Whether a model directory holds a static table or a transformer, according to its config.json.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -58,7 +58,7 @@ pub fn kind_of(dir: &Path) -> anyhow::Result<ModelKind> {
     })
 }
 
-/// The original weights of a model, where they were pulled.
+/// The directory of a model's original weights, if they were pulled.
 pub fn pulled(name: &str) -> Option<PathBuf> {
     let reader = registry::find(name).filter(|model| matches!(model.purpose, Use::Reads));
     pulled_dirs().into_iter().map(|dir| dir.join(name)).find(|dir| match reader {
@@ -67,10 +67,10 @@ pub fn pulled(name: &str) -> Option<PathBuf> {
     })
 }
 
-/// The GGUF file of a language model: a file that is there, else that of a model that was pulled, by its name.
+/// The GGUF file of a language model: `model` itself if it is a file, else the file of the pulled model of that name.
 ///
 /// # Errors
-/// Nothing there; the message names the command that helps.
+/// No such file; the message names the command that fetches it.
 pub fn reader_file(model: &str) -> anyhow::Result<PathBuf> {
     let path = Path::new(model);
     if path.is_file() {
@@ -95,10 +95,10 @@ pub fn reader_file(model: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The int8 form of a model: below the working directory, or inside the program.
+/// The int8 form of a model, below the working directory or bundled with the program.
 ///
 /// # Errors
-/// The program has it, and the cache cannot be written.
+/// The program contains the model, but the cache cannot be written.
 pub fn bundled(name: &str) -> anyhow::Result<Option<PathBuf>> {
     match local(name) {
         Some(dir) => Ok(Some(dir)),
@@ -111,19 +111,18 @@ pub fn local(name: &str) -> Option<PathBuf> {
     Some(Path::new(HERE).join(name)).filter(|dir| is_model(dir))
 }
 
-/// The directory of a LoRA adapter: one that is there, else that of an adapter that came with the program, by
-/// its name.
+/// The directory of a LoRA adapter: an existing directory, else a bundled adapter of that name.
 pub fn adapter_dir(adapter: &str) -> Option<PathBuf> {
     let there = [PathBuf::from(adapter), Path::new(HERE).join(adapter)];
     let inside = || bundled::folder(adapter).ok().flatten();
     there.into_iter().find(|dir| is_adapter(dir)).or_else(|| inside().filter(|dir| is_adapter(dir)))
 }
 
-/// The directory for `model` that serves `precision` best: for int8 the bundled form, so that a
-/// vector does not depend on what was pulled; for f32 the original.
+/// The directory of `model` that suits `precision`: for f32 the original; for int8 the bundled form first, so that a
+/// vector does not depend on which models were pulled.
 ///
 /// # Errors
-/// Nothing there; the message names the command that helps.
+/// No such model; the message names the command that fetches it.
 pub fn model_dir(model: &str, precision: Precision) -> anyhow::Result<PathBuf> {
     let path = Path::new(model);
     if path.components().count() > 1 || path.is_absolute() || is_model(path) {

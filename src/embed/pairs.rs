@@ -1,4 +1,4 @@
-//! How well a passage answers a query, by a model that sees both.
+//! Scores of pairs of a query and a passage, by models that read both texts, and a cache of such scores.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,30 +12,30 @@ pub type Pair<'a> = (&'a str, &'a str);
 
 /// A model that scores pairs; higher is better.
 ///
-/// A pair's score does not depend on the other pairs of the call, nor on the number of threads.
+/// A pair's score must not depend on the other pairs of the call or on the number of threads.
 pub trait PairScorer: Send + Sync {
-    /// Changes whenever any score could. Part of the cache key.
+    /// Changes whenever any score could change. Part of the cache key.
     fn fingerprint(&self) -> &str;
 
-    /// Scores `pairs`, in their order; `done(n)` is told of every `n` further pairs finished.
+    /// Scores `pairs`, in their order. Calls `done(n)` after every `n` more pairs.
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>>;
 
-    /// How many tokens of a query with a passage the model reads; `None` where it reads each by itself, or that is not
-    /// known here.
+    /// The number of tokens of a pair that the model reads; `None` if it reads the two texts separately, or if the
+    /// limit is unknown.
     fn token_limit(&self) -> Option<usize> {
         None
     }
 
-    /// Of each pair, whether it has more tokens than the model reads, so that an end is cut.
+    /// For each pair, whether it has more tokens than the model reads and is therefore truncated.
     fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
         Ok(vec![false; pairs.len()])
     }
 }
 
-/// Pairs scored between two appends to the cache: what an interruption costs.
+/// Number of pairs scored between two writes to the cache, which is what an interruption can lose.
 const CHUNK: usize = 2048;
 
-/// A scorer that remembers: one file a fingerprint, `<fingerprint>.scores`, see [`super::store`].
+/// A scorer with a cache on disk: one file per fingerprint, `<fingerprint>.scores`, see [`super::store`].
 pub struct CachedScorer {
     inner: Box<dyn PairScorer>,
     store: Store,
@@ -45,7 +45,7 @@ impl CachedScorer {
     /// Opens the cache of `inner` in `dir`, by default [`super::cache::default_dir`].
     ///
     /// # Errors
-    /// A directory that cannot be made or a file that cannot be opened for writing.
+    /// A directory that cannot be created or a file that cannot be opened for writing.
     pub fn new(inner: Box<dyn PairScorer>, dir: Option<&Path>) -> anyhow::Result<CachedScorer> {
         let store = Store::open(dir, &format!("{}.scores", inner.fingerprint()), 1)?;
         Ok(CachedScorer { inner, store })
@@ -54,7 +54,7 @@ impl CachedScorer {
     fn key(&self, (query, passage): Pair) -> Key {
         let mut hash = blake3::Hasher::new();
         hash.update(self.inner.fingerprint().as_bytes());
-        // The length keeps "a" + "bc" and "ab" + "c" apart.
+        // The length distinguishes "a" + "bc" from "ab" + "c".
         hash.update(&(query.len() as u64).to_le_bytes());
         hash.update(query.as_bytes());
         hash.update(passage.as_bytes());
@@ -79,7 +79,7 @@ impl PairScorer for CachedScorer {
         let keys: Vec<Key> = pairs.iter().map(|&pair| self.key(pair)).collect();
         let mut scores = vec![0.0; pairs.len()];
         let missing = self.store.recall(&keys, &mut scores)?;
-        // Equal pairs are scored once: the first stands for the others.
+        // Equal pairs are scored once, and the score is copied afterwards.
         let mut first: HashMap<Key, usize> = HashMap::new();
         let (mut fresh, mut repeats) = (Vec::new(), Vec::new());
         for &i in &missing {
@@ -92,7 +92,7 @@ impl PairScorer for CachedScorer {
             }
         }
         done(pairs.len() - fresh.len());
-        // Passages, the longer half, come together: a scorer may then work on each once.
+        // Group equal passages, which are longer than queries, so that a scorer can process each of them once.
         fresh.sort_by_key(|&i| (pairs[i].1, pairs[i].0));
         for chunk in fresh.chunks(CHUNK) {
             let asked: Vec<Pair> = chunk.iter().map(|&i| pairs[i]).collect();

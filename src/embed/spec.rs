@@ -1,4 +1,4 @@
-//! What a user may ask of a model, and the way from there to an [`Embedder`].
+//! The settings with which a user can open a model, and the functions that open it.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -12,18 +12,18 @@ use super::similarity_map::{SimilarityMap, SimilarityMapSpec};
 use super::truncate::Truncated;
 use super::{CachedEmbedder, Embedder, PairScorer, bert, locate, static_table};
 
-/// The sort of a model directory.
+/// The kind of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelKind {
-    /// A table with one row a token (model2vec).
+    /// A table with one row per token (model2vec).
     Static,
-    /// A transformer; which one, `config.json` says.
+    /// A transformer, whose architecture is given by `config.json`.
     Transformer,
 }
 
 impl ModelKind {
-    /// As a scenario calls it.
+    /// The name in scenarios.
     pub fn name(self) -> &'static str {
         match self {
             ModelKind::Static => "static",
@@ -43,47 +43,47 @@ pub enum Precision {
     F32,
 }
 
-/// How token vectors become one text vector.
+/// How the token vectors of a text are combined into one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
-    /// The mean over all tokens, the special ones included.
+    /// The mean over all tokens, including special tokens.
     Mean,
     /// The vector of the first token.
     Cls,
-    /// Number by number the largest over all tokens.
+    /// The element-wise maximum over all tokens.
     Max,
     /// The vector of the last token.
     Last,
-    /// The sum over all tokens, divided by the root of their number. Of model files; no setting of a scenario.
+    /// The sum over all tokens, divided by the square root of their number. Only in model files, not in scenarios.
     #[schemars(skip)]
     MeanSqrtLength,
-    /// The mean over all tokens, each weighted by its place, 1 for the first (SGPT, arXiv 2202.08904). Of model
-    /// files; no setting of a scenario.
+    /// The mean over all tokens, weighted by their position, 1 for the first (SGPT, arXiv 2202.08904). Only in model
+    /// files, not in scenarios.
     #[schemars(skip)]
     WeightedMean,
 }
 
-/// One model with its settings; `None` means: as the model's own files say.
+/// A model with its settings; `None` stands for the value in the model's own files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelSpec {
     pub kind: ModelKind,
-    /// A name known to `knockon models list`, or a directory; of a LoRA adapter too, which names its base.
+    /// A name listed by `knockon models list`, or a directory. Also that of a LoRA adapter, which names its base model.
     pub model: String,
     pub precision: Precision,
     pub pooling: Option<Pooling>,
     pub query_prefix: Option<String>,
     pub passage_prefix: Option<String>,
-    /// Longer texts are cut, special tokens counted.
+    /// Longer texts are truncated to this many tokens, including special tokens.
     pub max_tokens: Option<usize>,
-    /// A LoRA adapter's directory.
+    /// The directory of a LoRA adapter.
     pub adapter: Option<String>,
-    /// Vectors are cut to so many numbers.
+    /// Vectors are truncated to this many numbers.
     pub dim: Option<usize>,
 }
 
 impl ModelSpec {
-    /// `model` in the default precision with the settings of its own files.
+    /// `model` in the default precision, with the settings of its own files.
     pub fn new(kind: ModelKind, model: impl Into<String>) -> Self {
         Self {
             kind,
@@ -98,10 +98,10 @@ impl ModelSpec {
         }
     }
 
-    /// With a LoRA adapter that stands for a model told apart from its base.
+    /// If `model` names a LoRA adapter, replaces it by the adapter's base model with the adapter applied.
     ///
     /// # Errors
-    /// An adapter that names no base.
+    /// An adapter that does not name its base model.
     fn settled(&self) -> anyhow::Result<Cow<'_, ModelSpec>> {
         let named = locate::adapter_dir(&self.model).filter(|_| self.adapter.is_none());
         Ok(match named {
@@ -120,39 +120,39 @@ impl ModelSpec {
     }
 }
 
-/// A model that reads query and passage together, with its settings.
+/// A cross-encoder, which reads query and passage together, with its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrossEncoderSpec {
-    /// A name known to `knockon models list`, or a directory.
+    /// A name listed by `knockon models list`, or a directory.
     pub model: String,
     pub precision: Precision,
-    /// Longer pairs are cut, special tokens counted; `None`: as long as the model can read.
+    /// Longer pairs are truncated to this many tokens, including special tokens; `None`: to the model's limit.
     pub max_tokens: Option<usize>,
-    /// How `{query}` and `{passage}` make one text; `None`: they go in as two segments.
+    /// A template that joins `{query}` and `{passage}` into one text; `None`: they are passed as two segments.
     pub pair: Option<String>,
 }
 
 /// Finds the model's directory and loads it.
 ///
 /// # Errors
-/// A model that is not on disk (the message names the command that fetches it), a directory whose
-/// files are missing, damaged or of another architecture, settings the model cannot meet.
+/// A model that is not on disk (the message names the command that fetches it), files that are missing, damaged or of
+/// an unsupported architecture, or settings that the model does not support.
 pub fn open(spec: &ModelSpec) -> anyhow::Result<Box<dyn Embedder>> {
     let Whole { embedder, dim } = whole(spec)?;
     truncated(embedder, dim)
 }
 
-/// As [`open`], remembering vectors in `cache`, by default the user's. Whole ones are kept, so that
-/// another `dim` embeds nothing.
+/// Like [`open`], with vectors cached in `cache`, by default the user's cache. The cache holds untruncated vectors, so
+/// another `dim` does not embed anything again.
 ///
 /// # Errors
-/// Those of [`open`], and a cache that cannot be written.
+/// As [`open`], and a cache that cannot be written.
 pub fn open_cached(spec: &ModelSpec, cache: Option<&Path>) -> anyhow::Result<Box<dyn Embedder>> {
     let Whole { embedder, dim } = whole(spec)?;
     truncated(Box::new(CachedEmbedder::new(embedder, cache)?), dim)
 }
 
-/// An embedder before its vectors are cut to `dim` numbers.
+/// An embedder whose vectors are still to be truncated to `dim` numbers.
 struct Whole {
     embedder: Box<dyn Embedder>,
     dim: Option<usize>,
@@ -187,7 +187,7 @@ pub fn open_cross_encoder(spec: &CrossEncoderSpec) -> anyhow::Result<Box<dyn Pai
     Ok(Box::new(loaded))
 }
 
-/// Finds the directory of a BERT model and loads it to compare texts token by token.
+/// Finds the directory of a transformer and loads it as a scorer by MaxSim over token vectors.
 ///
 /// # Errors
 /// As [`open`].
@@ -197,7 +197,7 @@ pub fn open_max_sim(spec: &ModelSpec) -> anyhow::Result<Box<dyn PairScorer>> {
     Ok(Box::new(loaded))
 }
 
-/// Finds the directory of a BERT model and loads it to make similarity maps of so many tokens a text.
+/// Finds the directory of a transformer and loads it to make similarity maps of at most `tokens` tokens per text.
 ///
 /// # Errors
 /// As [`open`].
@@ -206,10 +206,10 @@ pub fn open_maps(spec: &ModelSpec, tokens: usize) -> anyhow::Result<bert::Maps> 
     load(spec, |files| bert::Maps::load(files, spec, tokens))
 }
 
-/// Loads a network over similarity maps from its directory, and the model that makes these.
+/// Loads a network over similarity maps from its directory, and the model that makes the maps.
 ///
 /// # Errors
-/// A directory that is damaged or of another kind; a model that is not there, or no longer the one for which the
+/// A directory that is damaged or of another kind; a model that is missing, or that is not the one for which the
 /// network was trained.
 pub fn open_similarity_map(spec: &SimilarityMapSpec) -> anyhow::Result<Box<dyn PairScorer>> {
     let opened = SimilarityMap::open(spec)

@@ -1,7 +1,7 @@
-//! Static embeddings (model2vec): a text is the mean of its tokens' rows in a table.
+//! Static embeddings (model2vec): a text's vector is the mean of its tokens' rows in a table.
 //!
-//! As model2vec 0.10 makes them: the unknown token is left out; a table with fewer rows than tokens comes with a
-//! `mapping` from token to row, and `weights` count tokens by how rare they are.
+//! As in model2vec 0.10, the unknown token is skipped; a table with fewer rows than tokens comes with a `mapping` from
+//! token to row; and `weights` weight tokens by their rarity.
 
 use anyhow::{bail, ensure};
 use rayon::prelude::*;
@@ -12,19 +12,19 @@ use super::tokens::Tokens;
 use super::weights::{Rows, Weights};
 use super::{Embedder, ModelSpec, Precision, Role, Similarity, Vectors};
 
-/// Tokens behind this one are dropped unless the model or the spec says otherwise, as model2vec does.
+/// The default maximum of tokens per text, that of model2vec.
 const MAX_TOKENS: usize = 512;
 
-/// A loaded table.
+/// A loaded static embedding model.
 pub struct StaticTable {
     tokens: Tokens,
     unknown: Option<u32>,
     table: Rows,
-    /// By token, the row of the table; empty where they are the same.
+    /// The table row of each token; empty if rows are token ids.
     mapping: Vec<usize>,
-    /// By token; empty where all count alike.
+    /// The weight of each token; empty if all are equal.
     weights: Vec<f32>,
-    /// Characters of a text that are read.
+    /// Maximum number of characters of a text that are read.
     most_chars: usize,
     query_prefix: String,
     passage_prefix: String,
@@ -33,8 +33,7 @@ pub struct StaticTable {
 
 impl StaticTable {
     /// # Errors
-    /// Files that do not fit together, a setting that a table cannot have, or f32 asked of int8
-    /// weights.
+    /// Files that do not match, a setting that static tables do not support, or precision f32 with int8 weights.
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
         if spec.pooling.is_some_and(|p| p != super::Pooling::Mean) || spec.adapter.is_some() {
             bail!("a static table has no layers: its pooling is mean, and no adapter fits it");
@@ -116,7 +115,7 @@ impl StaticTable {
     }
 }
 
-/// Characters of a token, the median, rounded down: model2vec reads no more than that many for each token it takes.
+/// The median number of characters per token, rounded down: model2vec reads at most that many characters per token.
 fn median_length(tokens: &Tokens) -> usize {
     let mut lengths: Vec<usize> = tokens.all().map(|token| token.chars().count()).collect();
     lengths.sort_unstable();
@@ -136,7 +135,7 @@ impl StaticTable {
         }
     }
 
-    /// What is read of a text before it is cut into tokens.
+    /// The prefixed text, truncated to the characters that are tokenized.
     fn read(&self, role: Role, text: &str) -> String {
         self.prefix(role).chars().chain(text.chars()).take(self.most_chars).collect()
     }
@@ -175,7 +174,7 @@ impl Embedder for StaticTable {
                 out.iter().all(|x| x.is_finite()),
                 "the rows of a text add up to numbers that are not finite: the table is damaged"
             );
-            // The division by the number of tokens falls away in the normalisation.
+            // The normalisation makes the division by the number of tokens unnecessary.
             normalize(out);
             Ok(())
         })?;
@@ -190,6 +189,7 @@ impl Embedder for StaticTable {
         let read: Vec<String> = texts.iter().map(|text| self.read(role, text)).collect();
         let read: Vec<&str> = read.iter().map(String::as_str).collect();
         let mut cut = self.tokens.are_cut("", &read)?;
+        // Truncation to the maximum number of characters counts as well.
         for ((cut, text), read) in cut.iter_mut().zip(texts).zip(&read) {
             *cut |= read.len() < self.prefix(role).len() + text.len();
         }

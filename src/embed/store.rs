@@ -1,9 +1,9 @@
-//! Rows of numbers on disk by key, so that nothing expensive is computed twice.
+//! An append-only file of rows of numbers by key, so that nothing expensive is computed twice.
 //!
-//! One file a kind of row: a header, then records of equal size, each a key (32 bytes), the row, and a
-//! checksum over both. Records are only ever appended, whole and under a file lock, so any number of
-//! processes may share a file and an interruption costs what was not yet appended. A record whose
-//! checksum is wrong does not exist. A torn last record is cut off by the next append.
+//! A file is a header, then records of equal size: a key (32 bytes), the row, and a checksum over both. Records are
+//! only appended, completely and under a file lock, so any number of processes may share a file and an interruption
+//! loses only what was not yet appended. A record with a wrong checksum is treated as missing. A torn last record is
+//! removed by the next append.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,14 +18,15 @@ use super::cache::{CACHE_VARIABLE, default_dir};
 const MAGIC: &[u8; 8] = b"knockon1";
 const KEY: usize = 32;
 const CHECKSUM: usize = 8;
-/// Magic, numbers in a row as u64.
+/// Bytes of the header: magic, numbers per row as u64.
 const HEADER: u64 = 16;
-/// Bytes read at once while the keys are collected.
+/// Approximate maximum of bytes per read.
 const READ: usize = 4 << 20;
 
+/// Identifies a row.
 pub type Key = [u8; KEY];
 
-/// One file of rows of `dim` numbers.
+/// An open file of rows of `dim` numbers.
 pub struct Store {
     dim: usize,
     path: PathBuf,
@@ -34,15 +35,15 @@ pub struct Store {
 
 struct State {
     file: File,
-    /// Where each key's record starts.
+    /// The offset of each key's record.
     index: HashMap<Key, u64>,
 }
 
 impl Store {
-    /// Opens the file `name` in `dir`, by default [`default_dir`], and makes it where needed.
+    /// Opens the file `name` in `dir`, by default [`default_dir`], and creates both if needed.
     ///
     /// # Errors
-    /// A directory that cannot be made or a file that cannot be opened for writing.
+    /// A directory that cannot be created or a file that cannot be opened for writing.
     pub fn open(dir: Option<&Path>, name: &str, dim: usize) -> anyhow::Result<Store> {
         let dir = dir.map_or_else(default_dir, |dir| Ok(dir.to_owned()))?;
         let path = dir.join(name);
@@ -66,7 +67,7 @@ impl Store {
         &self.path
     }
 
-    /// Fills in the rows that are on disk and undamaged, and returns which are not.
+    /// Copies the rows of `keys` that are on disk and undamaged to `out`; returns the indices of the others, sorted.
     pub fn recall(&self, keys: &[Key], out: &mut [f32]) -> anyhow::Result<Vec<usize>> {
         let dim = self.dim;
         let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
@@ -79,7 +80,7 @@ impl Store {
                 None => missing.push(i),
             }
         }
-        // In the order of the file, neighbours with one read.
+        // Read in file order, and neighbouring records with one read.
         found.sort_unstable();
         let size = record_size(dim);
         let mut buffer = Vec::new();
@@ -89,6 +90,7 @@ impl Store {
             let mut end = start + 1;
             while end < found.len() && found[end].0 - first < READ as u64 {
                 let gap = found[end].0 - found[end - 1].0;
+                // Reading over a few unneeded records is cheaper than another seek.
                 if gap > 4 * size as u64 {
                     break;
                 }
@@ -97,7 +99,7 @@ impl Store {
             let bytes = (found[end - 1].0 - first) as usize + size;
             buffer.resize(bytes, 0);
             file.seek(SeekFrom::Start(first))?;
-            // A file cut short by somebody else reads as damaged records.
+            // If another process has truncated the file, the missing bytes count as damaged records.
             let got = read_up_to(file, &mut buffer)?;
             for &(at, i) in &found[start..end] {
                 let from = (at - first) as usize;
@@ -110,6 +112,7 @@ impl Store {
                         }
                     }
                     None => {
+                        // Forget the damaged record, so that it is appended again.
                         index.remove(&keys[i]);
                         missing.push(i);
                     }
@@ -121,7 +124,7 @@ impl Store {
         Ok(missing)
     }
 
-    /// Writes a row for each key: `rows` holds them one after another.
+    /// Appends a row for each key; `rows` is row-major.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -131,6 +134,7 @@ impl Store {
     }
 
     fn write(&self, keys: &[Key], rows: &[f32]) -> std::io::Result<()> {
+        // Prepare all bytes first, so that the lock is held only while they are written.
         let size = record_size(self.dim);
         let mut bytes = Vec::with_capacity(keys.len() * size);
         for (key, row) in keys.iter().zip(rows.chunks_exact(self.dim)) {
@@ -170,7 +174,7 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM] {
     sum
 }
 
-/// The row's bytes, if the record is whole and `key`'s.
+/// The bytes of the row, if the record belongs to `key` and is undamaged.
 fn parse_record<'r>(record: &'r [u8], key: &Key) -> Option<&'r [u8]> {
     let (body, sum) = record.split_at(record.len() - CHECKSUM);
     (body[..KEY] == *key && checksum(body) == sum).then(|| &body[KEY..])
@@ -190,7 +194,7 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(got)
 }
 
-/// Whether the file starts with our header for rows of `dim` numbers.
+/// Whether the file starts with the header for rows of `dim` numbers.
 fn has_header(file: &mut File, dim: usize) -> std::io::Result<bool> {
     let mut found = [0; HEADER as usize];
     file.seek(SeekFrom::Start(0))?;
@@ -198,7 +202,7 @@ fn has_header(file: &mut File, dim: usize) -> std::io::Result<bool> {
     Ok(got == found.len() && found == header(dim))
 }
 
-/// Keys of all whole records; later ones win. Checksums are looked at when a record is used.
+/// The offsets of all complete records by key; later records override earlier ones. Checksums are verified on use.
 fn read_index(file: &mut File, dim: usize) -> std::io::Result<HashMap<Key, u64>> {
     let mut index = HashMap::new();
     if !has_header(file, dim)? {
@@ -221,11 +225,10 @@ fn read_index(file: &mut File, dim: usize) -> std::io::Result<HashMap<Key, u64>>
     }
 }
 
-/// Appends whole records behind the last whole record and returns where they start. The caller
-/// holds the lock.
+/// Appends records after the last complete record and returns their offset. The caller must hold the file lock.
 fn append_locked(file: &mut File, bytes: &[u8], dim: usize) -> std::io::Result<u64> {
     if !has_header(file, dim)? {
-        // Empty, or damaged where nothing behind it can be trusted.
+        // The file is new, or its header is damaged so that nothing after it can be trusted.
         file.set_len(0)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header(dim))?;

@@ -1,4 +1,4 @@
-//! Text to token ids.
+//! Tokenization: text to token ids, by a model's tokenizer.json. A panic of the tokenizer library becomes an error.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,24 +13,25 @@ use tokenizers::{
 
 use super::files::{TokenizerFiles, parse};
 
-/// A `tokenizer.json` with its padding and truncation set aside for ours.
+/// A loaded `tokenizer.json`, with its padding and truncation replaced by those needed here.
 pub struct Tokens {
     tokenizer: Tokenizer,
+    /// The tokenizer without truncation, created on first use.
     unlimited: OnceLock<Tokenizer>,
-    /// Adds `[CLS]` and `[SEP]`, or whatever the file's template says.
+    /// Whether to add special tokens: `[CLS]` and `[SEP]`, or those of the file's template.
     special: bool,
     lower_case: bool,
     max_tokens: usize,
-    /// One more than the largest id that the model has a vector for.
+    /// The number of tokens for which the model has vectors; every id must be below it.
     ids: u32,
 }
 
 impl Tokens {
-    /// For a model with vectors for `ids` tokens.
+    /// Loads the tokenizer of a model that has vectors for `ids` tokens.
     ///
     /// # Errors
-    /// A file that is not a tokenizer, one with settings that are not carried out, one of another model, or
-    /// `max_tokens` too small to hold the special tokens.
+    /// A file that is not a tokenizer, has unsupported settings or belongs to another model, or a `max_tokens` too
+    /// small for the special tokens.
     pub fn load(
         files: &TokenizerFiles,
         max_tokens: usize,
@@ -68,13 +69,13 @@ impl Tokens {
         let ids = u32::try_from(ids).context("a vocabulary of 2^32 tokens or more")?;
         let unlimited = OnceLock::new();
         let tokens = Self { tokenizer, unlimited, special, lower_case: false, max_tokens, ids };
-        // A post-processor that is damaged shows here, not in the middle of a run.
+        // Encode something now, so that a damaged post-processor fails here and not in the middle of a run.
         tokens.encode("", &["a b", ""])?;
         tokens.encode_pairs(&[("a", "b")])?;
         Ok(tokens)
     }
 
-    /// Lowers each text first, as `do_lower_case` asks.
+    /// Sets whether texts are lowercased first (`do_lower_case`).
     pub fn lowering(self, lower_case: bool) -> Self {
         Self { lower_case, ..self }
     }
@@ -87,12 +88,12 @@ impl Tokens {
         self.tokenizer.token_to_id(token)
     }
 
-    /// The texts of all tokens.
+    /// All tokens, as text.
     pub fn all(&self) -> impl Iterator<Item = String> {
         self.tokenizer.get_vocab(true).into_keys()
     }
 
-    /// The ids of each pair of texts, and how many of them belong to the first segment.
+    /// The ids of each pair of texts, and the number of ids in the first segment.
     pub fn encode_pairs(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<(Vec<u32>, usize)>> {
         let encode = |&(first, second): &(&str, &str)| {
             let (lower_first, lower_second) = (self.lowered(first), self.lowered(second));
@@ -106,22 +107,22 @@ impl Tokens {
         pairs.par_iter().map(encode).collect()
     }
 
-    /// The ids of each text with `prefix` in front, in the order of `texts`.
+    /// The ids of each text after `prefix`, in the order of `texts`.
     pub fn encode(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<Vec<u32>>> {
         let ids = |text: &&str| self.known(&self.ids_of(&self.tokenizer, prefix, text)?);
         texts.par_iter().map(ids).collect()
     }
 
-    /// Of each text, whether it is cut: with `prefix` in front it has more tokens than are read.
+    /// For each text, whether it is truncated because it has more tokens, with `prefix`, than the model reads.
     pub fn are_cut(&self, prefix: &str, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(false));
         let is_cut = |text: &&str| {
-            // Of ASCII no token is shorter than a byte, but for one that may be put in front.
+            // Shortcut: every token of ASCII text covers at least one byte, except one that may be added in front.
             let most = prefix.len() + text.len() + added + 1;
             if prefix.is_ascii() && text.is_ascii() && most <= self.max_tokens {
                 return Ok(false);
             }
-            // What is cut fills the limit; whether more was there is seen without one.
+            // A truncated text fills the limit exactly; only encoding without truncation shows whether there was more.
             if self.ids_of(&self.tokenizer, prefix, text)?.len() < self.max_tokens {
                 return Ok(false);
             }
@@ -130,7 +131,7 @@ impl Tokens {
         texts.par_iter().map(is_cut).collect()
     }
 
-    /// Of each pair of texts, whether it is cut, as [`Tokens::are_cut`].
+    /// For each pair of texts, whether it is truncated, like [`Tokens::are_cut`].
     pub fn pairs_are_cut(&self, pairs: &[(&str, &str)]) -> anyhow::Result<Vec<bool>> {
         let added = self.tokenizer.get_post_processor().map_or(0, |p| p.added_tokens(true));
         let is_cut = |&(first, second): &(&str, &str)| {
@@ -148,11 +149,11 @@ impl Tokens {
         pairs.par_iter().map(is_cut).collect()
     }
 
-    /// The same tokenizer without a limit; made when it is first needed.
+    /// The same tokenizer without truncation, created on first use.
     fn unlimited(&self) -> &Tokenizer {
         self.unlimited.get_or_init(|| {
             let mut unlimited = self.tokenizer.clone();
-            // Only a limit that is set can be wrong.
+            // Removing the truncation cannot fail.
             _ = unlimited.with_truncation(None);
             unlimited
         })
@@ -181,6 +182,7 @@ impl Tokens {
         }
     }
 
+    /// Checks that the model has a vector for each id.
     fn known(&self, ids: &[u32]) -> anyhow::Result<Vec<u32>> {
         match ids.iter().find(|id| **id >= self.ids) {
             None => Ok(ids.to_vec()),
@@ -193,7 +195,7 @@ impl Tokens {
     }
 }
 
-/// Reports a setting of tokenizer.json that the tokenizer made of it does not have: nobody would carry it out.
+/// Rejects settings of tokenizer.json that the loaded tokenizer lacks, because they would be ignored silently.
 fn check_carried_out(json: &[u8], tokenizer: &Tokenizer) -> anyhow::Result<()> {
     let written = parse("tokenizer.json", json)?;
     if let Some(dropout) = written["model"]["dropout"].as_f64().filter(|dropout| *dropout > 0.0) {
@@ -211,8 +213,10 @@ fn check_carried_out(json: &[u8], tokenizer: &Tokenizer) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Adds to `lost` the keys of `written` that `made` lacks.
 fn compare(at: &str, written: &Value, made: &Value, lost: &mut Vec<String>) {
-    // Words are data; of added tokens the order may change. The other two were renamed, and are read as before.
+    // Vocabularies and merges are data, and the order of added tokens may change. The last two keys have been renamed
+    // by the library, which still reads them.
     const LET_BE: [&str; 5] = ["vocab", "merges", "added_tokens", "str_rep", "add_prefix_space"];
     match (written, made) {
         (Value::Object(written), Value::Object(made)) => {
@@ -239,9 +243,10 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs code that panics on some damaged tokenizers, and makes an error of that without a trace on the terminal.
+/// Runs code that panics on some damaged tokenizers. A panic becomes an error and prints nothing to the terminal.
 fn guarded<T>(run: impl FnOnce() -> T) -> anyhow::Result<T> {
     static HOOK: Once = Once::new();
+    // The panic hook is global, so install it once and silence it only on threads inside `guarded`.
     HOOK.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {

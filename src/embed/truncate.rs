@@ -1,12 +1,12 @@
-//! The first numbers of each vector, at length one again: for models trained so that these suffice
-//! (Matryoshka, arXiv 2205.13147).
+//! Truncates each vector to its first numbers and normalises it again, for models trained for this (Matryoshka
+//! embeddings, arXiv 2205.13147).
 
 use anyhow::ensure;
 
 use super::bert::normalize;
 use super::{Embedder, Role, Similarity, Vectors};
 
-/// An embedder whose vectors are cut.
+/// An embedder whose vectors are truncated.
 pub struct Truncated {
     inner: Box<dyn Embedder>,
     dim: usize,
@@ -15,7 +15,7 @@ pub struct Truncated {
 
 impl Truncated {
     /// # Errors
-    /// More numbers than `inner` has, or none.
+    /// `dim` is 0 or more than the dimensions of `inner`.
     pub fn new(inner: Box<dyn Embedder>, dim: usize) -> anyhow::Result<Self> {
         ensure!(
             (1..=inner.dim()).contains(&dim),
@@ -60,6 +60,7 @@ impl Embedder for Truncated {
         for row in whole.data.chunks_exact(whole.dim) {
             let start = data.len();
             data.extend_from_slice(&row[..self.dim]);
+            // Under the dot product the length of a vector matters and must stay.
             if self.similarity() == Similarity::Cosine {
                 normalize(&mut data[start..]);
             }

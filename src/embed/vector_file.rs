@@ -1,8 +1,8 @@
-//! The vectors of one corpus in one file that is mapped window by window: what is not looked at takes no memory.
+//! A file with the vectors of one corpus, memory-mapped window by window so that only the windows in use take memory.
 //!
-//! A header, then the rows as little-endian f32, one after another. The header names what the rows are of, and
-//! holds a checksum over them. A file is written whole or not at all and never changed; one that is of something
-//! else, cut short or damaged does not exist, and is written anew.
+//! The file is a header, then the rows as little-endian f32. The header identifies the rows by a key and holds their
+//! checksum. A file is written completely or not at all and never changed; one with another key, truncated or damaged,
+//! is treated as missing and written again.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,17 +17,17 @@ use super::Vectors;
 use crate::{atomic_file, input_file};
 
 const MAGIC: &[u8; 8] = b"knockon2";
-/// Magic, numbers in a row, rows, key, checksum: so long that rows start where f32 may.
+/// Bytes of the header: magic, numbers per row, rows, key, checksum. A multiple of 4, so that the rows are aligned.
 const HEADER: usize = 8 + 8 + 8 + 32 + 32;
-/// Bytes that a window holds, about: little beside the corpus itself, much beside a seek.
+/// Approximate bytes per window: small compared with a large corpus, large compared with the cost of a seek.
 const WINDOW: usize = 64 << 20;
 /// Windows start at multiples of this many rows.
 const STEP: usize = 4096;
 
-/// What the rows are of: equal keys mean equal rows.
+/// Identifies the rows: equal keys mean equal rows.
 pub type FileKey = [u8; 32];
 
-/// A file of `rows` vectors of `dim` numbers.
+/// An open file of `rows` vectors of `dim` numbers.
 pub struct VectorFile {
     file: File,
     path: PathBuf,
@@ -35,7 +35,7 @@ pub struct VectorFile {
     pub rows: usize,
 }
 
-/// Some rows, mapped as long as this lives.
+/// A range of rows, mapped as long as this value lives.
 pub struct Window(Option<Mmap>);
 
 impl Deref for Window {
@@ -46,29 +46,30 @@ impl Deref for Window {
     }
 }
 
-/// The rows of a corpus in pieces of about [`WINDOW`] bytes.
+/// Splits the rows of a corpus into ranges of about [`WINDOW`] bytes.
 pub fn windows(rows: usize, dim: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     let size = (WINDOW / (4 * dim.max(1))).next_multiple_of(STEP);
     (0..rows).step_by(size).map(move |start| start..rows.min(start + size))
 }
 
 impl VectorFile {
-    /// The file at `path`; `None` where there is none with these rows, all undamaged.
+    /// Opens the file at `path`; `None` unless it holds exactly these rows, undamaged.
     pub fn open(path: &Path, key: &FileKey, dim: usize, rows: usize) -> Option<VectorFile> {
         let mut file = input_file::open(path).ok()?;
         let mut found = [0; HEADER];
         file.read_exact(&mut found).ok()?;
         let length = file.metadata().ok()?.len();
         let file = VectorFile { file, path: path.to_owned(), dim, rows };
+        // Compare length and header first: the checksum reads the whole file.
         let whole = length == (HEADER + 4 * dim * rows) as u64
             && found[..HEADER - 32] == header(key, dim, rows, &[0; 32])[..HEADER - 32];
         (whole && file.checksum().ok()? == found[HEADER - 32..]).then_some(file)
     }
 
-    /// Writes the file from what `part` gives for one range of rows after another.
+    /// Writes the file; `part` computes one range of rows after another.
     ///
     /// # Errors
-    /// A file that cannot be written, and those of `part`.
+    /// A file that cannot be written, or an error of `part`.
     pub fn write(
         path: &Path,
         key: &FileKey,
@@ -96,7 +97,7 @@ impl VectorFile {
         Ok(VectorFile { file, path: path.to_owned(), dim, rows })
     }
 
-    /// Maps some rows.
+    /// Maps a range of rows.
     ///
     /// # Errors
     /// A file that cannot be mapped.
@@ -108,13 +109,13 @@ impl VectorFile {
         }
         let mut options = MmapOptions::new();
         options.offset((HEADER + row * rows.start) as u64).len(length);
-        // SAFETY: the file was written under another name and renamed when whole, and no knockon writes to it
-        // again: a new one takes its name, and this one lives on until it is closed.
+        // SAFETY: the file was written under another name and renamed when complete, and knockon never writes to it
+        // again: a replacement is a new file that takes its name, and this one exists until it is closed.
         let map = unsafe { options.map(&self.file) };
         Ok(Window(Some(map.with_context(|| format!("cannot map {}", self.path.display()))?)))
     }
 
-    /// The hash of the windows' hashes, so that threads can share the work.
+    /// The hash of the windows' hashes, which can be computed in parallel.
     fn checksum(&self) -> anyhow::Result<[u8; 32]> {
         let windows: Vec<Range<usize>> = windows(self.rows, self.dim).collect();
         let hash = |window: &Range<usize>| {

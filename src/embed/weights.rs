@@ -1,8 +1,8 @@
-//! Tensors of a safetensors file, and the int8 form that `knockon models quantize` writes.
+//! Reads the tensors of a safetensors file, in floating point or in the int8 form of `knockon models quantize`.
 //!
-//! In a quantised file the tensor `NAME` is I8 and `NAME.scale` holds one f32 a row:
-//! `w[r][c] = scale[r] * q[r][c]`. Rows are output channels of a linear layer or rows of a table.
-//! Where `NAME.smooth` is there, one f32 a column, the right side is divided by `smooth[c]`.
+//! In a quantised file the tensor `NAME` is I8 and `NAME.scale` holds one f32 per row: `w[r][c] = scale[r] * q[r][c]`.
+//! Rows are output channels of a linear layer or rows of a table. If there is a `NAME.smooth`, with one f32 per column,
+//! the right side is divided by `smooth[c]`.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,25 +14,25 @@ use safetensors::{Dtype, SafeTensors};
 use super::adapter::Adapter;
 use super::files::{Faults, IGNORED_TENSORS, Purpose};
 
-/// The tensors of one file, found by name under any of the prefixes that exporters put in front.
+/// The tensors of one file, looked up by name with or without the prefixes that exporters add.
 pub struct Weights<'a> {
     tensors: SafeTensors<'a>,
     prefix: &'static str,
     adapter: Option<&'a Adapter>,
-    /// The names of those that were read, as the file has them.
+    /// The names in the file of the tensors that were read.
     read: RefCell<BTreeSet<String>>,
 }
 
-/// Unused tensors that a message names.
+/// The maximum number of unused tensors listed in a message.
 const NAMED: usize = 5;
 
-/// Tables whose rows may all be the same: RoBERTa has no use for token types and sets theirs to zero.
+/// The table that may be constant: RoBERTa does not use token types and sets their embeddings to zero.
 const MAY_BE_EMPTY: &str = "token_type_embeddings.weight";
 
-/// What exporters put in front of the encoder's names.
+/// The prefixes that exporters add to the names of the encoder's tensors.
 pub(super) const PREFIXES: [&str; 4] = ["bert.", "roberta.", "mpnet.", "model."];
 
-/// A matrix, row-major, in the precision of the file.
+/// A row-major matrix in the precision of the file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
     F32 {
@@ -42,7 +42,7 @@ pub enum Rows {
     Int8 {
         data: Vec<i8>,
         scale: Vec<f32>,
-        /// One a column, or empty.
+        /// One divisor per column, or empty.
         smooth: Vec<f32>,
         cols: usize,
     },
@@ -62,14 +62,14 @@ impl Rows {
         }
     }
 
-    /// Adds `weight` times row `r` of a table, which is never smoothed, to `out`.
+    /// Adds `weight` times row `r` to `out`. Only for tables, which have no `smooth`.
     pub fn add_weighted_row(&self, r: usize, weight: f32, out: &mut [f32]) {
         let mut row = vec![0.0; out.len()];
         self.add_row(r, &mut row);
         out.iter_mut().zip(row).for_each(|(o, x)| *o += weight * x);
     }
 
-    /// Adds row `r` of a table, which is never smoothed, to `out`.
+    /// Adds row `r` to `out`. Only for tables, which have no `smooth`.
     pub fn add_row(&self, r: usize, out: &mut [f32]) {
         match self {
             Rows::F32 { data, cols } => {
@@ -87,7 +87,7 @@ impl Rows {
     }
 
     /// # Errors
-    /// All numbers are zero, or all rows the same: whatever is asked of such a matrix, the answer is one and the same.
+    /// All numbers are zero or all rows are equal: the result would be the same for every input.
     fn check_not_constant(&self, name: &str) -> anyhow::Result<()> {
         let scaled = |r: usize| match self {
             Rows::F32 { .. } => 1.0,
@@ -109,7 +109,7 @@ impl Rows {
         Ok(())
     }
 
-    /// The divisors of the columns; empty where there are none.
+    /// The divisors of the columns; empty if there are none.
     pub fn smooth(&self) -> &[f32] {
         match self {
             Rows::F32 { .. } => &[],
@@ -138,13 +138,12 @@ impl Rows {
         }
     }
 
-    /// Rounds to int8; what is int8 already stays as it is.
+    /// Rounds to int8; an int8 matrix is returned unchanged.
     pub fn into_int8(self) -> Rows {
         self.into_smooth_int8(&[])
     }
 
-    /// Multiplies the columns by `smooth`, unless that is empty, and rounds to int8; what is int8
-    /// already stays as it is.
+    /// Multiplies the columns by `smooth`, unless it is empty, and rounds to int8; an int8 matrix is returned as it is.
     pub fn into_smooth_int8(self, smooth: &[f32]) -> Rows {
         match self {
             Rows::Int8 { .. } => self,
@@ -179,8 +178,8 @@ fn layer_of(name: &str) -> Option<usize> {
     behind.split('.').next()?.parse().ok()
 }
 
-/// Appends `row / scale`, rounded, to `out` and returns the scale, symmetric about zero: the
-/// largest magnitude becomes 127.
+/// Appends `row / scale`, rounded, to `out` and returns the scale. The rounding is symmetric about zero: the largest
+/// magnitude becomes 127.
 fn quantize_row(row: &[f32], out: &mut Vec<i8>) -> f32 {
     let largest = row.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
     if largest == 0.0 {
@@ -198,6 +197,7 @@ impl<'a> Weights<'a> {
     pub fn parse(bytes: &'a [u8]) -> anyhow::Result<Self> {
         let tensors = SafeTensors::deserialize(bytes)
             .context("model.safetensors is damaged or not a safetensors file")?;
+        // A file uses one prefix for all of the encoder's tensors.
         let prefix = PREFIXES
             .into_iter()
             .find(|p| tensors.names().iter().any(|n| n.starts_with(p)))
@@ -205,10 +205,10 @@ impl<'a> Weights<'a> {
         Ok(Self { tensors, prefix, adapter: None, read: RefCell::default() })
     }
 
-    /// To be called when all of a model was read.
+    /// Call this after the whole model has been read.
     ///
     /// # Errors
-    /// Tensors that were not read and that the libraries do not ignore either: what they are for is not carried out.
+    /// Tensors that were not read and that the libraries do not ignore either, so that their effect would be lost.
     pub fn check_all_read(&self, purpose: Purpose) -> anyhow::Result<()> {
         let read = self.read.borrow();
         let own = |name: &'_ str| name.strip_prefix(self.prefix).unwrap_or(name).to_owned();
@@ -221,6 +221,7 @@ impl<'a> Weights<'a> {
             names.into_iter().filter(|name| !read.contains(*name) && !ignored(name)).collect();
         unused.sort_unstable();
         let read_layers = read.iter().filter_map(|name| layer_of(name)).max();
+        // Layers beyond the configured number get one message of their own instead of one per tensor.
         let beyond: BTreeSet<usize> =
             unused.iter().filter_map(|n| layer_of(n)).filter(|n| Some(*n) > read_layers).collect();
         let mut faults = Faults::default();
@@ -248,7 +249,7 @@ impl<'a> Weights<'a> {
         faults.check()
     }
 
-    /// Matrices are read with what `adapter` adds to them.
+    /// Merges `adapter` into the matrices as they are read.
     pub fn with_adapter(self, adapter: Option<&'a Adapter>) -> Self {
         Self { adapter, ..self }
     }
@@ -264,7 +265,7 @@ impl<'a> Weights<'a> {
         self.tensors.iter().any(|(_, t)| t.dtype() == Dtype::I8)
     }
 
-    /// Heads stand beside the encoder, without its prefix.
+    /// The tensor with the encoder's prefix, else the one without it: heads have no prefix.
     fn view(&self, name: &str) -> anyhow::Result<TensorView<'a>> {
         let full = format!("{}{name}", self.prefix);
         let found = self.tensors.tensor(&full).map(|view| (full.as_str(), view));
@@ -276,10 +277,10 @@ impl<'a> Weights<'a> {
         Ok(view)
     }
 
-    /// A vector of whole numbers, such as places in a table.
+    /// A vector of indices, such as row numbers of a table.
     ///
     /// # Errors
-    /// No such tensor, or one of other numbers than whole ones from 0 on.
+    /// No such tensor, or one that is not of whole numbers from 0 on.
     pub fn places(&self, name: &str) -> anyhow::Result<Vec<usize>> {
         let view = self.view(name)?;
         let bytes = view.data();
@@ -301,7 +302,7 @@ impl<'a> Weights<'a> {
         places.with_context(|| format!("tensor `{name}` holds a number below 0"))
     }
 
-    /// Numbers in the tensor of this name.
+    /// The number of elements of the tensor of this name.
     pub fn count(&self, name: &str) -> anyhow::Result<usize> {
         Ok(self.view(name)?.shape().iter().product())
     }
@@ -313,7 +314,7 @@ impl<'a> Weights<'a> {
         if data.len() != len {
             bail!("tensor `{name}` has the shape {:?}, not [{len}]", view.shape());
         }
-        // A bias may be nothing; a scale that is nothing leaves nothing of what it scales.
+        // A bias may be all zeros, but a scale of zeros would erase its input.
         ensure!(
             name.ends_with("bias") || name.ends_with("beta") || data.iter().any(|x| *x != 0.0),
             "tensor `{name}` is all zeros: the weights are damaged"
@@ -321,7 +322,7 @@ impl<'a> Weights<'a> {
         Ok(data)
     }
 
-    /// A matrix of `rows` x `cols`; 0 takes what is there.
+    /// A matrix of `rows` x `cols`, either of which may be 0 for any size.
     pub fn rows(&self, name: &str, rows: usize, cols: usize) -> anyhow::Result<Rows> {
         let view = self.view(name)?;
         let &[r, c] = view.shape() else {
@@ -336,7 +337,7 @@ impl<'a> Weights<'a> {
         }
         match self.adapter {
             None => Ok(rows),
-            // All matrices as f32, so that those that share an input are rounded alike later on.
+            // Convert all matrices to f32, even unchanged ones: those that share an input must be rounded alike.
             Some(adapter) => {
                 let mut data = rows.into_f32();
                 adapter.add_to(name, &mut data, r, c)?;
@@ -354,7 +355,7 @@ impl<'a> Weights<'a> {
         c: usize,
     ) -> anyhow::Result<Rows> {
         if view.dtype() == Dtype::I8 {
-            // model2vec rounds a whole table by one factor, which no cosine depends on.
+            // model2vec rounds a whole table by one factor, which does not affect cosines.
             let scale = match self.has(&format!("{name}.scale")) || name != "embeddings" {
                 true => self.vector(&format!("{name}.scale"), r)?,
                 false => vec![1.0; r],
@@ -376,10 +377,10 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// The numbers of a tensor; every weight of every model and adapter passes through here.
+/// The numbers of a tensor as f32. Every weight of every model and adapter passes through this function.
 ///
 /// # Errors
-/// Another type of number, or one that is not finite in 32 bits.
+/// An unsupported type of number, or a number that is not finite in 32 bits.
 pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> {
     let bytes = view.data();
     let half = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
@@ -401,7 +402,7 @@ pub(super) fn floats(name: &str, view: &TensorView) -> anyhow::Result<Vec<f32>> 
 }
 
 /// # Errors
-/// A NaN or an infinite number: rounding to int8 would hide it.
+/// A NaN or an infinite number, which rounding to int8 would hide.
 fn check_finite(name: &str, numbers: &[f32]) -> anyhow::Result<()> {
     match numbers.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
@@ -413,7 +414,7 @@ fn check_finite(name: &str, numbers: &[f32]) -> anyhow::Result<()> {
     }
 }
 
-/// IEEE 754 binary16 to binary32, exact.
+/// Converts IEEE 754 binary16 to binary32, exactly.
 fn f16_to_f32(h: u16) -> f32 {
     let sign = if h >> 15 == 1 { -1.0 } else { 1.0 };
     let fraction = f32::from(h & 0x3ff);

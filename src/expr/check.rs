@@ -1,7 +1,7 @@
-//! The type check: every name known, every operator and function given what it takes.
+//! Type checking: every name must be known, and every operator and function applied to types that it accepts.
 //!
-//! All faults of an expression are collected. A part whose type cannot be told, because it is wrong
-//! itself or names a step that is, has no type, and nothing is said about what it is used in.
+//! All faults of an expression are collected. A part whose type is unknown, because it is faulty itself or names a
+//! faulty step, causes no further faults where it is used.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,35 +16,35 @@ use super::text::suggest;
 use super::values::ValuesOf;
 use crate::value::{Type, Value, exact_number};
 
-/// The fields of `passage`, all of them text that may be null.
+/// The fields of `passage`. All are texts and may be null.
 pub const PASSAGE_FIELDS: [&str; 6] = ["id", "text", "entity", "attribute", "of", "variant"];
 
-/// What an expression may name.
+/// The names that an expression may use.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
-    /// The declared task fields; `None` where the declaration itself is wrong.
+    /// The declared task fields; `None` if the declaration itself is faulty.
     pub task: Option<&'a BTreeMap<String, Type>>,
-    /// Whether there is a `passage`.
+    /// Whether `passage` is available.
     pub passage: bool,
     pub steps: &'a BTreeMap<String, Name>,
-    /// The texts that a name can stand for, where these are known.
+    /// The texts that a name can take, if known.
     pub values: &'a ValuesOf<'a>,
 }
 
-/// What the id of a step stands for in an expression.
+/// What a step id refers to in an expression.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Name {
-    /// An output, with its type where that is known.
+    /// A value, with its type if known.
     Output { step: usize, ty: Option<Type> },
-    /// The step puts out passages.
+    /// The step outputs passages.
     Passages,
-    /// The step puts out an action.
+    /// The step outputs an action.
     Action,
-    /// The step was not understood.
+    /// The step itself is faulty.
     Unknown,
 }
 
-/// The type of a part of an expression.
+/// The type of a subexpression.
 #[derive(Clone, Debug, PartialEq)]
 enum Ty {
     Is(Type),
@@ -53,7 +53,7 @@ enum Ty {
 }
 
 impl Ty {
-    /// Types that compare with each other and compute the same way have the same class.
+    /// A representative for all types that can be compared and computed with in the same way.
     fn class(&self) -> Ty {
         match self {
             Ty::Is(Type::Money | Type::Percent) => Ty::Is(Type::Number),
@@ -76,26 +76,26 @@ impl fmt::Display for Ty {
     }
 }
 
-/// An expression without faults.
+/// The result of checking an expression without faults.
 pub(super) struct Checked {
-    /// `None` where a step that it names has no known type.
+    /// `None` if it names a step without a known type.
     pub ty: Option<Type>,
     pub amounts: Amounts,
-    /// The nodes that ask whether two amounts of money are the same.
+    /// Ids of the nodes that test two amounts of money for equality.
     pub same_money: Vec<u64>,
 }
 
-/// The money that an expression takes for bare numbers, as written (`task.fee`, `price`), and the steps that may be
-/// computed from such: what is compared or added up is in one currency.
+/// Money that is used as a bare number, by name (`task.fee`, `price`), and steps that may be computed from money. The
+/// amounts that are compared or added together must have one currency.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Amounts {
-    /// What comes together in a comparison, for each.
+    /// The names combined in each comparison.
     pub compared: Vec<Vec<String>>,
-    /// What the value is made of.
+    /// The names that the value is computed from.
     pub result: Vec<String>,
 }
 
-/// The type of the whole, and what is done with money. Faults in source order.
+/// Checks an expression. Returns its type and its uses of money, or all faults in source order.
 pub(super) fn check(parsed: &Parsed, scope: &Scope) -> Result<Checked, Vec<Fault>> {
     let mut checker = Checker {
         parsed,
@@ -125,7 +125,7 @@ struct Checker<'a> {
     parsed: &'a Parsed,
     scope: &'a Scope<'a>,
     faults: Vec<Fault>,
-    /// While the tree is walked, `result` are those of the part that is walked.
+    /// During the traversal, `result` collects the names of the current subexpression.
     amounts: Amounts,
     same_money: Vec<u64>,
 }
@@ -211,7 +211,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A number written down is the number that is computed with.
+    /// A number literal must be exactly representable.
     #[inline(never)]
     fn digits(&mut self, node: &IdedExpr) {
         let written = self.text(node).trim_end_matches(['u', 'U']).to_owned();
@@ -222,7 +222,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A text in an expression is that text.
+    /// Rejects `{{ }}` in a text literal, where it would not be filled in.
     #[inline(never)]
     fn no_template(&mut self, node: &IdedExpr, text: &str) {
         if let Some((before, rest)) = text.split_once("{{")
@@ -413,7 +413,7 @@ impl Checker<'_> {
             self.compared(amounts);
         }
         if let "&&" | "||" = operator {
-            // Each side stands for itself: a fault on one says nothing about the other.
+            // Both sides are checked independently: a fault on one side does not hide one on the other.
             for (side, ty) in [(a, left), (b, right)] {
                 if let Some(ty) = ty.filter(|ty| !ty.is(Type::YesNo)) {
                     let message =
@@ -488,8 +488,8 @@ impl Checker<'_> {
         None
     }
 
-    /// The amounts noted from `from` on were compared: nothing of them is in the value. On its own, as
-    /// [`Self::equality`] is.
+    /// Moves the names collected since `from` out of the result, because a comparison gives a yes/no. Not inlined, for
+    /// the reason given at [`Self::equality`].
     #[inline(never)]
     fn compared(&mut self, from: usize) {
         let compared: Vec<String> = self.amounts.result.drain(from..).collect();
@@ -498,8 +498,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Two amounts that are asked to be the same are compared with their currencies; what was noted of them from
-    /// `amounts` on is taken back. On its own, so that [`Self::infer`] can go deep.
+    /// Records an equality test of two amounts, which compares their currencies too, and drops the names collected
+    /// since `amounts`. Not inlined, to keep the stack frames of the recursive [`Self::infer`] small.
     #[inline(never)]
     fn equality(
         &mut self,
@@ -574,7 +574,7 @@ impl Checker<'_> {
         Some(Ty::Is(signature.gives))
     }
 
-    /// A pattern written down is compiled now.
+    /// Compiles a literal pattern, so that an invalid one is reported now.
     fn pattern(&mut self, call: &CallExpr) {
         let ("matches", Some(arg)) = (call.func_name.as_str(), call.args.first()) else {
             return;
@@ -591,7 +591,7 @@ impl Checker<'_> {
         }
     }
 
-    /// A date or a duration written down is read now, so that a wrong one is found now.
+    /// Parses a literal date or duration, so that an invalid one is reported now.
     fn literal(&mut self, call: &CallExpr, signature: &Signature) {
         let (Some(arg), "date" | "duration") = (call.args.first(), signature.name) else {
             return;
@@ -611,7 +611,7 @@ impl Checker<'_> {
     }
 }
 
-/// `task.day == "2024-01-31"` lacks its `date(...)`.
+/// Suggests the missing conversion of a text literal: `task.day == "2024-01-31"` lacks `date(...)`.
 fn quoted_literal_help(x: &Ty, a: &IdedExpr, y: &Ty, b: &IdedExpr) -> Option<String> {
     let (other, node) = match (x, y) {
         (other, Ty::Is(Type::Text)) => (other, b),
@@ -633,14 +633,14 @@ fn quoted_literal_help(x: &Ty, a: &IdedExpr, y: &Ty, b: &IdedExpr) -> Option<Str
     }
 }
 
-/// A signature as it is shown: `date.plus(duration)`.
+/// A signature as shown in messages: `date.plus(duration)`.
 fn written(signature: &Signature) -> String {
     let takes: Vec<&str> = signature.takes.iter().map(|ty| ty.name()).collect();
     let on = signature.on.map(|ty| format!("{ty}.")).unwrap_or_default();
     format!("{on}{}({})", signature.name, takes.join(", "))
 }
 
-/// A binary operator as it is written, from its name in the tree.
+/// The symbol of a binary operator, given its name in the tree.
 fn operator(name: &str) -> Option<&'static str> {
     Some(match name {
         operators::LOGICAL_AND => "&&",

@@ -1,4 +1,4 @@
-//! Running an expression.
+//! Evaluation of a type-checked expression.
 
 use std::fmt;
 
@@ -16,17 +16,17 @@ use super::parse::{Fault, Parsed, children};
 use crate::value::{Money, Type, Value};
 use crate::world::{Passage, Task, Variant};
 
-/// One CEL expression, parsed and type-checked once.
+/// A CEL expression, parsed and type-checked once.
 #[derive(Clone)]
 pub struct Expr {
     source: String,
     tree: IdedExpr,
-    /// Where the expression only names something, it is not run at all.
+    /// Set if the expression only names a value; the interpreter is then bypassed.
     plain: Option<Reference>,
-    /// The steps it names with their indices, in order of the index.
+    /// The steps that it names with their indices, sorted by index.
     names: Vec<(usize, String)>,
     ty: Option<Type>,
-    /// Whether it can make a text longer than those it is given.
+    /// Whether it contains an addition and so can make a text longer than its inputs.
     adds: bool,
     amounts: Amounts,
 }
@@ -43,17 +43,17 @@ enum Reference {
     TaskField(String),
 }
 
-/// What an expression may see.
+/// The values that an expression is evaluated on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Env<'a> {
     pub task: Option<&'a Task>,
     pub passage: Option<&'a Passage>,
-    /// By step index; `None` is null or not available.
+    /// By step index; `None` is null or unavailable.
     pub steps: &'a [Option<&'a Value>],
 }
 
 impl Env<'_> {
-    /// Bytes of what is named, where that is a text.
+    /// The length in bytes of a named value if it is a text, otherwise 0.
     pub(super) fn text_length(&self, named: Named) -> usize {
         let value = match named {
             Named::Step(step) => self.steps.get(step).copied().flatten(),
@@ -78,14 +78,14 @@ pub struct EvalError {
 }
 
 impl EvalError {
-    /// Whether all that is wrong is that a value is missing.
+    /// Whether the only reason is a missing value.
     pub fn is_of_null(&self) -> bool {
         self.reason == OF_NULL
     }
 }
 
 impl Parsed {
-    /// Checks names and types; all faults at once, in source order.
+    /// Checks names and types. Returns all faults at once, in source order.
     pub fn check(self, scope: &Scope) -> Result<Expr, Vec<Fault>> {
         let checked = check(&self, scope)?;
         let mut names = Vec::new();
@@ -119,7 +119,7 @@ impl Expr {
             },
             _ => None,
         };
-        // What is computed from money or percent is a number; what only names it stays it.
+        // A result computed from money or percent is a plain number; only a bare name keeps its type.
         let ty = match ty {
             Some(Type::Money | Type::Percent) if plain.is_none() => Some(Type::Number),
             ty => ty,
@@ -132,7 +132,7 @@ impl Expr {
         Expr { source, tree, plain, names, ty, adds, amounts }
     }
 
-    /// The part of this expression under `tree`, which is not lowered again.
+    /// The subexpression `tree` of this expression, which has already been lowered.
     pub(super) fn part(&self, tree: &IdedExpr) -> Expr {
         Expr { tree: tree.clone(), plain: None, ..self.clone() }
     }
@@ -141,17 +141,17 @@ impl Expr {
         &self.tree
     }
 
-    /// As written.
+    /// The source text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The type of its values; `None` where a step that it names had none.
+    /// The type of its values; `None` if it names a step without a known type.
     pub fn ty(&self) -> Option<Type> {
         self.ty
     }
 
-    /// Whether it adds anything: an expression that does not makes no text longer than those it is given.
+    /// Whether it contains an addition. Without one, no text becomes longer than the inputs.
     pub fn adds(&self) -> bool {
         self.adds
     }
@@ -161,29 +161,28 @@ impl Expr {
         self.names.iter().find(|(_, known)| known == name).map(|(step, _)| *step)
     }
 
-    /// What it only names, if it computes nothing: `task.fee`, or a step.
+    /// The name, if the expression is only a name: `task.fee`, or a step.
     pub fn plain_name(&self) -> Option<&str> {
         self.plain.as_ref().map(|_| self.source.trim())
     }
 
-    /// The money that comes together in each of its comparisons, by its names, and the numbers of steps, which may be
-    /// computed from money. Two amounts that it asks to be the same are not among them, for they are compared with their
-    /// currencies.
+    /// For each comparison, the names of the money combined in it, and of the numeric steps, which may be computed from
+    /// money. Two amounts that are tested for equality are not included, because their currencies are compared as well.
     pub fn compared_amounts(&self) -> &[Vec<String>] {
         &self.amounts.compared
     }
 
-    /// The money that its value is computed from as bare numbers, and steps as above; none where it only names something.
+    /// The names of the money, and of numeric steps, that its value is computed from; empty if it is only a name.
     pub fn summed_amounts(&self) -> &[String] {
         &self.amounts.result
     }
 
-    /// The steps it names, ascending.
+    /// The indices of the steps that it names, ascending.
     pub fn steps(&self) -> impl Iterator<Item = usize> {
         self.names.iter().map(|(step, _)| *step)
     }
 
-    /// Whether its value depends on nothing at all.
+    /// Whether its value does not depend on any input.
     pub fn is_constant(&self) -> bool {
         let mut pending = vec![&self.tree];
         while let Some(node) = pending.pop() {
@@ -195,9 +194,10 @@ impl Expr {
         true
     }
 
-    /// The value; `None` is null.
+    /// Evaluates the expression; `None` is null.
     ///
-    /// An operation on null, and a date past the calendar's end, are errors.
+    /// # Errors
+    /// An operation on null, a date outside the calendar, a number that is not finite, or a text that is too long.
     pub fn eval(&self, env: &Env) -> Result<Option<Value>, EvalError> {
         match &self.plain {
             Some(Reference::Step(step)) => {
@@ -250,10 +250,10 @@ impl Expr {
     }
 }
 
-/// The reason where a value is missing, which is no surprise: others say where it is missing.
+/// The reason for a missing value. Such errors are expected; the missing value itself is reported elsewhere.
 const OF_NULL: &str = "a value that it needs is null";
 
-/// The interpreter's reason in terms of our types.
+/// The interpreter's error in terms of our types.
 fn in_our_words(error: &cel::ExecutionError) -> String {
     use cel::ExecutionError as E;
     let operands = match error {
@@ -271,7 +271,7 @@ fn in_our_words(error: &cel::ExecutionError) -> String {
     error.to_string()
 }
 
-/// Hands the interpreter a value when it asks for the name.
+/// Resolves variables for the interpreter.
 struct Variables<'a> {
     env: &'a Env<'a>,
     names: &'a [(usize, String)],
@@ -285,7 +285,7 @@ impl VariableResolver for Variables<'_> {
                 None => CowVal::owned(CelNull),
             });
         }
-        // The interpreter asks for the longest name first: `task.title`, before `task`.
+        // The interpreter tries the longest name first: `task.title` before `task`.
         if let Some(field) = variable.strip_prefix("task.") {
             let task = self.env.task?;
             return Some(cel_value(task.fields.get(field)));
@@ -302,7 +302,7 @@ impl VariableResolver for Variables<'_> {
 }
 
 impl<'a> Variables<'a> {
-    /// The money that a name stands for; `None` where it is null.
+    /// The money that a name refers to; `None` if it is null or another type.
     fn money(&self, variable: &str) -> Option<&'a Money> {
         let value = match variable.strip_prefix("task.") {
             Some(field) => self.env.task?.fields.get(field)?,

@@ -1,7 +1,7 @@
-//! The functions of an expression: which there are, what they take, and those that CEL lacks.
+//! The functions that an expression may call: their signatures, and the implementations that CEL lacks.
 //!
-//! A date is CEL's timestamp at midnight UTC. A calendar period has no counterpart in CEL, whose
-//! durations are counts of seconds: it is a value type of its own.
+//! A date is CEL's timestamp at midnight UTC. A calendar period has no counterpart in CEL, whose durations are counts
+//! of seconds, so it is a value type of its own.
 
 use std::any::Any;
 use std::sync::{Arc, LazyLock};
@@ -15,25 +15,24 @@ use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime};
 
 use crate::value::{Period, Type, Value};
 
-/// The name under which `duration(...)` is known to the interpreter, whose own `duration` counts
-/// seconds.
+/// The interpreter's name for our `duration(...)`, because its own `duration` counts seconds.
 pub(super) const PERIOD: &str = "period_of";
 
-/// The environment all expressions are compiled and run in.
+/// The environment in which all expressions are compiled and evaluated.
 pub(super) static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
     declare(&mut env).expect("each function is declared once");
     Arc::new(env)
 });
 
-/// One way to call a function.
+/// One overload of a function.
 pub(super) struct Signature {
     pub name: &'static str,
-    /// Called as `x.name(...)`, with the type of `x`.
+    /// The receiver's type, for calls of the form `x.name(...)`.
     pub on: Option<Type>,
     pub takes: &'static [Type],
     pub gives: Type,
-    /// CEL computes a whole number where we have only `number`.
+    /// CEL returns an integer where we have only `number`.
     pub whole: bool,
 }
 
@@ -45,7 +44,7 @@ const fn free(name: &'static str, takes: &'static [Type], gives: Type, whole: bo
     Signature { name, on: None, takes, gives, whole }
 }
 
-/// Every function that an expression may call.
+/// All overloads that an expression may call.
 pub(super) const SIGNATURES: &[Signature] = &[
     free("date", &[Type::Text], Type::Date, false),
     free("duration", &[Type::Text], Type::Duration, false),
@@ -68,7 +67,7 @@ pub(super) const SIGNATURES: &[Signature] = &[
     on(Type::Text, "trim", &[], Type::Text),
 ];
 
-/// A calendar period inside the interpreter.
+/// A calendar period as a value of the interpreter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CelPeriod(pub Period);
 
@@ -129,7 +128,7 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     })
 }
 
-/// `date` as the interpreter has it.
+/// A date as the interpreter represents it.
 pub(super) fn midnight(date: NaiveDate) -> DateTime<FixedOffset> {
     date.and_time(NaiveTime::MIN).and_utc().fixed_offset()
 }

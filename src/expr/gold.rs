@@ -1,8 +1,8 @@
-//! Which passages are right for a task: an expression over `passage` and `task`.
+//! Gold rules: which passages are right for a task, as an expression over `passage` and `task`.
 //!
-//! A rule is asked for hundreds of tasks over tens of thousands of passages. Of its parts joined by
-//! `&&`, those that compare `passage.id`, `.entity` or `.attribute` with something that does not
-//! depend on the passage are looked up; only the passages found are tried against the rest.
+//! A rule is evaluated for hundreds of tasks over tens of thousands of passages. Of its conjuncts, those that compare
+//! `passage.id`, `.entity` or `.attribute` with something independent of the passage become index look-ups; the others
+//! are evaluated only on the passages found.
 
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, operators};
@@ -13,10 +13,10 @@ use super::parse::children;
 use crate::value::Value;
 use crate::world::{Corpus, Task};
 
-/// The fields that a corpus is indexed by.
+/// The passage fields that are indexed.
 const KEYS: [&str; 3] = ["id", "entity", "attribute"];
 
-/// The passages of one corpus by id, entity and attribute.
+/// The passages of one corpus, indexed by id, entity and attribute.
 #[derive(Debug, Default)]
 pub struct CorpusIndex {
     /// In the order of [`KEYS`].
@@ -26,10 +26,10 @@ pub struct CorpusIndex {
 /// Passages grouped by the value of one field.
 #[derive(Debug, Default)]
 struct Groups {
-    /// Hashes of the values, ascending. They stand for the values: a clash of 128 bits of blake3 will not
-    /// be met, and the values themselves would take more memory than all else that is known of a passage.
+    /// Hashes of the values, ascending. They replace the values, which would take more memory than all other data about
+    /// a passage; collisions of 128 bits of BLAKE3 are negligible.
     hashes: Vec<u128>,
-    /// The passages of hash h are `passages[starts[h]..starts[h + 1]]`, ascending.
+    /// The passages for `hashes[h]` are `passages[starts[h]..starts[h + 1]]`, ascending.
     starts: Vec<u32>,
     passages: Vec<u32>,
 }
@@ -59,7 +59,7 @@ impl Groups {
     }
 }
 
-/// `None`, a field that is not there, is told from every text.
+/// The first 128 bits of the BLAKE3 hash; 0 stands for a missing field.
 fn hash(value: Option<&str>) -> u128 {
     value.map_or(0, |value| {
         let mut bytes = [0; 16];
@@ -81,24 +81,24 @@ impl CorpusIndex {
         self.by[0].get(Some(id)).first().copied()
     }
 
-    /// The passages with this text in a field that the corpus is indexed by (`id`, `entity`, `attribute`), ascending.
+    /// The passages with this text in an indexed field (`id`, `entity`, `attribute`), ascending.
     pub fn with(&self, field: &str, text: &str) -> &[u32] {
         let key = KEYS.iter().position(|key| *key == field);
         key.map_or(&[], |key| self.by[key].get(Some(text)))
     }
 
-    /// The passages of this entity, ascending; none for an entity that the corpus does not know.
+    /// The passages of this entity, ascending; empty if the corpus has no such entity.
     pub fn entity(&self, entity: &str) -> &[u32] {
         self.by[1].get(Some(entity))
     }
 }
 
-/// An expression over `passage` and `task` that says which passages are right.
+/// A yes_no expression over `passage` and `task`, split into look-ups and other conditions.
 #[derive(Clone, Debug)]
 pub struct GoldRule {
-    /// An index into [`KEYS`], and what the field is equal to.
+    /// An index into [`KEYS`], and the expression that the field must equal.
     keys: Vec<(usize, Expr)>,
-    /// The other parts, in order.
+    /// The other conjuncts, in order.
     rest: Vec<Expr>,
 }
 
@@ -120,7 +120,7 @@ impl GoldRule {
         rule
     }
 
-    /// Ascending indices of the passages for which the rule is true. `index` is that of `corpus`.
+    /// The indices of the passages for which the rule is true, ascending. `index` must belong to `corpus`.
     pub fn gold(
         &self,
         corpus: &Corpus,
@@ -150,7 +150,7 @@ impl GoldRule {
         Ok(fits)
     }
 
-    /// The fields of a passage that the rule compares, and with what for this task; `None` is null.
+    /// The indexed fields that the rule compares, with the required value for this task; `None` is null.
     pub fn wanted(&self, task: &Task) -> Result<Vec<(&'static str, Option<String>)>, EvalError> {
         let env = Env { task: Some(task), ..Env::default() };
         let wanted = self.keys.iter().map(|(key, expr)| {
@@ -163,7 +163,7 @@ impl GoldRule {
         wanted.collect()
     }
 
-    /// Tells `found` of each passage for which the rule is true, ascending, until it says to stop.
+    /// Calls `found` for each passage for which the rule is true, ascending, until it returns false.
     fn search(
         &self,
         corpus: &Corpus,
@@ -177,6 +177,7 @@ impl GoldRule {
         let lists = lists.map(|((key, _), (_, value))| index.by[*key].get(value.as_deref()));
         let mut listed;
         let mut all;
+        // The shortest list has the fewest candidates; the other look-ups are checked on each of them.
         let candidates: &mut dyn Iterator<Item = u32> = match lists.min_by_key(|l| l.len()) {
             Some(list) => {
                 listed = list.iter().copied();
@@ -199,7 +200,7 @@ impl GoldRule {
         Ok(())
     }
 
-    /// The `&&` of CEL over the rest: false wins over an error, whichever comes first.
+    /// Evaluates the other conjuncts with CEL's `&&`: false takes precedence over an error, in any order.
     fn holds(&self, env: &Env) -> Result<bool, EvalError> {
         let mut outcome = Ok(true);
         for part in &self.rest {
@@ -226,7 +227,8 @@ fn call<'a>(node: &'a IdedExpr, name: &str) -> Option<[&'a IdedExpr; 2]> {
     }
 }
 
-/// `passage.F == E` or `E == passage.F`: which key `F` is, and `E`, which does not name `passage`.
+/// Matches `passage.F == E` or `E == passage.F` where `E` does not name `passage`: the index of `F` in [`KEYS`], and
+/// `E`.
 fn key(node: &IdedExpr) -> Option<(usize, &IdedExpr)> {
     let [a, b] = call(node, operators::EQUALS)?;
     [(a, b), (b, a)].into_iter().find_map(|(field, value)| {

@@ -1,14 +1,14 @@
-//! What people write who come from another language, and how it is written here.
+//! Syntax and function names from other languages, with their CEL equivalents for error messages.
 
 use std::ops::Range;
 
-/// What stands in an expression that cannot be read, and what to write in its place.
+/// A token from another language, and what to write instead.
 pub(super) struct Habit {
     pub span: Range<usize>,
     pub write: &'static str,
 }
 
-/// Operators of other languages as words, in any case of letters.
+/// Word operators of other languages; case is ignored.
 const WORDS: [(&str, &str); 7] = [
     ("and", "&&"),
     ("or", "||"),
@@ -19,9 +19,9 @@ const WORDS: [(&str, &str); 7] = [
     ("else", ":"),
 ];
 
-/// Operators of other languages; of two that begin alike the longer first.
+/// Sign operators of other languages; of two with a common prefix, the longer comes first.
 const SIGNS: [(&str, &str); 12] = [
-    // Those that are right, so that no part of them is taken for something else.
+    // Valid operators map to themselves, so that no part of them matches another entry.
     ("<=", "<="),
     (">=", ">="),
     ("&&", "&&"),
@@ -36,10 +36,10 @@ const SIGNS: [(&str, &str); 12] = [
     ("|", "||"),
 ];
 
-/// Quotation marks of a word processor.
+/// Typographic quotation marks.
 const QUOTES: [char; 6] = ['“', '”', '„', '‘', '’', '«'];
 
-/// The first thing in `source`, outside of its quoted texts, that is an operator elsewhere.
+/// The first token in `source`, outside of quoted texts, that is an operator or a quotation mark elsewhere.
 pub(super) fn habit(source: &str) -> Option<Habit> {
     let mut rest = source;
     let mut before = ' ';
@@ -53,7 +53,7 @@ pub(super) fn habit(source: &str) -> Option<Habit> {
         } else if is_word(c) {
             let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             let word = &rest[..length];
-            // `task.and` is a field.
+            // After a dot it is a field: `task.and`.
             let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
             if let Some((_, write)) = known.filter(|_| before != '.') {
                 return at(length, write);
@@ -77,7 +77,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The length of a quoted text with its quotes; to the end where it is never closed.
+/// The length of a quoted text including its quotes; up to the end if it is not closed.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -91,7 +91,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// How a name of another language is written here.
+/// The CEL spelling of a constant from another language.
 pub(super) fn name(name: &str) -> Option<&'static str> {
     Some(match name {
         "True" | "TRUE" | "yes" | "Yes" => "true",
@@ -101,7 +101,7 @@ pub(super) fn name(name: &str) -> Option<&'static str> {
     })
 }
 
-/// How a function of another language is written here.
+/// The CEL equivalent of a function from another language.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     Some(match name {
         "not" => "!",

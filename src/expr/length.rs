@@ -1,5 +1,5 @@
-//! How long the texts are that an expression makes: only `+` makes a text longer than those it is given, but a few steps
-//! that each double a text fill any memory.
+//! Bounds the length of the texts that expressions make. Only `+` lengthens a text, but a few steps that each double
+//! one would exhaust the memory.
 
 use cel::IdedExpr;
 use cel::common::ast::{Expr as Node, LiteralValue, operators};
@@ -9,11 +9,11 @@ use super::functions::SIGNATURES;
 use super::parse::children;
 use crate::value::Type;
 
-/// Bytes of the longest text that an expression or a template may make. A whole contract has a third of that; beyond it, what
-/// is made is a mistake.
+/// Maximum length in bytes of a text made by an expression or a template, about three times a whole contract. Anything
+/// longer is an error.
 pub const LONGEST_TEXT: usize = 1 << 20;
 
-/// What an expression names that may be a text.
+/// Something named by an expression that may be a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named<'a> {
     /// An earlier step's output, by the step's index.
@@ -23,11 +23,11 @@ pub enum Named<'a> {
 }
 
 impl Expr {
-    /// At most how many bytes its value has as a text, and the longest text on the way there; `length` says it of what is
-    /// named, 0 for what is no text.
+    /// Upper bounds in bytes for the expression's own text and for the longest intermediate text. `length` gives the
+    /// length of a named value, 0 if it is not a text.
     pub fn text_lengths(&self, length: &dyn Fn(Named) -> usize) -> (usize, usize) {
         let (mut lengths, mut longest) = (Vec::new(), 0);
-        // Expressions may be as deep as they are long: no recursion. A node is met twice, before and after its parts.
+        // An explicit stack, because expressions may nest deeply. Each node is visited before and after its parts.
         let mut pending = vec![(self.tree(), false)];
         while let Some((node, parts_known)) = pending.pop() {
             let before = pending.len();
@@ -60,19 +60,19 @@ impl Expr {
     }
 }
 
-/// How long a text is that a function gives, by the lengths of what it takes.
+/// Upper bound for the length of the text that a function returns, given the lengths of its arguments.
 fn of_call(function: &str, parts: Vec<usize>) -> usize {
     let gives_text = || SIGNATURES.iter().any(|s| s.name == function && s.gives == Type::Text);
     match function {
         operators::ADD => parts.into_iter().fold(0, usize::saturating_add),
         operators::CONDITIONAL => parts.into_iter().skip(1).max().unwrap_or(0),
-        // A part of a text, or the text in other letters.
+        // All text functions return a part of their argument, or the same length in another case.
         _ if gives_text() => parts.into_iter().max().unwrap_or(0),
         _ => 0,
     }
 }
 
-/// Whether anything is added in it.
+/// Whether the expression contains an addition.
 pub(super) fn adds(root: &IdedExpr) -> bool {
     let (mut pending, mut adds) = (vec![root], false);
     while let Some(node) = pending.pop() {

@@ -1,18 +1,18 @@
-//! From what the type check accepts to what the interpreter computes with.
+//! Lowers a type-checked expression to the form that the interpreter evaluates.
 //!
-//! We have one `number`, CEL has whole and other numbers that do not mix: all of ours become
-//! doubles. `has(x)` means `x != null`, because every field that is declared can be named.
+//! We have one `number`, while CEL's integers and doubles do not mix, so all numbers become doubles. `has(x)` becomes
+//! `x != null`, because every declared field can be named.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, SelectExpr, operators};
 
 use super::functions::{PERIOD, SIGNATURES};
 
-/// Before the name of an amount, the name under which its currency is asked for. No name of the language has a
-/// colon.
+/// Prefix that turns the name of an amount into the name of its currency. Names in the language contain no colon, so
+/// there is no conflict.
 pub(super) const CURRENCY_OF: &str = "currency:";
 
-/// Rewrites `node` in place; the nodes `same_money` compare two amounts of money with their currencies.
+/// Rewrites `node` in place; the nodes with ids in `same_money` compare two amounts of money by currency as well.
 pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
     compare_currencies(node, same_money);
     match &mut node.expr {
@@ -54,7 +54,8 @@ pub(super) fn lower(node: &mut IdedExpr, same_money: &[u64]) {
     }
 }
 
-/// `a == b` of two amounts asks for their currencies as well. On its own, so that [`lower`] can go deep.
+/// Makes `a == b` of two amounts compare their currencies as well. Not inlined, to keep the stack frames of the
+/// recursive [`lower`] small.
 #[inline(never)]
 fn compare_currencies(node: &mut IdedExpr, same_money: &[u64]) {
     if same_money.contains(&node.id)
@@ -72,7 +73,7 @@ fn compare_currencies(node: &mut IdedExpr, same_money: &[u64]) {
     }
 }
 
-/// The name of the currency of `task.fee` or of a step.
+/// The name for the currency of `task.fee` or of a step.
 fn currency_of(amount: &IdedExpr) -> Option<Node> {
     let name = match &amount.expr {
         Node::Ident(name) => name.clone(),

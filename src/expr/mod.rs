@@ -1,18 +1,18 @@
-//! Expressions: CEL over a task, a passage and the outputs of earlier steps.
+//! Expressions and templates: CEL over a task, a passage and the outputs of earlier steps. Nothing here performs I/O or
+//! searches; an expression sees only the values in its environment.
 //!
-//! The language is that of the `cel` crate, with our types: an expression is parsed and type-checked
-//! once, and then run by that crate's interpreter. What differs from plain CEL:
+//! The language is that of the `cel` crate with our own types: an expression is parsed and type-checked once, and then
+//! evaluated by that crate's interpreter. The differences from plain CEL are:
 //!
-//! - there is one kind of number, and `7 / 2` is 3.5; money counts as its amount and percent as its percent points. An
-//!   expression that only names a value is that value, with its type;
-//! - two amounts of money are the same only in the same currency. Where an amount is compared in size or computed with,
-//!   its currency is dropped: that all amounts of a scenario which come together so have one currency is checked when
-//!   it is read ([`Expr::compared_amounts`]);
-//! - `date("2024-01-31")` and `duration("60 days")` write a date and a calendar period;
-//!   `d.plus(p)`, `d.minus(p)` and `days_between(a, b)` compute with them;
-//! - a value that is not there is null: it can be compared with `null`, and anything else done with
-//!   it is an [`EvalError`];
-//! - maps, indices and the macros over lists are left out.
+//! - there is one numeric type, and `7 / 2` is 3.5; money counts as its amount and percent as its percentage points. An
+//!   expression that only names a value keeps that value's type;
+//! - two amounts of money are equal only in the same currency. Where an amount is ordered or computed with, its
+//!   currency is dropped: when a scenario is loaded, all amounts that are combined in this way are checked to have one
+//!   currency ([`Expr::compared_amounts`]);
+//! - `date("2024-01-31")` and `duration("60 days")` are a date and a calendar period; `d.plus(p)`, `d.minus(p)` and
+//!   `days_between(a, b)` compute with them;
+//! - a missing value is null: it can be compared with `null`, and any other operation on it is an [`EvalError`];
+//! - maps, indexing and list macros are not supported.
 
 mod check;
 mod eval;
@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    /// The value as it prints, or `null`, with its type.
+    /// The printed value or `null`; checks that the value has the inferred type.
     fn run(source: &str) -> Result<String, EvalError> {
         let (fields, steps) = (fields(), BTreeMap::new());
         let scope = Scope { task: Some(&fields), passage: false, steps: &steps, values: &|_| None };
@@ -250,7 +250,7 @@ mod tests {
             ("passage.entity == task.absent", vec![3]),
             ("passage.attribute != 'expiry'", vec![1, 2, 3]),
             ("passage.entity == 'acme' || passage.id == 'd'", vec![0, 1, 2, 3]),
-            // `&&` forgives an error on one side where the other is false.
+            // `&&` ignores an error on one side if the other side is false.
             ("passage.variant.contains('neg') && passage.variant != null", vec![2]),
             ("passage.id == 'nobody'", vec![]),
         ] {

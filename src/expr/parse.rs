@@ -1,4 +1,4 @@
-//! Source text to a CEL syntax tree, and where in the text each node stands.
+//! Parses source text into a CEL syntax tree, and locates each node in the text.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,23 +9,23 @@ use cel::common::ast::{Expr as Node, SourceInfo};
 use super::habits::{Habit, habit};
 use super::text::within;
 
-/// Longer sources are refused: the parser recurses, and a tree from here on could exhaust the stack.
+/// Longer sources are rejected: the parser and later passes recurse, and a deep tree could overflow the stack.
 const MAX_BYTES: usize = 2000;
 
-/// A mistake in an expression or a template.
+/// An error in an expression or a template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub code: &'static str,
     pub message: String,
-    /// What is allowed, said beside the spot.
+    /// What is allowed, shown at the location.
     pub label: String,
-    /// A way out, where there is an obvious one.
+    /// A suggested correction, if there is an obvious one.
     pub help: Option<String>,
-    /// Bytes of the source.
+    /// Byte range in the source.
     pub span: Range<usize>,
 }
 
-/// An expression that is CEL, but whose names and types nobody has looked at yet.
+/// An expression with valid syntax whose names and types are not checked yet.
 #[derive(Debug)]
 pub struct Parsed {
     pub(super) source: String,
@@ -98,7 +98,7 @@ impl Parsed {
         self
     }
 
-    /// The names that stand alone or before a dot: step ids, `task`, `passage`.
+    /// The names that occur alone or before a dot: step ids, `task`, `passage`.
     pub fn names(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
         let mut pending = vec![&self.tree];
@@ -111,13 +111,13 @@ impl Parsed {
         names
     }
 
-    /// The bytes from a node's first token to its last.
+    /// The byte range from a node's first token to its last.
     pub(super) fn span(&self, node: &IdedExpr) -> Range<usize> {
         let mut span: Option<Range<usize>> = None;
         let mut pending = vec![node];
         while let Some(node) = pending.pop() {
             if let Some(token) = self.token(node) {
-                // The token of a call is its opening bracket: the name stands right before it.
+                // The token of a call is its opening bracket; the name directly precedes it.
                 let start = match &node.expr {
                     Node::Call(call) if self.source[token.start..].starts_with('(') => {
                         token.start.saturating_sub(call.func_name.len())
@@ -143,7 +143,7 @@ impl Parsed {
         within(&self.source, self.close(node, span))
     }
 
-    /// Takes in the bracket that closes a call: it belongs to no node.
+    /// Extends `span` by the closing bracket of a call or a list, which belongs to no node.
     fn close(&self, node: &IdedExpr, span: Range<usize>) -> Range<usize> {
         let closer = match &node.expr {
             Node::Call(_)
@@ -162,7 +162,7 @@ impl Parsed {
         }
     }
 
-    /// The node's own token.
+    /// The byte range of the node's own token.
     fn token(&self, node: &IdedExpr) -> Option<Range<usize>> {
         let (start, stop) = self.offsets.offset_for(node.id)?;
         Some(within(&self.source, start as usize..stop as usize + 1))
@@ -198,7 +198,7 @@ pub(super) fn children<'a>(node: &'a IdedExpr, visit: &mut dyn FnMut(&'a IdedExp
     }
 }
 
-/// The word at a line and column (both from 1), or the text's end.
+/// The word at a line and column (both counted from 1), or the end of the text.
 fn spot(source: &str, (line, column): (isize, isize)) -> Range<usize> {
     let before: usize =
         source.split_inclusive('\n').take((line - 1).max(0) as usize).map(str::len).sum();

@@ -1,4 +1,4 @@
-//! Text with `{{ CEL }}` parts.
+//! Templates: text with `{{ CEL }}` placeholders.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::eval::{Env, EvalError, Expr};
 use super::length::{LONGEST_TEXT, Named};
 use super::parse::{Fault, Parsed};
 
-/// A text with holes, type-checked once.
+/// A template whose placeholders are type-checked.
 #[derive(Clone, Debug)]
 pub struct Template {
     source: String,
@@ -24,11 +24,11 @@ enum Part {
     Hole(Box<Expr>),
 }
 
-/// A template whose holes are CEL, but whose names and types nobody has looked at yet.
+/// A template with valid syntax whose names and types are not checked yet.
 #[derive(Debug)]
 pub struct ParsedTemplate {
     source: String,
-    /// Text before the hole, the hole, and where the hole's expression starts in the source.
+    /// For each placeholder: the text before it, its expression, and the expression's byte offset in the source.
     holes: Vec<(String, Parsed, usize)>,
     tail: String,
 }
@@ -67,8 +67,8 @@ impl ParsedTemplate {
         }
     }
 
-    /// What the author took for a hole: `{task.name}`, `<task.name>` or `{notice}`, where `names` are those that can be
-    /// used; each with what to write.
+    /// Text that the author probably meant as a placeholder, such as `{task.name}`, `<task.name>` or `{notice}`, with
+    /// what to write instead. `names` maps a usable name to its form in an expression.
     pub fn unfilled(&self, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Range<usize>, String)> {
         let mut found = Vec::new();
         let mut start = 0;
@@ -82,12 +82,12 @@ impl ParsedTemplate {
         found
     }
 
-    /// As [`Parsed::names`], over all holes.
+    /// See [`Parsed::names`]; over all placeholders.
     pub fn names(&self) -> BTreeSet<&str> {
         self.holes.iter().flat_map(|(_, hole, _)| hole.names()).collect()
     }
 
-    /// As [`Parsed::check`], over all holes.
+    /// See [`Parsed::check`]; over all placeholders.
     pub fn check(self, scope: &Scope) -> Result<Template, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut parts = Vec::new();
@@ -106,14 +106,14 @@ impl ParsedTemplate {
     }
 }
 
-/// A name in single braces, or a field of the task in any or none: what it stands for has to be filled in.
+/// A name in single braces, or a task field in other brackets or none.
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"[$#%]?\{\s*(?P<braced>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\s*\}|[<\[(%$]?\b(?P<bare>task\.[A-Za-z_]\w*)\b[>\])%]?")
         .expect("the pattern is right")
 });
 
-/// Spots in a text that name something without the braces of a template; each with what to write. `names` gives for a
-/// name that can be used how an expression has it.
+/// Spans in a text that name a value without template braces, with what to write instead. `names` maps a usable name to
+/// its form in an expression.
 pub fn unfilled(text: &str, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Range<usize>, String)> {
     let spots = NAME.captures_iter(text).filter_map(|found| {
         let name = found.name("braced").or(found.name("bare"))?.as_str();
@@ -123,12 +123,12 @@ pub fn unfilled(text: &str, names: &dyn Fn(&str) -> Option<String>) -> Vec<(Rang
 }
 
 impl Template {
-    /// As written.
+    /// The source text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The text; null renders as nothing.
+    /// Renders the text; null renders as nothing.
     pub fn render(&self, env: &Env) -> Result<String, EvalError> {
         let mut text = String::new();
         for part in &self.parts {
@@ -148,7 +148,7 @@ impl Template {
         Ok(text)
     }
 
-    /// At most how many bytes the text has, or a text on the way to it; see [`Expr::text_lengths`].
+    /// Upper bound in bytes for the rendered text and all intermediate texts; see [`Expr::text_lengths`].
     pub fn longest_text(&self, length: &dyn Fn(Named) -> usize) -> usize {
         let (mut whole, mut longest) = (0_usize, 0);
         for part in &self.parts {
@@ -162,7 +162,7 @@ impl Template {
         whole.max(longest)
     }
 
-    /// The steps it names, ascending.
+    /// The indices of the steps that it names, ascending.
     pub fn steps(&self) -> impl Iterator<Item = usize> {
         let holes = self.parts.iter().filter_map(|part| match part {
             Part::Hole(expr) => Some(expr),

@@ -1,16 +1,16 @@
-//! Names that are nearly right, and byte ranges on character borders.
+//! Suggestions for misspelled names, and byte ranges aligned to character boundaries.
 
 use std::ops::Range;
 
-/// Letters that a name must have before what it begins, or what begins it, may be meant.
+/// Minimum number of letters for a prefix to count as a match.
 const BEGINNING: usize = 3;
 
-/// The known name nearest to `name`, as help, where one is near enough to be meant.
+/// A "did you mean" hint with the closest known name, if one is close enough.
 pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let lower = name.to_lowercase();
     let rank = |known: &'a str| {
         let slips = strsim::damerau_levenshtein(name, known);
-        // One slip in a short name, one in three letters of a longer one; capitals are slips of their own.
+        // One edit per three letters, at least one. A difference in case costs one edit in total.
         let far = name.chars().count().max(3) / 3;
         let other = known.to_lowercase();
         let slips = slips.min(strsim::damerau_levenshtein(&lower, &other) + 1);
@@ -25,24 +25,24 @@ pub(crate) fn suggest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     (near.2 != name).then(|| format!("did you mean `{}`?", near.2))
 }
 
-/// Whether two texts are the same but for capitals and white space.
+/// Whether two texts differ at most in case and white space.
 pub(crate) fn same_but_for_spelling(a: &str, b: &str) -> bool {
     spelling(a) == spelling(b)
 }
 
-/// A text without what two spellings of it may differ in: capitals, and how much white space stands where.
+/// A text in lower case with white space collapsed, for comparison.
 pub(crate) fn spelling(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c == '\u{200b}' || c == '\u{feff}');
     let words: Vec<String> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     words.join(" ")
 }
 
-/// The last character border at or before `at`.
+/// The last character boundary at or before `at`.
 pub(crate) fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
 }
 
-/// `span` cut to the text and widened to character borders.
+/// `span` clipped to the text and widened to character boundaries.
 pub(crate) fn within(text: &str, span: Range<usize>) -> Range<usize> {
     let end = span.end.min(text.len());
     let end = (end..text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! The texts that a name can stand for, and comparisons with others: `outcome == "stop"` is never true, for
+//! The texts that a name can take, and comparisons that can never hold: `outcome == "stop"` is never true, because
 //! there is no such outcome.
 
 use std::collections::BTreeSet;
@@ -10,32 +10,33 @@ use cel::common::ast::{CallExpr, Expr as Node, LiteralValue, operators};
 use super::parse::{Parsed, children};
 use super::text::{same_but_for_spelling, suggest};
 
-/// Texts that a message lists.
+/// Maximum number of texts that a message lists.
 const LISTED: usize = 12;
 
-/// The texts that a name can stand for.
+/// The texts that a name can take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NameValues {
     pub texts: Texts,
-    /// The file declares all of them, or the program has them; otherwise they are what the data holds today.
+    /// Whether the list is complete by declaration; otherwise it is what the data currently contains.
     pub closed: bool,
-    /// Whose texts they are, for messages: `the rows of prices have`.
+    /// The subject of messages: `the rows of prices have`.
     pub whose: String,
 }
 
-/// Texts, each of them or as made from parts.
+/// A set of texts, listed or composed of parts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Texts {
     Any(BTreeSet<String>),
-    /// By act step its labels. A run's action is one of each step or none, apart by `+`, and `stopped` where it stops.
+    /// The labels of each act step. An action has at most one label per step, joined by `+`, and ends in `stopped` if
+    /// the run stops.
     Actions(Vec<BTreeSet<String>>),
 }
 
-/// What a run that stops does, beside the actions that it took before.
+/// The part of an action that says that the run stopped.
 const STOPPED: &str = "stopped";
 
 impl NameValues {
-    /// All that there can be.
+    /// All possible texts.
     pub fn closed(texts: impl IntoIterator<Item = String>, whose: impl Into<String>) -> NameValues {
         NameValues {
             texts: Texts::Any(texts.into_iter().collect()),
@@ -44,12 +45,12 @@ impl NameValues {
         }
     }
 
-    /// All that the data holds.
+    /// The texts that the data contains.
     pub fn open(texts: impl IntoIterator<Item = String>, whose: impl Into<String>) -> NameValues {
         NameValues { closed: false, ..NameValues::closed(texts, whose) }
     }
 
-    /// Whether it can be this text.
+    /// Whether the name can take this text.
     pub fn has(&self, text: &str) -> bool {
         match &self.texts {
             Texts::Any(texts) => texts.contains(text),
@@ -57,7 +58,7 @@ impl NameValues {
         }
     }
 
-    /// The texts one by one; of actions the labels of all steps.
+    /// The individual texts; for actions, the labels of all steps.
     pub fn words(&self) -> BTreeSet<&str> {
         match &self.texts {
             Texts::Any(texts) => texts.iter().map(String::as_str).collect(),
@@ -68,7 +69,7 @@ impl NameValues {
         }
     }
 
-    /// Whose they are, and the first of them.
+    /// The subject followed by the first texts, for messages.
     pub fn listed(&self) -> String {
         let words = self.words();
         let mut listed: Vec<&str> = words.iter().take(LISTED).copied().collect();
@@ -96,7 +97,7 @@ impl NameValues {
         }
     }
 
-    /// Whether any text passes; `None` where that cannot be told from the parts of it.
+    /// Whether any text satisfies `passes`; `None` if the parts of actions cannot decide it.
     fn any(&self, part: &str, passes: impl Fn(&str) -> bool) -> Option<bool> {
         match &self.texts {
             Texts::Any(texts) => Some(texts.iter().any(|text| passes(text))),
@@ -106,7 +107,7 @@ impl NameValues {
     }
 }
 
-/// Whether a run can have done this: labels of the steps in their order, each at most once, then `stopped`.
+/// Whether `text` is a possible action: labels in step order, at most one per step, then `stopped`.
 fn is_action(steps: &[BTreeSet<String>], text: &str) -> bool {
     if text == STOPPED {
         return true;
@@ -122,25 +123,25 @@ fn is_action(steps: &[BTreeSet<String>], text: &str) -> bool {
     })
 }
 
-/// A text in an expression that what it is compared with never is.
+/// A text in an expression that can never equal what it is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NeverEqual {
-    /// Bytes of the source: of the text.
+    /// The byte range of the text in the source.
     pub span: Range<usize>,
     pub message: String,
     pub label: String,
     pub help: Option<String>,
     /// See [`NameValues::closed`].
     pub closed: bool,
-    /// There is one that differs in capitals or spaces alone, and that the expression does not have as well.
+    /// A known text differs from this one only in case or white space, and does not itself occur in the expression.
     pub spelling: bool,
 }
 
-/// The texts that a name can stand for; `None` where any may come.
+/// Looks up the texts that a name can take; `None` if any text is possible.
 pub type ValuesOf<'a> = dyn Fn(&str) -> Option<NameValues> + 'a;
 
 impl Parsed {
-    /// Texts that are compared with what they never are, in source order.
+    /// The comparisons that can never hold, in source order.
     pub fn never_equal(&self, values: &ValuesOf) -> Vec<NeverEqual> {
         let mut found = Vec::new();
         let mut pending = vec![&self.tree];
@@ -154,7 +155,7 @@ impl Parsed {
         found
     }
 
-    /// The texts that the expression gives; `None` where any may come.
+    /// The texts that the expression can evaluate to; `None` if any text is possible.
     pub fn texts(&self, values: &ValuesOf) -> Option<NameValues> {
         of(&self.tree, values)
     }
@@ -230,7 +231,7 @@ impl Parsed {
         })
     }
 
-    /// Whether the text stands in the expression: who writes several spellings means each of them.
+    /// Whether the text occurs in the expression. An author who lists several spellings means each of them.
     fn says(&self, wanted: &str) -> bool {
         let mut pending = vec![&self.tree];
         while let Some(node) = pending.pop() {
@@ -247,7 +248,7 @@ impl Parsed {
     }
 }
 
-/// A text that stands in the expression.
+/// The content of a text literal.
 fn text(node: &IdedExpr) -> Option<&str> {
     match &node.expr {
         Node::Literal(LiteralValue::String(text)) => Some(text.inner()),
@@ -255,7 +256,7 @@ fn text(node: &IdedExpr) -> Option<&str> {
     }
 }
 
-/// As [`of`], for all but a text by itself.
+/// Like [`of`], but `None` for a text literal.
 fn named(node: &IdedExpr, values: &ValuesOf) -> Option<NameValues> {
     if text(node).is_some() { None } else { of(node, values) }
 }

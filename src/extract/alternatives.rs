@@ -1,8 +1,8 @@
-//! Values that are said together: twice the same, a choice of two, or the greater of them.
+//! Combines values that are stated together: one value stated twice, a choice of two, or the greater of two.
 //!
-//! `USD 500 (five hundred dollars)` is one value said twice. `30 days or two months` and `the greater of $500
-//! and 5%` name two, of which one holds that the text does not tell; `the later of May 1, 2025 and June 1, 2026`
-//! tells.
+//! `USD 500 (five hundred dollars)` is one value stated twice. `30 days or two months` and `the greater of $500 and
+//! 5%` name two values without saying which of them applies, so they have no value. `the later of May 1, 2025 and
+//! June 1, 2026` determines its value.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use regex::Regex;
 use super::Mention;
 use crate::value::Value;
 
-/// What stands between two values of which only one can hold, or which hold together.
+/// Text between two values that form a choice, a span or a sum, so that neither is a value by itself.
 static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
     let bound = "(?:up to|(?:no[rt]? )?(?:more|less|fewer|later|earlier) than|at (?:most|least))";
     let pattern = format!(
@@ -21,21 +21,21 @@ static CHOICE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// What stands between and behind two amounts that hold for different cases: `$1,000,000 per occurrence and $2,000,000 in
-/// the aggregate`.
+/// Text between and after two amounts that apply to different cases: `$1,000,000 per occurrence and $2,000,000 in
+/// the aggregate`. The NUL character stands for the second amount.
 static EACH_FOR_ITSELF: LazyLock<Regex> = LazyLock::new(|| {
     let base = r"(?:(?:per|each|for\s+each|for\s+any(?:\s+one)?|in\s+any(?:\s+one)?)\s+[\w-]+|(?:as|in)\s+(?:an?|the)\s+(?:annual\s+)?aggregate|(?:annual\s+)?aggregate)";
     Regex::new(&format!(r"(?i)^\s*,?\s*{base}\s*,?\s*(?:and|or)\s*\x00\s*,?\s*{base}\b"))
         .expect("the pattern is valid")
 });
 
-/// The same between two dates, where `to` makes them the ends of a period.
+/// Like [`CHOICE`], between two dates. It lacks `to`, which makes two dates the ends of a period.
 static CHOICE_OF_DATES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^\s*,?\s*(?:or|and/or|and|nor)\s+(?:on\s+|by\s+)?$")
         .expect("the pattern is valid")
 });
 
-/// `the later of`, and what of it comes before or behind the values.
+/// `the later of` before the values, or `whichever is later` after them.
 static OF_SEVERAL: LazyLock<Regex> = LazyLock::new(|| {
     let which = "(?<which>greater|greatest|higher|highest|larger|longer|longest|later|latest|last|lesser|least|lower|\
 lowest|smaller|shorter|shortest|earlier|earliest|sooner|soonest|first)";
@@ -45,11 +45,12 @@ lowest|smaller|shorter|shortest|earlier|earliest|sooner|soonest|first)";
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// What may stand around the two values that `the later of` chooses from.
+/// Text allowed between `the later of` and the first of its two values.
 static OUTSIDE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^[\s:,]*(?:(?:either|on|by|the)\s+)*(?:\((?:[a-z]|[ivx]+|\d)\)|[a-z]\))?\s*$")
         .expect("the pattern is valid")
 });
+/// Text allowed between these two values.
 static BETWEEN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)^\s*[,;]?\s*(?:and|or)\s*(?:on\s+|by\s+)?(?:\((?:[a-z]|[ivx]+|\d)\)|[a-z]\))?\s*$",
@@ -57,7 +58,7 @@ static BETWEEN: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// Where the values that `of several` speaks of end.
+/// End of the part of the text to which `the later of` applies.
 static SCOPE_END: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r#"(?i)[.;]\s|[.;]$|\b(?:shall|will|provided|unless)\b|\(the "|\((?:each|together)\b|\n"#,
@@ -65,14 +66,14 @@ static SCOPE_END: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// Behind an amount that is a least or a most of its own: `$1,000,000 or more in any year`.
+/// Text after an amount that is only a lower or upper bound: `$1,000,000 or more in any year`.
 static OPEN_END: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^\s+or\s+(?:more|less|greater|higher|lower|above|over|below|under)\b")
         .expect("the pattern is valid")
 });
 
-/// What a text says with its mentions together: those that are said twice once, choices settled or without a
-/// value.
+/// Combines the mentions of a text: repeated values are merged, and choices get the value that the text determines
+/// or none. `mentions` must be sorted.
 pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
     settle(text, &mut mentions);
     for mention in &mut mentions {
@@ -91,7 +92,7 @@ pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
         let again = between.trim() == "(" || between.trim() == "[";
         let date = |mention: &Mention| matches!(mention.value, Some(Value::Date(_)));
         let dates = date(last) && date(&next);
-        // `October 15, 2000 (six months from the start)` says how it comes about.
+        // `October 15, 2000 (six months from the start)`: the brackets explain how the date was computed.
         if again && date(last) && next.value.is_none() {
             last.range.end = next.range.end;
             continue;
@@ -114,12 +115,12 @@ pub fn resolve(text: &str, mut mentions: Vec<Mention>) -> Vec<Mention> {
     kept
 }
 
-/// Whether two amounts are each of a case of its own.
+/// Whether two consecutive amounts apply to different cases, so that both of them hold.
 fn different_cases(text: &str, last: &Mention, next: &Mention) -> bool {
     let amount =
         |mention: &Mention| matches!(mention.value, Some(Value::Money(_) | Value::Percent(_)));
     let between = text.get(last.range.end..next.range.start).unwrap_or("");
-    // Bases are short; no more of the text is looked at than they need.
+    // The qualifiers are short, so a short window is enough and keeps the cost linear.
     let behind: String = text.get(next.range.end..).unwrap_or("").chars().take(60).collect();
     amount(last)
         && amount(next)
@@ -127,7 +128,7 @@ fn different_cases(text: &str, last: &Mention, next: &Mention) -> bool {
         && EACH_FOR_ITSELF.is_match(&format!("{between}\0{behind}"))
 }
 
-/// Of `3%, 4% or 5%` the last mention is a choice; those before it, behind commas, belong to it.
+/// In `3%, 4% or 5%` only the last pair looks like a choice; this merges the earlier items, separated by commas.
 fn join_list(text: &str, kept: &mut Vec<Mention>) {
     while let [.., before, last] = kept.as_mut_slice()
         && text.get(before.range.end..last.range.start).is_some_and(|gap| gap.trim() == ",")
@@ -138,7 +139,7 @@ fn join_list(text: &str, kept: &mut Vec<Mention>) {
     }
 }
 
-/// Settles `the greater of A and B`: with the value that it tells, or without one. Other mentions stay.
+/// Resolves each `the greater of A and B` to the value that it determines, or to none. Other mentions do not change.
 fn settle(text: &str, mentions: &mut Vec<Mention>) {
     for found in OF_SEVERAL.captures_iter(text) {
         let Some(whole) = found.get(0) else { continue };
@@ -184,7 +185,7 @@ fn settle_one(
                 .filter(|_| outside && BETWEEN.is_match(between))
                 .and_then(|(a, b)| chosen(a, b, which))
         }
-        // What may end a contract before its day says nothing about the day.
+        // An earlier termination does not change the date that is stated.
         [date] if prefixed && ends_early(text, scope, &mentions[*date], which) => return,
         _ => None,
     };
@@ -206,7 +207,7 @@ static EARLY_END: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// `the earlier of DATE and termination under Section 5`: the date is the day of the end.
+/// Whether the alternative to the date is only an early end: `the earlier of DATE and termination under Section 5`.
 fn ends_early(text: &str, scope: &Range<usize>, date: &Mention, which: &str) -> bool {
     matches!(date.value, Some(Value::Date(_)))
         && ["earlier", "earliest", "sooner", "first"].contains(&which.to_lowercase().as_str())
@@ -214,13 +215,13 @@ fn ends_early(text: &str, scope: &Range<usize>, date: &Mention, which: &str) -> 
         && EARLY_END.is_match(&text[date.range.end..scope.end])
 }
 
-/// The one of two values that a word such as `later` chooses, where their order is known.
+/// The one of two values that a word such as `later` selects; `None` if they cannot be compared.
 fn chosen(a: &Value, b: &Value, which: &str) -> Option<Value> {
     let first_is_less = match (a, b) {
         (Value::Date(a), Value::Date(b)) => a < b,
         (Value::Number(a), Value::Number(b)) | (Value::Percent(a), Value::Percent(b)) => a < b,
         (Value::Money(a), Value::Money(b)) if a.currency == b.currency => a.amount < b.amount,
-        // A month has no fixed number of days.
+        // Months and days are not comparable: a month has no fixed number of days.
         (Value::Duration(a), Value::Duration(b)) if a.months == 0 && b.months == 0 => {
             a.days < b.days
         }

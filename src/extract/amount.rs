@@ -1,9 +1,9 @@
-//! Money, percentages and plain numbers.
+//! Extracts amounts of money, percentages and plain numbers.
 //!
-//! `1,234` is a number only where it is known which sign stands before decimals: in `1,234.50` and
-//! `1,234,567` it is plain to see. In an amount of money a comma with three digits behind it parts thousands,
-//! since amounts have two decimals or none (but for a few currencies); a point does not say so much, as in
-//! `$1.125 a share`. A sign of several currencies, such as `$`, is one only where the scenario says which.
+//! `1,234` is a number only if the decimal separator is known; `1,234.50` and `1,234,567` show theirs. In an amount
+//! of money, a comma followed by three digits separates thousands, because amounts have two decimals or none (except
+//! in a few currencies). A point is less certain, as in `$1.125 a share`. A sign shared by several currencies, such
+//! as `$`, is resolved only if the scenario names the currency.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -31,24 +31,24 @@ static BLANK: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is valid")
 });
 
-/// What looks like an amount, before it is known whether it is said again behind it.
+/// A possible amount, before repetitions are merged.
 struct Sighting<T> {
-    /// `None` where it is not known which number is meant.
+    /// `None` if the number is ambiguous.
     amount: Option<f64>,
-    /// Of what; `None` where that is not known.
+    /// The unit, such as a currency code; `None` if unknown.
     of: Option<T>,
     range: Range<usize>,
-    /// In brackets of its own: said again, or negative.
+    /// Stands in brackets of its own: either a repetition or a negative amount.
     enclosed: bool,
 }
 
-/// All amounts of a text; `default` is the currency behind signs of several.
+/// All amounts of money in a text; `default` is the currency meant by ambiguous signs.
 pub fn money(text: &str, decimal: Option<Decimal>, default: Option<&str>) -> Vec<Mention> {
     let counts = sightings(text);
     let mut all: Vec<Sighting<String>> = Vec::new();
     for (at, count) in counts.iter().enumerate() {
         let Some(beside) = with_currency(text, &count.range) else { continue };
-        // A sign between two numbers is the second one's.
+        // A sign between two numbers belongs to the second one.
         let next = counts.get(at + 1).map_or(text.len(), |next| next.range.start);
         let (range, denomination) = if beside.range.end <= next {
             (beside.range, beside.denomination)
@@ -91,8 +91,8 @@ fn amount(count: &Count, decimal: Option<Decimal>, currency: Option<&str>) -> Op
     }
 }
 
-/// Whether digits with plain spaces are one number: not those of the columns of a table (`$ 100 200`), nor a
-/// number of something else before an amount (`Section 3 100 EUR`).
+/// Whether digits separated by plain spaces are one number, rather than columns of a table (`$ 100 200`) or an
+/// unrelated number before an amount (`Section 3 100 EUR`).
 fn is_one_number(digits: &str, denomination: Denomination, currency_before: bool) -> bool {
     let plain = digits.chars().all(|c| c.is_ascii_digit() || " .,".contains(c));
     let groups = digits.matches(' ').count();
@@ -102,15 +102,15 @@ fn is_one_number(digits: &str, denomination: Denomination, currency_before: bool
         || matches!(denomination, Denomination::Code(_)) && (currency_before || long)
 }
 
-/// The currency of a number, and where the two stand.
+/// The currency of a number, with the range of both together.
 struct Currency {
     range: Range<usize>,
     denomination: Denomination,
-    /// Before or behind it stands a dash: it may be negative, or the end of a span.
+    /// A dash is adjacent: the amount may be negative, or the end of a span.
     open: bool,
 }
 
-/// A number with the currency before or behind it. Two that differ are not known.
+/// Finds the currency before or after a number. If both are present and differ, the currency is unknown.
 fn with_currency(text: &str, number: &Range<usize>) -> Option<Currency> {
     let before = currency::ending(&text[..number.start]);
     let after = currency::starting(&text[number.end..]);
@@ -128,7 +128,7 @@ fn with_currency(text: &str, number: &Range<usize>) -> Option<Currency> {
     Some(Currency { range: start..end, denomination, open })
 }
 
-/// `USD 5 dollars` is in US dollars.
+/// Reconciles a currency before a number with one after it: `USD 5 dollars` is in US dollars.
 fn both(a: Beside, b: Beside) -> Denomination {
     match (a.denomination, b.denomination) {
         (a, b) if a == b => a,
@@ -142,7 +142,7 @@ fn both(a: Beside, b: Beside) -> Denomination {
     }
 }
 
-/// All percentages of a text.
+/// All percentages in a text.
 pub fn percents(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
     let seen = |count: &Count| {
         let sign = PERCENT.captures(&text[count.range.end..])?;
@@ -173,7 +173,7 @@ fn enclosed(text: &str, range: &Range<usize>) -> bool {
 static ORDINAL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)^(?:st|nd|rd|th)\b").expect("the pattern is valid"));
 
-/// All numbers of a text that are no part of a date, a percentage or an amount of money.
+/// All numbers in a text that are not part of a date, a percentage or an amount of money.
 pub fn numbers(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
     let dates = date::spans(text);
     let number = |count: Count| {
@@ -191,8 +191,8 @@ pub fn numbers(text: &str, decimal: Option<Decimal>) -> Vec<Mention> {
     alternatives::resolve(text, sightings(text).into_iter().filter_map(number).collect())
 }
 
-/// Values that are said twice, in words and again in brackets, said once. Those that contradict each other
-/// have no value, and neither has one in brackets that says nothing again: it may be negative.
+/// Merges values that are repeated in brackets, such as words followed by digits. A contradiction has no value, nor
+/// does a bracketed amount that repeats nothing: it may be negative.
 fn once<T: PartialEq + Clone>(
     text: &str,
     seen: Vec<Sighting<T>>,
@@ -304,7 +304,7 @@ mod tests {
         }
         assert_eq!(dollars("30 days"), []);
         assert_eq!(shown(&money("$1,250,000.00", None, None)), [] as [&str; 0]);
-        // A scenario in euros says nothing of dollars.
+        // A scenario in euros does not determine what `$` means.
         assert_eq!(shown(&money("$1,250,000.00", None, Some("EUR"))), [] as [&str; 0]);
         assert_eq!(shown(&money("KWD 1,250", None, None)), [] as [&str; 0]);
         assert_eq!(shown(&money("EUR 1.250", None, None)), [] as [&str; 0]);

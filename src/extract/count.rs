@@ -1,9 +1,8 @@
-//! The numbers of a text, in words, in digits, or in both: `sixty (60)`, `14 (fourteen)`, `5 million`, `1 1/2`.
+//! Finds the numbers of a text in words, in digits, or in both: `sixty (60)`, `14 (fourteen)`, `5 million`, `1 1/2`.
 //!
-//! What a number counts stands before or behind it; that is for the extractors to look at. A number that
-//! contradicts itself (`sixty (90)`), that is cut out of something longer (`12/31/2019`, `Section 3.1.2`,
-//! `15th`), or that is the end of a span (`30-60`) is seen, and has no value: whoever looks for a number must
-//! not step over it to the next one.
+//! The unit of a number is left to the other extractors. A number that contradicts itself (`sixty (90)`), is cut out
+//! of something longer (`12/31/2019`, `Section 3.1.2`, `15th`), or is the end of a span (`30-60`) is reported without
+//! a value, so that callers do not skip it and take the next number.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -14,13 +13,13 @@ use super::currency;
 use super::number::{Decimal, Written};
 use crate::spell;
 
-/// A number, and where it stands with its brackets.
+/// A number and its byte range, brackets included.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Count {
     pub range: Range<usize>,
-    /// `None` where it is not known which number is meant.
+    /// `None` if the number is ambiguous.
     number: Option<Number>,
-    /// It is digits in brackets, with no words before them: some write negative amounts so.
+    /// Digits in brackets without words before them, which is one way to write negative amounts.
     pub bracketed: bool,
 }
 
@@ -29,15 +28,15 @@ enum Number {
     Words(f64),
     Digits {
         written: Written,
-        /// The factor behind it, as of `million`.
+        /// Factor named after the digits, such as that of `million`.
         scale: f64,
-        /// It is a number only beside a currency: `5M`, or `1 250` with a plain space.
+        /// A number only next to a currency: `5M`, or `1 250` with a plain space.
         of_money: bool,
     },
 }
 
 impl Count {
-    /// What it says where `decimal` stands before decimals; `None` where that is open and matters.
+    /// The number, given the decimal separator; `None` if it is ambiguous without one, or only an amount of money.
     pub fn value(&self, decimal: Option<Decimal>) -> Option<f64> {
         match self.number.as_ref()? {
             Number::Digits { of_money: true, .. } => None,
@@ -45,7 +44,7 @@ impl Count {
         }
     }
 
-    /// What it says beside a currency.
+    /// The number when it stands next to a currency.
     pub fn amount(&self, decimal: Option<Decimal>) -> Option<f64> {
         match self.number.as_ref()? {
             Number::Words(n) => Some(*n),
@@ -60,7 +59,7 @@ impl Count {
         }
     }
 
-    /// Its digits, where it could be a thousand or a little more than one: `1,234`.
+    /// The digits and their factor, if the separator in them could mark thousands or decimals: `1,234`.
     pub fn ambiguous(&self) -> Option<(&Written, f64)> {
         match self.number.as_ref()? {
             Number::Digits { written, scale, .. } if written.ambiguous => Some((written, *scale)),
@@ -68,13 +67,13 @@ impl Count {
         }
     }
 
-    /// Whether it is known which number is meant, but perhaps for its decimal sign.
+    /// Whether the number is known, except perhaps for its decimal separator.
     pub fn is_number(&self) -> bool {
         !matches!(self.number, None | Some(Number::Digits { of_money: true, .. }))
     }
 }
 
-/// `2.3` times a million is 2,300,000, and not the 2,299,999.9999999995 of binary fractions.
+/// Multiplies and removes binary rounding noise: `2.3` million is 2,300,000, not 2,299,999.9999999995.
 fn scaled(n: f64, scale: f64) -> Option<f64> {
     let product = n * scale;
     let rounded = (product * 100.0).round() / 100.0;
@@ -82,19 +81,18 @@ fn scaled(n: f64, scale: f64) -> Option<f64> {
     Some(if scale > 1.0 && near { rounded } else { product }).filter(|n| n.is_finite())
 }
 
-/// Digits with their signs, the spaces and apostrophes between thousands included.
+/// Digits with separators, including the spaces and apostrophes that separate thousands.
 const DIGITS: &str = r"(?:\d{1,3}(?:[\u{a0}\u{202f}\u{2009}']\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)*|\.\d+)(?:[.,](?:--?|\u{2013}|\u{2014}))?";
 
-/// The same with plain spaces, which may as well part two numbers.
+/// Digits with plain spaces, which may also separate two numbers.
 const SPACED: &str = r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?";
 
-/// Every word that [`spell::number`] knows.
+/// Every word that [`spell::number`] accepts.
 const WORD: &str = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|\
 fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|\
 thousand|millions?|billions?|trillions?|lakhs?|crores?";
 
-/// Parts of one, in words.
-/// A quarter without a hyphen may be one of a year.
+/// Fractions in words. `quarter` needs a hyphen, because without one it may be a quarter of a year.
 const PART: &str = r"(?:one|an?)[\s-]+half|one-(?:third|quarter|fourth)|half(?:\s+an?\b)?|two[\s-]+thirds|three-(?:quarters|fourths)";
 
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
@@ -128,12 +126,12 @@ static SCALE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// A unit of time that lost its space: `30days`.
+/// A unit of time without a space before it: `30days`.
 static GLUED_UNIT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^(?:day|week|month|year)s?\b").expect("the pattern is valid")
 });
 
-/// What makes two numbers the ends of a span, a choice of two, or one that contradicts itself.
+/// Text between two numbers that are the ends of a span, a choice of two, or a contradiction.
 static SPAN: LazyLock<Regex> = LazyLock::new(|| {
     let bound = "(?:up to|(?:(?:no|not) )?(?:more|less|fewer|later) than|at (?:most|least))";
     let pattern = format!(
@@ -142,27 +140,27 @@ static SPAN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// All numbers of a text whose meaning is known, in order.
+/// All numbers in a text that are known, in order.
 pub fn counts(text: &str) -> Vec<Count> {
     let mut all = sightings(text);
     all.retain(Count::is_number);
     all
 }
 
-/// All that looks like a number, in order; numbers that say one thing only together are one.
+/// All possible numbers in a text, in order; numbers that form one expression are merged.
 pub fn sightings(text: &str) -> Vec<Count> {
     let mut found: Vec<Count> = Vec::new();
     let mut from = 0;
     while let Some(captures) = NUMBER.captures_at(text, from) {
         let whole = captures.get(0).map_or(0..0, |m| m.range());
-        // The point of `Rs.85` is that of the word before it.
+        // In `Rs.85` the point belongs to the preceding word.
         let before = text[..whole.start].chars().next_back();
         if text[whole.clone()].starts_with('.') && before.is_some_and(char::is_alphanumeric) {
             from = whole.start + 1;
             continue;
         }
         from = whole.end;
-        // The `million` of `5 million` is no number of its own; more words behind it make another one of it.
+        // The `million` of `5 million` is already covered; if the match is longer, the number is a different one.
         if let Some(last) = found.last_mut()
             && whole.start < last.range.end
         {
@@ -184,7 +182,7 @@ pub fn sightings(text: &str) -> Vec<Count> {
                     number: None,
                     bracketed: false,
                 };
-                // `30, 60 or 90`.
+                // `30, 60 or 90`: extend the choice backwards over the commas.
                 while let [.., before, last] = joined.as_mut_slice()
                     && text[before.range.end..last.range.start].trim() == ","
                 {
@@ -215,7 +213,7 @@ fn count(text: &str, captures: &Captures, whole: Range<usize>) -> Count {
     } else {
         return digits(text, captures, range, &scale, bracketed);
     };
-    // A letter is a factor of digits only.
+    // A letter scales digits only, never words.
     if scale.of_money {
         range.end = whole.end;
     }
@@ -249,7 +247,7 @@ fn digits(
     Count { range: start..range.end, number, bracketed }
 }
 
-/// A number in words, perhaps with a part of one behind it, and perhaps said again in digits.
+/// A number in words, optionally followed by a fraction and by the same number in digits, which must agree.
 fn in_words(words: &str, more: Option<&str>, gloss: Option<&str>) -> Option<f64> {
     let words = words.to_lowercase();
     let words: Vec<&str> =
@@ -266,7 +264,7 @@ fn in_words(words: &str, more: Option<&str>, gloss: Option<&str>) -> Option<f64>
     Some(n)
 }
 
-/// What `one-half` or `three quarters` says.
+/// The value of `one-half`, `three quarters` and the like.
 fn fraction(words: &str) -> Option<f64> {
     let words = words.to_lowercase();
     let times = match words.split([' ', '-']).next()? {
@@ -278,7 +276,7 @@ fn fraction(words: &str) -> Option<f64> {
     of.iter().find(|(name, _)| words.contains(name)).map(|(_, of)| times / of)
 }
 
-/// `1 1/2`.
+/// The value of a mixed fraction such as `1 1/2`; `None` unless the fraction is below one.
 fn over(whole: Option<&str>, top: &str, below: &str) -> Option<f64> {
     let whole: f64 = whole.map_or(Some(0.0), |whole| whole.parse().ok())?;
     let (top, below): (f64, f64) = (top.parse().ok()?, below.parse().ok()?);
@@ -287,13 +285,13 @@ fn over(whole: Option<&str>, top: &str, below: &str) -> Option<f64> {
 
 struct Scale {
     factor: f64,
-    /// Bytes of the word or the letter, with the space before it.
+    /// Bytes of the word or the letter, including the space before it.
     length: usize,
-    /// A letter: `5M` is five million beside a currency, and may be five metres elsewhere.
+    /// A single letter: `5M` is five million next to a currency, but may be five metres elsewhere.
     of_money: bool,
 }
 
-/// The factor that a text starts with.
+/// The factor at the start of `rest`.
 fn scale(rest: &str) -> Scale {
     let none = Scale { factor: 1.0, length: 0, of_money: false };
     let Some(captures) = SCALE.captures(rest) else { return none };
@@ -313,7 +311,7 @@ fn scale(rest: &str) -> Scale {
     Scale { factor, length: length + dot, of_money }
 }
 
-/// Whether a number is part of something else: of a date, a time, a section, a word, a longer number.
+/// Whether a number is part of something else: a date, a time, a section number, a word or a longer number.
 fn cut_out(text: &str, range: &Range<usize>, has_scale: bool) -> bool {
     let rest = &text[range.end..];
     let mut before = text[..range.start].chars().rev();
@@ -324,7 +322,7 @@ fn cut_out(text: &str, range: &Range<usize>, has_scale: bool) -> bool {
     let (second, far) = (before.next(), after.next());
     let number = &text[range.clone()];
     let is_digits = number.starts_with(|c: char| c.is_ascii_digit() || c == '.');
-    // `USD5,000`, `Rs.5`, `5CHF` and `30days` are whole all the same.
+    // `USD5,000`, `Rs.5`, `5CHF` and `30days` are complete despite the missing space.
     let glued_before = (letter(last) || last == Some('.'))
         && currency::ending(&text[..range.start]).is_none_or(|found| found.start == range.start);
     let glued_after = letter(next)

@@ -1,33 +1,33 @@
-//! Currencies as people write them: codes, signs and words.
+//! Recognises currencies next to an amount: codes, signs and words.
 
-/// Currencies known by their code (ISO 4217).
+/// The ISO 4217 codes that are recognised.
 const CODES: &str = "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS \
 INR ISK JPY KES KRW KWD KZT LKR MAD MXN MYR NGN NOK NPR NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD \
 THB TND TRY TWD UAH USD UYU VND XAF XOF ZAR";
 
-/// Those whose amounts have three decimals.
+/// Currencies whose amounts have three decimals.
 const THREE_DECIMALS: [&str; 4] = ["BHD", "KWD", "OMR", "TND"];
 
-/// Signs with the one currency they stand for; with nothing where they stand for several.
+/// Signs with the code of their currency, or an empty code if several currencies use the sign.
 pub const SIGNS: [(&str, &str); 5] =
     [("€", "EUR"), ("£", "GBP"), ("₹", "INR"), ("$", ""), ("¥", "")];
 
-/// What a sign or a word says of the currency.
+/// The meaning of a currency sign or word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denomination {
     Code(&'static str),
-    /// One of several; the scenario says which, where it is one of these. The first is meant where it says
-    /// nothing, if a sign has one that it nearly always stands for.
+    /// One of several currencies: the scenario's currency if it is among `codes`, otherwise `usual`, which is set
+    /// where one of them is meant nearly always.
     OneOf {
         codes: &'static str,
         usual: Option<&'static str>,
     },
-    /// A currency that is not known here, such as that of `R$`.
+    /// A currency that is not recognised, such as `X$`.
     Unknown,
 }
 
 impl Denomination {
-    /// The code that is meant, given the currency of the scenario.
+    /// The code, given the scenario's currency.
     pub fn code(self, default: Option<&str>) -> Option<&str> {
         match self {
             Denomination::Code(code) => Some(code),
@@ -51,7 +51,7 @@ const KRONOR: Denomination = Denomination::OneOf { codes: "SEK NOK DKK ISK", usu
 
 use Denomination::{Code, Unknown};
 
-/// Other ways to write a currency before an amount, longest first.
+/// Other notations for a currency before an amount, longest first.
 const BEFORE: [(&str, Denomination); 29] = [
     ("U.S. Dollars", Code("USD")),
     ("US Dollars", Code("USD")),
@@ -84,7 +84,7 @@ const BEFORE: [(&str, Denomination); 29] = [
     ("kr", KRONOR),
 ];
 
-/// Words behind an amount, in lower case, longest first.
+/// Words after an amount, in lower case, longest first.
 const AFTER: [(&str, Denomination); 33] = [
     ("united states dollars", Code("USD")),
     ("singapore dollars", Code("SGD")),
@@ -121,10 +121,10 @@ const AFTER: [(&str, Denomination); 33] = [
     ("yen", Code("JPY")),
 ];
 
-/// Where an amount goes on in a smaller coin, which stands for no currency here.
+/// Coins after an amount. The amount then continues in a smaller unit, which is not supported.
 const COINS: [&str; 5] = ["cents", "cent", "pence", "paise", "rappen"];
 
-/// A currency beside an amount, and where in the text it starts and ends.
+/// A currency next to an amount, with its byte range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beside {
     pub denomination: Denomination,
@@ -136,17 +136,17 @@ pub fn is_code(text: &str) -> bool {
     text.len() == 3 && CODES.split(' ').any(|code| code == text)
 }
 
-/// Whether an amount of it may have three decimals.
+/// Whether amounts in this currency may have three decimals.
 pub fn has_three_decimals(code: &str) -> bool {
     THREE_DECIMALS.contains(&code)
 }
 
-/// All known codes.
+/// All recognised codes.
 pub fn codes() -> impl Iterator<Item = &'static str> {
     CODES.split(' ')
 }
 
-/// The one currency of a sign, or that it has several.
+/// The denomination of a sign.
 fn of_sign(sign: &str) -> Denomination {
     match SIGNS.iter().find(|(known, _)| *known == sign) {
         Some((_, code)) if !code.is_empty() => Code(code),
@@ -155,7 +155,7 @@ fn of_sign(sign: &str) -> Denomination {
     }
 }
 
-/// The currency that `text` ends in: `... of US$`.
+/// The currency at the end of `text`: `... of US$`.
 pub fn ending(text: &str) -> Option<Beside> {
     let text = text.trim_end();
     let codes = codes().map(|code| (code, Code(code)));
@@ -166,16 +166,16 @@ pub fn ending(text: &str) -> Option<Beside> {
         let (start, end) = (before.len(), text.len());
         let glued = before.ends_with(char::is_alphanumeric);
         match (glued, written.chars().all(char::is_alphabetic)) {
-            // No `AUD` in `FRAUD`.
+            // Skip `AUD` in `FRAUD`.
             (true, true) => None,
-            // `X$` is a dollar that is not known here.
+            // `X$` is some dollar that is not recognised.
             (true, false) => Some(Beside { denomination: Unknown, start, end }),
             (false, _) => Some(Beside { denomination, start, end }),
         }
     })
 }
 
-/// The currency that `text` starts with.
+/// The currency at the start of `text`.
 pub fn starting(text: &str) -> Option<Beside> {
     let mut rest = text.trim_start();
     // `millions d'euros`, `millions of dollars`.
@@ -199,7 +199,7 @@ pub fn starting(text: &str) -> Option<Beside> {
         return Some(beside(Code(code), 3));
     }
     let (sign, _) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign))?;
-    // Before the next number it belongs to that one.
+    // A sign directly before the next number belongs to that number.
     let next = rest[sign.len()..].trim_start();
     (!next.starts_with(|c: char| c.is_ascii_digit())).then(|| beside(of_sign(sign), sign.len()))
 }
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(before("a fee of US$ "), Some(Code("USD")));
         assert_eq!(before("a fee of $").and_then(|d| d.code(None)), None);
         assert_eq!(before("a fee of $").and_then(|d| d.code(Some("USD"))), Some("USD"));
-        // A scenario in euros says nothing of dollars.
+        // A scenario in euros does not determine what `$` means.
         assert_eq!(before("a fee of $").and_then(|d| d.code(Some("EUR"))), None);
         assert_eq!(before("a fee of Rs.").and_then(|d| d.code(None)), Some("INR"));
         assert_eq!(before("Z$"), Some(Unknown));

@@ -1,9 +1,9 @@
-//! Dates: `December 31, 2019`, `31 December 2019`, `the 3rd day of May, 2019`, `2019-12-31`.
+//! Extracts dates: `December 31, 2019`, `31 December 2019`, `the 3rd day of May, 2019`, `2019-12-31`.
 //!
-//! A date has a day, a month and a year of four digits. `03/04/2024` is a date only where it is known which
-//! of day and month comes first; `13/04/2024` and `04/04/2024` leave no choice. What is written like a date and
-//! is none (`February 30, 2026`, `12/31/26`), says less than a day (`May 2025`, `the end of 2025`), or has a
-//! blank in it is seen, and has no value. Dates that count from another one are in [`super::relative_date`].
+//! A date has a day, a month and a four-digit year. `03/04/2024` is a date only if the order of day and month is
+//! known; `13/04/2024` and `04/04/2024` are unambiguous. Expressions that look like a date but are invalid (`February
+//! 30, 2026`, `12/31/26`), less precise than a day (`May 2025`, `the end of 2025`), or contain a blank are reported
+//! without a value. Dates relative to another one are in [`super::relative_date`].
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use super::Mention;
 use crate::spell;
 use crate::value::Value;
 
-/// Which of day and month comes first.
+/// The order of day and month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DayOrder {
     DayFirst,
@@ -23,7 +23,7 @@ pub enum DayOrder {
 }
 
 impl DayOrder {
-    /// The day that two numbers and a year name in this order; `None` if there is no such day.
+    /// The date given by two numbers in this order and a year; `None` if there is no such date.
     pub fn day(self, first: u32, second: u32, year: i32) -> Option<NaiveDate> {
         match self {
             DayOrder::DayFirst => NaiveDate::from_ymd_opt(year, second, first),
@@ -32,7 +32,7 @@ impl DayOrder {
     }
 }
 
-/// By how they begin, in English, German and French.
+/// The first letters of each month in English, German and French.
 const MONTHS: [&[&str]; 12] = [
     &["jan"],
     &["feb", "f\u{e9}v"],
@@ -55,7 +55,7 @@ janvier|f\u{e9}vrier|mars|avril|juin|juillet|ao\u{fb}t|septembre|octobre|novembr
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     let month = MONTH;
-    // `third (3rd)`: a word may be said again in digits.
+    // `third (3rd)`: a word may be repeated in digits.
     let th = r"(?:\s?(?:st|nd|rd|th|er)|\.)?";
     let day = format!(
         r"(?:\d{{1,2}}{th}|[a-z]{{5,}}(?:[-\s](?:fir|seco|thi|four|fif|six|seven|eigh|nin)[a-z]+)?(?:\s*\(\d{{1,2}}(?:st|nd|rd|th)?\))?)"
@@ -78,12 +78,12 @@ static DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
 });
 
-/// What is written like a date and says less than a day, or cannot be read.
+/// Expressions that look like a date but are less precise than a day or cannot be read.
 static LIKE_A_DATE: LazyLock<Regex> = LazyLock::new(|| {
     let month = MONTH;
     let open = r"(?:\[[^\]]{0,12}\]|_{2,}|\*{2,}|[\u{25cf}\u{2022}])";
     let forms = [
-        // A year of two digits.
+        // Two-digit years.
         r"\b\d{1,2}[/.-]\d{1,2}[/.-]\d{2}\b".to_owned(),
         format!(r"\b\d{{1,2}}[-/](?:{month})[-/]\d{{2}}\b"),
         format!(r"\b(?:{month})\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+'\d{{2}}\b"),
@@ -93,7 +93,7 @@ static LIKE_A_DATE: LazyLock<Regex> = LazyLock::new(|| {
         format!(r"\b(?:{month})\.?,?\s+(?:of\s+)?\d{{4}}\b"),
         r"\b(?:(?:calendar|fiscal|financial)\s+)?(?:year|end\s+of|(?:first|second|third|fourth)\s+quarter\s+of|Q[1-4])\s+(?:the\s+year\s+)?(?:19|20)\d{2}\b".to_owned(),
         r"\b(?:until|through|till|in|by|to)\s+(?:19|20)\d{2}\b".to_owned(),
-        // A blank.
+        // Blanks.
         format!(r"\b(?:{month})\.?\s+{open}(?:\s*,?\s*(?:\d{{2,4}}|{open}))?"),
         format!(r"{open}\s*(?:day\s+of\s+|of\s+)?(?:{month}|{open})?\s*,?\s*(?:19|20)(?:\d{{2}}|{open})"),
         r"(?i:\[(?:insert\s+)?date\])".to_owned(),
@@ -101,14 +101,14 @@ static LIKE_A_DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("(?i)(?:{})", forms.join("|"))).expect("the pattern is valid")
 });
 
-/// Before a date that is only the first one that is possible.
+/// Text before a date that is only the earliest possible one.
 static NOT_BEFORE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
         r"(?i)\b(?:not?|never)\s+(?:[\w']+\s+){0,3}?(?:before|earlier\s+than|sooner\s+than)\s+$";
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// All dates of a text; `order` settles those of which day and month could change places.
+/// All absolute dates in a text; `order` decides dates whose day and month could be swapped.
 pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Mention> {
     let mut all: Vec<Mention> = Vec::new();
     for captures in DATE.captures_iter(text) {
@@ -127,7 +127,7 @@ pub fn dates(text: &str, order: Option<DayOrder>) -> Vec<Mention> {
     all
 }
 
-/// Where something is written like a whole date, whether or not it is one.
+/// The ranges that look like complete dates, valid or not.
 pub fn spans(text: &str) -> Vec<Range<usize>> {
     DATE.find_iter(text).map(|found| found.range()).collect()
 }
@@ -167,12 +167,12 @@ fn day(captures: &Captures, order: Option<DayOrder>) -> Option<NaiveDate> {
 
 fn month(name: &str) -> Option<u32> {
     let name = name.to_lowercase();
-    // `juin` and `juil` before `jui`; `mars` is a month in two languages.
+    // The stems are distinct: `juin` and `juil` have four letters because `jui` would be ambiguous.
     let starts = |names: &&[&str]| names.iter().any(|start| name.starts_with(start));
     Some(MONTHS.iter().position(starts)? as u32 + 1)
 }
 
-/// Four digits, or `two thousand and nineteen`, perhaps said again in digits.
+/// A year of four digits or in words such as `two thousand and nineteen`; a repetition in digits must agree.
 fn year(text: &str) -> Option<i32> {
     let (words, gloss) = match text.split_once('(') {
         Some((words, gloss)) => (words.trim_end(), Some(gloss.trim_end_matches(')'))),
@@ -189,7 +189,7 @@ fn year(text: &str) -> Option<i32> {
     gloss.is_none_or(|gloss| gloss.parse() == Ok(year)).then_some(year)
 }
 
-/// The day of a month in digits or words, or in both where they agree.
+/// The day of the month in digits, in words, or in both if they agree.
 fn number(text: &str) -> Option<u32> {
     let digits = |text: &str| {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

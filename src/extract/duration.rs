@@ -1,8 +1,8 @@
-//! Periods: `sixty (60) days`, `30 (thirty) days`, `thirty-day`, `1 year, 6 months`.
+//! Extracts periods of time: `sixty (60) days`, `30 (thirty) days`, `thirty-day`, `1 year, 6 months`.
 //!
-//! A count of days, weeks, months or years of the calendar. Business days are none of these, since how long
-//! they last depends on the place; nor are hours, quarters, a blank (`[***] days`), or a fraction that comes to
-//! no whole number of months or days. All of them are seen, and have no value.
+//! A period is a count of calendar days, weeks, months or years. Business days are excluded because their length
+//! depends on the place; so are hours, quarters, blanks (`[***] days`), and fractions that are not a whole number of
+//! months or days. All of these are reported without a value.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use super::alternatives;
 use super::count::{Count, sightings};
 use crate::value::{Period, Value};
 
-/// Units in which a period of the calendar is counted; of two the larger one comes first.
+/// Calendar units, largest first, each with its length in months or in days (see [`FIRST_OF_DAYS`]).
 const UNITS: [(&[&str], u32); 5] = [
     (&["year", "yr"], 12),
     (&["month", "mo"], 1),
@@ -23,7 +23,7 @@ const UNITS: [(&[&str], u32); 5] = [
     (&["day"], 1),
 ];
 
-/// Units before this one are counted in months, the rest in days.
+/// Units before this index are counted in months, the others in days.
 const FIRST_OF_DAYS: usize = 2;
 
 static UNIT: LazyLock<Regex> = LazyLock::new(|| {
@@ -35,7 +35,7 @@ static UNIT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// A unit that a count is of, but no unit of the calendar; or a count that is said again in other words.
+/// A unit that is not a calendar unit, or a calendar unit after a count that is repeated in brackets.
 static OTHER_UNIT: LazyLock<Regex> = LazyLock::new(|| {
     let kinds = "business|working|trading|banking|bank|work|court|school|contract|lease|fiscal|financial|academic|\
 market|billing|licen[cs]e|rental|policy|crop|service|operating|tax|accounting|subscription|production|processing|\
@@ -47,14 +47,14 @@ weekly|monthly|equal|calendar|full|consecutive|successive|additional|further|cle
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// Ages and careers are no periods of a contract.
+/// Text after an age or a length of service, which is not a period of a contract.
 static OF_A_LIFE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
         r"(?i)^'?s?\s+(?:old\b|of\s+age\b|(?:of\s+)?(?:standing|experience|service|age)\b)";
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// A place that is left open, where a count is wanted: `[***] days`, `___ months`, `[●] ([●]) days`.
+/// A blank in place of a count: `[***] days`, `___ months`, `[●] ([●]) days`.
 static BLANK: LazyLock<Regex> = LazyLock::new(|| {
     let open =
         r"(?:[\[(]\s*[*\u{25cf}\u{2022}_.\-x\s\u{2026}]*\s*[\])]|_{2,}|\*{1,}|[\u{25cf}\u{2022}])";
@@ -64,7 +64,7 @@ static BLANK: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// `a month's notice`: the article is a count.
+/// `a month's notice`: the article counts as one.
 static ARTICLE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern =
         r"(?i)\ban?\s+(?:(?:full|calendar|clear)\s+)?(?<unit>day|week|fortnight|month|year)'s\b";
@@ -82,11 +82,11 @@ static AND: LazyLock<Regex> = LazyLock::new(|| {
 static COMMA: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^,\s*$").expect("the pattern is valid"));
 
-/// A number that stands in brackets behind another one.
+/// Text between a number and a second one in brackets.
 static OPENS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"^\s*[(\[]\s*"?$"#).expect("the pattern is valid"));
 
-/// What makes a period of its own of the one before it.
+/// Text after a period which shows that it is a separate one: `3 years, 60 days notice`.
 static OF_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)^'?\s*(?:prior|written|advance|notice|before)").expect("the pattern is valid")
 });
@@ -99,19 +99,19 @@ struct Part {
 }
 
 impl Part {
-    /// Something that is no period of the calendar.
+    /// A part that is not a calendar period.
     fn unreadable(range: Range<usize>) -> Part {
         Part { range, period: None, unit: UNITS.len() }
     }
 }
 
-/// All periods of a text; `1 year and 6 months` is one.
+/// All periods in a text; `1 year and 6 months` is one period.
 pub fn mentions(text: &str) -> Vec<Mention> {
     let counts = sightings(text);
     let mut parts: Vec<Part> = Vec::new();
     for (at, count) in counts.iter().enumerate() {
         let Some(mut part) = part(text, count) else { continue };
-        // `sixty (90 days)`.
+        // `sixty (90 days)` contradicts itself.
         if let Some(before) = at.checked_sub(1).map(|at| &counts[at])
             && OPENS.is_match(text.get(before.range.end..count.range.start).unwrap_or(""))
             && before.value(None) != count.value(None)
@@ -133,7 +133,7 @@ pub fn mentions(text: &str) -> Vec<Mention> {
     alternatives::resolve(text, found.collect())
 }
 
-/// Joins the parts of one period. A comma joins `1 year, 6 months`, but not `3 years, 60 days notice`.
+/// Joins the parts of compound periods. A comma joins `1 year, 6 months`, but not `3 years, 60 days notice`.
 fn compound(text: &str, parts: Vec<Part>) -> Vec<Part> {
     let mut joined: Vec<Part> = Vec::new();
     let mut with_comma = false;
@@ -143,7 +143,7 @@ fn compound(text: &str, parts: Vec<Part>) -> Vec<Part> {
             continue;
         };
         if part.range.start < last.range.end {
-            // A count that a blank or an article overlaps is not known.
+            // A blank or an article overlaps the count, so the count is unknown.
             last.range.end = last.range.end.max(part.range.end);
             last.period = None;
             continue;
@@ -173,7 +173,7 @@ fn part(text: &str, count: &Count) -> Option<Part> {
         let other = OTHER_UNIT.find(rest)?;
         return Some(Part::unreadable(count.range.start..count.range.end + other.end()));
     };
-    // `the 3 day of May` is a date; `30 days of May 1` are days.
+    // `the 3 day of May` is a date; `30 days of May 1` is a period.
     (found.name("of").is_none() || found.name("plural").is_some()).then_some(())?;
     let word = found.name("unit").or(found.name("short"))?.as_str();
     let unit = unit(word)?;
@@ -195,7 +195,7 @@ fn unit(word: &str) -> Option<usize> {
     UNITS.iter().position(|(names, _)| names.contains(&word))
 }
 
-/// `None` where it is no whole number of months or days, or past what a period holds.
+/// `n` units; `None` if that is not a whole number of months or days, or too long.
 fn period(n: f64, unit: usize) -> Option<Period> {
     const MOST: f64 = 1e6;
     let n = n * f64::from(UNITS[unit].1);

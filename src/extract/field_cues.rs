@@ -1,7 +1,7 @@
-//! The words that stand near a value, by its type and the name of its field.
+//! Default cues: the words expected near a value, by its type and the name of its field.
 //!
-//! A field named `notice_period` is read near words about notices without anybody listing them. The lists were
-//! made on half of the contracts of CUAD and on clauses written for the tests (`tests/data/extract`).
+//! A field named `notice_period` is read near words about notices even if the scenario lists none. The lists were
+//! developed on half of the contracts of CUAD and on clauses written for the tests (`tests/data/extract`).
 
 use super::jurisdiction;
 use super::phrase::Phrase;
@@ -178,7 +178,7 @@ const WARRANTY: &[&str] =
     &["warranty", "warranties", "warrant", "warrants", "warranted", "defects", "guarantee"];
 const PROBATION: &[&str] = &["probation", "probationary", "trial"];
 
-/// What a field is about, by a word of its name; the first line that fits counts.
+/// Words of a field's name with the cues of its topic; the first entry that matches applies.
 const DATES: &[(&[&str], &[&str])] = &[
     (
         &[
@@ -207,7 +207,7 @@ const DURATIONS: &[(&[&str], &[&str])] = &[
     (&["probation", "trial"], PROBATION),
     (&["term", "duration", "lease", "subscription", "initial"], TERM),
 ];
-/// Amounts and percentages are named by what they are of.
+/// The same for amounts and percentages, by what they are paid for or applied to.
 const AMOUNTS: &[(&[&str], &[&str])] = &[
     (
         &["increase", "escalation"],
@@ -238,7 +238,7 @@ const AMOUNTS: &[(&[&str], &[&str])] = &[
     (&["insurance", "coverage"], &["insurance", "coverage", "insured", "policy", "limits"]),
 ];
 
-/// The cues of a field that the scenario gives none for; none where its name is not known.
+/// The default cues of a field; empty if its name is not recognised.
 pub fn cues(ty: Type, field: &str) -> Vec<Phrase> {
     let known = match ty {
         Type::Date => DATES,
@@ -253,7 +253,7 @@ pub fn cues(ty: Type, field: &str) -> Vec<Phrase> {
     cues.iter().filter_map(|cue| Phrase::new(cue)).collect()
 }
 
-/// Whether a yes/no field asks if a contract renews itself.
+/// Whether a yes/no field asks if a contract renews automatically.
 pub fn is_renewal(field: &str) -> bool {
     words(field).iter().any(|word| {
         [
@@ -275,7 +275,7 @@ pub fn is_law(field: &str) -> bool {
     words(field).iter().any(|word| ["law", "jurisdiction"].contains(&word.as_str()))
 }
 
-/// One spelling of a text value of this field, where it has several.
+/// The canonical spelling of a text value of this field, if the field has one.
 pub fn spelling(field: &str, text: &str) -> Option<&'static str> {
     is_law(field).then(|| jurisdiction::canonical(text)).flatten()
 }

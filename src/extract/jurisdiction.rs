@@ -1,9 +1,9 @@
-//! Governing law: `the laws of the State of New York`, `English law`, `the laws of the PRC`.
+//! Extracts the governing law: `the laws of the State of New York`, `English law`, `the laws of the PRC`.
 //!
-//! The value is the jurisdiction in one spelling, as the answers of CUAD have it: a state of the USA by its name,
-//! a province or a state of another country with the country (`Ontario, Canada`), a country by its usual name. A law
-//! that is only mentioned (`the courts of California`, `without regard to the laws of Ohio`) is none; where
-//! two are named, as in `the laws of Texas or Ohio`, there is no value. A state and its country are one.
+//! The value is the jurisdiction in its canonical spelling, following the answers of CUAD: a US state by its name, a
+//! province or state of another country together with the country (`Ontario, Canada`), a country by its usual name.
+//! A law that is only mentioned (`the courts of California`, `without regard to the laws of Ohio`) does not count.
+//! Two different laws, as in `the laws of Texas or Ohio`, have no value; a state and its country count as one.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use regex::Regex;
 use super::Mention;
 use crate::value::Value;
 
-/// The states of the USA, and its capital.
+/// The US states and the federal capital.
 pub const US_STATES: [&str; 51] = [
     "Alabama",
     "Alaska",
@@ -67,8 +67,8 @@ pub const US_STATES: [&str; 51] = [
     "Wyoming",
 ];
 
-/// Other jurisdictions: the value, and further names and adjectives by which texts call it, parted by `|`. A state
-/// of a country has the country behind a comma.
+/// Other jurisdictions: the value, and further names and adjectives for it, separated by `|`. The value of a state or
+/// province of a country ends in a comma and the country.
 const OTHERS: [(&str, &str); 98] = [
     ("England and Wales", "England & Wales|England|Wales|English and Welsh|English"),
     ("Scotland", "Scots|Scottish"),
@@ -170,7 +170,7 @@ const OTHERS: [(&str, &str); 98] = [
     ("Papua New Guinea", "PNG"),
 ];
 
-/// All names with the value that each stands for, longest first.
+/// All names with their values, longest first so that the regex alternation prefers the longest match.
 static NAMES: LazyLock<Vec<(String, &'static str)>> = LazyLock::new(|| {
     let states = US_STATES.iter().map(|state| ((*state).to_owned(), *state));
     let others = OTHERS.iter().flat_map(|(value, names)| {
@@ -189,7 +189,7 @@ static NAME: LazyLock<String> = LazyLock::new(|| {
     format!("(?:{})", names.join("|"))
 });
 
-/// Short names are as written; of longer ones the words may be in capitals.
+/// Names of up to three letters match as written; longer ones ignore case.
 fn name_pattern(name: &str) -> String {
     let words: Vec<String> = name.split(' ').map(regex::escape).collect();
     let pattern = words.join(r"\s+").replace('\'', "['\u{2019}]?");
@@ -206,7 +206,7 @@ static LAW: LazyLock<Regex> = LazyLock::new(|| {
     );
     let between = r"(?i:\s+(?:and\s+(?:regulations|decisions|statutes|rules)\s+)?(?:(?:as\s+)?(?:applied|applicable|in\s+(?:force|effect)|then\s+in\s+effect)\s+)*(?:of|in|within)\s+|,\s+and\s+not\s+by\s+the\s+laws?\s+[^,]{1,40},\s+of\s+)";
     let laws = r"(?i:\b(?:laws?|legislation|regulations|courts\s+and\s+laws?))";
-    // `the laws State of New York`: a slip that leaves nothing open.
+    // `the laws State of New York`: a common slip that is still unambiguous.
     let slip = r"\s+(?i:state|province|commonwealth)\s+of\s+";
     let of = format!(r"{laws}(?:{between}|{slip})(?<of>{place}\b{more})");
     let adjective = format!(
@@ -223,7 +223,7 @@ static ONE_NAME: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(r"\b{name}")).expect("the pattern is valid")
 });
 
-/// Before a law that is not the governing one.
+/// Text before a law that is not the governing one.
 static SET_ASIDE: LazyLock<Regex> = LazyLock::new(|| {
     let words = "without\\s+(?:regard|reference|giving\\s+effect|effect|application)|excluding|exclusive\\s+of|other\\s+than|\
 irrespective|regardless|notwithstanding|except|instead\\s+of|rather\\s+than|not\\s+(?:by|of|apply|be\\s+governed)|\
@@ -232,7 +232,7 @@ accordance\\s+with\\s+applicable|pursuant\\s+to\\s+the\\s+(?:securities|tax|labo
     Regex::new(&format!(r"(?i)\b(?:{words})\b[^.;]*$")).expect("the pattern is valid")
 });
 
-/// What makes a law the governing one.
+/// Text that marks a law as the governing one.
 static GOVERNS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:govern\w*|construe\w*|construct\w*|interpret\w*|subject\s+to|controlled|enforced?|accordance|under|appl(?:y|ies|icable)|pursuant|according)\b",
@@ -267,7 +267,7 @@ pub fn laws(text: &str) -> Vec<Mention> {
     agreed(found)
 }
 
-/// Laws of one text that are the same, or a state's and its country's, are one; others have no value.
+/// Gives all mentions one value: the narrowest jurisdiction if they are compatible, otherwise none.
 fn agreed(found: Vec<Mention>) -> Vec<Mention> {
     let names: Vec<&str> = found
         .iter()
@@ -282,14 +282,14 @@ fn agreed(found: Vec<Mention>) -> Vec<Mention> {
     found.into_iter().map(|mention| Mention { value: value.clone(), ..mention }).collect()
 }
 
-/// The one jurisdiction that a list of names stands for.
+/// The one jurisdiction that a list of names stands for; `None` if they are incompatible.
 fn one_of(text: &str) -> Option<&'static str> {
     let found: Vec<&'static str> =
         ONE_NAME.find_iter(text).filter_map(|found| canonical(found.as_str())).collect();
     narrowest(&found)
 }
 
-/// The name that all others are parts of or the country of; `None` where two differ.
+/// The name that equals all others or lies within them; `None` if two are incompatible.
 fn narrowest<'n>(names: &[&'n str]) -> Option<&'n str> {
     let narrow = names.iter().copied().max_by_key(|name| depth(name))?;
     names.iter().all(|name| *name == narrow || within(narrow, name)).then_some(narrow)
@@ -299,7 +299,7 @@ fn depth(name: &str) -> usize {
     usize::from(name.contains(',') || US_STATES.contains(&name) || country(name) != name)
 }
 
-/// Whether `state` is a part of `whole`.
+/// Whether `state` is part of `whole`.
 fn within(state: &str, whole: &str) -> bool {
     country(state) == whole
 }
@@ -315,7 +315,7 @@ fn country(name: &str) -> &str {
     }
 }
 
-/// The spelling that a jurisdiction has here, by any of its names; `None` where it is not known.
+/// The canonical spelling of a jurisdiction, given any of its names; `None` if it is unknown.
 pub fn canonical(name: &str) -> Option<&'static str> {
     let plain =
         |text: &str| text.replace('\u{2019}', "'").split_whitespace().collect::<Vec<_>>().join(" ");
@@ -325,7 +325,7 @@ pub fn canonical(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| same(known)).map(|(_, value)| *value)
 }
 
-/// What stands before in the same clause.
+/// The part of the same clause that precedes.
 fn clause_before(before: &str) -> &str {
     let before = sentence_before(before);
     let start = before.rfind(',').map_or(0, |at| at + 1);
@@ -414,7 +414,7 @@ mod tests {
         }
         assert_eq!(canonical("GEORGIA"), Some("Georgia"));
         assert_eq!(canonical("Atlantis"), None);
-        // A pronoun is no country.
+        // `us` as a pronoun is not a country.
         assert_eq!(canonical("us"), None);
     }
 }

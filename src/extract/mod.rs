@@ -1,16 +1,17 @@
-//! Typed values in free text: what a passage states where nobody has labelled it.
+//! Extraction of typed values from free text: what a passage states where nobody has labelled it. No value is ever
+//! guessed, and nothing here knows about passages, scenarios or files.
 //!
-//! A reading of one text goes through these doors:
+//! A text is read in three stages:
 //!
-//! 1. the text in plain characters ([`plain`]);
-//! 2. all mentions of the wanted type, each with its bytes: [`date`] and [`relative_date`], [`duration`], [`amount`]
-//!    (money, percent, number), [`phrase`] (yes/no, choice), [`jurisdiction`], [`party`], or a pattern of the
-//!    user's; of those that are said together what they say ([`alternatives`]);
-//! 3. one of them, by the cues beside it ([`Extractor::read`]).
+//! 1. normalise look-alike characters ([`plain`]);
+//! 2. find all mentions of the wanted type with their byte ranges: [`date`] and [`relative_date`], [`duration`],
+//!    [`amount`] (money, percent, number), [`phrase`] (yes/no, choice), [`jurisdiction`], [`party`], or a pattern
+//!    supplied by the user; then combine mentions that belong together ([`alternatives`]);
+//! 3. select one of them by the cues near it ([`Extractor::read`]).
 //!
-//! Nothing is guessed: what can be read in two ways, or contradicts itself, is a mention without a value. Where it is
-//! the one that the cues point to, the text states nothing: the next value that can be read is of something
-//! else. Each module says what it takes to be unambiguous. Nothing here knows passages, scenarios or files.
+//! A mention that is ambiguous or contradicts itself has no value. If the cues point to such a mention, the text
+//! states nothing: the next readable value would belong to something else. Each module documents what it accepts as
+//! unambiguous.
 
 use std::ops::Range;
 
@@ -42,22 +43,22 @@ use number::Decimal;
 use phrase::{Meaning, Phrase};
 use plain::PlainText;
 
-/// A value in a text, and the bytes that state it.
+/// A value in a text, and the byte range that states it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     pub value: Value,
     pub range: Range<usize>,
 }
 
-/// Something in a text that is meant as a value of the wanted type.
+/// An expression in a text that is meant as a value of the wanted type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mention {
-    /// `None` where it cannot be told which value is meant.
+    /// `None` if the intended value is ambiguous.
     pub value: Option<Value>,
     pub range: Range<usize>,
 }
 
-/// Mentions in order, without a value where two have a character in common: `5 USD$5` says neither.
+/// Clears the values of adjacent mentions whose ranges overlap, as in `5 USD$5`. `mentions` must be sorted.
 fn unshared(mut mentions: Vec<Mention>) -> Vec<Mention> {
     for next in 1..mentions.len() {
         if mentions[next - 1].range.end > mentions[next].range.start {
@@ -68,33 +69,33 @@ fn unshared(mut mentions: Vec<Mention>) -> Vec<Mention> {
     mentions
 }
 
-/// What to look for.
+/// The kind of value to look for.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// With what settles `03/04/2024`.
+    /// The day order decides dates such as `03/04/2024`.
     Date(Option<DayOrder>),
     Duration,
     Money {
-        /// What settles `1.250`.
+        /// Decides how to read `1.250`.
         decimal: Option<Decimal>,
-        /// What settles `$`.
+        /// Decides which currency `$` means.
         currency: Option<String>,
     },
     Percent(Option<Decimal>),
     Number(Option<Decimal>),
-    /// A yes/no or a choice: phrases with what they stand for.
+    /// A yes/no or a choice: phrases with the value that each stands for.
     Phrases(Vec<Meaning>),
     Party,
-    /// The governing law.
+    /// The governing law, as the name of its jurisdiction.
     Jurisdiction,
-    /// The first group of a pattern, read as the type; its spaces folded where that is text.
+    /// The first capture group of a pattern, read as the inner kind. White space is collapsed if that is text.
     Pattern(Regex, Box<Kind>),
-    /// Anything: the text as it stands, its spaces folded.
+    /// The whole text, with white space collapsed.
     Text,
 }
 
 impl Kind {
-    /// All values that stand in `text` by themselves, in order: dates that count from another one are left out.
+    /// All values in `text` that are complete by themselves, in order; relative dates are left out.
     pub fn candidates(&self, text: &str) -> Vec<Found> {
         let found = self.readings(text).into_iter();
         found
@@ -102,7 +103,7 @@ impl Kind {
             .collect()
     }
 
-    /// As [`Kind::candidates`], with the mentions that have no value because they can be read in several ways.
+    /// Like [`Kind::candidates`], but includes mentions without a value, that is, ambiguous ones.
     pub fn readings(&self, text: &str) -> Vec<Mention> {
         let plain = PlainText::new(text);
         let mentions = match self {
@@ -116,7 +117,7 @@ impl Kind {
         unshared(mentions).into_iter().map(original).collect()
     }
 
-    /// All that is meant as a value in a text of plain characters, in order.
+    /// All mentions in a normalised text, in order.
     fn mentions(&self, text: &str) -> Vec<Mention> {
         match self {
             Kind::Date(order) => {
@@ -140,7 +141,7 @@ impl Kind {
         }
     }
 
-    /// What the whole of a text says; without a value where it says less or more than one.
+    /// Reads `text` as a single value, located at `range`. No value if it holds more or less than exactly one.
     fn whole(&self, text: &str, range: Range<usize>) -> Mention {
         if let Kind::Text = self {
             let words: Vec<&str> = text.split_whitespace().collect();
@@ -161,7 +162,7 @@ impl From<Found> for Mention {
     }
 }
 
-/// Most words between a value and a cue that speaks for it.
+/// Maximum number of words between a value and a cue that supports it.
 pub const REACH: usize = 15;
 
 /// Reads one value from a text.
@@ -169,19 +170,19 @@ pub const REACH: usize = 15;
 pub struct Extractor {
     pub ty: Type,
     pub kind: Kind,
-    /// Words that stand near the value; none: the first mention is taken.
+    /// Cue words expected near the value; if empty, the first mention is taken.
     pub near: Vec<Phrase>,
 }
 
 impl Extractor {
     /// The value that `text` states.
     ///
-    /// Without cues that is the first mention, and for a yes/no what all of them agree on. With cues, only mentions
-    /// with a cue in their sentence, at most [`REACH`] words away, count: of these the one with the fewest
-    /// words between it and its nearest cue; at the same distance one that stands behind its cue (`through MAY
-    /// 31` rather than `MAY 1 through`). Mentions that other words claim are left out (see [`topic`]).
+    /// Without cues this is the first mention; a yes/no needs all mentions to agree. With cues, a mention counts only
+    /// if a cue occurs in its sentence at most [`REACH`] words away. The mention with the fewest words between it and
+    /// its nearest cue wins; at equal distance, one that follows its cue (`through MAY 31` rather than `MAY 1
+    /// through`). Mentions claimed by words of another topic are left out (see [`topic`]).
     ///
-    /// Where the mention that is chosen has no value, the text states none: the next one is never taken for it.
+    /// If the selected mention has no value, the text states none: the next mention never takes its place.
     pub fn read(&self, text: &str) -> Option<Found> {
         let plain = PlainText::new(text);
         let chosen = ranking::choose(self, plain.as_str())?;
@@ -218,7 +219,7 @@ mod tests {
         let date = |near: &[&str], text: &str| read(Kind::Date(None), Type::Date, near, text);
         let text = "from February 1, 2019 through January 31, 2024";
         assert_eq!(date(&["through"], text).as_deref(), Some("2024-01-31"));
-        // Two that are as near in one sentence: it is not told which one holds.
+        // Two mentions in one sentence at the same distance: ambiguous.
         let text = "due May 1, 2019, due June 1, 2019";
         assert_eq!(date(&["due"], text), None);
         let text = "The fee is due May 1, 2019. A deposit is due June 1, 2019.";
@@ -280,7 +281,7 @@ mod tests {
         );
     }
 
-    /// What the extractors look at, glued together at random.
+    /// Fragments that are significant to the extractors, to be concatenated at random.
     const PIECES: [&str; 52] = [
         " ",
         " ",
@@ -351,7 +352,7 @@ mod tests {
             ];
             for kind in kinds {
                 let found = kind.candidates(&text);
-                // In order, each within the text, no two over the same bytes.
+                // In order, each within the text, and disjoint.
                 proptest::prop_assert!(found.iter().all(|f| text.get(f.range.clone()).is_some()));
                 proptest::prop_assert!(found.windows(2).all(|w| w[0].range.end <= w[1].range.start));
                 let near = vec![Phrase::new("and").unwrap()];

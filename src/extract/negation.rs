@@ -1,6 +1,6 @@
-//! Whether a text states a phrase, denies it, or only supposes it.
+//! Decides whether a text asserts a phrase, denies it, or only makes it conditional.
 //!
-//! A negation reaches over its clause: `in no event shall this Agreement, or any part of it, renew`. A clause ends
+//! A negation extends over its clause: `in no event shall this Agreement, or any part of it, renew`. The clause ends
 //! where another verb has its own subject: `not be terminated and shall renew`.
 
 use std::ops::Range;
@@ -8,16 +8,16 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What a text makes of a phrase in it.
+/// How a text treats a phrase in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stance {
     Stated,
     Denied,
-    /// It depends on something, or is denied in a way that does not say the contrary.
+    /// Conditional, or negated in a way that does not assert the opposite.
     Open,
 }
 
-/// Words with `not` or `no` that deny nothing.
+/// Expressions with `not` or `no` that negate nothing.
 static IDIOM: LazyLock<Regex> = LazyLock::new(|| {
     let comparison = r"(?:no|not)\s+(?:less|more|later|fewer|earlier|sooner|greater|longer)\s+than";
     let pattern = format!(
@@ -26,7 +26,7 @@ static IDIOM: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// A plain denial of the verb behind it.
+/// A plain negation of the verb that follows.
 static DENIAL: LazyLock<Regex> = LazyLock::new(|| {
     let verb = "(?:shall|will|does|do|did|may|can|could|would|should|must|is|are|was|were|to)";
     let pattern = format!(
@@ -35,25 +35,25 @@ static DENIAL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// A negation that need not say the contrary of what is behind it.
+/// A negation that does not necessarily assert the opposite of what follows.
 static OTHER_NEGATION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:not|no|none|neither|nor|nothing|nobody)\b|n't\b")
         .expect("the pattern is valid")
 });
 
-/// Denies only what stands right behind it.
+/// A negation of only what directly follows.
 static CLOSE_NEGATION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:without|unless|except|excluding)\s+(?:\w+\s+){0,2}$")
         .expect("the pattern is valid")
 });
 
-/// What is behind it is supposed and not stated, up to the next comma.
+/// Words that make what follows conditional, up to the next comma.
 static SUPPOSED: LazyLock<Regex> = LazyLock::new(|| {
     let words = "if|whether|in\\s+case|in\\s+the\\s+event|should|were|where|when|until|unless|provided\\s+that\\s+if";
     Regex::new(&format!(r"(?i)(?:^|[\s(])(?:{words})\b")).expect("the pattern is valid")
 });
 
-/// Where a clause ends and one with a verb of its own begins.
+/// The boundary between a clause and the next one with its own verb.
 static BORDER: LazyLock<Regex> = LazyLock::new(|| {
     let subject = r"(?:it|they|(?:this|the|such|each|either|any|all)(?:\s+[\w\x22'()]+){0,5}?)";
     let verb = "(?:shall|will|is|are|does|do|may|must|has|have)";
@@ -72,7 +72,7 @@ static SUBJECT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// A denial behind the phrase: `automatic renewal shall not apply`.
+/// A negation after the phrase: `automatic renewal shall not apply`.
 static DENIED_AFTER: LazyLock<Regex> = LazyLock::new(|| {
     let verb = "(?:shall|will|does|do|may|can|is|are)";
     let gone = "excluded|waived|prohibited|deleted|disabled|removed|disapplied|void";
@@ -82,7 +82,7 @@ static DENIED_AFTER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// What `text` says of the phrase at `range`.
+/// How `text` treats the phrase at `range`.
 pub fn stance(text: &str, range: &Range<usize>) -> Stance {
     let before = sentence_before(&text[..range.start]);
     let supposing = |at: usize| {
@@ -93,8 +93,9 @@ pub fn stance(text: &str, range: &Range<usize>) -> Stance {
     let restarts = SUBJECT.find_iter(before).map(|found| found.start());
     let restarts = restarts.filter(|at| !supposing(*at)).last();
     let begins = BORDER.find_iter(before).last().map_or(0, |border| border.end());
-    // `in no event shall this Agreement renew`: the verb stands before its subject, and no clause begins.
+    // In `in no event shall this Agreement renew` the verb precedes its subject, so no new clause begins there.
     let begins = restarts.map_or(begins, |at| begins.max(at));
+    // Idioms such as `no later than` would otherwise match as negations.
     let clause = IDIOM.replace_all(&before[begins..], " ");
     let supposed = SUPPOSED.is_match(after_comma(&clause));
     if DENIED_AFTER.is_match(&text[range.end..]) {
@@ -114,7 +115,7 @@ fn sentence_before(before: &str) -> &str {
     &before[start..]
 }
 
-/// What is supposed ends at a comma.
+/// The text after the last comma, where an earlier condition no longer applies.
 fn after_comma(clause: &str) -> &str {
     clause.rsplit(',').next().unwrap_or(clause)
 }

@@ -1,31 +1,31 @@
-//! Numbers as people write them, where `1,234` may be a thousand or a little more than one.
+//! Parses written numbers whose separators may be ambiguous: `1,234` may be 1234 or 1.234.
 
 use crate::value::exact_number;
 
-/// Which sign stands before the decimals.
+/// The decimal separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decimal {
     Point,
     Comma,
 }
 
-/// A number before it is settled which sign is the decimal one.
+/// A parsed number whose decimal separator is not decided yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     negative: bool,
-    /// Digits and the signs `.` and `,` only.
+    /// Digits, `.` and `,` only.
     body: String,
-    /// The sign that the number itself shows to be the decimal one; `None` if it has no such sign, or
-    /// could be read either way.
+    /// The decimal separator that the number itself implies; `None` if it has no separator or both readings are
+    /// possible.
     pub shows: Option<Decimal>,
-    /// It has one sign with three digits after it: another number under the other reading.
+    /// A single separator with three digits after it, so that the two readings are different numbers.
     pub ambiguous: bool,
 }
 
 impl Written {
-    /// `None` if `text` is no number under any reading, or has more digits than a number holds. Signs, spaces
-    /// or apostrophes between thousands, a dash for no cents (`1'250.-`), and brackets for a negative amount are
-    /// known.
+    /// Parses `text`. `None` if it is not a number under either reading, or has more digits than an `f64` holds.
+    /// Accepts signs, spaces or apostrophes between thousands, a dash for no cents (`1'250.-`), and brackets for a
+    /// negative amount.
     pub fn new(text: &str) -> Option<Written> {
         let text = text.trim();
         let inner = text.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
@@ -79,12 +79,12 @@ impl Written {
         Some(written)
     }
 
-    /// Whether a comma stands in it.
+    /// Whether the number contains a comma.
     pub fn has_comma(&self) -> bool {
         self.body.contains(',')
     }
 
-    /// The number under one reading; `None` if it cannot be read so.
+    /// The number with this decimal separator; `None` if it cannot be read that way.
     pub fn under(&self, decimal: Decimal) -> Option<f64> {
         let (sign, group) = match decimal {
             Decimal::Point => ('.', ','),
@@ -109,7 +109,7 @@ impl Written {
     }
 }
 
-/// Whether `text` has commas as in India: `12,34,567`.
+/// Whether `text` has digits grouped as in India: `12,34,567`.
 fn grouped_in_twos(text: &str) -> bool {
     let parts: Vec<&str> = text.split(',').collect();
     let (Some(last), true) = (parts.last(), parts.len() > 2) else { return false };
@@ -121,7 +121,7 @@ fn grouped_in_twos(text: &str) -> bool {
         && parts[1..parts.len() - 1].iter().all(|part| part.len() == 2)
 }
 
-/// Whether `text` is digits in threes, the first one to three of them not starting with zero.
+/// Whether `text` has digits in groups of three; the first group has one to three and no leading zero.
 fn grouped(text: &str, separator: impl Fn(char) -> bool) -> bool {
     text.split(separator).enumerate().all(|(i, part)| {
         let length = if i == 0 { 1..=3 } else { 3..=3 };

@@ -1,8 +1,8 @@
-//! Parties: names that end in a legal form, such as `Acme Widgets, Inc.`
+//! Extracts parties: names that end in a legal form, such as `Acme Widgets, Inc.`
 //!
-//! The value is the name in one spelling: one space between words, no comma before the form, and the form as
-//! listed here. Upper and lower case stay as they are. Where a name may have begun earlier, as in `Johnson
-//! and Sons Limited` or `Smith, Jones Inc.`, there is no value.
+//! The value is the name in a normalised spelling: one space between words, no comma before the legal form, and the
+//! form as listed here. Case is preserved. If the name may begin earlier, as in `Johnson and Sons Limited` or `Smith,
+//! Jones Inc.`, it is skipped.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use regex::Regex;
 use super::Found;
 use crate::value::Value;
 
-/// Legal forms as patterns, with the spelling that the value has; longer ones first.
+/// Patterns of legal forms with their normalised spelling; longer ones first.
 const FORMS: [(&str, &str); 19] = [
     (r"Incorporated|INCORPORATED|Inc\.?|INC\.?", "Inc."),
     (r"Corporation|CORPORATION|Corp\.?|CORP\.?", "Corp."),
@@ -43,7 +43,7 @@ static PARTY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// Words that start a sentence and no name.
+/// Words that may start a sentence but not a name.
 const OPENERS: [&str; 24] = [
     "a", "after", "and", "any", "as", "before", "between", "both", "by", "each", "either", "for",
     "from", "if", "in", "neither", "of", "the", "to", "under", "unless", "when", "where", "with",
@@ -54,7 +54,7 @@ static JOINED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// All parties of a text.
+/// All parties in a text.
 pub fn parties(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut from = 0;

@@ -1,4 +1,4 @@
-//! Phrases: what yes/no and choice go by, and the cues beside a value.
+//! Phrases: the expressions that decide a yes/no or a choice, and the cues near a value.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::negation::{self, Stance};
 use super::plain::PlainText;
 use crate::value::Value;
 
-/// Words that are sought as whole words, whatever their case and the space between them.
+/// Words matched as whole words, ignoring case and the amount of space between them.
 #[derive(Clone, Debug)]
 pub struct Phrase {
     text: String,
@@ -17,7 +17,7 @@ pub struct Phrase {
 }
 
 impl Phrase {
-    /// `None` where `text` has no word.
+    /// Compiles a phrase; `None` if `text` contains no word.
     pub fn new(text: &str) -> Option<Phrase> {
         let plain = PlainText::new(text);
         let text = plain.as_str().trim();
@@ -32,22 +32,22 @@ impl Phrase {
         };
         let (first, last) = (border(text.chars().next()), border(text.chars().next_back()));
         let pattern = format!("(?i){first}{}{last}", words.join(r"[\s-]+"));
-        // A phrase past the size limit of the engine is none either.
+        // A phrase beyond the size limit of the regex engine is rejected as well.
         let pattern = Regex::new(&pattern).ok().filter(|_| !words.is_empty())?;
         Some(Phrase { text: text.to_lowercase(), pattern })
     }
 
-    /// What a pattern of ours matches.
+    /// A phrase from a built-in pattern.
     pub(super) fn of_pattern(pattern: Regex) -> Phrase {
         Phrase { text: pattern.as_str().to_owned(), pattern }
     }
 
-    /// As written, in lower case.
+    /// The phrase in lower case.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Where it stands.
+    /// The byte ranges of all matches.
     pub fn ranges<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
         self.pattern.find_iter(text).map(|found| found.range())
     }
@@ -60,9 +60,9 @@ pub struct Meaning {
     pub value: Value,
 }
 
-/// What the phrases that stand in `text` mean, in order. Where two overlap the longer one counts:
-/// `does not renew` over `renew`. A yes that is plainly denied (`in no event shall it renew`) is a no; one that
-/// is denied or supposed in another way (`if it renews`, `nor does it renew`) has no value.
+/// The values of the phrases found in `text`, in order. Of overlapping phrases the longest counts: `does not renew`
+/// rather than `renew`. A yes that is plainly denied (`in no event shall it renew`) becomes a no; one that is
+/// negated otherwise or conditional (`if it renews`, `nor does it renew`) has no value.
 pub fn meant(text: &str, meanings: &[Meaning]) -> Vec<Mention> {
     let mut all: Vec<Mention> = Vec::new();
     for Meaning { phrase, value } in meanings {

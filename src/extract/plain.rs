@@ -1,16 +1,16 @@
-//! One spelling of characters that look alike, with the way back to where they stood.
+//! Normalises characters that look alike, and maps ranges back to the original text.
 //!
-//! Texts come from PDF files and word processors: a hyphen may be one of five characters, a space one of a dozen,
-//! digits may be full-width. The extractors know one of each, and what they find is mapped back to the bytes
-//! of the original.
+//! Texts come from PDF files and word processors: there are many code points for a hyphen or a space, and digits may
+//! be full-width. The extractors handle one form of each, and their results are mapped back to the bytes of the
+//! original.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A text in plain characters.
+/// A text with normalised characters.
 pub struct PlainText<'t> {
     text: Cow<'t, str>,
-    /// For each byte of `text`, the original character that it comes from; empty where nothing was changed.
+    /// For each byte of `text`, the range of the original character that it comes from; empty if nothing changed.
     origins: Vec<Range<usize>>,
 }
 
@@ -35,7 +35,7 @@ impl<'t> PlainText<'t> {
         &self.text
     }
 
-    /// Where a range of the plain text stands in the original.
+    /// The range in the original that corresponds to a range in the normalised text.
     pub fn original(&self, range: Range<usize>) -> Range<usize> {
         if self.origins.is_empty() || range.is_empty() {
             return range;
@@ -47,7 +47,7 @@ impl<'t> PlainText<'t> {
     }
 }
 
-/// The zeros of the decimal digits that have a block of ten characters.
+/// The zero of each decimal digit system whose ten digits are contiguous.
 const ZEROS: [u32; 12] = [
     0x0660, 0x06f0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0e50,
 ];
@@ -63,14 +63,14 @@ fn push_plain(c: char, text: &mut String) {
         return;
     }
     match c {
-        // Hyphens, figure and en dashes, minus signs. An em dash parts sentences and stays.
+        // Hyphens, figure and en dashes, minus signs. An em dash separates clauses and is kept.
         '\u{2010}'..='\u{2013}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => {
             text.push('-');
         }
-        // Spaces that hold a number together stay apart from those that part words.
+        // Non-breaking spaces may separate thousands, so they stay distinct from ordinary spaces.
         '\u{a0}' | '\u{2007}' | '\u{2009}' | '\u{202f}' => text.push('\u{a0}'),
         '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{205f}' | '\u{3000}' => text.push(' '),
-        // Soft hyphens, joiners and marks without width.
+        // Soft hyphens, joiners and zero-width marks are dropped.
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => {}
         '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}' | '\u{2032}' | '\u{2bc}' | '\u{b4}' => {
             text.push('\'');
@@ -89,7 +89,7 @@ fn push_plain(c: char, text: &mut String) {
         '\u{2153}' => push_fraction("1/3", text),
         '\u{2154}' => push_fraction("2/3", text),
         '\u{2044}' => text.push('/'),
-        // Full-width forms of ASCII, and of three signs of currencies.
+        // Full-width forms of ASCII and of three currency signs.
         '\u{ff01}'..='\u{ff5e}' => text.extend(char::from_u32(code - 0xfee0)),
         '\u{ffe0}' => text.push('\u{a2}'),
         '\u{ffe1}' => text.push('\u{a3}'),
@@ -98,7 +98,7 @@ fn push_plain(c: char, text: &mut String) {
     }
 }
 
-/// `1½` is `1 1/2`.
+/// Appends a fraction, separated from a preceding digit: `1½` becomes `1 1/2`.
 fn push_fraction(fraction: &str, text: &mut String) {
     if text.ends_with(|c: char| c.is_ascii_digit()) {
         text.push(' ');

@@ -1,4 +1,4 @@
-//! Which of the mentions in a text is the one that the cues ask for.
+//! Selects the mention that the cues ask for from all mentions in a text.
 
 use std::ops::Range;
 
@@ -6,17 +6,17 @@ use super::topic::{self, Rivals};
 use super::{Extractor, Mention, REACH, sentence};
 use crate::value::{Type, Value};
 
-/// How near a mention is to what speaks for it; the lower the better.
+/// How close a mention is to its cue; lower is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    /// Words in between.
+    /// Words between them.
     words: usize,
     before_cue: bool,
-    /// The cue is a word that says little by itself.
+    /// The cue is a word that means little by itself.
     weak_cue: bool,
 }
 
-/// The mention that is asked for, with or without a value; `None` where there is none.
+/// The mention that is asked for, with or without a value; `None` if there is none.
 pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
     let mentions = extractor.kind.mentions(text);
     if mentions.is_empty() {
@@ -34,7 +34,7 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
     let mut latest: Option<Mention> = None;
     let mut before = 0..0;
     for mention in mentions {
-        // `1 May 2024 - 30 April 2026`: the end of a period by its place.
+        // `1 May 2024 - 30 April 2026`: the second date is the end of a period even without a cue.
         let dash = text.get(before.end..mention.range.start).is_some_and(|gap| gap.trim() == "-");
         before = mention.range.clone();
         let at = mention.range.start;
@@ -67,7 +67,7 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
     ranked.sort_by_key(|(rank, _, mention)| (*rank, mention.range.start));
     let mut ranked = ranked.into_iter();
     let (rank, number, mut best) = ranked.next()?;
-    // As near in the same sentence, and another value: it is not told which one holds.
+    // A different value at the same distance in the same sentence makes the choice ambiguous.
     let mut as_near = ranked.take_while(|(other, ..)| *other == rank);
     if as_near.any(|(_, other, mention)| other == number && mention.value != best.value) {
         best.value = None;
@@ -75,7 +75,7 @@ pub(super) fn choose(extractor: &Extractor, text: &str) -> Option<Mention> {
     Some(best)
 }
 
-/// The first mention; for a yes/no, what all mentions agree on.
+/// The first mention; for a yes/no, only if all mentions agree.
 fn without_cues(ty: Type, mentions: Vec<Mention>) -> Option<Mention> {
     let agree = mentions.windows(2).all(|pair| pair[0].value == pair[1].value);
     let mut first = mentions.into_iter().next()?;
@@ -85,7 +85,7 @@ fn without_cues(ty: Type, mentions: Vec<Mention>) -> Option<Mention> {
     Some(first)
 }
 
-/// Of two dates that hold whatever was agreed before, the later one; without a value where that is not known.
+/// The later of two overriding dates; without a value if they cannot be compared.
 fn later(kept: Option<Mention>, next: Mention) -> Option<Mention> {
     let Some(kept) = kept else { return Some(next) };
     match (&kept.value, &next.value) {
@@ -94,7 +94,7 @@ fn later(kept: Option<Mention>, next: Mention) -> Option<Mention> {
     }
 }
 
-/// `None` where no cue speaks for a mention, or where words of another topic claim it.
+/// The rank of a mention; `None` if no cue supports it, or if words of another topic claim it.
 fn rank(
     extractor: &Extractor,
     rivals: &Rivals,
@@ -118,7 +118,7 @@ fn rank(
         .filter(|(rank, _)| rank.words <= REACH)?;
     let mut rivals: Vec<Range<usize>> = rivals.ranges(inside).map(absolute).collect();
     rivals.sort_by_key(|rival| rival.start);
-    // The words right behind the cue are its own: `terminates effective as of May 1`.
+    // Rival words directly after the cue belong to it: `terminates effective as of May 1`.
     let mut own_end = cue.end;
     let claimed = rivals.into_iter().any(|rival| {
         let overlaps = rival.start < own_end && cue.start < rival.end;
@@ -137,7 +137,7 @@ fn rank(
     (!claimed).then_some(own)
 }
 
-/// Whether words of another topic are nearer to a mention than its own cue.
+/// Whether words of another topic are closer to a mention than its own cue.
 fn claims(ty: Type, text: &str, rival: &Range<usize>, mention: &Range<usize>, own: Rank) -> bool {
     let rank = distance(text, rival, mention);
     let between = between(text, rival, mention);
@@ -145,15 +145,15 @@ fn claims(ty: Type, text: &str, rival: &Range<usize>, mention: &Range<usize>, ow
         return false;
     }
     if ty == Type::Date {
-        // What follows a date is about the next one, but for a name: `May 1, 2024 (the "Effective Date")`.
+        // Words after a date refer to the next one, unless they name it: `May 1, 2024 (the "Effective Date")`.
         let named = rank.before_cue && between.contains('(') && rank.words <= 1;
         let allowance = if own.before_cue { 2 } else { 0 };
         return (named || !rank.before_cue)
             && (rank.words < own.words + allowance || own.before_cue && rank.words <= own.words);
     }
-    // Words behind a period are about it only where they follow at once: `one year by written agreement`.
+    // Words after a period refer to it only if they follow directly: `one year by written agreement`.
     let close = !rank.before_cue || own.before_cue || rank.words == 0;
-    // `remedy it within 14 days of written notice`.
+    // `remedy it within 14 days of written notice`: a cue after the period is weaker than a rival before it.
     let allowance = if own.before_cue && own.words > 0 && !rank.before_cue { 2 } else { 0 };
     close && (rank.words < own.words + allowance || rank.words == own.words && own.before_cue)
 }
@@ -166,7 +166,7 @@ fn distance(text: &str, cue: &Range<usize>, mention: &Range<usize>) -> Rank {
     }
 }
 
-/// What stands between a cue and a mention.
+/// The text between a cue and a mention.
 fn between<'t>(text: &'t str, cue: &Range<usize>, mention: &Range<usize>) -> &'t str {
     let (from, to) = match cue.end <= mention.start {
         true => (cue.end, mention.start),
@@ -175,12 +175,12 @@ fn between<'t>(text: &'t str, cue: &Range<usize>, mention: &Range<usize>) -> &'t
     text.get(from..to).unwrap_or("")
 }
 
-/// Whether what follows is about something else: `goods worth $5,000, and a penalty may be discussed`.
+/// Whether a new clause begins in between: `goods worth $5,000, and a penalty may be discussed`.
 fn is_next_clause(between: &str) -> bool {
     [", and ", ", but ", ", while ", ", whereas "].iter().any(|border| between.contains(border))
 }
 
-/// How many words a piece of text has.
+/// The number of words in a text.
 fn words(text: &str) -> usize {
     text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count()
 }

@@ -1,8 +1,9 @@
-//! Dates that count from another one: `two years from May 1, 2024`, `the second anniversary of the Effective Date`.
+//! Extracts dates relative to another one: `two years from May 1, 2024`, `the second anniversary of the Effective
+//! Date`.
 //!
-//! Where the day to count from stands beside, the date is worked out. Where it does not, or where it is open
-//! whether the first day counts (`for two years commencing on May 1, 2024`), the date is seen and has no value.
-//! In neither case is the day to count from a date by itself: it is the start, and not what is asked for.
+//! If the base date is nearby, the date is computed. If it is not, or if it is unclear whether the first day counts
+//! (`for two years commencing on May 1, 2024`), the date is reported without a value. Either way the base date stops
+//! being a mention of its own: it is the start, not the date that is asked for.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -13,10 +14,10 @@ use super::{Mention, duration};
 use crate::spell;
 use crate::value::{Period, Value};
 
-/// Most words between `from` and the day to count from: `from the Effective Date of this Agreement, May 1, 2024`.
+/// Maximum number of words between `from` and the base date: `from the Effective Date of this Agreement, May 1, 2024`.
 const REACH: usize = 8;
 
-/// Behind a period: what makes it count from a day, and whether the day itself is the first one.
+/// Text after a period that makes it relative to a base date. `first`: it is unclear whether the base day counts.
 static FROM: LazyLock<Regex> = LazyLock::new(|| {
     let after = "from\\s+and\\s+after|as\\s+from|from|after|following|subsequent\\s+to|since";
     let first = "(?:commencing|beginning|starting|running|effective|measured)(?:\\s+(?:on|from|as\\s+of|with))?|of|as\\s+of";
@@ -26,7 +27,7 @@ static FROM: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// `of` counts only as in `within 30 days of`.
+/// Text before a limit. After a period, `of` is a link to a base date only in a limit: `within 30 days of`.
 static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:within|(?:no|not)\s+(?:later|more)\s+than|up\s+to|at\s+least)\s*$")
         .expect("the pattern is valid")
@@ -37,14 +38,14 @@ static ANNIVERSARY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// What ends a period by name, so that its length says nothing more: `from May 1, 2024 to April 30, 2026`.
+/// Text that introduces an explicit end, so that the length is redundant: `from May 1, 2024 to April 30, 2026`.
 static ENDS: LazyLock<Regex> = LazyLock::new(|| {
     let end = "to|through|until|till|ending|ends|expiring|concluding|terminating|up\\s+to|-";
     let pattern = format!(r"(?i)^\s*(?:\([^()]*\)\s*)?,?\s*(?:and\s+)?(?:{end})\b");
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// What a date is said to be, in other words.
+/// Introduces the same date in other words.
 static WORKED_OUT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:i\.e\.|that\s+is|namely|viz\.?|accordingly)\s*,?\s*(?:to\s+say,?\s+)?(?:on\s+)?",
@@ -52,13 +53,13 @@ static WORKED_OUT: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// The day to count from is not settled.
+/// Marks the base date as an estimate.
 static ESTIMATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:expected|anticipated|estimated|target(?:ed)?|scheduled|planned|approximate\w*)\b")
         .expect("the pattern is valid")
 });
 
-/// Adds the dates that count from another one to `dates`; those counted from are no dates by themselves.
+/// Adds relative dates to `dates`, and removes the base dates that they count from. The result is sorted.
 pub fn add(text: &str, dates: Vec<Mention>) -> Vec<Mention> {
     let periods = duration::mentions(text);
     let mut counted: Vec<Mention> = Vec::new();
@@ -93,9 +94,9 @@ pub fn add(text: &str, dates: Vec<Mention>) -> Vec<Mention> {
     all
 }
 
-/// `two years from May 1, 2024`; `None` where the period counts from nothing.
+/// The date given by a period such as `two years from May 1, 2024`; `None` if the period is not relative to a date.
 fn from_period(text: &str, period: &Mention, next: usize, dates: &[Mention]) -> Option<Mention> {
-    // `30 days of May 1` is a limit, and so is what `within` stands before.
+    // A limit (`within 30 days of May 1`) is not itself a date; it gets no value.
     let limit = WITHIN.is_match(&text[..period.range.start]);
     let found = FROM.captures(&text[period.range.end..])?;
     let end = period.range.end + found[0].len();
@@ -113,8 +114,8 @@ fn from_period(text: &str, period: &Mention, next: usize, dates: &[Mention]) -> 
     from_base(text, period.range.start..end, length, base, dates)
 }
 
-/// The date that `length` after `base` is, over the words from `words` to the base; `None` where the end of the
-/// period is named behind the base.
+/// The date `length` after `base`; its range extends from `words` to the base. `None` if the end of the period is
+/// given explicitly after the base.
 fn from_base(
     text: &str,
     words: Range<usize>,
@@ -123,7 +124,7 @@ fn from_base(
     dates: &[Mention],
 ) -> Option<Mention> {
     let Some(base) = base else {
-        // `two years after the start, i.e. on May 1, 2026`: the day stands behind.
+        // `two years after the start, i.e. on May 1, 2026`: the date itself follows.
         let rest = &text[words.end..];
         let rest = &rest[..rest.find([';', '\n']).unwrap_or(rest.len())];
         if WORKED_OUT.find(rest).is_some_and(|found| {
@@ -152,7 +153,7 @@ fn from_base(
     Some(Mention { value, range: words.start..base.range.end })
 }
 
-/// The date that stands within a few words, in the same sentence.
+/// The base date: the first date between `from` and `to`, if it is a few words away in the same sentence.
 fn base<'d>(text: &str, from: usize, to: usize, dates: &'d [Mention]) -> Option<&'d Mention> {
     let date = dates.iter().find(|date| date.range.start >= from && date.range.start < to)?;
     let between = &text[from..date.range.start];

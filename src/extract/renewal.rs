@@ -1,4 +1,4 @@
-//! Whether a contract renews itself: the phrases of a yes and of a no that need no list in the scenario.
+//! Built-in phrases that say whether a contract renews automatically, used where the scenario lists none.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::phrase::{Meaning, Phrase};
 use crate::value::Value;
 
-/// A renewal that needs nobody's consent.
+/// Renewals that need nobody's consent.
 const YES: &[&str] = &[
     r"\b(?:auto(?:matic(?:ally)?)?|tacit(?:ly)?|self|itself)[\s-]+(?:[\w\x22'(),]+\s+){0,6}?(?:renew|extend|prolong|continu|roll(?:s|ed)?\s+over)\w*",
     r"\b(?:renew|extend|prolong)(?:s|ed|al|able)?\s+(?:[\w\x22'(),]+\s+){0,8}?(?:automatically|tacitly|by\s+tacit|itself)\b",
@@ -17,7 +17,7 @@ const YES: &[&str] = &[
     r"\b(?:renews\s+(?:each|every)\s+(?:year|month)|evergreen|auto-?renew\w*)\b",
 ];
 
-/// A contract that ends, or that goes on only if somebody agrees.
+/// Contracts that end, or continue only with somebody's agreement.
 const NO: &[&str] = &[
     r"\b(?:no|without)\s+(?:right\s+of\s+)?(?:automatic\s+|tacit\s+)?(?:renewal|extension)s?\b",
     r"\bnon-?renewable\b",
@@ -40,7 +40,7 @@ static MEANINGS: LazyLock<Vec<Meaning>> = LazyLock::new(|| {
     meanings.collect()
 });
 
-/// The phrases that speak for and against a renewal.
+/// The phrases for and against an automatic renewal.
 pub fn meanings() -> Vec<Meaning> {
     MEANINGS.clone()
 }

@@ -1,17 +1,17 @@
-//! Where the sentences of a text stand.
+//! Splits a text into sentences.
 
 use std::ops::Range;
 
-/// Words that end in a full stop within a sentence.
+/// Abbreviations whose full stop does not end a sentence.
 const ABBREVIATIONS: [&str; 26] = [
     "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "v", "vs",
     "e.g", "i.e", "st", "jan", "feb", "aug", "sept", "sep", "oct", "nov", "dec", "approx",
 ];
 
-/// Past this many characters a sentence is cut at its semicolons as well.
+/// Sentences longer than this many characters are also split at semicolons.
 const LONG: usize = 300;
 
-/// Cuts a text into sentences, without the white space around them.
+/// The byte ranges of the sentences, without surrounding white space.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let whole = cut(text, 0..text.len(), |before, mark, after| {
         let ends = matches!(mark, '.' | '!' | '?');
@@ -28,7 +28,7 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
     all
 }
 
-/// Cuts a part of a text behind each mark at which `here(text before, mark, text after)`.
+/// Splits `part` of a text after each mark for which `here(text before, mark, text after)` is true.
 fn cut(
     text: &str,
     part: Range<usize>,
@@ -53,7 +53,7 @@ fn cut(
     pieces
 }
 
-/// Whether what comes after a mark looks like a new sentence.
+/// Whether the text after a mark looks like a new sentence.
 fn begins(after: &str) -> bool {
     let mut rest = after.trim_start_matches(['"', '\u{201d}', ')']).chars();
     match rest.next() {
@@ -70,7 +70,7 @@ fn abbreviated(before: &str) -> bool {
     let last = before.rsplit(|c: char| c.is_whitespace() || c == '(').next().unwrap_or("");
     let last = last.to_lowercase();
     let initial = last.rsplit('.').next().is_some_and(|letters| letters.chars().count() <= 1);
-    // A number alone counts what follows; at the end of a longer sentence it is a year or an amount.
+    // A number alone is a section number; at the end of a longer sentence it is a year or an amount.
     let numbering = before.trim_start() == last.as_str()
         || last.len() <= 2 && last.chars().all(|c| c.is_ascii_digit());
     initial || ABBREVIATIONS.contains(&last.as_str()) || numbering

@@ -1,8 +1,8 @@
-//! What the dates and periods of a contract are about, by the words beside them.
+//! Topics of the dates and periods in a contract, recognised by nearby words.
 //!
-//! A text holds many: when it starts, when it ends, when to pay, when to give notice. A cue that the user gives is
-//! of one topic, and a value that words of another topic claim is not the one that is asked for, even if it
-//! is the only one: in `renews for one (1) year terms unless notice is given`, the year is no notice period.
+//! A contract has many dates and periods: its start, its end, payment, notice. The user's cues belong to one topic,
+//! and a value claimed by words of another topic is not the one asked for, even if it is the only one: in `renews for
+//! one (1) year terms unless notice is given`, the year is not a notice period.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use regex::Regex;
 use super::phrase::Phrase;
 use crate::value::Type;
 
-/// Words that go with values of one topic.
+/// Words that occur with values of one topic.
 struct Topic {
     ty: Type,
     cues: Regex,
@@ -23,7 +23,7 @@ fn topic(ty: Type, cues: &str) -> Topic {
     Topic { ty, cues }
 }
 
-/// What ends.
+/// Words about the end of something.
 const END: &str = "until|till|through|to|up\\s+to|end|ends|ended|ending|end\\s+date|end\\s+of\\s+term|expir\\w+|\
 terminat\\w+|conclud\\w+|lapses?|ceases?|matur\\w+|(?:no|not)\\s+later\\s+than|later\\s+than|beyond|valid|last\\s+day|\
 expires?\\s+on";
@@ -48,7 +48,7 @@ advertis\\w+|deemed|posting|mailing";
         topic(Type::Date, past),
         topic(Type::Duration, notice),
         topic(Type::Duration, &term),
-        // For those who ask for the first term a renewal is another topic.
+        // Listed separately, so that a cue for the initial term still has renewals as a rival.
         topic(Type::Duration, renewal),
         topic(Type::Duration, payment),
         topic(Type::Duration, cure),
@@ -59,7 +59,7 @@ advertis\\w+|deemed|posting|mailing";
 static ENDS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(&format!("(?i)^(?:{END})$")).expect("the pattern is valid"));
 
-/// The topics that cues do not belong to, where they belong to one.
+/// The topics that compete with the topic of the cues; none if the cues belong to no known topic.
 pub(super) struct Rivals(Vec<&'static Topic>);
 
 impl Rivals {
@@ -75,10 +75,10 @@ impl Rivals {
         Rivals(if own.is_empty() { Vec::new() } else { rivals })
     }
 
-    /// Where they stand in a piece of text.
+    /// The ranges of rival words in a text.
     pub fn ranges<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
         let found = self.0.iter().flat_map(move |topic| topic.cues.find_iter(text));
-        // Words of notices: `non-renewal`, `not to renew`.
+        // `non-renewal` and `not to renew` are about notices, so they are not rivals.
         let denied = |before: &str| {
             let before = before.to_ascii_lowercase();
             ["non-", "non ", "not to ", "not "].iter().any(|word| before.ends_with(word))
@@ -87,7 +87,7 @@ impl Rivals {
     }
 }
 
-/// Whether a cue asks for the day on which something ends.
+/// Whether the cues ask for the date on which something ends.
 pub(super) fn asks_for_end(ty: Type, near: &[Phrase]) -> bool {
     ty == Type::Date && near.iter().any(|cue| ENDS.is_match(cue.text()))
 }
@@ -97,7 +97,7 @@ static OF_A_TERM: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(words).expect("the pattern is valid")
 });
 
-/// Whether a cue asks for how long something runs.
+/// Whether the cues ask for the length of a term.
 pub(super) fn asks_for_term(ty: Type, near: &[Phrase]) -> bool {
     ty == Type::Duration && near.iter().any(|cue| OF_A_TERM.is_match(cue.text()))
 }
@@ -107,7 +107,7 @@ static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// Whether the period behind this text is one in which something is to be done: `within a period of three months`.
+/// Whether the period after `before` is a time limit: `within a period of three months`.
 pub(super) fn is_time_limit(before: &str) -> bool {
     WITHIN.is_match(before)
 }
@@ -115,7 +115,7 @@ pub(super) fn is_time_limit(before: &str) -> bool {
 static OF_NOTICE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?i)^(?:notice|notif\\w+)$").expect("the pattern is valid"));
 
-/// Whether a cue asks for how long before something a notice is given.
+/// Whether the cues ask for a notice period.
 pub(super) fn asks_for_notice(ty: Type, near: &[Phrase]) -> bool {
     ty == Type::Duration && near.iter().any(|cue| OF_NOTICE.is_match(cue.text()))
 }
@@ -130,8 +130,8 @@ static ENDS_BY_NOTICE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// Whether the period before this text only begins with a notice, in a sentence that ends nothing: `the mediation takes
-/// place within sixty days after notice`.
+/// Whether a period merely starts with a notice, in a sentence that ends no contract: `the mediation takes place
+/// within sixty days after notice`. `behind` is the text after the period.
 pub(super) fn begins_with_notice(sentence: &str, behind: &str) -> bool {
     FROM_NOTICE.is_match(behind) && !ENDS_BY_NOTICE.is_match(sentence)
 }
@@ -142,8 +142,8 @@ static PART: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// Whether the value behind this text is a part of the one that is asked for: `the remaining $3,100`. What a cue
-/// names is the whole of what it asks for.
+/// Whether the value after `before` is only part of an amount: `the remaining $3,100`. Cues that name the part
+/// itself override this.
 pub(super) fn is_part(before: &str, near: &[Phrase]) -> bool {
     PART.captures(before)
         .and_then(|found| found.name("part"))
@@ -158,7 +158,7 @@ static PERHAPS: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?i)\b(?:may|might|can|could|unless|option|if|right|entitled|elects?|election|requests?|or)\b";
     Regex::new(pattern).expect("the pattern is valid")
 });
-/// Characters before `extended` in which words make it a possibility.
+/// Number of characters before `extended` that are searched for words that make it only a possibility.
 const PERHAPS_REACH: usize = 60;
 
 static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
@@ -167,8 +167,7 @@ static LIMIT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("the pattern is valid")
 });
 
-/// Whether the text before a date makes it the one that holds, whatever else is agreed: `extended until`, `but in no
-/// event later than`.
+/// Whether the text before a date makes it override all other dates: `extended until`, `but in no event later than`.
 pub(super) fn holds(before: &str) -> bool {
     let start = before.rfind(['.', ';']).map_or(0, |at| at + 1);
     let clause = &before[start..];

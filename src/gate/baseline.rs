@@ -1,4 +1,4 @@
-//! An earlier run, from its `manifest.json` and the `tasks.csv` beside it.
+//! Reads an earlier run from its `manifest.json` and the `tasks.csv` beside it, and decides what can be compared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::run::record::ArmRecord;
 use crate::scenario::Scenario;
 use crate::visible::visible;
 
-/// The part of `tasks.csv` that is compared.
+/// The columns of `tasks.csv` that are compared.
 #[derive(Clone, Debug, Deserialize)]
 struct Row {
     arm: String,
@@ -23,12 +23,12 @@ struct Row {
     right_action: String,
     p_failure: f64,
     p_stopped: f64,
-    /// Empty where no money was counted.
+    /// Empty if the run counted no money.
     expected_loss: Option<f64>,
 }
 
 impl Row {
-    /// What in it no run writes.
+    /// Describes a value out of range, which no run writes; `None` if all are in range.
     fn problem(&self) -> Option<String> {
         let share = |(name, p): (&str, f64)| {
             (!(0.0..=1.0).contains(&p)).then(|| format!("`{name}` is {p}, and not from 0 to 1"))
@@ -41,7 +41,7 @@ impl Row {
     }
 }
 
-/// One task of one arm as it was.
+/// One task of one arm in the earlier run.
 #[derive(Clone, Debug)]
 pub struct Known {
     unit: String,
@@ -49,19 +49,19 @@ pub struct Known {
     pub(super) ends: TaskEnds,
 }
 
-/// What an earlier run found. Names are as the scenario has them, and not as cells quote them.
+/// An earlier run. Names are those of its scenario, without the quoting of CSV cells.
 #[derive(Debug)]
 pub struct Baseline {
     manifest: Json,
-    /// By arm, in order of their names; by task.
+    /// Tasks by arm id and task id; arms in alphabetical order.
     arms: BTreeMap<String, HashMap<String, Known>>,
 }
 
 impl Baseline {
-    /// Reads `manifest.json`, or the folder that it lies in, and `tasks.csv` beside it.
+    /// Reads a manifest, given by its path or that of its folder, and the `tasks.csv` beside it.
     ///
     /// # Errors
-    /// Files that are not there, or are not what a run writes.
+    /// Files that are missing, that no run writes, or that were changed after the run.
     pub fn read(path: &Path) -> anyhow::Result<Baseline> {
         let manifest = match path.is_dir() {
             true => path.join("manifest.json"),
@@ -76,9 +76,10 @@ impl Baseline {
         let tasks = manifest.with_file_name("tasks.csv");
         let told = || format!("the baseline's tasks, {}", tasks.display());
         let arms = read_tasks(&tasks).with_context(told)?;
-        // Runs of earlier versions list no outputs.
+        // Manifests of earlier versions list no outputs, so there is no checksum to compare.
         let outputs = json.get("outputs").and_then(Json::as_array);
         let listed = outputs.into_iter().flatten().find(|output| output["path"] == "tasks.csv");
+        // An edited tasks.csv would be compared as if the run had written it.
         if let Some(known) = listed.and_then(|output| output["blake3"].as_str())
             && known != blake3::hash(&crate::input_file::read(&tasks)?).to_hex().as_str()
         {
@@ -91,18 +92,18 @@ impl Baseline {
         Ok(Baseline { manifest: json, arms })
     }
 
-    /// By the ids of its tasks.
+    /// The tasks of an arm, by task id.
     pub(super) fn arm(&self, id: &str) -> Option<&HashMap<String, Known>> {
         self.arms.get(id)
     }
 
-    /// The ids of its arms.
+    /// The ids of the arms, in alphabetical order.
     pub fn arms(&self) -> Vec<&str> {
         self.arms.keys().map(String::as_str).collect()
     }
 
-    /// Why nothing of the two runs can be compared: other data, other tasks, another truth. Empty where all
-    /// can. The scenario file itself may differ, since what is gated may stand in it.
+    /// The reasons why the two runs cannot be compared: different data, tasks or right actions. Empty if they can. The
+    /// scenario file itself may differ, since it may contain the change that is being tested.
     pub fn stale(&self, scenario: &Scenario, record: &Record) -> Vec<String> {
         let mut why = Vec::new();
         let name = self.manifest.get("scenario").and_then(Json::as_str).unwrap_or_default();
@@ -143,6 +144,7 @@ impl Baseline {
             }
             let mut left: Vec<&str> =
                 tasks.keys().map(String::as_str).filter(|task| !now_there.contains(task)).collect();
+            // The tasks come from a hash map; sorting makes the message deterministic.
             left.sort_unstable();
             if let Some(first) = left.first() {
                 why.push(format!(
@@ -157,6 +159,7 @@ impl Baseline {
                     let (then, now) = (&known.right_action, &task.right_action);
                     return Some(format!("task '{}': right was '{then}' and is '{now}'", task.id));
                 }
+                // `tasks.csv` has units with control characters replaced.
                 (known.unit != visible(&task.unit))
                     .then(|| format!("task '{}' was of the unit '{}'", task.id, known.unit))
             });
@@ -166,7 +169,7 @@ impl Baseline {
         why
     }
 
-    /// An assumption that an arm rests on and that has changed since: a difference would be its doing.
+    /// Names an assumption of the arm that has changed since the earlier run, and that alone could cause a difference.
     pub(super) fn differing_assumption(
         &self,
         scenario: &Scenario,
@@ -196,7 +199,7 @@ impl Baseline {
                     let name = str_of(a, "name").unwrap_or_default().to_owned();
                     name.starts_with("search.") || name == "read" || name == "volume"
                 };
-                // Prices of searches and the volume do not enter a case's loss.
+                // Prices of calls and the volume of cases do not affect the loss of a case.
                 all.into_iter().flatten().filter(|a| !price(a)).collect()
             };
             let then = self.manifest.get("impact").map(rules);
@@ -207,7 +210,7 @@ impl Baseline {
         None
     }
 
-    /// What else is not as it was, and may be what is being tested: embedders by fingerprint and settings.
+    /// The embedders whose fingerprint or settings have changed: allowed, since they may be what is being tested.
     pub fn changed_embedders(&self, manifest: &Json) -> Vec<String> {
         let now: Vec<&Json> =
             manifest.get("embedders").and_then(Json::as_array).into_iter().flatten().collect();
@@ -227,7 +230,8 @@ impl Baseline {
     }
 }
 
-/// By arm, then task. A task that is there twice is refused: there is no telling which row holds.
+/// Reads the tasks by arm id and task id. A task that occurs twice is an error, since either row could be the right
+/// one.
 fn read_tasks(path: &Path) -> anyhow::Result<BTreeMap<String, HashMap<String, Known>>> {
     let mut reader = csv::Reader::from_reader(crate::input_file::open(path)?);
     let mut arms: BTreeMap<String, HashMap<String, Known>> = BTreeMap::new();

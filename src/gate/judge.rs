@@ -1,29 +1,29 @@
-//! The verdict on an arm: the tasks of two runs, one measure, and what is allowed. Reads no files and knows no scenario.
+//! Computes the verdict on one arm by one measure, from its tasks in two runs. Reads no files and knows no scenario.
 
 use std::collections::BTreeSet;
 
 use super::{Finding, Limit, Measure, Question, Verdict, least_units};
 use crate::stats::{ALPHA, Interval, LEVEL, Pair, PairedTest};
 
-/// How one task ends in one run, as `tasks.csv` has it.
+/// How one task ends in one run, with the figures of `tasks.csv`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TaskEnds {
-    /// How often it fails, stops included.
+    /// Probability of failure, stops included.
     pub failure: f64,
-    /// How often it stops.
+    /// Probability of a stop.
     pub stopped: f64,
-    /// `None` where no money was counted.
+    /// Expected loss; `None` if the run counted no money.
     pub loss: Option<f64>,
 }
 
-/// One task in both runs.
+/// The same task in both runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TaskPair {
-    /// `None` where the earlier run has no such task.
+    /// `None` if the earlier run lacks the task.
     pub before: Option<TaskEnds>,
     pub now: TaskEnds,
     pub weight: f64,
-    /// Tasks with the same number are of one sampling unit.
+    /// The sampling unit, as a number that its tasks share.
     pub cluster: usize,
 }
 
@@ -36,10 +36,10 @@ impl TaskEnds {
     }
 }
 
-/// What the gate makes of these tasks, by one measure.
+/// The verdict on an arm with these tasks, by one measure.
 ///
 /// # Errors
-/// Values that no statistics can be made of.
+/// Values that the tests refuse, such as NaN.
 pub fn judge(
     tasks: &[TaskPair],
     measure: Measure,
@@ -73,6 +73,8 @@ pub fn judge(
     if let Some(limit) = &mut limit
         && counted.all(|pair| pair.arm == pair.baseline)
     {
+        // The most that one unit could get worse: then the share of units that must differ to exceed the limit is
+        // least.
         let most = match measure {
             Measure::Loss => pairs.iter().map(|pair| pair.baseline).fold(0.0, f64::max),
             _ => 1.0,
@@ -83,8 +85,8 @@ pub fn judge(
     Ok(Verdict::Assessed { before, now, difference, limit })
 }
 
-/// The least number of units of which it is improbable (below half of [`ALPHA`]) that none differs where this share of all
-/// units does; `None` where no number is.
+/// The least number n of units such that (1 - `share`)^n is below half of [`ALPHA`]: if `share` of all units differed,
+/// a sample of n would hardly miss them all. `None` if `share` is not above 0.
 fn units_to_see(share: f64) -> Option<usize> {
     if share >= 1.0 {
         return Some(least_units());
@@ -105,7 +107,7 @@ fn too_few(units: usize, measure: Measure, before: f64, now: f64) -> String {
 }
 
 impl Measure {
-    /// A rate of a task, from how often it fails, stops included, and how often it stops; `None` for money.
+    /// A task's rate from its probabilities of failure (stops included) and of a stop; `None` for money.
     fn rate(self, failure: f64, stopped: f64, stop_weight: f64) -> Option<f64> {
         let unstopped = (failure - stopped).max(0.0);
         match self {
@@ -117,10 +119,11 @@ impl Measure {
     }
 }
 
-/// The difference with its interval, and where it lies against what is allowed: one test gives both.
+/// The difference with its interval, and the result of testing it against the limit. Both come from one test, so they
+/// cannot disagree.
 ///
 /// # Errors
-/// Values that no statistics can be made of.
+/// Values that the tests refuse, such as NaN.
 #[doc(hidden)]
 pub fn tested(
     pairs: &[Pair],
@@ -129,6 +132,7 @@ pub fn tested(
 ) -> anyhow::Result<(Interval, Option<Limit>)> {
     let mut test = PairedTest::new(pairs, seed)?;
     if let Some(allowed) = allowed {
+        // More random sign flips if the sampled p-value leaves the verdict open.
         test.sharpen(allowed, ALPHA);
     }
     let limit = allowed.map(|allowed| {

@@ -1,14 +1,14 @@
-//! What the gate found, as JUnit XML for a build server.
+//! Writes the results of the gate as JUnit XML for build servers.
 
 use std::fmt::Write;
 
 use super::pages::cells;
 use super::{Check, Demand, Verdict};
 
-/// By this a file is known as written by an earlier gate, which the next one replaces.
+/// Marks a file as written by a gate, which a later gate may overwrite.
 pub const JUNIT_MARK: &str = "<testsuite name=\"knockon gate ";
 
-/// One case a check. What could not be assessed is an error, what is worse than allowed a failure.
+/// One test case per check. A check that could not be assessed is an error, one that does not pass a failure.
 pub fn junit(scenario: &str, checks: &[Check], demand: Demand) -> String {
     let unknown = |check: &&Check| matches!(check.verdict, Verdict::Unknown(_));
     let errors = checks.iter().filter(unknown).count();
@@ -32,7 +32,7 @@ pub fn junit(scenario: &str, checks: &[Check], demand: Demand) -> String {
     suite(scenario, checks.len(), failures, errors, &cases)
 }
 
-/// One case, an error: the runs were not compared, and this is why.
+/// A report with a single error, if the runs could not be compared; `why` lists the reasons.
 pub fn junit_error(scenario: &str, why: &[String]) -> String {
     let why = escaped(&why.join("\n"));
     let case = format!(
@@ -50,7 +50,7 @@ fn suite(scenario: &str, tests: usize, failures: usize, errors: usize, cases: &s
     )
 }
 
-/// Text for an attribute or an element.
+/// Escapes text for an XML attribute or element.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -59,7 +59,7 @@ fn escaped(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
-            // In an attribute these would be read as spaces.
+            // XML parsers normalise these to spaces in attributes unless they are escaped.
             '\n' | '\t' | '\r' => {
                 let _ = write!(safe, "&#{};", u32::from(c));
             }
@@ -70,7 +70,7 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// Whether XML 1.0 has the character at all, escaped or not (its production 2, `Char`).
+/// Whether XML 1.0 allows the character, escaped or not (production 2, `Char`).
 fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }

@@ -1,7 +1,7 @@
-//! The gate: does this run fail more, or cost more, than an earlier one on the same tasks?
+//! Regression gate: tests whether a run fails more, or costs more, than an earlier run on the same tasks. A gate never
+//! passes for lack of information: runs that cannot be compared are refused, and an arm that cannot be assessed fails.
 //!
-//! An earlier run is read from the files that it wrote. What cannot be compared is refused, and an arm that
-//! cannot be assessed does not pass.
+//! The earlier run is read from the files that it wrote.
 
 mod baseline;
 mod judge;
@@ -21,41 +21,41 @@ use crate::scenario::Scenario;
 use crate::stats::{self, ALPHA, Interval};
 use crate::step::Outcome;
 
-/// How much worse an arm may be.
+/// How much worse than in the earlier run an arm may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allowed {
-    /// Of the failure rate: .01 is one percentage point.
+    /// Increase of the failure rate: .01 is one percentage point.
     pub failure: f64,
-    /// Of the rate of failures that nothing flags: those that end wrong or missed, and not in a stop.
+    /// Increase of the rate of silent failures: those that end in a wrong or missed action, not in a stop.
     pub silent: f64,
-    /// Of the rate of stops; `None`: shown, without a limit of its own.
+    /// Increase of the rate of stops; with `None` the rate is shown but not limited.
     pub stopped: Option<f64>,
-    /// Of the expected loss, as a share of the earlier one; `None`: money is not looked at.
+    /// Increase of the expected loss, as a share of the earlier loss; with `None` losses are not compared.
     pub loss: Option<f64>,
 }
 
-/// What a check has to show to pass. Each is harder to pass than the one before.
+/// The criterion for passing a check, from lenient to strict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
     /// Not shown to be worse than allowed: the lower end of the interval is not above the limit.
     NotWorse,
-    /// The estimate is not above the limit either.
+    /// The estimate is not above the limit.
     NotAbove,
-    /// Shown to be no worse than allowed: the upper end of the interval is below the limit.
+    /// Shown to be no worse than allowed: the upper end of the interval is below the limit (non-inferiority).
     NonInferior,
 }
 
-/// What is asked of a run.
+/// The limits and the criterion that a run is tested against.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Question {
     pub allowed: Allowed,
     pub demand: Demand,
-    /// How much a stop counts in the failure rate, from 0 to 1: a stop is not a wrong action.
+    /// The weight of a stop in the failure rate, from 0 to 1: a stop may be less bad than a wrong action.
     pub stop_weight: f64,
 }
 
 impl Question {
-    /// What is looked at.
+    /// The measures to compare.
     pub fn measures(&self) -> Vec<Measure> {
         let mut measures = vec![Measure::Failure, Measure::WrongOrMissed, Measure::Stopped];
         measures.extend(self.allowed.loss.map(|_| Measure::Loss));
@@ -63,29 +63,31 @@ impl Question {
     }
 }
 
-/// One thing that was looked at.
+/// The comparison of one arm by one measure.
 #[derive(Clone, Debug)]
 pub struct Check {
     pub arm: String,
-    /// The arm of the earlier run.
+    /// The arm of the earlier run that it is compared with.
     pub against: String,
     pub measure: Measure,
     pub verdict: Verdict,
 }
 
+/// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// Stops count with their weight.
+    /// The failure rate; stops count with their weight.
     Failure,
-    /// Failures that nothing flags: wrong or missed.
+    /// The rate of silent failures: wrong or missed actions.
     WrongOrMissed,
+    /// The rate of stops.
     Stopped,
-    /// Expected loss of a case.
+    /// The expected loss of a case, without running costs.
     Loss,
 }
 
 impl Measure {
-    /// As reports call it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Measure::Failure => "failure_rate",
@@ -95,7 +97,7 @@ impl Measure {
         }
     }
 
-    /// `None`: shown, without a limit.
+    /// The greatest increase allowed from the value `before`; `None` if the measure has no limit.
     fn allowed(self, allowed: &Allowed, before: f64) -> Option<f64> {
         match self {
             Measure::Failure => Some(allowed.failure),
@@ -106,61 +108,65 @@ impl Measure {
     }
 }
 
+/// The result of a comparison.
 #[derive(Clone, Debug)]
 pub enum Verdict {
+    /// Both runs have the measure.
     Assessed {
         before: f64,
         now: f64,
-        /// Now minus before, on the same tasks, at the level of all intervals.
+        /// `now` minus `before`, paired by task, with its 95% interval.
         difference: Interval,
-        /// The most that `difference` may be, and what was found; `None`: there is no limit.
+        /// The limit and where the difference lies; `None` if there is no limit.
         limit: Option<Limit>,
     },
-    /// Why it could not be assessed.
+    /// The reason why the arm could not be assessed.
     Unknown(String),
 }
 
-/// A difference against what is allowed.
+/// The result of testing a difference against its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
-    /// The most that the difference may be.
+    /// The greatest difference allowed.
     pub allowed: f64,
-    /// One-sided, of the hypothesis that the difference is at most that: below half of [`ALPHA`] exactly where the
-    /// whole interval lies above it.
+    /// One-sided p-value of the hypothesis that the difference is at most `allowed`. It is below half of [`ALPHA`] if
+    /// and only if the whole interval lies above `allowed`.
     pub p_worse: f64,
     pub finding: Finding,
 }
 
-/// Where the interval of a difference lies.
+/// Where the interval of a difference lies relative to the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// All of it below the limit.
+    /// Entirely below.
     NonInferior,
-    /// There is no interval: none of so many sampling units differs. `needed`: as many as would have shown a unit that
-    /// is worse, if enough of them were for the limit to be passed; `None`: no number would.
+    /// There is no interval, since none of the `units` sampling units differs. `needed` is the least number of units
+    /// that would show no difference with a probability below half of [`ALPHA`] if the limit were exceeded; `None` if
+    /// no number is enough.
     Identical { units: usize, needed: Option<usize> },
-    /// It holds the limit, and the estimate is not above.
+    /// The interval contains the limit, and the estimate is not above it.
     Fine,
-    /// It holds the limit, and the estimate is above: chance may explain it.
+    /// The interval contains the limit, and the estimate is above it, possibly by chance.
     Unclear,
-    /// All of it above the limit.
+    /// Entirely above.
     Worse,
 }
 
 impl Check {
-    /// Whether it lets the gate open.
+    /// Whether the check passes.
     pub fn passes(&self, demand: Demand) -> bool {
         self.verdict.passes(demand)
     }
 }
 
 impl Verdict {
-    /// Whether it lets the gate open.
+    /// Whether the verdict meets the criterion.
     pub fn passes(&self, demand: Demand) -> bool {
         match self {
             Verdict::Assessed { limit: None, .. } => true,
             Verdict::Assessed { limit: Some(limit), .. } => match limit.finding {
                 Finding::NonInferior => true,
+                // No difference in the sample proves non-inferiority only if the sample is large enough.
                 Finding::Identical { units, needed } => {
                     demand != Demand::NonInferior || needed.is_some_and(|needed| units >= needed)
                 }
@@ -168,21 +174,22 @@ impl Verdict {
                 Finding::Unclear => demand == Demand::NotWorse,
                 Finding::Worse => false,
             },
+            // A gate that passed here could be passed by deleting data.
             Verdict::Unknown(_) => false,
         }
     }
 }
 
-/// The least number of sampling units with which a test can tell anything: of sign flips over n units, no p-value is
+/// The least number of sampling units with which a test can reject anything: by sign flips over n units, no p-value is
 /// below 2 / 2^n.
 pub fn least_units() -> usize {
     (1..).find(|&units| stats::can_reject(units, ALPHA)).unwrap_or(usize::MAX)
 }
 
-/// Compares arms of `record` with those of an earlier run: (arm, arm of the earlier run).
+/// Compares arms of `record` with arms of an earlier run; `arms` has pairs of (arm, arm of the earlier run).
 ///
 /// # Errors
-/// Values that no statistics can be made of.
+/// Values that the tests refuse, such as NaN.
 pub fn assess(
     scenario: &Scenario,
     record: &Record,
@@ -217,6 +224,7 @@ fn verdict(
         let known = baseline.arms().join(", ");
         return Ok(Verdict::Unknown(format!("the earlier run has no arm '{against}': {known}")));
     };
+    // Checked per arm and measure: a changed loss rule leaves failure rates comparable.
     if let Some(differs) = baseline.differing_assumption(scenario, arm, against, measure) {
         return Ok(Verdict::Unknown(differs));
     }
@@ -228,7 +236,8 @@ fn verdict(
     judge(&tasks.collect::<Vec<_>>(), measure, question, scenario.simulation.seed)
 }
 
-/// How a task ends now, rounded as the earlier run wrote it: what did not change differs by nothing.
+/// How a task ends in this run, rounded like the earlier run's `tasks.csv`, so that an unchanged task has a difference
+/// of exactly 0.
 fn ends(arm: &ArmRecord, at: usize, task: &TaskRecord) -> TaskEnds {
     let written = |value: f64| (value * 1e6).round() / 1e6;
     TaskEnds {
@@ -238,8 +247,8 @@ fn ends(arm: &ArmRecord, at: usize, task: &TaskRecord) -> TaskEnds {
     }
 }
 
-/// The arms of an earlier run that a scenario with the arms `known` lacks, but for those that were dropped on purpose: each
-/// a check that does not pass, since nothing can be said of it.
+/// Checks for the arms of an earlier run that are neither among the arms `known` of this scenario nor in `dropped`.
+/// They do not pass, since the arms cannot be assessed.
 pub fn gone(baseline: &Baseline, known: &[&str], dropped: &[String]) -> Vec<Check> {
     let arms = baseline.arms().into_iter();
     let gone = arms.filter(|arm| !known.contains(arm) && dropped.iter().all(|id| id != arm));

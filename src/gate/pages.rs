@@ -1,10 +1,10 @@
-//! What the gate found, for a terminal and for a pull request (Markdown).
+//! Formats the results of the gate: a table for the terminal, and Markdown for a pull request.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{Check, Demand, Finding, Measure, Verdict, least_units};
 
-/// By this a file is known as written by an earlier gate, which the next one replaces.
+/// Marks a file as written by a gate, which a later gate may overwrite.
 pub const MARKDOWN_MARK: &str = "### knockon gate, ";
 
 const HEADER: [&str; 9] = [
@@ -20,7 +20,7 @@ const HEADER: [&str; 9] = [
 ];
 
 impl Measure {
-    /// A value of it.
+    /// Formats a value of the measure.
     pub(super) fn value(self, value: f64) -> String {
         match self {
             Measure::Loss => format!("{value:.2}"),
@@ -28,7 +28,7 @@ impl Measure {
         }
     }
 
-    /// A difference.
+    /// Formats a difference, with a sign.
     fn signed(self, value: f64) -> String {
         match self {
             Measure::Loss => format!("{value:+.2}"),
@@ -37,7 +37,7 @@ impl Measure {
     }
 }
 
-/// A row of the table.
+/// The cells of a check, in the order of [`HEADER`].
 pub(super) fn cells(check: &Check, demand: Demand) -> [String; HEADER.len()] {
     let Check { arm, against, measure, verdict } = check;
     let mut row: [String; HEADER.len()] = Default::default();
@@ -48,6 +48,7 @@ pub(super) fn cells(check: &Check, demand: Demand) -> [String; HEADER.len()] {
             row[3] = measure.value(*before);
             row[4] = measure.value(*now);
             let estimate = signed(difference.estimate);
+            // Exactly zero throughout means that no task differs.
             row[5] = if [difference.estimate, difference.low, difference.high] == [0.0; 3] {
                 format!("{estimate} (identical)")
             } else if difference.is_bounded() {
@@ -91,10 +92,10 @@ fn judged(finding: Finding, passes: bool) -> String {
     verdict.to_owned()
 }
 
-/// A table that lines up.
+/// The table for the terminal.
 pub fn table(checks: &[Check], demand: Demand) -> String {
     laid_out(checks, demand, &|cell| {
-        // A terminal obeys control characters.
+        // Names come from files, and a terminal would execute their control characters.
         cell.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
     })
 }
@@ -116,7 +117,7 @@ fn laid_out(checks: &[Check], demand: Demand, safe: &dyn Fn(&str) -> String) -> 
     table.to_string()
 }
 
-/// A summary for a pull request.
+/// The Markdown summary; `changed` are the embedders that differ from the earlier run.
 pub fn markdown(scenario: &str, checks: &[Check], changed: &[String], demand: Demand) -> String {
     let failed = checks.iter().filter(|check| !check.passes(demand)).count();
     let verdict = match failed {
@@ -135,7 +136,7 @@ pub fn markdown(scenario: &str, checks: &[Check], changed: &[String], demand: De
     )
 }
 
-/// The summary where the runs were not compared, and why.
+/// The Markdown summary if the runs could not be compared; `why` lists the reasons.
 pub fn markdown_error(scenario: &str, why: &[String]) -> String {
     let lines: Vec<String> = why.iter().map(|why| format!("- {}", literal(why))).collect();
     let name = literal(scenario);
@@ -145,7 +146,7 @@ pub fn markdown_error(scenario: &str, why: &[String]) -> String {
     )
 }
 
-/// What makes a check fail.
+/// Explains when a check fails.
 pub fn legend(demand: Demand) -> String {
     let fails = match demand {
         Demand::NotWorse => {
@@ -175,7 +176,7 @@ pub fn legend(demand: Demand) -> String {
     )
 }
 
-/// Text of the user's that Markdown shows as it is: in one line, and in one cell of a table.
+/// Escapes text so that Markdown shows it literally, on one line and in one table cell.
 fn literal(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
@@ -184,6 +185,7 @@ fn literal(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '\\' | '`' | '*' | '[' | ']' | '|' | '~' => safe.extend(['\\', c]),
+            // A line break would end the table row.
             '\n' | '\r' | '\t' => safe.push(' '),
             c if c.is_control() => safe.push(char::REPLACEMENT_CHARACTER),
             c => safe.push(c),

@@ -1,7 +1,9 @@
-//! What failures cost: random amounts, and years full of incidents. No scenario types.
+//! The cost of failures: random amounts, and simulated years of incidents.
 //!
-//! An [`Incident`] is one way in which a case ends at a cost: amounts that are known, times variables that
-//! are not. What a case costs on average is exact; how the cost of a year is spread is sampled ([`years`]).
+//! Invariant: no scenario types.
+//!
+//! An [`Incident`] is one way in which a case ends at a cost: known amounts times random variables. The mean cost of
+//! a case is exact; the distribution of the cost of a year is sampled ([`years`]).
 
 mod variable;
 mod year;
@@ -9,19 +11,18 @@ mod year;
 pub use variable::{Draw, MOST, Variable};
 pub use year::{Volume, YearFigures, YearSampler, Years, year_rng, years};
 
-/// An amount, times the variables with these numbers.
+/// An amount times the variables with these indices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
-    /// Which rule it comes from.
+    /// Index of the rule that it comes from.
     pub rule: usize,
     pub amount: f64,
-    /// Distinct, ascending.
+    /// Indices of distinct variables, in ascending order.
     pub times: Vec<usize>,
 }
 
 impl Part {
-    /// The expected amount. Variables are independent, so that the mean of their product is the product
-    /// of their means.
+    /// The expected amount. Variables are independent, so the mean of their product is the product of their means.
     pub fn mean(&self, variables: &[Variable]) -> f64 {
         self.times.iter().map(|&v| variables[v].mean()).product::<f64>() * self.amount
     }
@@ -30,8 +31,8 @@ impl Part {
 /// One way in which a case ends at a cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
-    /// P(a case of the year ends so).
+    /// P(a case of the year ends this way).
     pub p: f64,
-    /// They add up; a variable that stands in several is drawn once.
+    /// The amounts add up; a variable that occurs in several of them is drawn once.
     pub parts: Vec<Part>,
 }

@@ -1,5 +1,5 @@
-//! Random amounts: the distributions that people state what they do not know in. None is ever below zero: they multiply
-//! losses, and a loss below zero is a gain.
+//! Random amounts: the distributions in which users state uncertain figures. No distribution goes below zero, since
+//! the variables multiply losses and a negative loss would be a gain.
 
 use rand::Rng;
 use rand_distr::{
@@ -8,26 +8,27 @@ use rand_distr::{
 
 /// Half the width of a 90% range in standard deviations: the 95% quantile of the normal distribution.
 const HALF_90: f64 = 1.644_853_626_951_472_2;
-/// How much the most likely value of a PERT distribution counts against its ends (Malcolm et al., 1959).
+/// The weight of the most likely value of a PERT distribution relative to its ends (Malcolm et al., 1959).
 const PERT_WEIGHT: f64 = 4.0;
-/// The largest mean and parameter of a variable: sums and products of such amounts, over all cases of many years, are far
-/// from the end of what a double holds.
+/// The largest mean, standard deviation and upper bound of a variable: sums and products of such amounts over all
+/// cases of many years stay far below the range of a double.
 pub const MOST: f64 = 1e15;
-/// The least mean of a normal distribution in standard deviations: one draw in a thousand is below zero.
+/// The smallest mean of a normal distribution in standard deviations: one draw in a thousand is below zero.
 const NORMAL_ABOVE: f64 = 3.090_232_306_167_813_5;
 
 /// A distribution with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Variable {
     Constant(f64),
-    /// Lognormal; 5% lie below the first and 5% above the second (as riskquant has it).
+    /// Lognormal, given by its 5% and 95% quantiles (as in riskquant).
     Range90(f64, f64),
     /// Smallest, most likely and largest value.
     Pert(f64, f64, f64),
     Beta(f64, f64),
     /// Mean and standard deviation of the logarithm.
     Lognormal(f64, f64),
-    /// Mean and standard deviation before the draws below zero, fewer than one in a thousand, are taken for zero.
+    /// Mean and standard deviation of the normal distribution before it is censored: draws below zero, fewer than one
+    /// in a thousand, become zero.
     Normal(f64, f64),
     Uniform(f64, f64),
     /// Smallest, most likely and largest value.
@@ -45,10 +46,10 @@ pub enum Variable {
 use Variable::*;
 
 impl Variable {
-    /// The distribution of that name with these parameters; `None` for a name that is not known.
+    /// The distribution of that name with these parameters; `None` for an unknown name.
     ///
     /// # Errors
-    /// What is wrong with the parameters.
+    /// A message on what is wrong with the parameters.
     pub fn named(name: &str, parameters: &[f64]) -> Option<Result<Variable, String>> {
         let wants = Variable::wants(name)?;
         let variable = match (name, parameters) {
@@ -72,7 +73,7 @@ impl Variable {
         })
     }
 
-    /// What the parameters of a distribution are called.
+    /// The names of a distribution's parameters, for messages; `None` for an unknown name.
     pub fn wants(name: &str) -> Option<&'static str> {
         Some(match name {
             "constant" => "value",
@@ -105,7 +106,7 @@ impl Variable {
                 (0.0 <= min && min < max, "two numbers of 0 or more, the smaller first")
             }
             Beta(a, b) | Gamma(a, b) | Weibull(a, b) => (positive(&[a, b]), "two numbers above 0"),
-            // Below 2 the variance, and with it any interval, has no bound.
+            // For a shape of 2 or below the variance, and with it any interval, is infinite.
             Pareto(scale, shape) => {
                 (positive(&[scale]) && shape > 2.0, "a smallest value above 0 and a shape above 2")
             }
@@ -121,6 +122,8 @@ impl Variable {
         };
         let (mean, sd) = (self.mean(), self.variance().sqrt());
         let small = |size: f64| size <= MOST;
+        // Moderate parameters can still give enormous moments, for example of a Weibull distribution with a small
+        // shape.
         let sized = small(mean) && small(sd) && self.bounds().is_none_or(|(_, most)| small(most));
         match (fine, sized) {
             (false, _) => Some(needs),
@@ -129,7 +132,7 @@ impl Variable {
         }
     }
 
-    /// The smallest and the largest value, where there are both.
+    /// The smallest and the largest value, if both exist.
     pub fn bounds(self) -> Option<(f64, f64)> {
         match self {
             Pert(min, _, max) | Triangular(min, _, max) | Uniform(min, max) => Some((min, max)),
@@ -138,19 +141,19 @@ impl Variable {
         }
     }
 
-    /// Mean and standard deviation of the logarithm of a 90% range.
+    /// Mean and standard deviation of the logarithm for a 90% range.
     fn range90(low: f64, high: f64) -> (f64, f64) {
         ((low.ln() + high.ln()) / 2.0, (high.ln() - low.ln()) / (2.0 * HALF_90))
     }
 
-    /// The two parameters of the beta distribution behind a PERT distribution.
+    /// The two parameters of the beta distribution that a PERT distribution rescales.
     fn pert(min: f64, mode: f64, max: f64) -> (f64, f64) {
         let alpha = 1.0 + PERT_WEIGHT * (mode - min) / (max - min);
         (alpha, 2.0 + PERT_WEIGHT - alpha)
     }
 
-    /// Mean and variance of max(X, 0) for a normal X: the first moments of a distribution that is censored at zero
-    /// (Greene, "Econometric Analysis", theorem 19.3).
+    /// Mean and variance of max(X, 0) for a normal X: the first moments of a distribution censored at zero (Greene,
+    /// "Econometric Analysis", theorem 19.3).
     fn normal_above_zero(mean: f64, sd: f64) -> (f64, f64) {
         use statrs::distribution::{Continuous, ContinuousCDF};
         let normal = statrs::distribution::Normal::standard();
@@ -158,14 +161,16 @@ impl Variable {
         let (above, density) = (normal.cdf(z), normal.pdf(z));
         let first = mean * above + sd * density;
         let second = (mean * mean + sd * sd) * above + mean * sd * density;
+        // Rounding can make the variance negative if the deviation is small.
         (first, (second - first * first).max(0.0))
     }
 
-    /// The draws with another mean: what is to be added to each, and what it is multiplied with before that. A variable
-    /// with two ends keeps within them: its draws are moved towards one of them.
+    /// The affine map that gives the draws another mean: (offset, factor) with draw -> offset + factor * draw. A
+    /// variable with two ends stays within them: its draws are moved towards one of them.
     pub fn shift(self, mean: f64) -> (f64, f64) {
         let own = self.mean();
         match self.bounds() {
+            // A constant 0 cannot be scaled to another mean.
             _ if own <= 0.0 => (0.0, 1.0),
             Some((from, to)) => {
                 let end = if mean > own { to } else { from };
@@ -225,10 +230,10 @@ impl Variable {
         }
     }
 
-    /// The same, ready to draw from.
+    /// The distribution as a sampler.
     ///
     /// # Errors
-    /// Parameters that [`Variable::named`] refuses.
+    /// If the parameters are among those that [`Variable::named`] refuses.
     pub fn draw(self) -> anyhow::Result<Draw> {
         Ok(match self {
             Constant(value) => Draw::Constant(value),
@@ -254,7 +259,7 @@ impl Variable {
         })
     }
 
-    /// As in a scenario file.
+    /// The distribution as written in a scenario file.
     pub fn describe(self) -> String {
         match self {
             Constant(v) => format!("constant [{v}]"),
@@ -277,11 +282,11 @@ fn gamma(x: f64) -> f64 {
     statrs::function::gamma::gamma(x)
 }
 
-/// A distribution to draw from.
+/// A distribution to sample from.
 #[derive(Clone, Debug)]
 pub enum Draw {
     Constant(f64),
-    /// Shifted and stretched: from this, so wide.
+    /// A rescaled beta distribution: its lower end and its width.
     Beta(Beta<f64>, f64, f64),
     Lognormal(LogNormal<f64>),
     Normal(Normal<f64>),
@@ -339,7 +344,7 @@ mod tests {
             let draws: Vec<f64> = (0..n).map(|_| draw.sample(&mut rng)).collect();
             let mean = draws.iter().sum::<f64>() / f64::from(n);
             let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
-            // Five standard errors of the mean; variances of skew ones settle slowly.
+            // Five standard errors of the mean; sample variances of skewed distributions converge slowly.
             let error = 5.0 * (variable.variance() / f64::from(n)).sqrt() + 1e-12;
             assert!((mean - variable.mean()).abs() < error, "{variable:?}: mean {mean}");
             let off = (variance - variable.variance()).abs();
@@ -376,7 +381,7 @@ mod tests {
             ("constant", &[-4.0]),
             ("normal", &[5.0, 2.0]),
             ("normal", &[-5.0, 1.0]),
-            // So large that sums overflow.
+            // Large enough for sums to overflow.
             ("constant", &[1.7e308]),
             ("normal", &[1.7e308, 1.0]),
             ("normal", &[1.0, 1.7e308]),

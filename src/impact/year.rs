@@ -1,4 +1,4 @@
-//! The cost of a year: how many cases come, which of them end badly, and what each of those costs.
+//! The cost of a year by simulation: the number of cases, which of them are incidents, and the cost of each incident.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use rayon::prelude::*;
 use super::{Draw, Incident, Part, Variable};
 use crate::stats::{self, Interval};
 
-/// How many cases come in a year.
+/// The distribution of the number of cases in a year.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Volume {
     Fixed(u64),
     /// Mean.
     Poisson(f64),
-    /// Mean and standard deviation, the latter above the root of the mean.
+    /// Mean and standard deviation, which exceeds the square root of the mean.
     NegativeBinomial(f64, f64),
 }
 
@@ -38,8 +38,8 @@ impl Volume {
         }
     }
 
-    /// The same with another mean. What makes a volume vary more than a Poisson one, the spread of the mean behind it,
-    /// stays as large a share of the mean.
+    /// The same distribution with another mean. The overdispersion relative to a Poisson distribution, which is the
+    /// spread of the underlying mean, stays the same share of the mean.
     pub fn with_mean(self, mean: f64) -> Volume {
         match self {
             Volume::Fixed(_) => Volume::Fixed(mean.round() as u64),
@@ -60,7 +60,7 @@ impl Volume {
             Volume::Poisson(mean) => poisson(mean, rng),
             Volume::NegativeBinomial(mean, _) if mean <= 0.0 => Ok(0),
             Volume::NegativeBinomial(mean, sd) => {
-                // A Poisson distribution whose mean is gamma distributed.
+                // A negative binomial is a Poisson distribution whose mean is gamma distributed.
                 let scale = (sd * sd - mean) / mean;
                 ensure!(
                     scale > 0.0,
@@ -73,36 +73,36 @@ impl Volume {
     }
 }
 
-/// Yearly costs, sampled.
+/// Sampled yearly losses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Years {
-    /// Ascending.
+    /// In ascending order.
     losses: Vec<f64>,
-    /// By year, in the same order: its group. Years of one group share something that was drawn once for all of them,
-    /// so that they tell less than as many years apart.
+    /// By year, in the same order: its group. Years of one group share values that were drawn once for all of them,
+    /// so they carry less information than as many independent years.
     groups: Vec<u32>,
 }
 
-/// What a case can cost, ready to sample years from.
+/// The distribution of a case's cost, ready to sample years from.
 pub struct YearSampler<'a> {
     costly: Vec<&'a [Part]>,
-    /// `None` where nothing costs anything.
+    /// Selects an incident; `None` if no case has a cost.
     which: Option<WeightedAliasIndex<f64>>,
-    /// P(a case costs something).
+    /// P(a case has a cost).
     p: f64,
     draws: &'a [Draw],
 }
 
-/// The figures of one year.
+/// The parameters of one year.
 #[derive(Clone, Debug, PartialEq)]
 pub struct YearFigures {
     pub volume: Volume,
-    /// By variable: its draws times the second, plus the first.
+    /// By variable: (offset, factor), as from [`Variable::shift`].
     pub shifts: Vec<(f64, f64)>,
 }
 
 impl YearFigures {
-    /// As they are stated.
+    /// The parameters as stated, without a shift.
     pub fn stated(volume: Volume, variables: usize) -> YearFigures {
         YearFigures { volume, shifts: vec![(0.0, 1.0); variables] }
     }
@@ -112,7 +112,7 @@ impl<'a> YearSampler<'a> {
     /// `ends`: the ways in which a case can end, each with its probability.
     ///
     /// # Errors
-    /// Probabilities that are none.
+    /// If the probabilities are invalid or sum to more than one.
     pub fn new(
         ends: impl Iterator<Item = (f64, &'a [Part])>,
         draws: &'a [Draw],
@@ -130,17 +130,19 @@ impl<'a> YearSampler<'a> {
         Ok(YearSampler { costly, which, p: p.min(1.0), draws })
     }
 
-    /// The loss of one year.
+    /// Samples the loss of one year.
     ///
     /// # Errors
-    /// Parameters that a distribution cannot have.
+    /// If a distribution rejects its parameters.
     pub fn year(&self, figures: &YearFigures, rng: &mut impl Rng) -> anyhow::Result<f64> {
         let cases = figures.volume.draw(rng)?;
         let Some(which) = &self.which else {
             return Ok(0.0);
         };
+        // One binomial draw in place of one draw per case: most cases have no cost.
         let bad = Binomial::new(cases, self.p)?.sample(rng);
         let mut loss = 0.0;
+        // NaN marks a variable that was not drawn yet for the incident: one draw serves all its parts.
         let mut drawn = vec![f64::NAN; self.draws.len()];
         for _ in 0..bad {
             drawn.fill(f64::NAN);
@@ -160,17 +162,17 @@ impl<'a> YearSampler<'a> {
     }
 }
 
-/// The random numbers of one year, its own: what comes out does not depend on the number of threads.
+/// The generator of one year. Each year has its own stream, so results do not depend on the number of threads.
 pub fn year_rng(seed: u64, year: u32) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(u64::from(year));
     rng
 }
 
-/// Samples `count` years; `done(n)` is told of every `n` further years.
+/// Samples `count` years; `done(n)` is called after every `n` further years.
 ///
 /// # Errors
-/// Probabilities that are none, or parameters that a distribution cannot have.
+/// If probabilities are invalid, or a distribution rejects its parameters.
 pub fn years(
     incidents: &[Incident],
     variables: &[Variable],
@@ -193,7 +195,7 @@ pub fn years(
 }
 
 impl Years {
-    /// From the loss of each year, and the group that it belongs to.
+    /// The sample from the loss and the group of each year.
     pub fn new(mut sampled: Vec<(f64, u32)>) -> Years {
         sampled.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let (losses, groups) = sampled.into_iter().unzip();
@@ -204,13 +206,13 @@ impl Years {
         self.losses.len()
     }
 
-    /// Between which values [`Years::var`] lies with this probability, for want of more years: the order statistics
-    /// at q give or take a normal quantile times the standard error of the share of years below it, with groups as
-    /// the units (for years apart these are the ranks of Hahn and Meeker, "Statistical Intervals", 1991, section 5.2).
-    /// Unbounded above where the years are too few to tell.
+    /// The confidence interval of [`Years::var`] due to the finite number of years: the order statistics at q plus
+    /// and minus a normal quantile times the standard error of the share of years below it, with groups as sampling
+    /// units (for independent years these are the ranks of Hahn and Meeker, "Statistical Intervals", 1991, section
+    /// 5.2). Unbounded above if there are too few years.
     ///
     /// # Errors
-    /// A level outside 0 to 1.
+    /// If the level is outside 0 to 1.
     pub fn var_interval(&self, q: f64, level: f64) -> anyhow::Result<(f64, f64)> {
         let n = self.losses.len() as f64;
         let var = self.var(q);
@@ -223,7 +225,8 @@ impl Years {
         let count = of_group.len() as f64;
         let squares: f64 =
             of_group.values().map(|(years, above)| (above - years * (1.0 - q)).powi(2)).sum();
-        // A tail that no year has reached says nothing of its own spread.
+        // The binomial variance is the lower bound: a tail that no year has reached carries no information on its
+        // spread.
         let variance = (squares / (n * n) * count / (count - 1.0).max(1.0)).max(q * (1.0 - q) / n);
         let Interval { low, high, .. } = stats::normal(q, variance, level)?;
         let below = (low * n).floor();
@@ -235,15 +238,15 @@ impl Years {
         ))
     }
 
-    /// The loss that a share `q` of the years does not pass: value at risk.
+    /// Value at risk: the loss that a share `q` of the years does not exceed.
     pub fn var(&self, q: f64) -> f64 {
         let n = self.losses.len();
         let rank = (q * n as f64).ceil() as usize;
         self.losses.get(rank.clamp(1, n.max(1)) - 1).copied().unwrap_or(0.0)
     }
 
-    /// The mean of the worst share `1 - q` of the years: conditional value at risk, or expected shortfall.
-    /// The year at the edge counts in part (Rockafellar and Uryasev, 2002).
+    /// Conditional value at risk, or expected shortfall: the mean of the worst share `1 - q` of the years. The year
+    /// at the boundary counts in part (Rockafellar and Uryasev, 2002).
     pub fn cvar(&self, q: f64) -> f64 {
         let n = self.losses.len() as f64;
         let worst = ((1.0 - q) * n).max(f64::MIN_POSITIVE);
@@ -296,7 +299,7 @@ mod tests {
         let years = sampled(&[incident(0.02, 100.0, &[])], &[], Volume::Poisson(1000.0));
         let exact = Poisson::new(20.0).unwrap();
         for q in [0.5, 0.95, 0.99] {
-            // A sampled quantile lies between those of q give or take five standard errors.
+            // A sampled quantile lies between the exact ones at q plus and minus five standard errors.
             let error = 5.0 * (q * (1.0 - q) / 20_000.0_f64).sqrt();
             let (low, high) =
                 (exact.inverse_cdf(q - error), exact.inverse_cdf((q + error).min(0.9999)));
@@ -347,15 +350,15 @@ mod tests {
         assert_eq!((years.exceedance(2.0), years.exceedance(10.0)), (0.4, 0.0));
     }
 
-    /// The binomial distribution of the number of years below a quantile, at 10,000 years: 9,900 give or take 1.96
-    /// standard errors of 9.95.
+    /// The number of years below a quantile is binomial: of 10,000 years 9,900 are below the 99% quantile, plus and
+    /// minus 1.96 standard errors of 9.95.
     #[test]
     fn the_error_of_a_quantile_is_that_of_its_ranks_and_grows_where_years_hang_together() {
         let apart = Years::new((0..10_000).map(|year| (f64::from(year), year)).collect());
         assert_eq!(apart.var(0.99), 9899.0);
         let (low, high) = apart.var_interval(0.99, 0.95).unwrap();
         assert_eq!((low, high), (9879.0, 9919.0));
-        // A hundred bad years that are one: nobody knows whether there are more.
+        // The hundred worst years form one group, so there may be no more or many more of them.
         let together = (0..10_000).map(|year| (f64::from(year), year / 100)).collect();
         let (low, high) = Years::new(together).var_interval(0.99, 0.95).unwrap();
         assert!(low < 9750.0 && high == f64::INFINITY, "{low} {high}");
@@ -363,10 +366,12 @@ mod tests {
         assert_eq!(few.var_interval(0.99, 0.95).unwrap().1, f64::INFINITY);
     }
 
-    /// Over many samples of years, nine in ten of the 90% intervals hold the quantile of a Poisson number of losses.
+    /// Over many samples of years, nine in ten of the 90% intervals contain the quantile of a Poisson number of
+    /// losses.
     #[test]
     fn the_interval_of_a_quantile_covers_it_as_often_as_it_says() {
-        // 95% of Poisson(20) years have 28 losses at most, and 97.1% have.
+        // The 96% quantile of Poisson(20) is 28: 96.6% of the years have 28 losses or fewer, and 94.8% have 27 or
+        // fewer.
         let incidents = [incident(0.02, 1.0, &[])];
         let covered = (0..200).filter(|&seed| {
             let years =

@@ -1,22 +1,22 @@
-//! Bytes to text: UTF-8 and UTF-16, with a byte order mark or without.
+//! Decoding of bytes to text: UTF-8 and UTF-16, with or without a byte order mark.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Characters beside a wrong byte that a message shows.
+/// Number of characters before and after an invalid byte that a message shows.
 const SHOWN: usize = 20;
 
-/// How the characters of a text are written as bytes.
+/// A text encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     Utf8,
     Utf16LittleEndian,
     Utf16BigEndian,
-    /// Not read: no program writes data in it today.
+    /// Detected only to be refused: no program writes data in it today.
     Utf32,
 }
 
-/// Where bytes are not text, and why.
+/// The first place where bytes are not valid text, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotText {
     /// From 1.
@@ -32,9 +32,10 @@ impl fmt::Display for NotText {
 
 impl std::error::Error for NotText {}
 
-/// The encoding that the first bytes show, and the length of the byte order mark.
+/// The encoding suggested by the first bytes, and the length of the byte order mark.
 ///
-/// Without a mark, ASCII characters beside zero bytes tell UTF-16: UTF-8 text holds no zero bytes.
+/// Without a mark, ASCII characters alternating with zero bytes indicate UTF-16, since UTF-8 text contains no zero
+/// bytes.
 pub fn detect(start: &[u8]) -> (Encoding, usize) {
     match start {
         [0xEF, 0xBB, 0xBF, ..] => (Encoding::Utf8, 3),
@@ -47,7 +48,7 @@ pub fn detect(start: &[u8]) -> (Encoding, usize) {
     }
 }
 
-/// The bytes in UTF-8 and without a byte order mark. Bytes that claim to be UTF-8 are not checked.
+/// The bytes in UTF-8 and without a byte order mark. Input detected as UTF-8 is not validated.
 ///
 /// # Errors
 /// UTF-16 that cannot be decoded, and UTF-32.
@@ -67,10 +68,10 @@ pub fn to_utf8(mut bytes: Vec<u8>) -> Result<Vec<u8>, NotText> {
     }
 }
 
-/// The bytes as text.
+/// The decoded text.
 ///
 /// # Errors
-/// The first place that is not text.
+/// The first invalid position.
 pub fn decode(bytes: Vec<u8>) -> Result<String, NotText> {
     String::from_utf8(to_utf8(bytes)?).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -105,15 +106,15 @@ fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Vec<u8>, NotText
     Ok(text.into_bytes())
 }
 
-/// What is wrong with bytes that should be UTF-8, with the characters around the first wrong byte; `None`
-/// where they are UTF-8. `place` is what a character's number is called.
+/// A description of the first invalid UTF-8 sequence, with the characters around it; `None` if the bytes are valid.
+/// `place` is the word for the position of a character.
 pub fn not_utf8(bytes: &[u8], place: &str) -> Option<String> {
     let good = std::str::from_utf8(bytes).err()?.valid_up_to();
     let before = std::str::from_utf8(&bytes[..good]).ok()?;
     let (byte, after) = bytes[good..].split_first()?;
     let word: Vec<char> = before.chars().rev().take_while(|c| !c.is_whitespace()).collect();
     let word: String = word.iter().take(SHOWN).rev().collect();
-    // Bytes that continue the wrong one are part of the same character.
+    // Continuation bytes after the invalid byte belong to the same character.
     let next = after.iter().take_while(|b| (0x80..0xC0).contains(*b)).count();
     let after: Cow<str> = String::from_utf8_lossy(&after[next..after.len().min(next + 4 * SHOWN)]);
     let after: String = after.chars().take_while(|c| !c.is_whitespace()).take(SHOWN).collect();
@@ -146,9 +147,9 @@ mod tests {
                 assert_eq!(decode(bytes.clone()).as_deref(), Ok(text), "{bytes:x?}");
             }
         }
-        // Without a mark, and without ASCII at the start, only a mark can tell UTF-16.
+        // Without ASCII at the start, only a mark can indicate UTF-16.
         assert_eq!(decode(utf16("语言\n", u16::to_le_bytes, true)).as_deref(), Ok("语言\n"));
-        // Texts of less than two characters, and nothing at all.
+        // Texts of fewer than two characters, and empty ones.
         for bytes in [&b""[..], b"\xEF\xBB\xBF", b"\xFF\xFE", b"\xFE\xFF"] {
             assert_eq!(decode(bytes.to_vec()).as_deref(), Ok(""), "{bytes:x?}");
         }
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn what_is_not_text_is_named_by_line_and_column() {
         for (bytes, line, expected) in [
-            // The character before the wrong byte is a white space of two or three bytes.
+            // The character before the invalid byte is white space of two or three bytes.
             (&b"a\xC2\xA0\xFF,b"[..], 1, "'\u{fffd},b' is not UTF-8 at column 3 (byte 0xFF)"),
             (b"x\xE3\x80\x80\xFF", 1, "'\u{fffd}' is not UTF-8 at column 3 (byte 0xFF)"),
             (b"\xC2\x85\xE9t\xE9", 1, "'\u{fffd}t\u{fffd}' is not UTF-8 at column 2 (byte 0xE9)"),

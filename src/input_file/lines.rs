@@ -1,5 +1,5 @@
-//! Lines of a text, which end with LF, CR LF or CR. Other characters that Unicode lets end a line, such as
-//! U+2028, are part of it: JSON and CSV hold them inside of texts.
+//! Splitting text into lines, which end with LF, CR LF or CR. Other Unicode line separators, such as U+2028, are part
+//! of the line, since JSON and CSV may contain them within texts.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Error, ErrorKind, Result};
@@ -26,7 +26,7 @@ pub fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     (1..).zip(std::iter::from_fn(line))
 }
 
-/// How many lines end in `bytes`.
+/// The number of line ends in `bytes`.
 pub fn count_ends(bytes: &[u8]) -> usize {
     let pairs = bytes.windows(2).filter(|pair| pair == b"\r\n").count();
     bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count() - pairs
@@ -37,7 +37,7 @@ pub struct LineReader {
     source: Source,
     line: Vec<u8>,
     number: usize,
-    /// In bytes, of the whole source.
+    /// Size of the whole source, in bytes.
     size: u64,
 }
 
@@ -55,6 +55,7 @@ impl LineReader {
         let size = file.metadata()?.len();
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let (encoding, mark) = encoding::detect(reader.fill_buf()?);
+        // The search for line ends is by single bytes, which would find false ones in UTF-16.
         if encoding != Encoding::Utf8 {
             return LineReader::of_bytes(super::read_at_most(super::LARGEST, reader)?);
         }
@@ -62,7 +63,7 @@ impl LineReader {
         Ok(LineReader { source: Source::File(reader), line: Vec::new(), number: 0, size })
     }
 
-    /// Of what was read before, from standard input say.
+    /// Reads lines from bytes in memory, for example from standard input.
     ///
     /// # Errors
     /// Those of [`encoding::to_utf8`].
@@ -78,8 +79,8 @@ impl LineReader {
         self.size
     }
 
-    /// The next line without its end: its number, from 1, and its bytes, which need not be UTF-8. The last
-    /// number is how many bytes were read for it.
+    /// The next line: its number (from 1), its bytes without the line end, which need not be valid UTF-8, and the
+    /// number of bytes that were read for it.
     ///
     /// # Errors
     /// What the system reports, and a line of more than [`LONGEST`] bytes.
@@ -97,7 +98,8 @@ impl LineReader {
     }
 }
 
-/// Appends the next line to `line`; returns how many bytes it and its end take.
+/// Appends the next line to `line`; returns the number of bytes read, including the line end. 0 at the end of the
+/// file.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, number: usize) -> Result<usize> {
     let mut read = 0;
     loop {
@@ -107,6 +109,7 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, number: usize) -> Re
         }
         let end = memchr::memchr2(b'\n', b'\r', buffer);
         let part = end.unwrap_or(buffer.len());
+        // Checked before copying, so that a line without an end does not fill the memory.
         if line.len() + part > LONGEST {
             let what = format!("line {number} is longer than {} MiB", LONGEST >> 20);
             return Err(Error::new(ErrorKind::FileTooLarge, what));
@@ -117,6 +120,7 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>, number: usize) -> Re
             reader.consume(part);
             continue;
         };
+        // The LF of a CR LF may be in the next buffer, so the CR is consumed before looking for it.
         let carriage_return = buffer[at] == b'\r';
         read += part + 1;
         reader.consume(part + 1);

@@ -1,9 +1,11 @@
-//! Files that a user names: opened, bounded and decoded in one place, whichever command reads them.
+//! Input files named by the user: opening, size limits and decoding.
 //!
-//! - Only regular files are read. A named pipe would block for as long as nobody writes to it, and a device
-//!   such as /dev/zero never ends.
-//! - What is read whole has a largest size, and what is read by lines a longest line, so that a wrong path
-//!   costs a message and not the memory of the machine.
+//! Invariant: every command reads such files through here; none has an encoding, a line end or a limit of its own.
+//!
+//! - Only regular files are read. A named pipe would block until a process writes to it, and a device such as /dev/zero
+//!   never ends.
+//! - Files that are read whole have a size limit, and files read by lines a limit on the length of a line, so that a
+//!   wrong path gives an error message instead of exhausting memory.
 //! - Text is UTF-8 or UTF-16, with or without a byte order mark ([`encoding`]).
 //! - A line ends with LF, CR LF or CR ([`lines`]), as in Python's text files.
 
@@ -21,13 +23,13 @@ pub use lines::{LineReader, numbered_lines};
 /// The largest file that is read whole, in bytes.
 pub const LARGEST: u64 = 1 << 30;
 
-/// The most that is read of a stream, in bytes: nobody knows its size before.
+/// The largest stream that is read, in bytes. Lower than [`LARGEST`], since its size is not known in advance.
 pub const LARGEST_STREAM: u64 = 256 << 20;
 
 /// Opens a file for reading.
 ///
 /// # Errors
-/// What the system reports, and everything that is not a regular file.
+/// What the system reports, and anything that is not a regular file.
 pub fn open(path: &Path) -> Result<File> {
     let kind = std::fs::metadata(path)?.file_type();
     if !kind.is_file() {
@@ -44,13 +46,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     read_up_to(LARGEST, path)
 }
 
-/// The bytes of a file, such as one of weights, that may be larger than others, or must be smaller.
+/// The bytes of a file with a limit of its own, such as a file of weights.
 ///
 /// # Errors
 /// As [`open`], and a file of more than `most` bytes.
 pub fn read_up_to(most: u64, path: &Path) -> Result<Vec<u8>> {
     let file = open(path)?;
     let size = file.metadata()?.len();
+    // A size that is known in advance is refused without reading.
     if size > most {
         return Err(too_large(most));
     }
@@ -67,6 +70,7 @@ pub fn read_stream(stream: impl Read) -> Result<Vec<u8>> {
 
 fn read_at_most(most: u64, stream: impl Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // One byte more than allowed distinguishes a file of exactly `most` bytes from a larger one. Files can grow.
     stream.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(too_large(most));
@@ -74,7 +78,7 @@ fn read_at_most(most: u64, stream: impl Read) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A file as text, whatever its encoding.
+/// The text of a file, whatever its encoding.
 ///
 /// # Errors
 /// As [`read`], and bytes that are not text: the message names the line and the column.

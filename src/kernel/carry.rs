@@ -1,4 +1,4 @@
-//! All runs, each with a memory of its way: for what depends on several steps together.
+//! The distribution of runs over memories of their history, for quantities that depend on several steps jointly.
 
 use std::hash::Hash;
 
@@ -6,13 +6,12 @@ use rustc_hash::FxHashMap;
 
 use super::exact::Flow;
 
-/// Takes all runs through all steps. `next(step, memory, branch, p)` makes the memory after a step from the
-/// one before it and the branch taken (its place in the kernel), where `p` is the probability of both;
-/// `None` drops those runs. Returns each memory with the outcome and the probability of ending so, in
-/// order of first appearance.
+/// Propagates all runs through all steps. `next(step, memory, branch, p)` returns the memory after a step from the
+/// one before it and the index of the branch taken, where `p` is the probability of both; `None` drops those runs.
+/// Returns each memory with the outcome and the probability of ending so, in order of first appearance.
 ///
-/// What memories forget is not told apart: the cost is linear in the number of distinct pairs of memory
-/// and state.
+/// Runs with equal memory and state are merged: the cost is linear in the number of distinct pairs of memory and
+/// state.
 pub fn carry<M: Clone + Eq + Hash>(
     flow: &Flow,
     start: M,

@@ -1,20 +1,20 @@
-//! Exact inference: one sweep forward and one back over the trellis.
+//! Exact inference: one forward and one backward sweep over the trellis.
 //!
-//! Forward carries the probability of each state, backward the probability of each outcome given
-//! the state; their product at a branch is the joint probability that [`Masses`] holds. The cost
-//! is linear in the number of transitions. Backward values stand for states of probability zero as
-//! well: that is what answers "what if" at one step without a further sweep.
+//! The forward sweep computes the probability of each state, the backward sweep the probability of each outcome given
+//! the state; their product at a branch is the joint probability in [`Masses`]. The cost is linear in the number of
+//! transitions. Backward values are also computed for states of probability zero, so that an intervention at one step
+//! needs no further sweep.
 
 use super::trellis::{Layer, Trellis};
 use super::{Branch, Do, Fault, Kernel, Masses, Model, OUTCOMES, REPAIR};
 
-/// The joint probabilities of branches and outcomes; `None` where the model has no trellis.
+/// The joint probabilities of branches and outcomes; `None` if the model has no trellis.
 pub fn infer(model: &Model) -> Option<Masses> {
     Some(Flow::plain(model)?.masses())
 }
 
-/// P(outcome, and what every step does `counts`): the branch that it takes, or nothing where the run has stopped
-/// before it. `None` without a trellis.
+/// P(outcome, and `counts` accepts what happens at every step): the branch taken, or `None` if the run has stopped
+/// before the step. Returns `None` without a trellis.
 pub fn joint(
     model: &Model,
     counts: impl Fn(usize, Option<&Branch>) -> bool,
@@ -23,6 +23,7 @@ pub fn joint(
     let mut now = vec![1.0];
     for (step, (kernel, layer)) in model.kernels.iter().zip(&trellis.layers).enumerate() {
         let mut shares = kernel.plain_shares();
+        // Rejected mass is dropped and not renormalised: the result is a joint probability, not a conditional one.
         for (share, branch) in shares.iter_mut().zip(kernel.branches()) {
             if !counts(step, Some(branch)) {
                 *share = 0.0;
@@ -58,40 +59,41 @@ fn advance(kernel: &Kernel, layer: &Layer, shares: &[f64], now: &[f64]) -> Vec<f
     next
 }
 
-/// Both sweeps of one model under one set of interventions.
+/// The forward and backward sweep of one model under one set of interventions.
 pub struct Flow<'a> {
     pub(super) kernels: &'a [Kernel],
     pub(super) trellis: &'a Trellis,
     /// By step: the share of each branch within its row.
     pub(super) shares: Vec<Vec<f64>>,
-    /// By step: the probability of each state before it; and of each one after the last.
+    /// By step: the probability of each state before it; the last element is for the states after the last step.
     pub(super) forward: Vec<Vec<f64>>,
-    /// By step: the probability of each outcome given the state before it; and after the last.
+    /// By step: the probability of each outcome given the state before it; the last element is for the states after
+    /// the last step.
     pub(super) back: Vec<Vec<[f64; OUTCOMES]>>,
 }
 
 impl<'a> Flow<'a> {
-    /// The model as compiled; `None` where it has no trellis.
+    /// The model without interventions; `None` if it has no trellis.
     pub fn plain(model: &'a Model) -> Option<Flow<'a>> {
         Flow::sweep(model, |_, kernel| kernel.plain_shares())
     }
 
-    /// With one intervention a step.
+    /// The model with one intervention per step.
     pub fn under(model: &'a Model, what: &[Do]) -> Option<Flow<'a>> {
         Flow::sweep(model, |step, kernel| {
             kernel.shares(|row, out| kernel.rows.weigh(row, what[step], out))
         })
     }
 
-    /// Each own error of every step stays with probability `broken`, all of a step's together and
-    /// steps independently; else it is mended.
+    /// Each own error of every step stays with probability `broken`, all errors of a step together and different
+    /// steps independently; otherwise it is repaired.
     pub fn mixed(model: &'a Model, broken: f64) -> Option<Flow<'a>> {
         Flow::sweep(model, |_, kernel| kernel.shares(|row, out| kernel.rows.mix(row, broken, out)))
     }
 
-    /// As [`Flow::mixed`], over another trellis of the same kernels (see [`super::lift()`]) and with a worth
-    /// for each of its final states in place of 1: what else says "probability of each outcome" is then the
-    /// expected worth of runs that end with it.
+    /// As [`Flow::mixed`], over another trellis of the same kernels (see [`super::lift()`]), with a value for each
+    /// final state in place of 1. Where other methods return the probability of each outcome, this flow returns the
+    /// expected value of the runs that end with it.
     pub fn worth(
         kernels: &'a [Kernel],
         trellis: &'a Trellis,
@@ -133,6 +135,7 @@ impl<'a> Flow<'a> {
             ends[usize::from(outcome)] = worth(state);
             ends
         };
+        // Seeding with values other than one turns the backward sweep into an expectation.
         let ends = self.trellis.outcomes.iter().enumerate().map(end);
         let mut after: Vec<[f64; OUTCOMES]> = ends.collect();
         for ((kernel, layer), shares) in
@@ -187,10 +190,10 @@ impl<'a> Flow<'a> {
         Masses { steps, outcomes: self.outcomes() }
     }
 
-    /// Probability of each outcome with `what` at `step` in place of what this flow has there.
+    /// Probability of each outcome if the intervention `what` replaces the one that this flow has at `step`.
     ///
-    /// [`Do::Right`], [`Do::Wrong`] and [`Do::Detour`] need a flow of the plain model, or of repairs: elsewhere a
-    /// trellis has no room for a further detour.
+    /// [`Do::Right`], [`Do::Wrong`] and [`Do::Detour`] require a flow of the plain model or of repairs: under other
+    /// interventions the trellis lacks the states for a second counterfactual row.
     pub fn instead(&self, step: usize, what: Do) -> [f64; OUTCOMES] {
         let kernel = &self.kernels[step];
         let shares = kernel.shares(|row, out| kernel.rows.weigh(row, what, out));
@@ -213,9 +216,9 @@ impl<'a> Flow<'a> {
         sum
     }
 
-    /// How the outcomes would change with the own errors of `step`, by their event: the derivative of
-    /// each outcome's probability in the share of runs in which the error is not mended. Events in the
-    /// order of first appearance.
+    /// The sensitivity of the outcomes to the own errors of `step`, by event: the derivative of each outcome's
+    /// probability with respect to the share of runs in which the error is not repaired. Events are in order of first
+    /// appearance.
     pub fn slopes(&self, step: usize) -> Vec<(u8, [f64; OUTCOMES])> {
         let kernel = &self.kernels[step];
         let mut slopes: Vec<(u8, [f64; OUTCOMES])> = Vec::new();
@@ -242,6 +245,7 @@ impl<'a> Flow<'a> {
                         &mut slopes[last].1
                     }
                 };
+                // Unrepaired, the mass of the branch continues from the error instead of from the repaired output.
                 add(slope, after(at), p * branch.p);
                 add(slope, &right, -p * branch.p);
             }
@@ -249,8 +253,8 @@ impl<'a> Flow<'a> {
         slopes
     }
 
-    /// Calls `visit(row, p, targets)` for each state before `step` that a run can be in and has not
-    /// stopped in.
+    /// Calls `visit(row, p, targets)` for each state before `step` with positive probability in which the run has not
+    /// stopped.
     fn each_row(&self, step: usize, mut visit: impl FnMut(u32, f64, &[u32])) {
         let layer = &self.trellis.layers[step];
         for (state, &p) in self.forward[step].iter().enumerate() {

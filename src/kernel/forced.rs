@@ -1,7 +1,7 @@
-//! Runs in which some errors are forced and all others are mended.
+//! Runs in which some errors are forced and all others are repaired.
 //!
-//! Such runs come by few states: rows are weighed as they are met, and sets of errors that begin alike share the
-//! sweep up to where they part.
+//! Such runs reach few states, so rows are weighted only when they are reached, and sets of errors with a common
+//! prefix share the sweep up to the step where they differ.
 
 use rustc_hash::FxHashMap;
 
@@ -12,14 +12,15 @@ use super::{Do, Model, OUTCOMES};
 pub struct Forced<'a> {
     model: &'a Model,
     trellis: &'a Trellis,
-    /// The first step behind those whose errors are forced.
+    /// The first step after those whose errors are forced.
     next: usize,
-    /// The states before step `next` and before all behind it, and after the last; of each those that runs come by.
+    /// The reachable states with their probabilities: before step `next` and each later step, and after the last
+    /// step.
     reached: Vec<Vec<(u32, f64)>>,
 }
 
 impl<'a> Forced<'a> {
-    /// With no error at all; `None` without a trellis.
+    /// A sweep without errors; `None` without a trellis.
     pub fn clean(model: &'a Model) -> Option<Forced<'a>> {
         let trellis = model.trellis.as_ref()?;
         let mut forced = Forced { model, trellis, next: 0, reached: vec![vec![(0, 1.0)]] };
@@ -27,10 +28,10 @@ impl<'a> Forced<'a> {
         Some(forced)
     }
 
-    /// With one more: `step` makes its own error with this event where it can, and none where it cannot.
+    /// Adds one forced error: `step` makes its own error with this event where it can, and none where it cannot.
     ///
     /// # Panics
-    /// Where `step` comes before one whose error is forced already, or is it.
+    /// If `step` is not after every step whose error is already forced.
     pub fn and(&self, step: usize, event: u8) -> Forced<'a> {
         assert!(step >= self.next, "errors are forced in the order of the steps");
         let after = self.advance(step, Do::Only(event), &self.reached[step - self.next]);
@@ -56,7 +57,7 @@ impl<'a> Forced<'a> {
         }
     }
 
-    /// The states after a step and their probabilities, from those before it, in order of first appearance.
+    /// The states after a step with their probabilities, from those before it, in order of first appearance.
     fn advance(&self, step: usize, what: Do, before: &[(u32, f64)]) -> Vec<(u32, f64)> {
         let (rows, layer) = (&self.model.kernels[step].rows, &self.trellis.layers[step]);
         let mut after: Vec<(u32, f64)> = Vec::new();

@@ -1,31 +1,33 @@
-//! Interventions: what is put in place of the rows of one step.
+//! Interventions: replacing the distribution of one step's rows.
 
 use super::rows::{Rows, cut};
 use super::{BREAK, Branch, Fault, REPAIR, RIGHT};
 
-/// What is done to one step, whatever its input. A row that it cannot take hold of stays as it is.
+/// An intervention on one step, applied whatever the step's input. A row to which it does not apply is left
+/// unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Do {
     #[default]
     Nothing,
-    /// Its own errors are mended; induced ones stay.
+    /// Its own errors are repaired; induced ones stay.
     Repair,
-    /// Its output is set to the right one, by its [`RIGHT`] detour, whatever its input; what is right stays.
+    /// Its output is set to the correct one through the [`RIGHT`] counterfactual row, whatever its input. Branches
+    /// that are already correct are unchanged.
     Right,
-    /// It errs: as it can where it can; else what it puts out is not right, if that can be; else by its [`BREAK`]
-    /// detour.
+    /// The step errs: conditioned on its error branches if there are any, else on branches that are not correct if
+    /// there are any, else through its [`BREAK`] counterfactual row.
     Wrong,
-    /// Of its own errors it makes the one with this event; where it cannot, it makes none.
+    /// Of its own errors the step makes the one with this event; if it cannot, it makes none.
     Only(u8),
-    /// It takes the detour with this mark; where there is none, its own errors are mended.
+    /// The counterfactual row with this id is used; a row without it has its own errors repaired.
     Detour(u8),
-    /// It takes the detour with this mark; where there is none, all stays as it is.
+    /// The counterfactual row with this id is used; a row without it is unchanged.
     Swap(u8),
 }
 
 impl Rows {
-    /// The share of each branch of a row and its detours under an intervention, written to `out` (one
-    /// a branch of [`Rows::whole`]); shares sum to one.
+    /// Writes to `out` the share of each branch of a row and its counterfactual rows under an intervention. `out` has
+    /// one element per branch of [`Rows::whole`]; the shares sum to one.
     pub fn weigh(&self, row: u32, what: Do, out: &mut [f64]) {
         match what {
             Do::Nothing => self.as_it_is(row, out),
@@ -64,7 +66,7 @@ impl Rows {
         }
     }
 
-    /// Each own error stays with probability `broken`, and is mended otherwise.
+    /// Each own error stays with probability `broken` and is repaired otherwise.
     pub fn mix(&self, row: u32, broken: f64, out: &mut [f64]) {
         let stays = |b: &Branch| if b.fault == Fault::Own { broken } else { 1.0 };
         self.replace(row, stays, REPAIR, out);
@@ -78,7 +80,8 @@ impl Rows {
         }
     }
 
-    /// Each branch keeps a share; what is lost goes to the detour with this mark. A row without it stays as it is.
+    /// Each branch keeps the fraction `stays` of its probability; the remainder goes to the counterfactual row with
+    /// this id. A row without one is unchanged.
     fn replace(&self, row: u32, stays: impl Fn(&Branch) -> f64, mark: u8, out: &mut [f64]) {
         self.as_it_is(row, out);
         let Some(detour) = self.detour(row, mark) else {
@@ -97,7 +100,7 @@ impl Rows {
         }
     }
 
-    /// Only branches that `counts` accepts, scaled to one; some branch must.
+    /// Conditions the row on the branches that `counts` accepts, at least one of which must exist.
     fn condition(&self, row: u32, counts: impl Fn(&Branch) -> bool, out: &mut [f64]) {
         let whole = self.whole(row);
         out.fill(0.0);
@@ -108,7 +111,7 @@ impl Rows {
         }
     }
 
-    /// Only the detour with this mark; false where there is none.
+    /// Puts all weight on the counterfactual row with this id; returns false if there is none.
     fn take(&self, row: u32, mark: u8, out: &mut [f64]) -> bool {
         let Some(span) = self.detour(row, mark) else {
             return false;
@@ -121,10 +124,10 @@ impl Rows {
         true
     }
 
-    /// The branch that a draw takes under an intervention.
+    /// The branch that a draw selects under an intervention.
     ///
-    /// Mending takes the branch of the plain row first, and only an error leaves it: whatever else the
-    /// draw would have done stays the same.
+    /// A repair first selects the branch of the plain row and replaces it only if it is an error, so that every other
+    /// draw gives the same result as without the intervention.
     pub fn choose(&self, row: u32, what: Do, draw: u64) -> usize {
         if matches!(what, Do::Nothing | Do::Repair | Do::Right) {
             let taken = self.first_past(self.span(row), |at| self.branches[at].p, draw);
@@ -134,10 +137,11 @@ impl Rows {
                 Do::Right if !branch.right => Some(RIGHT),
                 _ => None,
             };
-            // What a step puts out when it does not err is one thing, and so is what is right.
+            // The correct or repaired output is deterministic, so its first branch is the only one.
             let instead = instead.and_then(|mark| self.detour(row, mark));
             return instead.map_or(taken, |detour| detour.start);
         }
+        // Other interventions change the whole distribution, so the draw is applied to the new shares.
         let whole = self.whole(row);
         let mut shares = vec![0.0; whole.len()];
         self.weigh(row, what, &mut shares);
@@ -145,7 +149,7 @@ impl Rows {
         self.first_past(whole, |at| shares[at - start], draw)
     }
 
-    /// The first branch whose cumulative share exceeds the draw; of those with a share.
+    /// The first branch with a positive share whose cumulative share exceeds the draw.
     fn first_past(
         &self,
         span: std::ops::Range<usize>,
@@ -153,6 +157,7 @@ impl Rows {
         draw: u64,
     ) -> usize {
         let mut sum = 0.0;
+        // If rounding keeps the sum below the draw, the last branch with a share is selected.
         let mut last = span.start;
         for at in span.filter(|&at| share(at) > 0.0) {
             sum += share(at);

@@ -1,5 +1,5 @@
-//! A trellis made from another: without its detours; with states that remember, for what depends on the end of a run and
-//! on its way there.
+//! Trellises derived from another one: without counterfactual rows, or with states augmented by a memory for
+//! quantities that depend on a run's history as well as on its end.
 
 use std::hash::Hash;
 
@@ -10,7 +10,8 @@ use super::trellis::{Layer, Trellis};
 use super::{Branch, Kernel};
 
 impl Trellis {
-    /// The transitions of runs that take no detour, and the states that these reach, in order of first appearance.
+    /// The transitions of runs without counterfactual rows, and the states that these reach, in order of first
+    /// appearance.
     pub fn plain(&self, kernels: &[Kernel]) -> Trellis {
         let mut now: Vec<u32> = vec![0];
         let mut layers = Vec::with_capacity(self.layers.len());
@@ -21,7 +22,7 @@ impl Trellis {
             let (mut at, mut next) = (Vec::with_capacity(rows.len()), Vec::new());
             for (&state, row) in now.iter().zip(&rows) {
                 at.push(next.len() as u32);
-                // The detours of a row come behind its own branches.
+                // The counterfactual rows of a row follow its own branches.
                 let own = row.map_or(1, |row| kernel.span(row).len());
                 for &to in &layer.targets(state as usize)[..own] {
                     let place = &mut places[to as usize];
@@ -39,9 +40,9 @@ impl Trellis {
     }
 }
 
-/// The same transitions, detours among them, between pairs of a state and a memory. `next(step, memory,
-/// branch)` makes the memory after a step from the one before it; a run that has stopped keeps its own. Returns
-/// the memory of each final state as well.
+/// The same transitions, including counterfactual rows, between pairs of a state and a memory. `next(step, memory,
+/// branch)` returns the memory after a step from the one before it; a stopped run keeps its memory. Also returns the
+/// memory of each final state.
 ///
 /// The cost is linear in the number of transitions between distinct pairs.
 pub fn lift<M: Clone + Eq + Hash>(
@@ -50,7 +51,7 @@ pub fn lift<M: Clone + Eq + Hash>(
     start: M,
     mut next: impl FnMut(usize, &M, &Branch) -> M,
 ) -> (Trellis, Vec<M>) {
-    // Memories are few, and known by their places here.
+    // There are few distinct memories, so pairs refer to them by index.
     let mut memories: IndexSet<M, FxBuildHasher> = IndexSet::default();
     memories.insert(start);
     let mut now: Vec<(u32, u32)> = vec![(0, 0)];
@@ -58,7 +59,7 @@ pub fn lift<M: Clone + Eq + Hash>(
     for (step, (kernel, layer)) in kernels.iter().zip(&trellis.layers).enumerate() {
         let mut after: Vec<(u32, u32)> = Vec::new();
         let mut places: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        // What a branch, by its place, makes of a memory: the same wherever the two meet.
+        // Caches the memory that a branch (by index) produces from a memory: it does not depend on the state.
         let mut made: FxHashMap<(u32, usize), u32> = FxHashMap::default();
         let mut lifted = Layer {
             rows: Vec::with_capacity(now.len()),
@@ -72,7 +73,7 @@ pub fn lift<M: Clone + Eq + Hash>(
             lifted.at.push(lifted.next.len() as u32);
             let start = row.map(|row| kernel.span(row).start);
             for (j, &to) in layer.targets(state as usize).iter().enumerate() {
-                // The branches of a row and those of its detours are one run.
+                // A row and its counterfactual rows are contiguous, so `j` counts through all of them.
                 let memory = match start.map(|start| start + j) {
                     Some(at) => *made.entry((memory, at)).or_insert_with(|| {
                         let after = next(step, &memories[memory as usize], &kernel.branches()[at]);

@@ -1,23 +1,23 @@
-//! One trellis under many weights of its rows at once: where runs end, and what they pay on the way.
+//! One trellis under several sets of row weights at once: where runs end, and what they pay on the way.
 //!
-//! Nothing but the ends is wanted here, so one forward sweep carries a whole lane of weights: every transition is
-//! looked up once a lane. And states with the same future are one: most wrong values end alike.
+//! Only the final distribution is needed, so one forward sweep carries several sets of weights, and each transition
+//! is looked up once for all of them. States with the same future are merged; most wrong values have the same future.
 
 use rustc_hash::FxHashMap;
 
 use super::trellis::Trellis;
 
-/// Weights that are carried together.
+/// The number of sets of weights that are swept together.
 pub const LANE: usize = 8;
 
-/// The same number under each of the weights.
+/// One number under each set of weights.
 pub type Lane = [f64; LANE];
 
-/// A row that no run comes by: the run has stopped.
+/// Stands for the row of a stopped run.
 const STOPPED: u32 = u32::MAX;
 
-/// A trellis without detours, whose rows stand in a list of weights; of states with the same rows and the same ends
-/// ahead of them, one.
+/// A trellis without counterfactual rows that refers to its rows by offset into a list of weights. States with the
+/// same row and the same futures are merged.
 #[derive(Clone, Debug)]
 pub struct Many {
     layers: Vec<Layer>,
@@ -25,28 +25,29 @@ pub struct Many {
 
 #[derive(Clone, Debug)]
 struct Layer {
-    /// By state: where its row starts in the list.
+    /// By state: the offset of its row in the list of weights.
     rows: Vec<u32>,
     at: Vec<u32>,
     next: Vec<u32>,
-    /// States after the step.
+    /// Number of states after the step.
     states: usize,
 }
 
-/// Where runs end.
+/// The distribution of runs over final states.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ends {
-    /// Probability of each end.
+    /// Probability of each end state.
     pub states: Vec<Lane>,
     /// What a run pays on the way, on average.
     pub paid: Lane,
 }
 
 impl Many {
-    /// `start(step, row)`: where the row stands in the list that [`Many::ends`] gets: what a run pays that takes it,
-    /// and then the share of each of its branches. `ends`: by final state, the number of its end, from 0 without
-    /// gaps.
+    /// `start(step, row)`: the offset of the row in the list passed to [`Many::ends`]. At the offset is what a run
+    /// pays for taking the row, followed by the share of each branch. `ends`: by final state, the number of its end
+    /// state; the numbers are consecutive from 0.
     pub fn new(trellis: &Trellis, start: impl Fn(usize, u32) -> u32, ends: &[u32]) -> Many {
+        // Backwards, so that the targets of a layer are already merged when its states are compared.
         let mut layers = Vec::with_capacity(trellis.layers.len());
         let mut after = ends.to_vec();
         for (step, layer) in trellis.layers.iter().enumerate().rev() {
@@ -98,6 +99,7 @@ impl Many {
 
 #[inline]
 fn add(sum: &mut Lane, p: &Lane) {
+    // Arrays of fixed length let the compiler vectorise over the sets of weights.
     for (sum, p) in sum.iter_mut().zip(p) {
         *sum += p;
     }

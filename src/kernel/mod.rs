@@ -1,18 +1,18 @@
-//! Finite kernels: what a compiled task is, and the two ways to run it.
+//! Finite Markov kernels: the compiled form of a task, with exact and sampled inference over it.
 //!
-//! A task under one arm compiles to one [`Kernel`] a step: a row for each distinct combination of
-//! input tokens, and in a row the branches that the step can take, each with its probability, its
-//! output token and what it means for the outcome of the run. [`exact`] carries the distribution
-//! over the [`trellis`] of live outputs; [`monte_carlo`] samples the same kernels; [`paths`] tells
-//! the ways to fail apart, [`forced`] sweeps runs with chosen errors, [`carry()`] and [`lift()`] let runs remember their
-//! way, and [`many`] sweeps a trellis under many weights at once.
+//! Invariant: nothing here does I/O, reads a clock or holds random state. A draw is a function of (seed, task, trial,
+//! step), so any run can be computed again from its inputs. Tokens are plain numbers; only `compile` knows what they
+//! stand for.
 //!
-//! A row may have detours: other distributions that an intervention ([`Do`]) puts in its place. They
-//! weigh nothing unless somebody asks "what if".
+//! A task under one arm compiles to one [`Kernel`] per step. A kernel has one row per distinct combination of input
+//! tokens. A row is a distribution over the branches that the step can take; each branch has a probability, an output
+//! token and an effect on the outcome of the run. [`exact`] propagates the distribution over the [`trellis`] of live
+//! outputs; [`monte_carlo`] samples the same kernels; [`paths`] enumerates failure paths; [`forced`] sweeps runs with
+//! chosen errors; [`carry()`] and [`lift()`] attach a memory to each run; [`many`] sweeps a trellis under several
+//! sets of weights at once.
 //!
-//! Invariant: nothing here does I/O, reads a clock or holds random state. A draw is a function of
-//! (seed, task, trial, step), so any run can be computed again from its inputs. Tokens are plain
-//! numbers here: what they stand for is known to `compile` alone.
+//! A row may have counterfactual rows: alternative distributions that an intervention ([`Do`]) puts in its place.
+//! They have weight zero in a run without interventions.
 
 mod carry;
 pub mod exact;
@@ -32,74 +32,74 @@ pub use intervene::Do;
 pub use lift::lift;
 pub use rows::{Kernel, KernelBuilder};
 
-/// Number of outcomes of a run. A higher one takes precedence when several terminal steps disagree.
+/// The number of outcomes of a run. The highest one takes precedence when several terminal steps disagree.
 pub const OUTCOMES: usize = 5;
 
 /// The token of a branch that ends the run.
 pub const STOP: u32 = u32::MAX;
 
-/// Whether a branch is an error, and whose.
+/// Whether a branch is an error, and where that error originates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     #[default]
     None,
-    /// It can go wrong so on a right input: a root of what follows.
+    /// The step errs although its input is correct: a root cause of whatever follows.
     Own,
-    /// It goes wrong only because its input is wrong.
+    /// The step errs only because its input is wrong.
     Induced,
 }
 
-/// What guards made of a branch that was not right at first.
+/// What the guards of a step did about a branch that was wrong at first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Guarded {
-    /// Nothing: there was nothing to see, or none saw it.
+    /// There was nothing to detect, or no guard detected it.
     #[default]
     No,
-    /// One saw it, and the run ends here.
+    /// A guard detected the error and stopped the run.
     Caught,
-    /// One saw it, and a further attempt or a person set it right.
+    /// A guard detected the error, and a retry or a person corrected it.
     Recovered,
 }
 
-/// What one step may do on one input.
+/// One possible result of a step on one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Branch {
     /// Output token, or [`STOP`].
     pub token: u32,
-    /// The least outcome that the run has after this branch (an index below [`OUTCOMES`]).
+    /// Lower bound on the outcome of the run after this branch (an index below [`OUTCOMES`]).
     pub outcome: u8,
-    /// What happened; an index that the compiler gave and that the kernel only carries.
+    /// An index assigned by the compiler; the kernel only passes it through.
     pub event: u8,
     pub fault: Fault,
     pub guarded: Guarded,
-    /// The output is the right one, and no error that stands is in it.
+    /// Whether the output is correct and contains no uncorrected error.
     pub right: bool,
     /// Probability within its row.
     pub p: f64,
 }
 
-/// The detour of a row whose errors are mended: what the step puts out when it does not err.
+/// Id of the counterfactual row of a row with own errors: what the step outputs when it does not err.
 pub const REPAIR: u8 = 0;
 
-/// The detour of a row that has no error of its own: how it would err.
+/// Id of the counterfactual row of a row without own errors: how the step would err.
 pub const BREAK: u8 = 1;
 
-/// The detour of a row that can come out wrong, whoever's doing that is: the right output.
+/// Id of the counterfactual row of a row that can come out wrong, whatever the cause: the correct output.
 pub const RIGHT: u8 = 2;
 
-/// The first mark that the compiler may give to detours of its own.
+/// The first id that the compiler may assign to counterfactual rows of its own.
 pub const FIRST_MARK: u8 = 3;
 
-/// One task under one arm, compiled: kernels in topological order of the steps.
+/// One task under one arm, compiled: one kernel per step, in topological order.
 #[derive(Clone, Debug)]
 pub struct Model {
     pub kernels: Vec<Kernel>,
-    /// Absent where the live outputs have more joint states than the cap allows.
+    /// `None` if the live outputs have more joint states than the cap allows.
     pub trellis: Option<trellis::Trellis>,
 }
 
-/// `masses[step][branch][outcome]`: probability that the run takes this branch at this step and
-/// ends with this outcome. The common currency of [`exact`] and [`monte_carlo`].
+/// `steps[step][branch][outcome]`: the joint probability that the run takes this branch at this step and ends with
+/// this outcome. Both [`exact`] and [`monte_carlo`] return it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Masses {
     pub steps: Vec<Vec<[f64; OUTCOMES]>>,
@@ -108,13 +108,13 @@ pub struct Masses {
 }
 
 impl Masses {
-    /// Probability of any outcome but the first, which is the correct one.
+    /// Probability of every outcome except the first, which is the correct one.
     pub fn failure(&self) -> f64 {
         failing(&self.outcomes)
     }
 }
 
-/// The part of a distribution over outcomes that is not the first, correct one.
+/// The failure probability of a distribution over outcomes: everything except the first outcome, the correct one.
 pub fn failing(outcomes: &[f64; OUTCOMES]) -> f64 {
     outcomes[1..].iter().sum()
 }

@@ -1,20 +1,20 @@
-//! Monte Carlo on the same kernels, for state spaces past the cap.
+//! Monte Carlo sampling of the same kernels, for state spaces past the cap.
 //!
-//! One draw a step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts
-//! are whole numbers, so results do not depend on how trials are shared out.
+//! One draw per step and trial, addressed by (seed, task, trial, step): see [`super::rng`]. Counts are integers, so
+//! results do not depend on how trials are grouped.
 
 use super::{Do, Kernel, Masses, Model, OUTCOMES, STOP, rng};
 
-/// Trials that take a step together.
+/// Number of trials that advance together.
 const LANES: usize = 16;
 
-/// In place of a branch, for a step after a stop.
+/// Stands for the branch of a step after a stop.
 const NOT_REACHED: usize = usize::MAX;
 
 /// Samples `trials` runs; `keys[step]` is the key of the step's draws.
 pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
     let kernels = &model.kernels;
-    // All branches of all steps in one row of counters: a step's begin at its base.
+    // The branches of all steps share one array of counters; those of a step begin at its base.
     let mut bases = Vec::with_capacity(kernels.len());
     let mut branches = 0;
     for kernel in kernels {
@@ -23,8 +23,8 @@ pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
     }
     let mut counts = vec![[0u32; OUTCOMES]; branches];
     let mut ends = [0u32; OUTCOMES];
-    // A block of trials takes each step together: the lanes do not wait for one another, so the
-    // processor overlaps their look-ups.
+    // A block of trials advances together: the lanes are independent, so the processor overlaps their memory
+    // accesses.
     let mut tokens = vec![[0u32; LANES]; kernels.len()];
     let mut taken = vec![[NOT_REACHED; LANES]; kernels.len()];
     for first in (0..trials).step_by(LANES) {
@@ -66,18 +66,19 @@ pub fn sample(model: &Model, keys: &[u64], trials: u32) -> Masses {
     Masses { steps: kernels.iter().zip(&bases).map(step).collect(), outcomes: mass(&ends) }
 }
 
-/// One run, replayed.
+/// One replayed run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// By step: the branch taken, as its place in the kernel; `None` after a stop.
+    /// By step: the index of the branch taken; `None` after a stop.
     pub taken: Vec<Option<usize>>,
     pub outcome: u8,
 }
 
-/// Plays one trial again, step by step under `what`, with the numbers that [`sample`] draws for it.
+/// Replays one trial under the interventions `what` (one per step), with the random numbers that [`sample`] draws for
+/// it.
 ///
-/// `None` where an intervention leads to an input that the kernels hold no row for: only models past
-/// the cap leave any out.
+/// `None` if an intervention leads to an input for which the kernels have no row, which happens only for models past
+/// the cap.
 pub fn replay(model: &Model, keys: &[u64], trial: u32, what: &[Do]) -> Option<Run> {
     let mut tokens = Vec::with_capacity(model.kernels.len());
     let mut run = Run { taken: vec![None; model.kernels.len()], outcome: 0 };

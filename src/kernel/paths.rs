@@ -1,4 +1,4 @@
-//! Failure paths: the ways in which a run fails, told apart by what is worth noting at each step.
+//! Failure paths: the ways in which a run fails, distinguished by the branches worth labelling at each step.
 
 use std::hash::Hash;
 
@@ -11,18 +11,18 @@ use super::{Branch, OUTCOMES, failing};
 /// One way to fail.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path<L> {
-    /// What was noted, with the step, in order.
+    /// The labels of the path with their steps, in order.
     pub notes: Vec<(usize, L)>,
     pub outcome: u8,
-    /// P(a run goes this way).
+    /// P(a run follows this path).
     pub p: f64,
 }
 
-/// All ways to fail of probability `least` or more, each with its exact probability. `note` says what of a branch
-/// is worth telling apart.
+/// All failure paths of probability `least` or more, each with its exact probability. `note` gives the label of a
+/// branch; branches with the same label are not distinguished.
 ///
-/// A beginning of a run is given up as soon as the failures that go through it have together less
-/// than `least`: no path that is left loses by it.
+/// A prefix is pruned as soon as the failures that go through it have a total probability below `least`. This loses
+/// no path, since a path is at most as probable as its prefix.
 pub fn failures<L: Clone + Eq + Hash>(
     flow: &Flow,
     least: f64,
@@ -39,7 +39,7 @@ pub fn failures<L: Clone + Eq + Hash>(
         let mut sums = vec![0.0; layer.states];
         let (mut parts, mut reached) = (Vec::new(), Vec::new());
         for (node, states) in now.each() {
-            // A beginning has one before it: what comes of this one meets nothing that comes of another.
+            // Each prefix extends one earlier prefix, so extensions of different prefixes never merge.
             let count = stretches.parts(states, &mut places, &mut parts);
             for part in parts[..count].iter().filter(|part| part.failure >= least) {
                 stretches.reached(layer, part, &mut sums, &mut reached);
@@ -64,12 +64,12 @@ pub fn failures<L: Clone + Eq + Hash>(
     found
 }
 
-/// Beginnings of runs, each with the states that it can be in.
+/// Prefixes of runs, each with the states that it can be in.
 #[derive(Default)]
 struct Beginnings {
-    /// Each with where its states end.
+    /// Tree node of each prefix, and the end of its range in `states`.
     nodes: Vec<(u32, usize)>,
-    /// With the probability of having begun so and being there.
+    /// State, and the probability of having this prefix and being in the state.
     states: Vec<(u32, f64)>,
 }
 
@@ -87,41 +87,41 @@ impl Beginnings {
     }
 }
 
-/// No part yet.
+/// Marks a label that no extension has yet.
 const NO_PART: u32 = u32::MAX;
 
-/// What comes of a beginning with one further note.
+/// The extension of a prefix by one label.
 #[derive(Default)]
 struct Part<'a> {
     note: u32,
-    /// P(a run goes on so and fails).
+    /// P(a run continues this way and fails).
     failure: f64,
     taken: Vec<(u32, f64, &'a Stretch)>,
 }
 
-/// Branches of a state that stand together and have the same note.
+/// Adjacent branches of a state that have the same label.
 struct Stretch {
     note: u32,
-    /// Places among the state's branches.
+    /// Range of positions among the state's branches.
     first: usize,
     end: usize,
-    /// P(a run takes one of them and fails).
+    /// P(a run in the state takes one of the branches and fails).
     failure: f64,
 }
 
-/// The stretches of all states before a step that runs come by.
+/// The stretches of all reachable states before a step.
 struct Stretches<'a> {
     list: Vec<Stretch>,
-    /// By state, and one more.
+    /// Start of each state's stretches in `list`, with one more element for the end.
     starts: Vec<usize>,
     /// By state: the share of each branch.
     shares: Vec<&'a [f64]>,
-    /// By state after the step: P(a run fails).
+    /// By state after the step: P(the run fails).
     fails: Vec<f64>,
 }
 
 impl<'a> Stretches<'a> {
-    /// `notes`: the number of each branch's note.
+    /// `notes`: the label id of each branch.
     fn new(flow: &'a Flow, step: usize, notes: &[u32]) -> Stretches<'a> {
         let (kernel, layer) = (&flow.kernels[step], &flow.trellis.layers[step]);
         let fails: Vec<f64> = flow.back[step + 1].iter().map(failing).collect();
@@ -156,15 +156,16 @@ impl<'a> Stretches<'a> {
         &self.list[self.starts[state as usize]..self.starts[state as usize + 1]]
     }
 
-    /// Puts what comes of a beginning in these states, note by note, into the first of `parts`, whose room is used
-    /// again, and says how many there are. `places` has room for every note, and one more for none, and is left as it
-    /// was.
+    /// Groups the continuations of a prefix in these states by label and writes them to the first elements of
+    /// `parts`, whose allocations are reused. Returns their number. `places` has one element per label and one for
+    /// "no label"; it is restored to its initial state.
     fn parts<'s>(
         &'s self,
         states: &[(u32, f64)],
         places: &mut [u32],
         parts: &mut Vec<Part<'s>>,
     ) -> usize {
+        // NO_NOTE is the largest u32, so clamping maps it to the last element.
         let last = places.len() - 1;
         let place = |note: u32| (note as usize).min(last);
         let mut count = 0;
@@ -193,7 +194,7 @@ impl<'a> Stretches<'a> {
     }
 
     /// Adds the states after the step to `reached`, in order of first appearance, and their probabilities to `sums`.
-    /// What cannot fail any more is no beginning of a failure.
+    /// States from which the run can no longer fail are skipped.
     fn reached(&self, layer: &Layer, part: &Part, sums: &mut [f64], reached: &mut Vec<u32>) {
         for &(state, p, Stretch { first, end, .. }) in &part.taken {
             let targets = &layer.targets(state as usize)[*first..*end];
@@ -210,14 +211,14 @@ impl<'a> Stretches<'a> {
     }
 }
 
-/// In place of a note's number.
+/// Stands for the absence of a label.
 const NO_NOTE: u32 = u32::MAX;
 
-/// The notes of all branches, numbered.
+/// The labels of all branches, numbered.
 struct Notes<L> {
-    /// Each with its step.
+    /// The labels, each with its step.
     list: Vec<(usize, L)>,
-    /// By step and branch; [`NO_NOTE`] for one without.
+    /// By step and branch; [`NO_NOTE`] for a branch without a label.
     ids: Vec<Vec<u32>>,
 }
 
@@ -242,10 +243,10 @@ impl<L: Clone + Eq + Hash> Notes<L> {
     }
 }
 
-/// Beginnings of runs, as (the one before, the number of the further note); the first is empty.
+/// Prefixes as (parent node, id of the last label); node 0 is the empty prefix.
 type Tree = Vec<(u32, u32)>;
 
-/// A further note; a step has notes of its own, so that this is a new beginning.
+/// The node of a prefix extended by a label. Labels belong to one step, so the extension is always a new node.
 fn child(tree: &mut Tree, node: u32, note: u32) -> u32 {
     if note == NO_NOTE {
         return node;
@@ -254,7 +255,7 @@ fn child(tree: &mut Tree, node: u32, note: u32) -> u32 {
     (tree.len() - 1) as u32
 }
 
-/// The numbers of a beginning's notes, in order.
+/// The label ids of a prefix, in order.
 fn noted(tree: &Tree, mut node: u32) -> impl Iterator<Item = u32> + use<> {
     let mut notes = Vec::new();
     while node != 0 {

@@ -1,15 +1,15 @@
 //! Counter-based random numbers: a draw is a function of its address, not of the order of calls.
 //!
-//! The key holds (seed, task, step); the counter is the trial. Arms share the address, and so the
-//! number: comparisons between arms are paired, and adding a step leaves the draws of the others
-//! alone.
+//! The key is made from (seed, task, step); the counter is the trial. Arms share addresses and therefore random
+//! numbers: comparisons between arms are paired, and adding a step leaves the draws of the other steps unchanged.
 
 /// The key of all draws of one step on one task.
 ///
-/// A hash, so that names of any length give keys without pattern; odd, as the generator wants it.
+/// Keys are hashed so that names of any length give keys without a pattern, and made odd, as the generator requires.
 pub fn key(seed: u64, task: &str, step: &str) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());
+    // The length separates the two names: without it ("ab", "c") and ("a", "bc") would share a key.
     hasher.update(&(task.len() as u64).to_le_bytes());
     hasher.update(task.as_bytes());
     hasher.update(step.as_bytes());

@@ -1,4 +1,4 @@
-//! The rows of a kernel: how they are laid down, found again and drawn from.
+//! The rows of a kernel: storage, lookup by input, and sampling.
 
 use std::ops::Range;
 
@@ -6,13 +6,13 @@ use rustc_hash::FxHashMap;
 
 use super::{Branch, REPAIR};
 
-/// Rows in the order in which they were pushed; the detours of a row follow it at once, so that a row
-/// and its detours are one run of branches.
+/// Rows in the order in which they were pushed. The counterfactual rows of a row directly follow it, so that a row
+/// and its counterfactuals occupy one contiguous range of branches.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
-    /// First branch of each row, and of what comes after the last.
+    /// Index of the first branch of each row; the last entry is the number of branches.
     starts: Vec<u32>,
-    /// By row: the mark of a detour; `None` for a row of its own.
+    /// By row: the id of a counterfactual row; `None` for an ordinary row.
     marks: Vec<Option<u8>>,
     pub branches: Vec<Branch>,
 }
@@ -22,30 +22,30 @@ impl Rows {
         Rows { starts: vec![0], marks: Vec::new(), branches: Vec::new() }
     }
 
-    /// The positions of a row's branches, without its detours.
+    /// The positions of a row's branches, without its counterfactual rows.
     pub fn span(&self, row: u32) -> Range<usize> {
         self.starts[row as usize] as usize..self.starts[row as usize + 1] as usize
     }
 
-    /// The positions of the branches of a row and all its detours.
+    /// The positions of the branches of a row and all its counterfactual rows.
     pub fn whole(&self, row: u32) -> Range<usize> {
         let first = row as usize;
         let detours = self.marks[first + 1..].iter().take_while(|mark| mark.is_some()).count();
         self.starts[first] as usize..self.starts[first + 1 + detours] as usize
     }
 
-    /// The branches of a row's detour with this mark.
+    /// The branches of a row's counterfactual row with this id.
     pub fn detour(&self, row: u32, mark: u8) -> Option<Range<usize>> {
         self.detours(row).find(|(found, _)| *found == mark).map(|(_, span)| span)
     }
 
-    /// The detours of a row, by mark.
+    /// The counterfactual rows of a row, with their ids.
     pub fn detours(&self, row: u32) -> impl Iterator<Item = (u8, Range<usize>)> {
         let rest = (row as usize + 1)..self.marks.len();
         rest.map_while(|row| Some((self.marks[row]?, self.span(row as u32))))
     }
 
-    /// The rows that are no detours.
+    /// The rows that are not counterfactual.
     pub fn own(&self) -> impl Iterator<Item = u32> {
         (0..self.marks.len()).filter(|&row| self.marks[row].is_none()).map(|row| row as u32)
     }
@@ -55,6 +55,7 @@ impl Rows {
         self.branches.extend(branches.into_iter().filter(|b| b.p > 0.0));
         let total: f64 = self.branches[start..].iter().map(|b| b.p).sum();
         assert!(total > 0.0 && total.is_finite(), "a row is a distribution");
+        // Callers compute probabilities as products and remainders, which rounding leaves slightly off one.
         for branch in &mut self.branches[start..] {
             branch.p /= total;
         }
@@ -71,9 +72,9 @@ pub struct Kernel {
     pub parents: Vec<usize>,
     pub(super) rows: Rows,
     index: RowIndex,
-    /// One token a parent for each row that is no detour, in the order of the rows.
+    /// One token per parent for each ordinary row, in the order of the rows.
     inputs: Vec<(u32, Box<[u32]>)>,
-    /// Cumulative probabilities in units of 2^-64, one a branch; the last of a row is the maximum.
+    /// Cumulative probabilities in units of 2^-64, one per branch; the last of a row is the maximum.
     cuts: Vec<u64>,
 }
 
@@ -87,7 +88,7 @@ enum RowIndex {
     Sparse(FxHashMap<Box<[u32]>, u32>),
 }
 
-/// Past this many input combinations a table by mixed radix gives way to a hash map.
+/// With more input combinations than this, a hash map replaces the table indexed by mixed radix.
 const DENSE_LIMIT: u64 = 1 << 16;
 
 impl Kernel {
@@ -95,17 +96,17 @@ impl Kernel {
         &self.rows.branches
     }
 
-    /// The positions of a row's branches within [`Kernel::branches`], without its detours.
+    /// The positions of a row's branches within [`Kernel::branches`], without its counterfactual rows.
     pub fn span(&self, row: u32) -> Range<usize> {
         self.rows.span(row)
     }
 
-    /// The positions of the branches of a row's detour with this mark.
+    /// The positions of the branches of a row's counterfactual row with this id.
     pub fn detour(&self, row: u32, mark: u8) -> Option<Range<usize>> {
         self.rows.detour(row, mark)
     }
 
-    /// The share of each branch within its row; none for detours.
+    /// The share of each branch within its row; zero for the branches of counterfactual rows.
     pub(super) fn plain_shares(&self) -> Vec<f64> {
         let mut shares = vec![0.0; self.branches().len()];
         for row in self.rows.own() {
@@ -116,7 +117,7 @@ impl Kernel {
         shares
     }
 
-    /// The same as `weigh(row, out)` gives for each row together with its detours.
+    /// The shares that `weigh(row, out)` writes for each row together with its counterfactual rows.
     pub(super) fn shares(&self, weigh: impl Fn(u32, &mut [f64])) -> Vec<f64> {
         let mut shares = vec![0.0; self.branches().len()];
         for row in self.rows.own() {
@@ -125,12 +126,12 @@ impl Kernel {
         shares
     }
 
-    /// The rows that were laid down for an input, each with that input: one token a parent.
+    /// The ordinary rows, each with its input: one token per parent.
     pub fn inputs(&self) -> impl Iterator<Item = (u32, &[u32])> {
         self.inputs.iter().map(|(row, inputs)| (*row, &**inputs))
     }
 
-    /// The row for an input of one token a parent; `None` for one that is not reachable.
+    /// The row for an input (one token per parent); `None` if the input is not reachable.
     pub fn row_of(&self, inputs: &[u32]) -> Option<u32> {
         match &self.index {
             RowIndex::Dense { strides, rows } => {
@@ -159,12 +160,12 @@ impl Kernel {
         }
     }
 
-    /// The branch that a uniform 64-bit draw takes: the first whose cumulative share exceeds it.
+    /// The branch that a uniform 64-bit draw selects: the first whose cumulative share exceeds it.
     #[inline]
     pub(super) fn pick(&self, row: u32, draw: u64) -> usize {
         let span = self.span(row);
         let cuts = &self.cuts[span.clone()];
-        // Counting without a jump beats a search on the short rows that nearly all steps have.
+        // Branch-free counting beats binary search on the short rows that nearly all steps have.
         let taken = if cuts.len() <= 16 {
             cuts.iter().map(|&cut| usize::from(draw >= cut)).sum()
         } else {
@@ -197,16 +198,16 @@ impl KernelBuilder {
         &self.parents
     }
 
-    /// The row of an input that has been pushed already.
+    /// The row of an input that has already been pushed.
     pub fn row(&self, inputs: &[u32]) -> Option<u32> {
         self.index.get(inputs).copied()
     }
 
-    /// Adds the row for `inputs` (one token a parent). Branches of probability zero are dropped and
-    /// the others are scaled to sum to one.
+    /// Adds the row for `inputs` (one token per parent). Branches of probability zero are dropped and the others are
+    /// scaled to sum to one.
     ///
     /// # Panics
-    /// When no branch has a positive probability: a row is a distribution.
+    /// If no branch has a positive probability.
     pub fn push(&mut self, inputs: &[u32], branches: impl IntoIterator<Item = Branch>) -> u32 {
         let row = self.rows.push(None, branches);
         self.index.insert(inputs.into(), row);
@@ -214,38 +215,39 @@ impl KernelBuilder {
         row
     }
 
-    /// The positions of the branches of a row that has been pushed, without its detours.
+    /// The positions of the branches of a row that has been pushed, without its counterfactual rows.
     pub fn span(&self, row: u32) -> Range<usize> {
         self.rows.span(row)
     }
 
-    /// The branches of a row that has been pushed, without its detours.
+    /// The branches of a row that has been pushed, without its counterfactual rows.
     pub fn branches(&self, row: u32) -> &[Branch] {
         &self.rows.branches[self.rows.span(row)]
     }
 
-    /// How many rows have been pushed, detours among them.
+    /// The number of rows that have been pushed, including counterfactual rows.
     pub fn rows(&self) -> usize {
         self.rows.marks.len()
     }
 
-    /// How many branches have been pushed, those of detours among them: the place of the next one.
+    /// The number of branches that have been pushed, including those of counterfactual rows: the index of the next
+    /// one.
     pub fn places(&self) -> usize {
         self.rows.branches.len()
     }
 
-    /// Adds a detour to the row that was pushed last; of two with the same mark the first counts.
+    /// Adds a counterfactual row to the row that was pushed last. Of two with the same id the first is used.
     ///
     /// # Panics
-    /// As [`KernelBuilder::push`]; and where a repair comes after another detour: the trellis leaves
-    /// others out of the end.
+    /// As [`KernelBuilder::push`], and if a repair comes after another counterfactual row: for states that have
+    /// already used one, the trellis omits the non-repair rows, which must therefore come last.
     pub fn push_detour(&mut self, mark: u8, branches: impl IntoIterator<Item = Branch>) {
         let last = self.rows.marks.last().copied().flatten();
         assert!(mark != REPAIR || last.is_none(), "a repair comes first");
         self.rows.push(Some(mark), branches);
     }
 
-    /// Freezes the rows; `tokens[step]` counts the tokens of every step.
+    /// Freezes the rows; `tokens[step]` is the number of tokens of each step.
     pub fn finish(self, tokens: &[u32]) -> Kernel {
         let mut strides = Vec::new();
         let mut size = 1u64;
@@ -253,6 +255,7 @@ impl KernelBuilder {
             strides.push(size.min(DENSE_LIMIT) as u32);
             size = size.saturating_mul(u64::from(tokens[parent].max(1)));
         }
+        // A dense table turns the lookup, the inner loop of sampling, into one multiply-add per parent.
         let index = if size <= DENSE_LIMIT {
             let mut table = vec![u32::MAX; size as usize];
             #[expect(
@@ -279,8 +282,7 @@ impl KernelBuilder {
     }
 }
 
-/// A cumulative probability in units of 2^-64. `as` saturates, so a sum that rounds to one becomes
-/// the maximum.
+/// A cumulative probability in units of 2^-64. `as` saturates, so a sum that rounds to one becomes the maximum.
 pub(super) fn cut(sum: f64) -> u64 {
     (sum * 2f64.powi(64)) as u64
 }

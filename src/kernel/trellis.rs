@@ -1,12 +1,11 @@
 //! The trellis: for each step, the joint states that the live outputs can be in.
 //!
-//! An output is live from its step until the last step that reads it; then it is summed out. A
-//! state is the tuple of live tokens together with the outcome reached so far. Runs that have
-//! stopped share one state an outcome, in which no later step does anything.
+//! An output is live from its step until the last step that reads it; after that it is summed out. A state is the
+//! tuple of live tokens together with the outcome reached so far. Stopped runs share one absorbing state per outcome.
 //!
-//! States that only an intervention reaches are here as well, so that every "what if" is answered on
-//! the same trellis. Repairs may be combined in any way; of the other detours a run takes one at most,
-//! which keeps them from multiplying.
+//! States that only an intervention reaches are included, so that every counterfactual is answered on the same
+//! trellis. Repairs may be combined in any way. Of the other counterfactual rows a run uses at most one, so their
+//! states add up instead of multiplying.
 
 use std::hash::Hash;
 use std::ops::{Add, Mul};
@@ -18,16 +17,16 @@ use super::{KernelBuilder, OUTCOMES, REPAIR, STOP};
 /// Bytes that the trellis of one task may take while it is built. Twenty thousand states are far below it.
 const MOST_BYTES: usize = 512 << 20;
 
-/// Who reads whom, for the steps in topological order.
+/// The data dependencies between steps, which are in topological order.
 #[derive(Clone, Debug)]
 pub struct Shape {
     pub parents: Vec<Vec<usize>>,
-    /// The last step that reads each output; its own index when none does.
+    /// The last step that reads each output; the step's own index if none does.
     last_use: Vec<usize>,
 }
 
 impl Shape {
-    /// `parents[i]` are steps before `i`, ascending.
+    /// `parents[i]` are steps before `i`, in ascending order.
     pub fn new(parents: Vec<Vec<usize>>) -> Shape {
         let mut last_use: Vec<usize> = (0..parents.len()).collect();
         for (step, of) in parents.iter().enumerate() {
@@ -38,19 +37,21 @@ impl Shape {
         Shape { parents, last_use }
     }
 
-    /// The last step that reads an output; the step itself when none does.
+    /// The last step that reads an output; the step itself if none does.
     pub fn last_use(&self, step: usize) -> usize {
         self.last_use[step]
     }
 
-    /// The steps whose outputs no step after `step` reads, but `step` or, where nobody does, they themselves.
+    /// The steps whose outputs are read by no step after `step`: those last read by `step`, and `step` itself if no
+    /// step reads its output.
     pub fn read_last_by(&self, step: usize) -> impl Iterator<Item = usize> {
         let candidates = self.parents[step].iter().copied().chain([step]);
         candidates.filter(move |&of| self.last_use[of] == step)
     }
 
-    /// By step: how many of the outputs that are live after it `counts`.
+    /// By step: the number of outputs that are live after it and that `counts` accepts.
     pub fn open(&self, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+        // Differences at the first and last step of each live range; their running sum is the count.
         let mut opened = vec![0isize; self.parents.len() + 1];
         for of in (0..self.parents.len()).filter(|&of| counts(of)) {
             opened[of] += 1;
@@ -65,13 +66,14 @@ impl Shape {
     }
 }
 
-/// The transitions of one step: from each state before it, by each branch, to a state after it.
+/// The transitions of one step: for each state before it and each branch, the state after it.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// The kernel row of each state; `None` where the run has stopped.
+    /// The kernel row of each state; `None` if the run has stopped.
     pub rows: Vec<Option<u32>>,
-    /// `next[at[i] + j]`: where branch `j` of state `i`'s row and its detours leads. A stopped state has
-    /// one entry; one behind a detour that is no repair has none for further ones, which come last.
+    /// `next[at[i] + j]`: the target of branch `j` in state `i`'s row and its counterfactual rows. A stopped state
+    /// has one entry. A state reached through a counterfactual row that is not a repair has entries only for its row
+    /// and the repair; the others come last and are omitted.
     pub at: Vec<u32>,
     pub next: Vec<u32>,
     /// Number of states after the step.
@@ -79,7 +81,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// Where the branches of a state lead, in the order of its row and the row's detours.
+    /// The targets of a state's branches, in the order of its row and the row's counterfactual rows.
     pub fn targets(&self, state: usize) -> &[u32] {
         let end = self.at.get(state + 1).map_or(self.next.len(), |&at| at as usize);
         &self.next[self.at[state] as usize..end]
@@ -96,21 +98,21 @@ pub struct Trellis {
 /// The states before the next step while a trellis is being built.
 #[derive(Clone, Debug)]
 pub struct Frontier {
-    /// Steps whose outputs are live, ascending.
+    /// Steps whose outputs are live, in ascending order.
     live: Vec<usize>,
     states: States,
     layers: Vec<Layer>,
 }
 
-/// States in order of first appearance: rows of `width` tokens, the live steps' in their order.
+/// States in order of first appearance: rows of `width` tokens, one per live step in ascending order.
 #[derive(Clone, Debug, Default)]
 struct States {
     width: usize,
-    /// A stopped state has zeros for its tokens.
+    /// The tokens of a stopped state are zeros.
     tokens: Vec<u32>,
     outcomes: Vec<u8>,
     stopped: Vec<bool>,
-    /// Reached only by a detour that is no repair.
+    /// Reached only through a counterfactual row that is not a repair.
     detoured: Vec<bool>,
 }
 
@@ -123,7 +125,7 @@ impl States {
         &self.tokens[state * self.width..(state + 1) * self.width]
     }
 
-    /// Bytes that they take, with `number` for each by which it is found again.
+    /// Bytes that the states take, including a hash index whose keys take `number` bytes each.
     fn bytes(&self, number: usize) -> usize {
         self.len() * (4 * self.width + 3 + 2 * (number + 4))
     }
@@ -158,8 +160,8 @@ impl Frontier {
         self.layers.iter().map(Layer::bytes).sum()
     }
 
-    /// The distinct inputs of the next step, in order of first appearance; with each, whether a run
-    /// can bring it that has taken no detour but repairs.
+    /// The distinct inputs of the next step, in order of first appearance; with each, whether a run that uses no
+    /// counterfactual rows except repairs can produce it.
     pub fn inputs(&self, shape: &Shape) -> Vec<(Box<[u32]>, bool)> {
         let places = self.places(shape);
         let mut numbers: FxHashMap<Box<[u32]>, usize> = FxHashMap::default();
@@ -179,21 +181,21 @@ impl Frontier {
         distinct
     }
 
-    /// Where the next step's inputs stand among the live tokens.
+    /// The positions of the next step's inputs among the live tokens.
     fn places(&self, shape: &Shape) -> Vec<usize> {
         let parents = &shape.parents[self.layers.len()];
-        // A parent is live: its last use is this step or a later one.
+        // Every parent is found: it is live because its last use is this step or a later one.
         parents.iter().filter_map(|p| self.live.iter().position(|l| l == p)).collect()
     }
 
-    /// Takes the next step, whose rows for all of [`Frontier::inputs`] stand in `kernel`.
+    /// Adds the layer of the next step, whose rows for all of [`Frontier::inputs`] are in `kernel`.
     ///
-    /// Returns false, and leaves the frontier useless, when there would be more than `cap` states
-    /// (or more combinations of live tokens than 128 bits can number, or more than memory should hold).
+    /// Returns false, and leaves the frontier unusable, if there would be more than `cap` states, more combinations
+    /// of live tokens than 128 bits can number, or more bytes than the memory limit.
     pub fn advance(&mut self, shape: &Shape, kernel: &KernelBuilder, cap: usize) -> bool {
         let step = self.layers.len();
         let places = self.places(shape);
-        // Outputs that a later step still reads, as places in the state extended by this output.
+        // Positions, in the state extended by this output, of the outputs that a later step still reads.
         let kept: Vec<usize> = (0..self.live.len())
             .filter(|&i| shape.last_use[self.live[i]] > step)
             .chain((shape.last_use[step] > step).then_some(self.live.len()))
@@ -201,7 +203,7 @@ impl Frontier {
         let Some((strides, numbers)) = self.strides(kernel, &kept) else {
             return false;
         };
-        // Short numbers where they suffice: what is looked up most is then half as large.
+        // 64-bit keys where they suffice: they halve the size of the hash index, which dominates the lookups.
         let advanced = if numbers <= u128::from(u64::MAX) {
             let short: Vec<u64> = strides.iter().map(|&stride| stride as u64).collect();
             self.follow(kernel, &places, &kept, &short, cap)
@@ -218,8 +220,8 @@ impl Frontier {
         true
     }
 
-    /// The transitions of the next step and the states after it; `None` past `cap` states. `strides` as in
-    /// [`Frontier::strides`].
+    /// The transitions of the next step and the states after it; `None` if there are more than `cap` states or too
+    /// many bytes. `strides` is the result of [`Frontier::strides`].
     fn follow<N>(
         &self,
         kernel: &KernelBuilder,
@@ -240,7 +242,8 @@ impl Frontier {
             row.map(|row| row.expect("the compiler pushes a row for every input of the frontier"))
         };
         let rows: Vec<Option<u32>> = (0..self.states.len()).map(row).collect();
-        // A row, and its detours where a run may take one; each with whether the run has taken one then.
+        // The spans of a row and of the counterfactual rows that a run may still use, each with whether a run that
+        // takes it has used one that is not a repair.
         let spans = |row: u32, detoured: bool| {
             let detours =
                 kernel.rows.detours(row).filter(move |(mark, _)| *mark == REPAIR || !detoured);
@@ -271,6 +274,7 @@ impl Frontier {
                     states.detoured.push(true);
                     (states.outcomes.len() - 1) as u32
                 });
+                // A state that a run can also reach without such a row may still use one later.
                 states.detoured[to as usize] &= detoured;
                 next.push(to);
             };
@@ -300,8 +304,8 @@ impl Frontier {
         Some((Layer { rows, at, next, states: states.len() }, states))
     }
 
-    /// Weights that number the kept tokens without collision, together with an outcome and whether the run has
-    /// stopped; and how many numbers that takes. `None` past 128 bits.
+    /// Multipliers that map the live tokens, together with the outcome and whether the run has stopped, to distinct
+    /// integers; and the number of such integers. `None` if that exceeds 128 bits.
     fn strides(&self, kernel: &KernelBuilder, kept: &[usize]) -> Option<(Vec<u128>, u128)> {
         let mut sizes = vec![1u32; self.live.len() + 1];
         for state in 0..self.states.len() {
@@ -321,7 +325,7 @@ impl Frontier {
         Some((strides, numbers))
     }
 
-    /// The trellis after the last step.
+    /// Finishes after the last step.
     pub fn finish(self) -> Trellis {
         Trellis { layers: self.layers, outcomes: self.states.outcomes }
     }

@@ -1,4 +1,4 @@
-//! Runs carried forward while compiling: which inputs each step gets where there are too many to list them all.
+//! Simulated runs during compilation: which inputs each step receives when there are too many to enumerate.
 
 use std::sync::Arc;
 
@@ -7,39 +7,39 @@ use rustc_hash::FxHashSet;
 use super::trellis::Shape;
 use super::{Do, KernelBuilder, STOP, rng};
 
-/// One run to carry forward: a trial, and what is done to each step (nothing where the list is empty).
+/// One run to simulate: a trial, and the intervention on each step (none if the list is empty).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
     pub trial: u32,
-    /// Shared by the trials to which the same is done.
+    /// Shared by all trials with the same interventions.
     pub what: Arc<[Do]>,
 }
 
-/// Runs carried forward step by step while compiling, so that a task past the cap gets exactly the
-/// kernel rows that its runs visit.
+/// Runs simulated step by step during compilation, so that a task past the cap gets exactly the kernel rows that its
+/// runs visit.
 ///
-/// There may be tens of thousands of runs for each of many tasks: an output is kept until the last step that reads it,
-/// in as few bytes as it takes.
+/// There may be tens of thousands of runs for each of many tasks, so an output is dropped after the last step that
+/// reads it and stored in as few bytes as it needs.
 #[derive(Clone, Debug)]
 pub struct Walk {
     lanes: Vec<Lane>,
-    /// By step, up to the one taken last: what each run put out.
+    /// By step, up to the last one simulated: the output of each run.
     columns: Vec<Column>,
     /// By run.
     stopped: Vec<bool>,
 }
 
-/// The tokens of one step, a run each.
+/// The output tokens of one step, one per run.
 #[derive(Clone, Debug)]
 enum Column {
-    /// No step reads them any more.
+    /// No later step reads the outputs.
     Read,
     Bytes(Box<[u8]>),
     Words(Box<[u32]>),
 }
 
 impl Column {
-    /// A stopped run has no token: what stands here for it is never read.
+    /// A stopped run has no token; its placeholder is never read, so it may be truncated to a byte.
     fn of(tokens: Vec<u32>) -> Column {
         let fits = tokens.iter().all(|&token| token == STOP || u8::try_from(token).is_ok());
         match fits {
@@ -58,12 +58,12 @@ impl Column {
 }
 
 impl Walk {
-    /// Runs of a task, no step taken.
+    /// Runs of a task before the first step.
     pub fn new(lanes: Vec<Lane>) -> Walk {
         Walk { columns: Vec::new(), stopped: vec![false; lanes.len()], lanes }
     }
 
-    /// The distinct inputs of the next step over the runs still alive, in order of first appearance.
+    /// The distinct inputs of the next step over the runs that have not stopped, in order of first appearance.
     pub fn inputs(&self, parents: &[usize]) -> Vec<Box<[u32]>> {
         let mut seen: FxHashSet<Box<[u32]>> = FxHashSet::default();
         let mut distinct = Vec::new();
@@ -71,6 +71,7 @@ impl Walk {
         for lane in (0..self.lanes.len()).filter(|&lane| !self.stopped[lane]) {
             inputs.clear();
             inputs.extend(parents.iter().map(|&parent| self.columns[parent].token(lane)));
+            // Looked up by slice, so that only new inputs are allocated.
             if !seen.contains(inputs.as_slice()) {
                 seen.insert(inputs.as_slice().into());
                 distinct.push(inputs.as_slice().into());
@@ -79,8 +80,8 @@ impl Walk {
         distinct
     }
 
-    /// Draws the outputs of the next step with the numbers that [`super::monte_carlo::sample`] and
-    /// [`super::monte_carlo::replay`] will draw again.
+    /// Draws the outputs of the next step with the same random numbers that [`super::monte_carlo::sample`] and
+    /// [`super::monte_carlo::replay`] use later.
     pub fn advance(&mut self, shape: &Shape, kernel: &KernelBuilder, key: u64) {
         let step = self.columns.len();
         let mut tokens = vec![STOP; self.lanes.len()];

@@ -1,7 +1,8 @@
-//! Which files of a folder knockon wrote, with the checksums that they had: the key [`OUTPUTS`] of a JSON file beside them.
+//! Manifests: the files of a folder that knockon wrote, with their checksums, under the key [`OUTPUTS`] of a JSON
+//! file beside them.
 //!
-//! While files are being replaced, a second list says what they are about to become, so that a process that is killed
-//! meanwhile leaves no file that the next one would not know.
+//! While files are being replaced, a second list announces their new checksums, so that a killed process leaves no
+//! file that the next one would not recognise.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,24 +12,24 @@ use serde_json::{Value as Json, json};
 use super::is_inside;
 use crate::atomic_file;
 
-/// The key of a manifest under which it lists files: `[{"path", "blake3"}, ...]`.
+/// The key of a manifest that lists files: `[{"path", "blake3"}, ...]`.
 pub const OUTPUTS: &str = "outputs";
 
-/// The key that tells our manifests from other files of the same name.
+/// The key that distinguishes our manifests from other files of the same name.
 const PROGRAM: &str = "knockon";
 
-/// What was written into a folder.
+/// The files that were written into a folder.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
     name: String,
-    /// Whether the manifest itself is ours.
+    /// Whether the manifest itself was written by knockon.
     ours: bool,
     /// Name of a file -> the checksums that it may have.
     files: BTreeMap<String, Vec<String>>,
 }
 
 impl Manifest {
-    /// The manifest `name` of `dir`; an empty one where none is there, or one of somebody else.
+    /// The manifest `name` of `dir`; empty if there is none, or one of another program.
     pub fn read(dir: &Path, name: &str) -> Manifest {
         let mut manifest = Manifest { name: name.to_owned(), ..Manifest::default() };
         manifest.ours = manifest.add(&dir.join(name));
@@ -36,16 +37,16 @@ impl Manifest {
         manifest
     }
 
-    /// The entry of a manifest for these files.
+    /// The value of [`OUTPUTS`] for these files.
     pub fn of<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Json {
         let entry = |(name, bytes): &(&str, B)| json!({"path": name, "blake3": blake3::hash(bytes.as_ref()).to_hex().as_str()});
         files.iter().map(entry).collect()
     }
 
-    /// A manifest that says nothing but which files there are.
+    /// A manifest that contains only the list of files.
     ///
     /// # Errors
-    /// None that names and contents can cause.
+    /// Never, for names and contents.
     pub fn plain<B: AsRef<[u8]>>(files: &[(&str, B)]) -> serde_json::Result<Vec<u8>> {
         let manifest = json!({PROGRAM: env!("CARGO_PKG_VERSION"), OUTPUTS: Manifest::of(files)});
         let mut bytes = serde_json::to_vec_pretty(&manifest)?;
@@ -53,7 +54,8 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// Writes down what is about to be written, beside the manifest; gives the path, which is removed in the end.
+    /// Writes the list of files about to be written beside the manifest. Returns its path; the caller removes it at
+    /// the end.
     pub(super) fn announce<B: AsRef<[u8]>>(
         &self,
         dir: &Path,
@@ -64,7 +66,7 @@ impl Manifest {
         Ok(path)
     }
 
-    /// The files that it lists.
+    /// The names of the listed files.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
@@ -73,7 +75,8 @@ impl Manifest {
         self.files.contains_key(name)
     }
 
-    /// Whether the file at `path` has one of the checksums listed for `name`. Of the manifest itself there is none.
+    /// Whether the file at `path` has one of the checksums listed for `name`. The manifest itself has no checksum: it
+    /// is recognised by its content.
     pub(super) fn is_as_listed(&self, name: &str, path: &Path) -> bool {
         if name == self.name {
             return self.ours;
@@ -84,7 +87,7 @@ impl Manifest {
             && checksum(path).is_ok_and(|found| known.contains(&found))
     }
 
-    /// Adds what a file lists; says whether it is a manifest of ours.
+    /// Adds the files that the manifest at `path` lists; returns whether it is one of ours.
     fn add(&mut self, path: &Path) -> bool {
         let plain = path.symlink_metadata().is_ok_and(|there| there.is_file());
         let Some(Json::Object(manifest)) = plain
@@ -100,10 +103,11 @@ impl Manifest {
             return false;
         };
         for output in outputs {
-            // A name that leads elsewhere is not ours: nothing there is touched.
+            // A name that leads outside the folder is not ours and is ignored.
             if let (Some(name), Some(hash)) = (output["path"].as_str(), output["blake3"].as_str())
                 && is_inside(name)
             {
+                // The manifest and an announcement may list the same file with different checksums; either is ours.
                 self.files.entry(name.to_owned()).or_default().push(hash.to_owned());
             }
         }
@@ -115,8 +119,8 @@ fn announcement(manifest: &str) -> String {
     format!(".{manifest}.pending")
 }
 
-/// Whether a folder that `name` adds to `path` is there and is a link, or something else that is no folder: that leads out
-/// of the folder of the manifest.
+/// Whether one of the folders that `name` adds exists and is a link, or not a folder: that would lead out of the
+/// folder of the manifest.
 pub(super) fn passes_a_link(name: &str, path: &Path) -> bool {
     let depth = Path::new(name).components().count().max(1);
     let mut folders = path.ancestors().take(depth).skip(1);

@@ -1,16 +1,19 @@
-//! What a command may write over: one rule for all commands.
+//! Writing the output files of a command: the rules on what may be overwritten, the same for all commands.
 //!
-//! 1. A file that the command reads is never replaced, and never removed.
-//! 2. A file that is there is replaced only where it is as knockon left it: where it holds the very bytes that would be
-//!    written, where the manifest beside it lists it with its checksum ([`Manifest`]), or where it begins as only our
-//!    files do ([`Known::Marked`]).
+//! Invariant: a file that the command reads is never replaced, and any other existing file only if it is recognised
+//! as ours or with `--force`.
+//!
+//! 1. A file that the command reads is never replaced and never removed.
+//! 2. An existing file is replaced only if it is as knockon left it: if it holds the very bytes that would be written,
+//!    if the manifest beside it lists it with its checksum ([`Manifest`]), or if it begins with a mark that only our
+//!    files have ([`Known::Marked`]).
 //! 3. `--force` replaces other files too.
-//! 4. No folder is ever removed, and of files only those that an earlier manifest lists, unchanged since.
-//! 5. Nothing is written through a link within the folder that the user names: it may lead anywhere.
-//! 6. `-` and `/dev/stdout` are stdout, whatever it was redirected to; pipes and devices are written to, and stay.
+//! 4. No folder is ever removed, and files only if an earlier manifest lists them and they are unchanged since.
+//! 5. Nothing is written through a link within the folder that the user names, since a link may lead anywhere.
+//! 6. `-` and `/dev/stdout` are stdout, whatever it was redirected to; pipes and devices are written to, not replaced.
 //!
-//! A refusal comes before the work wherever the names are known by then ([`Output::check_file`], [`Output::check_folder`]).
-//! It is decided once more when the files are written, since a long run gives time to change them.
+//! A refusal comes before the work if the names are known by then ([`Output::check_file`], [`Output::check_folder`]).
+//! The rules are checked again when the files are written, since files may change during a long run.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -30,10 +33,10 @@ pub use place::{Place, are_one};
 use refused::Obstacle;
 pub use refused::Refused;
 
-/// The bytes at the beginning of a file within which its mark stands.
+/// The number of bytes at the beginning of a file in which its mark is searched.
 const MARK_WITHIN: u64 = 512;
 
-/// What a command reads, and whether it may replace what it does not know.
+/// The inputs of a command, and whether it may replace unknown files.
 #[derive(Clone, Debug)]
 pub struct Output {
     inputs: Vec<Identity>,
@@ -51,44 +54,44 @@ impl Default for Output {
 /// A file to be written.
 struct Candidate<'a> {
     path: PathBuf,
-    /// The part of the path that is not the user's choice.
+    /// The part of the path that the user did not choose.
     name: &'a str,
     known: Known<'a>,
-    /// `None` where they are not known yet.
+    /// `None` if they are not known yet.
     bytes: Option<&'a [u8]>,
 }
 
-/// How a file that is there is known as ours, beside by its very bytes.
+/// How an existing file is recognised as ours, apart from already holding the bytes to be written.
 #[derive(Clone, Copy, Debug)]
 pub enum Known<'a> {
-    /// In no way: any program could have written it.
+    /// Never: any program could have written it.
     No,
-    /// Not before the bytes are known that are to be written: for commands whose work takes seconds.
+    /// Decided only when the bytes to be written are known: for commands whose work takes seconds.
     BySameBytes,
-    /// By this text near its beginning, which files of others do not have.
+    /// By this text near its beginning, which files of other programs do not contain.
     Marked(&'static str),
-    /// By what a manifest says of it.
+    /// By the checksum in a manifest, under this name.
     Listed(&'a Manifest, &'a str),
 }
 
 impl Output {
-    /// `force`: whether files that are not known as ours are replaced all the same.
+    /// `force`: whether files that are not recognised as ours are replaced.
     pub fn new(force: bool) -> Output {
         Output { force, ..Output::default() }
     }
 
-    /// How bytes get to stdout.
+    /// Sets how bytes are written to stdout.
     pub fn printing(self, print: fn(&[u8]) -> io::Result<()>) -> Output {
         Output { print, ..self }
     }
 
-    /// The command reads these as well: they are never replaced.
+    /// Adds files that the command reads: they are never replaced.
     pub fn reading<P: AsRef<Path>>(mut self, inputs: impl IntoIterator<Item = P>) -> Output {
         self.inputs.extend(inputs.into_iter().filter_map(|path| Identity::of(path.as_ref())));
         self
     }
 
-    /// Whether `path` could be written now; asked before the work.
+    /// Checks, before the work, that `path` could be written.
     ///
     /// # Errors
     /// [`Refused`], or a folder that cannot be written into.
@@ -100,7 +103,7 @@ impl Output {
         Ok(())
     }
 
-    /// Whether a file is written at `path`, and not a stream that is there.
+    /// Whether a file is written at `path`; false for an existing stream.
     fn writes_file(&self, path: &Path) -> Result<bool, Refused> {
         if path.as_os_str().is_empty() {
             return Err(Refused::misnamed(
@@ -120,8 +123,8 @@ impl Output {
         }
     }
 
-    /// Whether files of these names could be written into `dir` now; asked before the work, with the names that are
-    /// certain by then. `manifest`: the name of the one that lists them, if any does.
+    /// Checks, before the work, that files of these names could be written into `dir`. `names`: those that are
+    /// certain by then; `manifest`: the name of the manifest that lists them, if there is one.
     ///
     /// # Errors
     /// [`Refused`], or a folder that cannot be written into.
@@ -146,7 +149,7 @@ impl Output {
         atomic_file::try_folder(dir)
     }
 
-    /// Writes one file. What is neither a file nor a folder (a pipe, a device) is written to, and stays.
+    /// Writes one file. An existing pipe or device is written to, not replaced.
     ///
     /// # Errors
     /// [`Refused`], or a file that cannot be written.
@@ -167,7 +170,7 @@ impl Output {
         written.with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Writes files (name, content) into `dir`, all or none. A name may have folders in it.
+    /// Writes files (name, content) into `dir`, all or none. A name may contain folders.
     ///
     /// # Errors
     /// [`Refused`], a name that leads out of `dir`, or a file that cannot be written.
@@ -180,6 +183,7 @@ impl Output {
         for (name, _) in files {
             ensure!(is_inside(name), "{name} leads out of the folder {}", dir.display());
         }
+        // Held until the end, so that processes that write the same folder do not interleave.
         let _turn = atomic_file::take_turn(dir)?;
         let named = files.iter().map(|(name, bytes)| Candidate {
             path: dir.join(name),
@@ -192,8 +196,8 @@ impl Output {
     }
 
     /// As [`Output::write_folder`], with one more file: the manifest (name, content) that lists the others, see
-    /// [`Manifest::of`]. What the manifest before lists and is not written now is removed, where it is unchanged; gives
-    /// the names of those that were changed and therefore stay.
+    /// [`Manifest::of`]. Files that the previous manifest lists and that are not written now are removed if
+    /// unchanged. Returns the names of those that were changed and are therefore left in place.
     ///
     /// # Errors
     /// As [`Output::write_folder`].
@@ -220,7 +224,8 @@ impl Output {
             }),
         )?;
         let staged = atomic_file::stage(dir, files)?;
-        // A process that is killed between the renames leaves files of the run before and of this one: both are ours.
+        // If the process is killed between the renames, files of the previous run and of this one remain: both are
+        // recognised.
         let announced = before.announce(dir, files)?;
         staged.publish()?;
         let mut changed = Vec::new();
@@ -240,7 +245,7 @@ impl Output {
         Ok(changed)
     }
 
-    /// Refuses where any of these files is in the way.
+    /// Fails if any of these files must not be written.
     fn allow<'a>(
         &self,
         at: &Path,
@@ -284,7 +289,7 @@ impl Output {
         }
         match known {
             Known::BySameBytes if bytes.is_none() => None,
-            // CI systems make an empty file beforehand, for a summary to be written into.
+            // CI systems create an empty file beforehand, for a summary to be written into.
             Known::Marked(mark) if there.len() == 0 || is_marked(path, mark) => None,
             Known::Listed(manifest, name) if manifest.is_as_listed(name, path) => None,
             Known::Listed(manifest, name) if manifest.lists(name) => Some(Obstacle::Changed),
@@ -293,8 +298,8 @@ impl Output {
     }
 }
 
-/// Refuses what is no name of a folder: an empty one, as of a variable that is not set, would be the folder that the
-/// command runs in.
+/// Rejects names that do not name a folder. An empty name, as from an unset variable, would otherwise mean the
+/// current folder.
 fn names_folder(dir: &Path) -> Result<(), Refused> {
     if dir.as_os_str().is_empty() {
         return Err(Refused::misnamed(
@@ -322,7 +327,7 @@ fn holds(path: &Path, bytes: &[u8]) -> bool {
 
 fn is_marked(path: &Path, mark: &str) -> bool {
     let mut start = Vec::new();
-    // A pipe would block for as long as nobody writes to it.
+    // Opening a pipe would block until a process writes to it.
     let plain = path.metadata().is_ok_and(|there| there.is_file());
     let mut read = || File::open(path)?.take(MARK_WITHIN).read_to_end(&mut start);
     plain && read().is_ok() && start.windows(mark.len()).any(|window| window == mark.as_bytes())

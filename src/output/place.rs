@@ -1,22 +1,22 @@
-//! What a path stands for as a place to write to, and whether two paths are one file.
+//! Output destinations: what kind of destination a path denotes, and whether two paths denote the same file.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use crate::atomic_file;
 
-/// Links that are followed, as by Linux.
+/// Number of links that are followed, as on Linux.
 const MOST_LINKS: usize = 40;
 
-/// Where bytes for a path go.
+/// The kind of destination of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// `-`, or a name of what stdout is connected to, such as `/dev/stdout`: a file it was redirected to is still stdout.
+    /// `-`, or a name of the descriptor of stdout, such as `/dev/stdout`, even if stdout was redirected to a file.
     Stdout,
     Stderr,
-    /// A pipe, a device: something to write to, not to replace.
+    /// A pipe or a device: written to, not replaced.
     Stream,
-    /// A file, there or not, or a folder.
+    /// A file, existing or not, or a folder.
     File,
 }
 
@@ -39,8 +39,8 @@ impl Place {
     }
 }
 
-/// The file descriptor of this process that a path leads to. The last link is not followed: what a descriptor is connected
-/// to looks like a link to a file.
+/// The file descriptor of this process that a path leads to. Links are followed one at a time, because resolving the
+/// last one would give the file that the descriptor is connected to.
 fn descriptor(path: &Path) -> Option<u32> {
     let folders = ["/dev/fd", "/proc/self/fd"].map(|folder| Path::new(folder).canonicalize().ok());
     let mut path = path.to_owned();
@@ -54,16 +54,16 @@ fn descriptor(path: &Path) -> Option<u32> {
     None
 }
 
-/// A file under whatever name: links lead to it, and hard links are it.
+/// The identity of a file, independent of its name: symbolic and hard links to it are the same file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     path: PathBuf,
-    /// Device and number.
+    /// Device and inode number.
     node: Option<(u64, u64)>,
 }
 
 impl Identity {
-    /// `None` where nothing is there.
+    /// `None` if the path does not exist.
     pub fn of(path: &Path) -> Option<Identity> {
         let node = node(&path.metadata().ok()?);
         Some(Identity { path: path.canonicalize().ok()?, node })
@@ -85,20 +85,21 @@ fn node(_: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-/// Whether what is written to the one path would replace, or be mixed with, what is written to the other.
+/// Whether writing to both paths would replace or mix their contents.
 pub fn are_one(a: &Path, b: &Path) -> bool {
     match (Place::of(a), Place::of(b)) {
         (Place::File, Place::File) => {
             let same = Identity::of(a).zip(Identity::of(b)).is_some_and(|(a, b)| a.is(&b));
+            // Files that do not exist yet have no identity and are compared by path.
             same || resolved(a) == resolved(b)
         }
-        // Several devices of one name take what they are given: /dev/null.
+        // Devices may be given twice: /dev/null.
         (Place::Stream, Place::Stream) => false,
         (a, b) => a == b,
     }
 }
 
-/// A path of which the end need not be there yet, without links and dots in what is there.
+/// The absolute path without links and dots; its last components need not exist yet.
 fn resolved(path: &Path) -> PathBuf {
     let mut missing = Vec::new();
     let mut there = path;

@@ -1,27 +1,27 @@
-//! Why nothing was written, as a message.
+//! The error that explains why nothing was written.
 
 use std::path::{Path, PathBuf};
 
-/// As many files as a message names.
+/// Number of files that a message names.
 const NAMED: usize = 8;
 
-/// Why nothing was written, before anything was.
+/// A refusal before anything was written.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(String);
 
-/// What keeps a file from being replaced.
+/// Why a file must not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Obstacle {
     /// The command reads it: not even `--force` replaces it.
     Input,
-    /// Nor this.
+    /// A folder: not even `--force` replaces it.
     Folder,
-    /// Nor what would be written through a link, which may lead anywhere.
+    /// It would be written through a link, which may lead anywhere: not even with `--force`.
     Linked,
-    /// A link, or something else that is no plain file.
+    /// A link, or anything else that is not a regular file.
     NoFile,
-    /// Its user has taken the right to write away.
+    /// The file is read-only.
     Protected,
     /// A manifest lists it with another checksum.
     Changed,
@@ -65,7 +65,7 @@ impl Refused {
         ))
     }
 
-    /// A path that stands for no place to write to, or for the place of something else.
+    /// For a path that does not name a valid destination, or names the same one as another.
     pub fn misnamed(why: impl Into<String>) -> Refused {
         Refused(why.into())
     }

@@ -47,11 +47,11 @@ fn what_the_user_changed_or_put_there_stays() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     put(dir.path(), &[("a.csv", "1"), ("b.csv", "1")]).unwrap();
-    // One that is no longer written: told, and left there.
+    // A file that is no longer written: reported, and left in place.
     std::fs::write(at("b.csv"), "mine").unwrap();
     assert_eq!(put(dir.path(), &[("a.csv", "2")]).unwrap(), ["b.csv"]);
     assert_eq!(text(at("b.csv")), "mine");
-    // Ones that would be written.
+    // Files that would be written.
     std::fs::write(at("a.csv"), "mine").unwrap();
     std::fs::write(at("c.csv"), "mine too").unwrap();
     let error = put(dir.path(), &[("a.csv", "3"), ("c.csv", "3"), ("d.csv", "3")]).unwrap_err();
@@ -64,7 +64,7 @@ fn what_the_user_changed_or_put_there_stays() {
     assert!(!at("d.csv").exists(), "some of it was written");
     put_with(&Output::new(true), dir.path(), &[("a.csv", "3"), ("c.csv", "3")]).unwrap();
     assert_eq!((text(at("a.csv")), text(at("c.csv"))), ("3".into(), "3".into()));
-    // The bytes that would be written may be there already, whoever wrote them.
+    // The bytes to be written may already be there, whoever wrote them.
     std::fs::write(at("e.csv"), "4").unwrap();
     put(dir.path(), &[("e.csv", "4")]).unwrap();
 }
@@ -76,7 +76,7 @@ fn what_is_read_is_not_even_replaced_by_force() {
     std::fs::write(&input, "mine").unwrap();
     let output = Output::new(true).reading([&input]);
     for known in [Known::No, Known::Marked("mine")] {
-        // By another way to the same file, too.
+        // Also through another path to the same file.
         for path in [input.clone(), dir.path().join(".").join("tasks.csv")] {
             let error = output.check_file(&path, known).unwrap_err().to_string();
             assert!(error.contains("is read by this command"), "{error}");
@@ -102,10 +102,10 @@ fn a_link_to_an_input_is_the_input_and_other_links_are_not_ours() {
     assert!(output.write_file(&link, b"x", Known::No).is_err());
     let error = Output::default().write_file(&link, b"mine", Known::No).unwrap_err().to_string();
     assert!(error.contains("is a link"), "{error}");
-    // Forced, the link is replaced and not what it leads to.
+    // With force, the link is replaced and not its target.
     Output::new(true).write_file(&link, b"x", Known::No).unwrap();
     assert_eq!((text(&link), text(&input)), ("x".into(), "mine".into()));
-    // One that leads nowhere is there as well.
+    // A broken link exists as well.
     let broken = dir.path().join("broken");
     std::os::unix::fs::symlink(dir.path().join("nothing"), &broken).unwrap();
     assert!(Output::default().check_file(&broken, Known::No).is_err());
@@ -122,7 +122,7 @@ fn a_file_of_ours_is_known_by_its_mark_and_only_near_its_beginning() {
         std::fs::write(&path, mine).unwrap();
         assert!(output.check_file(&path, mark).is_err(), "{mine:?}");
     }
-    // One that a CI system has made for it.
+    // An empty file that a CI system created.
     std::fs::write(&path, "").unwrap();
     output.write_file(&path, b"### knockon gate, desk: passed\n", mark).unwrap();
 }
@@ -168,7 +168,7 @@ fn json(outputs: &[(&str, &str)]) -> String {
     serde_json::json!({"knockon": "0.1.0", OUTPUTS: outputs.collect::<Vec<_>>()}).to_string()
 }
 
-/// As a process leaves a folder that is killed after it announced what it writes.
+/// The folder as a process leaves it that is killed after it announced its files.
 #[test]
 fn files_of_a_process_that_was_killed_are_ours() {
     let dir = tempfile::tempdir().unwrap();

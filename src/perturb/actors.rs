@@ -1,4 +1,4 @@
-//! Who acts in a sentence: parties by name, by role (`the Supplier`), or by a short name that does something.
+//! Finds the actors of a sentence: parties by name, by role (`the Supplier`), or by a short name with a duty.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -7,10 +7,10 @@ use regex::Regex;
 
 use super::slots::{Slot, Sort};
 
-/// Someone, and every place that names them.
+/// A person or party, with every place that mentions it.
 #[derive(Clone, Debug)]
 pub(super) struct Actor {
-    /// As first written, with its article.
+    /// The first mention, with its article.
     pub form: String,
     pub mentions: Vec<Range<usize>>,
     key: String,
@@ -26,14 +26,14 @@ Shipper|Servicer|Trust|Parent|Investor|Promoter|Host|User|Service Provider|Partn
 Bailor|Bailee|Storer|Cleaner|Retailer|Wholesaler|Maintainer|Installer|Trainer";
 
 static ROLE: LazyLock<Regex> = LazyLock::new(|| {
-    // In lower case only behind an article, where it is no other word.
+    // In lower case only after an article, where it cannot be another part of speech.
     let pattern = format!(
         r"(?:\b(?<the>[Tt]he)\s+)?\b(?<role>(?:{ROLES})\b)|\b(?<the2>[Tt]he)\s+(?<low>(?i:{ROLES})\b)"
     );
     Regex::new(&pattern).expect("the pattern is valid")
 });
 
-/// A word with a capital that does something, or that something is done to.
+/// A capitalised word that has a duty, or that is the object of one.
 static NAME: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?:^|[^\w])(?<a>[A-Z][a-z]{2,})\s+(?:shall|may|must|agrees|hereby|undertakes|is at liberty|grants|acknowledges)\b|\b(?:by|giving|to|from|against|inform|give|pay)\s+(?<b>[A-Z][a-z]{2,})(?:[ ,.;']|$)",
@@ -41,7 +41,7 @@ static NAME: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// Defined terms that are no persons.
+/// Defined terms that are not persons.
 #[rustfmt::skip]
 const THINGS: &[&str] = &[
     "Agreement", "Products", "Product", "Services", "Service", "Territory", "Term", "Section", "Article", "Exhibit", "Schedule",
@@ -52,13 +52,13 @@ const THINGS: &[&str] = &[
     "August", "September", "October", "November", "December", "You", "Users", "Customers", "Employees", "Third", "Court",
 ];
 
-/// Words before a role that make it another's, or any.
+/// Words before a role that make it a different or an indefinite person.
 const OTHERS: [&str; 16] = [
     "a", "an", "any", "each", "such", "its", "either", "our", "your", "no", "another", "this",
     "every", "other", "their", "both",
 ];
 
-/// All actors of a sentence that are named as such wherever they are named.
+/// All actors of a sentence. An actor is left out if any of its mentions is ambiguous.
 pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
     let mut all: Vec<Actor> = Vec::new();
     let mut add = |key: String, range: Range<usize>| {
@@ -87,7 +87,7 @@ pub(super) fn actors(text: &str, slots: &[Slot]) -> Vec<Actor> {
         let key = role.as_str().to_lowercase();
         if alone(text, &range, the.is_some()) { add(key, range) } else { spoiled.push(key) }
     }
-    // Short names are told from other words by what contracts have them do.
+    // In contracts, short names are recognised by the duties they have.
     let duties =
         [" shall ", " may ", " must ", " will ", " agree"].iter().any(|w| text.contains(w));
     let names: Vec<&str> = NAME
@@ -119,7 +119,7 @@ fn abstract_noun(name: &str) -> bool {
     ["ing", "tion", "sion", "ment", "ance", "ence", "ity"].iter().any(|end| name.ends_with(end))
 }
 
-/// Whether what stands there is the whole name of somebody: no `Customer Data`, no `such Customer`.
+/// Whether the range is a complete name of an actor: not a part of `Customer Data`, and not `such Customer`.
 fn alone(text: &str, range: &Range<usize>, the: bool) -> bool {
     let before = &text[..range.start];
     let after = &text[range.end..];

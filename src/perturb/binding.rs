@@ -1,4 +1,4 @@
-//! Two values of one sentence in each other's place: both are still stated, each of the wrong thing.
+//! Near-misses that exchange two values of a sentence: both are still stated, each of the wrong thing.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::edit::{Change, exchange};
 use super::slots::{Slot, Sort};
 use crate::value::Value;
 
-/// Words between two values that bind them to the same thing, or to the two ends of a span.
+/// Words between two values that link both to the same thing, or make them the ends of a range.
 const JOINED: [&str; 17] = [
     "and",
     "or",
@@ -27,6 +27,7 @@ const JOINED: [&str; 17] = [
     "x",
 ];
 
+/// All exchanges of two values of the same kind.
 pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
     let mut all = Vec::new();
     for (i, a) in slots.iter().enumerate() {
@@ -40,12 +41,13 @@ pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
     all
 }
 
+/// Whether two values are linked, so that their order makes no difference; `respectively` makes the order matter.
 fn joined(text: &str, a: &Slot, b: &Slot) -> bool {
     let between = text[a.range.end..b.range.start].trim().to_lowercase();
     JOINED.contains(&between.as_str()) && !text.contains("respectively")
 }
 
-/// Whether each reads well in the other's place.
+/// Whether each value is grammatical in the place of the other.
 fn fits(text: &str, a: &Slot, b: &Slot) -> bool {
     let words = |range: &Range<usize>| &text[range.clone()];
     let form = |range: &Range<usize>| {
@@ -57,14 +59,14 @@ fn fits(text: &str, a: &Slot, b: &Slot) -> bool {
     match a.sort {
         Sort::Duration => {
             let (a, b) = (form(&a.range), form(&b.range));
-            // `30 days' notice` wants a genitive, and a plural with the apostrophe where it stands.
+            // `30 days' notice` needs a genitive, and a plural before the apostrophe.
             a.1 == b.1 && (a.2 == b.2 || !a.0 && !b.0)
         }
         Sort::Number => {
             let one = |slot: &Slot| slot.value == Value::Number(1.0);
             !one(a) && !one(b)
         }
-        // Names in brackets or as a party's new name follow on each other.
+        // Names followed by brackets or by a definition are listed one after the other.
         Sort::Party => {
             text[a.range.end..b.range.start].contains(" (") || text[a.range.end..].starts_with(" (")
         }

@@ -1,7 +1,8 @@
-//! Random choices: a draw is a function of (seed, text, site) and its number, never of the order of execution.
+//! Random draws: each is a function of (seed, text, site) and its number, never of the order of execution.
 
 use crate::kernel::rng;
 
+/// A stream of random draws.
 pub(super) struct Draws {
     key: u64,
     next: u64,
@@ -12,16 +13,18 @@ impl Draws {
         Draws { key: rng::key(seed, text, site), next: 0 }
     }
 
+    /// The next 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.next += 1;
         rng::draw(self.key, self.next)
     }
 
-    /// One of the numbers below `n`, which is not zero.
+    /// A uniform number below `n`, which must not be zero.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
+    /// A uniform choice; `None` if there are no choices.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         (!choices.is_empty()).then(|| &choices[self.below(choices.len())])
     }

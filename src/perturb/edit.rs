@@ -1,19 +1,19 @@
-//! Changes to a sentence: which bytes, and what stands there afterwards. Case at the start of the sentence and
-//! `a` or `an` before a changed word are mended here, so that rules need not think of them.
+//! Edits of a sentence: byte ranges and their replacements. Capitalisation at the start of the sentence and
+//! `a` or `an` before a changed word are corrected here, so that rules need not consider them.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// These bytes become this text.
+/// The replacement of a byte range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     pub range: Range<usize>,
     pub with: String,
 }
 
-/// Edits that belong together; no two over the same bytes.
+/// The edits of one change; their ranges do not overlap.
 pub(super) type Change = Vec<Edit>;
 
 impl Edit {
@@ -22,12 +22,12 @@ impl Edit {
     }
 }
 
-/// A change that puts the text of two places in each other's place.
+/// A change that exchanges the texts of two ranges.
 pub(super) fn exchange(text: &str, a: &Range<usize>, b: &Range<usize>) -> Change {
     vec![Edit::new(a.clone(), &text[b.clone()]), Edit::new(b.clone(), &text[a.clone()])]
 }
 
-/// The sentence after the change.
+/// The sentence after a change.
 pub(super) fn apply(text: &str, change: &[Edit]) -> String {
     let mut edits: Vec<&Edit> = change.iter().collect();
     edits.sort_by_key(|edit| edit.range.start);
@@ -35,6 +35,7 @@ pub(super) fn apply(text: &str, change: &[Edit]) -> String {
     let mut at = 0;
     for edit in edits {
         out.push_str(&text[at..edit.range.start]);
+        // Decided on the output, since an earlier edit may have removed the beginning of the sentence.
         let first = opens(&out);
         let start = out.len();
         out.push_str(&edit.with);
@@ -58,7 +59,7 @@ pub(super) fn apply(text: &str, change: &[Edit]) -> String {
 static ARTICLE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^[^\p{L}]*(A)|[\s(](a))n?\s+$").unwrap());
 
-/// Makes an article right that stands before `start`, where the text goes on with what `out` has there and
+/// Corrects an indefinite article right before `start`, where the text continues with `out[start..]` and
 /// then `rest`.
 fn mend_article(out: &mut String, start: usize, rest: &str) {
     let Some(article) = ARTICLE.captures(&out[..start]).and_then(|c| c.get(1).or(c.get(2))) else {
@@ -72,13 +73,14 @@ fn mend_article(out: &mut String, start: usize, rest: &str) {
 
 fn sounds_as_vowel(word: &str) -> bool {
     const CONSONANT: [&str; 7] = ["uni", "use", "usu", "uti", "eu", "one", "once"];
+    // `u` as in `unit` sounds like a consonant; a silent `h` and spoken numbers start with a vowel.
     const VOWEL: [&str; 6] = ["hour", "honest", "honor", "honour", "8", "11"];
     let word = word.trim_start_matches(['"', '\u{201c}', '(']).to_lowercase();
     let starts = |list: &[&str]| list.iter().any(|start| word.starts_with(start));
     starts(&VOWEL) || !starts(&CONSONANT) && word.starts_with(['a', 'e', 'i', 'o', 'u'])
 }
 
-/// Whether a sentence starts behind this text: there is none, or a number such as `14.1(b)` or `Section 2:`.
+/// Whether a sentence starts after this text: it is empty, or a number such as `14.1(b)` or `Section 2:`.
 pub(super) fn opens(before: &str) -> bool {
     let numbering = |word: &str| {
         let letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
@@ -87,17 +89,18 @@ pub(super) fn opens(before: &str) -> bool {
     before.split_whitespace().all(numbering)
 }
 
-/// With its first letter in upper case.
+/// The text with its first letter in upper case.
 pub(super) fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// `with` in the case of what it replaces: `BEFORE`, `Before` or `before`.
+/// `with` in the case of the text that it replaces: `BEFORE`, `Before` or `before`.
 pub(super) fn in_case_of(original: &str, with: &str) -> String {
     let mut letters = original.chars().filter(|c| c.is_alphabetic());
     let lower = |c: char| c.is_lowercase();
     match (letters.next(), letters.next()) {
+        // At least two letters, all in upper case, so that a single capital such as `A` is not taken for all caps.
         (Some(_), Some(_)) if !original.contains(lower) => with.to_uppercase(),
         (Some(first), _) if first.is_uppercase() => capitalised(with),
         _ => with.to_owned(),

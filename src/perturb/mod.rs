@@ -1,14 +1,13 @@
-//! Near-misses of any text: sentences that look like a given one and mean something else, by kind, and
-//! rewordings that mean the same.
+//! Generates near-misses of sentences, which look similar but mean something else, and paraphrases, which mean the
+//! same. The result must depend on the seed, the sentence and the kind alone, never on other texts or kinds, and a rule
+//! must not apply where it cannot tell what the changed sentence would say.
 //!
-//! 1. [`sentence`]: which parts of the texts can be used.
-//! 2. [`slots`], [`actors`]: the typed values and the persons of a sentence.
-//! 3. One module a kind of near-miss gives all changes of that kind; one is drawn.
-//! 4. [`paraphrase`]: the rewording of the anchor, where one is asked for.
+//! 1. [`sentence`]: selects the usable parts of the texts.
+//! 2. [`slots`], [`actors`]: find the typed values and the actors of a sentence.
+//! 3. One module for each kind of near-miss lists all changes of that kind; one of them is drawn.
+//! 4. [`paraphrase`]: rewords the anchor, if a paraphrase is requested.
 //!
-//! A rule works on words, without a parser, and stays off where it cannot tell what the change would say. What
-//! is drawn depends on the seed, the sentence and the kind alone: other texts and other kinds change nothing.
-//! Nothing here knows files, passages or models.
+//! Rules work on words, without a parser. This module does not know files, passages or models.
 
 mod actors;
 mod binding;
@@ -31,7 +30,7 @@ use rayon::prelude::*;
 use crate::world::triplet::Triplet;
 use draws::Draws;
 
-/// How a near-miss differs.
+/// How a near-miss differs from the anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Negation,
@@ -52,7 +51,7 @@ impl Kind {
         Kind::Temporal,
     ];
 
-    /// As a triplet's category has it.
+    /// The name of a triplet's category.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Negation => "negation",
@@ -65,47 +64,50 @@ impl Kind {
     }
 }
 
-/// What stands beside the anchor.
+/// The positive of each triplet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positive {
     /// The anchor itself.
     Identity,
-    /// Its rewording; a sentence without one is left out.
+    /// A paraphrase of the anchor; a sentence without one is left out.
     Paraphrase,
 }
 
+/// What to generate.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub kinds: Vec<Kind>,
     pub seed: u64,
-    /// Most triplets of a kind, drawn among the sentences; `None`: all.
+    /// The maximum number of triplets of each kind, sampled from the sentences; `None` means all.
     pub per_kind: Option<usize>,
     pub positive: Positive,
 }
 
-/// What became of one kind.
+/// The counts of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     pub kind: Kind,
     /// Sentences with a near-miss of this kind.
     pub possible: usize,
-    /// Those of them that have no rewording where one is asked for.
+    /// Those of them that have no paraphrase, if one is requested.
     pub not_reworded: usize,
     pub written: usize,
 }
 
+/// The generated triplets, with counts.
 #[derive(Clone, Debug, Default)]
 pub struct NearMisses {
-    /// By kind, in the order of the texts.
+    /// Sorted by kind, then in the order of the texts.
     pub triplets: Vec<Triplet>,
     pub counts: Vec<Count>,
-    /// Distinct sentences and rows that could be used.
+    /// The number of distinct usable sentences and rows.
     pub sentences: usize,
 }
 
-/// The near-misses of all sentences of the texts.
+/// Generates the near-misses of all sentences of the texts.
 pub fn near_misses(texts: &[String], options: &Options) -> NearMisses {
     let parts: Vec<Vec<String>> = texts.par_iter().map(|text| sentence::usable(text)).collect();
+    // Duplicates are dropped in the order of the texts, so the sequence is deterministic.
     let mut seen = HashSet::new();
     let all = parts.into_iter().flatten().filter(|sentence| seen.insert(sentence.clone()));
     let all: Vec<String> = all.collect();
@@ -130,7 +132,7 @@ pub fn near_misses(texts: &[String], options: &Options) -> NearMisses {
     result
 }
 
-/// Keeps `most` of them, drawn by what each is and not by its place, in their order.
+/// Samples `most` of the triplets, keeping their order. The sample depends on the sentences, not on their positions.
 fn sample(kept: &mut Vec<(Triplet, &String)>, most: usize, seed: u64, kind: Kind) {
     let lot = |sentence: &str| {
         (Draws::new(seed, sentence, &format!("sample {}", kind.name())).bits(), sentence.to_owned())
@@ -144,7 +146,7 @@ fn sample(kept: &mut Vec<(Triplet, &String)>, most: usize, seed: u64, kind: Kind
     }
 }
 
-/// The near-miss of one sentence, `None` where there is none; inside, `None` where the rewording is wanting.
+/// The near-miss of one sentence; the outer `None` means that there is none, the inner that there is no paraphrase.
 fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Triplet>> {
     let mut draws = Draws::new(options.seed, sentence, kind.name());
     let slots = slots::slots(sentence);
@@ -156,6 +158,7 @@ fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Tripl
         Kind::QuantifierModal => modal::changes(sentence),
         Kind::Temporal => temporal::changes(sentence),
     };
+    // A change can reproduce the original text; that is not a near-miss.
     let negative = edit::apply(sentence, draws.pick(&changes)?);
     if negative == sentence {
         return None;
@@ -172,7 +175,7 @@ fn of_kind(sentence: &str, kind: Kind, options: &Options) -> Option<Option<Tripl
     }))
 }
 
-/// The sentence in other words; `None` where no rule fits.
+/// A paraphrase of the sentence; `None` if no rule applies.
 fn reworded(sentence: &str, seed: u64) -> Option<String> {
     let slots = slots::slots(sentence);
     let mut draws = Draws::new(seed, sentence, "paraphrase");

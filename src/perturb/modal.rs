@@ -1,15 +1,16 @@
-//! Another strength of duty, share or bound: `shall` for `may`, `all` for `some`, `at least` for `at most`.
+//! Near-misses with another strength of duty, share or bound: `shall` for `may`, `all` for `some`, `at least` for
+//! `at most`.
 //!
-//! `shall not` and `may not` forbid alike, so a modal beside a negation stays as it is.
+//! `shall not` and `may not` both forbid, so a modal next to a negation is left unchanged.
 
 use std::sync::LazyLock;
 
 use super::edit::Change;
 use super::rule::{Rule, Written, rules, uses};
 
-/// What makes `shall` and `may` say the same.
+/// Words after a modal with which `shall` and `may` mean the same.
 const NEGATED: &str = "not|only|in no|never|neither|nor|no";
-/// Subjects that negate.
+/// Negated subjects.
 const NOBODY: &str = r"(?:no|neither|nothing|nor|never|none)\b.*";
 
 #[rustfmt::skip]

@@ -1,4 +1,4 @@
-//! A negation put in or taken out, at a verb, a determiner or an adjective.
+//! Near-misses that insert or remove a negation at a verb, a determiner or an adjective.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is valid")
 }
 
-/// Verbs that take `not` behind them, and the word after.
+/// Auxiliary verbs that are negated by a following `not`, with the next word.
 static AUXILIARY: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"\b(?<verb>shall|will|must|may|can|should|would|could|is|are|was|were)\s+(?<next>[a-z]+)",
@@ -33,7 +33,7 @@ static NEGATED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// Words behind a verb before which `not` does not stand well, or means something else.
+/// Words after a verb before which `not` is ungrammatical or has another meaning.
 const NOT_BEFORE: [&str; 28] = [
     "not",
     "never",
@@ -64,7 +64,7 @@ const NOT_BEFORE: [&str; 28] = [
     "less",
     "of",
 ];
-/// Words behind `not` that belong to it.
+/// Words after `not` that form a unit with it.
 const BOUND: [&str; 18] = [
     "only",
     "less",
@@ -123,6 +123,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(TABLE));
 
 pub(super) fn changes(text: &str) -> Vec<Change> {
     let mut all = uses(&RULES, text);
+    // With `nor`, adding or removing one `not` would leave half of a pair.
     if !text.contains(" nor ") {
         all.extend(put_in(text));
         all.extend(taken_out(text));
@@ -130,17 +131,18 @@ pub(super) fn changes(text: &str) -> Vec<Change> {
     all
 }
 
-/// The words before `at` in its clause.
+/// The words of the clause before `at`, in lower case.
 fn clause(text: &str, at: usize) -> Vec<String> {
     let clause = text[..at].rsplit([',', ';', ':', '(', '|']).next().unwrap_or("");
     clause.split_whitespace().map(str::to_lowercase).collect()
 }
 
-/// The verb and the word behind it.
+/// The verb and the next word.
 fn parts<'t>(captures: &Captures<'t>) -> Option<(regex::Match<'t>, &'t str)> {
     Some((captures.name("verb")?, captures.name("next")?.as_str()))
 }
 
+/// All changes that insert a negation at a verb.
 fn put_in(text: &str) -> Vec<Change> {
     let negated = |before: &[String]| {
         before.iter().rev().take(10).any(|word| NEGATIVE.contains(&word.as_str()))
@@ -155,7 +157,7 @@ fn put_in(text: &str) -> Vec<Change> {
         let infinitive = ["has", "have", "had"].contains(&verb.as_str())
             && ["to", "shall", "will", "may", "would", "could", "should", "must", "might"]
                 .contains(&last);
-        // `as is`, `than was`, `there is`: another order of words, or nothing that can be denied.
+        // `as is`, `than was`, `there is`: inverted or fixed phrases that cannot be negated in this way.
         let fixed = ["as", "than", "there", "what", "how", "so", "also"].contains(&last);
         let after = captures.name("next").map_or("", |next| &text[next.end()..]);
         let bound =
@@ -173,7 +175,7 @@ fn put_in(text: &str) -> Vec<Change> {
     for captures in FULL.captures_iter(text) {
         let Some((verb, next)) = parts(&captures) else { continue };
         let before = clause(text, verb.start());
-        // One of several verbs, which one `not` would not tell apart.
+        // One of several coordinated verbs: it would be unclear which of them one `not` negates.
         let joined = ["and", "or", "also", ""].contains(&before.last().map_or("", String::as_str))
             || ["and", "or"].contains(&next);
         if joined || negated(&before) {
@@ -184,6 +186,7 @@ fn put_in(text: &str) -> Vec<Change> {
     all
 }
 
+/// All changes that remove a `not`.
 fn taken_out(text: &str) -> Vec<Change> {
     let mut all = Vec::new();
     for captures in NEGATED.captures_iter(text) {
@@ -212,7 +215,7 @@ fn taken_out(text: &str) -> Vec<Change> {
     all
 }
 
-/// `applies` to `apply`.
+/// The base form of a verb: `apply` for `applies`.
 fn plain(verb: &str) -> String {
     match verb.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
@@ -220,7 +223,7 @@ fn plain(verb: &str) -> String {
     }
 }
 
-/// `apply` to `applies`.
+/// The third person of a verb: `applies` for `apply`.
 fn third_person(verb: &str) -> String {
     match verb {
         "have" => "has".to_owned(),

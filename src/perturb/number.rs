@@ -1,4 +1,4 @@
-//! One number, amount, period, percentage or date changed, written as it was written.
+//! Near-misses that change one number, amount, period, percentage or date and keep its written form.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::extract::count::counts;
 use crate::spell;
 use crate::value::Value;
 
-/// Years that a date or a year moves by, at most.
+/// The maximum number of years by which a date or a year is moved.
 const YEARS: usize = 6;
 
 pub(super) fn changes(text: &str, slots: &[Slot], draws: &mut Draws) -> Vec<Change> {
@@ -36,7 +36,7 @@ static MONTH: LazyLock<Regex> = LazyLock::new(|| {
     )
     .expect("valid")
 });
-/// With so many days that any day below 29 is there in each.
+/// The names of the months. Any day before the 29th exists in each of them.
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -52,7 +52,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// A date in another month, where it names one and any has such a day; else in another year.
+/// Moves a date to another month, if it names one and its day exists in all months; otherwise to another year.
 fn date(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
     let written = &text[range.clone()];
     let days = written.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u32>().ok());
@@ -64,7 +64,7 @@ fn date(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
         return Some(Edit::new(range.start + month.start()..range.start + month.end(), with));
     }
     let found = YEAR.find(written)?;
-    // The 29th of February is not in every year.
+    // The 29th of February does not exist in every year.
     let leap = written.to_lowercase().contains("feb") && days.clone().any(|n| n == 29);
     if leap {
         return None;
@@ -79,7 +79,7 @@ fn year(text: &str, range: &Range<usize>, draws: &mut Draws) -> Option<Edit> {
     Some(Edit::new(range.clone(), with.to_string()))
 }
 
-/// Another count within the slot, where it holds just one.
+/// Changes the count within a slot, if it has exactly one.
 fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
     let range = &slot.range;
     let part = &text[range.clone()];
@@ -90,7 +90,7 @@ fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
     if written.starts_with(|c: char| c.is_ascii_digit()) && written.contains(['(', '[', '/']) {
         return None;
     }
-    // A share of a whole stays one.
+    // A percentage up to 100 must not exceed 100 afterwards.
     let most = match slot.value {
         Value::Percent(p) if p <= 100.0 => 100.0 / p,
         _ => f64::INFINITY,
@@ -99,7 +99,7 @@ fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
     let start = range.start + count.range.start;
     let end = start + written.len();
     if plural {
-        // `one (1) year`: more of them take an s.
+        // After `one (1) year` the unit becomes a plural.
         let unit = &text[end..range.end];
         let pluralised = !unit.contains('-') && !unit.contains("(s)") && !unit.ends_with('s');
         let genitive = text[range.end..].starts_with(['\'', '\u{2019}']);
@@ -112,7 +112,7 @@ fn amount(text: &str, slot: &Slot, draws: &mut Draws) -> Option<Edit> {
 static DIGITS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d[\d,]*(?:\.\d+)?").expect("valid"));
 
-/// Another number written alike, and whether it was one before.
+/// A different number in the same written form, and whether the old number was one.
 fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> {
     let digits = DIGITS.find(written);
     let words_end = written.find('(').unwrap_or(written.len());
@@ -138,7 +138,7 @@ fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> 
     let digits = digits?;
     let (whole, decimals) = digits.as_str().split_once('.').unwrap_or((digits.as_str(), ""));
     let mantissa: u64 = (whole.replace(',', "") + decimals).parse().ok()?;
-    // Zeros behind the point are kept: 450.00 becomes 900.00.
+    // Decimal zeros are kept: 450.00 becomes 900.00.
     let zeros = decimals.len() as u32;
     let unit = 10u64.checked_pow(zeros)?;
     let new = match mantissa % unit {
@@ -154,7 +154,7 @@ fn other(written: &str, most: f64, draws: &mut Draws) -> Option<(String, bool)> 
     Some((new, mantissa == 1 && zeros == 0))
 }
 
-/// Another number of about the same size, at most `most` times as large, never one.
+/// A different number of similar size, at most `most` times as large, and never one.
 fn moved(n: u64, most: f64, draws: &mut Draws) -> Option<u64> {
     let mut choices = vec![n.checked_mul(2)?, n.checked_mul(3)?];
     choices.extend((n.is_multiple_of(2) && n > 2).then_some(n / 2));

@@ -1,5 +1,5 @@
-//! Other words that say the same: wordings of contracts and reports, active and passive, digits and words,
-//! dates, the order of a row's fields.
+//! Paraphrases: synonymous wordings of contracts and reports, active and passive voice, digits and words, date formats,
+//! the order of a row's fields.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use super::slots::{Slot, Sort};
 use crate::spell;
 use crate::value::Value;
 
-/// Of the places that could be reworded, so many in ten are.
+/// Tenths of the possible rewordings that are applied, on average.
 const TENTHS: usize = 8;
 
 #[rustfmt::skip]
@@ -110,18 +110,19 @@ const TABLE: &[Written] = &[
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| rules(TABLE));
 
-/// Some of the rewordings that are possible, at least one; `None` where none is.
+/// A random selection of the possible rewordings, at least one; `None` if there is none.
 pub(super) fn change(text: &str, slots: &[Slot], draws: &mut Draws) -> Option<Change> {
     if is_row(text) {
         return reordered(text, draws);
     }
+    // The passive moves most of the sentence, so it is not combined with other rewordings.
     if let Some(passive) = passive(text, slots) {
         return Some(passive);
     }
     let mut all = uses(&RULES, text);
     all.extend(slots.iter().filter_map(|slot| rewritten(text, slot)).map(|edit| vec![edit]));
     let mut kept: Change = Vec::new();
-    // In a drawn order, so that of two that overlap either may come first.
+    // In random order, so that either of two overlapping rewordings may be applied.
     let mut order: Vec<(u64, Change)> =
         all.into_iter().map(|edits| (draws.bits(), edits)).collect();
     order.sort_by_key(|(bits, _)| *bits);
@@ -142,7 +143,7 @@ static SPELLED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(?<words>[A-Za-z -]+?)\s*\(\s*(?<digits>\d+)\s*\)$").expect("valid")
 });
 
-/// A value written in another way.
+/// A value in another written form.
 fn rewritten(text: &str, slot: &Slot) -> Option<Edit> {
     let part = &text[slot.range.clone()];
     match (&slot.sort, &slot.value) {
@@ -182,7 +183,7 @@ fn rewritten(text: &str, slot: &Slot) -> Option<Edit> {
     }
 }
 
-/// Verbs with their participles.
+/// Verbs with their past participles.
 const VERBS: [(&str, &str); 14] = [
     ("pay", "paid"),
     ("deliver", "delivered"),
@@ -209,7 +210,7 @@ static ACTIVE: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// `A shall pay each invoice within ..` as `Each invoice shall be paid by A within ..`.
+/// The passive voice: `Each invoice shall be paid by A within ..` for `A shall pay each invoice within ..`.
 fn passive(text: &str, slots: &[Slot]) -> Option<Change> {
     let actors = actors(text, slots);
     let starts = |range: &&std::ops::Range<usize>| range.start == 0;
@@ -223,7 +224,7 @@ fn passive(text: &str, slots: &[Slot]) -> Option<Change> {
         Some(name) => format!("the {name}"),
         None => text[subject.clone()].to_owned(),
     };
-    // What follows must not speak of `its` subject, which is another one now.
+    // The rest must not refer to the subject, for example by `its`, since the subject is replaced.
     let rest = &text[subject.end + object.end()..];
     let bound =
         [" its ", " it ", " their ", " and ", " or "].iter().any(|word| rest.contains(word));
@@ -237,7 +238,7 @@ fn passive(text: &str, slots: &[Slot]) -> Option<Change> {
     })
 }
 
-/// The fields of a row in another order.
+/// Rotates the fields of a row.
 fn reordered(text: &str, draws: &mut Draws) -> Option<Change> {
     let fields: Vec<&str> = text.split(" | ").collect();
     let by = 1 + draws.below(fields.len() - 1);

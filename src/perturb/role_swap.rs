@@ -1,4 +1,4 @@
-//! Who does what to whom, the other way round: every mention of one actor in place of the other's.
+//! Near-misses that exchange two actors: every mention of one is replaced by the other.
 
 use std::sync::LazyLock;
 
@@ -8,14 +8,14 @@ use super::actors::{Actor, actors};
 use super::edit::{Change, Edit, exchange, opens};
 use super::slots::Slot;
 
-/// What stands between two names where either order says the same.
+/// Text between two names whose order makes no difference.
 static JOINED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^\s*(?:,?\s*(?:and|or|and/or|nor|with)|[,/&;])?\s*(?:the\s+)?$").expect("valid")
 });
 
 const WORD: &str = r"[A-Z][\w'\u{2019}-]*[a-z]";
 
-/// Names in general text: `Caesar defeated Pompey`, `was beaten by`, `larger than`.
+/// Actions and comparisons between names in general text: `Caesar defeated Pompey`, `was beaten by`, `larger than`.
 static DEED: LazyLock<Regex> = LazyLock::new(|| {
     let name = format!("{WORD}(?: (?:of|the|de|van|von) {WORD}| {WORD})*");
     Regex::new(&format!(
@@ -24,14 +24,14 @@ static DEED: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is valid")
 });
 
-/// `from Vienna to Paris`.
+/// Routes: `from Vienna to Paris`.
 static WAY: LazyLock<Regex> = LazyLock::new(|| {
     let name = format!("(?:the )?{WORD}(?: {WORD})*");
     Regex::new(&format!(r"\bfrom (?<a>{name}) (?:in)?to (?<b>{name})(?:[ ,.;]|$)"))
         .expect("the pattern is valid")
 });
 
-/// Names that are a time, or that open a sentence.
+/// Capitalised words that are not names: times, and words that open a sentence.
 #[rustfmt::skip]
 const NO_NAMES: [&str; 47] = [
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -40,6 +40,7 @@ const NO_NAMES: [&str; 47] = [
     "Many", "Most", "Some", "All", "Both", "There", "Other",
 ];
 
+/// All exchanges of two actors; if there are none, exchanges of two names in general text.
 pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
     let actors = actors(text, slots);
     let mut all = Vec::new();
@@ -56,6 +57,7 @@ pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
     for pattern in [&*DEED, &*WAY] {
         for captures in pattern.captures_iter(text) {
             let (Some(a), Some(b)) = (captures.name("a"), captures.name("b")) else { continue };
+            // A name that occurs twice would be exchanged at one place only.
             let once = |name: &str| text.matches(name).count() == 1;
             let name = |name: &str| !NO_NAMES.iter().any(|no| name.split(' ').any(|w| w == *no));
             let fine = |text: &str| once(text) && name(text);
@@ -67,7 +69,7 @@ pub(super) fn changes(text: &str, slots: &[Slot]) -> Vec<Change> {
     all
 }
 
-/// Whether they stand side by side anywhere, as in `between A and B`.
+/// Whether the two are mentioned side by side anywhere, as in `between A and B`.
 fn joined(text: &str, a: &Actor, b: &Actor) -> bool {
     a.mentions.iter().any(|x| {
         b.mentions.iter().any(|y| {

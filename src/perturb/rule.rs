@@ -1,14 +1,15 @@
-//! Rules that put other words for some words: a pattern, its replacement, and where it must not be tried.
+//! Rewriting rules: a pattern, its replacement, and contexts in which the rule must not apply.
 
 use regex::Regex;
 
 use super::edit::{Change, Edit, in_case_of};
 
-/// As a table writes it: what is found, what is put there, and patterns for the text right before and right
-/// behind it that forbid the rule (empty: none). Of a pattern with a group `x` only that is replaced; a space
-/// stands for any white space; several replacements are parted by `/`.
+/// A rule in a table: the pattern, its replacement, and patterns for the text right before and right after the
+/// match that disable the rule (empty: none). If the pattern has a group `x`, only the group is replaced; a space
+/// matches any white space; alternative replacements are separated by `/`.
 pub(super) type Written = (&'static str, &'static str, &'static str, &'static str);
 
+/// A compiled rule.
 pub(super) struct Rule {
     find: Regex,
     put: &'static str,
@@ -16,7 +17,7 @@ pub(super) struct Rule {
     not_before: Option<Regex>,
 }
 
-/// Compiles a table.
+/// Compiles a table of rules.
 pub(super) fn rules(table: &[Written]) -> Vec<Rule> {
     let spaced = |pattern: &str| pattern.replace(' ', r"\s+");
     let compile = |pattern: String| Regex::new(&pattern).expect("the pattern is valid");
@@ -30,7 +31,7 @@ pub(super) fn rules(table: &[Written]) -> Vec<Rule> {
     table.iter().map(rule).collect()
 }
 
-/// Every single use of every rule in a text: one change for each replacement.
+/// Every possible application of every rule to a text: one change for each match and replacement.
 pub(super) fn uses(rules: &[Rule], text: &str) -> Vec<Change> {
     let mut all = Vec::new();
     for rule in rules {

@@ -1,21 +1,21 @@
-//! Which parts of a text are sentences, or rows, that can be changed and still be well-formed.
+//! Selects the parts of a text, sentences or rows, that can be changed and remain well-formed.
 
 use crate::extract::sentence::sentences;
 
-/// Words that a sentence has, at least and at most: fewer say little, and of more a change shows too little.
+/// The number of words of a usable sentence: shorter ones say little, and in longer ones a change is hardly noticeable.
 const WORDS: std::ops::RangeInclusive<usize> = 5..=60;
-/// Of the characters of prose at least this share are letters and spaces.
+/// The minimum share of letters and spaces among the characters of prose.
 const LETTERS: f64 = 0.8;
-/// Of the letters at most this share are capitals.
+/// The maximum share of capitals among the letters.
 const CAPITALS: f64 = 0.3;
 
-/// A text of fields, `name: value | name: value`.
+/// Whether a text consists of fields, `name: value | name: value`.
 pub(super) fn is_row(text: &str) -> bool {
     let mut fields = text.split(" | ");
     text.contains(" | ") && fields.all(|field| field.contains(": "))
 }
 
-/// The sentences of a text that can be used, white space folded; a row is one.
+/// The usable sentences of a text, with white space normalised; a row counts as one sentence.
 pub(super) fn usable(text: &str) -> Vec<String> {
     if is_row(text) {
         return vec![text.trim().to_owned()];

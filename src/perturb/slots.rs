@@ -1,4 +1,4 @@
-//! The typed values of a sentence, as places that other values of their type could fill.
+//! Finds the typed values of a sentence, as slots that other values of the same type could fill.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use crate::extract::number::Decimal;
 use crate::extract::{Found, Kind};
 use crate::value::Value;
 
-/// What fills a slot; values of one sort can change places.
+/// The kind of a slot; values of the same kind can be exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
     Date,
@@ -18,6 +18,7 @@ pub(super) enum Sort {
     Party,
 }
 
+/// A value with its position in the sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Slot {
     pub sort: Sort,
@@ -25,7 +26,7 @@ pub(super) struct Slot {
     pub range: Range<usize>,
 }
 
-/// Words before a number that make a name of it.
+/// Words that form a name with a following number.
 const NAMED: [&str; 22] = [
     "section",
     "sections",
@@ -51,7 +52,7 @@ const NAMED: [&str; 22] = [
     "type",
 ];
 
-/// All slots of a sentence, in order; no two over the same bytes.
+/// All slots of a sentence, in order, without overlaps. Kinds that come first take precedence.
 pub(super) fn slots(text: &str) -> Vec<Slot> {
     let point = Some(Decimal::Point);
     let kinds = [
@@ -65,11 +66,12 @@ pub(super) fn slots(text: &str) -> Vec<Slot> {
     let mut all: Vec<Slot> = Vec::new();
     for (sort, kind) in kinds {
         for Found { value, range } in kind.candidates(text) {
+            // Earlier kinds win: the number in an amount of money is not a slot of its own.
             let taken = |slot: &Slot| slot.range.start < range.end && range.start < slot.range.end;
             if all.iter().any(taken) {
                 continue;
             }
-            // `60 days' notice`: the apostrophe belongs to the notice.
+            // In `60 days' notice` the apostrophe is not part of the value.
             let end = range.start + text[range.clone()].trim_end_matches(['\'', '\u{2019}']).len();
             let sort = match sort {
                 Sort::Number if is_year(&text[range.clone()]) => Sort::Year,
@@ -90,10 +92,10 @@ fn is_year(text: &str) -> bool {
         && (1500..2100).contains(&text.parse::<u32>().unwrap_or(0))
 }
 
-/// Whether a number is no part of a name, such as `Section 4`, and not the number of the sentence.
+/// Whether a number counts something: it is not part of a name such as `Section 4`, nor a sentence number.
 fn counts_something(text: &str, range: &Range<usize>) -> bool {
     let before = text[..range.start].trim_end();
-    // Of `Sections 7, 10 and 12` each number is part of the name.
+    // In `Sections 7, 10 and 12` each number is part of the name.
     let listed = before.trim_end_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c));
     let listed = listed.strip_suffix(" and").or(listed.strip_suffix(" or")).unwrap_or(listed);
     let listed = listed.trim_end_matches(|c: char| c.is_ascii_digit() || ",. ".contains(c));

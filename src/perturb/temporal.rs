@@ -1,4 +1,4 @@
-//! Another order in time: `before` for `after`, `within` for `more than`, an end for a beginning.
+//! Near-misses with another order in time: `before` for `after`, `more than` for `within`, an end for a beginning.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::edit::{Change, Edit, in_case_of};
 use super::rule::{Rule, Written, rules, uses};
 
-/// A period, as `within` takes one.
+/// A pattern for periods, as they follow `within`.
 const PERIOD: &str = r"(?:a period of )?(?:\w+(?:-\w+)?\s*\(\d+\)|\d+|one|two|three|five|ten|fifteen|thirty|sixty|ninety|a|the first \w+)(?: (?:calendar|business|working|full))? (?:days?|weeks?|months?|years?)";
 
 static WITHIN: LazyLock<Regex> = LazyLock::new(|| {
@@ -55,7 +55,7 @@ pub(super) fn changes(text: &str) -> Vec<Change> {
         let edit = |name: &str, with: &str| {
             captures.name(name).map(|m| Edit::new(m.range(), in_case_of(m.as_str(), with)))
         };
-        // `within 30 days of receipt`: what comes later is later than `30 days after` it.
+        // `within 30 days of receipt` becomes `more than 30 days after receipt`.
         all.push(edit("within", "more than").into_iter().chain(edit("of", "after")).collect());
     }
     all

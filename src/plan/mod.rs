@@ -1,6 +1,5 @@
-//! What to buy: which mitigations, alone or together, avoid the most loss for their cost.
-//!
-//! Each combination is an arm, and is run as any other: what a plan says of it is what a run of it says.
+//! Evaluates combinations of mitigations: which of them, alone or together, avoid the most loss for their cost. A plan
+//! has no model of its own: each combination is run as an arm, so a plan and a run of the same arm agree.
 
 use std::collections::BTreeMap;
 
@@ -16,56 +15,58 @@ mod pages;
 
 pub use pages::{csv, legend, table};
 
-/// All that was tried.
+/// The result of a plan: all combinations that were run, and the order in which to buy.
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub currency: String,
-    /// The arm that is improved.
+    /// The arm that the candidates improve.
     pub from: String,
-    /// What there is to choose from.
+    /// The mitigations to choose from, by id.
     pub candidates: Vec<String>,
-    /// The arm as it is first; then by what a year costs in all, the cheapest first.
+    /// The unchanged arm first, then all other options by total cost of a year, cheapest first.
     pub options: Vec<Bought>,
-    /// In which order to buy: each time the candidate that saves most beside those before it, as long as one
-    /// saves anything. Indices into `options`, each with one candidate more than the one before.
+    /// The greedy order in which to buy: each time the candidate that saves most in addition to those before it, until
+    /// none saves anything. Indices into `options`, each with one candidate more than the one before.
     pub order: Vec<usize>,
-    /// Pairs of candidates that change one setting to different values.
+    /// The number of combinations that were left out, since they change one setting to different values.
     pub excluded: usize,
-    /// Whether every combination was tried; else only those on the way of `order`.
+    /// Whether every combination was run; otherwise only those that the greedy search for `order` met.
     pub complete: bool,
 }
 
-/// One combination. Amounts are those of a year.
+/// One combination of candidates. Amounts are per year.
 #[derive(Clone, Debug)]
 pub struct Bought {
     /// Indices into the plan's candidates, ascending.
     pub chosen: Vec<usize>,
     pub name: String,
     pub failure: f64,
-    /// What it takes: running costs and the candidates' own.
+    /// Running costs and the candidates' own costs.
     pub cost: f64,
-    /// Expected loss, and the mean loss of the worst 5% of years.
+    /// Expected loss.
     pub loss: f64,
+    /// Mean loss of the worst 5% of years.
     pub cvar: f64,
-    /// Loss and cost of the arm as it is, less those of this option; `None` for the arm as it is. Tested as it stands
-    /// there, with all costs in it, in one family with all other options.
+    /// Loss and cost of the unchanged arm minus those of this option; `None` for the unchanged arm. The test includes
+    /// all costs, in one family with all other options.
     pub saved: Option<PairedDifference>,
-    /// No other option has less of both: cost and expected loss, or cost and the loss of bad years.
+    /// Pareto-optimal in cost and expected loss.
     pub on_front: bool,
+    /// Pareto-optimal in cost and CVaR.
     pub on_tail_front: bool,
 }
 
 impl Bought {
-    /// Cost and expected loss of a year.
+    /// Cost plus expected loss.
     pub fn total(&self) -> f64 {
         self.cost + self.loss
     }
 }
 
-/// Tries the combinations of a scenario's plan: `run` runs all arms of the scenario that it is given.
+/// Evaluates the combinations of a scenario's plan; `run` runs all arms of the scenario that it is given.
 ///
 /// # Errors
-/// A scenario without a plan; whatever `run` ends with.
+/// A scenario without a plan, and whatever `run` reports.
 pub fn plan(
     mut scenario: Scenario,
     run: &mut dyn FnMut(&Scenario) -> anyhow::Result<Record>,
@@ -74,14 +75,16 @@ pub fn plan(
         bail!("the scenario has no section `plan`");
     };
     let currency = impact.currency.clone();
-    scenario.sensitivity = None; // of the arms as declared, not of what could be bought
+    // Sensitivity analysis is for the declared arms, not for every option.
+    scenario.sensitivity = None;
     let base = scenario.arms[plan.from].clone();
     let count = plan.candidates.len();
+    // The first condition keeps the shift from overflowing.
     let complete = count < usize::BITS as usize - 1 && 1usize << count <= plan.most;
     let mut tried: BTreeMap<Vec<usize>, Option<ArmRecord>> = BTreeMap::new();
     let mut attempt = |sets: Vec<Vec<usize>>, tried: &mut BTreeMap<_, _>| -> anyhow::Result<()> {
         let mut wanted = Vec::new();
-        // The arm as it is comes first: the others are compared with it.
+        // The unchanged arm is the baseline of every run, so that options of different runs are compared with the same.
         scenario.arms = vec![base.clone()];
         scenario.baseline = 0;
         for set in sets {
@@ -111,7 +114,7 @@ pub fn plan(
     } else {
         attempt(vec![Vec::new()], &mut tried)?;
     }
-    // Step by step from nothing: all that is tried where not everything is.
+    // Greedy search from no candidate at all. If not every combination is run, these are the only ones.
     let mut order: Vec<Vec<usize>> = vec![Vec::new()];
     loop {
         let last = order.last().cloned().unwrap_or_default();
@@ -157,10 +160,12 @@ pub fn plan(
     })
 }
 
+/// The candidates whose bits are set.
 fn members(bits: usize, count: usize) -> Vec<usize> {
     (0..count).filter(|candidate| bits >> candidate & 1 == 1).collect()
 }
 
+/// The option of a combination, not yet tested; `None` if the arm counts no money.
 fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
     let money: &MoneyRecord = arm.money.as_ref()?;
     let own = own_cost(plan, chosen, money);
@@ -177,7 +182,7 @@ fn bought(plan: &Plan, chosen: &[usize], arm: &ArmRecord) -> Option<Bought> {
     })
 }
 
-/// What candidates take in a year beside running costs.
+/// The candidates' own costs in a year, without running costs.
 fn own_cost(plan: &Plan, chosen: &[usize], money: &MoneyRecord) -> f64 {
     let of = |&candidate: &usize| {
         let candidate = &plan.candidates[candidate];
@@ -186,8 +191,8 @@ fn own_cost(plan: &Plan, chosen: &[usize], money: &MoneyRecord) -> f64 {
     chosen.iter().map(of).sum()
 }
 
-/// Tests what each option saves in a year, with everything that it costs: by task its loss, and the costs of an average
-/// case.
+/// Tests what each option saves in a year, all costs included. Losses are paired by task; costs are the same for every
+/// task, those of an average case.
 fn savings(
     scenario: &Scenario,
     plan: &Plan,
@@ -205,6 +210,7 @@ fn savings(
             with.cases * (with.running - base.running) + own_cost(plan, &option.chosen, with);
         let tasks = base.tasks.iter().zip(&with.tasks).zip(&scenario.tasks.tasks).zip(&clusters);
         let pair = |(((was, is), task), &cluster): (((&f64, &f64), &Task), &usize)| Pair {
+            // Saved is the unchanged arm minus the option, so the option takes the place of the baseline.
             baseline: with.cases * is + costs,
             arm: with.cases * was,
             weight: task.weight,
@@ -219,7 +225,7 @@ fn savings(
     Ok(())
 }
 
-/// Marks what nothing else beats in both of two things.
+/// Marks the Pareto-optimal options: no other option is at most equal in both criteria and less in one.
 fn fronts(options: &mut [Bought]) {
     let beaten = |of: fn(&Bought) -> f64, options: &[Bought], at: usize| {
         let (cost, bad) = (options[at].cost, of(&options[at]));

@@ -1,4 +1,4 @@
-//! A plan as a table that a manager reads, and as `plan.csv`.
+//! Formats a plan: recommendation and table for the terminal, and `plan.csv`.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -8,10 +8,10 @@ use crate::report::evidence;
 use crate::report::terminal::money::whole;
 use crate::stats::{Interval, PairedDifference};
 
-/// Options in the table; the file has all.
+/// The most options in the table; the file has all.
 const SHOWN: usize = 12;
 
-/// In which order to buy, and the best combinations.
+/// The order in which to buy, and a table of the best combinations.
 pub fn table(planned: &Planned) -> String {
     let mut told = String::new();
     let tried = planned.options.iter().filter(|option| option.saved.is_some()).count();
@@ -25,6 +25,7 @@ pub fn table(planned: &Planned) -> String {
             told.push_str(&format!("Buy first: {}. {}\n", first.name, savings(first, tried)));
         }
     }
+    // The first pair is the step from nothing to the first purchase, reported above.
     for pair in planned.order.windows(2).skip(1) {
         let (before, after) = (&planned.options[pair[0]], &planned.options[pair[1]]);
         let further = after.chosen.iter().find(|c| !before.chosen.contains(c));
@@ -75,11 +76,12 @@ pub fn table(planned: &Planned) -> String {
     format!("{told}\n{table}")
 }
 
-/// What an option saves, and how sure that is, given that it was picked among `tried` for saving most.
+/// What an option saves, with an interval that accounts for its selection as the best of `tried` options.
 fn savings(option: &Bought, tried: usize) -> String {
     let Some(difference) = &option.saved else {
         return String::new();
     };
+    // The plain interval of the best of many is too optimistic, so the simultaneous one is given beside it.
     let sure = match evidence::why_no_interval(&difference.interval, difference.clusters) {
         Some(_) => evidence::in_brackets(difference, |_| String::new()),
         None if tried == 1 => evidence::in_brackets(difference, |of| ends(of, difference)),
@@ -100,6 +102,7 @@ fn ends(of: &Interval, saved: &PairedDifference) -> String {
     }
 }
 
+/// Which Pareto fronts an option is on.
 fn front(option: &Bought) -> &'static str {
     match (option.on_front, option.on_tail_front) {
         (true, true) => "mean, tail",
@@ -109,9 +112,10 @@ fn front(option: &Bought) -> &'static str {
     }
 }
 
-/// What its columns mean, and what was tried.
+/// Explains the columns, and which combinations were evaluated.
 pub fn legend(planned: &Planned) -> String {
     let all = planned.options.len();
+    // `options` contains the unchanged arm as well, which counts as a row of the table.
     let more = match all.checked_sub(SHOWN) {
         Some(more) if more > 0 => format!(" {more} more in plan.csv."),
         _ => String::new(),
@@ -139,7 +143,7 @@ pub fn legend(planned: &Planned) -> String {
     )
 }
 
-/// One row an option.
+/// `plan.csv`, one row per option.
 pub fn csv(planned: &Planned) -> anyhow::Result<Vec<u8>> {
     let header = [
         "option",

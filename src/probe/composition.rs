@@ -1,9 +1,8 @@
-//! Compositional accuracy: is a text closer to what means the same than to what only looks so?
+//! Compositional accuracy: how often a text is closer to a paraphrase than to a near-miss with a different meaning.
 //!
-//! Both sides of a comparison are embedded as passages. Similarities closer than [`TIE`] are equal but for
-//! rounding: such a comparison counts one half, as in an area under a curve. A model that sees a bag of words
-//! thus gets one half on an exchange of roles against the anchor itself, and less where the anchor's rewording
-//! changes words.
+//! All texts are embedded as passages. Similarities closer than [`TIE`] differ by rounding only: such a comparison
+//! counts one half, as in the area under a ROC curve. A bag-of-words model thus gets one half if the near-miss swaps
+//! roles and the positive is the anchor itself, and less if the positive rewords the anchor.
 
 use super::contender::{Contender, Kind};
 use super::score::{Sample, Score, Section};
@@ -15,21 +14,22 @@ use crate::stats::Auc;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
-/// Cosines of vectors in 32 bits are known to about this.
+/// The rounding error of cosines of 32-bit vectors.
 const TIE: f64 = 1e-6;
 
-/// The category that all triplets of a set are in.
+/// The category of all triplets or pairs of a set together.
 pub const ALL: &str = "all";
-/// The measure that the plot shows, over all kinds of near-miss.
+/// The measure of the plot, with the category [`ALL`].
 pub const ACCURACY: &str = "accuracy";
 
+/// The results of one set of triplets.
 pub struct Asked {
     pub scores: Vec<Score>,
-    /// Near-miss minus anchor, triplet by triplet; empty where there are no vectors.
+    /// Vector of the near-miss minus that of the anchor, one per triplet; empty without vectors.
     pub differences: Vec<Vec<f64>>,
 }
 
-/// Accuracy by category and over all, and, of an embedder with vectors, the mean margin and the area.
+/// Scores a set of triplets over all and by category: accuracy, and with vectors also mean margin and AUC.
 ///
 /// # Errors
 /// Whatever the embedder reports, and a set without a negative.
@@ -81,7 +81,7 @@ pub fn of_triplets(
             let side = |of_side: fn(&(f64, f64)) -> f64| -> Vec<(f64, usize)> {
                 of.iter().map(|&i| (rounded(of_side(&sides[i])), clusters[i])).collect()
             };
-            // Positives and negatives share anchors, and with them their clusters.
+            // The positive and the negative of a triplet share its anchor, so they are in the same cluster.
             if let Ok(auc) = Auc::clustered(&side(|s| s.0), &side(|s| s.1)) {
                 scores.push(score("AUC", Sample::Area(auc)));
             }
@@ -97,7 +97,8 @@ pub fn of_triplets(
     Ok(Asked { scores, differences })
 }
 
-/// The area under the curve of cosines, pairs that mean the same against the others, over all and by category.
+/// Scores a set of labelled pairs: the AUC of cosines for telling equal meaning from different meaning, over all and by
+/// category. Empty for a contender without vectors.
 ///
 /// # Errors
 /// Whatever the embedder reports.
@@ -129,7 +130,7 @@ pub fn of_pairs(
             };
             (0..pairs.len()).filter(wanted).map(|i| (cosines[i], clusters[i])).collect::<Vec<_>>()
         };
-        // A category in which all pairs mean the same has no curve.
+        // A category with one label only has no ROC curve.
         if let Ok(auc) = Auc::clustered(&of(true), &of(false)) {
             scores.push(Score {
                 section: Section::Composition,
@@ -142,17 +143,19 @@ pub fn of_pairs(
     Ok(scores)
 }
 
-/// 1 where the positive is nearer, one half where neither is.
+/// 1 if the positive is more similar, 0 if the negative is, one half for a tie.
 fn right((same, other): (f64, f64)) -> f64 {
+    // BM25 scores exceed 1, so the tolerance grows with them.
     let size = 1.0_f64.max(same.abs());
     if (same - other).abs() <= TIE * size { 0.5 } else { f64::from(u8::from(same > other)) }
 }
 
-/// To the precision that cosines are known to, so that ties are ties.
+/// Rounds a cosine to a multiple of [`TIE`], so that values which differ by rounding compare as equal.
 fn rounded(cosine: f64) -> f64 {
     (cosine / TIE).round() * TIE
 }
 
+/// The cosine of two rows; 0 if one of them is zero.
 fn cosine(vectors: &Vectors, a: usize, b: usize) -> f64 {
     let (a, b) = (vectors.row(a), vectors.row(b));
     let dot = |a: &[f32], b: &[f32]| {
@@ -162,7 +165,7 @@ fn cosine(vectors: &Vectors, a: usize, b: usize) -> f64 {
     if length > 0.0 { dot(a, b) / length } else { 0.0 }
 }
 
-/// The anchor's score of its positive and of its negative, among all texts of the set.
+/// The BM25 scores of each triplet's positive and negative for the anchor as query, in an index of all texts.
 fn by_words(index: &Bm25Retriever, texts: &[&str]) -> anyhow::Result<Vec<(f64, f64)>> {
     let places: Vec<[u32; 2]> =
         (0..texts.len() as u32 / 3).map(|i| [3 * i + 1, 3 * i + 2]).collect();

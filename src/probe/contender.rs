@@ -1,4 +1,4 @@
-//! An embedder that is compared, by the name it has in the scorecard.
+//! An embedder that takes part in the comparison: embeds texts and ranks passages.
 
 use std::sync::Arc;
 
@@ -6,18 +6,21 @@ use crate::embed::{Embedder, Role, Vectors};
 use crate::progress::ProgressListener;
 use crate::retrieve::{Bm25Params, Bm25Retriever, DenseIndex, Ranking, Request, Retriever};
 
+/// An embedder with its name in the scorecard.
 pub struct Contender {
     pub name: String,
     pub kind: Kind,
 }
 
+/// How a contender represents texts.
 pub enum Kind {
-    /// Words, and no vectors: it takes part in retrieval and in triplets.
+    /// Without vectors: takes part in retrieval and triplets, but not in labelled pairs and geometry.
     Bm25(Bm25Params),
+    /// Dense vectors of an embedder.
     Vectors(Arc<dyn Embedder>),
 }
 
-/// What was found, and of an embedder that has them the vectors of passages and of queries.
+/// Rankings, and the vectors of passages and queries if the contender has vectors.
 #[derive(Default)]
 pub struct Ranked {
     pub rankings: Vec<Ranking>,
@@ -25,7 +28,7 @@ pub struct Ranked {
 }
 
 impl Contender {
-    /// The vectors of texts; `None` for one that has none.
+    /// Embeds texts; `None` for a contender without vectors. `what` names the texts in progress messages.
     ///
     /// # Errors
     /// Whatever the embedder reports.
@@ -41,7 +44,7 @@ impl Contender {
         embedder.embed(role, texts, &|n| work.advance(n)).map(Some)
     }
 
-    /// Rankings over all passages, and the vectors that made them.
+    /// Ranks all passages for each query, to `depth`, and returns the vectors used.
     ///
     /// # Errors
     /// Whatever the embedder or the index reports.

@@ -1,17 +1,17 @@
-//! How an embedder's vectors lie.
+//! Measures the geometry of an embedder's vectors.
 //!
-//! - `alignment`: the mean square distance between a query and a passage that answers it, and `uniformity`: the
-//!   logarithm of the mean over pairs of passages of exp(-2 square distance); both on unit vectors, lower is
+//! - `alignment`: the mean squared distance between a query and a passage relevant to it, and `uniformity`: the
+//!   logarithm of the mean over pairs of passages of exp(-2 squared distance); both on unit vectors, lower is
 //!   better (Wang and Isola, "Understanding Contrastive Representation Learning through Alignment and Uniformity
 //!   on the Hypersphere", ICML 2020).
 //! - `effective rank`: the exponential of the entropy of the singular values of the centred passage matrix,
 //!   taken as shares of their sum (Roy and Vetterli, "The effective rank: A measure of effective
 //!   dimensionality", EUSIPCO 2007).
-//! - `mean cosine`: of two different passages; the nearer to 1, the narrower the cone they lie in (Ethayarajh,
+//! - `mean cosine`: over pairs of different passages; the closer to 1, the narrower the cone of vectors (Ethayarajh,
 //!   "How Contextual are Contextualized Word Representations?", EMNLP 2019).
 //! - `near-miss variance`: the share of the passages' total variance that lies in the directions which separate
-//!   near-misses from their anchors ([`super::spectrum::Directions`]). Directions drawn at random would hold
-//!   10 / dimension. `near-miss concentration`: the share of those differences that these directions hold.
+//!   near-misses from their anchors ([`super::spectrum::Directions`]). For random directions the expected share is
+//!   10 / dimension. `near-miss concentration`: the share of those differences' squared length in these directions.
 
 use nalgebra::DMatrix;
 
@@ -21,9 +21,11 @@ use super::spectrum::{Directions, covariance, eigen, matrix};
 use crate::embed::Vectors;
 use crate::world::beir::BeirSet;
 
-/// Pairs are taken among at most so many passages, at even steps; all else is over all passages.
+/// The most passages whose pairs enter `uniformity`, taken at even steps; the other measures use all passages.
 const PAIRED: usize = 2000;
 
+/// The scores of one retrieval set; `apart` are the directions of near-misses, if there were triplets. Empty with fewer
+/// than two passages.
 pub fn of_set(
     set: &BeirSet,
     passages: &Vectors,
@@ -64,13 +66,14 @@ pub fn of_set(
     scores
 }
 
+/// A row scaled to length one; a zero row stays zero.
 fn unit(row: &[f32]) -> Vec<f64> {
     let length = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     let length = if length > 0.0 { length } else { 1.0 };
     row.iter().map(|x| f64::from(*x) / length).collect()
 }
 
-/// The square distance.
+/// The squared Euclidean distance.
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
 }
@@ -85,13 +88,14 @@ fn uniformity(rows: &[Vec<f64>]) -> f64 {
     for a in 0..n {
         for b in 0..a {
             let square = products[(a, a)] + products[(b, b)] - 2.0 * products[(a, b)];
+            // Rounding can make the squared distance of equal vectors negative.
             sum += (-2.0 * square.max(0.0)).exp();
         }
     }
     (sum / (n * (n - 1) / 2) as f64).ln()
 }
 
-/// From the eigenvalues of the covariance.
+/// The effective rank from the eigenvalues of the covariance, whose roots are proportional to the singular values.
 fn effective_rank(values: &[f64]) -> f64 {
     let singular: Vec<f64> = values.iter().map(|value| value.sqrt()).collect();
     let total: f64 = singular.iter().sum();
@@ -102,7 +106,8 @@ fn effective_rank(values: &[f64]) -> f64 {
     (-shares.map(|share| share * share.ln()).sum::<f64>()).exp()
 }
 
-/// Over all ordered pairs of different rows of unit length: the sum of all vectors has that square length.
+/// The mean cosine over ordered pairs of different unit rows, without a loop over pairs: the squared length of the sum
+/// of all rows is the sum of all dot products, from which those of rows with themselves are subtracted.
 fn mean_cosine(rows: &DMatrix<f64>) -> f64 {
     let n = rows.nrows() as f64;
     let sum = rows.row_sum();
@@ -114,7 +119,7 @@ fn mean_cosine(rows: &DMatrix<f64>) -> f64 {
 mod tests {
     use super::*;
 
-    // What numpy makes of the rows below (`linalg.svd` of the centred rows for the last two).
+    // Computed by numpy from the rows below (the last two by `linalg.svd` of the centred rows).
     const UNIFORMITY: f64 = -2.5757224248210164;
     const MEAN_COSINE: f64 = 0.07059283615009058;
     const EFFECTIVE_RANK: f64 = 4.6678294660459345;
@@ -149,7 +154,7 @@ mod tests {
         for (value, expected) in values.iter().zip(EIGENVALUES) {
             near(*value, expected);
         }
-        // Each column is an eigenvector, and of length one.
+        // Each column is an eigenvector of length one.
         let again = covariance(&matrix) * &vectors;
         for (column, value) in values.iter().enumerate() {
             near((again.column(column) - vectors.column(column) * *value).norm(), 0.0);

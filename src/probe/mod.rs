@@ -1,15 +1,15 @@
-//! The trade-off scorecard: what each embedder finds in general, what near-misses it tells apart, and how its
-//! vectors lie, side by side.
+//! The trade-off scorecard: compares embedders by general retrieval, by their accuracy on near-misses, and by the
+//! geometry of their vectors. All embedders get the same queries and texts, in the same order, so that differences are
+//! paired.
 //!
-//! 1. [`contender`]: an embedder, and what it is asked.
-//! 2. [`retrieval`]: sets in BEIR's layout. [`composition`]: triplets and labelled pairs. [`geometry`]: the
+//! 1. [`contender`]: an embedder with its name, and how it embeds and ranks.
+//! 2. [`retrieval`]: retrieval sets in BEIR's layout. [`composition`]: triplets and labelled pairs. [`geometry`]: the
 //!    vectors themselves.
-//! 3. [`pipeline`]: how often tasks fail, and what that costs, with each in a scenario's pipeline.
-//! 4. [`score`]: one number with its interval, and its difference from the first embedder's.
-//! 5. [`sheet`] and [`plot`]: what is written.
+//! 3. [`pipeline`]: failure rates and costs with each embedder in a scenario's pipeline.
+//! 4. [`score`]: one number with its interval, and its difference from that of the first embedder.
+//! 5. [`sheet`] and [`plot`]: the output files.
 //!
-//! Every embedder answers the same queries on the same texts, so differences are paired. Queries that share a passage, and
-//! triplets and pairs that share a text, count as one cluster: [`shared`].
+//! Queries that share a passage, and triplets and pairs that share a text, count as one cluster: see [`shared`].
 
 pub mod composition;
 pub mod contender;
@@ -29,19 +29,21 @@ use crate::world::triplet::Triplet;
 use contender::Contender;
 use score::Row;
 
-/// What embedders are put to.
+/// The data that embedders are compared on.
 #[derive(Clone, Debug, Default)]
 pub struct Probes {
+    /// Retrieval sets in BEIR's layout.
     pub sets: Vec<BeirSet>,
-    /// By the name of their file.
+    /// With the name of their file.
     pub triplets: Vec<(String, Vec<Triplet>)>,
+    /// With the name of their file.
     pub pairs: Vec<(String, Vec<LabelledPair>)>,
 }
 
-/// The scorecard, embedder by embedder in the order given; differences are from the first.
+/// Computes the scorecard, embedder by embedder in the order given; differences are from the first.
 ///
 /// # Errors
-/// Whatever an embedder reports, and probes without a text.
+/// Whatever an embedder reports, and data without a text.
 pub fn scorecard(
     contenders: &[Contender],
     probes: &Probes,
@@ -61,6 +63,7 @@ pub fn scorecard(
         for (set, pairs) in &probes.pairs {
             scores.extend(composition::of_pairs(contender, set, pairs, progress)?);
         }
+        // The directions of near-misses come from the triplets, so these are embedded before any retrieval set.
         let apart = spectrum::Directions::of(&spread);
         for set in &probes.sets {
             let found = retrieval::of_set(contender, set, progress)?;
@@ -70,6 +73,7 @@ pub fn scorecard(
             }
         }
         for score in &scores {
+            // Matched by measure and set: the first embedder may lack a score, and then there is no difference.
             let baseline = first.iter().find(|other| other.is_same(score));
             all.push(score.row(&contender.name, baseline, seed)?);
         }

@@ -1,4 +1,4 @@
-//! What it comes to: the embedders as arms of a pipeline, each in place of whatever its steps search with.
+//! Puts the embedders into a scenario's pipeline: one arm per embedder, which replaces whatever the retrieve steps use.
 //!
 //! The numbers are those of a run, so a scorecard and a run of the same scenario agree.
 
@@ -9,10 +9,11 @@ use crate::scenario::{Arm, EmbedderDecl, EmbedderKind, Scenario};
 use crate::stats::Interval;
 use crate::step::{MissKind, Outcome};
 
-/// The scenario with one arm an embedder, all else as in its baseline; the first is the baseline.
+/// The scenario with one arm per embedder, otherwise equal to its baseline arm; the first embedder's arm is the new
+/// baseline.
 ///
-/// Guards on scores stay off: their thresholds are declared embedder by embedder. A search costs what it does in the
-/// baseline's first search.
+/// Guards on scores are off, since their thresholds are declared per embedder. A search has the price of the baseline's
+/// first retrieve step.
 pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Scenario {
     let base = scenario.arms[scenario.baseline].clone();
     scenario.baseline = 0;
@@ -20,6 +21,7 @@ pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Sce
     let priced = base.retrieval.iter().flatten().next().map_or(0, |first| first.embedder);
     for (name, kind) in embedders {
         let at = scenario.embedders.len();
+        // Search prices are indexed like the embedders, so a new embedder needs one.
         if let Some(impact) = &mut scenario.impact {
             let price = impact.costs.search[priced].clone();
             impact.costs.search.push(price);
@@ -34,7 +36,7 @@ pub fn arms(mut scenario: Scenario, embedders: &[(String, EmbedderKind)]) -> Sce
     scenario
 }
 
-/// What a run of [`arms`] says, arm by arm.
+/// The rows of a run of [`arms`], arm by arm.
 pub fn rows(record: &Record) -> Vec<Row> {
     record.arms.iter().flat_map(|arm| of_arm(record, arm)).collect()
 }
@@ -72,7 +74,7 @@ fn of_arm(record: &Record, arm: &ArmRecord) -> Vec<Row> {
     rows.extend(summary.quality.map(|q| row("nDCG@10 at its steps".to_owned(), q.ndcg_at_10)));
     for kind in MissKind::ALL {
         let of = arm.misses.iter().filter(|miss| miss.kind == kind);
-        // A sum of nothing is -0.
+        // An empty sum of floats is -0.0.
         let p = of.map(|miss| miss.p).sum::<f64>() + 0.0;
         rows.push(row(format!("{} misses a run", kind.name()), p));
     }

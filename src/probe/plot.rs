@@ -1,7 +1,8 @@
-//! Precision against breadth as a drawing: compositional accuracy upwards, general retrieval to the right.
+//! Draws `scorecard.svg`: compositional accuracy (vertical) against general retrieval (horizontal), one point per
+//! embedder.
 //!
-//! Each embedder is a point with its 95% intervals. Over several sets either axis is the mean of the sets, and
-//! its half-width that of a mean of independent parts. Colours follow the reader's light or dark scheme.
+//! Points have 95% intervals. With several sets, a coordinate is the mean over the sets and its interval that of a mean
+//! of independent estimates. Colours follow the viewer's light or dark scheme.
 
 use std::fmt::Write;
 
@@ -16,17 +17,17 @@ const LEFT: f64 = 72.0;
 const RIGHT: f64 = 32.0;
 const TOP: f64 = 28.0;
 const BOTTOM: f64 = 60.0;
-/// Most ticks on an axis.
+/// The most intervals between ticks on an axis.
 const TICKS: f64 = 8.0;
 
-/// A mean with half the width of its interval.
+/// A mean, and half the width of its interval.
 #[derive(Clone, Copy)]
 struct Spot {
     mean: f64,
     half: f64,
 }
 
-/// `scorecard.svg`; `None` where no embedder has both numbers.
+/// The SVG; `None` if no embedder has both numbers.
 pub fn svg(rows: &[Row]) -> Option<String> {
     let mut names: Vec<&str> = rows.iter().map(|row| row.embedder.as_str()).collect();
     names.dedup();
@@ -39,11 +40,12 @@ pub fn svg(rows: &[Row]) -> Option<String> {
         })
         .collect();
     let x = axis(points.iter().map(|(_, x, _)| *x), LEFT, WIDTH - RIGHT)?;
+    // SVG coordinates grow downwards, so the vertical axis runs from the bottom to the top.
     let y = axis(points.iter().map(|(_, _, y)| *y), HEIGHT - BOTTOM, TOP)?;
     Some(draw(&points, &x, &y))
 }
 
-/// The mean over the sets that have the measure.
+/// The mean of a measure over the sets that have it.
 fn over_sets(rows: &[Row], name: &str, section: Section, measure: &str) -> Option<Spot> {
     let of = |row: &&Row| row.embedder == name && row.section == section && row.measure == measure;
     let found: Vec<&Row> = rows.iter().filter(of).collect();
@@ -55,7 +57,7 @@ fn over_sets(rows: &[Row], name: &str, section: Section, measure: &str) -> Optio
     })
 }
 
-/// The axis that holds all of these with their intervals.
+/// An axis that contains all points with their intervals.
 fn axis(spots: impl Iterator<Item = Spot>, from: f64, to: f64) -> Option<Axis> {
     let ends: Vec<(f64, f64)> = spots.map(|s| (s.mean - s.half, s.mean + s.half)).collect();
     let low = ends.iter().map(|e| e.0).reduce(f64::min)?;
@@ -81,7 +83,6 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
          </style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n"
     );
-    // Writing to a string does not fail.
     let line = |class: &str, x1: f64, y1: f64, x2: f64, y2: f64| {
         format!(
             "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>\n"
@@ -122,8 +123,9 @@ fn draw(points: &[(&str, Spot, Spot)], x: &Axis, y: &Axis) -> String {
             py,
         );
         svg += &line("bar", px, y.place(up.mean - up.half), px, y.place(up.mean + up.half));
+        // Writing to a string cannot fail.
         let _ = writeln!(svg, "<circle class=\"dot\" cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"4.5\"/>");
-        // To the left where the right side has no room, and lower where another label stands.
+        // A label goes to the left of its point near the right border, and is moved down past earlier labels.
         let (anchor, lx) = if px > WIDTH - 200.0 { ("end", px - 8.0) } else { ("start", px + 8.0) };
         let mut ly = py - 8.0;
         while labels.iter().any(|(x, y)| (x - lx).abs() < 140.0 && (y - ly).abs() < 15.0) {

@@ -1,4 +1,4 @@
-//! General retrieval: nDCG@10, recall@10 and MRR@10 over the queries of a set.
+//! General retrieval: computes nDCG@10, recall@10 and MRR@10 over the queries of a retrieval set.
 
 use super::contender::{Contender, Ranked};
 use super::score::{Sample, Score, Section};
@@ -8,20 +8,23 @@ use crate::progress::ProgressListener;
 use crate::retrieve::metrics::Judgements;
 use crate::world::beir::BeirSet;
 
-/// How deep rankings are looked at.
+/// The depth at which rankings are scored.
 const DEPTH: usize = 10;
 
-/// The measure that the plot shows.
+/// The measure of the plot.
 pub const NDCG: &str = "nDCG@10";
 
+/// The results of one retrieval set.
 pub struct Found {
     pub scores: Vec<Score>,
-    /// Of passages and of queries, for an embedder that has them.
+    /// The vectors of passages and of queries, if the contender has vectors.
     pub vectors: Option<(Vectors, Vectors)>,
 }
 
+/// Ranks the passages of a set for its queries and scores the rankings.
+///
 /// # Errors
-/// Whatever the embedder reports.
+/// Whatever the embedder reports, and judgements out of range.
 pub fn of_set(
     contender: &Contender,
     set: &BeirSet,
@@ -29,7 +32,7 @@ pub fn of_set(
 ) -> anyhow::Result<Found> {
     let passages: Vec<&str> = set.passages.iter().map(String::as_str).collect();
     let queries: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
-    // One further, since a query's own passage is taken out.
+    // One rank more, since a query's own passage (the one with its id) is removed.
     let Ranked { mut rankings, vectors } =
         contender.rank(&queries, &passages, DEPTH + 1, &set.name, progress)?;
     for (ranking, query) in rankings.iter_mut().zip(&set.queries) {

@@ -1,9 +1,9 @@
-//! One number of one embedder: with its interval, and with its difference from the first embedder.
+//! A score of one embedder, and its line in the scorecard with interval and difference from the first embedder.
 
 use super::shared;
 use crate::stats::{self, Auc, Difference, Interval, LEVEL, Observation, Pair, PairedTest};
 
-/// Which part of the scorecard a number is in.
+/// The part of the scorecard that a score belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Retrieval,
@@ -23,7 +23,7 @@ impl Section {
     }
 }
 
-/// What a number is made of.
+/// The data that a score is computed from.
 #[derive(Clone, Debug)]
 pub enum Sample {
     /// The mean of values from 0 to 1, each with its cluster.
@@ -31,13 +31,14 @@ pub enum Sample {
     /// The mean of values of any size, each with its cluster.
     Mean(Vec<(f64, usize)>),
     Area(Auc),
-    /// A property of all texts together, which no single text has a part of.
+    /// A property of all texts together, which is not a mean over texts and so has no interval.
     Whole {
         value: f64,
         n: usize,
     },
 }
 
+/// A measure of one embedder on one set.
 #[derive(Clone, Debug)]
 pub struct Score {
     pub section: Section,
@@ -54,30 +55,34 @@ pub struct Row {
     pub set: String,
     pub measure: String,
     pub value: f64,
-    /// 95%; `None` for a property of all texts together, and where too few clusters say anything.
+    /// 95% interval; `None` for a property of all texts together, and with too few clusters.
     pub interval: Option<(f64, f64)>,
     /// From the first embedder; `None` for the first itself.
     pub difference: Option<f64>,
     pub difference_interval: Option<(f64, f64)>,
-    /// Two-sided, not adjusted for how many are compared.
+    /// Two-sided p-value, not adjusted for multiple comparisons.
     pub p: Option<f64>,
-    /// Queries, triplets or pairs behind the number.
+    /// The number of queries, triplets or pairs.
     pub n: usize,
-    /// Clusters of them that share no text; 0 for a property of all texts together.
+    /// The number of clusters; 0 for a property of all texts together.
     pub clusters: usize,
 }
 
 impl Score {
+    /// Whether both are the same measure on the same set, perhaps of different embedders.
     pub fn is_same(&self, other: &Score) -> bool {
         self.section == other.section && self.set == other.set && self.measure == other.measure
     }
 
+    /// The line of this score; `baseline` is the same score of the first embedder.
+    ///
     /// # Errors
-    /// Values out of range, or none.
+    /// Values out of range, or no values.
     pub fn row(&self, embedder: &str, baseline: Option<&Score>, seed: u64) -> anyhow::Result<Row> {
         let (interval, n) = self.interval()?;
         let estimate = interval.estimate;
         let compared = baseline.map(|other| self.above(other, seed)).transpose()?.flatten();
+        // A property of all texts together has a difference, but no interval and no p-value.
         let whole = match baseline.map(|other| &other.sample) {
             Some(Sample::Whole { value, .. }) => Some(estimate - value),
             _ => None,
@@ -126,13 +131,14 @@ impl Score {
         })
     }
 
-    /// How far this lies above `baseline`, case by case.
+    /// The paired difference from `baseline`; `None` for a property of all texts together.
     fn above(&self, baseline: &Score, seed: u64) -> anyhow::Result<Option<Difference>> {
         let pairs =
             |arm: &[(f64, usize)], baseline: &[(f64, usize)]| -> Vec<Pair> {
                 let pair = |(&(arm, cluster), &(baseline, _)): (&(f64, usize), &(f64, usize))| {
                     Pair { baseline, arm, weight: 1.0, cluster }
                 };
+                // Both embedders saw the same cases in the same order, so positions pair them.
                 arm.iter().zip(baseline).map(pair).collect()
             };
         Ok(match (&self.sample, &baseline.sample) {

@@ -1,15 +1,15 @@
-//! Which queries, triplets or pairs tell the same: those that share a text.
+//! Clusters queries, triplets and pairs that share a text, since their results are correlated.
 //!
-//! Five questions on one passage are found or missed together, so they count as one cluster.
+//! For example, five questions on one passage tend to be answered or missed together, so they count as one cluster.
 
 use crate::stats::FEW_CLUSTERS;
 use crate::world::beir::{BeirSet, Judged};
 
-/// Puts cases into clusters, by the things that each of them uses: cases hang together that share one, directly or by way
-/// of others.
+/// Assigns cases to clusters, given the things that each case uses: the connected components of cases that share a
+/// thing.
 ///
-/// Where nearly all hang together by some way, that leaves too few clusters to say anything. Then those count as one that
-/// share the thing which they use first: the others are less of what they are about.
+/// If that leaves too few clusters for an interval, because nearly all cases are connected, cases are clustered by the
+/// first thing that they use, which matters most; if that is too few as well, the components are returned.
 pub fn clusters(used: &[Vec<usize>]) -> Vec<usize> {
     let mut parents: Vec<usize> = (0..used.len()).collect();
     let things = used.iter().flatten().max().map_or(0, |last| last + 1);
@@ -29,28 +29,29 @@ pub fn clusters(used: &[Vec<usize>]) -> Vec<usize> {
     if count(&connected) >= FEW_CLUSTERS {
         return connected;
     }
-    // A case that uses nothing is alone.
+    // A case that uses nothing is a cluster of its own.
     let first = |(case, used): (usize, &Vec<usize>)| used.first().copied().unwrap_or(things + case);
     let by_first = numbered(used.iter().enumerate().map(first));
     if count(&by_first) >= FEW_CLUSTERS { by_first } else { connected }
 }
 
-/// The clusters of a set's queries, by the passages that are relevant to them.
+/// The clusters of a set's queries, by their relevant passages.
 pub fn of_queries(set: &BeirSet) -> Vec<usize> {
     let passages = |query: &Judged| -> Vec<usize> {
         let mut relevant = query.relevant.clone();
-        // The most relevant first: it says what the query is about.
+        // The most relevant passage first, since `clusters` may fall back on the first one.
         relevant.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         relevant.into_iter().map(|(passage, _)| passage as usize).collect()
     };
     clusters(&set.queries.iter().map(passages).collect::<Vec<_>>())
 }
 
-/// How many clusters there are.
+/// The number of distinct clusters.
 pub fn count(clusters: &[usize]) -> usize {
     clusters.iter().collect::<std::collections::BTreeSet<_>>().len()
 }
 
+/// The representative of a case's component (union-find with path halving).
 fn root(parents: &mut [usize], mut case: usize) -> usize {
     while parents[case] != case {
         parents[case] = parents[parents[case]];
@@ -59,7 +60,7 @@ fn root(parents: &mut [usize], mut case: usize) -> usize {
     case
 }
 
-/// Numbers in the order of first appearance.
+/// Numbers items in order of first appearance, equal items alike.
 pub fn numbered<T: std::hash::Hash + Eq>(names: impl Iterator<Item = T>) -> Vec<usize> {
     let mut numbers = std::collections::HashMap::new();
     names
@@ -85,11 +86,11 @@ mod tests {
 
     #[test]
     fn where_all_hang_together_the_first_thing_decides() {
-        // Pairs on 25 things, and one thing that all use.
+        // 25 things with two cases each, and one thing that all cases use.
         let used: Vec<Vec<usize>> = (0..50).map(|case| vec![case / 2, 99]).collect();
         let expected: Vec<usize> = (0..50).map(|case| case / 2).collect();
         assert_eq!(clusters(&used), expected);
-        // Too few by either way: all together.
+        // Too few clusters either way: one component.
         assert_eq!(count(&clusters(&used[..20])), 1);
     }
 }

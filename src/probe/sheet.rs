@@ -1,4 +1,4 @@
-//! The scorecard as a file and as a table.
+//! Writes the scorecard as CSV and as a table for the terminal.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ const HEADER: [&str; 13] = [
 /// `scorecard.csv`.
 ///
 /// # Errors
-/// A writer that fails.
+/// A CSV writer that fails.
 pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
     let line = |row: &Row| {
         let ends =
@@ -52,11 +52,12 @@ pub fn csv(rows: &[Row]) -> anyhow::Result<Vec<u8>> {
     table(&HEADER, rows.iter().map(line).collect())
 }
 
-/// A line a measure, a column an embedder; a star where an embedder differs from the first (p < .05).
+/// One line per measure and one column per embedder; a star marks a difference from the first embedder with p < .05.
 pub fn terminal(rows: &[Row]) -> String {
     let mut names: Vec<&str> = Vec::new();
-    // Measures in the order in which they first appear.
+    // Measures are in order of first appearance, since embedders may lack some.
     let mut measures: Vec<(Section, &str, &str)> = Vec::new();
+    // Not every embedder has every measure, so cells are looked up and not laid out in order.
     let mut cells: BTreeMap<(usize, usize), &Row> = BTreeMap::new();
     for row in rows {
         let name = place(&mut names, row.embedder.as_str());
@@ -68,6 +69,7 @@ pub fn terminal(rows: &[Row]) -> String {
     table.set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["set", "measure"].iter().chain(&names).copied());
     let mut order: Vec<usize> = (0..measures.len()).collect();
+    // By section, since the rows of each embedder list the sections in another order.
     order.sort_by_key(|&at| (measures[at].0 as u8, at));
     for measure in order {
         let (_, set, name) = measures[measure];
@@ -97,7 +99,7 @@ fn cell(row: &Row) -> String {
     }
 }
 
-/// The place of an item, which is put at the end where it is new.
+/// The index of an item; a new item is appended.
 fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
     list.iter().position(|known| *known == item).unwrap_or_else(|| {
         list.push(item);

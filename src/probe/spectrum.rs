@@ -1,25 +1,25 @@
-//! Covariances and their eigenvectors.
+//! Covariance matrices, eigenvectors, and the directions in which near-misses differ from their anchors.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
-/// Directions that separate near-misses from their anchors: the first so many.
+/// The number of directions that represent near-misses.
 pub const DIRECTIONS: usize = 10;
 
-/// Rows of equal length as a matrix; `None` without a row.
+/// A matrix from rows of equal length; `None` without rows or columns.
 pub fn matrix(rows: &[Vec<f64>]) -> Option<DMatrix<f64>> {
     let dim = rows.first().map(Vec::len).filter(|dim| *dim > 0)?;
     Some(DMatrix::from_row_iterator(rows.len(), dim, rows.iter().flatten().copied()))
 }
 
-/// The covariance of the rows, about their mean.
+/// The covariance of the rows about their mean (divided by n, not n - 1).
 pub fn covariance(rows: &DMatrix<f64>) -> DMatrix<f64> {
     let n = rows.nrows() as f64;
     let mean: DVector<f64> = rows.row_mean().transpose();
     rows.tr_mul(rows) / n - &mean * mean.transpose()
 }
 
-/// The eigenvalues of a symmetric matrix, greatest first, those below zero by rounding as zero; and its
-/// eigenvectors as columns, in the same order.
+/// The eigenvalues of a positive semidefinite matrix in descending order, and its eigenvectors as columns in the same
+/// order. Eigenvalues that rounding made negative are set to zero.
 pub fn eigen(symmetric: DMatrix<f64>) -> (Vec<f64>, DMatrix<f64>) {
     let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(symmetric);
     let mut order: Vec<usize> = (0..eigenvalues.len()).collect();
@@ -28,17 +28,18 @@ pub fn eigen(symmetric: DMatrix<f64>) -> (Vec<f64>, DMatrix<f64>) {
     (values, eigenvectors.select_columns(&order))
 }
 
-/// An orthonormal basis of the directions along which near-misses lie away from their anchors.
+/// An orthonormal basis of the main directions from anchors to their near-misses.
 pub struct Directions {
-    /// Columns.
+    /// One basis vector per column.
     basis: DMatrix<f64>,
-    /// The share of the differences' square length that lies in them.
+    /// The share of the differences' squared length that lies in these directions.
     pub held: f64,
 }
 
 impl Directions {
-    /// The first [`DIRECTIONS`] right singular vectors of the differences, one a row: the eigenvectors of their
-    /// second moment (about zero: what all near-misses have in common counts). `None` where no two texts differ.
+    /// The first [`DIRECTIONS`] right singular vectors of the matrix of differences, computed as eigenvectors of its
+    /// second moment. The moment is about zero, so that a shift common to all near-misses counts. `None` if all
+    /// differences are zero.
     pub fn of(differences: &[Vec<f64>]) -> Option<Directions> {
         let rows = matrix(differences)?;
         let (values, vectors) = eigen(rows.tr_mul(&rows) / rows.nrows() as f64);

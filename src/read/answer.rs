@@ -1,4 +1,4 @@
-//! A model's text as a typed value.
+//! Parses a model's text into a typed value.
 
 use super::clean;
 use super::field::Field;
@@ -6,17 +6,17 @@ use super::model::{Finish, RawAnswer};
 use crate::extract::{Kind, field_cues};
 use crate::value::{Type, Value};
 
-/// What a model has answered.
+/// A parsed answer of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     Value(Value),
-    /// The passages do not state it, the model says.
+    /// The model says that the passages do not state the value.
     NotStated,
-    /// Neither of these: says why.
+    /// Neither of these; the text gives the reason.
     Unparsable(String),
 }
 
-/// Other ways to say "not stated", as a whole answer or its first sentence, in lower case.
+/// Other phrases for "not stated", as a whole answer or its first sentence, in lower case.
 const NOT_STATED: [&str; 18] = [
     "not stated",
     "not specified",
@@ -39,11 +39,11 @@ const NOT_STATED: [&str; 18] = [
 ];
 
 impl Field {
-    /// The value in a model's text.
+    /// Parses the value in a model's text.
     ///
-    /// A whole answer that names one value is that value, whatever words stand around it. Where it names several, the
-    /// line that is marked as the answer counts, else the first line, if it names one. A value keeps the unit it is
-    /// written with: `6 months` stays six months where days were asked for.
+    /// An answer that names exactly one value is that value, whatever other words it has. If it names several, the
+    /// line marked as the answer is used, otherwise the first line, provided that it names one. A value keeps the unit
+    /// in which it is written: `6 months` stays six months even if days were requested.
     pub fn answer(&self, raw: &RawAnswer) -> Answer {
         let Some(text) = clean::answer(&raw.text) else {
             return Answer::Unparsable("the text ends before the answer begins".to_owned());
@@ -52,7 +52,7 @@ impl Field {
             return Answer::Unparsable("the answer is empty".to_owned());
         }
         if raw.finish == Finish::Length {
-            // A value at the end of a text that was cut may be half a value.
+            // A value at the end of a truncated text may be incomplete.
             let whole = text.split_once('\n').map(|(first, _)| first);
             return match whole {
                 Some(first) => self.read(first),
@@ -66,7 +66,7 @@ impl Field {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
         let marked = lines.iter().rev().find_map(|line| clean::marked_as_answer(line));
         let first = lines.first().map(|line| clean::line(line)).unwrap_or_default();
-        // What is most of all meant as the answer: the marked line; all of it; the first line.
+        // From the most to the least specific: the marked line, the whole text, the first line.
         let whole = if lines.len() > 1 { lines.join("\n") } else { first.clone() };
         if marked.is_none() && is_not_stated(&first) {
             return Answer::NotStated;
@@ -81,6 +81,7 @@ impl Field {
                 Err(reason) => why = why.or(Some(reason)),
             }
         }
+        // The exact phrase of the prompt counts anywhere in the text, but only after a value was looked for.
         if text.to_lowercase().contains(&super::NOT_STATED.to_lowercase()) {
             return Answer::NotStated;
         }
@@ -110,6 +111,7 @@ impl Field {
             }
             _ => {}
         }
+        // A number without a unit is tried first: the extractors below require units.
         if let Some(value) = self.bare_number(text) {
             return Ok(value);
         }
@@ -136,7 +138,7 @@ impl Field {
         }
     }
 
-    /// A jurisdiction without the sentence around it.
+    /// A jurisdiction in an answer that is not a full sentence.
     fn law(&self, text: &str) -> Option<Value> {
         if !matches!(self.kind, Kind::Jurisdiction) {
             return None;
@@ -144,6 +146,7 @@ impl Field {
         if let Some(spelling) = field_cues::spelling(&self.name, text) {
             return Some(Value::Text(spelling.to_owned()));
         }
+        // The extractor expects a sentence of a contract around the name.
         let readings = self.kind.readings(&format!("This agreement is governed by {text}."));
         match readings.as_slice() {
             [one] => one.value.clone(),
@@ -151,7 +154,7 @@ impl Field {
         }
     }
 
-    /// A number without a unit or sign, where the question settles these.
+    /// A number without unit or sign, if the question determines these.
     fn bare_number(&self, text: &str) -> Option<Value> {
         let digits = text.trim().trim_end_matches('.');
         if !digits.starts_with(|c: char| c.is_ascii_digit()) {
@@ -171,7 +174,7 @@ impl Field {
     }
 }
 
-/// What a message calls a value of that type.
+/// The noun for a value of this type in messages.
 fn noun(ty: Type) -> &'static str {
     match ty {
         Type::Text => "value of this field",
@@ -184,7 +187,7 @@ fn noun(ty: Type) -> &'static str {
     }
 }
 
-/// What belongs to such a value.
+/// The part that a value of this type must have.
 fn with(ty: Type) -> &'static str {
     match ty {
         Type::Duration => " with its unit",
@@ -197,13 +200,13 @@ fn fold(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a text begins by saying so, or says nothing else.
+/// Whether a text starts with such a phrase or consists of it.
 fn is_not_stated(text: &str) -> bool {
     let text = fold(&text.to_lowercase().replace('_', " "));
     NOT_STATED.iter().any(|said| {
         text.strip_prefix(said).is_some_and(|rest| {
             rest.is_empty() || rest.starts_with(['.', ',', ';', ':', '!', '(', ')'])
-                // `Not stated in the passages`, but not `None of the parties`.
+                // Matches `Not stated in the passages`, but not `None of the parties`.
                 || (said.starts_with("not ") && rest.starts_with(" in "))
         })
     })

@@ -1,4 +1,4 @@
-//! Each distinct question is asked once, and its answer kept as soon as it is there.
+//! Sends each distinct prompt to a model once and records each reply as soon as it arrives.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use super::model::LanguageModel;
 use super::prompt::Prompt;
 use super::recording::{Entry, Recording, key};
 
-/// The entries of all prompts, in their order: those that are recorded, and the answers of `model` to the others, which are
-/// recorded as they come. `done` is told how many prompts have their answer.
+/// The entries of all prompts, in their order: recorded ones, and for the others the answers of `model`, which are
+/// recorded as they arrive. `done` is called with the number of further prompts that have an answer.
 ///
 /// # Errors
-/// Those of the model and of the recording's file; what was answered before is recorded.
+/// The errors of the model and of the recording's file; answers that arrived before the error are recorded.
 pub fn answers(
     model: &dyn LanguageModel,
     recording: &mut Recording,
@@ -19,7 +19,7 @@ pub fn answers(
 ) -> anyhow::Result<Vec<Entry>> {
     let identity = model.identity();
     let keys: Vec<String> = prompts.iter().map(|prompt| key(identity, prompt)).collect();
-    // How many prompts stand behind each question that is not recorded, and the first of them.
+    // For each question that is not recorded: the number of prompts that ask it, and the index of the first of them.
     let mut missing: Vec<usize> = Vec::new();
     let mut repeats: HashMap<&String, usize> = HashMap::new();
     for (at, key) in keys.iter().enumerate().filter(|(_, key)| recording.get(key).is_none()) {

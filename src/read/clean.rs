@@ -1,21 +1,21 @@
-//! The answer in a model's text: without thoughts, Markdown, quotation marks and words that introduce it.
+//! Extracts the answer from a model's text: removes reasoning, Markdown, quotation marks and introductory words.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 use serde_json::Value;
 
-/// Tags between which models think aloud.
+/// Tags that enclose a model's reasoning.
 const THOUGHTS: [(&str, &str); 3] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<|channel|>analysis", "<|message|>"),
 ];
 
-/// Keys of a JSON answer, best first.
+/// Keys of a JSON answer, in order of preference.
 const KEYS: [&str; 4] = ["answer", "value", "result", "final_answer"];
 
-/// Words before an answer.
+/// Introductory words before an answer.
 static INTRODUCTION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"(?i)^(?:(?:the\s+)?(?:final\s+|correct\s+)?(?:answer|value|result)(?:\s+to\s+the\s+question)?\s*(?:is\s*:?|:|=)|based on the passages?(?: provided)?\s*[,:]|a\s*:)\s*",
@@ -23,18 +23,18 @@ static INTRODUCTION: LazyLock<Regex> = LazyLock::new(|| {
     .unwrap_or_else(|_| unreachable!("the pattern is valid"))
 });
 
-/// The answer, of one line or several; `None` where only thoughts came.
+/// The answer, which may have several lines; `None` if the text holds only reasoning.
 pub fn answer(raw: &str) -> Option<String> {
     let text = without_thoughts(raw)?;
     let text = without_fence(text.trim());
     Some(of_json(text).unwrap_or_else(|| text.to_owned()).trim().to_owned())
 }
 
-/// What follows the last thoughts.
+/// The text after the last block of reasoning.
 fn without_thoughts(raw: &str) -> Option<&str> {
     let mut text = raw;
     for (open, close) in THOUGHTS {
-        // The opening tag may stand in the prompt.
+        // Only the closing tag is searched for, since the opening tag may be part of the prompt.
         if let Some(at) = text.rfind(close) {
             text = &text[at + close.len()..];
         }
@@ -45,7 +45,7 @@ fn without_thoughts(raw: &str) -> Option<&str> {
     Some(text)
 }
 
-/// The inside of a fenced block that is all of the text.
+/// The content of a fenced block that is the whole text.
 fn without_fence(text: &str) -> &str {
     let Some(rest) = text.strip_prefix("```") else { return text };
     let Some((inside, after)) = rest.rsplit_once("```") else { return text };
@@ -81,9 +81,10 @@ fn of_json(text: &str) -> Option<String> {
     }
 }
 
-/// One line without marks of Markdown, an introduction, quotation marks and a final full stop.
+/// One line without Markdown, introductory words, quotation marks and a final full stop.
 pub fn line(text: &str) -> String {
     let mut text = text.trim();
+    // Repeated until nothing changes, since the marks can be nested in any order.
     loop {
         let before = text;
         text = text.trim_start_matches(['#', '>']).trim();
@@ -106,12 +107,12 @@ pub fn line(text: &str) -> String {
     }
 }
 
-/// `text` without the marks around it; a mark inside belongs to the text.
+/// `text` without the marks around it; marks inside the text are kept.
 fn unwrapped<'t>(text: &'t str, open: &str, close: &str) -> &'t str {
     let inside = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     match inside {
         Some(inside) if !inside.contains(open) && !inside.contains(close) => inside.trim(),
-        // `**Answer:** 60 days` begins with a mark that ends before the value.
+        // `**Answer:** 60 days` starts with a mark that is closed before the value.
         _ if matches!(open, "**" | "__") && text.starts_with(open) => {
             match text[open.len()..].split_once(close) {
                 Some((label, rest)) if INTRODUCTION.is_match(label) && !rest.trim().is_empty() => {
@@ -124,7 +125,7 @@ fn unwrapped<'t>(text: &'t str, open: &str, close: &str) -> &'t str {
     }
 }
 
-/// Words that end in a full stop of their own.
+/// Abbreviations whose full stop belongs to the word.
 const ABBREVIATIONS: [&str; 13] =
     ["inc", "corp", "ltd", "co", "llc", "jr", "sr", "no", "st", "bros", "pty", "gmbh", "plc"];
 
@@ -132,12 +133,12 @@ fn without_full_stop(text: &str) -> &str {
     let Some(rest) = text.strip_suffix('.') else { return text };
     let last = rest.split_whitespace().last().unwrap_or_default().to_lowercase();
     let own = last.contains('.') || ABBREVIATIONS.contains(&last.as_str()) || rest.ends_with('.');
-    // Of a number the full stop ends the sentence: `12.5.`
+    // After a number, the full stop ends the sentence: `12.5.`
     let number = last.starts_with(|c: char| c.is_ascii_digit());
     if own && !number { text } else { rest }
 }
 
-/// What a line says after words such as `Answer:`.
+/// The content of a line after words such as `Answer:`.
 pub fn marked_as_answer(text: &str) -> Option<String> {
     static MARK: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"(?i)^\W*(?:so\s*,?\s*)?(?:therefore\s*,?\s*)?(?:the\s+)?(?:final\s+)?answer(?:\s*(?:is\b\s*:?|:))\W{0,3}")

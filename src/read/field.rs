@@ -1,4 +1,4 @@
-//! What is looked for in passages.
+//! The field whose value a model is asked to find in passages.
 
 use serde_json::{Value as Json, json};
 
@@ -7,7 +7,7 @@ use crate::extract::phrase::{Meaning, Phrase};
 use crate::extract::{Kind, field_cues};
 use crate::value::{Period, Type, Value};
 
-/// A unit of time that a question asks for.
+/// The unit of time in which a duration is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     Days,
@@ -26,7 +26,7 @@ impl Unit {
         }
     }
 
-    /// So many of it; `None` for more than a period holds.
+    /// `count` of this unit; `None` if a period cannot hold that many.
     pub fn period(self, count: u32) -> Option<Period> {
         Some(match self {
             Unit::Days => Period::days(count),
@@ -37,23 +37,23 @@ impl Unit {
     }
 }
 
-/// A field with its question.
+/// A field and its question.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// As the scenario calls it, such as `notice_period`.
+    /// The name in the scenario, such as `notice_period`.
     pub name: String,
     pub ty: Type,
     pub question: String,
-    /// How values are read out of an answer.
+    /// How values are extracted from an answer.
     pub kind: Kind,
-    /// The only values that a text field can have; empty: any.
+    /// The only values that a text field can have; empty means any value.
     pub choices: Vec<String>,
-    /// The unit in which a duration is asked for: a number without a unit is so many of it.
+    /// The unit in which a duration is requested, which applies to a number without a unit.
     pub unit: Option<Unit>,
 }
 
 impl Field {
-    /// A field whose values are read as plain values of their type.
+    /// A field whose values are parsed as plain values of their type.
     pub fn new(name: impl Into<String>, ty: Type, question: impl Into<String>) -> Field {
         let name = name.into();
         let kind = match ty {
@@ -69,7 +69,7 @@ impl Field {
         Field { name, ty, question: question.into(), kind, choices: Vec::new(), unit: None }
     }
 
-    /// How an answer is to be written: a form, never an example, which small models repeat.
+    /// The required form of an answer: a description, never an example, because small models repeat examples.
     pub fn form(&self) -> String {
         match self.ty {
             Type::Text if !self.choices.is_empty() => {
@@ -114,8 +114,9 @@ impl Field {
         })
     }
 
-    /// `text` as the only choice that it names, ignoring case.
+    /// The only choice that `text` names, ignoring case.
     pub(super) fn choice(&self, text: &str) -> Result<Value, String> {
+        // An exact match wins before any search within the text.
         let lower = text.to_lowercase();
         if let Some(same) = self.choices.iter().find(|choice| choice.to_lowercase() == lower) {
             return Ok(Value::Text(same.clone()));
@@ -124,7 +125,7 @@ impl Field {
             Phrase::new(choice).is_some_and(|phrase| phrase.ranges(text).next().is_some())
         });
         let named: Vec<&String> = named.collect();
-        // `net 30 days` is not `net 30` as well.
+        // The longest match wins: `net 30 days` does not also name `net 30`.
         let longest: Vec<&&String> = named
             .iter()
             .filter(|a| {

@@ -1,12 +1,11 @@
-//! Language models that read: what they are asked, what they answer, and a record of both.
+//! Language models as readers: their prompts, their answers, and recordings of both. This module must not know
+//! scenarios, steps or kernels, and no prompt that is recorded may be sent to a model again.
 //!
-//! 1. A [`Field`] and its passages become a [`Prompt`] by a [`Template`].
+//! 1. A [`Template`] turns a [`Field`] and its passages into a [`Prompt`].
 //! 2. A [`LanguageModel`] answers it: a [`ChatEndpoint`] over HTTP, or a [`LocalModel`] in this process.
-//! 3. Each reply is kept in a [`Recording`] under a key made of the model, its settings and the prompt, so nothing is asked
-//!    twice ([`answers`]) and all of it can be replayed without a model ([`Recording::replay`]).
-//! 4. [`Field::answer`] turns the raw text into an [`Answer`]: a value, "not stated", or a text that is neither.
-//!
-//! Nothing here knows scenarios, steps or kernels.
+//! 3. Each reply is stored in a [`Recording`] under a key made of the model, its settings and the prompt, so that each
+//!    prompt is sent once ([`answers`]) and all replies can be replayed without a model ([`Recording::replay`]).
+//! 4. [`Field::answer`] parses the raw text into an [`Answer`]: a value, "not stated", or unparsable.
 
 mod answer;
 mod ask;

@@ -1,4 +1,4 @@
-//! What answers prompts, and what comes back.
+//! The language model interface: its identity, its replies and its prices.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,23 +6,23 @@ use serde_json::{Map, Value};
 use super::prompt::Prompt;
 use crate::value::Money;
 
-/// What decides an answer beside the prompt: part of a recording's key.
+/// Everything besides the prompt that determines an answer; part of a recording's key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
     pub model: String,
-    /// How its answers are drawn, by name.
+    /// The sampling settings, by name.
     pub settings: Map<String, Value>,
 }
 
-/// Why a text ends.
+/// Why the generation of a text ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Finish {
-    /// The model was done.
+    /// The model ended the text.
     #[default]
     Stop,
-    /// It was cut off at the most tokens allowed.
+    /// The text reached the maximum number of tokens.
     Length,
 }
 
@@ -32,26 +32,26 @@ impl Finish {
     }
 }
 
-/// One text that a model answered.
+/// One text that a model generated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawAnswer {
     pub text: String,
-    /// How many of the samples are this text.
+    /// How many of the samples have this text.
     pub count: u32,
     #[serde(default, skip_serializing_if = "Finish::is_stop")]
     pub finish: Finish,
 }
 
-/// All samples of one prompt.
+/// All samples for one prompt.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    /// Distinct texts, in the order in which they first came.
+    /// Distinct texts, in the order of their first appearance.
     pub answers: Vec<RawAnswer>,
-    /// As the service counts them.
+    /// Token counts as reported by the service.
     pub tokens_in: Option<u64>,
     pub tokens_out: Option<u64>,
-    /// From the first request to the last byte, waits and further tries included.
+    /// From the first request to the last byte, including waits and retries.
     pub seconds: f64,
     pub cost: Option<Money>,
 }
@@ -67,33 +67,33 @@ impl Reply {
     }
 }
 
-/// What a service charges, by a million tokens.
+/// The prices of a service, for a million tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prices {
-    /// Code of three letters.
+    /// Three-letter currency code.
     pub currency: String,
     pub input: f64,
     pub output: f64,
 }
 
 impl Prices {
-    /// For so many tokens.
+    /// The cost of this many tokens.
     pub fn of(&self, tokens_in: u64, tokens_out: u64) -> Money {
         let millions = |tokens: u64, price: f64| tokens as f64 * price / 1e6;
         let amount = millions(tokens_in, self.input) + millions(tokens_out, self.output);
-        // To a billionth: sums of prices would bring digits that nobody pays.
+        // Rounded to a billionth, so that sums of prices do not show floating-point noise.
         Money { currency: self.currency.clone(), amount: (amount * 1e9).round() / 1e9 }
     }
 }
 
-/// What answers prompts.
+/// A model that answers prompts.
 pub trait LanguageModel {
     fn identity(&self) -> &Identity;
 
-    /// Answers each prompt, and hands over its place and the reply as they come, in any order.
+    /// Answers each prompt, and passes its index and the reply to `take` as replies arrive, in any order.
     ///
     /// # Errors
-    /// The first prompt that is not answered, with the reason; what was handed over is right.
+    /// The first prompt that is not answered, with the reason; replies passed to `take` before remain valid.
     fn ask(
         &self,
         prompts: &[&Prompt],

@@ -1,15 +1,15 @@
-//! What a model is asked, as chat messages.
+//! Prompts: chat messages for a language model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Who speaks.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     System,
     User,
-    /// Earlier answers, in a template with worked questions.
+    /// Previous answers, in a template with worked examples.
     Assistant,
 }
 
@@ -31,10 +31,10 @@ pub struct Message {
     pub content: String,
 }
 
-/// A question in full, ready to be sent.
+/// A complete prompt, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prompt {
     pub messages: Vec<Message>,
-    /// The JSON schema of the answer, where structured output is asked for.
+    /// The JSON schema of the answer, if structured output is requested.
     pub schema: Option<Value>,
 }

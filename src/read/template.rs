@@ -1,4 +1,4 @@
-//! From a field and its passages to a prompt, by a template in minijinja (the syntax of Jinja).
+//! Prompt templates: turn a field and its passages into a prompt, with minijinja (the syntax of Jinja).
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
@@ -7,13 +7,13 @@ use super::field::Field;
 use super::prompt::{Message, Prompt, Role};
 use crate::expr::suggest;
 
-/// What a model answers where the passages do not state the value.
+/// The answer of a model if the passages do not state the value.
 pub const NOT_STATED: &str = "NOT STATED";
 
-/// What a template can use.
+/// The variables of a template.
 const VARIABLES: [&str; 7] =
     ["question", "field", "type", "form", "passages", "not_stated", "structured"];
-/// Names that the template language itself has.
+/// Names that the template language defines itself.
 const LANGUAGE: [&str; 5] = ["range", "dict", "debug", "namespace", "loop"];
 
 const SYSTEM: &str = "\
@@ -35,7 +35,7 @@ There are no passages.
 Question: {{ question }}
 Answer with {{ form }}, or with {{ not_stated }}.";
 
-/// Messages with places to fill in.
+/// Messages with placeholders.
 #[derive(Clone, Debug)]
 pub struct Template {
     messages: Vec<(Role, String)>,
@@ -52,10 +52,10 @@ impl Default for Template {
 }
 
 impl Template {
-    /// The user's own messages; one text alone is a message of the user's.
+    /// The user's own messages; a single text is a message with the role `user`.
     ///
     /// # Errors
-    /// A mistake in a template: the message names it, its line, and what is allowed.
+    /// A mistake in a template: the error names the message, the line and the allowed variables.
     pub fn new(messages: Vec<(Role, String)>) -> anyhow::Result<Template> {
         anyhow::ensure!(!messages.is_empty(), "a prompt needs at least one message");
         let template = Template { messages, environment: environment(), structured: false };
@@ -65,7 +65,7 @@ impl Template {
         Ok(template)
     }
 
-    /// With JSON asked for, for endpoints that have structured output.
+    /// Requests JSON answers, for endpoints that support structured output.
     pub fn structured(mut self, structured: bool) -> Template {
         self.structured = structured;
         self
@@ -89,10 +89,10 @@ impl Template {
         }
     }
 
-    /// The prompt for a field and passages, in their order.
+    /// The prompt for a field and its passages, in their order.
     ///
     /// # Errors
-    /// A template that fails on these values.
+    /// A template that fails to render with these values.
     pub fn prompt(&self, field: &Field, passages: &[&str]) -> anyhow::Result<Prompt> {
         let values = context! {
             question => field.question.as_str(),
@@ -115,20 +115,22 @@ impl Template {
     }
 }
 
-/// Without files, and with blocks on lines of their own leaving no blank line behind, as chat templates expect.
+/// A template environment without file access; as chat templates expect, lines that hold only a block leave no
+/// blank line.
 pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    // The default delimiters are valid.
+    // The builder fails only on invalid delimiters, and these are the defaults.
     if let Ok(syntax) = syntax {
         environment.set_syntax(syntax);
     }
+    // Prompts are plain text, so nothing is escaped.
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment
 }
 
-/// The line and what is wrong there.
+/// The line of an error and its reason.
 pub(super) fn explain(error: &minijinja::Error) -> String {
     let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
     match error.detail() {

@@ -1,12 +1,13 @@
-//! JSON over HTTP to a service of the user's: many requests, a few at a time, each tried again where that can
-//! help. Async stays in this file; what comes back is handed out as it arrives.
+//! An HTTP client for JSON services of the user's: sends many requests, a few at a time, and retries them where that
+//! can help. A secret must never reach another host or a message, and async code stays in this file. Replies are passed
+//! on as they arrive.
 //!
-//! 1. A request that failed for now ([`retry`]) is made again after a growing, jittered wait, or the one that
-//!    `Retry-After` names; a 429 holds up all requests.
-//! 2. After an error no further request starts; those under way are awaited and handed out, so that none that
-//!    was answered has to be paid for twice.
-//! 3. Secrets go into headers and bodies to the host of the address and nowhere else: what is shown of a reply that
-//!    repeats them is redacted ([`Secrets`]), and no redirect to another host is followed.
+//! 1. A request that failed temporarily ([`retry`]) is sent again after an exponential wait with jitter, or after the
+//!    wait that `Retry-After` names; a 429 delays all requests.
+//! 2. After an error no further request starts; requests in progress are awaited and their replies passed on, so that
+//!    no answered request has to be paid for twice.
+//! 3. Secrets go into headers and bodies to the host of the address and nowhere else: replies that
+//!    repeat them are redacted in messages ([`Secrets`]), and redirects to another host are not followed.
 
 mod retry;
 mod secrets;
@@ -22,39 +23,39 @@ use tokio::time::Instant;
 use retry::{Failure, named_wait, wait_before};
 pub use secrets::{Secrets, names_a_secret, without_passwords};
 
-/// Characters of a reply that a message shows.
+/// The maximum number of characters of a reply that a message shows.
 const SHOWN: usize = 300;
 
-/// Bytes of an error reply that are looked through for secrets, far more than are shown.
+/// Bytes of an error reply that are searched for secrets, many more than are shown.
 const MOST_READ: usize = 1 << 16;
 
-/// Redirects of one request that are followed.
+/// The maximum number of redirects of one request.
 const REDIRECTS: usize = 5;
 
-/// Where requests go, and how patiently.
+/// The address of a service, with limits and retries.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     pub url: reqwest::Url,
-    /// For one try, from connecting to the last byte of the reply.
+    /// For one attempt, from connecting to the last byte of the reply.
     pub timeout: Duration,
-    /// After the first.
+    /// The maximum number of retries after the first attempt.
     pub retries: u32,
-    /// The wait before the first of them, about.
+    /// The approximate wait before the first retry.
     pub first_wait: Duration,
-    /// Requests under way at once.
+    /// The maximum number of simultaneous requests.
     pub concurrency: usize,
-    /// Sent with each request beside those that say that JSON goes either way.
+    /// Sent with each request, in addition to the content headers for JSON.
     pub headers: HeaderMap,
-    /// What of all that is sent must be shown nowhere.
+    /// The parts of a request that must never be shown.
     pub secrets: Secrets,
-    /// Bytes that a reply may have.
+    /// The maximum size of a reply in bytes.
     pub longest_reply: usize,
 }
 
-/// Headers of requests out of names and values, and a key as `Authorization: Bearer KEY`.
+/// Builds request headers from names and values, and from a key as `Authorization: Bearer KEY`.
 ///
 /// # Errors
-/// A name or a value that no header can have; the value is not shown.
+/// An invalid header name or value; the value is not shown.
 pub fn headers(named: &[(String, String)], bearer: Option<&str>) -> anyhow::Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let bearer = bearer.map(|key| ("authorization".to_owned(), format!("Bearer {key}")));
@@ -70,7 +71,7 @@ pub fn headers(named: &[(String, String)], bearer: Option<&str>) -> anyhow::Resu
     Ok(headers)
 }
 
-/// An address as it is shown and written: what follows a `?` may be secret.
+/// An address as it may be shown and stored: without the query, which may be secret.
 pub fn without_query(url: &reqwest::Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
@@ -78,21 +79,21 @@ pub fn without_query(url: &reqwest::Url) -> String {
     shown.to_string()
 }
 
-/// Why a request is given up, and which.
+/// A request that failed for good, and why.
 #[derive(Debug)]
 pub struct Refused {
-    /// Its place among the bodies.
+    /// The index of its body.
     pub at: usize,
     pub what: String,
 }
 
-/// The wait before a second try, unless the service names one.
+/// The default wait before the first retry.
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// A web address.
+/// Parses a web address.
 ///
 /// # Errors
-/// Another address than http or https, or one with a password in it.
+/// An address that is not http or https, or one that contains a password.
 pub fn address(url: &str) -> anyhow::Result<reqwest::Url> {
     let url = reqwest::Url::parse(url).context("not an address")?;
     ensure!(["http", "https"].contains(&url.scheme()), "not an http or https address");
@@ -106,16 +107,16 @@ pub fn address(url: &str) -> anyhow::Result<reqwest::Url> {
 /// The key in the environment variable that `api_key_env` names.
 ///
 /// # Errors
-/// There is none.
+/// The variable is unset or empty.
 pub fn key(variable: &str) -> anyhow::Result<String> {
     self::variable(variable)
         .map_err(|_| anyhow!("the environment variable {variable} (api_key_env) holds no key"))
 }
 
-/// What an environment variable holds.
+/// The trimmed value of an environment variable.
 ///
 /// # Errors
-/// Nothing.
+/// The variable is unset or empty.
 pub fn variable(name: &str) -> anyhow::Result<String> {
     let text = std::env::var(name).unwrap_or_default().trim().to_owned();
     ensure!(!text.is_empty(), "the environment variable {name} holds nothing");
@@ -123,16 +124,16 @@ pub fn variable(name: &str) -> anyhow::Result<String> {
 }
 
 impl Endpoint {
-    /// The address as messages name it.
+    /// The address as messages show it.
     pub fn shown(&self) -> String {
         self.secrets.cut(&without_query(&self.url))
     }
 
-    /// Posts each of `bodies`, and hands its place and the reply to `take` as replies arrive. What `take`
-    /// refuses is given up like what the service refuses.
+    /// Posts each of `bodies`, and passes its index and the reply to `take` as replies arrive. A reply that `take`
+    /// rejects counts as failed, like one that the service rejects.
     ///
     /// # Errors
-    /// The first of the requests that are given up. Outer errors are of this machine.
+    /// The inner error is the failed request with the smallest index; outer errors are those of this machine.
     pub fn post_all(
         &self,
         bodies: impl Iterator<Item = Vec<u8>>,
@@ -142,7 +143,7 @@ impl Endpoint {
             client: reqwest::Client::builder()
                 .user_agent(concat!("knockon/", env!("CARGO_PKG_VERSION")))
                 .timeout(self.timeout)
-                // Both would hand the address, with what follows its `?`, to another host.
+                // Both would disclose the address with its query to another host.
                 .referer(false)
                 .redirect(reqwest::redirect::Policy::none())
                 .build()?,
@@ -169,6 +170,7 @@ impl Endpoint {
                 let (at, reply) = ended.context("a request ended unexpectedly")?;
                 let bytes = reply.as_ref().map_or(0, Vec::len);
                 if let Err(what) = reply.and_then(|reply| take(at, &reply))
+                    // The smallest index is reported, so that the message does not depend on the order of arrival.
                     && given_up.as_ref().is_none_or(|first| at < first.at)
                 {
                     let what = line.endpoint.secrets.shown(&what, bytes);
@@ -180,20 +182,21 @@ impl Endpoint {
     }
 }
 
-/// What all requests share.
+/// The state that all requests share.
 struct Line {
     client: reqwest::Client,
     endpoint: Endpoint,
-    /// Set by a 429 for all.
+    /// The earliest time of the next request, set by a 429.
     not_before: Mutex<Instant>,
 }
 
 impl Line {
-    /// The reply, after as many tries as it takes and is allowed.
+    /// The reply, after as many attempts as needed and allowed.
     async fn ask(&self, body: &[u8]) -> Result<Vec<u8>, String> {
         let Endpoint { retries, first_wait, .. } = self.endpoint;
         let mut tries = 0;
         loop {
+            // Waits here, before each attempt, for a delay that any request's 429 has set.
             let until = *self.not_before.lock().unwrap_or_else(|e| e.into_inner());
             tokio::time::sleep_until(until).await;
             tries += 1;
@@ -247,6 +250,7 @@ impl Line {
         let asked_wait = named_wait(response.headers());
         let mut reply = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(broken)? {
+            // Read in pieces, so that an oversized body is rejected before all of it is in memory.
             reply.extend_from_slice(&piece);
             if reply.len() > *longest_reply {
                 return Err(Failure::for_good(format!(
@@ -261,7 +265,7 @@ impl Line {
     }
 }
 
-/// Where a redirect leads: the same request is sent there, as long as it stays on the host.
+/// The target of a redirect: the same request is sent there, provided that it stays on the host.
 fn redirected(
     from: &reqwest::Url,
     response: &reqwest::Response,
@@ -274,10 +278,11 @@ fn redirected(
         return Err("a redirect that does not say where to".to_owned());
     };
     let shown = without_query(&to);
-    // 303 and its like ask to fetch something else, without the texts.
+    // 303 and similar ask for a GET of another resource, without the body.
     if ![301, 302, 307, 308].contains(&status.as_u16()) {
         return Err(format!("it refers to {shown}, which is not where texts are posted to"));
     }
+    // An upgrade from http to https with the default ports stays on the host.
     let upgraded = from.scheme() == "http"
         && to.scheme() == "https"
         && from.port().is_none()
@@ -296,7 +301,7 @@ fn redirected(
     Ok(to)
 }
 
-/// What an error reply says: its message where it has one, else how it starts; without secrets.
+/// The content of an error reply: its message if it has one, otherwise its beginning; without secrets.
 fn said(reply: &[u8], secrets: &Secrets) -> String {
     let message = serde_json::from_slice::<serde_json::Value>(reply).ok().and_then(|json| {
         let error = json.get("error").unwrap_or(&json);

@@ -1,5 +1,5 @@
-//! Which failures are worth another try, and when: no connection, no reply in time, and the statuses that say so
-//! (408, 425, 429 and 5xx). Anything else is final, since asking again would change nothing.
+//! Decides which failures are retried, and after which wait: no connection, no reply in time, and the statuses 408,
+//! 425, 429 and 5xx. Everything else is final, since the same request would fail again.
 
 use std::hash::BuildHasher;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,18 +7,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// The longest wait that we come to by ourselves.
+/// The maximum wait that we choose ourselves.
 const LONGEST: Duration = Duration::from_secs(30);
-/// The longest wait that a service may ask for.
+/// The maximum wait that a service may ask for.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Why a request brought nothing.
+/// Why a request failed.
 #[derive(Debug)]
 pub struct Failure {
     pub what: String,
-    /// Another try may succeed.
+    /// Whether a retry may succeed.
     pub for_now: bool,
-    /// Too many requests: others should wait as well.
+    /// Whether other requests should wait too (too many requests).
     pub holds_up_all: bool,
     retry_after: Option<Duration>,
 }
@@ -28,13 +28,13 @@ impl Failure {
         Self { what, for_now: false, holds_up_all: false, retry_after: None }
     }
 
-    /// No reply, or half of one.
+    /// No reply, or an incomplete one.
     pub fn on_the_way(error: reqwest::Error, timeout: Duration) -> Self {
         let what = if error.is_timeout() {
             format!("no answer within {} s", timeout.as_secs_f64())
         } else {
             let error = anyhow::Error::new(error.without_url());
-            // The outermost sentence says little; the innermost has the reason.
+            // The outermost error says little; the root cause has the reason.
             format!("the connection failed: {}", error.root_cause())
         };
         Self { what, for_now: true, holds_up_all: false, retry_after: None }
@@ -54,10 +54,10 @@ impl Failure {
     }
 }
 
-/// The wait before try number `tries + 1`.
+/// The wait before attempt number `tries + 1`.
 ///
 /// # Errors
-/// The service asks for more patience than we have.
+/// The service asks for a longer wait than we allow.
 pub fn wait_before(
     tries: u32,
     first_wait: Duration,
@@ -74,15 +74,16 @@ pub fn wait_before(
         )),
         Some(wait) => Ok(wait),
         None => {
+            // The exponent is capped so that the shift cannot overflow.
             let wait = first_wait.saturating_mul(1 << (tries - 1).min(16)).min(LONGEST);
-            // Half of it is chance, so that those who failed together do not come back together.
+            // Half of the wait is random, so that requests that failed together are not retried together.
             let chance = std::hash::RandomState::new().hash_one(tries) as f64 / u64::MAX as f64;
             Ok(wait.mul_f64(0.5 + 0.5 * chance))
         }
     }
 }
 
-/// The wait that a reply asks for: `retry-after-ms` of Azure and OpenAI, which is finer, else `Retry-After`.
+/// The wait that a reply asks for: `retry-after-ms` of Azure and OpenAI, which is finer, otherwise `Retry-After`.
 pub fn named_wait(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let milliseconds = ["retry-after-ms", "x-ms-retry-after-ms"].into_iter().find_map(text);
@@ -90,12 +91,12 @@ pub fn named_wait(headers: &HeaderMap) -> Option<Duration> {
     milliseconds.or_else(|| parse_retry_after(text(RETRY_AFTER.as_str())?, SystemTime::now()))
 }
 
-/// More than a duration can hold is the longest that it can.
+/// A duration of this many seconds, capped at the maximum.
 fn seconds(seconds: f64) -> Option<Duration> {
     (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-/// Seconds, or a date.
+/// Parses a number of seconds or a date.
 fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(number) = value.trim().parse::<f64>() {
         return seconds(number);

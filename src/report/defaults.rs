@@ -1,5 +1,7 @@
-//! Every default with its source: what a scenario gets where it says nothing. It is a page of the guide
-//! (docs/src/defaults.md), written by the code that uses the defaults; a test compares the two.
+//! Writes the guide's page of defaults (docs/src/defaults.md): every value that a scenario may leave out, with its
+//! source.
+//!
+//! The values are read from the constants that the code uses; a test compares the committed page with this output.
 
 use std::fmt::Write;
 
@@ -29,7 +31,10 @@ const HEAD: &str = "# Every default, with its source
 | assumed | ours: the source says why, and you may know better |
 ";
 
-/// The page, as Markdown.
+/// The page as Markdown.
+///
+/// # Errors
+/// A reader preset that cannot be built.
 pub fn page() -> anyhow::Result<String> {
     let mut page = HEAD.to_owned();
     reader(&mut page)?;
@@ -47,6 +52,7 @@ fn reader(page: &mut String) -> anyhow::Result<()> {
 [The model and its limits](model.md#the-reader).
 ";
     page.push_str(&head.replace("PRESET", DEFAULT_PRESET));
+    // Each preset is resolved as for a run, so that derived parameters appear with the values that are used.
     for preset in PRESETS {
         let reader = Reader::new(preset, &Default::default())?;
         let _ = write!(page, "\n### {preset}\n\n");
@@ -69,6 +75,7 @@ fn guards(page: &mut String) -> anyhow::Result<()> {
         "\n## Guards and people\n\nIn US dollars and seconds a look, or an escalation.\n",
     );
     let (rates, effort) = (Rates::default(), Effort::default());
+    // Parameters are taken from example guards, as the manifest takes them from a scenario's guards.
     let guard = |check, escalate| Guard { check, retries: Vec::new(), escalate };
     let kinds = [
         ("`verifier` without a model", guard(Check::Verifier { rates, effort }, None)),
@@ -207,7 +214,7 @@ fn solving(page: &mut String) {
 fn table(page: &mut String, parameters: &[Parameter]) {
     page.push_str("| parameter | value | tag | source |\n|---|---|---|---|\n");
     for Parameter { name, value, tag, source } in parameters {
-        // As in the manifest: what is finer is not known.
+        // Rounded as in the manifest: no parameter is known more precisely.
         let value = (value * 1e6).round() / 1e6;
         let _ = writeln!(page, "| {name} | {value} | {} | {source} |", tag.name());
     }

@@ -1,15 +1,15 @@
-//! How sure a figure is, in a few words: one wording for terminal, page and plan.
+//! Words for statistical uncertainty (intervals, p-values, significance marks), shared by terminal, page and plan.
 //!
-//! Where the sampling units are too few for a verdict or for an interval, that is what is written, and no number.
+//! With too few sampling units for a test or an interval, the text says so and gives no number.
 
 use crate::stats::{ALPHA, FEW_CLUSTERS, Interval, PairedDifference, can_reject};
 
-/// In place of an interval.
+/// Shown in place of an interval that would rest on fewer than [`FEW_CLUSTERS`] units.
 pub const TOO_FEW: &str = "too few units";
-/// In place of an interval of which nothing is known.
+/// Shown in place of an unbounded interval, and where no p-value could be small enough to reject.
 pub const CANNOT_BE_TOLD: &str = "cannot be told";
 
-/// What is written behind a difference.
+/// The mark after a difference: `=` identical, `?` too few units for a test, `*` significant, or nothing.
 pub fn mark(difference: &PairedDifference) -> &'static str {
     match difference {
         PairedDifference { identical: true, .. } => " =",
@@ -19,7 +19,7 @@ pub fn mark(difference: &PairedDifference) -> &'static str {
     }
 }
 
-/// What the marks mean that are in use. Differences are from `reference`.
+/// Explains the marks that occur among `differences`, which are measured from `reference`.
 pub fn legend<'a>(
     reference: &str,
     differences: impl Iterator<Item = &'a PairedDifference>,
@@ -47,12 +47,12 @@ pub fn legend<'a>(
     told.join("\n")
 }
 
-/// `8 units are`.
+/// A count of units with its verb: `8 units are`.
 pub fn units_are(units: usize) -> String {
     if units == 1 { "1 unit is".to_owned() } else { format!("{units} units are") }
 }
 
-/// Why no interval is given of a difference or of an amount of money; `None` where one is.
+/// The reason why a difference or an amount of money has no interval; `None` if it has one.
 pub fn why_no_interval(interval: &Interval, units: usize) -> Option<&'static str> {
     match () {
         () if units < FEW_CLUSTERS => Some(TOO_FEW),
@@ -61,14 +61,14 @@ pub fn why_no_interval(interval: &Interval, units: usize) -> Option<&'static str
     }
 }
 
-/// How probably an arm is the best can be said at all.
+/// Whether there are enough units to state the probability that an arm is the best.
 pub fn best_can_be_told(units: usize) -> bool {
     can_reject(units, ALPHA)
 }
 
-/// The interval of a difference and its p-value in a sentence's brackets, as `ends` writes the interval's ends.
+/// The interval of a difference and its p-value, to be put in brackets; `ends` formats the interval.
 ///
-/// Both are after Holm's correction where several differences were tested.
+/// Both are Holm-corrected if several differences were tested.
 pub fn in_brackets(of: &PairedDifference, ends: impl Fn(&Interval) -> String) -> String {
     if of.identical {
         return "identical on every task".to_owned();
@@ -83,6 +83,7 @@ pub fn in_brackets(of: &PairedDifference, ends: impl Fn(&Interval) -> String) ->
             units_are(of.clusters)
         );
     }
+    // Equal intervals: Holm's level for this difference is 95%, so there is no correction to mention.
     match of.interval == of.holm_interval {
         true => format!("95% interval {}, {p}", ends(&of.interval)),
         false => {
@@ -91,7 +92,7 @@ pub fn in_brackets(of: &PairedDifference, ends: impl Fn(&Interval) -> String) ->
     }
 }
 
-/// A chance that was counted: one that came out as none or all of them is not certain.
+/// A probability estimated as a share of samples. Shares near 0 and 1 become bounds, since neither is certain.
 pub fn chance(p: f64) -> String {
     match p {
         _ if p >= 0.995 => "over 99%".to_owned(),
@@ -100,7 +101,7 @@ pub fn chance(p: f64) -> String {
     }
 }
 
-/// A probability as one writes it after an equals sign.
+/// A p-value in the usual style: `p = .012`, or `p < .001`.
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < .001".to_owned() } else { format!("p = {p:.3}").replace("0.", ".") }
 }

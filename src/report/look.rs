@@ -1,18 +1,21 @@
-//! What a step retrieves, for people and as JSON.
+//! Formats the search preview (`knockon search`): what a retrieve step finds for a query, as a table and as JSON.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::run::look::{Found, Look, Search};
 
-/// Characters of a passage's text that are shown.
+/// Characters of a passage's text that the table shows.
 const SNIPPET: usize = 60;
 
-/// Everything, with the whole texts.
+/// The whole preview as JSON, with full passage texts.
+///
+/// # Errors
+/// None that a preview can cause.
 pub fn json(look: &Look) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(look)? + "\n")
 }
 
-/// A table a query.
+/// One table per query, with a heading and the ranks of gold passages that are not shown.
 pub fn text(look: &Look) -> String {
     let task = look.task.as_ref().map_or_else(String::new, |task| format!(", task {task}"));
     let mut blocks = vec![format!(
@@ -59,6 +62,7 @@ fn table(look: &Look, search: &Search) -> Table {
     table.force_no_tty();
     let mut header = vec!["rank", "on", "score", "right", "passage", "entity", "attribute", "text"];
     if !judged {
+        // Without a task there is no gold to judge by.
         header.retain(|name| *name != "right");
     }
     table.set_header(header);
@@ -87,6 +91,7 @@ fn table(look: &Look, search: &Search) -> Table {
     table
 }
 
+/// `gold`, or the kind of miss that the passage would make; empty if neither.
 fn right(found: &Found) -> &'static str {
     match (found.gold, found.miss_kind) {
         (Some(true), _) => "gold",
@@ -95,9 +100,10 @@ fn right(found: &Found) -> &'static str {
     }
 }
 
-/// The beginning of a text, on one line.
+/// The first [`SNIPPET`] characters of a text, on one line.
 fn snippet(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Cut by characters: a byte index could split a character.
     match line.char_indices().nth(SNIPPET) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -1,6 +1,6 @@
-//! `manifest.json`: what a run was made from, and every assumption with its source.
+//! Builds `manifest.json`: the inputs and settings of a run, and every assumption with its source.
 //!
-//! It holds no date and no path but those that the scenario names, so that the same inputs give the same bytes.
+//! The manifest has no date and only the paths that the scenario names, so that equal inputs give equal bytes.
 
 use serde_json::{Value as Json, json};
 
@@ -26,9 +26,10 @@ use crate::step::reader::{self, Tag};
 /// The name of the file.
 pub const FILE: &str = "manifest.json";
 
-/// The manifest; `fingerprints` by index into the scenario's embedders, `None` for one that
-/// no arm of this run used (or that is what its parameters say); `notes` is what a user should know of how
-/// queries were answered.
+/// Builds the manifest.
+///
+/// `fingerprints` is indexed like the scenario's embedders; an entry is `None` if no arm of this run used the embedder,
+/// or if its parameters identify it completely. `notes` are remarks for the user on how queries were answered.
 pub fn manifest(
     scenario: &Scenario,
     record: &Record,
@@ -103,6 +104,7 @@ pub fn manifest(
     });
     let extracted = scenario.corpora.iter().flat_map(|corpus| {
         corpus.extracted.iter().map(|(field, ranges)| {
+            // Extracted values are stored among the facts when the scenario is loaded: subtract them from the count.
             let stating = corpus.passages.iter().filter(|p| p.facts.contains_key(field)).count();
             let read = ranges.iter().flatten().count();
             json!({
@@ -112,6 +114,7 @@ pub fn manifest(
         })
     });
     let extracted: Vec<Json> = extracted.collect();
+    // Keys of features that the scenario does not use are absent, not null.
     if !extracted.is_empty() {
         manifest["extracted"] = Json::Array(extracted);
     }
@@ -135,7 +138,7 @@ pub fn manifest(
     manifest
 }
 
-/// The bytes of the file.
+/// The manifest as the bytes of its file.
 ///
 /// # Errors
 /// None that a manifest can cause.
@@ -145,7 +148,7 @@ pub fn bytes(manifest: &Json) -> serde_json::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What counts as right, in numbers and with the tasks that are no plain cases.
+/// What counts as right: counts, and the ids of tasks where the oracle stops, lacks a value or disagrees with a person.
 fn oracle(right: &RightRecord) -> Json {
     let gaps = right.gaps.iter().map(|gap| {
         json!({
@@ -190,11 +193,11 @@ fn ranges(of: &[AssumptionRecord]) -> Vec<Json> {
     of.iter().map(range).collect()
 }
 
-/// How figures are drawn from their ranges.
+/// How values are drawn from the ranges of assumptions.
 const FROM_RANGES: &str = "of ranges of ours half of the draws below the figure and half above, evenly in the logarithm of \
                            amounts and of odds; of ranges of the file evenly";
 
-/// What is drawn for the losses of a year.
+/// Which assumptions are drawn when years are sampled.
 fn drawn(of: &[AssumptionRecord]) -> Json {
     json!({
         "each_year": "the volume, and the mean of each variable",
@@ -205,7 +208,7 @@ fn drawn(of: &[AssumptionRecord]) -> Json {
     })
 }
 
-/// How the answers were varied; what came of it stands in `sensitivity.csv`.
+/// The design of the sensitivity analysis; its results are in `sensitivity.csv`.
 fn sensitivity(of: &SensitivityRecord) -> Json {
     json!({
         "base_samples": of.base_samples,
@@ -221,7 +224,7 @@ fn sensitivity(of: &SensitivityRecord) -> Json {
     })
 }
 
-/// What failures are taken to cost, with the source of every figure.
+/// The cost assumptions for failures, with the source of every figure.
 pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
     let backed = |name: &str, value: Json, backing: &Backed| json!({"name": name, "value": value, "tag": backing.tag, "source": backing.source});
     let volume = match impact.volume {
@@ -243,6 +246,7 @@ pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
         });
         told.push(backed(&loss.name, value, &loss.backing));
     }
+    // A price without a backing was not declared: it is zero and no assumption.
     let mut price = |name: String, price: &Price| {
         if let Some(backing) = &price.backing {
             let value = json!({"cost": price.cost, "seconds": price.seconds});
@@ -262,7 +266,7 @@ pub(crate) fn impact(scenario: &Scenario, impact: &Impact) -> Json {
     })
 }
 
-/// What an embedder is, with the source of every parameter that is not a model's own.
+/// One embedder: its kind and settings, with the source of every parameter that does not come from a model file.
 fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<String>) -> Json {
     let name = &decl.name;
     match &decl.kind {
@@ -293,6 +297,7 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
             "fingerprint": fingerprint,
         }),
         EmbedderKind::Http(http) => json!({
+            // A query string may hold a key, so only the part before it is written.
             "name": name, "kind": "http", "url": http.url.split(['?', '#']).next(), "model": http.model,
             "dim": http.dim, "fingerprint": fingerprint,
         }),
@@ -376,6 +381,7 @@ fn embedder(scenario: &Scenario, decl: &EmbedderDecl, fingerprint: &Option<Strin
 
 fn penalty(penalty: &Penalty) -> [Json; 2] {
     let default = Penalty::default();
+    // Floats are compared exactly: a default is copied, never computed.
     let taken = |name, value: f64, default: f64| match value == default {
         true => parameter(name, json!(value), Tag::Cited, "arXiv 2604.16351"),
         false => parameter(name, json!(value), Tag::Scenario, FROM_FILE),
@@ -383,6 +389,7 @@ fn penalty(penalty: &Penalty) -> [Json; 2] {
     [taken("above", penalty.above, default.above), taken("weight", penalty.weight, default.weight)]
 }
 
+/// The source of values that the scenario sets itself.
 const FROM_FILE: &str = "scenario file";
 
 fn precision(precision: Precision) -> &'static str {

@@ -1,6 +1,6 @@
-//! Reports: one [`Record`](crate::run::Record) to files and to the terminal.
-//!
-//! Nothing here computes a statistic.
+//! Renders the [`Record`](crate::run::Record) of a run to files and to the terminal, and traces of single runs to
+//! stories, OTLP and Who&When files. Nothing here computes a statistic: every number in a report is read from the
+//! record.
 
 pub mod csv;
 pub mod defaults;

@@ -1,4 +1,4 @@
-//! One run as a story on the terminal, and as JSON.
+//! Renders traces of single runs: as text for the terminal, step by step, and as JSON.
 
 pub(super) mod line;
 mod page;
@@ -12,13 +12,13 @@ use line::{happened, telling};
 use page::Page;
 pub(super) use page::Paint;
 
-/// Passages shown of those that a step handed on; below, those that are gold or were followed.
+/// How many of the first passages are shown; lower ones only if they are gold or a reader followed them.
 const SHOWN: usize = 3;
 
-/// Columns where there is no terminal to ask.
+/// Line width if the output is not a terminal.
 const WIDTH: usize = 100;
 
-/// The whole of the traces as JSON: an array, unless one alone was asked for.
+/// The traces as JSON: an array if `several`, else the single trace as an object.
 ///
 /// # Errors
 /// None that a trace can cause.
@@ -31,10 +31,11 @@ pub fn json(traces: &[Trace], several: bool) -> serde_json::Result<String> {
     Ok(text)
 }
 
-/// A trace that a person reads in a minute; `colour` marks what is wrong and what is right.
+/// A trace as text; `colour` paints wrong outputs red and right ones green. `width` defaults to 100 columns.
 pub fn text(trace: &Trace, colour: bool, width: Option<usize>) -> String {
     let mut page = Page::new(width.unwrap_or(WIDTH), colour);
     header(&mut page, trace);
+    // Step ids are padded to one width, so that the descriptions line up.
     let widest = trace.steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
     for (at, step) in trace.steps.iter().enumerate() {
         let mut line = vec![
@@ -69,7 +70,7 @@ fn header(page: &mut Page, trace: &Trace) {
     page.line(0, 2, &[(title, Paint::Bold)]);
     let right = trace.outcome == Outcome::Correct;
     let outcome = trace.outcome.name().replace('_', " ");
-    // A run that stopped has no action to name.
+    // A stopped run takes no action.
     let end = match trace.outcome {
         Outcome::Stopped => outcome,
         _ => format!("{outcome} -> {}", trace.action),
@@ -87,7 +88,7 @@ fn header(page: &mut Page, trace: &Trace) {
     page.blank();
 }
 
-/// The query and the passages found; `followed`: those that a reader took its value from.
+/// Writes the query and the passages found; `followed` are the ids of passages that a reader took a value from.
 fn asked(page: &mut Page, retrieval: &RetrievalTrace, followed: &[&str]) {
     let within = retrieval.entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
     let how = format!(
@@ -123,8 +124,8 @@ fn asked(page: &mut Page, retrieval: &RetrievalTrace, followed: &[&str]) {
     }
 }
 
-/// How many bytes all of several texts begin with, to the end of a word: a title says nothing about which of
-/// them is right.
+/// The length in bytes of the common beginning of several texts, cut at a word boundary; 0 for a single text.
+/// Passages of one document often share a title, which would hide the words that tell them apart.
 fn shared_beginning(texts: &[&str]) -> usize {
     let Some((first, rest)) = texts.split_first().filter(|(_, rest)| !rest.is_empty()) else {
         return 0;
@@ -137,7 +138,7 @@ fn shared_beginning(texts: &[&str]) -> usize {
     first[..end].rfind(char::is_whitespace).map_or(0, |at| at + 1)
 }
 
-/// One passage: its labels, and as much of its text as a line holds, from where it differs from the others.
+/// Writes one passage: its labels, and one line of its text that starts after the `shared` beginning.
 fn passage(page: &mut Page, document: &Document, word: &str, shared: usize) {
     let rank = document.rank.map_or_else(|| " -".to_owned(), |rank| format!("{rank:>2}"));
     let paint = if document.gold { Paint::Right } else { Paint::Wrong };
@@ -146,7 +147,7 @@ fn passage(page: &mut Page, document: &Document, word: &str, shared: usize) {
     page.cut(15, text.get(shared..).filter(|rest| !rest.is_empty()).unwrap_or(text), Paint::Dim);
 }
 
-/// For a reading gone wrong: the sentence that was followed, and the one that states the right value.
+/// Writes, for a wrong reading, the sentence that the reader followed and the one that states the right value.
 fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
     let (Some(done), Some(reading)) = (&step.done, &step.reading) else {
         return;
@@ -165,7 +166,7 @@ fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
         }
         (Some(from), _) => page.line(5, 7, &[(format!("followed {}", quote(from)), Paint::Wrong)]),
         (None, Event::Fabricated) => {
-            // The step read from is its first parent with passages.
+            // A read step reads from its first parent with passages.
             let searched = step.parents.iter().find_map(|&p| trace.steps[p].retrieval.as_ref());
             let best = searched.and_then(|retrieval| retrieval.documents.first());
             let before =
@@ -174,6 +175,7 @@ fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
         }
         _ => {}
     }
+    // A misread gold passage was quoted above.
     if let Some(gold) = &reading.gold
         && reading.from.as_ref().is_none_or(|from| from.passage != gold.passage)
     {
@@ -181,6 +183,7 @@ fn evidence(page: &mut Page, trace: &Trace, step: &StepTrace) {
     }
 }
 
+/// Writes the but-for causes of a failure, or that the run ends correct.
 fn causes(page: &mut Page, trace: &Trace) {
     if trace.outcome == Outcome::Correct {
         let errs = trace.steps.iter().any(words::went_wrong);

@@ -1,11 +1,10 @@
-//! `who_and_when/`: failing runs in the layout of the Who&When data set, one file a run.
+//! Writes `who_and_when/`: failing runs in the format of the Who&When data set, one file per run.
 //!
-//! Who&When (Zhang et al. 2025, "Which Agent Causes Task Failures and When?", arXiv 2505.00212) holds
-//! failure logs of agent systems with the agent and the step that people blame. Here both come from
-//! replaying the run with steps repaired, so they are known. A file has the keys of that data set's
-//! Algorithm-Generated part: `history` is the log as the agents saw it, without a word on what was right;
-//! `mistake_agent` is the step at fault, and `mistake_step` its place in `history`, from 0, as text.
-//! What the data set has no key for stands under `knockon`.
+//! Who&When (Zhang et al. 2025, "Which Agent Causes Task Failures and When?", arXiv 2505.00212) has failure logs of
+//! agent systems, annotated by people with the agent and the step at fault. Here both are known, since they come from
+//! replaying the run with steps repaired. A file has the keys of the data set's Algorithm-Generated part: `history` is
+//! the log as the agents saw it, with no hint of what was right; `mistake_agent` is the step at fault, and
+//! `mistake_step` its zero-based index in `history`, as text. Fields without a key in the data set are under `knockon`.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +14,9 @@ use super::words;
 use crate::cascade::trace::{Document, RetrievalTrace, StepTrace, Trace};
 use crate::step::{Event, State};
 
-/// The files, as name and content; a run without a root cause has none.
+/// The files as pairs of name and content; a run without a root cause gets none.
 pub fn files(traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    // Names are compared in lower case: file systems may not distinguish case.
     let mut taken = BTreeSet::new();
     let mut files = Vec::new();
     for trace in traces {
@@ -30,14 +30,14 @@ pub fn files(traces: &[Trace]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// Arm, task and trial, in characters that no file system and no shell minds. Where that changes the
-/// name, or it differs from another in case alone, a hash keeps it apart.
+/// A file name from arm, task and trial, in characters that are safe on every file system and in shells. A hash is
+/// appended if that changes the name, or if it differs from a name in `taken` by case alone.
 fn name(trace: &Trace, taken: &mut BTreeSet<String>) -> String {
     const LONGEST: usize = 120;
     let raw = format!("{}.{}.{}", trace.arm, trace.task, trace.trial);
     let safe = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let mut name: String = raw.chars().map(safe).take(LONGEST).collect();
-    // No hidden file, and none that a command takes for an option.
+    // A leading `.` would hide the file, a leading `-` would make it look like an option.
     if name.starts_with(['.', '-']) {
         name.replace_range(..1, "_");
     }
@@ -49,6 +49,7 @@ fn name(trace: &Trace, taken: &mut BTreeSet<String>) -> String {
     format!("{name}.json")
 }
 
+/// The content of one file; `None` if the run has no root cause.
 fn file(trace: &Trace) -> Option<Json> {
     let root = trace.root_cause()?;
     let blamed = trace.steps.get(root)?;
@@ -57,6 +58,7 @@ fn file(trace: &Trace) -> Option<Json> {
     let mut mistake_step = None;
     for (at, step) in trace.steps.iter().enumerate() {
         if let Some(content) = entry(trace, step) {
+            // The index in `history`, which begins with the user's question and lacks steps that were not reached.
             if at == root {
                 mistake_step = Some(history.len());
             }
@@ -96,7 +98,7 @@ fn question(trace: &Trace) -> String {
     format!("Decide the right action for this case. {}.", fields.join("; "))
 }
 
-/// Which step does what, in the words of an instruction.
+/// A step's task in the form of a system prompt.
 fn prompt(step: &StepTrace) -> String {
     match (step.kind, &step.retrieval, &step.reading) {
         (_, Some(retrieval), _) => format!(
@@ -115,7 +117,7 @@ fn prompt(step: &StepTrace) -> String {
     }
 }
 
-/// What a step did, as its agent would log it; `None` for one that was not taken.
+/// The log entry of a step, as its agent would write it; `None` if the step was not reached.
 fn entry(trace: &Trace, step: &StepTrace) -> Option<String> {
     let done = step.done.as_ref()?;
     if done.event == Event::Skipped {
@@ -166,7 +168,7 @@ fn search(retrieval: &RetrievalTrace) -> String {
     )
 }
 
-/// What went wrong at the step to blame, what came of it, and whether others share the blame.
+/// Explains the failure: the error at the step at fault, how the run ended, and which other steps share the blame.
 fn reason(trace: &Trace, blamed: &StepTrace) -> String {
     let told = words::what_went_wrong(blamed)
         .unwrap_or_else(|| "Its output led the run astray.".to_owned());

@@ -1,12 +1,12 @@
-//! What went wrong in a run, in plain words.
+//! Sentences about single runs: how a run ended, what went wrong at a step, and which errors caused the failure.
 
 use crate::cascade::trace::{Document, Evidence, ReadingTrace, RetrievalTrace, StepTrace, Trace};
 use crate::kernel::Fault;
 use crate::step::{Event, MissKind, Outcome, State};
 
-/// How a run ends, in a sentence.
+/// A sentence on how a run ends.
 pub fn end(trace: &Trace) -> String {
-    // What a trace has in place of a label where the run stops, and where no rule chooses one.
+    // Placeholders that a trace has for the action if the run stops, and if no rule chooses an action.
     const STOPPED: &str = "stopped";
     const NONE: &str = "none";
     let action = match trace.action.as_str() {
@@ -25,7 +25,7 @@ pub fn end(trace: &Trace) -> String {
     format!("The run {action} where {right} is right ({}).", trace.outcome)
 }
 
-/// Own errors of one sort, many of them.
+/// A plural noun for own errors of one kind.
 pub fn errors(event: Event) -> String {
     match event {
         Event::Partial => "partial hits".to_owned(),
@@ -40,7 +40,7 @@ pub fn errors(event: Event) -> String {
     }
 }
 
-/// What a run that ends so has done.
+/// A noun phrase for an outcome.
 pub fn ending(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Correct => "the right action",
@@ -51,12 +51,12 @@ pub fn ending(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Whether anything went wrong at a step: it erred itself, or its output is not the oracle's.
+/// Whether a step went wrong: it erred itself, or its output differs from the oracle's.
 pub fn went_wrong(step: &StepTrace) -> bool {
     step.done.as_ref().is_some_and(|done| done.state != State::Correct || done.fault != Fault::None)
 }
 
-/// What went wrong at a step, in a sentence or two; `None` where nothing did.
+/// One or two sentences on what went wrong at a step; `None` if nothing did.
 pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
     let done = step.done.as_ref().filter(|_| went_wrong(step))?;
     let output = done.output.as_deref().unwrap_or("nothing");
@@ -112,6 +112,7 @@ pub fn what_went_wrong(step: &StepTrace) -> Option<String> {
     })
 }
 
+/// A sentence for errors that have no wording of their own.
 fn instead(output: &str, right: Option<&str>) -> String {
     match right {
         Some(right) => format!("It put out {output} where {right} is right."),
@@ -143,7 +144,7 @@ fn miss(kind: MissKind, fault: Fault, retrieval: &RetrievalTrace) -> String {
     )
 }
 
-/// How the passage that came first differs from the right one.
+/// How the top-ranked passage differs from the right one.
 fn difference(kind: MissKind) -> &'static str {
     match kind {
         MissKind::Negation => "which negates the right one",
@@ -157,7 +158,7 @@ fn difference(kind: MissKind) -> &'static str {
     }
 }
 
-/// Where the right passages stood instead.
+/// The rank of the best gold passage that was not handed on.
 fn missed(retrieval: &RetrievalTrace) -> String {
     let Some(document) = retrieval.missed.iter().min_by_key(|d| d.rank.unwrap_or(usize::MAX))
     else {
@@ -169,11 +170,12 @@ fn missed(retrieval: &RetrievalTrace) -> String {
     }
 }
 
+/// A sentence for a reader's error; `None` for events that are not a reader's.
 fn misreading(event: Event, output: &str, reading: &ReadingTrace) -> Option<String> {
     let field = &reading.field;
     let gold = match (&reading.gold, &reading.from) {
         (None, _) => " No right passage states it.".to_owned(),
-        // Told already.
+        // The caller's sentence quotes this passage already.
         (Some(gold), Some(from)) if gold.passage == from.passage => String::new(),
         (Some(gold), _) => format!(" Right is {}, from {}.", gold.value, quoted(gold)),
     };
@@ -198,7 +200,7 @@ fn misreading(event: Event, output: &str, reading: &ReadingTrace) -> Option<Stri
 
 fn quoted(evidence: &Evidence) -> String {
     let of = evidence.entity.as_ref().map_or_else(String::new, |entity| format!(" of {entity}"));
-    // Texts may run over several lines.
+    // Sentences may span several lines of a passage.
     let sentence: Vec<&str> = evidence.sentence.split_whitespace().collect();
     format!("{}{of} (\"{}\")", evidence.passage, sentence.join(" "))
 }
@@ -210,12 +212,12 @@ fn named(document: &Document) -> String {
     }
 }
 
-/// A count of passages, with its noun.
+/// A count of passages with its noun: `1 passage`, `3 passages`.
 pub fn passages(count: usize) -> String {
     format!("{count} passage{}", if count == 1 { "" } else { "s" })
 }
 
-/// The but-for causes of a run that failed, a sentence each.
+/// The but-for causes of a failed run, one sentence each.
 pub fn but_for(trace: &Trace) -> Vec<String> {
     let told = trace.causes.iter().filter_map(|cause| {
         let names: Vec<String> = cause.iter().map(|&at| error(&trace.steps[at])).collect();
@@ -239,7 +241,7 @@ pub fn but_for(trace: &Trace) -> Vec<String> {
     told
 }
 
-/// A step's own error, in words.
+/// A noun phrase for a step's own error.
 fn error(step: &StepTrace) -> String {
     let own = step.done.as_ref().filter(|done| done.fault == Fault::Own);
     let what = match own.map(|done| done.event) {
@@ -249,7 +251,7 @@ fn error(step: &StepTrace) -> String {
         Some(Event::Misread) => "the misreading",
         Some(Event::Fabricated) => "the value made up",
         Some(_) => "the error",
-        // It goes wrong only once an earlier step is right.
+        // No own error in this run: the step would err once an earlier error is repaired.
         None => "the error that would follow",
     };
     format!("{what} at {}", step.step)

@@ -1,20 +1,20 @@
-//! Text to the words that BM25 counts, in the steps of Lucene's analyzers.
+//! Splits a text into the terms that BM25 counts, with the steps of Lucene's analyzers.
 //!
-//! 1. Compatibility forms become the characters they stand for (NFKC: the ligature `ﬁ` is `fi`, full-width digits
-//!    are digits), characters that are not seen are dropped (soft hyphens, joiners), and a typographic apostrophe
-//!    is a plain one.
-//! 2. `lowercase`: full case folding, so that `Straße` is `STRASSE`. The letters i of Turkish, dotted or not, are
-//!    one: which of them a capital I stands for depends on the language.
-//! 3. `fold`: accents go, as in Lucene's `ASCIIFoldingFilter`.
-//! 4. The words of Unicode Standard Annex 29, as in `StandardTokenizer`; here `_` separates words as well, since
-//!    column names are written with it. Scripts without spaces between words give pairs of neighbouring
-//!    characters, as in `CJKBigramFilter`; a character that stands alone is a word.
-//! 5. `stop_words` are left out, and what remains is cut to its stem by Snowball's algorithm for the language.
+//! 1. Compatibility characters are replaced by their plain forms (NFKC: the ligature `ﬁ` becomes `fi`, full-width
+//!    digits become digits), invisible characters (soft hyphens, joiners) are dropped, and a typographic apostrophe
+//!    becomes a plain one.
+//! 2. `lowercase`: full case folding, so that `Straße` equals `STRASSE`. Turkish dotted and dotless i are treated as
+//!    one letter, because which of them a capital I stands for depends on the language.
+//! 3. `fold`: accents are removed, as in Lucene's `ASCIIFoldingFilter`.
+//! 4. Words are those of Unicode Standard Annex 29, as in `StandardTokenizer`; `_` also separates words here, because
+//!    column names contain it. Scripts without spaces between words give bigrams of adjacent characters, as in
+//!    `CJKBigramFilter`; a character that stands alone is a word.
+//! 5. `stop_words` are removed, and the rest is stemmed with Snowball's algorithm for the language.
 //!
-//! The defaults are those of Lucene's `EnglishAnalyzer`, which Anserini, the source of our `k1` and `b`, uses
-//! too, with one difference. Words are in lower case and cut by Porter's algorithm, here in its author's later
-//! version (Snowball's `english`, "Porter2"). The difference: of Lucene's 33 stop words `no` and `not` count,
-//! since they turn what a clause says round, and without them no search could tell the two apart.
+//! The defaults are those of Lucene's `EnglishAnalyzer`, which Anserini, the source of our `k1` and `b`, also uses,
+//! with one difference. Words are in lower case and stemmed with the later version of Porter's algorithm (Snowball's
+//! `english`, "Porter2"). The difference: of Lucene's 33 stop words, `no` and `not` are kept, because they reverse the
+//! meaning of a clause and without them no search could distinguish the two.
 
 use rust_stemmers::{Algorithm, Stemmer};
 use schemars::JsonSchema;
@@ -30,10 +30,10 @@ const ENGLISH_STOP_WORDS: [&str; 33] = [
     "they", "this", "to", "was", "will", "with",
 ];
 
-/// Those of them that [`StopWords::English`] lets count.
+/// Lucene's stop words that [`StopWords::English`] keeps.
 const NEGATIONS: [&str; 2] = ["no", "not"];
 
-/// Words that are too frequent to tell passages apart.
+/// Which words are removed because they are too frequent to distinguish passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -43,7 +43,7 @@ pub enum StopWords {
     Lucene,
 }
 
-/// The language in which words are cut to their stems.
+/// The language of the stemming algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -70,7 +70,7 @@ pub enum Stem {
 }
 
 impl Stem {
-    /// As it is written in a scenario.
+    /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
             Stem::None => "none",
@@ -120,13 +120,13 @@ impl Stem {
     }
 }
 
-/// How a text becomes words.
+/// How a text is split into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Analyzer {
     pub stem: Stem,
     pub stop_words: StopWords,
     pub lowercase: bool,
-    /// Whether letters lose their accents.
+    /// Whether accents are removed from letters.
     pub fold: bool,
 }
 
@@ -142,7 +142,7 @@ impl Default for Analyzer {
 }
 
 impl StopWords {
-    /// As it is written in a scenario.
+    /// The name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
             StopWords::None => "none",
@@ -161,7 +161,7 @@ impl StopWords {
 }
 
 impl Analyzer {
-    /// Words as they stand in the text, in lower case.
+    /// Words as they appear in the text, in lower case.
     pub const PLAIN: Analyzer =
         Analyzer { stem: Stem::None, stop_words: StopWords::None, lowercase: true, fold: false };
 
@@ -173,16 +173,16 @@ impl Analyzer {
         words
     }
 
-    /// What remains of tokens.
+    /// The filter that turns tokens into words: stop words are removed and the rest is stemmed.
     pub(super) fn stems(&self) -> Stems {
         let stemmer = self.stem.algorithm().map(Stemmer::create);
         Stems { stemmer, stop_words: self.stop_words }
     }
 
-    /// The tokens of a text, before stop words are left out and the rest is stemmed.
+    /// Calls `of` with each token of a text, before stop words are removed and the rest is stemmed.
     pub(super) fn each_token(&self, text: &str, mut of: impl FnMut(&str)) {
         let text = self.normalized(text);
-        // Neighbouring characters of scripts without spaces, and where the last of them ends.
+        // The current run of adjacent characters of scripts without spaces, and the byte at which it ends.
         let (mut run, mut end): (Vec<&str>, usize) = (Vec::new(), 0);
         for (at, segment) in text.unicode_word_indices() {
             if !segment.starts_with(is_unspaced) {
@@ -208,6 +208,7 @@ impl Analyzer {
         let mut text: String = seen.nfkc().collect();
         if self.lowercase {
             text = text.chars().flat_map(fold_case).nfc().collect();
+            // Folding a capital dotted I leaves a combining dot above.
             text = text.replace("i\u{307}", "i");
         }
         if self.fold {
@@ -218,7 +219,7 @@ impl Analyzer {
     }
 }
 
-/// Emits the pairs of a run of characters, or the only one, and empties it.
+/// Emits the bigrams of a run of characters, or the character itself if there is only one, and clears the run.
 fn pairs(run: &mut Vec<&str>, of: &mut impl FnMut(&str)) {
     if let [only] = run[..] {
         of(only);
@@ -229,7 +230,7 @@ fn pairs(run: &mut Vec<&str>, of: &mut impl FnMut(&str)) {
     run.clear();
 }
 
-/// What remains of a token: its stem, or nothing where it is a stop word.
+/// Turns a token into its stem, or into nothing if it is a stop word.
 pub(super) struct Stems {
     stemmer: Option<Stemmer>,
     stop_words: StopWords,
@@ -244,24 +245,24 @@ impl Stems {
     }
 }
 
-/// The characters that a case-folded text has in place of this one. Upper case first brings together what only
-/// capitals show to be the same letter: ß and SS, ς and σ, ı and i.
+/// The characters that replace this one in a case-folded text. Conversion to upper case comes first because it unifies
+/// letters that differ only in lower case: ß and SS, ς and σ, ı and i.
 fn fold_case(c: char) -> impl Iterator<Item = char> {
     let lower = |c: char| c.to_lowercase();
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(lower)
 }
 
-/// Characters that change how a text looks and not what it says.
+/// Whether a character affects the appearance of a text but not its content.
 fn is_ignorable(c: char) -> bool {
     matches!(c,
-        // Soft hyphen, combining grapheme joiner, marks of direction, word joiner, byte order mark.
+        // Soft hyphen, combining grapheme joiner, directional marks, word joiner, byte order mark.
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{200C}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
         // Variation selectors.
         | '\u{180B}'..='\u{180D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}')
 }
 
-/// Letters that no mark can be taken from, in ASCII; empty for all others.
+/// The ASCII form of letters that do not decompose into a base letter and a mark; empty for all others.
 fn without_stroke(c: char) -> &'static str {
     match c {
         'ł' => "l",
@@ -287,18 +288,18 @@ fn without_stroke(c: char) -> &'static str {
     }
 }
 
-/// The character itself where [`without_stroke`] knows none in its place.
+/// The character itself if [`without_stroke`] has no replacement for it.
 fn kept(c: char) -> Option<char> {
     without_stroke(c).is_empty().then_some(c)
 }
 
 /// Whether a character belongs to a script that is written without spaces between words, or whose words
-/// grow so long that only parts of them are found again (Korean).
+/// are so long that only parts of them match (Korean).
 fn is_unspaced(c: char) -> bool {
     if c.is_ascii() {
         return false;
     }
-    // The sign that lengthens a vowel belongs to several scripts.
+    // The mark that lengthens a vowel belongs to several scripts.
     c == '\u{30FC}'
         || matches!(
             c.script(),

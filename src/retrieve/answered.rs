@@ -1,4 +1,4 @@
-//! What an index elsewhere has answered: kept on disk, one file each, so that nothing is asked for twice.
+//! The cache of an external index's answers: one file for each answer on disk, so that no request is sent twice.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -6,18 +6,18 @@ use std::sync::Mutex;
 use super::{Ranking, Request};
 use crate::{atomic_file, input_file};
 
-/// An answer's bytes to a ranking, checked; says what they are instead.
+/// Parses and checks the bytes of an answer; the error says what is wrong with them.
 pub type Read<'a> = dyn Fn(&Request, &[u8]) -> Result<Ranking, String> + Sync + 'a;
 
-/// Takes the answer to the request of that index.
+/// Accepts the answer to the request with this index.
 pub type Take<'a> = dyn Fn(usize, &[u8]) -> Result<(), String> + Sync + 'a;
 
-/// Answers each request with its best `depth` passages: from the folder `kept`, else by `ask`, which is given the
-/// indices of what is not there, or damaged there, and hands over each answer as it comes. An answer is checked
-/// before it is kept. `asked` tells what is asked for from all else that could be.
+/// Answers each request with its best `depth` passages: from the cache folder `kept`, otherwise through `ask`, which is
+/// given the indices of the requests whose answers are missing or damaged and hands over each answer as it arrives. An
+/// answer is checked before it is stored. `asked` holds one string for each request that identifies it uniquely.
 ///
 /// # Errors
-/// Those of `ask`; what was taken before is kept.
+/// The errors of `ask`; answers that arrived before the error stay in the cache.
 pub fn search(
     requests: &[Request],
     depth: usize,
@@ -32,6 +32,7 @@ pub fn search(
     let mut missing = Vec::new();
     let mut found: Vec<Option<Ranking>> = Vec::with_capacity(requests.len());
     for (at, request) in requests.iter().enumerate() {
+        // An empty set of candidates has an empty ranking: nothing has to be sent. A damaged file counts as missing.
         found.push(match request.candidates {
             Some([]) => Some(Ranking::new()),
             _ => input_file::read(&file(at)).ok().and_then(|bytes| read(request, &bytes).ok()),

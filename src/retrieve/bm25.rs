@@ -1,4 +1,4 @@
-//! BM25 in the variant that Lucene has used since version 8, over an inverted index.
+//! Keyword search: BM25 in the variant that Lucene has used since version 8, over an inverted index.
 //!
 //! ```text
 //! score(q, d) = sum over the words t of q, repeats included, of
@@ -6,16 +6,16 @@
 //! idf(t)      = ln(1 + (N - df(t) + 0.5) / (df(t) + 0.5))
 //! ```
 //!
-//! with `tf` the occurrences of t in d, `df` the passages that contain t, N the passages, |d| the
-//! words of d. It is `LuceneBM25` ("accurate", since |d| is not rounded to a byte) in Kamphuis, de
-//! Vries, Boytsov and Lin, "Which BM25 Do You Mean?", ECIR 2020. A constant factor `k1 + 1`, which
-//! other variants have, would change no ranking. Defaults k1 = 0.9, b = 0.4 are Anserini's.
+//! where `tf` is the number of occurrences of t in d, `df` the number of passages that contain t, N the number of
+//! passages and |d| the number of words of d. It is `LuceneBM25` ("accurate", since |d| is not rounded to a byte) in
+//! Kamphuis, de Vries, Boytsov and Lin, "Which BM25 Do You Mean?", ECIR 2020. The constant factor `k1 + 1` of other
+//! variants would not change any ranking. Defaults k1 = 0.9, b = 0.4 are Anserini's.
 //!
-//! What the words of a text are says [`Analyzer`].
+//! [`Analyzer`] defines the words of a text.
 //!
-//! Scores are added up as whole numbers of 2^-40. Adding them in floating point, passages of equal score would
-//! come in the order of rounding, which depends on the order of the query's words; here they tie exactly, and
-//! ties go to the passage that stands first.
+//! Scores are summed as integers in units of 2^-40. With floating-point sums, passages of equal score would be
+//! ordered by rounding error, which depends on the order of the query's words; here they tie exactly, and
+//! ties go to the passage with the smaller index.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -28,12 +28,12 @@ use rustc_hash::FxHashMap;
 use super::analyzer::Analyzer;
 use super::{Hit, Ranking, Request, Retriever, check_candidates};
 
-/// The parameters of BM25, and what a word is.
+/// The parameters of BM25 and the definition of a word.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bm25Params {
-    /// How slowly repeats of a word stop counting; 0 or more, 0 counts presence only.
+    /// How slowly repeats of a word saturate; at least 0, where 0 counts presence only.
     pub k1: f64,
-    /// How far long passages are marked down; 0 (not at all) to 1 (in proportion).
+    /// How strongly long passages are penalised: from 0 (not at all) to 1 (in proportion to their length).
     pub b: f64,
     pub analyzer: Analyzer,
 }
@@ -44,26 +44,26 @@ impl Default for Bm25Params {
     }
 }
 
-/// How many whole numbers there are in a score of 1. A score is below 23 times the words of a query (`idf` of a
-/// word in one of 2^32 passages), so 64 bits hold any.
+/// The number of integer units in a score of 1. A score is below 23 times the number of words of a query (the `idf` of
+/// a word in one of 2^32 passages), so 64 bits hold any score.
 const UNITS: f64 = (1u64 << 40) as f64;
 
-/// A passage that has a word, and what one occurrence of the word in a query adds to its score.
+/// A passage that contains a word, and the score that one occurrence of the word in a query adds to it.
 #[derive(Clone, Copy)]
-// A third less memory than with the gap that alignment would leave.
+// Packed, it takes a third less memory than with alignment padding.
 #[repr(C, packed(4))]
 struct Posting {
     passage: u32,
     score: u64,
 }
 
-/// Queries that can find nothing: the first few, and how many there were.
+/// The queries that share no word with any passage, up to a limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unmatched {
     queries: BTreeSet<String>,
 }
 
-/// Queries that are told apart; of more, nobody needs the number.
+/// The maximum number of distinct queries that are counted.
 const MOST_UNMATCHED: usize = 10_000;
 
 impl Unmatched {
@@ -71,13 +71,13 @@ impl Unmatched {
         if !self.queries.contains(query) {
             self.queries.insert(query.to_owned());
         }
-        // The first in the alphabet stay, whichever thread comes first.
+        // The alphabetically first are kept, so that the result does not depend on the order of the threads.
         if self.queries.len() > MOST_UNMATCHED {
             self.queries.pop_last();
         }
     }
 
-    /// What a user should know; `None` where every query had a word of a passage.
+    /// A note for the user; `None` if every query shared a word with a passage.
     pub fn note(&self, embedder: &str, corpus: &str) -> Option<String> {
         let first = self.queries.first()?;
         let (many, s) = match self.queries.len() {
@@ -92,15 +92,15 @@ impl Unmatched {
     }
 }
 
-/// Candidates that are no fewer than one in this many passages are picked from the scores of all: to look
-/// each up in the lists would take longer.
+/// If the candidates are at least one in this many passages, all passages are scored and the candidates selected:
+/// looking each of them up in the posting lists would take longer.
 const MANY: usize = 16;
 
-/// Searches an inverted index by BM25. Only passages that share a word with the query are found.
+/// Searches an inverted index with BM25. Only passages that share a word with the query are found.
 pub struct Bm25Retriever {
     passages: usize,
     words: FxHashMap<String, u32>,
-    /// The postings of word w are `postings[starts[w]..starts[w + 1]]`, by ascending passage.
+    /// The postings of word w are `postings[starts[w]..starts[w + 1]]`, in ascending order of the passage.
     starts: Vec<usize>,
     postings: Vec<Posting>,
     analyzer: Analyzer,
@@ -108,15 +108,15 @@ pub struct Bm25Retriever {
 }
 
 impl Bm25Retriever {
-    /// Indexes `texts`; a passage's index is its place among them.
+    /// Indexes `texts`; a passage's index is its position in the slice.
     ///
     /// # Errors
-    /// Parameters out of range, or 2^32 texts and more.
+    /// Parameters out of range, or at least 2^32 texts.
     pub fn new(texts: &[&str], params: Bm25Params) -> anyhow::Result<Bm25Retriever> {
         Bm25Retriever::index(texts, params, &|_| {})
     }
 
-    /// As [`Bm25Retriever::new`]; `done(n)` is told of every `n` further texts.
+    /// As [`Bm25Retriever::new`]; calls `done(n)` whenever `n` further texts are indexed.
     pub fn index(
         texts: &[&str],
         params: Bm25Params,
@@ -131,16 +131,16 @@ impl Bm25Retriever {
         }
         u32::try_from(texts.len()).context("too many passages for one BM25 index")?;
 
-        // Passage by passage its words with their counts, all in one list: two lists of this size are all
-        // the room that it takes.
+        // The words of each passage with their counts, all in one list: this list and that of the postings, which is
+        // of the same size, are nearly all the memory that indexing takes.
         let mut words: FxHashMap<String, u32> = FxHashMap::default();
-        // By token as it stands in a text: its word; `None` for a stop word. Each is stemmed once.
+        // The word of each distinct token, so that each token is stemmed once; `None` for a stop word.
         let mut tokens: FxHashMap<String, Option<u32>> = FxHashMap::default();
         let stems = analyzer.stems();
         let mut lengths = Vec::with_capacity(texts.len());
         let mut counts: Vec<(u32, u32)> = Vec::new();
         let mut ends = Vec::with_capacity(texts.len());
-        // By word: how many passages have it, and where its last count stands.
+        // For each word: how many passages contain it, and the position of its last entry in `counts`.
         let mut known: Vec<(u32, usize)> = Vec::new();
         for text in texts {
             let start = counts.len();
@@ -190,7 +190,7 @@ impl Bm25Retriever {
                 let word = word as usize;
                 let tf = f64::from(count);
                 let score = idf[word] * tf / (tf + k1 * (1.0 - b + b * (length / average)));
-                // Above zero, so that a passage with a word of the query is found.
+                // At least one unit, so that a passage that contains a word of the query is always found.
                 let score = ((score * UNITS).round() as u64).max(1);
                 postings[next[word]] = Posting { passage, score };
                 next[word] += 1;
@@ -206,7 +206,7 @@ impl Bm25Retriever {
         self.unmatched.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
-    /// The posting lists of the query's known words, each with the word's count in the query.
+    /// The posting lists of the query's indexed words, each with the word's count in the query.
     fn lists(&self, query: &str) -> Vec<(&[Posting], u64)> {
         let mut counts: Vec<(u32, u64)> = Vec::new();
         let words = self.analyzer.words(query);
@@ -224,14 +224,14 @@ impl Bm25Retriever {
         counts.into_iter().map(|(word, count)| (list(word), count)).collect()
     }
 
-    /// Adds up the scores of all passages, and lists those that have one. `scores` is scratch space: one
-    /// zero a passage, before, and after when all that are listed were taken out.
+    /// Adds up the scores of all passages and lists those with a score above zero. `scores` is scratch memory, one
+    /// number for each passage: all zero on entry, and to be reset to zero by the caller for the passages listed.
     fn score_all(&self, query: &str, scores: &mut [u64]) -> Vec<u32> {
         let mut touched = Vec::new();
         for (list, count) in self.lists(query) {
             for &Posting { passage, score: added } in list {
                 let score = &mut scores[passage as usize];
-                // A posting's score is above zero, so zero means: not met before.
+                // A posting's score is above zero, so zero means that the passage was not listed yet.
                 if *score == 0 {
                     touched.push(passage);
                 }
@@ -254,6 +254,7 @@ impl Bm25Retriever {
             return found;
         }
         let mut scores = vec![0u64; candidates.len()];
+        // Both the lists and the candidates ascend, so each list is searched from the last match on.
         for (mut list, count) in self.lists(query) {
             for (score, &candidate) in scores.iter_mut().zip(candidates) {
                 list = &list[list.partition_point(|posting| posting.passage < candidate)..];
@@ -270,8 +271,9 @@ impl Bm25Retriever {
     }
 }
 
-/// The best `depth` of passages with their scores, of those above zero.
+/// The best `depth` of the passages whose score is above zero.
 fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> Ranking {
+    // A heap with the worst hit on top holds the best so far; `Reverse` on the passage prefers the smaller index.
     let mut heap: BinaryHeap<Reverse<(u64, Reverse<u32>)>> = BinaryHeap::new();
     for (score, passage) in scored.filter(|(score, _)| *score > 0) {
         let found = (score, Reverse(passage));
@@ -292,7 +294,7 @@ fn best(scored: impl Iterator<Item = (u64, u32)>, depth: usize) -> Ranking {
 }
 
 impl Retriever for Bm25Retriever {
-    /// As [`Retriever::search`]. `idf` is that of the whole corpus with candidates too.
+    /// As [`Retriever::search`]. With candidates too, `idf` is that of the whole corpus.
     fn search(
         &self,
         requests: &[Request],

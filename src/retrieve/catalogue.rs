@@ -1,23 +1,23 @@
-//! A corpus as an index elsewhere knows it, by ids, and what its answers are checked for.
+//! A corpus as an external index knows it, by passage ids, and the checks of the index's answers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Hit, Ranking, Request};
 
-/// What an index elsewhere has to know of a corpus, and we of its answers.
+/// The passage ids and entities of a corpus, and the lookups that check an external index's answers.
 pub struct Catalogue {
     pub corpus: String,
     pub ids: Vec<String>,
-    /// By passage.
+    /// The entity of each passage.
     pub entities: Vec<Option<String>>,
     places: HashMap<String, u32>,
-    /// How many passages each entity has.
+    /// The number of passages of each entity.
     counts: HashMap<String, usize>,
 }
 
 impl Catalogue {
-    /// `passages`: ids, distinct, and entities, in order.
+    /// `passages` are the distinct ids with their entities, in the order of the corpus.
     pub fn new(
         corpus: &str,
         passages: impl Iterator<Item = (String, Option<String>)>,
@@ -31,7 +31,7 @@ impl Catalogue {
         Catalogue { corpus: corpus.to_owned(), ids, entities, places, counts }
     }
 
-    /// The entity whose passages these are, all of them and no other.
+    /// The entity whose passages are exactly these candidates, if there is one.
     pub fn whole_entity(&self, candidates: &[u32]) -> Option<&str> {
         let of = |passage: &u32| self.entities[*passage as usize].as_deref();
         let entity = candidates.first().and_then(of)?;
@@ -40,10 +40,10 @@ impl Catalogue {
         whole.then_some(entity)
     }
 
-    /// An answer to a request, as passages: at most `depth`, best first, each once and among the candidates.
+    /// Converts an answer to a ranking: at most `depth` passages, best first, without repeats, among the candidates.
     ///
     /// # Errors
-    /// Says what the answer is instead.
+    /// A description of the first rule that the answer breaks.
     pub fn ranking(
         &self,
         request: &Request,
@@ -75,6 +75,7 @@ impl Catalogue {
             if !score.is_finite() {
                 return Err(format!("{about}: the score is {score}"));
             }
+            // A rising score means that lower is better, or that the answer is not sorted.
             if let Some(before) = ranking.last().filter(|before| before.score < *score) {
                 return Err(format!(
                     "{about}: the score rises from {} to {score}; results come best first, and higher \
@@ -87,14 +88,14 @@ impl Catalogue {
         Ok(ranking)
     }
 
-    /// Whether a ranking is shorter than it could be.
+    /// Whether a ranking is shorter than the corpus or the candidates allow.
     pub fn is_short(&self, request: &Request, depth: usize, ranking: &Ranking) -> bool {
         let there = request.candidates.map_or(self.ids.len(), <[u32]>::len);
         ranking.len() < depth.min(there)
     }
 }
 
-/// How often an index elsewhere was asked, and how often it brought fewer passages than there are.
+/// How many answers an external index gave, and how many of them were shorter than they could be.
 #[derive(Debug, Default)]
 pub struct Shortfall {
     pub asked: AtomicUsize,
@@ -102,13 +103,13 @@ pub struct Shortfall {
 }
 
 impl Shortfall {
-    /// One more answer.
+    /// Counts one more answer.
     pub fn add(&self, short: bool) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.short.fetch_add(usize::from(short), Ordering::Relaxed);
     }
 
-    /// What a user should know of it, where there is something.
+    /// A note for the user; `None` if no answer was short.
     pub fn note(&self, name: &str) -> Option<String> {
         let (asked, short) =
             (self.asked.load(Ordering::Relaxed), self.short.load(Ordering::Relaxed));

@@ -1,15 +1,15 @@
-//! Exact search by dot product over vectors.
+//! Exact dense retrieval: search by dot product over embedding vectors.
 //!
-//! 1. Blocks of queries times blocks of passages are multiplied by `gemm`, so that the full
-//!    matrix of scores never exists; each query keeps a short list.
-//! 2. The short list is scored anew, each dot product added up in one fixed order, and ranked.
+//! 1. Blocks of queries are multiplied with blocks of passages by `gemm`, so that the full
+//!    matrix of scores is never stored; each query keeps a short list.
+//! 2. The short list is scored again, each dot product summed in one fixed order, and ranked.
 //!
-//! Step 1 is fast, but its rounding depends on processor and block shape. Its list therefore keeps
-//! everything within rounding error of the last place, and step 2 alone decides scores and ranks:
-//! they are the same on any machine, for any batch, with any number of threads.
+//! Step 1 is fast, but its rounding depends on the processor and on the shape of the blocks. Its list therefore
+//! keeps everything within rounding error of the last rank, and step 2 alone decides scores and ranks:
+//! they are the same on any machine, for any batch and any number of threads.
 //!
-//! Vectors in a file are gone through window by window, all queries of a group in each, so that one window is
-//! in memory at a time and the file is read once a group.
+//! Vectors in a file are read window by window for a whole group of queries, so that only one window is
+//! in memory at a time and the file is read once for each group.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,27 +22,27 @@ use super::top::{Shortlist, best};
 use super::{Hit, Ranking, Request, Retriever, check_candidates};
 use crate::embed::{CorpusVectors, Embedder, Role, Vectors};
 
-/// Queries of a block: enough for a passage, once read from memory, to be used many times.
+/// Queries in a block: enough to use a passage many times once it is read from memory.
 const QUERIES: usize = 64;
-/// Passages of one multiplication: 64 x 1,024 scores are 256 KiB, which a core's cache holds.
+/// Passages in one multiplication: 64 x 1,024 scores take 256 KiB, which fits the cache of a core.
 const PASSAGES: usize = 1024;
-/// Passages that one thread goes through in a row.
+/// Consecutive passages that one thread scores.
 const SHARD: usize = 4 * PASSAGES;
-/// Queries for which the vectors are gone through once.
+/// Queries that share one pass over the vectors.
 const GROUP: usize = 16 * QUERIES;
 
-/// Passage vectors to search in.
+/// The passage vectors that are searched.
 pub struct DenseIndex {
     vectors: CorpusVectors,
-    /// The greatest length of a passage vector.
+    /// The greatest norm of a passage vector.
     longest: f64,
 }
 
 impl DenseIndex {
-    /// Takes the vectors of all passages; a passage's index is its row.
+    /// `vectors` are those of all passages; a passage's index is its row.
     ///
     /// # Errors
-    /// A number that is not finite, a length of `data` that is no multiple of `dim`, 2^32 rows and
+    /// A number that is not finite, a length of `data` that is not a multiple of `dim`, 2^32 rows or
     /// more, or a file that cannot be read.
     pub fn new(vectors: impl Into<CorpusVectors>) -> anyhow::Result<DenseIndex> {
         let vectors = vectors.into();
@@ -67,8 +67,8 @@ impl DenseIndex {
         self.vectors.is_empty()
     }
 
-    /// The best `depth` passages for each query, by dot product. `done(n)` is told of every `n`
-    /// further queries finished.
+    /// The best `depth` passages for each query, by dot product. Calls `done(n)` whenever `n`
+    /// further queries are finished.
     ///
     /// # Errors
     /// Query vectors of another dimension than the passages', or with a number that is not finite.
@@ -94,7 +94,8 @@ impl DenseIndex {
         Ok(found)
     }
 
-    /// The best `depth` of the candidates of each of some requests. `done(n)` as in [`Self::search`].
+    /// The best `depth` candidates of each request, a pair of candidates and query vector. `done` as in
+    /// [`Self::search`].
     fn among(
         &self,
         requests: &[(&[u32], &[f32])],
@@ -103,7 +104,7 @@ impl DenseIndex {
     ) -> anyhow::Result<Vec<Ranking>> {
         let mut found = Vec::with_capacity(requests.len());
         for group in requests.chunks(GROUP) {
-            // What was read of a file stays in memory until the group is done, and no longer.
+            // Rows read from a file stay in memory only until the group is done.
             let rows = self.vectors.rows(0..self.len())?;
             let answer = |&(candidates, query): &(&[u32], &[f32])| {
                 let score = |&passage: &u32| {
@@ -131,21 +132,21 @@ impl DenseIndex {
         Ok(longest)
     }
 
-    /// How far below the last place a score of `gemm` may lie and its passage yet be among the
+    /// How far below the last rank a score of `gemm` may be while its passage can still be among the
     /// best by [`dot`].
     ///
-    /// Either score is off by at most g = n u / (1 - n u) |x| |y|, for n numbers added up in any
+    /// Each score has an error of at most g = n u / (1 - n u) |x| |y|, for n numbers summed in any
     /// order with unit roundoff u (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd
-    /// edition, section 3.1). So the two differ by 2 g at most, and so do the two scores in last
-    /// place: 4 g together.
+    /// edition, section 3.1). So two scores of one passage differ by at most 2 g, and the same holds for
+    /// the scores at the last rank: together 4 g.
     fn slack(&self, longest_query: f64) -> f32 {
         let nu = self.vectors.dim() as f64 * f64::from(f32::EPSILON) / 2.0;
         let bound = 4.0 * nu / (1.0 - nu) * self.longest * longest_query;
-        // A little more, for the rounding of the bound itself and of `longest`.
+        // One percent more, for the rounding of the bound itself and of `longest`.
         (1.01 * bound) as f32 + f32::MIN_POSITIVE
     }
 
-    /// Searches for the query vectors of a group, row-major in `group`.
+    /// Searches for the query vectors of a group, which `group` holds row by row.
     fn search_group(
         &self,
         group: &[f32],
@@ -165,8 +166,8 @@ impl DenseIndex {
     }
 }
 
-/// Searches for up to [`QUERIES`] query vectors, row-major in `block`, among the passages of a window, and
-/// merges what is found into the `rankings` of the windows before.
+/// Searches for up to [`QUERIES`] query vectors, which `block` holds row by row, among the passages of one window, and
+/// merges the hits into the `rankings` of the earlier windows.
 fn search_block(
     block: &[f32],
     (rows, window): (&[f32], &Range<usize>),
@@ -175,7 +176,7 @@ fn search_block(
     rankings: &mut [Ranking],
 ) {
     let dim = rows.len() / window.len();
-    // What could not enter the rankings so far will not be in the end.
+    // A passage that would not enter the ranking so far cannot be in the final one. At depth 0 the index wraps.
     let floor = |ranking: &Ranking| match ranking.get(depth.wrapping_sub(1)) {
         Some(last) => last.score - slack,
         None => f32::NEG_INFINITY,
@@ -207,7 +208,7 @@ fn row(rows: &[f32], at: usize, dim: usize) -> &[f32] {
     &rows[at * dim..(at + 1) * dim]
 }
 
-/// For each query in `block`, its short list of `lists` grown by `rows`, whose first has index `first`.
+/// Scores `rows`, the first of which has the index `first`, for each query in `block` and adds them to its list.
 fn shortlists(
     block: &[f32],
     rows: &[f32],
@@ -235,7 +236,7 @@ fn multiply(queries: &[f32], passages: &[f32], dim: usize, scores: &mut [f32]) {
     assert_eq!(scores.len(), m * n);
     // SAFETY: with these strides `gemm` reads m rows of `dim` from `queries` and n rows of `dim`
     // from `passages`, and writes m rows of n to `scores`: exactly the three slices, of which
-    // `scores`, borrowed mutably, overlaps neither other.
+    // `scores`, borrowed mutably, overlaps neither of the others.
     unsafe {
         gemm::gemm(
             m,
@@ -261,7 +262,7 @@ fn multiply(queries: &[f32], passages: &[f32], dim: usize, scores: &mut [f32]) {
     }
 }
 
-/// The dot product, always added up in the same order: 16 running sums, then these pairwise.
+/// The dot product, always summed in the same order: 16 running sums, which are then added pairwise.
 fn dot(x: &[f32], y: &[f32]) -> f32 {
     let (x16, x_rest) = x.as_chunks::<16>();
     let (y16, y_rest) = y.as_chunks::<16>();
@@ -282,7 +283,7 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
     sums[0]
 }
 
-/// The greatest length of a row; `first` is the number of the first. Errors as in [`DenseIndex::new`].
+/// The greatest norm of a row; `first` is the index of the first row. Errors as in [`DenseIndex::new`].
 fn check_rows(data: &[f32], dim: usize, first: usize, what: &str) -> anyhow::Result<f64> {
     if dim == 0 {
         ensure!(data.is_empty(), "{what} vectors of no numbers hold {} numbers", data.len());
@@ -309,10 +310,10 @@ pub struct DenseRetriever {
 }
 
 impl DenseRetriever {
-    /// `passages` are the vectors that `embedder` gave for all passages, in order.
+    /// `passages` are the vectors that `embedder` made of all passages, in order.
     ///
     /// # Errors
-    /// As [`DenseIndex::new`], and vectors of another dimension than the embedder's.
+    /// As [`DenseIndex::new`], and vectors whose dimension is not that of the embedder.
     pub fn new(
         embedder: Arc<dyn Embedder>,
         passages: impl Into<CorpusVectors>,
@@ -358,7 +359,7 @@ impl Retriever for DenseRetriever {
         );
         self.index.check_queries(&queries)?;
 
-        // Requests for all passages go through the blocked search, each distinct query once.
+        // Requests for all passages use the blocked search, each distinct query once.
         let mut asked = vec![0; texts.len()];
         for (request, &query) in requests.iter().zip(&query_of) {
             asked[query] += usize::from(request.candidates.is_none());
@@ -373,7 +374,7 @@ impl Retriever for DenseRetriever {
         for (&query, ranking) in full.iter().zip(found) {
             among_all[query] = ranking;
         }
-        // The others ask what one of those asked.
+        // The remaining requests repeat a query that was just answered.
         done(asked.iter().sum::<usize>() - full.len());
 
         let narrow: Vec<(&[u32], &[f32])> = requests

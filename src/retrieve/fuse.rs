@@ -1,19 +1,19 @@
-//! Several rankings of one query merged into one.
+//! Rank fusion: merges several rankings of one query into one.
 //!
-//! Every part is searched to the same fixed depth, whatever depth is asked of the whole, since how deep
-//! a part is searched changes how the whole is ranked. The union of what the parts find is ranked by
+//! Every part is searched to the same fixed depth, whatever depth the caller requests, because the depth
+//! of the parts affects the order of the merged ranking. The union of the parts' hits is ranked by
 //!
 //! ```text
 //! reciprocal rank   sum over the parts of  weight / (k + rank)
 //! convex            sum over the parts of  weight * (score - low) / (high - low)
 //! ```
 //!
-//! with ranks from 1; a passage that a part did not find gets nothing from it. Reciprocal rank is that of
+//! with ranks from 1; a part that did not find a passage contributes 0 to it. Reciprocal rank is that of
 //! Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion Outperforms Condorcet and Individual Rank
 //! Learning Methods", SIGIR 2009, with their k = 60 by default. The convex combination is that of Bruch,
 //! Gai and Ingber, "An Analysis of Fusion Functions for Hybrid Retrieval", TOIS 2023: `high` is the best
 //! score of the query, `low` the worst one found (min-max) or the lowest one possible (theoretical).
-//! Where all scores are the same (one passage found, say) each counts as the best.
+//! If all scores are equal (for example because only one passage was found), each counts as the best.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,28 +23,28 @@ use anyhow::ensure;
 use super::top::best;
 use super::{Hit, Ranking, Request, Retriever};
 
-/// The k of reciprocal rank fusion that Cormack et al. settled on.
+/// The k of reciprocal rank fusion that Cormack et al. chose.
 pub const RRF_K: f64 = 60.0;
 
-/// How many passages of each part take part, unless said otherwise.
+/// The default number of passages of each part that are fused.
 pub const FUSION_DEPTH: usize = 100;
 
-/// One of the rankings that are merged.
+/// One of the merged rankings.
 pub struct Part {
     pub retriever: Arc<dyn Retriever>,
     pub weight: f64,
-    /// For convex fusion: the lowest score possible, where that stands for 0; `None`: the worst found.
+    /// For convex fusion: the lowest possible score, which maps to 0; `None` takes the worst score found.
     pub lowest: Option<f64>,
 }
 
-/// How rankings are merged.
+/// The fusion formula.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fusion {
     ReciprocalRank { k: f64 },
     Convex,
 }
 
-/// Merges what its parts find.
+/// Merges the rankings of its parts.
 pub struct FusedRetriever {
     parts: Vec<Part>,
     how: Fusion,
@@ -52,10 +52,10 @@ pub struct FusedRetriever {
 }
 
 impl FusedRetriever {
-    /// `depth`: how many passages of each part take part.
+    /// `depth` is the number of passages of each part that are fused.
     ///
     /// # Errors
-    /// Weights or a `k` that are negative or not finite, weights that are all zero.
+    /// A weight or a `k` that is negative or not finite, or weights that are all zero.
     pub fn new(parts: Vec<Part>, how: Fusion, depth: usize) -> anyhow::Result<FusedRetriever> {
         let weights = || parts.iter().map(|part| part.weight);
         ensure!(
@@ -69,7 +69,7 @@ impl FusedRetriever {
     }
 
     fn merge(&self, rankings: &[&Ranking], depth: usize) -> Ranking {
-        // Scores are added up in the order of the parts, in double precision: an order that nothing changes.
+        // Scores are summed in the order of the parts, in double precision, so that the result is deterministic.
         let mut scores: HashMap<u32, f64> = HashMap::new();
         for (part, ranking) in self.parts.iter().zip(rankings) {
             let share: Box<dyn Fn(usize, f32) -> f64> = match self.how {
@@ -85,7 +85,7 @@ impl FusedRetriever {
     }
 }
 
-/// Scores of one ranking to shares of the best; see the top of the file.
+/// Min-max normalisation of one ranking's scores to 0..1; see the module documentation.
 fn normalised(ranking: &[Hit], lowest: Option<f64>) -> impl Fn(usize, f32) -> f64 + use<> {
     let scores = || ranking.iter().map(|hit| f64::from(hit.score));
     let high = scores().fold(f64::NEG_INFINITY, f64::max);
@@ -94,13 +94,14 @@ fn normalised(ranking: &[Hit], lowest: Option<f64>) -> impl Fn(usize, f32) -> f6
 }
 
 impl Retriever for FusedRetriever {
-    /// As [`Retriever::search`]; `done` is told when all parts have answered.
+    /// As [`Retriever::search`]; `done` is called once, after all parts have answered.
     fn search(
         &self,
         requests: &[Request],
         depth: usize,
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vec<Ranking>> {
+        // Always to the fixed depth, so that a shallow ranking is a prefix of a deeper one.
         let found = self.parts.iter().map(|p| p.retriever.search(requests, self.depth, &|_| {}));
         let found: Vec<Vec<Ranking>> = found.collect::<anyhow::Result<_>>()?;
         done(requests.len());

@@ -1,6 +1,6 @@
-//! Search done by a service of the user's, over HTTP.
+//! Retrieval through the user's own search service, over HTTP.
 //!
-//! The contract, one request a query:
+//! The contract, with one request for each query:
 //!
 //! ```text
 //! POST {"corpus": "contracts", "query": "when does it expire?", "top_k": 50,
@@ -8,12 +8,12 @@
 //! ->   {"results": [{"id": "p7", "score": 0.83}, {"id": "p1", "score": 0.41}]}
 //! ```
 //!
-//! `filter` is there only where the search is narrowed: `ids` are the passages that may be found, and
-//! `entity` is theirs where they are all of its passages; a service needs to heed one of the two. Results
-//! come best first, at most `top_k`, by the ids of the passages file; higher scores are better. Other keys
-//! are let be. `top_k` is always the same, so that a shallow ranking is the beginning of a deeper one.
+//! `filter` is present only if the search is restricted: `ids` are the passages that may be found, and
+//! `entity` is set if they are exactly the passages of that entity; a service needs to apply only one of the two.
+//! Results come best first, at most `top_k`, by the ids of the passages file; higher scores are better. Other keys
+//! are ignored. `top_k` is always the same, so that a shallow ranking is a prefix of a deeper one.
 //!
-//! Answers are kept on disk, one file each, under what was asked and of whom.
+//! Answers are cached on disk, one file each, under a hash of the request in a folder for the service.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use super::catalogue::{Catalogue, Shortfall};
 use super::{Ranking, Request, Retriever, check_candidates};
 use crate::remote::{Endpoint, Refused, excerpt};
 
-/// Passages asked for, unless said otherwise.
+/// The default number of passages requested.
 pub const HTTP_DEPTH: usize = 50;
-/// Bytes that an answer may have.
+/// The maximum size of an answer, in bytes.
 pub const LONGEST_ANSWER: usize = 1 << 24;
-/// Characters of an answer that a message shows.
+/// The maximum number of characters of an answer that an error message shows.
 const SHOWN: usize = 300;
 
 #[derive(Serialize)]
@@ -67,18 +67,18 @@ struct Found {
     score: f32,
 }
 
-/// Asks the service.
+/// Sends each query to the service.
 pub struct HttpRetriever {
     endpoint: Endpoint,
     catalogue: Catalogue,
     depth: usize,
-    /// The folder of the answers kept.
+    /// The folder of cached answers.
     kept: PathBuf,
     count: Arc<Shortfall>,
 }
 
 impl HttpRetriever {
-    /// `kept`: the folder for answers, of this service and state of its index alone.
+    /// `kept` is the cache folder, used for this service and this version of its index only.
     pub fn new(
         endpoint: Endpoint,
         catalogue: Catalogue,
@@ -89,7 +89,7 @@ impl HttpRetriever {
         HttpRetriever { endpoint, catalogue, depth, kept, count }
     }
 
-    /// An answer to a request, checked.
+    /// Parses and checks an answer.
     fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
         let parsed: Answer = serde_json::from_slice(answer).map_err(|_| {
             format!(
@@ -105,7 +105,7 @@ impl HttpRetriever {
 }
 
 impl Retriever for HttpRetriever {
-    /// As [`Retriever::search`], in the service's own order.
+    /// As [`Retriever::search`], in the order that the service returns.
     fn search(
         &self,
         requests: &[Request],
@@ -121,10 +121,11 @@ impl Retriever for HttpRetriever {
                 filter: request.candidates.map(|these| Filter::new(&self.catalogue, these)),
             })?)
         };
+        // All bodies are built before the first request, so that invalid candidates cost nothing.
         let bodies = requests.iter().map(body).collect::<anyhow::Result<Vec<String>>>()?;
         let ask = |missing: &[usize], take: &Take| {
             let sent = missing.iter().map(|&at| bodies[at].as_bytes().to_vec());
-            // What is kept of an answer is what is read of it: a service may repeat the key beside that.
+            // Only the parsed fields are stored: a service may repeat the API key in other fields.
             let answered = self.endpoint.post_all(sent, |place, answer| {
                 match serde_json::from_slice::<Answer>(answer).map(|read| serde_json::to_vec(&read))
                 {

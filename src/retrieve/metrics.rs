@@ -1,11 +1,11 @@
-//! How good one ranking is, given which passages are relevant. A set of queries scores the mean.
+//! Retrieval metrics of one ranking, given the relevant passages. The score of a set of queries is the mean.
 //!
-//! Definitions are trec_eval's (`recall`, `ndcg_cut`, `recip_rank`, `success`), with one difference
-//! in what goes in: trec_eval sorts a run anew and breaks ties by document name, descending; here
-//! the order of the ranking counts as it is (equal scores by passage index, ascending). As in
+//! The definitions are those of trec_eval (`recall`, `ndcg_cut`, `recip_rank`, `success`), with one difference
+//! in the input: trec_eval sorts a run again and breaks ties by document name, descending; here
+//! the order of the ranking is used unchanged (equal scores by passage index, ascending). As in
 //! trec_eval, every metric is 0 for a query without any relevant passage:
-//! [`Judgements::is_empty`] tells such queries, to leave them out of a mean. A ranking holds no
-//! passage twice.
+//! [`Judgements::is_empty`] identifies such queries, so that a mean can exclude them. A ranking holds each
+//! passage at most once.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use super::Hit;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgements {
     gains: BTreeMap<u32, f64>,
-    /// The gains again, greatest first.
+    /// The gains, in descending order.
     ideal: Vec<f64>,
 }
 
 impl Judgements {
-    /// These passages are relevant, all alike.
+    /// These passages are relevant, all with a gain of 1.
     pub fn binary(relevant: impl IntoIterator<Item = u32>) -> Judgements {
         Judgements::of(relevant.into_iter().map(|passage| (passage, 1.0)).collect())
     }
 
-    /// Passages with finite gains. Those whose gain is not above zero are not relevant, and of a passage
-    /// given twice the last gain counts.
+    /// Passages with finite gains. A passage whose gain is not above zero is not relevant; if a passage is
+    /// given twice, its last gain is used.
     ///
     /// # Errors
     /// A gain that is not a finite number.
@@ -60,13 +60,13 @@ impl Judgements {
         f64::from(u8::from(self.first(ranking, k).is_some()))
     }
 
-    /// recall@k: the share of the relevant passages that is among the first `k`.
+    /// recall@k: the share of the relevant passages that are among the first `k`.
     pub fn recall(&self, ranking: &[Hit], k: usize) -> f64 {
         let found = ranking.iter().take(k).filter(|hit| self.is_relevant(hit.passage)).count();
         found as f64 / self.gains.len().max(1) as f64
     }
 
-    /// The reciprocal rank: 1 / the rank, from 1, of the first relevant passage; 0 without one.
+    /// The reciprocal rank: 1 / the rank, from 1, of the first relevant passage; 0 if none is ranked.
     pub fn reciprocal_rank(&self, ranking: &[Hit]) -> f64 {
         self.reciprocal_rank_at(ranking, ranking.len())
     }
@@ -85,13 +85,13 @@ impl Judgements {
         if ideal > 0.0 { dcg(gains.take(k)) / ideal } else { 0.0 }
     }
 
-    /// The place, from 0, of the first relevant passage among the first `k`.
+    /// The position, from 0, of the first relevant passage among the first `k`.
     fn first(&self, ranking: &[Hit], k: usize) -> Option<usize> {
         ranking.iter().take(k).position(|hit| self.is_relevant(hit.passage))
     }
 }
 
 fn dcg(gains: impl Iterator<Item = f64>) -> f64 {
-    // Not `sum`, which is -0 over nothing.
+    // Not `sum`, which returns -0 for an empty iterator.
     (2u32..).zip(gains).fold(0.0, |sum, (discount, gain)| sum + gain / f64::from(discount).log2())
 }

@@ -1,8 +1,8 @@
-//! Queries to ranked passages, and how good a ranking is. Searching here is exact; indexes elsewhere may not be.
+//! Retrieval: turns queries into ranked passages and measures rankings. A ranking must depend only on the passages, the
+//! query and the candidates, never on the other requests of a call, the number of threads or the processor.
 //!
-//! Nothing here knows of scenarios, steps or tasks: requests come in as texts and passage indices,
-//! rankings go out. A ranking depends only on the passages, the query and the candidates: never on
-//! the other requests of a call, on the number of threads, or on the processor.
+//! The search in this module is exact; external indices may not be. This module does not know scenarios, steps or
+//! tasks: requests come in as texts and passage indices, and rankings go out.
 
 mod analyzer;
 mod answered;
@@ -30,31 +30,31 @@ pub use remembered::RememberedRetriever;
 pub use rerank::{RERANK_DEPTH, RerankedRetriever};
 pub use run_file::{Answers, Asked, Entry, RunRetriever, TrecRun};
 
-/// A passage found: its index in the corpus, and its score (higher is better).
+/// A passage that was found: its index in the corpus and its score (higher is better).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hit {
     pub passage: u32,
     pub score: f32,
 }
 
-/// Best first; of equal scores the smaller passage index first.
+/// Hits, best first; of equal scores the smaller passage index comes first.
 pub type Ranking = Vec<Hit>;
 
-/// One search.
+/// One query to a retriever.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub query: &'a str,
-    /// Only these passages are searched, given as strictly ascending indices. `None`: all.
+    /// The passages that may be found, as strictly ascending indices; `None` means all.
     pub candidates: Option<&'a [u32]>,
 }
 
-/// Something that ranks the passages of one corpus. A shallow ranking is the beginning of a deeper one.
+/// A ranker of the passages of one corpus. A shallow ranking must be a prefix of a deeper one.
 pub trait Retriever: Send + Sync {
-    /// Answers each request with its best `depth` passages, or fewer where fewer qualify.
-    /// `done(n)` is told of every `n` further requests finished, from any thread.
+    /// Answers each request with its best `depth` passages, or fewer if fewer qualify.
+    /// Calls `done(n)` from any thread whenever `n` further requests are finished.
     ///
     /// # Errors
-    /// Candidates that are not ascending or not in the corpus, and whatever the embedder reports.
+    /// Candidates that are not ascending or not in the corpus, and the errors of the embedder or the service.
     fn search(
         &self,
         requests: &[Request],
@@ -74,7 +74,7 @@ impl<R: Retriever + ?Sized> Retriever for std::sync::Arc<R> {
     }
 }
 
-/// Refuses candidates that are out of order, repeated, or past the last of `passages`.
+/// Rejects candidates that are out of order, repeated, or not below `passages`.
 fn check_candidates(candidates: &[u32], passages: usize) -> anyhow::Result<()> {
     if let Some(pair) = candidates.windows(2).find(|pair| pair[0] >= pair[1]) {
         bail!("candidates must ascend without repeats, but {} is followed by {}", pair[0], pair[1]);

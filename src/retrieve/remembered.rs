@@ -1,17 +1,17 @@
-//! A ranking that several others are made of is searched once.
+//! An in-memory cache of rankings, so that a retriever shared by several others is searched once.
 //!
-//! Fusions and rerankers search what they are made of themselves. Where two of them share a part, and are in turn parts of
-//! two others, the searches would double with every level.
+//! Fusions and rerankers search their own parts. If two of them share a part, and are themselves parts of
+//! two others, the number of searches would double at every level.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::{Ranking, Request, Retriever};
 
-/// A hash of a query and of the passages that are searched.
+/// A hash of the query and the candidates.
 type Key = [u8; 32];
 
-/// Answers from memory what was asked before, to that depth or a lesser one.
+/// Answers repeated requests from memory if they were answered before to the same or a greater depth.
 pub struct RememberedRetriever {
     inner: Arc<dyn Retriever>,
     found: Mutex<HashMap<Key, Remembered>>,
@@ -23,6 +23,7 @@ struct Remembered {
 }
 
 impl RememberedRetriever {
+    /// Wraps a retriever.
     pub fn new(inner: Arc<dyn Retriever>) -> RememberedRetriever {
         RememberedRetriever { inner, found: Mutex::default() }
     }
@@ -36,6 +37,7 @@ impl Retriever for RememberedRetriever {
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vec<Ranking>> {
         let keys: Vec<Key> = requests.iter().map(key).collect();
+        // Locked during the search, so that two threads do not search for the same request.
         let mut found = self.found.lock().unwrap_or_else(|e| e.into_inner());
         let known = |key| found.get(key).is_some_and(|known| known.depth >= depth);
         let new: Vec<usize> = (0..requests.len()).filter(|&at| !known(&keys[at])).collect();
@@ -60,7 +62,7 @@ fn key(request: &Request) -> Key {
     let mut hash = blake3::Hasher::new();
     hash.update(&(request.query.len() as u64).to_le_bytes()).update(request.query.as_bytes());
     if let Some(candidates) = request.candidates {
-        // Told from a search among all, whatever bytes follow.
+        // Separates an empty set of candidates from a search among all passages.
         hash.update(b"among");
         hash.update(bytemuck::cast_slice(candidates));
     }
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
     use crate::retrieve::{FusedRetriever, Fusion, Hit, Part};
 
-    /// Ranks the passages by their numbers, and counts what it is asked.
+    /// Ranks the passages by their numbers, and counts the requests it receives.
     struct Counted(AtomicUsize);
 
     impl Retriever for Counted {
@@ -113,7 +115,7 @@ mod tests {
         let found = part.search(&[ask("a"), ask("b"), ask("a")], 3, &|_| {}).unwrap();
         let passages: Vec<u32> = found[2].iter().map(|hit| hit.passage).collect();
         assert_eq!((found.len(), passages), (3, vec![0, 1, 2]));
-        // The same query twice in one call counts twice at the first level only.
+        // The repeated query within one call is searched twice at the first level only.
         assert!(counted.0.load(Ordering::Relaxed) <= 3, "{:?}", counted.0);
     }
 

@@ -1,4 +1,4 @@
-//! The best of one ranking ordered anew by a model that sees query and passage together.
+//! Reranking: the best hits of one ranking are ordered again by a model that reads query and passage together.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::top::best;
 use super::{Hit, Ranking, Request, Retriever};
 use crate::embed::{Pair, PairScorer};
 
-/// How many passages are ranked anew, unless said otherwise.
+/// The default number of passages that are reranked.
 pub const RERANK_DEPTH: usize = 20;
 
-/// Orders the best `depth` passages of another retriever anew; passages that come after them there are not
-/// returned. Nothing is left of the first ranking's scores and order.
+/// Reranks the best `depth` passages of another retriever; passages below that depth are not
+/// returned. The scores and the order of the first ranking are discarded.
 pub struct RerankedRetriever {
     first: Arc<dyn Retriever>,
     scorer: Arc<dyn PairScorer>,
@@ -21,7 +21,7 @@ pub struct RerankedRetriever {
 }
 
 impl RerankedRetriever {
-    /// `texts` are those of all passages, in order.
+    /// `texts` are the texts of all passages, in order.
     pub fn new(
         first: Arc<dyn Retriever>,
         scorer: Arc<dyn PairScorer>,
@@ -34,7 +34,7 @@ impl RerankedRetriever {
 }
 
 impl Retriever for RerankedRetriever {
-    /// As [`Retriever::search`]; `done` is told of requests in the measure in which pairs are scored.
+    /// As [`Retriever::search`]; `done` counts requests in proportion to the pairs scored.
     fn search(
         &self,
         requests: &[Request],
@@ -53,6 +53,7 @@ impl Retriever for RerankedRetriever {
             Told { pairs: pairs.len(), requests: requests.len(), scored: Default::default() };
         let scores = self.scorer.score(&pairs, &|n| done(told.further(n)))?;
         ensure!(scores.len() == pairs.len(), "{} scores of {} pairs", scores.len(), pairs.len());
+        // Without pairs the scorer reports no progress.
         if pairs.is_empty() {
             done(requests.len());
         }
@@ -65,7 +66,7 @@ impl Retriever for RerankedRetriever {
     }
 }
 
-/// Turns pairs scored into requests finished, so that a progress bar moves evenly.
+/// Converts scored pairs to finished requests, so that a progress bar moves evenly.
 struct Told {
     pairs: usize,
     requests: usize,
@@ -73,7 +74,7 @@ struct Told {
 }
 
 impl Told {
-    /// How many further requests `n` further pairs finish.
+    /// The number of further requests that `n` further pairs complete.
     fn further(&self, n: usize) -> usize {
         let before = self.scored.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
         let finished = |pairs: usize| pairs * self.requests / self.pairs.max(1);

@@ -1,10 +1,10 @@
-//! Rankings that a system made elsewhere, read from a file in TREC's format.
+//! Rankings of an external system, read from a run file in TREC format.
 //!
-//! A line is `qid Q0 passage rank score tag`, apart by white space, or by tabs where ids hold spaces. The
-//! ranks of a query decide its order; its scores must not contradict them (a distance, where less is
-//! better, is not a score). Where all ranks of a query are the same, as in the runs that BEIR writes, nobody
-//! ranked: then the order is trec_eval's, which is by score and for equal scores by the passage's id, descending.
-//! Nothing here knows what a qid stands for: see [`Answers`].
+//! A line is `qid Q0 passage rank score tag`, separated by white space, or by tabs if ids contain spaces. The
+//! ranks of a query determine its order; its scores must not contradict them (a distance, where lower is
+//! better, is not a score). If all ranks of a query are equal, as in the runs that BEIR writes, the file has no
+//! order of its own: then trec_eval's order applies, by score and for equal scores by passage id, descending.
+//! This module does not know what a qid refers to: see [`Answers`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -12,29 +12,29 @@ use std::sync::{Arc, Mutex};
 use super::{Hit, Ranking, Request, Retriever, check_candidates};
 use crate::input_file::numbered_lines;
 
-/// The most mistakes of one file that are told.
+/// The maximum number of mistakes reported for one file.
 const TOLD: usize = 10;
 
-/// A passage that a run found.
+/// A passage in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub passage: String,
     pub score: f32,
-    /// Of the file, from 1.
+    /// The line in the file, from 1.
     pub line: usize,
 }
 
-/// A run as written: by qid, best first.
+/// A parsed run file: the entries of each qid, best first.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrecRun {
     pub queries: BTreeMap<String, Vec<Entry>>,
 }
 
 impl TrecRun {
-    /// Reads a run; the errors, each with its line, are all that were found up to a limit.
+    /// Parses a run. The errors are all mistakes found, each with its line, up to a limit.
     ///
     /// # Errors
-    /// Lines of another form, a rank or a passage twice for one query, scores that contradict ranks, no line.
+    /// Malformed lines, a rank or a passage twice for one query, scores that contradict ranks, or a file without lines.
     pub fn parse(text: &str) -> Result<TrecRun, Vec<String>> {
         let mut mistakes = Vec::new();
         let mut ranked: BTreeMap<&str, Vec<(u64, Entry)>> = BTreeMap::new();
@@ -52,6 +52,7 @@ impl TrecRun {
         }
         let mut run = TrecRun::default();
         for (qid, mut entries) in ranked {
+            // Equal ranks carry no order, so the scores decide.
             if entries.iter().all(|(rank, _)| *rank == entries[0].0) {
                 order_by_score(&mut entries);
             } else {
@@ -68,6 +69,7 @@ impl TrecRun {
                     mistakes.push((second, mistake));
                 }
             }
+            // Neighbours suffice: after sorting, equal ranks and rising scores show up in adjacent entries.
             for pair in entries.windows(2) {
                 let [(a, before), (b, after)] = pair else { continue };
                 if a == b {
@@ -91,6 +93,7 @@ impl TrecRun {
         if mistakes.is_empty() {
             return Ok(run);
         }
+        // By line, since mistakes were found query by query.
         mistakes.sort();
         let more = mistakes.len().saturating_sub(TOLD);
         let told = mistakes.into_iter().take(TOLD).map(|(line, m)| format!("line {line}: {m}"));
@@ -98,7 +101,7 @@ impl TrecRun {
         Err(told.chain(rest).collect())
     }
 
-    /// The passages that `known` does not know, with their first lines.
+    /// The passages that `known` rejects, each with the first line on which it appears.
     pub fn unknown(&self, known: impl Fn(&str) -> bool) -> Vec<(usize, &str)> {
         let entries = self.queries.values().flatten();
         let mut unknown: Vec<(usize, &str)> = entries
@@ -112,7 +115,7 @@ impl TrecRun {
     }
 }
 
-/// Orders as trec_eval does and numbers the ranks; it compares scores in single precision and ids as bytes.
+/// Sorts as trec_eval does and numbers the ranks; trec_eval compares scores in single precision and ids as bytes.
 fn order_by_score(entries: &mut [(u64, Entry)]) {
     entries.sort_by(|(_, a), (_, b)| {
         b.score.total_cmp(&a.score).then_with(|| b.passage.cmp(&a.passage))
@@ -137,14 +140,14 @@ fn parse_line(line: &str, number: usize) -> Result<(&str, u64, Entry), String> {
     Ok((qid, rank, Entry { passage: passage.to_owned(), score, line: number }))
 }
 
-/// What a system answered, by the text of the query.
+/// The ranking of each query in the run, by the text of the query.
 pub type Answers = HashMap<String, Ranking>;
 
-/// The distinct queries that a run was asked, each with whether it holds an answer.
+/// The distinct queries that were searched, each with whether the run has a ranking for it.
 pub type Asked = Mutex<BTreeMap<String, bool>>;
 
-/// Gives the answers of a run. A query that it does not hold goes to the fallback, and finds nothing where
-/// there is none; either way that is noted.
+/// Answers queries from a run. A query that the run does not contain goes to the fallback, or finds nothing if
+/// there is none; both cases are recorded.
 pub struct RunRetriever {
     answers: Answers,
     passages: usize,
@@ -164,7 +167,7 @@ impl RunRetriever {
 }
 
 impl Retriever for RunRetriever {
-    /// As [`Retriever::search`], in the order of the run. Candidates are picked out of what the run holds.
+    /// As [`Retriever::search`], in the order of the run. Candidates are selected from the ranking in the run.
     fn search(
         &self,
         requests: &[Request],
@@ -183,6 +186,7 @@ impl Retriever for RunRetriever {
         };
         let mut found: Vec<Option<Ranking>> = requests.iter().map(told).collect();
         let missing: Vec<usize> = (0..requests.len()).filter(|&i| found[i].is_none()).collect();
+        // The lock is not held while the fallback searches, which may take long.
         let mut asked = self.asked.lock().unwrap_or_else(|e| e.into_inner());
         for (request, found) in requests.iter().zip(&found) {
             asked.insert(request.query.to_owned(), found.is_some());

@@ -1,10 +1,10 @@
-//! Choosing the best few of a stream of scored passages.
+//! Top-k selection: keeps the best hits of a stream of scored passages.
 
 use std::cmp::Ordering;
 
 use super::{Hit, Ranking};
 
-/// The one order of rankings: score descending, then passage index ascending.
+/// The order of all rankings: score descending, then passage index ascending.
 fn by_rank(a: &Hit, b: &Hit) -> Ordering {
     b.score.total_cmp(&a.score).then(a.passage.cmp(&b.passage))
 }
@@ -15,30 +15,31 @@ pub(super) fn best(mut hits: Vec<Hit>, depth: usize) -> Ranking {
         return Vec::new();
     }
     if hits.len() > depth {
+        // Selection is linear; only the best `depth` are sorted.
         hits.select_nth_unstable_by(depth - 1, by_rank);
         hits.truncate(depth);
     }
     hits.sort_unstable_by(by_rank);
-    // Rankings are kept: the room of all that were scored must not be.
+    // Rankings are cached; release the capacity that was used for scoring.
     hits.shrink_to_fit();
     hits
 }
 
-/// Keeps every hit that scores within `slack` of the `depth`-th best seen, and so, where scores
-/// are off by up to half of `slack` each, every hit that can truly be among the best `depth`.
+/// Keeps every hit whose score is within `slack` of the `depth`-th best seen. If each score has an error of at most
+/// half of `slack`, this includes every hit that can truly be among the best `depth`.
 #[derive(Clone)]
 pub(super) struct Shortlist {
     depth: usize,
     slack: f32,
     hits: Vec<Hit>,
-    /// Below this score a hit cannot matter any more.
+    /// Hits with a lower score can be ignored.
     floor: f32,
-    /// Number of hits at which the list is pruned next.
+    /// The number of hits at which the list is next pruned.
     prune_at: usize,
 }
 
 impl Shortlist {
-    /// Hits below `floor` are known not to matter.
+    /// The caller guarantees that hits below `floor` are irrelevant.
     pub(super) fn new(depth: usize, slack: f32, floor: f32) -> Shortlist {
         let prune_at = 2 * depth + 64;
         Shortlist { depth, slack, hits: Vec::new(), floor, prune_at }
@@ -51,13 +52,13 @@ impl Shortlist {
         self.hits.push(hit);
         if self.hits.len() >= self.prune_at {
             self.prune();
-            // Doubling keeps the work linear even where all scores are alike and nothing goes.
+            // Doubling keeps the cost linear even if all scores are equal and nothing is pruned.
             self.prune_at = 2 * self.hits.len() + 64;
         }
     }
 
-    /// Pushes the scores of passages that follow one another. Most runs of 16 hold nothing above the floor,
-    /// and looking for one is much cheaper than pushing each.
+    /// Pushes the scores of consecutive passages. Most runs of 16 have no score above the floor,
+    /// and checking a run at once is much cheaper than pushing each score.
     pub(super) fn extend(&mut self, first: u32, scores: &[f32]) {
         for (passage, run) in (first..).step_by(16).zip(scores.chunks(16)) {
             if run.iter().fold(false, |any, &score| any | (score >= self.floor)) {
@@ -68,7 +69,7 @@ impl Shortlist {
         }
     }
 
-    /// What is left after pruning, in no particular order.
+    /// The hits that remain after pruning, in no particular order.
     pub(super) fn into_hits(mut self) -> Vec<Hit> {
         self.prune();
         self.hits

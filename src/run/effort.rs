@@ -1,21 +1,21 @@
-//! What is sampled rather than computed, and what takes long: known from the scenario, and said before it starts.
+//! Estimates, before a run starts, what will be sampled rather than computed, and what will take long.
 
 use crate::compile::open_readings;
 use crate::scenario::{Method, Scenario};
 
 /// Names that a note lists.
 const LISTED: usize = 3;
-/// Seconds of one thread that a case of a sampled year takes, where one in five fails and two variables are drawn.
+/// Seconds of one thread for a case of a sampled year, if one case in five fails and two variables are drawn.
 const SECONDS_A_CASE: f64 = 9e-9;
-/// Nothing is said of what takes less.
+/// Durations of fewer seconds are not reported.
 const LONG: f64 = 10.0;
 
-/// What to know before these arms are run, in sentences.
+/// Notes for the user before these arms are run, one sentence each.
 pub fn notes(scenario: &Scenario, arms: &[usize]) -> Vec<String> {
     wide(scenario, arms).into_iter().chain(years(scenario, arms.len())).collect()
 }
 
-/// Readings that are open together, where they alone pass the cap.
+/// Reports read steps whose outputs are needed at the same time, if they alone exceed the cap.
 fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
     let simulation = &scenario.simulation;
     if simulation.method == Method::MonteCarlo {
@@ -23,7 +23,7 @@ fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
     }
     let widest = |arm: &usize| open_readings(scenario, &scenario.arms[*arm]);
     let open = arms.iter().map(widest).max_by_key(|open| open.readings.len())?;
-    // A reading comes out in two ways at least: right, and wrong or missing.
+    // A reading has at least two results: right, and wrong or missing.
     let count = open.readings.len();
     let fits = u32::try_from(count).ok().and_then(|count| 1usize.checked_shl(count));
     if fits.is_some_and(|states| states <= simulation.max_states) {
@@ -50,7 +50,7 @@ fn wide(scenario: &Scenario, arms: &[usize]) -> Option<String> {
     ))
 }
 
-/// Years that take long to sample.
+/// Reports years that take long to sample.
 fn years(scenario: &Scenario, arms: usize) -> Option<String> {
     let impact = scenario.impact.as_ref()?;
     let (years, cases) = (impact.years, impact.volume.mean());

@@ -1,4 +1,4 @@
-//! What one step would retrieve for one query: for people who ask why a passage was found, or was not.
+//! Search preview: what one step would retrieve for one query, for people who ask why a passage was or was not found.
 
 use std::collections::BTreeSet;
 
@@ -12,18 +12,18 @@ use crate::session::Session;
 use crate::step::retrieve::miss_kind;
 use crate::step::{MissKind, oracle};
 
-/// What to look at, by index.
+/// What to search, by index.
 #[derive(Clone, Copy, Debug)]
 pub struct Spot<'q> {
     /// A retrieve step.
     pub step: usize,
     pub arm: usize,
-    /// In place of the arm's.
+    /// Replaces the arm's embedder.
     pub embedder: Option<usize>,
-    /// Tells what is gold, whose passages are searched, and without `query` what is asked.
+    /// Determines the gold passages, the entity to search and, without `query`, the query.
     pub task: Option<usize>,
     pub query: Option<&'q str>,
-    /// How many passages to show, and how deep to look for gold.
+    /// Number of passages to show, and depth of the search for gold.
     pub top: usize,
     pub depth: usize,
 }
@@ -36,23 +36,23 @@ pub struct Look {
     pub task: Option<String>,
     pub embedder: String,
     pub corpus: String,
-    /// How many passages the step hands on.
+    /// Number of passages that the step passes on.
     pub top_k: usize,
-    /// Only this entity's passages were searched.
+    /// The entity to which the search was restricted.
     pub entity: Option<String>,
-    /// The step would search one entity's passages only, but no task says whose.
+    /// The step restricts its search to one entity, but no task says which.
     pub unfiltered: bool,
     pub searches: Vec<Search>,
 }
 
-/// One query with its answer.
+/// One query with its results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Search {
     pub query: String,
     pub found: Vec<Found>,
-    /// Gold passages that are not among those shown.
+    /// Gold passages that are not shown.
     pub missed: Vec<Missed>,
-    /// How deep they were looked for.
+    /// Depth to which they were searched.
     pub depth: usize,
 }
 
@@ -65,7 +65,7 @@ pub struct Found {
     pub attribute: Option<String>,
     /// `None` without a task.
     pub gold: Option<bool>,
-    /// The miss that it makes where it ranks first and gold is not handed on.
+    /// The kind of miss if this passage ranked first and no gold were passed on.
     pub miss_kind: Option<MissKind>,
     pub text: String,
 }
@@ -73,15 +73,15 @@ pub struct Found {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Missed {
     pub passage: String,
-    /// `None`: not within the depth.
+    /// `None` if not found within the depth.
     pub rank: Option<usize>,
 }
 
-/// Searches as the step does.
+/// Searches as the step would.
 ///
 /// # Errors
-/// A step that does not retrieve, a task whose oracle cannot be run or never asks here, no query, and
-/// whatever the retriever reports.
+/// A step that does not retrieve, a task whose oracle cannot be run or never searches here, no query, and errors of the
+/// retriever.
 pub fn look(session: &Session, spot: &Spot) -> anyhow::Result<Look> {
     let (scenario, indices) = (session.scenario(), session.indices());
     let arm = &scenario.arms[spot.arm];
@@ -114,6 +114,7 @@ pub fn look(session: &Session, spot: &Spot) -> anyhow::Result<Look> {
     let among = entity.clone().map_or(Among::All, Among::Entity);
     let ask = |query: String| Ask { query, among: among.clone() };
     let asks: Vec<Ask> = queries.into_iter().map(ask).collect();
+    // Deep enough for both: the passages shown and the gold ones below them.
     let mut searches = session.searches(spot.depth.max(spot.top));
     let found = searches.find(scenario, indices, embedder, at, asks.iter())?;
 

@@ -1,6 +1,5 @@
-//! A run: every arm of a scenario solved, asked why, and tallied into one [`Record`].
-//!
-//! The record holds every number that a report prints; reports compute nothing.
+//! Runs the arms of a scenario: solves every task, explains the failures, and collects the results in one [`Record`].
+//! The record holds every number that a report prints: reports must not compute any, and nothing here writes a file.
 
 use crate::cascade::runs::Runs;
 use crate::compile::Question;
@@ -38,18 +37,18 @@ use crate::solve::{depth, solve_and_tell};
 pub use record::Record;
 use sensitivity::{Inquiry, SampledLosses, vary};
 
-/// Runs the arms whose indices are in `arms`, in that order. Without the baseline among them nothing is
-/// compared.
+/// Runs the arms with the indices `arms`, in that order. Differences from the baseline are computed only if it is among
+/// them.
 ///
 /// # Errors
-/// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ
-/// between arms, or `method: exact` past the cap.
+/// A model or a cache that cannot be read, an oracle that cannot be run, oracles that differ between arms, or more
+/// joint states than the cap with `method: exact`.
 #[doc(hidden)]
 pub fn run(session: &Session, arms: &[usize]) -> anyhow::Result<Record> {
     run_and_tell(session, arms, 0)
 }
 
-/// As [`run`]; and up to `worst` tasks of each arm are told.
+/// As [`run`], and traces a run of up to `worst` tasks of each arm, those that do the most harm.
 ///
 /// # Errors
 /// As [`run`].
@@ -58,11 +57,14 @@ pub fn run_and_tell(session: &Session, arms: &[usize], worst: usize) -> anyhow::
     let (scenario, indices, progress) = (session.scenario(), session.indices(), session.progress());
     let right = right::judge(scenario, arms, indices)
         .map_err(|mistakes| scenario.source.mistakes(mistakes))?;
+    // One cache of searches for all arms: most of them ask the same queries.
     let mut searches = session.searches(depth(&scenario.steps, &scenario.arms));
     let inquiry = scenario.sensitivity.as_ref().map(|asked| Inquiry::new(scenario, asked, arms));
     let mut inquiry = inquiry.transpose()?;
     let (mut done, mut sampled) = (Vec::new(), Vec::new());
     for (place, &at) in arms.iter().enumerate() {
+        // Rows that can be classified while they are compiled for the run need no second compilation for the
+        // sensitivity.
         let told = inquiry.as_ref().map(|inquiry| inquiry.as_it_runs(place)).transpose()?.flatten();
         let (solved, scales) = match told {
             None => (solve(scenario, at, indices, &mut searches, &Question::Run, progress)?, None),
@@ -78,6 +80,7 @@ pub fn run_and_tell(session: &Session, arms: &[usize], worst: usize) -> anyhow::
         }
         let work = progress.start(&format!("{}: asking why", scenario.arms[at].id), solved.len());
         let why = why::answers(scenario, at, &solved, &|n| work.advance(n))?;
+        // Ends the progress bar before the next one begins.
         drop(work);
         let tally = tally::tally(scenario, at, &solved);
         let (money, losses) = money(scenario, &solved, &tally, &why, progress)?;
@@ -101,7 +104,7 @@ pub fn run_and_tell(session: &Session, arms: &[usize], worst: usize) -> anyhow::
     Ok(record)
 }
 
-/// What an arm costs, and what its sampled tasks lose; nothing where the scenario does not say what failures cost.
+/// The costs of an arm and the losses of its sampled tasks; nothing if the scenario does not price failures.
 fn money(
     scenario: &Scenario,
     solved: &[Solved],
@@ -121,6 +124,7 @@ fn money(
     let arm = money::Arm { scenario, impact, arm: tally.arm, losses: &losses, steps, guards };
     let record = arm.record(progress)?;
     let of_task = losses.into_iter().zip(solved).enumerate();
+    // The sensitivity cannot reweight tasks that were sampled, so it needs their losses as they are.
     let sampled = of_task.filter(|(_, (_, solved))| !matches!(solved.ran, Ran::Exact { .. }));
     let sampled = sampled.map(|(task, (losses, _))| SampledLosses {
         task,

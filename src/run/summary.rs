@@ -1,4 +1,4 @@
-//! From tallies to the record: rates, intervals and comparisons.
+//! Builds the record from the tallies: rates, intervals and comparisons.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ use crate::stats;
 use crate::step::reader::Reader;
 use crate::step::{Event, MissKind, Outcome};
 
-/// An arm that was solved.
+/// A solved arm.
 pub struct Done {
     pub tally: Tally,
-    /// Why its runs fail.
+    /// The causes of its failures.
     pub why: Answers,
     pub money: Option<MoneyRecord>,
     pub worst: Vec<ToldRecord>,
@@ -141,6 +141,7 @@ fn summary(
         }
     }
     let failure = stats::rate(&observations, stats::LEVEL)?;
+    // A run that stopped is flagged by that; every other failure is silent.
     let silent = outcomes[1..].iter().sum::<f64>() - outcomes[Outcome::Stopped as usize];
     let mut worst = BTreeMap::new();
     let mut kinds: BTreeMap<MissKind, f64> = BTreeMap::new();
@@ -153,6 +154,7 @@ fn summary(
         }
     }
     Ok(Summary {
+        // A difference of sums, which may be negative by rounding.
         silent: silent.max(0.0),
         silent_share: ratio(silent.max(0.0), outcomes[1..].iter().sum()),
         failure,

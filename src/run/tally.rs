@@ -1,4 +1,4 @@
-//! From masses to events: what the tokens of solved tasks mean, summed over tasks.
+//! Turns the masses of solved tasks into probabilities of events, summed over tasks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::scenario::Scenario;
 use crate::solve::{QUALITY_DEPTH, Solved};
 use crate::step::{Event, MissKind, Output, State};
 
-/// By outcome.
+/// Probability by outcome.
 pub type Mass = [f64; OUTCOMES];
 
-/// One arm, tallied.
+/// The sums of one arm.
 pub struct Tally {
     /// Index into the scenario's arms.
     pub arm: usize,
@@ -21,13 +21,13 @@ pub struct Tally {
     pub steps: Vec<StepTally>,
 }
 
-/// One step over all tasks, weighted by task weight and scaled to sum to one.
+/// One step over all tasks; the weights of the tasks are scaled to sum to one.
 pub struct StepTally {
     /// By [`Event::code`].
     pub events: Vec<Mass>,
-    /// Runs that a guard stopped here for an output that was not right, whatever had happened.
+    /// Runs that a guard stopped here because the output was not right, whatever the event.
     pub caught: Mass,
-    /// Runs in which one saw that the output was not right, and it was set right.
+    /// Runs in which a guard noticed that the output was not right, and it was corrected.
     pub recovered: Mass,
     pub correct: Mass,
     pub wrong: Mass,
@@ -35,7 +35,7 @@ pub struct StepTally {
     /// Weighted mean over judged tasks.
     pub quality: Option<record::Quality>,
     pub judged_tasks: usize,
-    /// Weight behind `quality`.
+    /// Total weight of the judged tasks.
     pub judged_weight: f64,
 }
 
@@ -78,6 +78,7 @@ fn step(scenario: &Scenario, arm: usize, solved: &[Solved], at: usize, total: f6
                 Guarded::Caught => add(&mut tally.caught, mass, weight),
                 Guarded::Recovered => add(&mut tally.recovered, mass, weight),
             }
+            // The token of a stop is past all outputs, which gives `None` here.
             let output = compiled.outputs[at].get(branch.token as usize);
             let state = match compiled.state(at, output) {
                 State::Correct => &mut tally.correct,
@@ -145,7 +146,7 @@ fn task(scenario: &Scenario, at: usize, solved: &Solved) -> TaskRecord {
     }
 }
 
-/// The mean over retrieve steps of a task's nDCG@10 on the right query.
+/// A task's nDCG@10 on the right query, averaged over its judged retrieve steps.
 fn ndcg(compiled: &Compiled) -> Option<f64> {
     let judged = compiled.quality.iter().zip(&compiled.oracle.gold).filter(|(q, _)| !q.is_empty());
     let step = |(phrasings, gold): (&Vec<Quality>, &BTreeSet<u32>)| {
@@ -154,11 +155,11 @@ fn ndcg(compiled: &Compiled) -> Option<f64> {
         phrasings.iter().map(ndcg).sum::<f64>()
     };
     let steps: Vec<f64> = judged.map(step).collect();
-    // A mean of weights that sum to one but for rounding.
+    // The weights of phrasings sum to one only up to rounding, so the mean may exceed one.
     (!steps.is_empty()).then(|| (steps.iter().sum::<f64>() / steps.len() as f64).min(1.0))
 }
 
-/// The entry of the highest positive probability; of equal ones the first.
+/// The entry with the highest positive probability; of equal ones the first.
 pub fn largest<K: Ord>(entries: BTreeMap<K, f64>) -> Option<(K, f64)> {
     let positive = entries.into_iter().filter(|(_, p)| *p > 0.0);
     positive.reduce(|best, next| if next.1 > best.1 { next } else { best })

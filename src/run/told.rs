@@ -1,4 +1,4 @@
-//! The worst tasks of an arm, each with a run that fails as it mostly does.
+//! Selects the worst tasks of an arm and traces a typical failing run of each.
 
 use super::money::MoneyRecord;
 use super::record::ToldRecord;
@@ -7,8 +7,8 @@ use crate::cascade::runs::Runs;
 use crate::cascade::sample::Pick;
 use crate::progress::ProgressListener;
 
-/// Up to `limit` tasks that can fail, worst first: by expected loss where money is counted, else by failures;
-/// both by weight. Of equal ones the first.
+/// Up to `limit` tasks that can fail, worst first: by expected loss if the scenario prices failures, else by failure
+/// rate, both multiplied by weight. Of equal ones, the first in the file comes first.
 pub fn worst(tally: &Tally, money: Option<&MoneyRecord>, limit: usize) -> Vec<usize> {
     let tasks = &tally.tasks;
     let harm = |at: usize| {
@@ -20,10 +20,10 @@ pub fn worst(tally: &Tally, money: Option<&MoneyRecord>, limit: usize) -> Vec<us
     worst
 }
 
-/// The same, told.
+/// Traces the first trial of each task that takes its likeliest failure path.
 ///
 /// # Errors
-/// What the retriever reports.
+/// Errors of the retriever.
 pub fn told(
     mut runs: Runs,
     tasks: &[usize],

@@ -1,38 +1,37 @@
-//! How much of a gain in recall at a step arrives at the end, and what it is worth.
+//! Estimates how much of a gain in recall at a step reaches the end of the run, and what it is worth.
 //!
-//! A step that makes a share of its misses right goes over to what [`crate::kernel::Do::Right`] does in that share
-//! of the runs that miss: failures and losses then fall in a straight line from what they are to what they would be
-//! with the step right, so that what one miss less is worth is the same for the first and the last.
+//! A step that corrects a share of its misses behaves as under [`crate::kernel::Do::Right`] in that share of the runs
+//! that miss. Failures and losses then fall linearly from their present values to those with the step always right, so
+//! the first miss avoided is worth as much as the last.
 
 use super::record::{MoneyRecord, StepRecord};
 
-/// One retrieve step of one arm.
+/// What more hits at one retrieve step of one arm would do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TransferRecord {
-    /// Its id.
+    /// Id of the step.
     pub step: String,
     /// P(hit | there is something to hit).
     pub hit_rate: f64,
-    /// Failures less for each miss less: 1 where every miss ends in a failure that nothing else brings.
+    /// Failures avoided per miss avoided: 1 if every miss causes a failure that nothing else would cause.
     pub transfer: f64,
-    /// What a year loses less for one percentage point of hit rate more, and with no miss at all; where money
-    /// is counted.
+    /// What more hits would save; `None` if the scenario does not price failures.
     pub worth: Option<Worth>,
 }
 
 /// What more hits are worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worth {
-    /// Lost less a year, for one percentage point more.
+    /// Loss avoided a year by one more percentage point of hit rate.
     pub per_point: f64,
-    /// Lost less a year, with no miss at all.
+    /// Loss avoided a year without any miss.
     pub perfect: f64,
-    /// Percentage points of hit rate that pay for a cost of one more a case; `None` where not even a perfect
-    /// step does.
+    /// Percentage points of hit rate that pay for additional costs of one per case; `None` if not even a perfect step
+    /// does.
     pub points_per_one_a_case: Option<f64>,
 }
 
-/// Retrieve steps that miss at all, in the order of the steps. `failure` is P(failure).
+/// Retrieve steps that miss, in the order of the steps. `failure` is P(failure).
 pub fn transfers(
     steps: &[StepRecord],
     failure: f64,
@@ -47,7 +46,7 @@ pub fn transfers(
         }
         let worth = money.and_then(|m| {
             let saved = m.avoidable.iter().find(|of| of.step == step.step)?.loss;
-            // One percentage point of those runs that ask.
+            // One percentage point of the runs that search.
             let point = saved / misses * asked / 100.0;
             let points = 100.0 * misses / asked;
             Some(Worth {

@@ -1,9 +1,8 @@
-//! What people write who know another tool, and what they mean here: names that are too far from ours to be a slip of the
-//! pen.
+//! Suggestions for names from other tools that are too different from knockon's for the edit distance to find them.
 
 use serde_json::{Map, Value as Json};
 
-/// A key of others, and ours where one of that name is allowed.
+/// Names of a key in other tools, with knockon's key. A row applies only where that key is allowed.
 const KEYS: [(&[&str], &str); 16] = [
     (&["base_url", "api_base", "endpoint", "host", "address", "uri"], "url"),
     (&["k", "topk", "limit", "n_results", "size"], "top_k"),
@@ -23,9 +22,10 @@ const KEYS: [(&[&str], &str); 16] = [
     (&["nodes", "stages", "pipeline", "chain"], "steps"),
 ];
 
-/// What an unknown key means, by the keys that are allowed.
+/// A suggestion for the unknown key `name`, given the keys that are allowed in its place.
 pub(super) fn for_key(name: &str, properties: &Map<String, Json>) -> Option<String> {
     let name = name.to_ascii_lowercase().replace('-', "_");
+    // Only where `api_key_env` is allowed: elsewhere the advice would lead to another unknown key.
     let is_secret = ["api_key", "apikey", "key", "token", "api_token", "bearer", "secret"];
     if is_secret.contains(&name.as_str()) && properties.contains_key("api_key_env") {
         let help = "a key does not belong into a file: put it into an environment variable, and name that under `api_key_env`";
@@ -37,7 +37,7 @@ pub(super) fn for_key(name: &str, properties: &Map<String, Json>) -> Option<Stri
     ours.map(|(_, ours)| format!("here it is called `{ours}`"))
 }
 
-/// A word of others, ours, and what to say of it.
+/// Values of `kind` and similar keys in other tools, with knockon's word and a continuation of the advice.
 const WORDS: [(&[&str], &str, &str); 9] = [
     (
         &[
@@ -109,7 +109,7 @@ const WORDS: [(&[&str], &str, &str); 9] = [
     (&["trec", "run", "file", "results", "precomputed"], "run_file", ", with `file`"),
 ];
 
-/// What a word that is not allowed means, by the words that are.
+/// A suggestion for a word that is not allowed, given the words that are.
 pub(super) fn for_word(word: &str, allowed: &[&str]) -> Option<String> {
     let word = word.to_ascii_lowercase().replace(['-', ' '], "_");
     let ours = WORDS

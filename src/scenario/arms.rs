@@ -1,4 +1,4 @@
-//! Reader settings and arms.
+//! Resolves arms: the reader, and the retrieval and guard settings of every step, with defaults filled in.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use super::steps::Draft;
 use super::written::{ArmEntry, File, ReaderEntry};
 use super::{Arm, EmbedderDecl, ReaderSettings, Retrieval};
 
-/// Who reads unless the file says otherwise.
+/// The reader preset of a scenario that names none.
 pub const DEFAULT_PRESET: &str = "gpt-4o";
-/// Passages that a step hands on unless it says otherwise.
+/// The number of passages a retrieve step hands on by default.
 pub const DEFAULT_TOP_K: u32 = 5;
 
 impl Resolver<'_> {
-    /// What `entry` makes of `base`. A preset replaces it whole, parameters alone only themselves.
+    /// The reader `base` as changed by `entry`. A preset discards the parameters of `base`; a parameter replaces only
+    /// itself.
     fn reader(&mut self, entry: &ReaderEntry, base: &ReaderSettings) -> ReaderSettings {
         let mut settings = match &entry.preset {
             None => base.clone(),
@@ -52,7 +53,7 @@ impl Resolver<'_> {
         settings
     }
 
-    /// All arms; the steps that no arm finds an embedder for are reported once.
+    /// Resolves all arms. A step that has no embedder in some arm is reported once.
     pub fn arms(
         &mut self,
         file: &File,
@@ -79,6 +80,7 @@ impl Resolver<'_> {
         self.not_empty("arms", "arm", file.arms.as_ref().map(Vec::is_empty));
         self.distinct("arm", entries.iter().map(|entry| &entry.value.id));
         let mut arms = Vec::new();
+        // By step: whether some arm leaves it without an embedder.
         let mut bare = vec![false; steps.len()];
         for entry in entries {
             let entry = &entry.value;
@@ -93,6 +95,7 @@ impl Resolver<'_> {
                 let retrieve = draft.retrieve()?;
                 let own = entry.steps.0.iter().find(|(id, _)| id.value == draft.id.value);
                 let own = own.map(|(_, settings)| settings);
+                // The most specific setting wins: the step in this arm, the arm, the step, the file.
                 let embedder = own
                     .and_then(|own| own.embedder.as_ref())
                     .or(entry.embedder.as_ref())
@@ -104,6 +107,8 @@ impl Resolver<'_> {
                     .or(entry.top_k.as_ref())
                     .or(retrieve.top_k.as_ref());
                 self.ranks_enough(embedder, top_k, declared);
+                // A retry may combine its own embedder with the arm's `top_k`, or its own `top_k` with the arm's
+                // embedder.
                 for retry in steps.iter().flat_map(|step| step.retries_of(&draft.id.value)) {
                     if retry.embedder.is_some() || retry.top_k.is_some() {
                         let embedder = retry.embedder.as_ref().or(embedder);
@@ -137,7 +142,7 @@ impl Resolver<'_> {
             arms.push(Arm { id, reader, corpora, retrieval, guarded });
         }
         for (draft, _) in steps.iter().zip(bare).filter(|(_, bare)| *bare) {
-            // Where the default was misspelt, that is said already.
+            // If the default embedder was misspelt, that has been reported already.
             if self.raw.get("embedder").is_some() || self.spoilt(&draft.span) {
                 continue;
             }
@@ -154,7 +159,7 @@ impl Resolver<'_> {
         arms
     }
 
-    /// Reports a step that hands on more passages than its embedder ranks.
+    /// Reports a step that hands on more passages than its embedder can rank.
     fn ranks_enough(
         &mut self,
         embedder: Option<&At<String>>,
@@ -177,6 +182,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// By corpus index: the corpus that this arm searches instead.
     fn swaps(&mut self, entry: &ArmEntry, world: &World) -> Vec<usize> {
         let mut corpora: Vec<usize> = (0..world.corpus_names.len()).collect();
         for (from, to) in &entry.corpora.0 {
@@ -189,6 +195,7 @@ impl Resolver<'_> {
         corpora
     }
 
+    /// Checks the settings of one arm: names, ranges, and settings that have no effect.
     fn arm_settings(&mut self, entry: &ArmEntry, steps: &[Draft], embedders: &[String]) {
         if let Some(embedder) = &entry.embedder {
             self.refer("embedder", "unknown-embedder", embedder, embedders);
@@ -204,6 +211,7 @@ impl Resolver<'_> {
                     .label("give a step a `guard`, or leave this out"),
             );
         }
+        // Switching off a filter that does not exist is harmless and not reported.
         let filters = steps.iter().any(|d| d.entity());
         if let Some(filter) = entry.entity_filter.as_ref().filter(|f| f.value && !filters) {
             let message = "no step has an `entity` to filter by";

@@ -1,7 +1,8 @@
-//! Amounts that come together in expressions have one currency, or rates to turn them into one.
+//! Checks that amounts of money combined by an expression share one currency, and applies `exchange_rates`.
 //!
-//! EUR 149 among amounts in USD is not the number 149. What one comparison compares in size, one sum adds up, or a loss is
-//! made of, is in one currency, or `exchange_rates` says what the others are worth. Amounts that never meet may differ.
+//! Amounts that are compared in size, added up, or used as losses need one currency, or an exchange rate for each other
+//! currency. Expressions treat an amount as a bare number, so EUR 149 among amounts in USD would be taken as 149 USD.
+//! Amounts that are never combined may differ in currency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -18,18 +19,19 @@ use crate::extract::currency;
 use crate::value::{Money, Value};
 use crate::world::Corpus;
 
-/// What the amounts of other currencies are worth in one.
+/// The section `exchange_rates`: the target currency, and the value of one unit of each other currency in it.
 pub(super) struct ExchangeRates {
     into: String,
     rates: BTreeMap<String, f64>,
 }
 
 impl ExchangeRates {
+    /// Whether amounts in `currency` can be converted.
     fn knows(&self, currency: &str) -> bool {
         currency == self.into || self.rates.contains_key(currency)
     }
 
-    /// Turns every amount that has a rate into the one currency, to the hundredth.
+    /// Converts every amount that has a rate to the target currency, rounded to the hundredth.
     pub fn convert(&self, world: &mut World) {
         let tasks = world.tasks.iter_mut().flat_map(|tasks| &mut tasks.tasks);
         let tasks = tasks.flat_map(|task| task.fields.values_mut());
@@ -47,17 +49,17 @@ impl ExchangeRates {
     }
 }
 
-/// What an expression compares or adds up.
+/// Amounts that an expression compares or adds up.
 pub(super) struct AmountsTogether {
-    /// The expression.
+    /// The span of the expression.
     pub span: Range<usize>,
-    /// Money, and steps whose numbers may be computed from it.
+    /// Names with amounts of money, and steps whose numbers may be computed from amounts.
     pub names: Vec<String>,
-    /// Whether it is a loss, which is in the currency of the impact.
+    /// Whether the result is a loss, which is in the currency of the section `impact`.
     pub are_loss: bool,
 }
 
-/// The first amount in one currency that a name can stand for.
+/// The first amount found in one currency, among the values that a name can have.
 #[derive(Clone)]
 struct Example {
     currency: String,
@@ -66,6 +68,7 @@ struct Example {
 }
 
 impl Resolver<'_> {
+    /// Resolves the section `exchange_rates`.
     pub fn exchange_rates(
         &mut self,
         entry: Option<&At<ExchangeRatesEntry>>,
@@ -95,7 +98,7 @@ impl Resolver<'_> {
         Some(ExchangeRates { into: entry.into.value.clone(), rates })
     }
 
-    /// Reports a code that is no currency.
+    /// Reports a code that is not a currency.
     pub fn currency(&mut self, code: &str, span: &Range<usize>) {
         if currency::is_code(code) {
             return;
@@ -108,7 +111,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// Reports amounts in several currencies that an expression brings together, or adds to losses.
+    /// Reports expressions that combine amounts in several currencies without a rate.
     pub fn one_currency(
         &mut self,
         world: &World,
@@ -117,12 +120,13 @@ impl Resolver<'_> {
         rates: Option<&ExchangeRates>,
     ) {
         let mut known: BTreeMap<String, Vec<Example>> = BTreeMap::new();
-        // By the currencies that meet: one slip in a table shows in many expressions.
+        // Keyed by the set of currencies: one wrong cell of a table can affect many expressions and is reported once.
         let mut met: BTreeMap<Vec<String>, Diagnostic> = BTreeMap::new();
         for together in std::mem::take(&mut self.amounts) {
             let mut examples: Vec<Example> = Vec::new();
             for name in made_of(&together.names, drafts) {
                 let stated = || self.examples(&name, world, drafts, rates);
+                // Scanning the data for a name is slow, so it happens once per name.
                 examples.extend_from_slice(known.entry(name.clone()).or_insert_with(stated));
             }
             if let (Some(impact), true) = (impact, together.are_loss && !examples.is_empty()) {
@@ -135,6 +139,7 @@ impl Resolver<'_> {
             if currencies.len() > 1 {
                 let losses = impact.filter(|_| together.are_loss);
                 met.entry(currencies.clone()).or_insert_with(|| {
+                    // Suggest the target that the file has, else the currency of losses, else the first one found.
                     let into = rates.map(|rates| &rates.into).or(losses.map(|i| &i.currency));
                     mixed(together.span, &currencies, into.unwrap_or(&currencies[0]), examples)
                 });
@@ -143,7 +148,7 @@ impl Resolver<'_> {
         self.found.extend(met.into_values());
     }
 
-    /// The first amount in each currency that a name can stand for.
+    /// The first amount in each currency, after conversion, among the values that a name can have.
     fn examples(
         &self,
         name: &str,
@@ -164,7 +169,7 @@ impl Resolver<'_> {
         examples
     }
 
-    /// The money that a name can stand for, and where it stands.
+    /// The amounts of money that a name can stand for, each with a description of where it was found.
     fn amounts(&self, name: &str, world: &World, drafts: &[Draft]) -> Vec<(Money, String)> {
         let money = |value: &Value, place: String| match value {
             Value::Money(money) => Some((money.clone(), place)),
@@ -185,6 +190,7 @@ impl Resolver<'_> {
                 let facts = passages.filter_map(|passage| {
                     money(passage.facts.get(field)?, format!("passage '{}'", passage.id))
                 });
+                // Extracted values join the facts only once the whole file is valid.
                 let read = self.extracted(field).filter_map(|(corpus, passage, value)| {
                     let corpus = world.corpora[corpus].as_ref();
                     let is_searched = |c: &&Corpus| searched.iter().any(|of| of.name == c.name);
@@ -206,9 +212,10 @@ impl Resolver<'_> {
     }
 }
 
-/// The names with the steps that they stand for in place of those that are computed: what a number is made of.
+/// Replaces each compute step among `names` by the names it adds up, recursively: the sources of a number.
 fn made_of(names: &[String], drafts: &[Draft]) -> Vec<String> {
     let mut seen: BTreeSet<String> = BTreeSet::new();
+    // A stack, reversed so that names are found in the order of the expression.
     let mut pending: Vec<String> = names.iter().rev().cloned().collect();
     let mut found = Vec::new();
     while let Some(name) = pending.pop() {
@@ -227,6 +234,7 @@ fn made_of(names: &[String], drafts: &[Draft]) -> Vec<String> {
     found
 }
 
+/// The diagnostic for an expression that combines several currencies.
 fn mixed(
     span: Range<usize>,
     currencies: &[String],

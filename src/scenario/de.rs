@@ -1,7 +1,7 @@
-//! A tree of nodes to the written form, through serde.
+//! A serde deserializer from [`Node`] trees to the types of the file format.
 //!
-//! The written form asks for a place with [`At`]: the deserializer answers a newtype of a private name
-//! with the span beside the value.
+//! A field of type [`At`] also receives its source span: `At` requests a newtype struct with a private name, which
+//! the deserializer answers with the sequence start, end, value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,20 +15,21 @@ use serde::forward_to_deserialize_any;
 
 use super::node::{Node, Tree};
 
+/// The newtype name by which [`At`] requests the span.
 const AT: &str = "knockon::At";
 
-/// A value and the bytes of the file it stands on.
+/// A value with its byte range in the file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct At<T> {
     pub value: T,
     pub span: Range<usize>,
 }
 
-/// The entries of a map in file order, names with their places.
+/// The entries of a map in file order; keys have their spans.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Named<T>(pub Vec<(At<String>, T)>);
 
-/// Any value, as JSON.
+/// Any YAML value, as JSON.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(transparent)]
 pub(super) struct AnyValue(pub serde_json::Value);
@@ -53,7 +54,7 @@ impl<T> Default for Named<T> {
     }
 }
 
-/// The node did not have the shape it was checked to have.
+/// A node did not have the type that the target asked for. The schema check before should rule that out.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Mismatch(String);
@@ -79,6 +80,7 @@ impl<'de> Deserializer<'de> for &'de Node {
         match &self.value {
             Tree::Null => visitor.visit_unit(),
             Tree::Bool(b) => visitor.visit_bool(*b),
+            // Visitors rarely accept 128-bit integers, so the number takes the first type here that holds it.
             Tree::Whole(n) => match (u64::try_from(*n), i64::try_from(*n)) {
                 (Ok(n), _) => visitor.visit_u64(n),
                 (_, Ok(n)) => visitor.visit_i64(n),
@@ -131,7 +133,7 @@ impl<'de> Deserializer<'de> for &'de Node {
     }
 }
 
-/// The key of an entry: a text with a place.
+/// Deserializes the key of an entry: a text with a span.
 struct KeyNode<'de>(&'de super::node::Key);
 
 impl<'de> IntoDeserializer<'de, Mismatch> for KeyNode<'de> {
@@ -167,8 +169,9 @@ impl<'de> Deserializer<'de> for KeyNode<'de> {
     }
 }
 
-/// Start, end and value, as a sequence of three.
+/// The sequence start, end, value that [`At`] reads.
 struct Parts<D> {
+    /// The numbers still to be returned, last first.
     numbers: Vec<usize>,
     value: Option<D>,
 }

@@ -1,4 +1,5 @@
-//! Mistakes, and how they are shown: code, place, snippet, what is allowed, the nearest right name.
+//! Diagnostics: mistakes in a scenario file and how they are rendered, with code, position, snippet, allowed values and
+//! the nearest correct name.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,29 +9,29 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::expr::{floor, within};
 
-/// As many mistakes of a file are shown: nobody reads further, and each takes a look at the whole file.
+/// Mistakes of a file that are rendered. Rendering one scans the whole file, and nobody reads further.
 const SHOWN: usize = 100;
-/// Lines that are named of a mistake that shows in many places.
+/// Lines that are listed for a mistake that occurs in many places.
 const LINES: usize = 20;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
-    /// A stable name for the kind of mistake, such as `unknown-key`.
+    /// A stable code for the kind of mistake, such as `unknown-key`: a section of docs/src/mistakes.md.
     pub code: &'static str,
-    /// What was found.
+    /// What is wrong.
     pub message: String,
-    /// Bytes of the file.
+    /// The byte range in the file.
     pub span: Range<usize>,
-    /// What is allowed, said beside the spot.
+    /// What is allowed; shown at the span.
     pub label: String,
-    /// Other spots that belong to it.
+    /// Related spans, each with its label.
     pub also: Vec<(Range<usize>, String)>,
-    /// Where the cause lies outside the file: what the reader of that file said.
+    /// Further remarks, such as what the reader of a data file reported.
     pub notes: Vec<String>,
-    /// A way out, where there is an obvious one.
+    /// A suggested fix, if there is an obvious one.
     pub help: Option<String>,
-    /// Mistakes that it tells of: more than one where they are inside another file.
+    /// The number of mistakes it stands for; above 1 for mistakes inside a data file.
     pub count: usize,
 }
 
@@ -41,6 +42,7 @@ impl Diagnostic {
         message: impl Into<String>,
     ) -> Diagnostic {
         let message = message.into();
+        // A code without a section would be a dead end for `check --explain`.
         debug_assert!(super::explain(code).is_ok(), "docs/src/mistakes.md has no section `{code}`");
         Diagnostic {
             code,
@@ -80,7 +82,7 @@ impl Diagnostic {
     }
 }
 
-/// Everything that is wrong with a file, in file order.
+/// All mistakes of a file, in file order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostics {
     /// The file as given to [`super::load`].
@@ -89,13 +91,13 @@ pub struct Diagnostics {
     pub source: String,
     /// The mistakes.
     pub list: Vec<Diagnostic>,
-    /// The file itself could not be read: there is no source to show, only the reason.
+    /// Why the file itself could not be read; there is no source to show then.
     pub unreadable: Option<String>,
 }
 
 impl Diagnostics {
-    /// Puts the mistakes in the order of the file. A name that is not there, used in many places, is one slip, such as a
-    /// field that was renamed: it is reported where it shows first, with the lines of the other places.
+    /// Sorts the mistakes by position and removes duplicates. An unknown name that is used in many places, such as a
+    /// renamed field, becomes one mistake at its first use, with the lines of the others in a note.
     pub(super) fn settle(&mut self) {
         self.list.sort_by_key(|d| (d.span.start, d.span.end));
         self.list.dedup();
@@ -104,6 +106,7 @@ impl Diagnostics {
         let mut known: HashMap<(&'static str, String), usize> = HashMap::new();
         for diagnostic in std::mem::take(&mut self.list) {
             let key = (diagnostic.code, diagnostic.message.clone());
+            // Other mistakes with the same message need a fix each, so they are not merged.
             match known.get(&key).filter(|_| diagnostic.code.starts_with("unknown-")) {
                 Some(&at) => places[at].push(diagnostic.span),
                 None => {
@@ -133,16 +136,17 @@ impl Diagnostics {
         self.list = kept;
     }
 
+    /// The line of a span, from 1.
     fn line(&self, span: &Range<usize>) -> usize {
         self.source[..floor(&self.source, span.start)].matches('\n').count() + 1
     }
 
-    /// How many mistakes there are, those inside other files included.
+    /// The number of mistakes, including those inside data files.
     pub fn count(&self) -> usize {
         self.list.iter().map(|diagnostic| diagnostic.count).sum()
     }
 
-    /// The line and column, both from 1, the column in characters.
+    /// The line and column, both from 1; the column counts characters.
     pub fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
         let start = floor(&self.source, diagnostic.span.start);
         let before = &self.source[..start];
@@ -150,13 +154,13 @@ impl Diagnostics {
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
-    /// Where to read on: how one of the codes is looked up.
+    /// How to look up the explanation of the first code.
     pub fn hint(&self) -> String {
         let code = self.list.first().map_or("unreadable", |first| first.code);
         format!("To read more of one: knockon check --explain {code}")
     }
 
-    /// All of them as text, with terminal colours or without.
+    /// All mistakes as text, with or without terminal colours.
     pub fn render(&self, colour: bool) -> String {
         if let Some(reason) = &self.unreadable {
             return format!("error[unreadable]: {reason}");
@@ -174,11 +178,11 @@ impl Diagnostics {
     fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         let cut = |span: &Range<usize>| {
             let Range { start, end } = within(&self.source, span.clone());
-            // A caret under the first line says where; the rest of a long value would only push it apart.
+            // Only the first line of a multi-line value is underlined: the rest would only pad the snippet.
             let line = self.source[start..end].split('\n').next().unwrap_or("");
             start..start + line.trim_end().len()
         };
-        // Byte by byte as long, so that every place stays where it is.
+        // Passwords in addresses are masked byte for byte, so spans remain valid.
         let source = crate::remote::without_passwords(&self.source);
         let mut snippet = Snippet::source(source.as_str()).path(self.path.as_str()).annotation(
             AnnotationKind::Primary.span(cut(&diagnostic.span)).label(diagnostic.label.as_str()),

@@ -1,4 +1,4 @@
-//! Embedders whose work is done elsewhere: a run in a file, a service that searches, an endpoint that embeds.
+//! Resolves embedders that run outside the process: TREC run files, search services and embedding endpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,19 +20,23 @@ use crate::remote;
 use crate::retrieve::{HTTP_DEPTH, TrecRun};
 use crate::world::Mistakes;
 
-/// The most unknown passages of a run that are told.
+/// The maximum number of unknown passages of a run that are listed.
 const TOLD: usize = 5;
 
+/// The default timeout of a request to a search service or database.
 pub(super) const TIMEOUT_SECONDS: f64 = 30.0;
+/// The default number of retries of a search request.
 const RETRIES: u32 = 3;
+/// The default number of concurrent search requests.
 const CONCURRENCY: usize = 8;
 
-/// Texts of a request, requests at a time, and further tries, beyond what any service takes.
+// Upper limits on texts per request, concurrent requests and retries: more than any service accepts.
 const MOST_TEXTS: u32 = 10_000;
 const MOST_REQUESTS: u32 = 256;
 const MOST_RETRIES: u32 = 100;
 
 impl Resolver<'_> {
+    /// Resolves an embedder of kind `run_file`.
     pub(super) fn run_file(
         &mut self,
         name: &At<String>,
@@ -63,6 +67,7 @@ impl Resolver<'_> {
         };
         let run = self.run(file)?;
         self.passages_known(file, &run, world);
+        // An unknown fallback has been reported; the entry as a whole is then wrong.
         let fallback = match known {
             None => None,
             Some(known) => Some(known?),
@@ -75,6 +80,7 @@ impl Resolver<'_> {
         }))
     }
 
+    /// Resolves an embedder of kind `http`.
     pub(super) fn http(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<HttpSpec> {
         let needed = [
             ("url", entry.url.is_some(), "the endpoint's address"),
@@ -113,6 +119,7 @@ impl Resolver<'_> {
         Some(spec)
     }
 
+    /// The number of retries as written, or the default.
     fn request_retries(&mut self, entry: &EmbedderEntry, default: u32) -> u32 {
         let Some(retries) = &entry.retries else { return default };
         let number = At { value: f64::from(retries.value), span: retries.span.clone() };
@@ -120,7 +127,7 @@ impl Resolver<'_> {
         retries.value
     }
 
-    /// What is added to requests: headers, keys of all bodies, of those with queries, of those with passages.
+    /// What is added to requests: headers, then keys of all bodies, of bodies with queries, of bodies with passages.
     fn additions(&mut self, entry: &EmbedderEntry) -> [Additions; 4] {
         let named = [
             ("headers", &entry.headers),
@@ -145,6 +152,7 @@ impl Resolver<'_> {
                     self.found.push(mistake);
                     return None;
                 }
+                // Header names are case-insensitive; keys of a body are not.
                 let name = match setting {
                     "headers" => name.value.to_lowercase(),
                     _ => name.value.clone(),
@@ -155,6 +163,7 @@ impl Resolver<'_> {
         })
     }
 
+    /// The mistake in a header or body key, if there is one.
     fn addition_is_wrong(
         &self,
         setting: &str,
@@ -200,6 +209,7 @@ impl Resolver<'_> {
                 );
             }
         };
+        // The HTTP library decides which header names and values are valid.
         match remote::headers(&[(called.to_owned(), text)], None) {
             Ok(_) => None,
             Err(error) => {
@@ -208,6 +218,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Reads a run in TREC's format.
     fn run(&mut self, file: &At<String>) -> Option<TrecRun> {
         let path = self.data(file)?;
         let text = self.read(file, input_file::read_text(&path))?;
@@ -224,8 +235,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reports passages that no corpus has; which corpus it has to be is known when it is searched.
+    /// Reports passages of the run that no corpus has. Which corpus a passage must be in is only known when a step
+    /// searches.
     fn passages_known(&mut self, file: &At<String>, run: &TrecRun, world: &World) {
+        // All passages of a corpus that could not be read would seem unknown.
         let Some(corpora) = world.corpora.iter().map(Option::as_ref).collect::<Option<Vec<_>>>()
         else {
             return;
@@ -254,7 +267,7 @@ impl Resolver<'_> {
         self.found.push(mistake);
     }
 
-    /// The queries that a file of lines `qid TAB query` lists.
+    /// Reads a file of lines `qid TAB query`.
     fn listed_queries(&mut self, file: &At<String>) -> Option<BTreeMap<String, String>> {
         let path = self.data(file)?;
         let listed = input_file::read_text(&path).and_then(|text| {
@@ -277,6 +290,7 @@ impl Resolver<'_> {
         self.read(file, listed)
     }
 
+    /// Resolves an embedder of kind `http_search`.
     pub(super) fn http_search(
         &mut self,
         name: &At<String>,
@@ -286,6 +300,7 @@ impl Resolver<'_> {
         let concurrency =
             self.count_to("concurrency", &entry.concurrency, CONCURRENCY, MOST_REQUESTS);
         let seconds = self.number("timeout", &entry.timeout, TIMEOUT_SECONDS, 3600.0);
+        // `number` allows 0, which would fail every request.
         if let Some(timeout) = entry.timeout.as_ref().filter(|at| at.value == 0.0) {
             let message = "`timeout` cannot be 0";
             self.found.push(

@@ -1,4 +1,4 @@
-//! What can rank passages, resolved: models, endpoints, and what is made of others or asked of other systems.
+//! Resolved embedders: everything that can rank passages, with its settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,28 +8,37 @@ use crate::embed::{CrossEncoderSpec, HttpSpec, ModelSpec, SimilarityMapSpec};
 use crate::retrieve::pgvector::{Distance, PgIndex};
 use crate::retrieve::{Bm25Params, Fusion, TrecRun};
 
+/// A declared embedder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbedderDecl {
     pub name: String,
     pub kind: EmbedderKind,
 }
 
-/// Other embedders are named by their index in [`Scenario::embedders`](super::Scenario::embedders); none is made of itself.
+/// What an embedder does. Other embedders are referred to by their index in
+/// [`Scenario::embedders`](super::Scenario::embedders); the references are acyclic.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EmbedderKind {
+    /// Ranks by word statistics.
     Bm25(Bm25Params),
+    /// Compares vectors of a local model.
     Model(ModelSpec),
+    /// Compares vectors that an endpoint computes.
     Http(HttpSpec),
+    /// Merges the rankings of other embedders.
     Fusion {
         parts: Vec<FusionPart>,
+        /// The fusion method.
         how: Fusion,
-        /// How many passages of each part take part.
+        /// The number of top passages taken from each part.
         depth: usize,
     },
+    /// Reorders the top passages of another embedder.
     Rerank {
+        /// The embedder whose passages are reordered.
         first: usize,
         with: Reranker,
-        /// How many passages are ordered anew, and returned at most.
+        /// The number of passages that are reordered, which is also the maximum returned.
         depth: usize,
     },
     RunFile(RunFile),
@@ -37,53 +46,60 @@ pub enum EmbedderKind {
     Pgvector(Pgvector),
 }
 
-/// What another system found.
+/// Rankings that another system produced, read from a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunFile {
-    /// As written in the scenario, as is `queries`.
+    /// The path as written in the scenario.
     pub file: String,
     pub run: Arc<TrecRun>,
+    /// How queries map to the qids of the run.
     pub qid: Qid,
+    /// The embedder for queries that the run does not have.
     pub fallback: Option<usize>,
 }
 
-/// What the qids of a run are.
+/// What the qids of a run stand for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Qid {
     /// `TASK.STEP`, or `TASK.STEP.N` for the N-th of several phrasings.
     TaskStep,
+    /// The task's id.
     Task,
-    /// Names of queries that a file lists: by qid the text.
+    /// The qids of queries that a file lists; values are the query texts.
     Listed(BTreeMap<String, String>),
 }
 
-/// A service that searches.
+/// A search service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSearch {
     pub url: reqwest::Url,
+    /// The maximum number of passages requested.
     pub depth: usize,
+    /// The time limit of one attempt.
     pub timeout: Duration,
+    /// Further attempts after a transient failure.
     pub retries: u32,
+    /// The maximum number of requests in flight.
     pub concurrency: usize,
-    /// The environment variable with the key.
+    /// The environment variable that holds the key.
     pub api_key_env: Option<String>,
-    /// The state of the service's index; answers are kept under it.
+    /// A version label of the service's index; part of the key under which responses are cached.
     pub index: String,
 }
 
 /// A table in PostgreSQL.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pgvector {
-    /// Has vectors.
+    /// The embedder whose vectors are compared.
     pub embedder: usize,
-    /// The environment variable with the server's address.
+    /// The environment variable that holds the server's address.
     pub url_env: String,
     pub index: PgIndex,
-    /// The state of the user's table; answers are kept under it.
+    /// A version label of the user's table; part of the key under which responses are cached.
     pub state: String,
 }
 
-/// What orders passages anew.
+/// The model that reorders passages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reranker {
     CrossEncoder(CrossEncoderSpec),
@@ -92,7 +108,7 @@ pub enum Reranker {
 }
 
 impl EmbedderKind {
-    /// The embedders that it searches itself.
+    /// The embedders whose rankings this one uses.
     pub fn searches(&self) -> Vec<usize> {
         match self {
             EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),
@@ -106,7 +122,7 @@ impl EmbedderKind {
         }
     }
 
-    /// The lowest score that it can give; `None` where there is no such bound.
+    /// The lowest score that it can give; `None` if no bound is known.
     pub fn lowest_score(&self) -> Option<f64> {
         match self {
             EmbedderKind::Bm25(_) | EmbedderKind::Fusion { .. } => Some(0.0),
@@ -120,13 +136,13 @@ impl EmbedderKind {
             | EmbedderKind::RunFile(_)
             | EmbedderKind::HttpSearch(_) => None,
             EmbedderKind::Pgvector(Pgvector { index, .. }) => {
-                // Where vectors are of length one, as ours are, the farthest is 2 away.
+                // L2 scores are negated distances, and two unit vectors are at most 2 apart.
                 Some(if index.distance == Distance::L2 { -2.0 } else { -1.0 })
             }
         }
     }
 
-    /// To how many passages its ranking is limited; `None`: as many as are asked for.
+    /// The maximum number of passages that it ranks; `None`: unlimited.
     pub fn depth(&self) -> Option<usize> {
         match self {
             EmbedderKind::Bm25(_)
@@ -141,11 +157,11 @@ impl EmbedderKind {
     }
 }
 
-/// What a fusion merges.
+/// One of the rankings that a fusion merges.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FusionPart {
     pub embedder: usize,
     pub weight: f64,
-    /// The score that counts as 0; `None`: the worst one found.
+    /// The score that is normalised to 0; `None`: the lowest score found.
     pub lowest: Option<f64>,
 }

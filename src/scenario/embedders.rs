@@ -1,4 +1,4 @@
-//! What ranks passages: each declared embedder with its settings, and what it is made of.
+//! Resolves the section `embedders`: checks each entry's settings for its kind and fills in defaults.
 
 use std::ops::Range;
 
@@ -14,11 +14,11 @@ use crate::embed::{
 use crate::expr::suggest;
 use crate::retrieve::{Analyzer, Bm25Params, FUSION_DEPTH, Fusion, RERANK_DEPTH, RRF_K};
 
-/// Numbers of a vector, beyond any model's.
+/// The upper limit of `dim`: more than any model has.
 pub(super) const MOST_NUMBERS: u32 = 1 << 16;
 
 impl Resolver<'_> {
-    /// In the order of the file; `None` where an entry is wrong.
+    /// All embedders in file order; `None` where an entry is wrong.
     pub fn embedders(&mut self, file: &File, world: &World) -> Vec<Option<EmbedderDecl>> {
         let names = self.keys("embedders");
         let mut embedders: Vec<Option<EmbedderDecl>> = names.iter().map(|_| None).collect();
@@ -30,12 +30,14 @@ impl Resolver<'_> {
             }
         }
         self.not_empty("embedders", "embedder", file.embedders.as_ref().map(|n| n.0.is_empty()));
+        // Embedders may refer to later ones, so these checks need all entries.
         self.no_circle(entries, &names);
         self.have_vectors(entries, &embedders);
         self.lowest_scores(entries, &mut embedders);
         embedders
     }
 
+    /// Resolves one entry according to its kind.
     fn embedder(
         &mut self,
         name: &At<String>,
@@ -58,7 +60,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reports the settings that this kind of embedder does not have.
+    /// Reports settings that embedders of this kind do not have.
     fn settings(&mut self, entry: &EmbedderEntry) {
         let (kind, allowed) = entry.kind.settings();
         for (setting, span) in written_settings(entry) {
@@ -126,11 +128,12 @@ impl Resolver<'_> {
         })
     }
 
-    /// Says that an embedder lacks what its kind needs.
+    /// Reports that an embedder lacks a setting that its kind needs.
     pub(super) fn lacks(&mut self, span: Range<usize>, message: String, label: String) {
         self.found.push(Diagnostic::new("missing-key", span, message).label(label));
     }
 
+    /// Resolves the settings of a local model, for kinds static, transformer and rerank.
     fn model(&mut self, name: &At<String>, entry: &EmbedderEntry) -> Option<ModelSpec> {
         let (kind, _) = entry.kind.settings();
         if let Some(max_tokens) = &entry.max_tokens {
@@ -154,8 +157,9 @@ impl Resolver<'_> {
             self.lacks(span, message, label);
             return None;
         };
-        // A model that is known but not fetched yet is no mistake of the file; `run` says how to get it.
+        // A known model that has not been downloaded is not a mistake of the file: `run` explains how to get it.
         let name = model.value.as_str();
+        // The directory of a similarity map has a check of its own.
         let trained =
             matches!(&entry.with, Some(with) if with.value == written::Reranker::SimilarityMap);
         let known = registry::encoders().any(|model| model.name == name)
@@ -236,6 +240,7 @@ impl Resolver<'_> {
             Fusion::ReciprocalRank { k: self.number("k", &entry.k, RRF_K, f64::INFINITY) }
         };
         let depth = self.count("depth", &entry.depth, FUSION_DEPTH);
+        // `lowest_scores` sets `lowest` once all embedders are resolved.
         let part = |(place, weight): (Option<usize>, f64)| {
             Some(FusionPart { embedder: place?, weight, lowest: None })
         };
@@ -243,6 +248,7 @@ impl Resolver<'_> {
         Some(EmbedderKind::Fusion { parts, how, depth })
     }
 
+    /// Resolves an embedder of kind `rerank`. All missing settings are reported before it returns.
     fn rerank(
         &mut self,
         name: &At<String>,
@@ -275,6 +281,7 @@ impl Resolver<'_> {
             }
         }
         let penalty = self.penalty(entry);
+        // Not earlier, so that mistakes in the other settings are reported too.
         let spec = spec?;
         let with = match with {
             written::Reranker::SimilarityMap => {
@@ -291,7 +298,7 @@ impl Resolver<'_> {
         Some(EmbedderKind::Rerank { first: first?, with, depth })
     }
 
-    /// Reports the settings that another reranker has than the one that is written.
+    /// Reports settings that belong to another reranker than the chosen one.
     fn rerankers_own(&mut self, entry: &EmbedderEntry, with: written::Reranker) {
         use written::Reranker::{CrossEncoder, MaxSim, SimilarityMap};
         fn at<T>(setting: &Option<At<T>>) -> Option<Range<usize>> {
@@ -336,6 +343,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// The penalty of a similarity map; `None` unless `above` or `weight` is given.
     fn penalty(&mut self, entry: &EmbedderEntry) -> Option<Penalty> {
         let default = Penalty::default();
         if let Some(above) = &entry.above {
@@ -347,6 +355,7 @@ impl Resolver<'_> {
         asked.then_some(Penalty { above, weight })
     }
 
+    /// Reports embedders that a fusion lists twice.
     fn distinct_parts(&mut self, parts: &[At<String>]) {
         for (at, part) in parts.iter().enumerate() {
             if let Some(first) = parts[..at].iter().find(|first| first.value == part.value) {
@@ -360,6 +369,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// The weights of a fusion, one per part; all 1 by default.
     fn weights(&mut self, entry: &EmbedderEntry, of: &At<Vec<At<String>>>) -> Vec<f64> {
         let Some(weights) = &entry.weights else {
             return vec![1.0; of.value.len()];
@@ -385,7 +395,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The settings that an entry gives, with their places.
+/// The settings that an entry gives, with their spans.
 fn written_settings(entry: &EmbedderEntry) -> Vec<(&'static str, Range<usize>)> {
     fn at<T>(setting: &Option<At<T>>) -> Option<Range<usize>> {
         setting.as_ref().map(|at| at.span.clone())

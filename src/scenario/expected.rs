@@ -1,4 +1,5 @@
-//! `tasks.expected`: the columns in which a person says what is right, to hold the oracle against.
+//! Resolves `tasks.expected`: columns of the task file with expected outputs and actions, which the oracle is checked
+//! against.
 
 use super::StepKind;
 use super::de::At;
@@ -11,24 +12,24 @@ use crate::expr::suggest;
 use crate::value::{Type, Value};
 use crate::world::TaskSet;
 
-/// A column of the task file with what a person says should come out.
+/// A column of the task file with expected values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// Of [`crate::world::Task::expected`].
+    /// The column; a key of [`crate::world::Task::expected`].
     pub column: String,
-    /// The step whose output it is; `None`: what the run does.
+    /// The index of the step whose output it holds; `None`: the action of the run.
     pub step: Option<usize>,
 }
 
 impl Expected {
-    /// What is written for no output, and for no action.
+    /// The cell that stands for no output or no action.
     pub const NOTHING: &str = "null";
 }
 
-/// What else may stand for an output or an action: it stops there.
+/// The cell that stands for a step at which the run stops.
 const STOPPED: &str = "stopped";
 
-/// The columns that the section names.
+/// The columns that the section names, before anything is resolved.
 pub(super) fn columns(file: &File) -> Vec<&str> {
     match file.tasks.as_ref().and_then(|tasks| tasks.expected.as_ref()).map(|at| &at.value) {
         None => Vec::new(),
@@ -40,7 +41,7 @@ pub(super) fn columns(file: &File) -> Vec<&str> {
 }
 
 impl Resolver<'_> {
-    /// The section; what it says of each task is something that can come out.
+    /// Resolves the section, and reports expected values that cannot occur.
     pub fn expected(&mut self, file: &File, world: &World, steps: &[Draft]) -> Vec<Expected> {
         let entry = file.tasks.as_ref().and_then(|tasks| tasks.expected.as_ref());
         let mut found = Vec::new();
@@ -48,6 +49,7 @@ impl Resolver<'_> {
             None => {}
             Some((ExpectedEntry::Action(column), span)) => {
                 let column = &At { value: column.clone(), span: span.clone() };
+                // If a label is unknown because its rule was removed, no action is known to be impossible.
                 if let Some(known) = actions(steps) {
                     let help = |said: &str| suggest(said, known.words());
                     let can = |said: &str| {
@@ -74,6 +76,7 @@ impl Resolver<'_> {
         found
     }
 
+    /// Checks the expected outputs of one step against its kind and type.
     fn expected_of(&mut self, id: &At<String>, column: &At<String>, world: &World, draft: &Draft) {
         let Some(step) = &draft.resolved else { return };
         let fixed = [Expected::NOTHING, STOPPED];
@@ -98,6 +101,7 @@ impl Resolver<'_> {
                 let help = |said: &str| suggest(said, labels.iter().copied().chain(fixed));
                 self.can_come_out(column, "unknown-action", world, &can, &help);
             }
+            // A text can be anything, and nothing is known of a step without a type.
             (_, Some(Type::Text) | None) => {}
             (_, Some(ty)) => {
                 let can = |said: &str| {
@@ -110,7 +114,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reports what can never come out; `can` says why not, `help` what was probably meant.
+    /// Reports cells with a value that cannot occur. `can` returns the reason if a value is impossible; `help` suggests
+    /// what was probably meant.
     fn can_come_out(
         &mut self,
         column: &At<String>,

@@ -1,31 +1,32 @@
-//! What a code of a mistake means: the sections of docs/src/mistakes.md, which is a page of the guide and the text of
-//! `check --explain` at once.
+//! Explanations of mistake codes: the sections of docs/src/mistakes.md, which is a page of the guide and also the text
+//! of `check --explain`.
 
 use crate::expr::suggest;
 
 const PAGE: &str = include_str!("../../docs/src/mistakes.md");
 
-/// One code, explained.
+/// The explanation of one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// As in `error[unknown-key]`.
+    /// The code, as in `error[unknown-key]`.
     pub code: &'static str,
-    /// What it means, an example in a fenced block, and how to mend it; Markdown.
+    /// What it means, an example in a fenced block, and how to fix it; in Markdown.
     pub text: &'static str,
 }
 
-/// All of them, by code.
+/// The explanations of all codes, in the order of the page.
 pub fn explanations() -> impl Iterator<Item = Explanation> {
+    // The text before the first section is the page's introduction.
     PAGE.split("\n## ").skip(1).filter_map(|section| {
         let (code, text) = section.split_once('\n')?;
         Some(Explanation { code: code.trim(), text: text.trim() })
     })
 }
 
-/// That of one code.
+/// The explanation of one code.
 ///
 /// # Errors
-/// There is no such code; with the nearest one.
+/// Fails for an unknown code; the message suggests the most similar one.
 pub fn explain(code: &str) -> anyhow::Result<Explanation> {
     explanations().find(|explanation| explanation.code == code).ok_or_else(|| {
         let near = suggest(code, explanations().map(|explanation| explanation.code));
@@ -35,7 +36,7 @@ pub fn explain(code: &str) -> anyhow::Result<Explanation> {
 }
 
 impl Explanation {
-    /// What it means, in one sentence.
+    /// The first sentence of the text.
     pub fn first_sentence(&self) -> String {
         let paragraph = self.text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
         match paragraph.split_once(". ") {
@@ -44,12 +45,12 @@ impl Explanation {
         }
     }
 
-    /// The example: parts of a scenario, as YAML.
+    /// The YAML of the first example: parts of a scenario.
     pub fn example(&self) -> Option<&'static str> {
         self.text.split("```yaml\n").nth(1)?.split("```").next()
     }
 
-    /// For a terminal: the example set in instead of fenced.
+    /// Plain text for a terminal, with the example indented instead of fenced.
     pub fn plain(&self) -> String {
         let mut lines = Vec::new();
         let mut fenced = false;

@@ -1,8 +1,8 @@
-//! The `extract` of a read step: its settings checked, and its value read once from every passage that can
-//! come before the reader.
+//! Resolves the `extract` of read steps: checks the settings, and reads the field once from every passage that can
+//! reach the reader.
 //!
-//! What is read joins the facts of the corpus when the whole file is fine. So everything downstream, from the
-//! oracle to the traces, sees one stated value, and no text is read twice.
+//! The values that are found join the facts of the corpus once the whole file is valid, so the oracle, the readers and
+//! the traces all see the same value, and no text is read twice.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,17 +23,17 @@ use crate::extract::phrase::{Meaning, Phrase};
 use crate::extract::{Extractor, Found, Kind, currency, field_cues, renewal};
 use crate::value::{Type, Value};
 
-/// What one extractor found in one corpus.
+/// The values that one extractor found in one corpus.
 pub(super) struct Extraction {
-    /// An index into the names of the corpora.
+    /// The index of the corpus.
     corpus: usize,
     field: String,
-    /// The extractor in full, to tell two apart.
+    /// The extractor's debug form, to compare it with others.
     how: String,
     span: Range<usize>,
-    /// By passage; `None` as well where the facts state the field.
+    /// By passage; `None` also where the facts already state the field.
     found: Vec<Option<Found>>,
-    /// All values that the field can have, where it is one of a list.
+    /// For type choice: all values that the field can have.
     choices: Vec<Value>,
 }
 
@@ -55,7 +55,7 @@ impl ExtractType {
 }
 
 impl Resolver<'_> {
-    /// The extractor that `at` describes for a field; every mistake in it is reported.
+    /// The extractor that `at` describes for a field. Returns `None` after reporting every mistake in it.
     pub fn extractor(&mut self, at: &At<ExtractEntry>, field: &str) -> Option<Extractor> {
         let before = self.found.len();
         self.extract_settings(at, field);
@@ -125,7 +125,7 @@ impl Resolver<'_> {
                 (ty?, Kind::Pattern(pattern?, Box::new(of(ty?))))
             }
         };
-        // A pattern says itself where the value stands.
+        // A pattern itself determines where the value is, so it has no default cues.
         let near = near.unwrap_or_else(|| match entry.kind {
             ExtractType::Regex => Vec::new(),
             _ => field_cues::cues(ty, field),
@@ -133,7 +133,7 @@ impl Resolver<'_> {
         (self.found.len() == before).then_some(Extractor { ty, kind, near })
     }
 
-    /// Whether the file has an `extract` beside this `field`.
+    /// Whether the file has an `extract` next to this `field`, valid or not.
     pub fn extract_is_written(&self, field: &At<String>) -> bool {
         let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
         let mut reads = steps.iter().filter_map(|step| step.get("read"));
@@ -141,7 +141,7 @@ impl Resolver<'_> {
         reads.find(here).is_some_and(|read| read.get("extract").is_some())
     }
 
-    /// Which settings the type has, and which it needs.
+    /// Reports settings that the extractor's type does not have, and those that it needs and lacks.
     fn extract_settings(&mut self, at: &At<ExtractEntry>, field: &str) {
         use ExtractType::*;
         let entry = &at.value;
@@ -149,9 +149,9 @@ impl Resolver<'_> {
         let is = |kinds: &[ExtractType]| kinds.contains(&entry.kind);
         let holds = |types: &[Type]| is(&[Regex]) && group.is_some_and(|ty| types.contains(&ty));
         let numbers = holds(&[Type::Number, Type::Percent, Type::Money]);
-        // The phrases of a renewal are known.
+        // For a renewal field the phrases have defaults.
         let lists = !field_cues::is_renewal(field) || entry.yes.is_some() || entry.no.is_some();
-        // A setting, where it stands, whether the type has it, and whether it cannot do without.
+        // Setting, span, whether the type has it, whether the type requires it.
         let settings = [
             ("near", entry.near.as_ref().map(|at| &at.span), true, false),
             (
@@ -211,7 +211,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The phrases of a list that must not be empty.
+    /// The phrases of a list; reports an empty list, and phrases without words.
     fn phrases<'p>(&mut self, name: &str, list: &'p Phrases) -> Vec<(&'p At<String>, Phrase)> {
         if list.value.is_empty() && !self.spoilt(&list.span) {
             self.found.push(
@@ -232,7 +232,7 @@ impl Resolver<'_> {
         phrases
     }
 
-    /// Phrases with what they mean. One that means two things means nothing.
+    /// Phrases with the values they mean. A phrase with two meanings is reported, and the second is dropped.
     fn meanings(&mut self, lists: Vec<(&str, &Phrases, Value)>) -> Vec<Meaning> {
         let mut meanings = Vec::new();
         let mut seen: BTreeMap<String, Range<usize>> = BTreeMap::new();
@@ -256,6 +256,7 @@ impl Resolver<'_> {
         meanings
     }
 
+    /// Compiles a regular expression with exactly one group.
     fn pattern(&mut self, at: &At<String>) -> Option<Regex> {
         let (message, label) = match Regex::new(&at.value) {
             Ok(pattern) if pattern.captures_len() == 2 => return Some(pattern),
@@ -274,7 +275,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// Reads the field in every passage of a corpus that does not state it as a fact; gives its type.
+    /// Reads the field from every passage of a corpus whose facts do not state it. Returns the field's type.
     pub fn extract(
         &mut self,
         entry: &ReadEntry,
@@ -304,6 +305,7 @@ impl Resolver<'_> {
             return None;
         }
         let how = format!("{extractor:?}");
+        // Several steps may read one field with the same extractor: the texts are read once.
         let mut earlier = self.extractions.iter();
         if let Some(earlier) = earlier.find(|e| e.corpus == index && e.field == *field) {
             if earlier.how != how {
@@ -333,6 +335,7 @@ impl Resolver<'_> {
         let choices = match (at.value.kind, &extractor.kind) {
             (ExtractType::Choice, Kind::Phrases(meanings)) => {
                 let values = meanings.iter().map(|meaning| meaning.value.clone());
+                // Several phrases may mean one value. A set in file order, since its order reaches the output.
                 values.collect::<IndexSet<Value>>().into_iter().collect()
             }
             _ => Vec::new(),
@@ -342,7 +345,7 @@ impl Resolver<'_> {
         Some(extractor.ty)
     }
 
-    /// What extractors read in the texts for a field, by corpus and passage.
+    /// The values that extractors found for a field, as (corpus index, passage index, value).
     pub fn extracted(&self, field: &str) -> impl Iterator<Item = (usize, usize, &Value)> {
         let of_field = self.extractions.iter().filter(move |e| e.field == field);
         of_field.flat_map(|extraction| {
@@ -351,7 +354,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Puts what was read among the facts.
+    /// Adds the extracted values to the facts of the corpora.
     pub fn add_extracted(&mut self, world: &mut World) {
         for Extraction { corpus, field, found, choices, .. } in self.extractions.drain(..) {
             if let Some(corpus) = &mut world.corpora[corpus] {
@@ -364,7 +367,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The words of a plain yes or no.
+/// The phrases for a plain yes or no.
 fn yes_or_no() -> Vec<Meaning> {
     let words = [("yes", true), ("true", true), ("no", false), ("false", false)];
     let meaning =

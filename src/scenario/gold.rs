@@ -1,7 +1,7 @@
-//! Whether there is anything to find: what gold rules fit, what the task file lists as gold.
+//! Checks that retrieve steps have something to find: gold rules match passages, and passages listed as gold exist.
 //!
-//! A step whose gold fits nothing would be judged on nothing, and no number would show it. Single tasks without gold are
-//! reported with the oracle (`run::right`).
+//! A step whose gold matches nothing would be scored against an empty set without any visible sign. Single tasks
+//! without gold are reported together with the oracle's results (`run::right`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -17,12 +17,12 @@ use crate::expr::{CorpusIndex, Env, EvalError, Expr, GoldRule, passage_field, sp
 use crate::world::{Corpus, GOLD, Task, TaskSet};
 
 impl Resolver<'_> {
-    /// The corpora that a step searches and that could be read.
+    /// The corpora that a step searches in any arm, as far as they could be read.
     pub fn searched_corpora<'w>(&self, entry: &RetrieveEntry, world: &'w World) -> Vec<&'w Corpus> {
         self.searched(entry, world).into_iter().map(|(corpus, _)| corpus).collect()
     }
 
-    /// The corpora that a step searches, its own and those that arms put in its place.
+    /// The corpora that a step searches in any arm, with their indices: its own, and those that arms swap in.
     fn searched<'w>(
         &self,
         entry: &RetrieveEntry,
@@ -34,7 +34,7 @@ impl Resolver<'_> {
         names.filter_map(|name| world.corpus(&name)).collect()
     }
 
-    /// The task file lists gold passages for the step, and the corpora that it searches have them.
+    /// Checks that the task file lists gold passages for the step, and that the searched corpora have them.
     pub fn listed(&mut self, id: &At<String>, entry: &RetrieveEntry, world: &World) {
         let (Some(tasks), gold) = (&world.tasks, &entry.gold) else {
             return;
@@ -81,7 +81,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// As [`Resolver::other_spelling`], for what a rule compares with fields of passages.
+    /// [`Resolver::other_spelling`] for the values that a gold rule compares with fields of passages.
     pub fn rule_spelling(
         &mut self,
         id: &At<String>,
@@ -98,7 +98,7 @@ impl Resolver<'_> {
         self.other_spelling(id, &entry.gold.span, entry, &wanted.collect::<Vec<_>>(), world)
     }
 
-    /// As [`Resolver::other_spelling`], for the entity whose passages are searched, where the task alone says which.
+    /// [`Resolver::other_spelling`] for the entity whose passages are searched, if it depends on the task alone.
     pub fn entity_spelling(
         &mut self,
         id: &At<String>,
@@ -117,8 +117,8 @@ impl Resolver<'_> {
         self.other_spelling(id, &at.span, entry, &wanted.collect::<Vec<_>>(), world);
     }
 
-    /// Reports tasks for which a step looks for what the corpus spells otherwise, by field and text, and says whether there
-    /// are any. A field of the task that is spelled so is one slip, however many steps use it.
+    /// Reports values that the corpus has only in another spelling, given as (task, field, value), and returns whether
+    /// there are any. The same misspelt field used by several steps is reported once.
     fn other_spelling(
         &mut self,
         id: &At<String>,
@@ -151,6 +151,7 @@ impl Resolver<'_> {
                 let Err(mistakes) = mistakes.none() else { continue };
                 any = true;
                 let note = mistakes.to_string();
+                // Another step has reported the same slip.
                 if self.found.iter().any(|d| d.code == "other-spelling" && d.notes.contains(&note))
                 {
                     continue;
@@ -171,12 +172,13 @@ impl Resolver<'_> {
         any
     }
 
-    /// The rule has a value for each task, and for at least one of them it fits a passage.
+    /// Checks that the rule has a value for every task, and matches a passage for at least one.
     pub fn fits(&mut self, id: &At<String>, entry: &RetrieveEntry, rule: &GoldRule, world: &World) {
         let Some(tasks) = world.tasks.as_ref().map(|tasks| &tasks.tasks) else {
             return;
         };
         for (corpus, index) in self.searched(entry, world) {
+            // In parallel: a rule may have to be evaluated on every passage for every task.
             let fit: Vec<Result<bool, EvalError>> =
                 tasks.par_iter().map(|task| rule.fits(corpus, index, task)).collect();
             let mut mistakes = TaskSet::mistakes(&world.tasks_path);
@@ -218,7 +220,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Columns of gold that no step asks for: somebody wrote them for nothing.
+    /// Notes gold columns of the task file that no step uses.
     pub fn unused_gold(&mut self, steps: &[Draft], world: &World) {
         let tasks = world.tasks.iter().flat_map(|tasks| &tasks.tasks);
         let columns: BTreeSet<&String> = tasks.flat_map(|task| task.gold.keys()).collect();
@@ -239,7 +241,7 @@ impl Resolver<'_> {
     }
 }
 
-/// What a rule looks for, beside what there is.
+/// A note that compares what the rule looks for with what the first passage has.
 fn sought(rule: &GoldRule, task: &Task, corpus: &Corpus) -> Option<String> {
     let words = |pairs: Vec<(&str, Option<String>)>| {
         let pairs = pairs.into_iter().map(|(field, value)| match value {

@@ -1,4 +1,4 @@
-//! Guards: what is looked at, and what is done where something is seen.
+//! Resolves guards: checks on a step's output, and the retries and escalations that follow an alarm.
 
 use std::collections::BTreeMap;
 
@@ -13,43 +13,44 @@ use super::{Query, StepKind};
 use crate::expr::{Expr, Name, Scope, suggest};
 use crate::value::Type;
 
-/// A check on a step's output, and what is done where it fails.
+/// A check on a step's output, and what happens when it fails.
 #[derive(Debug)]
 pub struct Guard {
+    /// The check that raises the alarm.
     pub check: Check,
-    /// Tried in turn: each alarm of this guard takes the next one.
+    /// Further attempts, in order: each alarm of this guard uses the next one.
     pub retries: Vec<Retry>,
-    /// Who settles it when no retry is left; `None`: the run stops.
+    /// Who decides when no retry is left; `None`: the run stops.
     pub escalate: Option<Person>,
 }
 
-/// What a guard looks at.
+/// The condition that a guard checks.
 #[derive(Debug)]
 pub enum Check {
-    /// Over the task, earlier steps and the step's own output. It fails where this is false; where it has
-    /// no value the guard sees nothing.
+    /// An expression over the task, earlier steps and the step's own output. The check fails if it is false, and
+    /// raises no alarm if it has no value.
     Expr(Expr),
-    /// The step with this index puts out the same. Where either has no value the guard sees nothing.
+    /// The step with this index has the same output. Raises no alarm if either output is missing.
     AgreesWith(usize),
-    /// There is an output at all, and a search found something.
+    /// The step has an output; for a retrieve step, a passage was found.
     Present,
-    /// The best passage scores no less than this, by embedder: scales differ. An embedder that is not
-    /// listed is not guarded.
+    /// The best passage scores at least this, by embedder, since embedders differ in scale. Rankings of an embedder
+    /// that is not listed are not checked.
     Score(BTreeMap<usize, f64>),
-    /// The best passage leads the next one by no less than this, by embedder.
+    /// The best passage scores at least this much above the next one, by embedder.
     Margin(BTreeMap<usize, f64>),
-    /// The passage is of this entity: the best one that was found, or the one that a value was read from.
+    /// The passage belongs to this entity: the best one found, or the one that a value was read from.
     SameEntity(Expr),
-    /// A second model: what this embedder gives the query and the best passage is no less.
+    /// A second model: this embedder gives the query and the best passage a score of at least `least`.
     Verified { embedder: usize, least: f64, effort: Effort },
-    /// A verifier known by its rates alone.
+    /// A verifier that is described by its rates alone.
     Verifier { rates: Rates, effort: Effort },
-    /// A person who looks at every output.
+    /// A person who reviews every output.
     Reviewer { rates: Rates, effort: Effort },
 }
 
 impl Check {
-    /// What scores the passages that it looks at.
+    /// The embedder that scores passages for this check.
     pub fn embedder(&self) -> Option<usize> {
         match self {
             Check::Verified { embedder, .. } => Some(*embedder),
@@ -72,15 +73,16 @@ impl Check {
     }
 }
 
-/// How often something wrong is seen, and something right taken for wrong. `None`: the default, which
-/// has a source.
+/// The error rates of a check. `None`: the default, which has a cited source.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
+    /// P(alarm) on a wrong output.
     pub catch_rate: Option<f64>,
+    /// P(alarm) on a right output.
     pub false_alarm_rate: Option<f64>,
 }
 
-/// What one look takes. `None`: the default.
+/// The cost and time of one use of a check. `None`: the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effort {
     /// In US dollars.
@@ -88,27 +90,27 @@ pub struct Effort {
     pub seconds: Option<f64>,
 }
 
-/// A person who settles what a guard has flagged.
+/// A person who decides on outputs that a guard has flagged.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Person {
-    /// P(the output is right afterwards); else what was flagged goes on.
+    /// P(the output is right afterwards); otherwise the flagged output is used unchanged.
     pub accuracy: Option<f64>,
     pub effort: Effort,
 }
 
-/// Another attempt: the step once more, with some settings changed.
+/// One further attempt: the step with some settings changed.
 #[derive(Debug)]
 pub struct Retry {
     /// Index into [`super::Scenario::embedders`].
     pub embedder: Option<usize>,
     pub top_k: Option<usize>,
     pub entity_filter: Option<bool>,
-    /// Other phrasings; empty: the same ones.
+    /// Other phrasings; empty: the step's own.
     pub queries: Vec<Query>,
 }
 
 impl Retry {
-    /// For a read step: whether it searches again, or only reads again.
+    /// For a read step: whether it searches again before reading.
     pub fn searches(&self) -> bool {
         self.embedder.is_some()
             || self.top_k.is_some()
@@ -117,19 +119,20 @@ impl Retry {
     }
 }
 
-/// A step whose guards are being resolved.
+/// The step whose guards are being resolved.
 pub(super) struct Guarded<'a> {
     pub entry: &'a StepEntry,
-    /// Its index.
+    /// The step's index.
     pub at: usize,
     pub kind: &'a StepKind,
     pub output: Option<Type>,
 }
 
-/// A check as the file has it: its key, its place, and whether the step can have it.
+/// A check that an entry gives: its key, its span, and whether the step's kind supports it.
 type Claim<'a> = (&'static str, &'a std::ops::Range<usize>, bool);
 
 impl GuardEntry {
+    /// The checks that the entry gives; a valid entry has exactly one.
     fn claims(&self, step: &Guarded) -> Vec<Claim<'_>> {
         let value = step.output.is_some();
         let retrieve = matches!(step.kind, StepKind::Retrieve(_));
@@ -149,7 +152,7 @@ impl GuardEntry {
 }
 
 impl Resolver<'_> {
-    /// The guards of a step, all mistakes of all of them told.
+    /// The guards of a step; `None` after reporting all mistakes in them.
     pub fn guards(
         &mut self,
         step: &Guarded,
@@ -186,6 +189,7 @@ impl Resolver<'_> {
     ) -> Option<Guard> {
         let before = self.found.len();
         let claims = entry.value.claims(step);
+        // A guard without a check may have lost it to a mistake that is already reported.
         if claims.len() != 1 && !(claims.is_empty() && self.spoilt(&entry.span)) {
             let message = match claims.as_slice() {
                 [] => "this guard checks nothing".to_owned(),
@@ -228,6 +232,7 @@ impl Resolver<'_> {
     fn check(&mut self, entry: &GuardEntry, step: &Guarded, scope: &Scope) -> Option<Check> {
         if let Some(check) = &entry.check {
             step.output?;
+            // The check may use the step's own output, which is not among the scope's names yet.
             let mut names = scope.steps.clone();
             names.insert(
                 step.entry.id.value.clone(),
@@ -284,6 +289,7 @@ impl Resolver<'_> {
                 ),
                 _ => return Some(Check::AgreesWith(*at)),
             },
+            // The other step has a mistake of its own.
             Some(Name::Unknown) if !own => return None,
             Some(_) if own => ("not-allowed", "a step always agrees with itself".to_owned()),
             Some(_) => ("not-allowed", format!("`{}` puts out no value", other.value)),
@@ -298,7 +304,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// Least scores by embedder.
+    /// Minimum scores by embedder index.
     fn floors(&mut self, floors: &At<Named<At<f64>>>) -> Option<BTreeMap<usize, f64>> {
         let embedders = self.keys("embedders");
         if floors.value.0.is_empty() && !self.spoilt(&floors.span) {
@@ -358,6 +364,7 @@ impl Resolver<'_> {
         Some(Check::Verified { embedder: found?, least: score.value, effort })
     }
 
+    /// Checks and returns the rates of a verifier or reviewer.
     fn rates(&mut self, catch: Option<&At<f64>>, false_alarm: Option<&At<f64>>) -> Rates {
         for (name, rate) in [("catch_rate", catch), ("false_alarm_rate", false_alarm)] {
             if let Some(rate) = rate {
@@ -370,7 +377,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// `seconds` a unit of time as written.
+    /// Checks and returns the cost and the time; `seconds` is the length of one unit of `time`.
     fn effort(&mut self, cost: Option<&At<f64>>, time: Option<&At<f64>>, seconds: f64) -> Effort {
         let name = if seconds > 1.0 { "minutes" } else { "seconds" };
         for (name, number, most) in [("cost", cost, MOST_COST), (name, time, MOST_TIME / seconds)] {
@@ -468,7 +475,7 @@ impl Resolver<'_> {
         (self.found.len() == before).then_some(resolved)
     }
 
-    /// Phrasings with their weights, which sum to one.
+    /// Phrasings with their weights, which are scaled to sum to one.
     fn phrased(
         &mut self,
         single: Option<&At<String>>,
@@ -494,8 +501,8 @@ impl Resolver<'_> {
     }
 }
 
-/// Guards that one step may have: each looks at every way in which the step comes out.
+/// The maximum number of guards of a step. Each guard evaluates every possible output of the step.
 const MOST_GUARDS: usize = 32;
 
-/// Retries that one guard may have: each is one more attempt a step.
+/// The maximum number of retries of a guard. Each retry adds one attempt of the step.
 const MOST_RETRIES: usize = 5;

@@ -1,4 +1,4 @@
-//! What failures cost, from the section `impact` to checked rules.
+//! Resolves the section `impact`: loss rules, the variables in them, running costs and the yearly volume.
 
 use std::collections::BTreeMap;
 
@@ -13,33 +13,36 @@ use crate::expr::{Env, Expr, Name, Scope};
 use crate::impact::{MOST, Variable, Volume};
 use crate::value::{Type, Value};
 
-/// Sampled years unless said otherwise.
+/// The default number of sampled years.
 pub const YEARS: u32 = 10_000;
-/// The most; each is a number that is kept.
+/// The maximum number of sampled years; one number is stored for each.
 const MOST_YEARS: f64 = 1e6;
-/// Cases a year, at most.
+/// The maximum mean number of cases in a year.
 pub(super) const MOST_CASES: f64 = 1e8;
-/// Cases of all sampled years, at most: those that lose something are drawn one by one, some ten million a second.
+/// The maximum number of cases in all sampled years. Cases with a loss are drawn one by one, about ten million per
+/// second.
 const MOST_SAMPLED: f64 = 1e10;
-/// The standard deviation of a volume, at most, in means: beyond, nearly all years are empty.
+/// The maximum ratio of a volume's standard deviation to its mean; above it nearly all years would have no case.
 const MOST_SPREAD: f64 = 10.0;
-/// What one call, look or search costs at most, and the seconds that it takes.
+/// The maximum cost of one call, review or search, and its maximum duration in seconds.
 pub(super) const MOST_COST: f64 = 1e12;
 pub(super) const MOST_TIME: f64 = 1e9;
 
-/// What failures cost, and how many there can be in a year.
+/// What failures cost, and how many cases a year has.
 #[derive(Debug)]
 pub struct Impact {
     pub currency: String,
     pub volume: Volume,
     pub volume_backing: Backed,
     pub years: u32,
+    /// Uncertain amounts and factors that losses are multiplied by.
     pub variables: Vec<NamedVariable>,
     pub losses: Vec<LossRule>,
+    /// Running costs.
     pub costs: Costs,
 }
 
-/// Where a figure comes from.
+/// Where a figure comes from, and how good the source is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backed {
     /// `cited`, `indicative` or `assumed`.
@@ -47,6 +50,7 @@ pub struct Backed {
     pub source: String,
 }
 
+/// A variable of the section `impact`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedVariable {
     pub name: String,
@@ -54,58 +58,60 @@ pub struct NamedVariable {
     pub backing: Backed,
 }
 
-/// What some runs lose.
+/// A loss that applies to some runs.
 #[derive(Debug)]
 pub struct LossRule {
     pub name: String,
-    /// Over the scope of [`END`] and the task; `amount` as well.
+    /// An expression over the task, the oracle's outputs and the names of [`END`]; `amount` has the same scope.
     pub condition: Expr,
     pub amount: Expr,
-    /// Indices into [`Impact::variables`], ascending and distinct.
+    /// Indices of the factors in [`Impact::variables`], ascending and distinct.
     pub times: Vec<usize>,
     pub backing: Backed,
 }
 
-/// What one call takes.
+/// The cost and time of one call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Price {
+    /// In the currency of [`Impact::currency`].
     pub cost: f64,
     pub seconds: f64,
-    /// `None` for what nothing was said of.
+    /// `None` if the file gives no price.
     pub backing: Option<Backed>,
 }
 
-/// What runs take whether they fail or not.
+/// Running costs, which occur whether or not a run fails.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Costs {
-    /// By index of the embedder: of one search.
+    /// The price of one search, by embedder index.
     pub search: Vec<Price>,
-    /// Of one call of the reader.
+    /// The price of one call of the reader.
     pub read: Price,
 }
 
-/// What the rules may ask about the end of a run, beside the oracle's outputs: names with their places, which
-/// come after those of all steps.
+/// The names for the end of a run that loss rules can use besides the oracle's outputs. Their indices follow those of
+/// all steps.
 pub const END: [&str; 4] = ["outcome", "action", "right_action", "miss"];
 
-/// What `outcome` can be: the names of [`crate::Outcome`] (tested there).
+/// The values of `outcome`: the names of [`crate::Outcome`] (a test compares them).
 pub const OUTCOMES: [&str; 5] = ["correct", "stopped", "omission", "commission", "wrong_action"];
 
-/// What `miss` can be: the names of [`crate::MissKind`] (tested there).
+/// The values of `miss`: the names of [`crate::MissKind`] (a test compares them).
 pub const MISS_KINDS: [&str; 8] =
     ["negation", "role_swap", "number", "version", "binding", "attribute", "topic", "empty"];
 
-/// The place of `miss` in [`END`].
+/// The index of `miss` in [`END`].
 const MISS: usize = 3;
 
 impl Impact {
-    /// Whether a rule asks for the kind of miss.
+    /// Whether a loss rule uses the kind of miss.
     pub fn asks_for_miss(&self, steps: usize) -> bool {
         let expressions = self.losses.iter().flat_map(|rule| [&rule.condition, &rule.amount]);
         expressions.flat_map(Expr::steps).any(|name| name == steps + MISS)
     }
 }
 
+/// The source of a figure; untagged figures count as assumed.
 pub(super) fn backed(tag: Option<Backing>, source: &Option<String>) -> Backed {
     let tag = match tag {
         Some(Backing::Cited) => "cited",
@@ -117,7 +123,7 @@ pub(super) fn backed(tag: Option<Backing>, source: &Option<String>) -> Backed {
 }
 
 impl Resolver<'_> {
-    /// The section, where there is one and nothing is wrong with it.
+    /// Resolves the section; `None` if it is absent or has a mistake.
     pub fn impact(
         &mut self,
         entry: Option<&At<ImpactEntry>>,
@@ -156,7 +162,7 @@ impl Resolver<'_> {
             let condition = self.expr(&loss.condition, &scope, Some(("if", Type::YesNo)));
             let text = At { value: loss.amount.value.0.clone(), span: loss.amount.span.clone() };
             let amount = self.expr(&text, &scope, None);
-            // A loss is a number in the currency of the impact.
+            // A loss is in the currency of the section, so it is checked against every amount that it is computed from.
             if let Some(amount) = &amount {
                 let plain = amount.plain_name().map(str::to_owned);
                 let names = amount.summed_amounts().iter().cloned().chain(plain).collect();
@@ -189,6 +195,7 @@ impl Resolver<'_> {
                     times.push(at);
                 }
             }
+            // A fixed order of multiplication, so that rounding does not depend on the order in the file.
             times.sort_unstable();
             if let (Some(condition), Some(amount)) = (condition, amount) {
                 losses.push(LossRule {
@@ -223,10 +230,11 @@ impl Resolver<'_> {
         })
     }
 
-    /// What cannot be sampled in reasonable time.
+    /// Reports a number of years and a volume that together would take too long to sample.
     fn sampled_cases(&mut self, entry: &ImpactEntry) {
         let mean = &entry.volume.value.mean;
         let years = entry.years.as_ref().map_or(YEARS, |years| years.value);
+        // A mean above the limit is reported separately.
         if mean.value * f64::from(years) <= MOST_SAMPLED || mean.value > MOST_CASES {
             return;
         }
@@ -239,7 +247,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// A literal amount that no loss can have.
+    /// Reports a literal amount outside the range of losses.
     fn literal(&mut self, amount: &Expr, span: &std::ops::Range<usize>) {
         let nothing = Env { task: None, passage: None, steps: &[] };
         let value = match amount.is_constant().then(|| amount.eval(&nothing)) {
@@ -256,6 +264,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Resolves the yearly volume; without `distribution` it is fixed, or negative binomial if `sd` is given.
     fn volume(&mut self, At { value: entry, span }: &At<VolumeEntry>) -> Option<Volume> {
         self.within("mean", &entry.mean, 1.0, MOST_CASES);
         let mean = entry.mean.value;
@@ -266,6 +275,7 @@ impl Resolver<'_> {
         };
         match (kind, &entry.sd) {
             (VolumeKind::NegativeBinomial, Some(sd)) => {
+                // The variance of a negative binomial distribution exceeds its mean.
                 if sd.value * sd.value > mean && sd.value <= MOST_SPREAD * mean {
                     return Some(Volume::NegativeBinomial(mean, sd.value));
                 }
@@ -347,6 +357,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Resolves a price; zero where the file gives none.
     fn price(&mut self, entry: Option<&PriceEntry>) -> Price {
         let Some(entry) = entry else {
             return Price::default();
@@ -367,7 +378,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Steps by their ids stand for what the oracle puts out; the names of [`END`] win over them.
+/// The names that loss rules can use. Step ids stand for the oracle's outputs; the names of [`END`] shadow them.
 fn names_at_the_end(steps: &[Draft]) -> BTreeMap<String, Name> {
     let name = |(at, draft): (usize, &Draft)| {
         let name = match &draft.resolved {

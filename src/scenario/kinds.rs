@@ -1,4 +1,4 @@
-//! What each kind of step demands: its references, its expressions, the type it puts out.
+//! Resolves what is specific to each kind of step: references, expressions, and the output type.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::expr::{
 };
 use crate::value::{Type, Value};
 
-/// Phrasings whose weights sum to one.
+/// Scales the weights of phrasings so that they sum to one.
 pub(super) fn weighed(mut queries: Vec<Query>) -> Vec<Query> {
     let total: f64 = queries.iter().map(|query| query.weight).sum();
     queries.iter_mut().for_each(|query| query.weight /= total);
@@ -25,6 +25,7 @@ pub(super) fn weighed(mut queries: Vec<Query>) -> Vec<Query> {
 }
 
 impl Resolver<'_> {
+    /// Resolves a retrieve step, and checks that its gold matches passages.
     pub fn retrieve(
         &mut self,
         entry: &RetrieveEntry,
@@ -86,6 +87,7 @@ impl Resolver<'_> {
             let scope = Scope { task, passage: true, steps: &none, values: &values };
             let before = self.found.len();
             let expr = self.expr(&entry.gold, &scope, Some(("gold", Type::YesNo)));
+            // The rule is tried on the data only if the expression itself is valid.
             let sound = self.found.len() == before;
             expr.map(|expr| {
                 let rule = GoldRule::new(&expr);
@@ -105,7 +107,7 @@ impl Resolver<'_> {
         Some(Retrieve { corpus: corpus?, queries, gold: gold?, entity })
     }
 
-    /// One phrasing, with its weight as written.
+    /// Resolves one phrasing; the weight is not normalised yet.
     pub fn query(
         &mut self,
         text: &At<String>,
@@ -114,6 +116,7 @@ impl Resolver<'_> {
     ) -> Option<Query> {
         let template = self.template(text, scope);
         let number = weight.map_or(1.0, |at| at.value);
+        // Bounded, so that normalising the weights neither overflows nor rounds a phrasing away.
         if let Some(weight) = weight.filter(|_| !(1e-9..=1e9).contains(&number)) {
             let message = format!("the weight of a query cannot be {number}");
             self.found.push(
@@ -128,6 +131,7 @@ impl Resolver<'_> {
         template.map(|template| Query { template, weight: number })
     }
 
+    /// Resolves a read step, and checks that all corpora it may read from state the field with one type.
     pub fn read_step(
         &mut self,
         entry: &ReadEntry,
@@ -161,7 +165,7 @@ impl Resolver<'_> {
         let base = earlier[from].retrieve()?.corpus.value.clone();
         let extractor = match &entry.extract {
             Some(extract) => Some(self.extractor(extract, &entry.field.value)?),
-            // It was taken out, and what was wrong with it is said.
+            // An invalid `extract` was removed and reported. Checking the facts instead would be misleading.
             None if self.extract_is_written(&entry.field) => return None,
             None => None,
         };
@@ -189,8 +193,9 @@ impl Resolver<'_> {
         Some((StepKind::Read { from, field: entry.field.value.clone() }, ty?))
     }
 
-    /// The corpora that arms put in the place of `base`, with the first arm that does.
+    /// The corpora that arms swap in for `base`, each as (first arm that does so, corpus).
     pub fn swapped(&self, base: &str) -> Vec<(String, String)> {
+        // From the raw tree, since arms are resolved after the steps.
         let mut swaps: Vec<(String, String)> = Vec::new();
         for arm in self.raw.get("arms").map_or(&[][..], |arms| arms.items()) {
             let to = arm.get("corpora").and_then(|c| c.get(base)).and_then(|c| c.text());
@@ -205,7 +210,7 @@ impl Resolver<'_> {
         swaps
     }
 
-    /// The type of the field in a corpus; nothing is said of a corpus that could not be read.
+    /// The type of the field in a corpus; `None` without a report if the corpus could not be read.
     fn stated(
         &mut self,
         entry: &ReadEntry,
@@ -250,6 +255,7 @@ impl Resolver<'_> {
         Some((StepKind::Lookup { table, key: key?, column }, ty))
     }
 
+    /// Resolves an act step, and reports rules that can never apply.
     pub fn act(
         &mut self,
         id: &At<String>,
@@ -274,7 +280,7 @@ impl Resolver<'_> {
         for rule in &rules.value {
             let condition = rule.value.condition.as_ref();
             let expr = condition.map(|c| self.expr(c, scope, Some(("if", Type::YesNo))));
-            // A condition that names nothing is the same for every run.
+            // A condition without names has the same value in every run.
             let constant = expr.iter().flatten().find(|e| e.is_constant());
             let constant = constant.and_then(|e| e.eval(&Env::default()).ok().flatten());
             let here = condition.map_or(rule.value.action.span.clone(), |c| c.span.clone());
@@ -300,6 +306,7 @@ impl Resolver<'_> {
                 }
             }
         }
+        // One mistake for the step in place of one for every rule.
         if !dead.is_empty() && dead.len() == rules.value.len() {
             let message = format!("no rule of the step `{}` can ever apply", id.value);
             self.found.push(
@@ -327,9 +334,9 @@ impl Resolver<'_> {
         Some(StepKind::Act { rules: resolved, hold: texts(hold) })
     }
 
-    /// A run in which no rule holds would do nothing, and be right if the oracle does so too: an act step says what is
-    /// done in all other cases. Only a rule without condition settles that. Conditions that seem to cover all
-    /// cases do not where a value is missing.
+    /// Reports an act step whose last rule has a condition. A run in which no rule applies would do nothing and count
+    /// as correct whenever the oracle does nothing too, so every act step must say what happens otherwise. Conditions
+    /// that seem to cover all cases do not: none of them is true if a value is missing.
     fn no_otherwise(
         &mut self,
         id: &At<String>,
@@ -349,7 +356,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// Actions are told apart by their labels: none of them is filled in.
+    /// Reports an action with a template in it: actions are identified by their labels, which must be fixed.
     fn fixed_label(&mut self, label: &At<String>, scope: &Scope) {
         let names = |name: &str| in_scope(scope, name);
         let holes = ParsedTemplate::new(&label.value);
@@ -376,7 +383,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// A checked expression; `wants` names its role and the type that goes there.
+    /// Parses and checks an expression; `wants` is its role in messages and the required type.
     pub fn expr(
         &mut self,
         at: &At<String>,
@@ -426,6 +433,7 @@ impl Resolver<'_> {
         Some(expr)
     }
 
+    /// Parses and checks a template.
     fn template(&mut self, at: &At<String>, scope: &Scope) -> Option<Template> {
         let checked = ParsedTemplate::new(&at.value).and_then(|parsed| {
             let unfilled = parsed.unfilled(&|name| in_scope(scope, name));
@@ -443,6 +451,7 @@ impl Resolver<'_> {
         checked.map_err(|faults| self.faults(at, faults)).ok()
     }
 
+    /// Reports faults of an expression or template at their spans in the file.
     fn faults(&mut self, at: &At<String>, faults: Vec<Fault>) {
         for fault in faults {
             let span = place(self.file, &at.span, &at.value, &fault.span);
@@ -455,7 +464,7 @@ impl Resolver<'_> {
     }
 }
 
-/// How an expression has what `name` means here: a step's value, a field of the task with or without its `task.`.
+/// How to write `name` in an expression in this scope; the `task.` of a task field may be missing.
 fn in_scope(scope: &Scope, name: &str) -> Option<String> {
     let fields = scope.task;
     let is_field = |name: &str| fields.is_some_and(|fields| fields.contains_key(name));

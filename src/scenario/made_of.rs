@@ -1,4 +1,4 @@
-//! Embedders that are made of others: never of themselves, and only of such as have what is needed.
+//! Checks embedders that use other embedders: no cycles, a limited depth, and parts with the properties they need.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use super::written::{self, EmbedderEntry};
 use super::{EmbedderDecl, EmbedderKind};
 use crate::graph;
 
-/// As many levels of embedders may be made of each other: more than anybody has a use for, and few enough for a stack.
+/// The maximum nesting depth of embedders. More than anyone needs, and low enough for recursion.
 const MAX_LEVELS: usize = 32;
 
 impl Resolver<'_> {
-    /// No embedder may be made of itself.
+    /// Reports embedders that depend on themselves, and those that are nested too deeply.
     pub(super) fn no_circle(&mut self, entries: &[(At<String>, EmbedderEntry)], names: &[String]) {
         let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
         let by_name: HashMap<&str, &EmbedderEntry> =
@@ -32,7 +32,7 @@ impl Resolver<'_> {
             let place = |i: &usize| entries.iter().find(|(known, _)| known.value == names[*i]);
             let mut at = cycle.iter().filter_map(place).map(|(name, _)| name);
             let Some(first) = at.next() else { continue };
-            // Along the edges runs what is ranked first; told is what is made of what.
+            // A cycle lists each embedder before its users. The message shows the reverse: users before parts.
             let way = cycle.iter().take(1).chain(cycle.iter().rev());
             let way: Vec<&str> = way.map(|&i| names[i].as_str()).collect();
             let message = format!("embedders are made of themselves: {}", way.join(" -> "));
@@ -45,7 +45,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reports the embedders that are one level too deep; what is made of these is no mistake of its own.
+    /// Reports embedders exactly one level too deep. Those that use them are deeper still and would repeat the mistake.
     fn not_too_deep(
         &mut self,
         entries: &[(At<String>, EmbedderEntry)],
@@ -54,6 +54,7 @@ impl Resolver<'_> {
         order: &graph::Order,
     ) {
         let mut levels = vec![0; names.len()];
+        // In this order the levels of all parts are known, except on cycles, which are reported separately.
         for &at in &order.sorted {
             levels[at] = parents[at].iter().map(|part| levels[*part] + 1).max().unwrap_or(0);
             if levels[at] != MAX_LEVELS + 1 {
@@ -72,7 +73,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Reports searches in PostgreSQL for what has no vectors.
+    /// Reports pgvector entries whose embedder has no vectors.
     pub(super) fn have_vectors(
         &mut self,
         entries: &[(At<String>, EmbedderEntry)],
@@ -94,7 +95,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Fills in what stands for 0 where a fusion normalises by the lowest score possible.
+    /// Sets the lowest score of each part for fusions that normalise by the theoretical minimum.
     pub(super) fn lowest_scores(
         &mut self,
         entries: &[(At<String>, EmbedderEntry)],
@@ -129,7 +130,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The embedders that one is made of.
+/// The embedders that an entry refers to.
 fn made_of(entry: &EmbedderEntry) -> impl Iterator<Item = &At<String>> {
     entry
         .of

@@ -1,14 +1,14 @@
-//! Scenarios: one YAML file, from what is written to what is meant.
+//! Loads a scenario: one YAML file with its data files, checked and resolved into a [`Scenario`]. Nothing downstream of
+//! this module looks at YAML, and nothing in it embeds, searches or draws random numbers (except the hash that picks
+//! `tasks.sample`).
 //!
-//! A file goes through these doors, in this order, and every mistake found on the way is reported at
-//! once (see [`Diagnostics`]):
+//! A file passes through these stages, in this order. All mistakes found in them are reported together (see
+//! [`Diagnostics`]):
 //!
-//! 1. text to a tree of nodes that know where they stand;
-//! 2. the tree against the JSON Schema generated from the written form;
-//! 3. what is left of the tree to the written form;
-//! 4. names, files, expressions, types and the graph to the [`Scenario`] below.
-//!
-//! Nothing downstream looks at YAML, and nothing here embeds, searches or draws random numbers.
+//! 1. parse: the text becomes a tree of nodes with source spans;
+//! 2. schema check: the tree is checked against the JSON Schema generated from the types of the file format;
+//! 3. deserialization: what passed the check becomes those types;
+//! 4. resolution: names, files, expressions, types and the step graph become the [`Scenario`] below.
 
 mod advice;
 mod arms;
@@ -85,90 +85,92 @@ pub const PARAMETERS: [&str; 8] = [
     "overlooked",
 ];
 
-/// A file that made it through every check: all names resolved to indices, all data read.
+/// A scenario that passed every check: all names are resolved to indices and all data is read.
 #[derive(Debug)]
 pub struct Scenario {
-    /// Its name, which reports go by.
+    /// The name, which is also the name of the report folder.
     pub name: String,
-    /// A sentence on what it replays.
+    /// One line about what is simulated.
     pub description: String,
-    /// The file it was read from.
+    /// The file that it was read from.
     pub path: PathBuf,
-    /// What is searched.
+    /// The corpora that retrieve steps search.
     pub corpora: Vec<Corpus>,
-    /// What is looked up in.
+    /// The tables that lookup steps read.
     pub tables: Vec<Table>,
-    /// Those that are replayed.
+    /// The tasks that are replayed.
     pub tasks: TaskSet,
-    /// Where they are not all of the file.
+    /// The sample size, if `tasks.sample` leaves out some of the file's tasks.
     pub sampled: Option<Sampled>,
-    /// The ids of those of the file that are not replayed.
+    /// The ids of the tasks in the file that are not replayed.
     pub other_tasks: BTreeSet<String>,
-    /// The task field that is the sampling unit of intervals; `None`: each task is its own.
+    /// The task field that is the sampling unit of intervals; `None`: each task is a unit of its own.
     pub unit: Option<String>,
-    /// Where a person says what is right: `tasks.expected`.
+    /// The columns with expected outputs and actions, to check the oracle against: `tasks.expected`.
     pub expected: Vec<Expected>,
-    /// The declared fields of a task.
+    /// The declared task fields with their types.
     pub fields: BTreeMap<String, Type>,
-    /// All that can rank passages, by index.
+    /// Everything that can rank passages; steps refer to it by index.
     pub embedders: Vec<EmbedderDecl>,
-    /// In topological order; among independent steps, as written.
+    /// In topological order; independent steps keep the order of the file.
     pub steps: Vec<Step>,
-    /// What is compared.
+    /// The arms to compare.
     pub arms: Vec<Arm>,
     /// Index into `arms`.
     pub baseline: usize,
-    /// How it is solved.
+    /// How the scenario is solved.
     pub simulation: Simulation,
-    /// What failures cost, where the file says so.
+    /// What failures cost; `None` without a section `impact`.
     pub impact: Option<Impact>,
-    /// What could be bought against it.
+    /// The mitigations to choose among; `None` without a section `plan`.
     pub plan: Option<Plan>,
-    /// How it is told what the answers hang on, where the file asks for it.
+    /// How assumptions are varied; `None` with neither a section `sensitivity` nor an `impact`.
     pub sensitivity: Option<Sensitivity>,
     /// The scenario file itself first, then every data file it names.
     pub inputs: Vec<InputFile>,
-    /// What a user should know that is no mistake.
+    /// Remarks for the user that are not mistakes.
     pub notes: Vec<String>,
-    /// Where all this stands in the file.
+    /// The source text with the span of each part.
     pub source: Source,
 }
 
-/// How many of how many tasks are replayed.
+/// The size of a sample of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampled {
+    /// The number of tasks that are replayed.
     pub size: usize,
+    /// The number of tasks in the file.
     pub of: usize,
 }
 
-/// A node of the DAG.
+/// A node of the pipeline's graph.
 #[derive(Debug)]
 pub struct Step {
     pub id: String,
     pub kind: StepKind,
     /// Ascending indices into [`Scenario::steps`], each below this step's own: `read.from` and every
-    /// step that an expression or a template of this one names, its guards' included.
+    /// step named in an expression or template of this step, including those of its guards.
     pub parents: Vec<usize>,
-    /// The parents without which the step itself has nothing to go on: all but those that only its guards
-    /// look at.
+    /// The parents that the step itself needs as inputs: all except those that only its guards use.
     pub needs: Vec<usize>,
-    /// The step is skipped unless this is true.
+    /// The step is skipped unless this evaluates to true.
     pub when: Option<Expr>,
+    /// What happens when an input is missing.
     pub on_missing: OnMissing,
-    /// Checks on the output, in the order in which they are made.
+    /// Checks on the output, in the order in which they run.
     pub guards: Vec<Guard>,
-    /// `None` for retrieve and act, which put out passages and a label.
+    /// The type of the output; `None` for retrieve and act, which produce passages and a label.
     pub output: Option<Type>,
 }
 
 impl Scenario {
-    /// The sampling unit of a task: its value of [`Scenario::unit`], else the task itself.
+    /// The sampling unit of a task: its value of the field [`Scenario::unit`], or the task's id if it has none.
     pub fn unit_of(&self, task: &Task) -> String {
         let value = self.unit.as_ref().and_then(|unit| task.fields.get(unit));
         value.map_or_else(|| task.id.clone(), ToString::to_string)
     }
 
-    /// By task: the number of its unit, in order of first appearance.
+    /// The unit number of each task; units are numbered in order of first appearance.
     pub fn clusters(&self) -> Vec<usize> {
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         let number = |task: &Task| {
@@ -180,7 +182,7 @@ impl Scenario {
 }
 
 impl Step {
-    /// What reports call each guard: by its check, numbered where there are several of one kind.
+    /// The name of each guard in reports: its kind of check, numbered if several guards share the kind.
     pub fn guard_names(&self) -> Vec<String> {
         let name = |at: usize| self.guards[at].check.name();
         let alike = |at: usize, below: usize| (0..below).filter(|&i| name(i) == name(at)).count();
@@ -192,47 +194,54 @@ impl Step {
     }
 }
 
-/// What happens to a run where an input of a step is missing.
+/// What happens to a run when an input of a step is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnMissing {
+    /// The run ends at this step.
     Stop,
-    /// The input is null.
+    /// The step runs with null as the input.
     Continue,
 }
 
+/// What a step does.
 #[derive(Debug)]
 pub enum StepKind {
     Retrieve(Retrieve),
-    /// Takes `field` from the passages that the retrieve step `from` found. What an extractor reads from
-    /// their texts stands among their facts by now.
+    /// Reads `field` from the passages found by the retrieve step `from`. Values that an extractor found in the texts
+    /// are already among the passages' facts.
     Read {
         from: usize,
         field: String,
     },
-    /// An exact key join: index into [`Scenario::tables`].
+    /// An exact key join; `table` is an index into [`Scenario::tables`].
     Lookup {
         table: usize,
         key: Expr,
         column: String,
     },
+    /// Evaluates an expression.
     Compute(Expr),
-    /// The label of the first rule whose condition is true. Labels in `hold` mean: do nothing.
+    /// Outputs the label of the first rule whose condition is true. Labels in `hold` mean that nothing is done.
     Act {
         rules: Vec<Rule>,
         hold: BTreeSet<String>,
     },
 }
 
+/// The settings of a retrieve step that arms cannot change, except for a swap of the corpus.
 #[derive(Debug)]
 pub struct Retrieve {
     /// Index into [`Scenario::corpora`], before an arm swaps it.
     pub corpus: usize,
+    /// The phrasings of the query.
     pub queries: Vec<Query>,
+    /// Which passages are relevant.
     pub gold: Gold,
-    /// Whose passages are searched where [`Retrieval::entity_filter`] is on.
+    /// The entity whose passages are searched where [`Retrieval::entity_filter`] is on.
     pub entity: Option<Expr>,
 }
 
+/// One phrasing of a query.
 #[derive(Debug)]
 pub struct Query {
     pub template: Template,
@@ -240,58 +249,66 @@ pub struct Query {
     pub weight: f64,
 }
 
-/// Which passages are right.
+/// Which passages are relevant.
 #[derive(Debug)]
 pub enum Gold {
+    /// Those for which the rule is true.
     Rule(GoldRule),
-    /// The ids in [`crate::world::Task::gold`] under the step's id.
+    /// Those whose ids [`crate::world::Task::gold`] lists under the step's id.
     Listed,
 }
 
+/// A rule of an act step.
 #[derive(Debug)]
 pub struct Rule {
-    /// `None`: otherwise.
+    /// `None`: the rule always applies.
     pub condition: Option<Expr>,
+    /// The action.
     pub label: String,
 }
 
-/// What is compared: the scenario with some settings changed.
+/// One of the compared variants: the scenario with some settings changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Arm {
     pub id: String,
     pub reader: ReaderSettings,
-    /// Corpus index -> corpus index after swaps.
+    /// By corpus index: the index of the corpus that is searched in its place, or the same index.
     pub corpora: Vec<usize>,
-    /// By step index; `Some` for the retrieve steps.
+    /// By step index; `Some` for retrieve steps.
     pub retrieval: Vec<Option<Retrieval>>,
-    /// By step index: whether its guards are on. Never true for a step without any.
+    /// By step index: whether the step's guards are on. Always false for a step without guards.
     pub guarded: Vec<bool>,
 }
 
+/// The reader of an arm: a preset, and parameters that replace the preset's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReaderSettings {
     /// One of [`PRESETS`].
     pub preset: String,
-    /// One of [`PARAMETERS`] -> probability.
+    /// Probabilities by name; the names are among [`PARAMETERS`].
     pub overrides: BTreeMap<String, f64>,
 }
 
+/// The retrieval settings of a step in one arm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retrieval {
     /// Index into [`Scenario::embedders`].
     pub embedder: usize,
-    /// At least 1.
+    /// The number of passages handed to the reader; at least 1.
     pub top_k: usize,
-    /// Never true for a step without [`Retrieve::entity`].
+    /// Whether only passages of the step's entity are searched. Always false for a step without [`Retrieve::entity`].
     pub entity_filter: bool,
 }
 
+/// How a scenario is solved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Simulation {
     pub method: Method,
+    /// The seed of all random numbers.
     pub seed: u64,
+    /// Samples per task and arm when sampling is used.
     pub trials: u32,
-    /// The state count past which `auto` samples.
+    /// The number of states above which `auto` switches to sampling.
     pub max_states: usize,
 }
 
@@ -301,8 +318,10 @@ impl Default for Simulation {
     }
 }
 
+/// The inference method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// Exact, or sampling for tasks with more than [`Simulation::max_states`] states.
     Auto,
     Exact,
     MonteCarlo,
@@ -311,18 +330,19 @@ pub enum Method {
 /// A file that the result depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputFile {
-    /// As written in the scenario; the scenario's own without its folder, so that the same files give
-    /// the same manifest wherever they lie.
+    /// The path as written in the scenario. For the scenario file itself only the file name, so that the same
+    /// files give the same manifest in any folder.
     pub path: String,
+    /// The BLAKE3 hash of the file's bytes, in hexadecimal.
     pub blake3: String,
 }
 
-/// Reads and checks a scenario with all its data files. The error holds every mistake.
+/// Reads and checks a scenario and all its data files. The error holds every mistake.
 pub fn load(path: &Path) -> Result<Scenario, Diagnostics> {
     load_with_progress(path, &NoProgress)
 }
 
-/// As [`load`], with progress.
+/// The same as [`load`], with progress events.
 pub fn load_with_progress(
     path: &Path,
     progress: &dyn ProgressListener,
@@ -372,16 +392,16 @@ pub fn load_with_progress(
     })
 }
 
-/// The name that a scenario has in a folder of its own.
+/// The file name of a scenario that is given by its folder.
 const IN_FOLDER: &str = "scenario.yaml";
 
-/// The scenario in a folder, where one is named in place of a file.
+/// The path of the scenario file, if `path` is a folder that holds one; otherwise `path` itself.
 fn in_folder(path: &Path) -> PathBuf {
     let inside = path.join(IN_FOLDER);
     if path.is_dir() && inside.is_file() { inside } else { path.to_owned() }
 }
 
-/// What to say of a folder without one.
+/// The error message for a folder without a scenario file; names the YAML files in it, if any.
 fn no_scenario(dir: &Path) -> String {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_yaml = |path: &PathBuf| path.extension().is_some_and(|e| e == "yaml" || e == "yml");
@@ -394,7 +414,7 @@ fn no_scenario(dir: &Path) -> String {
     }
 }
 
-/// Everything after the file is text.
+/// Runs all stages on the text of the file.
 fn read(
     text: &str,
     path: &Path,
@@ -439,6 +459,7 @@ fn read(
             scenario.source.root = raw;
             Ok(scenario)
         }
+        // A bug in the resolver, which must not pass for success.
         None if found.is_empty() => {
             let message = "the file cannot be understood, and no check says why";
             Err(vec![Diagnostic::new("wrong-shape", raw.head(), message)])

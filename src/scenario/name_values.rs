@@ -1,4 +1,4 @@
-//! The texts that names in this scenario can stand for: what is declared, and what the data holds.
+//! The set of texts that a name in an expression can have, from declarations and from the data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::expr::{NameValues, NeverEqual, Parsed, Texts, passage_field, spelling
 use crate::value::{Type, Value};
 use crate::world::{Corpus, VARIANTS};
 
-/// By step id; steps that may put out any text are left out.
+/// The possible texts of steps, by step id. A step whose output can be any text has no entry.
 pub(super) type StepValues = BTreeMap<String, NameValues>;
 
 impl World {
-    /// The texts of a field of the task, written `task.FIELD`.
+    /// The texts of a task field, given as `task.FIELD`.
     pub fn task_values(&self, name: &str) -> Option<NameValues> {
         let field = name.strip_prefix("task.")?;
         if self.fields.as_ref()?.get(field) != Some(&Type::Text) {
@@ -35,7 +35,7 @@ fn as_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The texts of a field of a passage, written `passage.FIELD`.
+/// The texts of a passage field, given as `passage.FIELD`.
 pub(super) fn passage_values(name: &str, corpora: &[&Corpus]) -> Option<NameValues> {
     let field = name.strip_prefix("passage.")?;
     if field == "variant" {
@@ -49,7 +49,7 @@ pub(super) fn passage_values(name: &str, corpora: &[&Corpus]) -> Option<NameValu
     Some(NameValues::open(texts.map(str::to_owned), "the passages have"))
 }
 
-/// What a run's end is called in the losses, beside the tasks and the steps.
+/// The possible values of a name in a loss rule: one of [`END`], or a step id.
 pub(super) fn values_at_the_end(name: &str, steps: &[Draft]) -> Option<NameValues> {
     let words = |words: &[&str], whose| {
         NameValues::closed(words.iter().map(|word| (*word).to_owned()), whose)
@@ -62,7 +62,7 @@ pub(super) fn values_at_the_end(name: &str, steps: &[Draft]) -> Option<NameValue
     }
 }
 
-/// What runs can do; `None` where the labels of an act step are not all known.
+/// The actions of all act steps; `None` if the labels of one are not all known.
 pub(super) fn actions(steps: &[Draft]) -> Option<NameValues> {
     let acts = steps.iter().filter(|draft| draft.acts());
     let labels = acts.map(|draft| draft.labels.clone()).collect::<Option<Vec<_>>>()?;
@@ -71,7 +71,7 @@ pub(super) fn actions(steps: &[Draft]) -> Option<NameValues> {
 }
 
 impl Resolver<'_> {
-    /// Notes entities and attributes that one corpus has in several spellings: each is one of its own.
+    /// Notes entities and attributes that a corpus has in several spellings, since these count as different ones.
     pub fn several_spellings(&mut self, corpus: &Corpus) {
         for field in ["entity", "attribute"] {
             let texts = corpus.passages.iter().filter_map(|p| passage_field(p, field));
@@ -95,7 +95,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The texts that a step can put out; `None` where any may come.
+    /// The texts that a step can output; `None` if any text is possible.
     pub fn step_values(
         &self,
         entry: &StepEntry,
@@ -133,6 +133,7 @@ impl Resolver<'_> {
         let Some(At { value: extract, .. }) = &read.extract else {
             return (!stated.is_empty()).then(|| NameValues::open(stated, "the passages state"));
         };
+        // Other extractors may read any text.
         if extract.kind != ExtractType::Choice {
             return None;
         }
@@ -141,8 +142,8 @@ impl Resolver<'_> {
         Some(NameValues::closed(choices.chain(stated), "it is one of"))
     }
 
-    /// Reports texts that are compared with what they never are: a mistake where all that can come is known or is
-    /// meant but spelled otherwise, else a note, for data may change.
+    /// Reports comparisons with a text that never occurs. This is a mistake if all possible texts are known or if the
+    /// text occurs in another spelling; otherwise it is only a note, since data may change.
     pub fn never_equal(&mut self, at: &At<String>, found: Vec<NeverEqual>) {
         for never in found {
             let span = place(self.file, &at.span, &at.value, &never.span);

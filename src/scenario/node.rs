@@ -1,7 +1,7 @@
-//! YAML text to a tree of nodes that know where they stand.
+//! Parses YAML into a tree of nodes with source spans.
 //!
-//! Built from the parser's events without recursion, with a limit on depth and size, so that neither
-//! nesting nor aliases can exhaust the machine.
+//! The tree is built from the parser's events without recursion, with limits on depth and size, so that neither
+//! nesting nor aliases can exhaust stack or memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -13,20 +13,22 @@ use crate::expr::floor;
 
 const MAX_DEPTH: usize = 32;
 const MAX_NODES: usize = 100_000;
-/// Bytes of texts, with aliases written out. The longest scenarios are a hundredth of that.
+/// The maximum length in bytes of all texts, with aliases expanded: about a hundred times the longest known scenario.
 const MAX_BYTES: usize = 32 << 20;
 
-/// A value with the bytes of the file it stands on.
+/// A value with its byte range in the file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub span: Range<usize>,
     pub value: Tree,
 }
 
+/// The value of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Tree {
     Null,
     Bool(bool),
+    /// A number without a decimal point or exponent.
     Whole(i128),
     Number(f64),
     Text(String),
@@ -35,6 +37,7 @@ pub(super) enum Tree {
     Map(Vec<(Key, Node)>),
 }
 
+/// The key of a map entry.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
     pub name: String,
@@ -42,7 +45,7 @@ pub(super) struct Key {
 }
 
 impl Node {
-    /// The entry of a map.
+    /// The value of a map entry; `None` if there is none, or if this is not a map.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {
             Tree::Map(entries) => entries.iter().find(|(k, _)| k.name == key).map(|(_, v)| v),
@@ -50,6 +53,7 @@ impl Node {
         }
     }
 
+    /// The entries of a map; empty for other nodes.
     pub fn entries(&self) -> &[(Key, Node)] {
         match &self.value {
             Tree::Map(entries) => entries,
@@ -57,6 +61,7 @@ impl Node {
         }
     }
 
+    /// The items of a list; empty for other nodes.
     pub fn items(&self) -> &[Node] {
         match &self.value {
             Tree::List(items) => items,
@@ -71,7 +76,7 @@ impl Node {
         }
     }
 
-    /// What to underline for the node as a whole: of a map the first key, of a list its start.
+    /// The span to underline for the whole node: for a map its first key, for a list the head of its first item.
     pub fn head(&self) -> Range<usize> {
         match &self.value {
             Tree::Map(entries) => {
@@ -82,7 +87,7 @@ impl Node {
         }
     }
 
-    /// What was found, in words.
+    /// The value in words, for messages.
     pub fn describe(&self) -> String {
         match &self.value {
             Tree::Null => "nothing".to_owned(),
@@ -97,17 +102,18 @@ impl Node {
     }
 }
 
-/// A list or map that is still being read.
+/// A list or map that is not closed yet.
 struct Open {
     start: usize,
+    /// The parser's number for the anchor; 0 without one.
     anchor: usize,
     items: Vec<Node>,
-    /// Of a map: keys with the value to come, or complete.
+    /// Whether it is a map; `items` then alternates between keys and values.
     map: bool,
 }
 
-/// Reads the one document in `text`. Duplicate keys are reported to `found`, and the first is kept.
-/// The error is a mistake past which nothing can be read.
+/// Parses the single document in `text`. Duplicate keys are added to `found`, and the first one wins. The error is a
+/// mistake after which nothing can be read.
 pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box<Diagnostic>> {
     let broken = |span: Range<usize>, message: String, label: &str| {
         Box::new(Diagnostic::new("yaml-syntax", span, message).label(label))
@@ -138,6 +144,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
                 continue;
             }
             Event::Scalar(value, style, anchor, tag) => {
+                // Quoted or tagged scalars are texts, even if they look like numbers.
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 let tree = if plain { scalar(&value) } else { Tree::Text(value.into_owned()) };
                 (Node { span: trimmed(text, span), value: tree }, anchor)
@@ -155,7 +162,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
                 let Some(done) = open.pop() else {
                     continue;
                 };
-                // A block ends where its last entry does; the parser's end is the next token.
+                // A block collection ends with its last entry; the parser would report the start of the next token.
                 let flow = matches!(text.as_bytes().get(done.start), Some(b'{' | b'['));
                 let end = match done.items.last() {
                     Some(last) if !flow => last.span.end,
@@ -166,7 +173,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
             }
             Event::Alias(id) => match anchors.get(&id) {
                 Some(node) => {
-                    // Before it is copied: a hundred copies of a large one are too many already.
+                    // Checked before the copy is made: a hundred copies of a large node would be too many already.
                     size.add(node);
                     if let Err((message, label)) = size.allowed() {
                         return Err(broken(span, message, label));
@@ -184,6 +191,7 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
         if let Tree::Text(text) = &node.value {
             size.bytes += text.len();
         }
+        // An anchored node is stored as a copy as well, so it counts twice.
         if anchor > 0 {
             size.add(&node);
         }
@@ -206,11 +214,12 @@ pub(super) fn parse(text: &str, found: &mut Vec<Diagnostic>) -> Result<Node, Box
     }
 }
 
+/// The end of the character at `at`; `at` itself at the end of a line, so that a label never spans two lines.
 fn next_char(text: &str, at: usize) -> usize {
     at + text[at..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8)
 }
 
-/// What the file holds so far, with aliases written out.
+/// The size of the tree so far, with aliases expanded.
 #[derive(Default)]
 struct Size {
     nodes: usize,
@@ -218,6 +227,7 @@ struct Size {
 }
 
 impl Size {
+    // Without recursion, since nodes may be nested.
     fn add(&mut self, node: &Node) {
         let mut pending = vec![node];
         while let Some(node) = pending.pop() {
@@ -229,7 +239,7 @@ impl Size {
         }
     }
 
-    /// The error: a message and a label.
+    /// Checks the limits. The error is a message and a label.
     fn allowed(&self) -> Result<(), (String, &'static str)> {
         let label = "here, with aliases written out, it is too large";
         if self.nodes > MAX_NODES {
@@ -245,11 +255,12 @@ impl Size {
     }
 }
 
-/// A span without the white space at its end.
+/// The span without trailing white space.
 fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     span.start..span.start + text[span.clone()].trim_end().len()
 }
 
+/// Builds a map from alternating keys and values.
 fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagnostic>> {
     let mut entries: Vec<(Key, Node)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -285,7 +296,7 @@ fn map(items: Vec<Node>, found: &mut Vec<Diagnostic>) -> Result<Tree, Box<Diagno
     Ok(Tree::Map(entries))
 }
 
-/// A plain scalar by the core schema of YAML 1.2.
+/// Resolves a plain scalar by the core schema of YAML 1.2. Infinities and NaN remain text.
 fn scalar(text: &str) -> Tree {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Tree::Null,
@@ -297,6 +308,7 @@ fn scalar(text: &str) -> Tree {
     if let (true, Ok(n)) = (digits.bytes().all(|b| b.is_ascii_digit()), text.parse::<i128>()) {
         return Tree::Whole(n);
     }
+    // Rust also parses `inf`, `nan` and `infinity`, which are ordinary words here.
     let numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && digits.bytes().any(|b| b.is_ascii_digit())
         && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b));

@@ -1,4 +1,4 @@
-//! Embedders that PostgreSQL searches for.
+//! Resolves embedders of kind `pgvector`, which search a table in PostgreSQL.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use super::written::{self, EmbedderEntry};
 use super::{EmbedderKind, Pgvector};
 use crate::retrieve::pgvector::{Distance, PG_DEPTH, PgIndex, PgTable, Search};
 
+/// The environment variable with the server's address by default.
 const URL_ENV: &str = "DATABASE_URL";
-/// Connections; a server has about a hundred for all.
+/// The default number of connections. A server allows about a hundred in total by default.
 const CONCURRENCY: usize = 4;
 
 impl Resolver<'_> {
@@ -63,6 +64,7 @@ impl Resolver<'_> {
         }))
     }
 
+    /// The table to search: one that knockon fills itself, or one of the user's.
     fn table(&mut self, entry: &EmbedderEntry) -> Option<PgTable> {
         let search = entry.search.as_ref();
         let Some(table) = &entry.table else {
@@ -108,7 +110,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Reports settings of an index that is not used.
+    /// Reports index settings that the chosen search does not use.
     fn index_effort(&mut self, entry: &EmbedderEntry) {
         let search = entry.search.as_ref().map(|at| at.value);
         let own = entry.table.is_none();
@@ -117,6 +119,7 @@ impl Resolver<'_> {
             (&entry.probes, written::Search::Ivfflat, "`probes` belongs to search: ivfflat"),
         ];
         for (setting, of, message) in settings {
+            // In a table of the user's the server may use either index, unless `search` says otherwise.
             let used = search == Some(of) || (!own && search.is_none());
             if let Some(at) = setting.as_ref().filter(|_| !used) {
                 self.unused(at, message);

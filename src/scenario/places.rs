@@ -1,12 +1,11 @@
-//! From a place inside a YAML text value to the place in the file.
+//! Maps spans inside a YAML text value to spans in the file.
 
 use std::ops::Range;
 
-/// Where the bytes `part` of `value` stand in `file`, when the value was read from `whole`.
+/// The span in `file` of the bytes `part` of `value`, where `value` was read from the span `whole`.
 ///
-/// YAML drops quotes and indentation and folds lines, but keeps the order of everything else: the
-/// n-th character that is no white space is the same on both sides. Where it is not, because of escapes
-/// inside quotes, the whole value is the answer.
+/// YAML removes quotes and indentation and folds lines, but keeps the order of all other characters: the n-th
+/// non-blank character is the same on both sides. Where escapes inside quotes break this rule, the result is `whole`.
 pub(super) fn place(
     file: &str,
     whole: &Range<usize>,
@@ -23,7 +22,7 @@ pub(super) fn place(
         kept.collect::<Vec<(usize, char)>>()
     };
     let (inside, outside) = (dense(value), dense(content));
-    // A block starts with its `|` or `>` and perhaps a comment: align at the end.
+    // A block scalar starts with `|` or `>` and perhaps a comment, so the texts are aligned at their ends.
     let Some(skip) = outside.len().checked_sub(inside.len()) else {
         return whole.clone();
     };
@@ -55,7 +54,7 @@ mod tests {
         assert_eq!(&file[found], "yy");
         let start = file.find('"').unwrap();
         assert_eq!(&file[place(file, &(start..file.len()), "p + q", &(4..5))], "q");
-        // With an escape inside, the whole value is shown.
+        // With an escape inside quotes the whole value is the result.
         let file = r#"c: "p\tq""#;
         assert_eq!(place(file, &(3..9), "p\tq", &(2..3)), 3..9);
     }

@@ -1,4 +1,4 @@
-//! What could be bought: the section `plan`, from changes as written to changes of an arm.
+//! Resolves the section `plan`: candidate mitigations, and the arms that combinations of them give.
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
@@ -8,33 +8,34 @@ use super::steps::Draft;
 use super::written::{CandidateEntry, PlanEntry};
 use super::{Arm, EmbedderDecl};
 
-/// Combinations that are all tried, unless said otherwise.
+/// The default of `most`: up to this many combinations, all are run.
 pub const MOST: u32 = 64;
-/// The most that can be asked for.
+/// The maximum value of `most`.
 const MOST_MOST: f64 = 4096.0;
 
-/// Mitigations of one arm.
+/// The mitigations that could be added to one arm.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Index into the scenario's arms.
+    /// The index of the arm to improve.
     pub from: usize,
     pub candidates: Vec<Candidate>,
-    /// Up to so many combinations are all tried.
+    /// If there are at most this many combinations, all of them are run.
     pub most: usize,
 }
 
+/// A mitigation with its price.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub id: String,
     pub cost_per_year: f64,
     pub cost_per_case: f64,
     pub backing: Backed,
-    /// The arm with nothing but this changed.
+    /// The improved arm with only this mitigation applied.
     arm: Arm,
 }
 
 impl Plan {
-    /// `base` with these candidates; `None` where two of them change one setting to different values.
+    /// `base` with the chosen candidates applied; `None` if two of them change a setting to different values.
     pub fn arm(&self, base: &Arm, chosen: &[usize]) -> Option<Arm> {
         let mut arm = base.clone();
         let ids: Vec<&str> = chosen.iter().map(|&c| self.candidates[c].id.as_str()).collect();
@@ -57,8 +58,9 @@ impl Plan {
     }
 }
 
-/// Puts a change in place of what the base has; `None` where another change stands there.
+/// Applies one change to `now`; `None` if an earlier candidate has set another value.
 fn set<T: PartialEq + Copy>(now: &mut T, base: T, changed: T) -> Option<()> {
+    // No conflict: the candidate leaves the setting alone, or agrees with an earlier one.
     if changed == base || changed == *now {
         return Some(());
     }
@@ -66,7 +68,7 @@ fn set<T: PartialEq + Copy>(now: &mut T, base: T, changed: T) -> Option<()> {
 }
 
 impl Resolver<'_> {
-    /// The section, where there is one and nothing is wrong with it.
+    /// Resolves the section; `None` if it is absent or has a mistake.
     pub fn plan(
         &mut self,
         entry: Option<&At<PlanEntry>>,
@@ -138,7 +140,7 @@ impl Resolver<'_> {
         Some(Plan { from: from?, candidates, most })
     }
 
-    /// The arm `base` with a candidate's settings in place of its own.
+    /// The arm `base` with the candidate's settings in place of its own.
     fn changed(
         &mut self,
         entry: &CandidateEntry,

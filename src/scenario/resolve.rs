@@ -1,4 +1,5 @@
-//! The written form to the resolved one: names, data files, numbers.
+//! Resolves a scenario file as a whole: reads its data files, and turns names into indices with the helpers that all
+//! sections share. The sections themselves are resolved by methods of [`Resolver`] in the sibling modules.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,25 +23,28 @@ use crate::world::{Corpus, Delimiter, Mistakes, Table, TaskSet};
 /// The version of the format that is read.
 const VERSION: u64 = 1;
 
-/// Everything that the checks share.
+/// The state shared by all checks. Every check appends its mistakes to `found` and continues.
 pub(super) struct Resolver<'a> {
+    /// The text of the file.
     pub file: &'a str,
-    /// The tree as written, with the parts that were taken out of `File`.
+    /// The tree as written, including the parts that the schema check removed from `File`.
     pub raw: &'a Node,
     /// The scenario's directory.
     pub dir: PathBuf,
+    /// The mistakes so far.
     pub found: Vec<Diagnostic>,
-    /// What a user should know that is no mistake.
+    /// Remarks for the user that are not mistakes.
     pub notes: Vec<String>,
+    /// The files read so far, the scenario file first.
     pub inputs: Vec<InputFile>,
-    /// What the extractors of read steps found, a corpus and field each.
+    /// The values that extractors found, one entry per corpus and field.
     pub extractions: Vec<Extraction>,
-    /// The money that comes together in expressions.
+    /// The amounts of money that expressions combine.
     pub amounts: Vec<AmountsTogether>,
     pub progress: &'a dyn ProgressListener,
 }
 
-/// The data files of a folder, a few of them.
+/// The names of up to five data files in a folder, for suggestions.
 fn files_in(dir: &Path) -> Option<String> {
     let entries = std::fs::read_dir(dir).ok()?.flatten();
     let mut files: Vec<String> = entries
@@ -53,26 +57,26 @@ fn files_in(dir: &Path) -> Option<String> {
     (!files.is_empty()).then(|| files.join(", "))
 }
 
-/// The data that the steps work on. A part that could not be read is `None`, and nothing is said about
-/// what refers to it.
+/// The data that the steps work on. A part that could not be read is `None`, and references to it are not reported.
 pub(super) struct World {
-    /// In the order of the names in `corpus_names`.
+    /// In the order of `corpus_names`, as `tables` is in the order of `table_names`.
     pub corpora: Vec<Option<Corpus>>,
     pub corpus_names: Vec<String>,
     pub tables: Vec<Option<Table>>,
     pub table_names: Vec<String>,
     pub tasks: Option<TaskSet>,
-    /// Where the tasks were read from; empty where they were not.
+    /// The path that the tasks were read from; empty if they were not read.
     pub tasks_path: PathBuf,
-    /// By corpus, made when first asked for.
+    /// By corpus; built on first use.
     indices: Vec<OnceCell<CorpusIndex>>,
-    /// `None` where the declaration is wrong.
+    /// The declared task fields; `None` if the declaration is wrong.
     pub fields: Option<BTreeMap<String, Type>>,
+    /// The task field that is the sampling unit.
     pub unit: Option<String>,
 }
 
 impl World {
-    /// A corpus that could be read, by its name.
+    /// A corpus with its index, by name; `None` if it could not be read.
     pub fn corpus(&self, name: &str) -> Option<(&Corpus, &CorpusIndex)> {
         let at = self.corpus_names.iter().position(|known| known == name)?;
         let corpus = self.corpora[at].as_ref()?;
@@ -81,7 +85,7 @@ impl World {
 }
 
 impl Resolver<'_> {
-    /// Resolves what is left of the file; the result counts only if nothing was found.
+    /// Resolves the file; `None` if any mistake was found.
     pub fn file(&mut self, file: &File, path: &Path) -> Option<Scenario> {
         if let Some(version) = &file.version
             && version.value != VERSION
@@ -127,15 +131,18 @@ impl Resolver<'_> {
         if !self.found.is_empty() {
             return None;
         }
+        // After the checks above, some of which distinguish facts from extracted values.
         self.add_extracted(&mut world);
         self.text_lengths(&steps, &world);
         if !self.found.is_empty() {
             return None;
         }
+        // After all checks, so that messages quote amounts as they are written.
         if let Some(rates) = &rates {
             rates.convert(&mut world);
         }
         let mut tasks = world.tasks?;
+        // Sampled last: all tasks have been checked, so another seed reveals no further mistakes.
         let mut other_tasks = BTreeSet::new();
         let sampled = sample.filter(|&size| size < tasks.tasks.len()).map(|size| {
             let of = tasks.tasks.len();
@@ -174,31 +181,31 @@ impl Resolver<'_> {
             source: Source {
                 path: path.display().to_string(),
                 text: self.file.to_owned(),
-                // It is still borrowed here; who has it puts it in.
+                // The tree is still borrowed by this resolver; the caller fills it in.
                 root: Node { span: 0..0, value: Tree::Null },
             },
         })
     }
 
-    /// Whether a mistake was found inside `span` already: what seems to be missing there may have been
-    /// taken out.
+    /// Whether a mistake inside `span` was found already. If so, something that seems to be missing there may have been
+    /// removed because it was wrong.
     pub fn spoilt(&self, span: &Range<usize>) -> bool {
         self.found.iter().any(|d| span.start <= d.span.start && d.span.start < span.end.max(1))
     }
 
-    /// The names of a section, also those whose entries were taken out.
+    /// The keys of a section, including those whose entries were removed.
     pub fn keys(&self, section: &str) -> Vec<String> {
         let entries = self.raw.get(section).map_or(&[][..], Node::entries);
         entries.iter().map(|(key, _)| key.name.clone()).collect()
     }
 
-    /// The ids of a list, also of entries that were taken out.
+    /// The ids of the entries of a list, including entries that were removed.
     pub fn ids(&self, section: &str) -> Vec<String> {
         let items = self.raw.get(section).map_or(&[][..], Node::items);
         items.iter().filter_map(|item| item.get("id")?.text().map(str::to_owned)).collect()
     }
 
-    /// The index of a name in `known`; otherwise says what there is.
+    /// The index of a name in `known`. An unknown name is reported with the names that are declared.
     pub fn refer(
         &mut self,
         kind: &str,
@@ -220,7 +227,7 @@ impl Resolver<'_> {
         index
     }
 
-    /// Reports the names that stand twice in a list.
+    /// Reports names that occur twice in a list.
     pub fn distinct<'i>(&mut self, kind: &str, ids: impl Iterator<Item = &'i At<String>>) {
         let mut seen: BTreeMap<&str, Range<usize>> = BTreeMap::new();
         for id in ids {
@@ -237,7 +244,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A name that expressions can use.
+    /// Reports a name that expressions cannot use.
     pub fn identifier(&mut self, kind: &str, name: &At<String>) {
         const RESERVED: [&str; 21] = [
             "as",
@@ -280,7 +287,7 @@ impl Resolver<'_> {
         self.found.push(Diagnostic::new("bad-name", name.span.clone(), message).label(label));
     }
 
-    /// A number in a range, both ends included.
+    /// Reports a number outside the range from `low` to `high`, both included.
     pub fn within(&mut self, what: &str, number: &At<f64>, low: f64, high: f64) {
         if (low..=high).contains(&number.value) {
             return;
@@ -294,7 +301,7 @@ impl Resolver<'_> {
         );
     }
 
-    /// A count of at least one.
+    /// Reports a count of 0.
     pub fn at_least_one(&mut self, what: &str, count: &At<u32>) {
         if count.value == 0 {
             let message = format!("`{what}` cannot be 0");
@@ -305,7 +312,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// A data file: where it is, once its content is noted among the inputs.
+    /// The path of a data file, which is hashed and added to the inputs. Reports a file that cannot be read.
     pub fn data(&mut self, name: &At<String>) -> Option<PathBuf> {
         let path = tidy(&self.dir.join(&name.value));
         let hash = || -> std::io::Result<String> {
@@ -351,7 +358,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// The delimiter that is given for a file; reported where the file is not a table.
+    /// The delimiter as written. Reports one that is given for a file of JSON lines.
     fn delimiter(&mut self, path: &Path, given: Option<&At<Delimiter>>) -> Option<Delimiter> {
         let given = given?;
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
@@ -364,7 +371,7 @@ impl Resolver<'_> {
         Some(given.value)
     }
 
-    /// Reports what the reader of a data file said.
+    /// Reports the error of reading a data file, which may stand for several mistakes in it.
     pub fn read<T>(&mut self, name: &At<String>, result: anyhow::Result<T>) -> Option<T> {
         result
             .map_err(|error| {
@@ -381,6 +388,7 @@ impl Resolver<'_> {
             .ok()
     }
 
+    /// Reads all data files: corpora, tables and tasks.
     fn world(&mut self, file: &File) -> World {
         let corpus_names = self.keys("corpora");
         let mut corpora: Vec<Option<Corpus>> = corpus_names.iter().map(|_| None).collect();
@@ -436,13 +444,13 @@ impl Resolver<'_> {
         let Some(entry) = &file.tasks else {
             return world;
         };
-        // A field whose type is wrong was taken out: then nobody knows what there is.
+        // If a field has a wrong type it was removed, so the list of fields is incomplete.
         let spoilt = self.raw.get("tasks").is_some_and(|tasks| self.spoilt(&tasks.span));
         let fields = self.types("tasks.fields", &entry.fields, true);
         let path = self.data(&entry.file);
         if let (Some(path), Some(fields), false) = (path, &fields, spoilt) {
             let columns = expected::columns(file);
-            // What a person expects is read as it is written; what it means, the steps say.
+            // Expected values are read as text: their type depends on the step, which is resolved later.
             let mut read = fields.clone();
             for column in &columns {
                 read.entry((*column).to_owned()).or_insert(Type::Text);
@@ -455,6 +463,7 @@ impl Resolver<'_> {
                     let said = task.fields.get(*column).map(ToString::to_string);
                     task.expected.extend(said.map(|said| ((*column).to_owned(), said)));
                 }
+                // Expected columns that are not declared as fields are hidden from expressions.
                 task.fields.retain(|field, _| fields.contains_key(field));
             }
             world.tasks_path = path;
@@ -462,7 +471,7 @@ impl Resolver<'_> {
         if let (Some(unit), Some(fields), false) = (&entry.unit, &fields, spoilt) {
             if !fields.contains_key(&unit.value) {
                 let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-                // As expressions say it: a field that is renamed is one slip.
+                // The same message as for an unknown field in an expression, so that a renamed field is reported once.
                 let message = format!("a task has no field `{}`", unit.value);
                 self.found.push(
                     Diagnostic::new("unknown-field", unit.span.clone(), message)
@@ -476,7 +485,7 @@ impl Resolver<'_> {
         world
     }
 
-    /// A section that is there must hold something.
+    /// Reports a section that is present but empty.
     pub fn not_empty(&mut self, section: &str, kind: &str, empty: Option<bool>) {
         let Some(node) = self.raw.get(section) else {
             return;
@@ -490,6 +499,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// The declared types by name; task fields must be usable in expressions.
     fn types(
         &mut self,
         what: &str,
@@ -512,13 +522,14 @@ impl Resolver<'_> {
             .then(|| types.0.iter().map(|(name, ty)| (name.value.clone(), *ty)).collect())
     }
 
-    /// How many tasks are replayed at most.
+    /// The maximum number of tasks to replay, if there is one.
     fn sample(&mut self, file: &File) -> Option<usize> {
         let sample = file.tasks.as_ref()?.sample.as_ref()?;
         self.at_least_one("sample", sample);
         Some(sample.value as usize)
     }
 
+    /// The index of the baseline arm.
     fn baseline(&mut self, file: &File) -> usize {
         let ids = self.ids("arms");
         match &file.baseline {
@@ -527,6 +538,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Resolves the section `simulation`.
     fn simulation(&mut self, entry: &written::SimulationEntry) -> Simulation {
         if let Some(trials) = &entry.trials {
             let count = At { value: f64::from(trials.value), span: trials.span.clone() };
@@ -557,12 +569,12 @@ impl Resolver<'_> {
     }
 }
 
-/// The distinct texts of a list of names.
+/// The distinct texts in a list.
 pub(super) fn texts(names: &[At<String>]) -> BTreeSet<String> {
     names.iter().map(|name| name.value.clone()).collect()
 }
 
-/// `a/../b` as `b`, for messages; not where a link makes it another file.
+/// Shortens `a/../b` to `b` for messages, unless `a` is a symbolic link and `b` is another file.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {

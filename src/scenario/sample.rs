@@ -1,16 +1,16 @@
-//! Which tasks are replayed where there are more than anybody needs.
+//! Draws the sample of tasks that `tasks.sample` asks for.
 
 use crate::kernel::rng;
 use crate::world::Task;
 
-/// Keeps `size` tasks, in file order: those with the smallest draws.
+/// Keeps the `size` tasks with the smallest draws, in file order.
 ///
-/// A draw is a function of the seed and the task's id, so a task added to the file or taken out changes
-/// the sample by one task at most.
+/// A draw is a function of the seed and the task's id alone, so adding or removing one task changes the sample by at
+/// most one task.
 pub(super) fn draw(tasks: &mut Vec<Task>, size: usize, seed: u64) {
     let mut drawn: Vec<(u64, usize)> = tasks
         .iter()
-        // No step has this name: ids are identifiers.
+        // Step ids are identifiers, so no step uses this name and its random numbers.
         .map(|task| rng::draw(rng::key(seed, &task.id, "(sample)"), 1))
         .zip(0..)
         .collect();

@@ -1,4 +1,4 @@
-//! What is varied to see what the answers hang on: the section `sensitivity`.
+//! Resolves the section `sensitivity`: which assumptions are varied, and in which ranges.
 
 use super::de::At;
 use super::diagnostics::Diagnostic;
@@ -11,22 +11,22 @@ use crate::expr::suggest;
 use crate::impact::MOST;
 use crate::sensitivity::MOST_SAMPLES;
 
-/// Base samples unless said otherwise.
+/// The default number of base samples.
 pub const BASE_SAMPLES: u32 = 64;
 
-/// How the answers are varied.
+/// How assumptions are varied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sensitivity {
     pub base_samples: usize,
     pub seed: u64,
-    /// What is varied, by names that there are; `None`: all that the arms use.
+    /// The names of the varied assumptions, with their ranges if given; `None`: all that the arms use.
     pub assumptions: Option<Vec<(String, Option<Range>)>>,
-    /// Whether the file asks what the answers hang on. Where it does not, and money is counted, the assumptions are drawn
-    /// for the losses of a year all the same.
+    /// Whether to compute sensitivity indices. False if the file has an `impact` but no section `sensitivity`: then
+    /// assumptions are drawn only for the losses of a year.
     pub indices: bool,
 }
 
-/// Between which values a figure lies.
+/// The range of an assumption.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Range {
     pub low: f64,
@@ -34,12 +34,12 @@ pub struct Range {
     pub backing: Backed,
 }
 
-/// What the rates of guards are called in assumptions.
+/// The names of the rates of guards among the assumptions.
 pub const RATES: [&str; 3] = ["catch_rate", "false_alarm_rate", "escalation_accuracy"];
 
 impl Step {
-    /// The rates that the guards of a step are known by: the guard's place, the place in [`RATES`], and the full
-    /// name.
+    /// The rates that are assumed for the step's guards: the guard's index, the index in [`RATES`], and the name of
+    /// the assumption.
     pub fn rates(&self) -> Vec<(usize, usize, String)> {
         let names = self.guard_names();
         let of = |(at, guard): (usize, &super::Guard)| {
@@ -53,19 +53,21 @@ impl Step {
     }
 }
 
-/// The name of a parameter of the reader, of a variable's mean, and of the mean volume, among assumptions.
+/// The assumption for a parameter of the reader.
 pub fn reader_name(parameter: &str) -> String {
     format!("reader.{parameter}")
 }
 
+/// The assumption for the mean of a variable.
 pub fn variable_name(variable: &str) -> String {
     format!("variable.{variable}")
 }
 
+/// The assumption for the mean yearly volume.
 pub const VOLUME: &str = "volume";
 
 impl Resolver<'_> {
-    /// The section, where nothing is wrong with it; and what money needs of it where there is none.
+    /// Resolves the section. Without one, but with an `impact`, returns the defaults that the losses of a year need.
     pub fn sensitivity(
         &mut self,
         entry: Option<&At<SensitivityEntry>>,
@@ -90,7 +92,7 @@ impl Resolver<'_> {
         let resolved = steps.iter().filter_map(|draft| draft.resolved.as_ref());
         known.extend(resolved.flat_map(Step::rates).map(|(.., name)| name));
         let chances = known.len();
-        // By variable, and for the volume: between which values a mean can lie at all.
+        // The bounds of each mean: of the variables in order, then of the volume.
         let mut amounts = Vec::new();
         if let Some(impact) = impact {
             known.extend(impact.variables.iter().map(|v| variable_name(&v.name)));
@@ -99,7 +101,7 @@ impl Resolver<'_> {
             known.push(VOLUME.to_owned());
             amounts.push((0.0, MOST_CASES));
         }
-        // Where a step or the money is not understood, nobody knows what there is.
+        // If a step or the impact has a mistake, the list of known assumptions is incomplete.
         let complete = before == 0;
         let assumptions = entry.assumptions.as_ref().map(|named| {
             self.distinct("assumption", named.0.iter().map(|(name, _)| name));
@@ -126,6 +128,7 @@ impl Resolver<'_> {
         })
     }
 
+    /// Checks a range; `None` if it has no ends, which means the default range.
     fn range(
         &mut self,
         At { value: entry, span }: &At<RangeEntry>,
@@ -155,6 +158,7 @@ impl Resolver<'_> {
     }
 }
 
+/// The mistake for an unknown assumption.
 fn unknown(name: &At<String>, known: &[String]) -> Diagnostic {
     let message = format!("there is no assumption `{}`", name.value);
     Diagnostic::new("unknown-assumption", name.span.clone(), message)

@@ -1,8 +1,8 @@
-//! The tree against the JSON Schema: every key, type, range and allowed word.
+//! Checks the tree against the JSON Schema: keys, types, ranges and allowed words.
 //!
-//! The schema is the one that editors use, generated from the written form, so there is one source of
-//! truth. Only the part of JSON Schema that the generator emits is understood. What is wrong is
-//! reported and taken out; what comes back has the shape that the written form expects.
+//! The schema is the one that editors use. It is generated from the types of the file format, so both always agree.
+//! Only the part of JSON Schema that the generator emits is supported. Wrong parts are reported and removed from the
+//! tree, so the result can be deserialized into those types.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -16,11 +16,11 @@ use super::written::File;
 use crate::expr::suggest;
 use crate::visible::bad_name;
 
-/// Keys whose values are names.
+/// Keys whose values are names that the file defines.
 const NAMING: [&str; 3] = ["id", "name", "do"];
-/// Characters of a name.
+/// The maximum length of a name in characters.
 const LONGEST_NAME: usize = 200;
-/// Unknown keys of one map that are shown.
+/// The maximum number of unknown keys of one map that are reported one by one.
 const MAX_UNKNOWN: usize = 20;
 
 /// The JSON Schema of a scenario file.
@@ -33,19 +33,21 @@ pub fn schema() -> &'static Json {
     &SCHEMA
 }
 
-/// Checks the whole file. A part that is not there can be told from one that was taken out by the
-/// diagnostics alone.
+/// Checks the whole file and returns what is valid of it; `None` if nothing is left to resolve. An absent part and a
+/// removed part look alike in the result: only the diagnostics distinguish them.
 pub(super) fn check(root: &Node, found: &mut Vec<Diagnostic>) -> Option<Node> {
     Shape { found, whole: true }.value(root, schema(), "the file")
 }
 
+/// The state of a schema check.
 struct Shape<'a> {
     found: &'a mut Vec<Diagnostic>,
-    /// At the top: a missing key does not spoil the rest.
+    /// Whether the next map is the root, which is kept even if a required key is missing.
     whole: bool,
 }
 
 impl Shape<'_> {
+    /// Checks a node; `None` if it was removed.
     fn value(&mut self, node: &Node, schema: &Json, what: &str) -> Option<Node> {
         let schema = resolved(schema);
         let words = words(schema);
@@ -54,7 +56,7 @@ impl Shape<'_> {
         }
         let ty = match schema.get("type") {
             Some(Json::String(ty)) => ty.as_str(),
-            // An expression may be written as a plain number, a column as a map of columns.
+            // Types with two forms: an expression may be a plain number, a column may be a map of columns.
             Some(Json::Array(types)) => {
                 let fits = |ty: &&str| match node.value {
                     Tree::Whole(_) | Tree::Number(_) => *ty == "number",
@@ -111,6 +113,7 @@ impl Shape<'_> {
         }
     }
 
+    /// Checks a text against an enumeration.
     fn word(&mut self, node: &Node, words: &[&str], what: &str) -> Option<Node> {
         if let Some(text) = node.text()
             && words.contains(&text)
@@ -144,7 +147,7 @@ impl Shape<'_> {
             _ => None,
         };
         let (low, high) = (bound("minimum"), bound("maximum").or(format_max));
-        // The largest u64 rounds up to 2^64 as a double: compare such a number as what it is.
+        // u64::MAX rounds up to 2^64 as an f64, so integers are compared exactly.
         let too_big = matches!(node.value, Tree::Whole(n) if n > i128::from(u64::MAX));
         if low.is_none_or(|low| n >= low)
             && high.is_none_or(|high| n <= high)
@@ -179,7 +182,7 @@ impl Shape<'_> {
         let other = schema.get("additionalProperties").filter(|s| s.is_object());
         let mut entries = Vec::new();
         let mut sound = true;
-        // Looked up by name: a map of many keys is gone through once.
+        // A set, so that a map with many keys is not searched once for each property.
         let present: HashSet<&str> =
             node.entries().iter().map(|(key, _)| key.name.as_str()).collect();
         let missing: Vec<&str> =
@@ -190,7 +193,7 @@ impl Shape<'_> {
             let what = format!("`{name}`");
             self.check_name(key, value, properties.contains_key(name), other.is_some());
             let checked = match (properties.get(name), other) {
-                // `key:` with nothing after it.
+                // A key with nothing after it, as in `key:`.
                 (Some(_), _) if value.value == Tree::Null => {
                     let label = "give it a value, or leave the key out";
                     let message = format!("{what} has no value");
@@ -211,7 +214,7 @@ impl Shape<'_> {
             }
         }
         self.unknown_keys(&unknown, properties, &missing);
-        // A misspelt key explains why the right one is missing.
+        // A misspelt key explains why the correct one is missing, so only the misspelling is reported.
         let misspelt = || unknown.iter().take(MAX_UNKNOWN).map(|key| key.name.as_str());
         for name in required.iter().filter(|name| !present.contains(*name)) {
             sound = false;
@@ -233,7 +236,7 @@ impl Shape<'_> {
         (sound || whole).then_some(node)
     }
 
-    /// The names that a file gives to things: keys of maps from names, and ids.
+    /// Checks the names that a file defines: keys of maps by name, and ids.
     fn check_name(&mut self, key: &Key, value: &Node, is_setting: bool, names_things: bool) {
         let (name, span) = match value.text() {
             _ if !is_setting && names_things => (key.name.as_str(), key.span.clone()),
@@ -246,7 +249,7 @@ impl Shape<'_> {
         }
     }
 
-    /// Each unknown key is a mistake; where there are very many, the last of them tells of the rest.
+    /// Reports unknown keys. If there are very many, the last report stands for all that follow.
     fn unknown_keys(
         &mut self,
         unknown: &[&Key],
@@ -277,12 +280,12 @@ impl Shape<'_> {
     }
 }
 
-/// `{{ x }}` without quotes, which YAML reads as a map in a map.
+/// Whether the node looks like `{{ x }}` without quotes, which YAML reads as a map in a map.
 fn is_hole(node: &Node) -> bool {
     node.entries().is_empty() || node.entries().iter().any(|(_, v)| v.value == Tree::Null)
 }
 
-/// What a `$ref` points at.
+/// The schema that a `$ref` points to.
 fn resolved(schema: &Json) -> &Json {
     match schema.get("$ref").and_then(Json::as_str) {
         Some(reference) => reference
@@ -293,7 +296,7 @@ fn resolved(schema: &Json) -> &Json {
     }
 }
 
-/// Optional parts are left out, not written as null: the generator's null goes.
+/// Removes null from the generated schema: optional keys are left out, not set to null.
 fn without_null(schema: &mut Json) {
     match schema {
         Json::Object(map) => {
@@ -307,6 +310,7 @@ fn without_null(schema: &mut Json) {
             if let Some(Json::Array(words)) = map.get_mut("enum") {
                 words.retain(|word| !word.is_null());
             }
+            // `anyOf: [X, null]` becomes X. Keys next to it, such as the field's description, take precedence.
             if let Some(Json::Array(choices)) = map.remove("anyOf") {
                 let null = serde_json::json!({"type": "null"});
                 let mut choices: Vec<Json> = choices.into_iter().filter(|c| *c != null).collect();
@@ -329,7 +333,7 @@ fn without_null(schema: &mut Json) {
     }
 }
 
-/// The allowed words of an enumeration.
+/// The allowed words of an enumeration; empty for other schemas.
 fn words(schema: &Json) -> Vec<&str> {
     if let Some(words) = schema.get("enum").and_then(Json::as_array) {
         return words.iter().filter_map(Json::as_str).collect();
@@ -344,6 +348,7 @@ fn words(schema: &Json) -> Vec<&str> {
         .collect()
 }
 
+/// A JSON type in words, for messages.
 fn in_words(ty: &str, schema: &Json) -> String {
     match ty {
         "object" => match schema.get("properties").and_then(Json::as_object) {

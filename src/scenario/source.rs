@@ -1,14 +1,14 @@
-//! Where the parts of a scenario stand in its file, for mistakes that show only when its steps are tried.
+//! The source of a scenario with the spans of its parts, for mistakes that only show once its steps are run.
 
 use std::ops::Range;
 
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::node::{Node, Tree};
 
-/// The file of a scenario, with the place of each of its parts.
+/// The text of a scenario file and its parsed tree.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// As given to [`super::load`].
+    /// The path as given to [`super::load`].
     pub path: String,
     /// The text of the file.
     pub text: String,
@@ -16,8 +16,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// The bytes of a part: keys of maps, and ids or names of entries of lists, from the outside in. Of a part that is
-    /// not written, the nearest one around it.
+    /// The span of a part, given by its path: keys of maps, and ids or names of list entries, outermost first. If a
+    /// part is not written, the span of the nearest enclosing one.
     pub fn span(&self, path: &[&str]) -> Range<usize> {
         let (mut node, mut span) = (&self.root, self.root.head());
         for key in path {
@@ -28,6 +28,7 @@ impl Source {
             };
             (node, span) = match (entry, node.items().iter().find(named)) {
                 (Some((key, value)), _) => match value.value {
+                    // A map or list may span many lines, so its key is marked.
                     Tree::Map(_) | Tree::List(_) => (value, key.span.clone()),
                     _ => (value, value.head()),
                 },
@@ -38,7 +39,7 @@ impl Source {
         span
     }
 
-    /// Mistakes of this file, in its order.
+    /// Diagnostics for this file with the given mistakes, sorted.
     pub fn mistakes(&self, list: Vec<Diagnostic>) -> Diagnostics {
         let mut mistakes = Diagnostics {
             path: self.path.clone(),

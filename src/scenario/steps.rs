@@ -1,4 +1,4 @@
-//! Steps: what they name, and in which order they run.
+//! Resolves steps: their dependencies, their topological order, and each step in that order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -15,25 +15,26 @@ use crate::expr::{Name, NameValues, Parsed, ParsedTemplate, Scope};
 use crate::graph;
 use crate::value::Type;
 
-/// A step as written, and what became of it.
+/// A step as written, with what was resolved from it.
 pub(super) struct Draft {
     pub id: At<String>,
     pub span: Range<usize>,
     entry: StepEntry,
-    /// `None` where something is wrong with it.
+    /// `None` if it has a mistake.
     pub resolved: Option<Step>,
-    /// The texts that it can put out; `None` where any may come.
+    /// The texts that it can output; `None` if any text is possible.
     pub values: Option<NameValues>,
-    /// The labels of its rules, sound or not; `None` where a rule was taken out.
+    /// The labels of its rules, including wrong rules; `None` if a rule was removed.
     pub labels: Option<BTreeSet<String>>,
 }
 
 impl Draft {
+    /// The settings of a retrieve step.
     pub fn retrieve(&self) -> Option<&RetrieveEntry> {
         self.entry.retrieve.as_ref().map(|at| &at.value)
     }
 
-    /// Where the expression of a compute step stands.
+    /// The span of the expression of a compute step; of the whole step for other kinds.
     pub fn compute_span(&self) -> Range<usize> {
         self.entry.compute.as_ref().map_or(self.span.clone(), |compute| compute.span.clone())
     }
@@ -43,16 +44,17 @@ impl Draft {
         self.retrieve().is_some_and(|retrieve| retrieve.entity.is_some())
     }
 
-    /// Whether it has guards, and whether these are on by the step's own word.
+    /// Whether it has guards.
     pub fn guards(&self) -> bool {
         self.entry.guard.as_ref().is_some_and(|guards| !guards.value.is_empty())
     }
 
+    /// Whether its guards are on, if the step says so itself.
     pub fn guarded(&self) -> Option<&At<bool>> {
         self.entry.guarded.as_ref()
     }
 
-    /// The further attempts that its guards make with the search of the step `retrieve`.
+    /// The retries of its guards that repeat the search of the step `retrieve`.
     pub fn retries_of(&self, retrieve: &str) -> impl Iterator<Item = &RetryEntry> {
         let read = self.entry.read.as_ref().map(|read| read.value.from.value.as_str());
         let searched = read.unwrap_or(self.id.value.as_str());
@@ -62,18 +64,19 @@ impl Draft {
         retries.flat_map(|retries| &retries.value).map(|retry| &retry.value)
     }
 
-    /// Whether it is meant to end the run.
+    /// Whether it is an act step.
     pub fn acts(&self) -> bool {
         self.entry.act.is_some()
     }
 
+    /// Whether it is known to be of a kind other than retrieve. False for a step whose kind was removed.
     pub fn is_other_than_retrieve(&self) -> bool {
         self.entry.retrieve.is_none() && !self.entry.kinds().is_empty()
     }
 }
 
 impl StepEntry {
-    /// The kinds it claims to be, with their places.
+    /// The kinds that the entry gives, with their spans; a valid entry has exactly one.
     fn kinds(&self) -> Vec<(&'static str, &Range<usize>)> {
         let kinds = [
             ("retrieve", self.retrieve.as_ref().map(|at| &at.span)),
@@ -85,7 +88,7 @@ impl StepEntry {
         kinds.into_iter().filter_map(|(kind, span)| Some((kind, span?))).collect()
     }
 
-    /// Every name that could be a step in what the step itself does.
+    /// All names in the step's own expressions and templates; those that are step ids become its inputs.
     fn needs(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         let mut expressions: Vec<&At<String>> = self.when.iter().chain(&self.compute).collect();
@@ -113,7 +116,7 @@ impl StepEntry {
         names
     }
 
-    /// Every name that could be a step in its guards.
+    /// All names in the expressions and templates of its guards, except the step's own id.
     fn guards_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         for At { value: guard, .. } in self.guard.iter().flat_map(|guards| &guards.value) {
@@ -124,7 +127,7 @@ impl StepEntry {
                     |p| p.names().into_iter().map(str::to_owned).collect(),
                 )
             };
-            // Its own output is what a check looks at, and no input.
+            // The step's own output is what the check looks at; it is not an input.
             let check = guard.check.iter().flat_map(named);
             names.extend(check.filter(|name| *name != self.id.value));
             names.extend(guard.same_entity.iter().flat_map(named));
@@ -142,7 +145,7 @@ impl StepEntry {
         names
     }
 
-    /// The retrieve step whose search a guard of this step makes again.
+    /// The retrieve step that a read step searches again in a retry of one of its guards.
     fn searches_again(&self) -> Option<&str> {
         let mut guards = self.guard.iter().flat_map(|guards| &guards.value);
         let retries = guards.any(|guard| guard.value.retry.is_some());
@@ -150,14 +153,14 @@ impl StepEntry {
     }
 }
 
-/// The texts of a query with their weights as written.
+/// The phrasings of a query, with their weights as written.
 pub(super) fn phrasings(retrieve: &RetrieveEntry) -> Vec<(&At<String>, Option<&At<f64>>)> {
     let single = retrieve.query.iter().map(|text| (text, None));
     let several = retrieve.queries.iter().flat_map(|queries| &queries.value);
     single.chain(several.map(|query| (&query.text, query.weight.as_ref()))).collect()
 }
 
-/// What is known of the steps before one, and what it puts out itself.
+/// The names of all steps, the possible texts of earlier steps, and those of the step itself.
 struct Known<'a> {
     names: &'a BTreeMap<String, Name>,
     values: &'a StepValues,
@@ -165,7 +168,7 @@ struct Known<'a> {
 }
 
 impl Resolver<'_> {
-    /// All steps in topological order.
+    /// Resolves all steps and returns them in topological order.
     pub fn steps(&mut self, file: &File, world: &World) -> Vec<Draft> {
         let entries = file.steps.as_deref().unwrap_or_default();
         self.not_empty("steps", "step", file.steps.as_ref().map(Vec::is_empty));
@@ -186,6 +189,7 @@ impl Resolver<'_> {
             .map(|(entry, own)| {
                 let mut all = own.clone();
                 all.extend(places(entry.value.guards_names()));
+                // A repeated search renders the query again, so it needs all inputs of the retrieve step.
                 let again = entry.value.searches_again().and_then(position);
                 all.extend(again.iter().flat_map(|&from| &needs[from]));
                 all.into_iter().collect()
@@ -199,6 +203,7 @@ impl Resolver<'_> {
         for (new, old) in order.sorted.iter().enumerate() {
             new_index[*old] = new;
         }
+        // All ids are known from the start: in a cycle a step is used before it is resolved.
         let mut names = self.names_of_steps();
         let mut values = StepValues::new();
         let mut drafts: Vec<Draft> = Vec::new();
@@ -208,18 +213,20 @@ impl Resolver<'_> {
             let own = self.step_values(entry, world, &values, &drafts);
             let known = Known { names: &names, values: &values, own: own.as_ref() };
             let step = self.step(entry, span, world, &known, &drafts);
+            // A step with a mistake is not resolved, so that later steps report no consequences of it.
             let mut step = step.filter(|_| self.found.len() == before);
             if let Some(step) = &mut step {
                 let renumbered = |of: &mut dyn Iterator<Item = &usize>| {
                     of.map(|p| new_index[*p]).collect::<BTreeSet<_>>().into_iter().collect()
                 };
+                // Dependencies were found by position in the file; a scenario numbers steps in topological order.
                 step.parents = renumbered(&mut parents[old].iter());
                 step.needs = renumbered(&mut needs[old].iter());
             }
             let name = match (entry.kinds().as_slice(), &step) {
                 ([("retrieve", _)], _) => Name::Passages,
                 ([("act", _)], _) => Name::Action,
-                // Without a type, as after a null, nothing can be said about its use.
+                // Without a known type, as for an expression that is always null, its uses are not checked.
                 (_, Some(Step { output: ty, .. })) => {
                     Name::Output { step: new_index[old], ty: *ty }
                 }
@@ -240,7 +247,7 @@ impl Resolver<'_> {
         drafts
     }
 
-    /// The labels of an act step; `None` where one is not known, since its rule was taken out.
+    /// The labels of an act step; `None` if a rule was removed, since its label is unknown.
     fn labels(&self, entry: &StepEntry) -> Option<BTreeSet<String>> {
         let rules = &entry.act.as_ref()?.value;
         let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
@@ -250,7 +257,7 @@ impl Resolver<'_> {
             .then(|| rules.iter().map(|rule| rule.value.action.value.clone()).collect())
     }
 
-    /// What each id stands for as far as its keys tell, also for steps that were taken out.
+    /// The kind of name of each step as far as its keys show it, including steps that were removed.
     fn names_of_steps(&self) -> BTreeMap<String, Name> {
         let steps = self.raw.get("steps").map_or(&[][..], |steps| steps.items());
         let named = steps.iter().filter_map(|step| {
@@ -266,7 +273,7 @@ impl Resolver<'_> {
         named.collect()
     }
 
-    /// A run must be able to end in an action.
+    /// Reports a pipeline without an act step.
     fn some_action(&mut self, file: &File) {
         let raw = self.raw.get("steps");
         let acts = raw.is_some_and(|s| s.items().iter().any(|step| step.get("act").is_some()));
@@ -284,6 +291,7 @@ impl Resolver<'_> {
         );
     }
 
+    /// Reports steps that depend on each other in a cycle.
     fn cycle(&mut self, ids: Vec<&At<String>>) {
         let Some(first) = ids.first() else {
             return;
@@ -303,6 +311,7 @@ impl Resolver<'_> {
         self.found.push(diagnostic);
     }
 
+    /// Resolves one step; `None` if it has a mistake.
     fn step(
         &mut self,
         entry: &StepEntry,

@@ -1,4 +1,4 @@
-//! Texts that grow from step to step past what memory holds: known before anything runs.
+//! Reports texts that grow from step to step beyond the memory limit, before anything runs.
 
 use std::ops::Range;
 
@@ -11,9 +11,10 @@ use crate::value::Value;
 use crate::world::{Corpus, Table, Task};
 
 impl Resolver<'_> {
-    /// Reports steps that can make a text longer than [`LONGEST_TEXT`], each once. A value that is read counts with the
-    /// longest one of its field; whatever is not known to be shorter counts.
+    /// Reports each step that can build a text longer than [`LONGEST_TEXT`]. The lengths are upper bounds: a value
+    /// that is read or looked up counts as the longest value of its field or column.
     pub fn text_lengths(&mut self, steps: &[Draft], world: &World) {
+        // If no step builds texts from others, the scan of all tasks is skipped.
         let grows =
             steps.iter().filter_map(|draft| draft.resolved.as_ref()).any(|step| match &step.kind {
                 StepKind::Compute(expr) => expr.adds(),
@@ -23,9 +24,9 @@ impl Resolver<'_> {
                 _ => false,
             });
         let Some(tasks) = world.tasks.as_ref().filter(|_| grows) else { return };
-        // By step: the length of what is taken from elsewhere, the same for every task.
+        // By step: the longest value that it can take from passages or tables, which does not depend on the task.
         let stated: Vec<usize> = steps.iter().map(|draft| longest_stated(draft, world)).collect();
-        // By step: the first text that is too long, and the task that makes it so.
+        // By step: the first text that is too long, and the task for which it is.
         let mut too_long: Vec<Option<(Range<usize>, usize, &Task)>> = vec![None; steps.len()];
         for task in &tasks.tasks {
             let mut lengths: Vec<usize> = Vec::with_capacity(steps.len());
@@ -44,7 +45,7 @@ impl Resolver<'_> {
                 lengths.push(value);
             }
         }
-        // What comes of a text that is too long is no mistake of its own.
+        // Steps that use a text that is too long are too long because of it and would repeat the mistake.
         let mut spoilt = vec![false; steps.len()];
         for (at, draft) in steps.iter().enumerate() {
             let mut parents = draft.resolved.iter().flat_map(|step| &step.parents);
@@ -64,7 +65,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The texts that a step makes, each with its place and its length at most.
+/// The texts that a step builds, each with its span and the maximum of its length.
 fn made_by(draft: &Draft, length: &dyn Fn(Named) -> usize) -> Vec<(Range<usize>, usize)> {
     match draft.resolved.as_ref().map(|step| &step.kind) {
         Some(StepKind::Compute(expr)) => {
@@ -80,7 +81,7 @@ fn made_by(draft: &Draft, length: &dyn Fn(Named) -> usize) -> Vec<(Range<usize>,
     }
 }
 
-/// The longest text that a step takes from a passage or a table.
+/// The length of the longest text that a step can take from a passage or a table.
 fn longest_stated(draft: &Draft, world: &World) -> usize {
     match draft.resolved.as_ref().map(|step| &step.kind) {
         Some(StepKind::Read { field, .. }) => {

@@ -1,17 +1,17 @@
-//! Where to compute an answer, so that its variance can be told apart by inputs.
+//! Sampling designs: the points at which to evaluate a model so that its variance can be attributed to inputs.
 
 use anyhow::ensure;
 
-/// Inputs that a design can have: the points come from Sobol's sequence in twice as many dimensions.
+/// The largest number of inputs of a design: its points need Sobol's sequence in twice as many dimensions.
 pub const MOST_INPUTS: usize = sobol_burley::NUM_DIMENSIONS as usize / 2;
-/// Base samples that a design can have.
+/// The largest number of base samples of a design.
 pub const MOST_SAMPLES: usize = 1 << 16;
 
-/// `count` independent draws of all inputs, spread evenly over them: Sobol's points as in [`Design`]; of more inputs than
-/// the sequence has dimensions, the others have points of their own.
+/// `count` independent draws of all inputs, evenly spread: Sobol points as in [`Design`]. Inputs beyond the number of
+/// dimensions of the sequence use further sequences with other scrambling seeds.
 ///
 /// # Errors
-/// More points than [`MOST_SAMPLES`].
+/// If `count` exceeds [`MOST_SAMPLES`].
 pub fn points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<f64>>> {
     ensure!(count <= MOST_SAMPLES, "{count} points, not {MOST_SAMPLES} at most");
     let dimensions = sobol_burley::NUM_DIMENSIONS;
@@ -27,10 +27,10 @@ pub fn points(count: usize, inputs: usize, seed: u64) -> anyhow::Result<Vec<Vec<
 /// input's column from B.
 ///
 /// Saltelli et al., "Variance based sensitivity analysis of model output. Design and estimator for the total
-/// sensitivity index", Computer Physics Communications 181, 2010. A and B are the halves of one
+/// sensitivity index", Computer Physics Communications 181, 2010. A and B are the two halves of the dimensions of one
 /// Sobol sequence with the direction numbers of Joe and Kuo, "Constructing Sobol sequences with better
-/// two-dimensional projections", SIAM J. Sci. Comput. 30, 2008, under Owen's scrambling, so that each seed gives
-/// another sample.
+/// two-dimensional projections", SIAM J. Sci. Comput. 30, 2008, with Owen's scrambling, so that each seed gives a
+/// different sample.
 #[derive(Clone, Debug)]
 pub struct Design {
     samples: usize,
@@ -41,7 +41,7 @@ pub struct Design {
 
 impl Design {
     /// # Errors
-    /// No input, fewer than two samples, or more of either than [`MOST_INPUTS`] and [`MOST_SAMPLES`].
+    /// If there is no input, there are fewer than two samples, or either exceeds [`MOST_INPUTS`] or [`MOST_SAMPLES`].
     pub fn new(samples: usize, inputs: usize, seed: u64) -> anyhow::Result<Design> {
         ensure!((1..=MOST_INPUTS).contains(&inputs), "{inputs} inputs, not 1 to {MOST_INPUTS}");
         ensure!(
@@ -66,12 +66,12 @@ impl Design {
         Ok(Design { samples, inputs, points })
     }
 
-    /// The points: A, then B, then for each input A with that column from B; each with all inputs.
+    /// The points: A, then B, then for each input A with that column from B; each point has a value for every input.
     pub fn points(&self) -> &[Vec<f64>] {
         &self.points
     }
 
-    /// How many of the points, the first ones, are independent draws of all inputs.
+    /// The number of points, at the beginning, that are independent draws of all inputs.
     pub fn independent(&self) -> usize {
         2 * self.samples
     }

@@ -1,4 +1,4 @@
-//! What each input answers for: first-order and total indices of the variance, with intervals.
+//! First-order and total Sobol indices of each input, with intervals.
 
 use anyhow::ensure;
 use rand::{RngExt, SeedableRng};
@@ -6,30 +6,31 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::stats::{self, Interval};
 
-/// Samples that the intervals rest on.
+/// Number of bootstrap samples for the intervals.
 pub const RESAMPLES: u32 = 1_000;
-/// An answer whose standard deviation is below this share of its size does not vary but for rounding.
+/// An answer whose standard deviation is below this share of its size varies only by rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// The share of an answer's variance that one input answers for.
+/// The share of an answer's variance that is due to one input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Index {
-    /// Alone: by how much the variance would shrink on average, were this input known.
+    /// First-order index: the share by which the variance would shrink on average if this input were known.
     pub first: Interval,
-    /// With all it does together with others: what would be left of it, were all others known.
+    /// Total index, including interactions: the share of the variance that would remain if all other inputs were
+    /// known.
     pub total: Interval,
 }
 
-/// The indices of each input, from the answers at the points of a [`super::Design`] of that size; `None` where the
-/// answer does not vary.
+/// The indices of each input, from the answers at the points of a [`super::Design`] with this number of samples;
+/// `None` if the answer does not vary.
 ///
-/// First order by Saltelli et al. (2010), table 2 (b); total by Jansen, "Analysis of variance designs for model
-/// output", Computer Physics Communications 117, 1999. The estimate plus and minus a normal quantile times the standard
-/// deviation over [`RESAMPLES`] bootstrap samples of base samples is the interval; like the estimate it can pass 0
-/// and 1.
+/// First-order indices by Saltelli et al. (2010), table 2 (b); total indices by Jansen, "Analysis of variance designs
+/// for model output", Computer Physics Communications 117, 1999. The interval is the estimate plus and minus a normal
+/// quantile times the standard deviation over [`RESAMPLES`] bootstrap samples of the base samples; like the estimate
+/// it can extend beyond 0 and 1.
 ///
 /// # Errors
-/// Numbers of answers that do not fit, answers that are not finite, a level outside 0 to 1.
+/// If the number of answers does not match a design, an answer is not finite, or the level is outside 0 to 1.
 pub fn indices(
     answers: &[f64],
     samples: usize,
@@ -42,7 +43,7 @@ pub fn indices(
         answers.len()
     );
     ensure!(answers.iter().all(|answer| answer.is_finite()), "an answer is not finite");
-    // The estimate of the first order depends on where zero is: the mean is the best place.
+    // The first-order estimator depends on the origin of the answers; centring them reduces its error.
     let mean = answers.iter().sum::<f64>() / answers.len() as f64;
     let centred: Vec<f64> = answers.iter().map(|answer| answer - mean).collect();
     let answers = Answers { columns: centred.chunks_exact(samples).collect() };
@@ -53,13 +54,13 @@ pub fn indices(
     }
     let inputs = answers.columns.len() - 2;
     let estimates: Vec<[f64; 2]> = (0..inputs).map(|input| answers.shares(input, &all)).collect();
-    // By input and index: how often, the sum and the sum of squares of what lies off the estimate.
+    // By input and index: the count, sum and sum of squares of the deviations from the estimate.
     let mut off = vec![[[0.0; 3]; 2]; inputs];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for _ in 0..RESAMPLES {
         let drawn: Vec<usize> = (0..samples).map(|_| rng.random_range(0..samples)).collect();
         if answers.variance(&drawn) == 0.0 {
-            continue; // one sample, again and again
+            continue; // the same sample drawn every time
         }
         for (input, off) in off.iter_mut().enumerate() {
             let shares = answers.shares(input, &drawn);
@@ -80,13 +81,13 @@ pub fn indices(
     Ok(Some(indices))
 }
 
-/// Answers less their mean: A, B, and A with each input's column from B.
+/// Answers minus their mean: A, B, and A with each input's column from B.
 struct Answers<'a> {
     columns: Vec<&'a [f64]>,
 }
 
 impl Answers<'_> {
-    /// Of the independent samples among those drawn.
+    /// The variance of the independent samples (A and B) among those drawn.
     fn variance(&self, drawn: &[usize]) -> f64 {
         let independent = || self.columns[..2].iter().flat_map(|c| drawn.iter().map(|&at| c[at]));
         let count = 2.0 * drawn.len() as f64;
@@ -94,7 +95,7 @@ impl Answers<'_> {
         independent().map(|answer| (answer - mean).powi(2)).sum::<f64>() / count
     }
 
-    /// First-order and total index of an input.
+    /// The first-order and the total index of an input.
     fn shares(&self, input: usize, drawn: &[usize]) -> [f64; 2] {
         let (a, b, mixed) = (self.columns[0], self.columns[1], self.columns[2 + input]);
         let count = drawn.len() as f64;

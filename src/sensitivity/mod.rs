@@ -1,6 +1,7 @@
-//! How an answer hangs on its inputs: points to compute it at, and indices from what comes out. No domain
-//! types: an input is a number from 0 to 1, an answer a number, and how one follows from the other is the
-//! caller's business. Nothing here reads a clock or draws at random other than from a given seed.
+//! Variance-based sensitivity analysis: the points at which to evaluate a model, and Sobol indices from its outputs.
+//!
+//! Invariant: no domain types (an input is a number from 0 to 1, an answer is a number, and the caller evaluates the
+//! model), no clock, and no randomness except from a given seed.
 
 mod design;
 mod indices;

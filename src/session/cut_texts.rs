@@ -1,4 +1,4 @@
-//! Texts that are longer than a model reads: their ends are cut, and that is counted.
+//! Counts texts that are longer than a model reads and whose ends are therefore cut off.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,17 +8,17 @@ use crate::embed::cache::default_dir;
 use crate::embed::{Embedder, Pair, PairScorer, Role, Similarity, Vectors};
 use crate::{atomic_file, input_file};
 
-/// What a model cut.
+/// Counts of the texts that one model cut.
 #[derive(Debug, Default)]
 pub struct CutTexts {
     /// Distinct queries, by hash, and whether each was cut.
     queries: Mutex<HashMap<blake3::Hash, bool>>,
-    /// By corpus: passages cut, and all of them.
+    /// By corpus: number of passages cut, and of all passages.
     passages: Mutex<BTreeMap<String, (usize, usize)>>,
 }
 
 impl CutTexts {
-    /// What to say of an embedder that reads `limit` tokens of a text; nothing where it cut none.
+    /// Notes on an embedder that reads `limit` tokens of a text; empty if it cut none.
     pub fn notes(&self, embedder: &str, limit: usize) -> Vec<String> {
         let queries = self.queries.lock().unwrap_or_else(PoisonError::into_inner);
         let cut = queries.values().filter(|cut| **cut).count();
@@ -37,7 +37,7 @@ impl CutTexts {
     }
 }
 
-/// An embedder whose cut texts are counted.
+/// An embedder that counts the texts it cuts.
 pub struct CutCounter {
     inner: Box<dyn Embedder>,
     cut: Arc<CutTexts>,
@@ -48,16 +48,16 @@ impl CutCounter {
         CutCounter { inner, cut: Arc::default() }
     }
 
-    /// What was counted so far, and will be.
+    /// The counts, which keep growing as texts are embedded.
     pub fn counts(&self) -> Arc<CutTexts> {
         self.cut.clone()
     }
 
-    /// Counts the passages of a corpus, once for each model and texts: the count is kept in the folder `cache`, by
+    /// Counts the passages of a corpus that are cut. The count is cached by model and texts in the folder `cache`, by
     /// default the user's.
     ///
     /// # Errors
-    /// Those of the tokenizer, and a cache that cannot be written.
+    /// Errors of the tokenizer, and a cache that cannot be written.
     pub fn count_passages(
         &self,
         corpus: &str,
@@ -70,6 +70,7 @@ impl CutCounter {
         let mut hash = blake3::Hasher::new();
         hash.update(self.inner.fingerprint().as_bytes());
         for text in texts {
+            // The length keeps texts apart that differ only in where one ends and the next begins.
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         }
@@ -126,7 +127,7 @@ impl Embedder for CutCounter {
         texts: &[&str],
         done: &(dyn Fn(usize) + Sync),
     ) -> anyhow::Result<Vectors> {
-        // Passages are counted by corpus: a corpus whose vectors are on file is not embedded.
+        // Passages are counted by corpus, since a corpus with cached vectors is not embedded.
         if role == Role::Query {
             self.count_queries(texts)?;
         }
@@ -142,7 +143,7 @@ impl Embedder for CutCounter {
     }
 }
 
-/// A scorer of pairs of which those that are cut are counted.
+/// A pair scorer that counts the pairs it cuts.
 pub struct CutPairCounter {
     inner: Box<dyn PairScorer>,
     /// Distinct pairs, by hash, and whether each was cut.
@@ -154,7 +155,7 @@ impl CutPairCounter {
         CutPairCounter { inner, pairs: Mutex::default() }
     }
 
-    /// What to say of what was scored so far; nothing where nothing was cut.
+    /// A note on the pairs scored so far; `None` if none was cut.
     pub fn note(&self, reranker: &str) -> Option<String> {
         let limit = self.inner.token_limit()?;
         let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,7 +185,7 @@ impl CutPairCounter {
             new.retain(|hash, _| !known.contains_key(hash));
         }
         let (hashes, pairs): (Vec<_>, Vec<Pair>) = new.into_iter().unzip();
-        // Not while it is locked: this may run on all threads.
+        // Not under the lock, since this may run on all threads.
         let cut = self.inner.are_cut(&pairs)?;
         known().extend(hashes.into_iter().zip(cut));
         Ok(())
@@ -299,7 +300,7 @@ mod tests {
         counter.score(&[("a", "b"), ("a", "b c"), ("", "a b c")], &|_| {}).unwrap();
         assert_eq!(counter.note("judge"), None);
         for _ in 0..2 {
-            // The same words with another border are another pair.
+            // The same words with another boundary are another pair.
             let pairs = [("a b", "c d"), ("a", "b c d"), ("a b", "c d"), ("a", "b")];
             counter.score(&pairs, &|_| {}).unwrap();
         }

@@ -1,5 +1,5 @@
 //! A scenario together with what is opened once for it: models, indices, progress. Every command and every user of the
-//! library asks through a session. Nothing is computed here, and nothing is written.
+//! library works through a session. No results may be computed here, and nothing but caches may be written.
 
 use std::cell::OnceCell;
 use std::ops::Deref;
@@ -24,7 +24,7 @@ mod run_file_answers;
 pub use names::UnknownName;
 use retrievers::Retrievers;
 
-/// The scenario of a session: the session's own, or somebody else's.
+/// The scenario of a session, owned or borrowed.
 #[derive(Clone)]
 enum Held<'a> {
     Borrowed(&'a Scenario),
@@ -42,11 +42,11 @@ impl Deref for Held<'_> {
     }
 }
 
-/// Makes retrievers of the user's own: `None` for an embedder that is to be opened as the scenario declares it.
+/// Opens the caller's own retrievers; `None` for an embedder that is to be opened as the scenario declares it.
 type OwnRetrievers<'a> =
     dyn Fn(&EmbedderDecl, &Corpus) -> anyhow::Result<Option<Box<dyn Retriever>>> + 'a;
 
-/// A scenario with its models and indices, each opened when it is first needed and then kept.
+/// A scenario with its models and indices, each opened when it is first needed and then cached.
 ///
 /// ```no_run
 /// use knockon::Session;
@@ -69,17 +69,17 @@ impl<'a> Session<'a> {
     /// Reads a scenario with all its data files. No model is opened yet.
     ///
     /// # Errors
-    /// Every mistake of the file and its data.
+    /// Every mistake in the file and its data.
     pub fn open(path: impl AsRef<Path>) -> Result<Session<'static>, Diagnostics> {
         Ok(Session::owning(scenario::load(path.as_ref())?))
     }
 
-    /// A session that keeps this scenario.
+    /// A session that owns its scenario.
     pub fn owning(scenario: Scenario) -> Session<'static> {
         Session::new(Held::Owned(Arc::new(scenario)))
     }
 
-    /// A session over a scenario that somebody else keeps.
+    /// A session over a borrowed scenario.
     pub fn over(scenario: &'a Scenario) -> Session<'a> {
         Session::new(Held::Borrowed(scenario))
     }
@@ -89,7 +89,7 @@ impl<'a> Session<'a> {
         Session { scenario, retrievers, own: None, indices: OnceCell::new(), progress: &NoProgress }
     }
 
-    /// Reports progress to `listener`, which may also end the work.
+    /// Reports progress to `listener`, which may also cancel the work.
     #[must_use]
     pub fn with_progress(mut self, listener: &'a dyn ProgressListener) -> Session<'a> {
         self.progress = listener;
@@ -97,17 +97,17 @@ impl<'a> Session<'a> {
         self
     }
 
-    /// Keeps vectors and answers in this folder instead of the user's cache.
+    /// Caches vectors and answers in this folder instead of the user's cache.
     #[must_use]
     pub fn with_cache(mut self, folder: impl Into<PathBuf>) -> Session<'a> {
         self.retrievers = self.retrievers.with_cache(folder.into());
         self
     }
 
-    /// Ranks with retrievers of your own: `open` is asked for each embedder and corpus first, and where it gives
+    /// Uses retrievers of the caller's own: `open` is called for each embedder and corpus first, and if it returns
     /// `None`, the embedder is opened as the scenario declares it.
     ///
-    /// Their fingerprints are not known: whoever keeps reports says there what ranked.
+    /// Such retrievers have no fingerprints: if you keep a report, record with it which retriever was used.
     #[must_use]
     pub fn with_retrievers(
         mut self,
@@ -117,23 +117,24 @@ impl<'a> Session<'a> {
         self
     }
 
-    /// The session over these tasks alone; models stay loaded.
+    /// Restricts the session to these tasks; models stay loaded.
     ///
     /// # Errors
-    /// A name that the scenario does not have, and a scenario that somebody else keeps.
+    /// An unknown task, and a scenario that the session does not own or that is in use.
     pub fn keep_tasks<S: AsRef<str>>(self, ids: &[S]) -> anyhow::Result<Session<'a>> {
         let Session { mut scenario, retrievers, own, progress, .. } = self;
         let (loaded, cache) = retrievers.into_loaded();
         let Held::Owned(held) = &mut scenario else {
             bail!("only a session that keeps its scenario can leave tasks out");
         };
+        // The retrievers shared the scenario until `into_loaded`, so the session is its only owner here.
         let held = Arc::get_mut(held).context("the scenario of the session is in use")?;
         held.keep_tasks(ids)?;
         let retrievers = Retrievers::new(scenario.clone(), progress, cache).with_loaded(loaded);
         Ok(Session { scenario, retrievers, own, indices: OnceCell::new(), progress })
     }
 
-    /// What it is a session of.
+    /// The scenario of the session.
     pub fn scenario(&self) -> &Scenario {
         &self.scenario
     }
@@ -143,19 +144,19 @@ impl<'a> Session<'a> {
         self.progress
     }
 
-    /// The passages of each corpus by id, entity and attribute.
+    /// By corpus: its passages by id, entity and attribute.
     #[doc(hidden)]
     pub fn indices(&self) -> &[CorpusIndex] {
         self.indices.get_or_init(|| self.scenario.corpora.iter().map(CorpusIndex::new).collect())
     }
 
-    /// Searches that bring `depth` passages each, unless more are asked for.
+    /// Searches that return `depth` passages each, unless more are requested.
     #[doc(hidden)]
     pub fn searches(&self, depth: usize) -> Searches<'_> {
         Searches::new(self, self.progress, depth)
     }
 
-    /// Opens what an embedder itself needs, without asking it anything.
+    /// Opens what an embedder itself needs, without querying it.
     ///
     /// # Errors
     /// As [`Retrievers::ready`].
@@ -163,18 +164,18 @@ impl<'a> Session<'a> {
         self.retrievers.ready(embedder, corpus)
     }
 
-    /// What a user should know of how queries were answered so far.
+    /// Notes for the user on how queries were answered so far.
     pub fn notes(&self) -> Vec<String> {
         self.retrievers.notes()
     }
 
-    /// By embedder: a hash of what its rankings depend on beside the corpus. `None` for one that was not opened, and
-    /// for BM25, which is what its parameters say.
+    /// By embedder: a hash of everything except the corpus that its rankings depend on. `None` for embedders that were
+    /// not opened, and for BM25, which its parameters describe fully.
     pub fn fingerprints(&self) -> Vec<Option<String>> {
         self.retrievers.fingerprints()
     }
 
-    /// What ranks the passages of a corpus for an embedder, by their places in the scenario; embeds the corpus.
+    /// The retriever of an embedder for a corpus, by their indices in the scenario; embeds the corpus.
     ///
     /// # Errors
     /// A model or a service that cannot be opened, a cache that cannot be written.

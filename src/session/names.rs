@@ -1,25 +1,25 @@
-//! Names that a user gives, turned into places of the scenario once, where they come in.
+//! Resolves the names that a user gives to indices of the scenario, once, where they come in.
 
 use super::Session;
 use crate::expr::suggest;
 use crate::scenario::{Sampled, Scenario, StepKind};
 
-/// Names that a message lists.
+/// Names that an error message lists.
 const LISTED: usize = 12;
 
 /// A name that the scenario does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no {what} '{name}'{known}")]
 pub struct UnknownName {
-    /// What was looked for: `arm`, `step`, ...
+    /// What was looked up: `arm`, `step`, ...
     pub what: &'static str,
     /// The name as it was given.
     pub name: String,
-    /// What there is, and the nearest of it.
+    /// The names that exist, and the nearest of them.
     pub known: String,
 }
 
-/// The place of `name` among `names`.
+/// The index of `name` among `names`.
 pub(crate) fn place<'n>(
     what: &'static str,
     name: &str,
@@ -36,25 +36,25 @@ pub(crate) fn place<'n>(
 }
 
 impl Session<'_> {
-    /// The arm that others are compared with.
+    /// Index of the arm that others are compared with.
     pub fn baseline(&self) -> usize {
         self.scenario.baseline
     }
 
-    /// Of all arms, in the order of the file.
+    /// Indices of all arms, in the order of the file.
     pub fn all_arms(&self) -> Vec<usize> {
         (0..self.scenario.arms.len()).collect()
     }
 
-    /// The place of an arm in [`Scenario::arms`].
+    /// The index of an arm in [`Scenario::arms`].
     ///
     /// # Errors
-    /// A name that the scenario does not have, with those that it has.
+    /// An unknown name; the error lists those that exist.
     pub fn arm(&self, id: &str) -> Result<usize, UnknownName> {
         arm_of(&self.scenario, id)
     }
 
-    /// The places of these arms, each once; of all where none is named.
+    /// The indices of these arms, each once; of all arms if none is named.
     ///
     /// # Errors
     /// As [`Session::arm`].
@@ -72,7 +72,7 @@ impl Session<'_> {
         Ok(arms)
     }
 
-    /// The place of a retrieve step in [`Scenario::steps`].
+    /// The index of a retrieve step in [`Scenario::steps`].
     ///
     /// # Errors
     /// As [`Session::arm`].
@@ -85,7 +85,7 @@ impl Session<'_> {
         place("retrieve step", id, retrieves.iter().map(|(_, id)| *id)).map(|at| retrieves[at].0)
     }
 
-    /// The place of an embedder in [`Scenario::embedders`].
+    /// The index of an embedder in [`Scenario::embedders`].
     ///
     /// # Errors
     /// As [`Session::arm`].
@@ -93,7 +93,7 @@ impl Session<'_> {
         place("embedder", name, self.scenario.embedders.iter().map(|e| e.name.as_str()))
     }
 
-    /// The place of a task among those that are replayed.
+    /// The index of a task among those that are replayed.
     ///
     /// # Errors
     /// As [`Session::arm`].
@@ -108,7 +108,7 @@ pub(crate) fn arm_of(scenario: &Scenario, id: &str) -> Result<usize, UnknownName
 
 pub(crate) fn task_of(scenario: &Scenario, id: &str) -> Result<usize, UnknownName> {
     let ids = || scenario.tasks.tasks.iter().map(|task| task.id.as_str());
-    // Tasks are too many to list.
+    // There are too many tasks to list.
     ids().position(|known| known == id).ok_or_else(|| {
         let among = match scenario.sampled {
             Some(Sampled { size, of }) => {
@@ -123,7 +123,7 @@ pub(crate) fn task_of(scenario: &Scenario, id: &str) -> Result<usize, UnknownNam
 }
 
 impl Scenario {
-    /// Leaves only these tasks to be replayed.
+    /// Restricts the replay to these tasks.
     ///
     /// # Errors
     /// As [`Session::task`].
@@ -133,6 +133,7 @@ impl Scenario {
         }
         let kept = |id: &str| ids.iter().any(|kept| kept.as_ref() == id);
         let others = self.tasks.tasks.iter().map(|task| &task.id).filter(|id| !kept(id));
+        // A run file may hold qids of these tasks, which must not be reported as unknown.
         self.other_tasks.extend(others.cloned());
         self.tasks.tasks.retain(|task| kept(&task.id));
         Ok(())

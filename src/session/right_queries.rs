@@ -1,4 +1,4 @@
-//! The right queries: what every task asks at every retrieve step when nothing has gone wrong before it.
+//! The right queries: what every task asks at every retrieve step if nothing has gone wrong before it.
 
 use rayon::prelude::*;
 
@@ -13,13 +13,13 @@ pub struct RightQuery {
     pub task: usize,
     /// Index into the steps.
     pub step: usize,
-    /// From 1, where the step has several phrasings.
+    /// Number of the phrasing, from 1, if the step has several.
     pub number: Option<usize>,
     /// The query as it is searched.
     pub text: String,
-    /// Whose passages are searched where the filter is on.
+    /// The entity whose passages are searched if the filter is on.
     pub entity: Option<String>,
-    /// The corpus under the arm.
+    /// Index of the corpus under the arm.
     pub corpus: usize,
 }
 
@@ -36,8 +36,8 @@ impl RightQuery {
     }
 }
 
-/// All right queries under an arm, by task, step and phrasing. Steps that a task's oracle never reaches ask
-/// nothing.
+/// All right queries under an arm, by task, step and phrasing. Steps that the oracle of a task does not reach have
+/// none.
 ///
 /// # Errors
 /// An oracle that cannot be run.

@@ -1,4 +1,4 @@
-//! Which queries a run's qids stand for: the right queries of every task, rendered before anything is searched.
+//! Matches the qids of a run file with queries: the right queries of every task, rendered before anything is searched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,21 @@ use crate::expr::CorpusIndex;
 use crate::retrieve::{Answers, Asked, Entry, Hit, Ranking};
 use crate::scenario::{Arm, Qid, RunFile, Scenario};
 
-/// What a run says about one corpus.
+/// The answers of a run file for one corpus.
 pub struct Told {
     pub answers: Answers,
-    /// The queries that tasks ask when nothing has gone wrong; empty where queries are listed in a file.
+    /// The right queries of the tasks; empty if the queries are listed in a file.
     right: BTreeSet<String>,
-    /// Qids of the run that stand for no query.
+    /// Number of qids in the run that match no query.
     idle: usize,
     qids: usize,
 }
 
-/// Matches the qids of a run with queries.
+/// Matches the qids of a run file with queries.
 ///
 /// # Errors
-/// Passages that the corpus does not have, one query with two answers, no qid that stands for a query, an
-/// oracle that cannot be run.
+/// Passages that the corpus does not have, one query with two answers, no qid that matches a query, an oracle that
+/// cannot be run.
 pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Result<Told> {
     let asked: BTreeMap<String, Vec<String>> = match &file.qid {
         Qid::Listed(queries) => {
@@ -72,6 +72,7 @@ pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Resul
     }
     let unused = file.run.queries.keys().filter(|qid| !used.contains(qid.as_str()));
     told.idle = unused.filter(|qid| !of_another_task(scenario, file, qid)).count();
+    // If nothing matches, the qids are in another form: every query would count as a miss.
     if told.idle == told.qids {
         let have = file.run.queries.keys().next().map_or("", String::as_str);
         let want = asked.values().flatten().next().map_or("", String::as_str);
@@ -89,7 +90,7 @@ pub fn told(scenario: &Scenario, file: &RunFile, corpus: usize) -> anyhow::Resul
     Ok(told)
 }
 
-/// Whether a qid stands for a query of a task that is in the file and not replayed now.
+/// Whether a qid belongs to a task that is in the file but not replayed now.
 fn of_another_task(scenario: &Scenario, file: &RunFile, qid: &str) -> bool {
     let other = |id: &str| scenario.other_tasks.contains(id);
     match file.qid {
@@ -99,14 +100,14 @@ fn of_another_task(scenario: &Scenario, file: &RunFile, qid: &str) -> bool {
     }
 }
 
-/// The right queries to a corpus, each with the qids that it goes by.
+/// The right queries to a corpus, each with its qids.
 fn qids(
     scenario: &Scenario,
     file: &RunFile,
     corpus: usize,
 ) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
     let indices: Vec<CorpusIndex> = scenario.corpora.iter().map(CorpusIndex::new).collect();
-    // Arms that swap the same corpora ask the same.
+    // Arms with the same corpora have the same right queries.
     let mut arms: Vec<&Arm> = Vec::new();
     for arm in &scenario.arms {
         if !arms.iter().any(|known| known.corpora == arm.corpora) {
@@ -120,6 +121,7 @@ fn qids(
             let full = query.full_name(scenario);
             let qid = match &file.qid {
                 Qid::Task => scenario.tasks.tasks[query.task].id.clone(),
+                // Phrasings may have qids of their own or share that of the step.
                 _ if file.run.queries.contains_key(&full) => full,
                 _ => query.name(scenario),
             };
@@ -133,7 +135,7 @@ fn qids(
 }
 
 impl Told {
-    /// What a user should know of the queries that the run did not hold, and of the qids nobody asked for.
+    /// Notes for the user on queries that the run file does not hold, and on qids that match no query.
     pub fn notes(
         &self,
         name: &str,

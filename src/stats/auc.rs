@@ -1,9 +1,11 @@
-//! The area under the ROC curve: how probably a case scores higher than a control, ties one half.
+//! The area under the ROC curve: the probability that a case scores higher than a control, with ties counted one
+//! half.
 //!
 //! Variance and covariance of two areas on the same cases and controls by the method of DeLong, DeLong and
 //! Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating characteristic curves: a
-//! nonparametric approach", Biometrics 44, 1988. Where cases and controls come in clusters, each cluster's part in the area is
-//! one observation, as in Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 1997.
+//! nonparametric approach", Biometrics 44, 1988. If cases and controls come in clusters, the contribution of each
+//! cluster to the area is one observation, as in Obuchowski, "Nonparametric analysis of clustered ROC curve data",
+//! Biometrics 53, 1997.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,23 +15,23 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 use super::paired::Difference;
 use super::{Interval, check_level, t_quantile};
 
-/// An area, with what each case and each control adds to it.
+/// An area, with the contribution of each case and each control (the placement values).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Auc {
     pub area: f64,
-    /// By case: the share of controls below it.
+    /// By case: the share of controls that score below it.
     cases: Vec<f64>,
-    /// By control: the share of cases above it.
+    /// By control: the share of cases that score above it.
     controls: Vec<f64>,
-    /// The clusters of cases and of controls, numbered from 0; `None`: each is one of its own.
+    /// The clusters of cases and of controls, numbered from 0; `None` if each observation is its own cluster.
     clusters: Option<(Vec<usize>, Vec<usize>)>,
 }
 
 impl Auc {
-    /// From the scores of cases and of controls.
+    /// The area for the scores of cases and of controls.
     ///
     /// # Errors
-    /// Fewer than two of either, or a score that is no number.
+    /// If there are fewer than two of either, or a score is NaN.
     pub fn new(cases: &[f64], controls: &[f64]) -> anyhow::Result<Auc> {
         ensure!(cases.len() > 1 && controls.len() > 1, "an area needs two cases and two controls");
         ensure!(
@@ -42,7 +44,7 @@ impl Auc {
             sorted
         };
         let (case_order, control_order) = (sorted(cases), sorted(controls));
-        // How many of a sorted list lie below a score, ties one half.
+        // Share of a sorted list below a score, ties counted one half.
         let below = |list: &[f64], score: f64| {
             let less = list.partition_point(|s| *s < score);
             let equal = list.partition_point(|s| *s <= score) - less;
@@ -54,12 +56,13 @@ impl Auc {
         Ok(Auc { area, cases: by_case, controls: by_control, clusters: None })
     }
 
-    /// The same of scores with the cluster of each: a cluster may hold cases and controls.
+    /// The area for scores with the cluster of each; a cluster may contain both cases and controls.
     ///
     /// # Errors
     /// As [`Auc::new`].
     pub fn clustered(cases: &[(f64, usize)], controls: &[(f64, usize)]) -> anyhow::Result<Auc> {
         let scores = |of: &[(f64, usize)]| of.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
+        // Numbered in ascending order, so that areas over the same clusters get the same numbers.
         let known: BTreeSet<usize> = cases.iter().chain(controls).map(|(_, c)| *c).collect();
         let numbers: BTreeMap<usize, usize> = known.into_iter().zip(0..).collect();
         let number = |of: &[(f64, usize)]| of.iter().map(|(_, c)| numbers[c]).collect::<Vec<_>>();
@@ -67,23 +70,23 @@ impl Auc {
         Ok(Auc { clusters, ..Auc::new(&scores(cases), &scores(controls))? })
     }
 
-    /// How many clusters there are; cases and controls, where each is one of its own.
+    /// The number of clusters, or of cases and controls if each is its own cluster.
     pub fn clusters(&self) -> usize {
         self.clusters.as_ref().map_or(self.count(), |(cases, controls)| {
             cases.iter().chain(controls).max().map_or(0, |last| last + 1)
         })
     }
 
-    /// How many cases and controls there are.
+    /// The number of cases and controls.
     pub fn count(&self) -> usize {
         self.cases.len() + self.controls.len()
     }
 
-    /// The interval at `level`, within 0 to 1: normal, or Student's t with one degree of freedom less than there are
-    /// clusters. With one cluster its ends are infinite.
+    /// The interval at `level`, clipped to 0 to 1: normal, or for clusters Student's t with one degree of freedom
+    /// less than there are clusters. With one cluster its ends are infinite.
     ///
     /// # Errors
-    /// A level outside 0 to 1.
+    /// If the level is outside 0 to 1.
     pub fn interval(&self, level: f64) -> anyhow::Result<Interval> {
         let interval = self.around(self.area, covariance(self, self), level)?;
         if !interval.is_bounded() {
@@ -92,10 +95,10 @@ impl Auc {
         Ok(Interval { low: interval.low.max(0.0), high: interval.high.min(1.0), ..interval })
     }
 
-    /// How far this area lies above `baseline`, which has the same cases and controls.
+    /// The difference between this area and `baseline`, which must have the same cases and controls.
     ///
     /// # Errors
-    /// Other numbers of cases or controls, a level outside 0 to 1.
+    /// If the numbers of cases or controls or their clusters differ, or the level is outside 0 to 1.
     pub fn above(&self, baseline: &Auc, level: f64) -> anyhow::Result<Difference> {
         ensure!(
             self.cases.len() == baseline.cases.len()
@@ -105,6 +108,7 @@ impl Auc {
         );
         let variance = covariance(self, self) + covariance(baseline, baseline)
             - 2.0 * covariance(self, baseline);
+        // Rounding can make the variance of two nearly equal areas negative.
         let variance = variance.max(0.0);
         let difference = self.area - baseline.area;
         let interval = self.around(difference, variance, level)?;
@@ -127,7 +131,7 @@ impl Auc {
         Ok(Interval { estimate, low: estimate - half, high: estimate + half })
     }
 
-    /// How probably a statistic lies further from zero than `size`, on either side.
+    /// The two-sided tail probability of a statistic of this absolute value.
     fn beyond(&self, size: f64) -> anyhow::Result<f64> {
         Ok(2.0
             * match &self.clusters {
@@ -137,7 +141,7 @@ impl Auc {
     }
 }
 
-/// The parts of clusters in an area: what their cases and controls add to it beyond the average.
+/// The contribution of each cluster to an area: the deviations of its cases and controls from the average.
 fn parts(of: &Auc, (cases, controls): &(Vec<usize>, Vec<usize>)) -> Vec<f64> {
     let mut parts = vec![0.0; of.clusters()];
     for (values, clusters) in [(&of.cases, cases), (&of.controls, controls)] {

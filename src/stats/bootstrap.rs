@@ -1,4 +1,4 @@
-//! Cluster bootstrap: samples of whole clusters, drawn again from those at hand.
+//! The cluster bootstrap: whole clusters are resampled with replacement.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use anyhow::ensure;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Samples that a bootstrap draws.
+/// Number of bootstrap samples.
 pub const SAMPLES: u32 = 2_000;
 
-/// For each of several arms, how often its weighted mean is the lowest of all, over [`SAMPLES`] samples of
-/// clusters (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 8.6). Ties are shared; the
-/// shares sum to one. `values[arm][case]`; all arms have the same cases, and share the samples.
+/// For each of several arms, the share of [`SAMPLES`] bootstrap samples of clusters in which its weighted mean is the
+/// lowest (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, section 8.6). Ties are split evenly; the
+/// shares sum to one. `values[arm][case]`: all arms have the same cases and are compared on the same samples.
 ///
 /// # Errors
-/// No arm, arms of different lengths, no weight above zero.
+/// If there is no arm, arms have different lengths, or no weight is above zero.
 pub fn lowest(
     values: &[Vec<f64>],
     weights: &[f64],
@@ -39,7 +39,7 @@ pub fn lowest(
     for _ in 0..SAMPLES {
         let means = sample(&sums, values.len(), &mut rng);
         let least = means.iter().copied().fold(f64::INFINITY, f64::min);
-        // Equal but for the order in which they were added up.
+        // Means that differ only by rounding count as tied.
         let tied = |mean: f64| mean - least <= 1e-12 * least.abs().max(1e-12);
         let ties = means.iter().filter(|mean| tied(**mean)).count() as f64;
         for (share, mean) in best.iter_mut().zip(means) {
@@ -49,7 +49,7 @@ pub fn lowest(
     Ok(best)
 }
 
-/// The arms' means over as many clusters as there are, drawn with replacement.
+/// The arms' weighted means over a bootstrap sample of as many clusters as there are.
 fn sample(sums: &[(f64, Vec<f64>)], arms: usize, rng: &mut impl Rng) -> Vec<f64> {
     let (mut weight, mut means) = (0.0, vec![0.0; arms]);
     for _ in 0..sums.len() {
@@ -73,7 +73,7 @@ mod tests {
         let clusters: Vec<usize> = (0..100).collect();
         let best = lowest(&arms, &[1.0; 100], &clusters, 1).unwrap();
         assert!((best.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-        // P(Z > -1) = .841; the binomial's steps are .2 wide.
+        // P(Z > -1) = .841; the tolerance allows for the coarse steps of the binomial distribution.
         assert!((best[0] - 0.841).abs() < 0.05, "{best:?}");
     }
 

@@ -1,7 +1,7 @@
-//! A weighted rate or mean with an interval, for observations that are alike within clusters: tasks on
-//! the same contract fail together, so a hundred of them tell less than a hundred contracts would.
+//! A weighted rate or mean with an interval, for observations that are correlated within clusters: tasks on the same
+//! contract fail together, so a hundred of them carry less information than a hundred contracts would.
 //!
-//! Intervals depend on the clusters' sums alone: to repeat every observation within its cluster changes nothing.
+//! Intervals depend only on the clusters' sums: repeating every observation within its cluster changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -10,51 +10,50 @@ use anyhow::ensure;
 use super::skewness::Skewness;
 use super::{Interval, check_level, t_quantile};
 
-/// A variance at or below this share of the squared values is rounding error: means are exact to about 1e-16.
+/// A variance at or below this share of the squared values is treated as rounding error: means are exact to about
+/// 1e-16.
 const NO_VARIANCE: f64 = 1e-28;
 
-/// A sample of skewed values understates their skewness, since the longest tail is where nothing was drawn yet; by how much,
-/// depends on the population. With this factor intervals hold lognormal means (sigma 1 and 1.3) in 93 of 100 samples of 20
-/// clusters and more: docs/src/statistics.md.
+/// A sample of skewed values understates their skewness, because the far tail is usually not sampled; by how much
+/// depends on the population. With this factor intervals cover lognormal means (sigma 1 and 1.3) in 93 of 100 samples
+/// of 20 clusters or more: docs/src/statistics.md.
 const TAIL_NOT_SEEN: f64 = 1.1;
 
 /// One observed value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
-    /// From 0 to 1: whether it happened, or how probable it is.
+    /// For [`rate`] from 0 to 1: whether the event happened, or its probability. Any finite value for [`mean`].
     pub value: f64,
-    /// How much it counts; 0 leaves it out.
+    /// The weight of the observation; 0 excludes it.
     pub weight: f64,
-    /// Observations with the same number belong together.
+    /// Observations with the same number belong to the same cluster.
     pub cluster: usize,
 }
 
-/// The weighted mean of the values, with an interval that covers the true rate in about `level` of all
-/// samples of clusters.
+/// The weighted mean of the values, with an interval that covers the true rate in about `level` of all samples of
+/// clusters.
 ///
-/// 1. The rate is p = sum(w v) / sum(w), a ratio of two cluster totals. Its variance by
-///    linearisation is C / (C - 1) * sum over clusters z^2 / sum(w)^2, where z is the cluster's sum
-///    of w (v - p) and C the number of clusters (Cochran, "Sampling Techniques", 3rd edition,
-///    chapter 6, for a large population).
-/// 2. The sample is worth as much as n = p (1 - p) / variance independent observations (Korn and
-///    Graubard, "Confidence intervals for proportions with small expected number of positive
-///    counts estimated from survey data", Survey Methodology 24, 1998). n is not limited by the number
-///    of observations: probabilities vary less than the events that they are of.
-/// 3. The interval is Wilson's score interval with n observations, and the quantile of Student's t
-///    with C - 1 degrees of freedom for that of the normal distribution.
-/// 4. It holds at least what [`unlike_clusters`] allows for, with rates from 0 to 1: where all clusters are
-///    alike, their variance says nothing of those that were not sampled. With one cluster the interval is 0 to 1.
+/// 1. The rate is p = sum(w v) / sum(w), a ratio of two cluster totals. Its variance by linearisation is
+///    C / (C - 1) * sum over clusters z^2 / sum(w)^2, where z is the cluster's sum of w (v - p) and C the number of
+///    clusters (Cochran, "Sampling Techniques", 3rd edition, chapter 6, for a large population).
+/// 2. The effective sample size is n = p (1 - p) / variance (Korn and Graubard, "Confidence intervals for proportions
+///    with small expected number of positive counts estimated from survey data", Survey Methodology 24, 1998). n is not
+///    limited by the number of observations, since probabilities vary less than the events they describe.
+/// 3. The interval is Wilson's score interval with n observations, with the quantile of Student's t with C - 1 degrees
+///    of freedom in place of the normal quantile.
+/// 4. It is extended to what [`unlike_clusters`] allows for, with rates from 0 to 1: if all clusters are alike, their
+///    variance carries no information about those that were not sampled. With one cluster the interval is 0 to 1.
 ///
 /// # Errors
-/// A value outside 0 to 1, a weight that is negative or not finite, no weight above zero, or a
-/// `level` that is not between 0 and 1.
+/// If a value is outside 0 to 1, a weight is negative or not finite, no weight is above zero, or `level` is not
+/// between 0 and 1.
 pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval> {
     check_level(level)?;
     for &Observation { value, .. } in observations {
         ensure!((0.0..=1.0).contains(&value), "a rate is made of values from 0 to 1, not {value}");
     }
     let moments = Moments::of(observations)?;
-    // Rounding may carry the mean of equal values past 1.
+    // Rounding can push the mean of equal values past 1.
     let moments = Moments { mean: moments.mean.clamp(0.0, 1.0), ..moments };
     let Moments { mean: p, variance, clusters, .. } = moments;
     if clusters == 1 {
@@ -67,15 +66,14 @@ pub fn rate(observations: &[Observation], level: f64) -> anyhow::Result<Interval
     Ok(Interval { estimate: p, low, high }.with(unlike_clusters(&moments, level, (0.0, 1.0))))
 }
 
-/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom; where Hall's
-/// correction for skewness (1992) moves an end further out, with that one. Its variance is that of [`rate`].
+/// The weighted mean of values of any size, with the interval of Student's t with C - 1 degrees of freedom, extended
+/// where Hall's correction for skewness (1992) moves an end further out. Its variance is that of [`rate`].
 ///
-/// `range` is where the mean of a cluster can lie that is unlike all others: the interval holds at least what
-/// [`unlike_clusters`] allows for. Where clusters do not vary and nothing is known of others (`None`), and with one
-/// cluster, the ends are infinite.
+/// `range` is the possible range of a cluster's mean: the interval is extended to what [`unlike_clusters`] allows
+/// for. The ends are infinite with one cluster, and if the clusters do not vary and no range is known (`None`).
 ///
 /// # Errors
-/// As [`rate`], but for the values, which are finite.
+/// As [`rate`], except that values need only be finite.
 pub fn mean(
     observations: &[Observation],
     level: f64,
@@ -98,13 +96,14 @@ pub fn mean(
     })
 }
 
-/// How far clusters that were not sampled may carry a mean. With C clusters a share u = 1 - (1 - level)^(1/C) of all may be
-/// unlike those sampled, and still none of them be sampled with a probability of 1 - level (Hanley and Lippman-Hand, "If
-/// nothing goes wrong, is everything all right?", JAMA 249, 1983). They lie anywhere in `range`.
+/// How far clusters that were not sampled could move a mean. With C clusters, a share u = 1 - (1 - level)^(1/C) of
+/// all clusters may be unlike those sampled, and with probability 1 - level none of them is in the sample (Hanley and
+/// Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983). Their means lie anywhere in
+/// `range`.
 ///
-/// That is the whole story where the clusters are all alike. Where they vary, extreme ones may be among them: the spread seen
-/// is that of so many clusters at the ends of the range, and exp(-number) is how probably none of these would have been
-/// sampled (Poisson). The share u counts by that.
+/// This applies in full if the sampled clusters are all alike. If they vary, extreme ones may already be in the
+/// sample: the observed spread equals that of a certain number of clusters at the ends of the range, and the
+/// probability that none of these would have been sampled is exp(-number) (Poisson). The share u is multiplied by it.
 fn unlike_clusters(of: &Moments, level: f64, range: (f64, f64)) -> (f64, f64) {
     let (below, above) = ((of.mean - range.0).max(0.0), (range.1 - of.mean).max(0.0));
     let clusters = of.clusters as f64;
@@ -117,18 +116,18 @@ fn unlike_clusters(of: &Moments, level: f64, range: (f64, f64)) -> (f64, f64) {
 }
 
 impl Interval {
-    /// The least interval that holds both.
+    /// The smallest interval that contains both.
     fn with(self, (low, high): (f64, f64)) -> Interval {
         Interval { low: self.low.min(low), high: self.high.max(high), ..self }
     }
 }
 
-/// Wilson's score interval for a rate `p` among `n` observations, `n` not necessarily whole.
+/// Wilson's score interval for a rate `p` among `n` observations; `n` need not be an integer.
 fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
     let q2n = quantile * quantile / n;
     let centre = (p + q2n / 2.0) / (1.0 + q2n);
     let half = (q2n * (p * (1.0 - p) + q2n / 4.0)).sqrt() / (1.0 + q2n);
-    // Exact arithmetic would have p inside, and 0 or 1 as the bound where p is 0 or 1.
+    // In exact arithmetic p lies inside, and the bound is 0 or 1 if p is 0 or 1.
     let low = if p == 0.0 { 0.0 } else { (centre - half).clamp(0.0, p) };
     let high = if p == 1.0 { 1.0 } else { (centre + half).clamp(p, 1.0) };
     (low, high)
@@ -138,27 +137,27 @@ fn wilson(p: f64, n: f64, quantile: f64) -> (f64, f64) {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moments {
     pub mean: f64,
-    /// Linearised. 0 with a single cluster, or where it is rounding error only.
+    /// By linearisation. 0 with a single cluster, or if it is only rounding error.
     pub variance: f64,
     pub skewness: Skewness,
     pub clusters: usize,
 }
 
 impl Moments {
-    /// Leaves out what has no weight. Errors on bad weights, and where no weight is left.
+    /// Observations without weight are excluded. Fails on invalid weights, and if no weight is above zero.
     pub fn of(observations: &[Observation]) -> anyhow::Result<Moments> {
         let cases = observations.iter().map(|o| (o.value, o.weight, o.cluster));
         Ok(Moments::of_totals(&totals(cases)?))
     }
 
-    /// The interval between these quantiles of Student's t, and at least the one that is corrected for skewness.
+    /// The interval for this (negative) quantile of Student's t, extended to the one corrected for skewness.
     fn interval(&self, t: f64) -> (f64, f64) {
         let error = self.variance.sqrt();
         let (low, high) = (self.skewness.skewed(t), self.skewness.skewed(-t));
         (self.mean - error * low.max(t), self.mean - error * high.min(-t))
     }
 
-    /// From each cluster's sum of weight times value, and its weight.
+    /// The moments from each cluster's sum of weight times value, and its weight.
     pub fn of_totals(totals: &[(f64, f64)]) -> Moments {
         let (sum, weight) = add(totals);
         let mean = sum / weight;
@@ -173,7 +172,8 @@ impl Moments {
         let variance = clusters as f64 / (clusters.max(2) - 1) as f64 * squares;
         let varies = clusters > 1 && variance > NO_VARIANCE * size.powi(2);
         let n = clusters as f64;
-        // The adjusted skewness of Joanes and Gill, The Statistician 47, 1998: small samples understate it.
+        // The adjusted skewness of Joanes and Gill, The Statistician 47, 1998, since small samples understate
+        // skewness.
         let adjusted = if clusters > 2 { (n * (n - 1.0)).sqrt() / (n - 2.0) } else { 0.0 };
         Moments {
             mean,
@@ -189,8 +189,8 @@ impl Moments {
     }
 }
 
-/// Sum of weight times value, and weight, of each cluster that has any, in the order of their numbers; from value,
-/// weight and cluster.
+/// The sum of weight times value and the sum of weights of each cluster with positive weight, in the order of cluster
+/// numbers. `cases` yields (value, weight, cluster).
 pub(super) fn totals(
     cases: impl Iterator<Item = (f64, f64, usize)>,
 ) -> anyhow::Result<Vec<(f64, f64)>> {

@@ -1,36 +1,36 @@
-//! Several paired differences, of which some would look significant by chance alone.
+//! Families of paired differences, corrected for multiple testing.
 
 use rayon::prelude::*;
 
 use super::paired::PairedTest;
 use super::{ALPHA, Interval, LEVEL};
 
-/// One paired difference of a family, with what its verdict is after correction for the others.
+/// One paired difference of a family, with its verdict after correction for the other members.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairedDifference {
-    /// The weighted mean of arm minus baseline with its 95% interval, which excludes zero if and only if `p_value` is below
-    /// .05. Its ends are infinite where there are too few clusters for any such p-value.
+    /// The weighted mean of arm minus baseline with its 95% interval, which excludes zero if and only if `p_value` is
+    /// below .05. Its ends are infinite if there are too few clusters for any such p-value.
     pub interval: Interval,
-    /// Two-sided, of [`PairedTest`].
+    /// The two-sided p-value of [`PairedTest`].
     pub p_value: f64,
-    /// After Holm's correction over the family.
+    /// The p-value after Holm's correction over the family.
     pub p_holm: f64,
     /// The interval at the level at which Holm's procedure tests this difference: it excludes zero if and only if
     /// `p_holm` is below .05.
     pub holm_interval: Interval,
-    /// The interval where those of the whole family hold at once with a probability of 95% (Bonferroni's): it holds for
-    /// whichever is picked, for whatever reason.
+    /// The simultaneous interval (Bonferroni's): those of the whole family hold at once with a probability of 95%, so
+    /// each remains valid for a difference that was selected after seeing the results.
     pub simultaneous: Interval,
-    /// Clusters behind it.
+    /// Number of clusters that the difference is based on.
     pub clusters: usize,
-    /// Arm and baseline agree in every case.
+    /// Whether arm and baseline agree in every case.
     pub identical: bool,
 }
 
 impl PairedDifference {
-    /// Of the baseline from the arm.
+    /// The difference of baseline minus arm.
     pub fn turned(self) -> PairedDifference {
-        // Taken from zero, zero has no sign.
+        // Subtracting from zero avoids negative zeros.
         let turned = |interval: Interval| Interval {
             estimate: 0.0 - interval.estimate,
             low: 0.0 - interval.high,
@@ -44,7 +44,7 @@ impl PairedDifference {
         }
     }
 
-    /// Of rates, which lie at most one apart.
+    /// The same for rates: the intervals are clipped to -1 to 1.
     pub fn of_rates(self) -> PairedDifference {
         PairedDifference {
             interval: self.interval.within(-1.0, 1.0),
@@ -59,17 +59,18 @@ impl PairedDifference {
         self.p_holm < ALPHA
     }
 
-    /// Whether there are enough clusters for a verdict: with fewer nothing is significant, whatever the arms do.
+    /// Whether there are enough clusters for a verdict: with fewer nothing is significant, however much the arms
+    /// differ.
     pub fn can_be_told(&self) -> bool {
         self.holm_interval.is_bounded()
     }
 }
 
-/// The differences of a family of so many tests, in their order. Each test is made twice, so that no more are in memory
-/// than there are threads.
+/// The differences of a family of `count` tests, in their order. Each test is constructed twice, so that no more of
+/// them are in memory than there are threads.
 ///
 /// # Errors
-/// Whatever `test` ends with.
+/// The errors of `test`.
 pub fn family(
     count: usize,
     test: impl Fn(usize) -> anyhow::Result<PairedTest> + Sync,
@@ -100,8 +101,8 @@ pub fn family(
     members().map(difference).collect()
 }
 
-/// By how many hypotheses Holm's procedure divides [`ALPHA`] when it comes to each: all of them for the smallest
-/// p-value, one less for the next, and so on to the first that it does not reject, with which it ends.
+/// By how many hypotheses Holm's procedure divides [`ALPHA`] for each p-value: by all of them for the smallest
+/// p-value, by one less for the next, and so on to the first that it does not reject, where it stops.
 fn holm_sizes(p: &[f64]) -> Vec<usize> {
     let order = ascending(p);
     let mut sizes = vec![0; p.len()];
@@ -117,17 +118,19 @@ fn holm_sizes(p: &[f64]) -> Vec<usize> {
 
 fn ascending(p: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..p.len()).collect();
+    // A stable sort: equal p-values stay in the order of the members.
     order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
     order
 }
 
-/// p-values adjusted for testing several hypotheses at once, in the order given: those at or below
-/// a level may be rejected together, with a probability of any false rejection within that level
-/// (Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979).
+/// p-values adjusted for testing several hypotheses at once, in the order given: rejecting those at or below a level
+/// keeps the probability of any false rejection within that level (Holm, "A Simple Sequentially Rejective Multiple
+/// Test Procedure", 1979).
 pub fn holm(p: &[f64]) -> Vec<f64> {
     let mut adjusted = vec![0.0; p.len()];
     let mut greatest: f64 = 0.0;
     for (rank, i) in ascending(p).into_iter().enumerate() {
+        // The running maximum keeps adjusted p-values in the order of the raw ones.
         greatest = greatest.max((p.len() - rank) as f64 * p[i]).min(1.0);
         adjusted[i] = greatest;
     }

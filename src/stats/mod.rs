@@ -1,6 +1,7 @@
-//! Intervals and tests for numbers that come in clusters. No domain types: what is measured, and
-//! what makes a cluster, is the caller's business. Nothing here reads a clock or draws at random
-//! other than from a given seed.
+//! Confidence intervals and significance tests for clustered observations.
+//!
+//! Invariant: no domain types (the caller decides what is measured and what makes a cluster), no clock, and no
+//! randomness except from a given seed.
 
 mod auc;
 mod bootstrap;
@@ -20,20 +21,21 @@ pub use power::{POWER, can_reject, detectable};
 /// Confidence level of all intervals in reports.
 pub const LEVEL: f64 = 0.95;
 
-/// A p-value below this is significant: what is outside of an interval at [`LEVEL`].
+/// A p-value below this is significant; corresponds to an interval at [`LEVEL`] that excludes the null value.
 pub const ALPHA: f64 = 0.05;
 
-/// With fewer clusters than this, intervals of differences and of amounts of money are not shown: where values are skewed
-/// they hold the truth too rarely: lognormal losses in 92 of 100 samples of 8 clusters, in 90 of 5 (docs/src/statistics.md).
+/// With fewer clusters than this, intervals of differences and of amounts of money are not shown: for skewed values
+/// they cover the truth too rarely. For lognormal losses they cover it in 92 of 100 samples of 8 clusters, and in 90
+/// of 100 samples of 5 (docs/src/statistics.md).
 pub const FEW_CLUSTERS: usize = 20;
 
 use anyhow::ensure;
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-/// An estimate and the interval around it.
+/// An estimate with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// The best guess.
+    /// The point estimate.
     pub estimate: f64,
     /// The lower end.
     pub low: f64,
@@ -42,12 +44,13 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether it says anything: with too few clusters no value can be excluded, and its ends are infinite.
+    /// Whether both ends are finite. With too few clusters no value can be excluded, and the ends are infinite.
     pub fn is_bounded(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()
     }
 
-    /// Its part from `low` to `high`, where the truth must lie. Ends that are infinite stay so.
+    /// The interval clipped to `low..=high`, the possible range of the true value. Infinite ends are left as they
+    /// are.
     pub fn within(self, low: f64, high: f64) -> Interval {
         match self.is_bounded() {
             true => Interval { low: self.low.max(low), high: self.high.min(high), ..self },
@@ -59,7 +62,7 @@ impl Interval {
 /// The normal interval around an unbiased estimate with this variance.
 ///
 /// # Errors
-/// A level outside 0 to 1.
+/// If the level is outside 0 to 1.
 pub fn normal(estimate: f64, variance: f64, level: f64) -> anyhow::Result<Interval> {
     check_level(level)?;
     let half = Normal::standard().inverse_cdf(0.5 + level / 2.0) * variance.sqrt();

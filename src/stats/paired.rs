@@ -1,21 +1,23 @@
-//! Two arms on the same cases: how much they differ, and whether chance explains it.
+//! Paired comparison of two arms on the same cases: how much they differ, and whether chance explains the difference.
 //!
 //! One test gives both the p-value and the interval. It exchanges the two arms in whole clusters, as if a coin had
-//! decided in each of them which arm is which (Fisher's sign-flip test). Against the value `null` it exchanges the signs
-//! of T - null W, with T a cluster's sum of weighted differences and W its weight. The sum over flipped clusters F is
-//! no smaller than the observed one exactly if T(F) / W(F) is at most `null`: so the one-sided p-value against
-//! `null` is the share of subsets of clusters whose weighted mean difference lies at or below it, and the values that the
-//! test does not reject lie between two quantiles of these means. They are the typical values of Hartigan, "Using
-//! subsample values as typical values", Journal of the American Statistical Association 64, 1969.
+//! decided in each cluster which arm is which (Fisher's sign-flip test). For the null value `null` it flips the signs
+//! of T - null W, where T is a cluster's sum of weighted differences and W its weight. The sum with the set F of
+//! clusters flipped is no smaller than the observed one exactly if T(F) / W(F) is at most `null`. The one-sided
+//! p-value against `null` is therefore the share of subsets of clusters whose weighted mean difference is at or below
+//! it, and the values that the test does not reject lie between two quantiles of these means. They are the typical
+//! values of Hartigan, "Using subsample values as typical values", Journal of the American Statistical Association
+//! 64, 1969.
 //!
-//! The p-value is thus monotone in `null`, and the interval excludes a value if and only if the test rejects it.
+//! The p-value is therefore monotone in `null`, and the interval excludes a value if and only if the test rejects it.
 //!
-//! Sign flips are exact where chance alone says which arm is which. Against another value they take the differences to be
-//! spread evenly about it, which losses are not: a few large ones make the interval end too early on their side, and
-//! with 20 to 40 clusters it is too short altogether, since flips take the spread that was seen for that of the population.
-//! So the same question is put to Student's t as well, and both are asked once more what the value would be worth
-//! without the skewness ([`Skewness`]). Of the four p-values the largest counts: the test rejects no more often than sign
-//! flips alone, and the interval is the shortest one that holds the intervals of all four.
+//! Sign flips are exact if chance alone decides which arm is which. For other null values they assume that the
+//! differences are distributed symmetrically about `null`, which losses are not: a few large ones make the interval
+//! end too early on their side, and with 20 to 40 clusters the interval is too short on both sides, because flips use
+//! the observed spread as that of the population. Therefore Student's t is computed as well, and both are also
+//! evaluated at the value corrected for skewness ([`Skewness`]). The largest of the four p-values counts: the test
+//! rejects no more often than sign flips alone, and the interval is the smallest one that contains the intervals of
+//! all four.
 
 use anyhow::ensure;
 use rand::{Rng, SeedableRng};
@@ -26,19 +28,20 @@ use super::cluster::{Moments, add, totals};
 use super::skewness::Skewness;
 use super::{ALPHA, Interval, check_level, t_quantile};
 
-/// Up to this many clusters, every subset is counted.
+/// Up to this many clusters, every subset is enumerated.
 pub const EXACT_CLUSTERS: usize = 16;
-/// Beyond, this many subsets are drawn, each with the clusters that it leaves out. The one that is observed makes
-/// 20,000.
+/// With more clusters, this many subsets are drawn, each together with its complement. With the observed assignment
+/// that makes 20,000.
 pub const DRAWS: usize = 19_999;
-/// Draws are added until the p-value is further from the level of the test than this many standard errors of
-/// sampling it.
+/// Draws are added until the p-value differs from the level of the test by more than this many standard errors of the
+/// sampling.
 const STANDARD_ERRORS: f64 = 4.0;
-/// How often ten times as many draws may be taken.
+/// How many times the number of draws may be increased tenfold.
 const ENLARGEMENTS: u32 = 2;
-/// The fewest drawn subsets that the end of an interval may rest on.
+/// The smallest number of drawn subsets that may determine an end of an interval.
 const BEYOND_AN_END: f64 = 50.0;
-/// Means that differ by less, relative to the largest mean difference of a cluster, are equal but for rounding.
+/// Means that differ by less than this, relative to the largest mean difference of a cluster, differ only by
+/// rounding.
 const ROUNDING: f64 = 1e-12;
 
 /// One case under two arms.
@@ -48,50 +51,50 @@ pub struct Pair {
     pub baseline: f64,
     /// The other arm's value.
     pub arm: f64,
-    /// How much the case counts; 0 leaves it out.
+    /// The weight of the case; 0 excludes it.
     pub weight: f64,
-    /// Cases with the same number belong together.
+    /// Cases with the same number belong to the same cluster.
     pub cluster: usize,
 }
 
-/// How far an arm lies above the baseline.
+/// The difference between an arm and the baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// The weighted mean of arm minus baseline. With too few clusters for the test to reject anything its ends are
-    /// infinite: see [`Interval::is_bounded`].
+    /// The weighted mean of arm minus baseline. Its ends are infinite if there are too few clusters for the test to
+    /// reject anything: see [`Interval::is_bounded`].
     pub interval: Interval,
-    /// Two-sided, against no difference.
+    /// The two-sided p-value against no difference.
     pub p: f64,
 }
 
-/// A paired comparison of two arms, to be tested against any value of their difference.
+/// A paired comparison of two arms that can be tested against any value of their difference.
 #[derive(Clone, Debug)]
 pub struct PairedTest {
     /// The weighted mean of arm minus baseline.
     pub estimate: f64,
-    /// Clusters whose weight is above zero.
+    /// Number of clusters with positive weight.
     pub clusters: usize,
-    /// Whether arm and baseline agree in every case that counts.
+    /// Whether arm and baseline agree in every case with positive weight.
     pub identical: bool,
     /// The standard error of `estimate`.
     error: f64,
     skewness: Skewness,
-    /// Weighted sum of differences and weight, by cluster.
+    /// Weighted sum of differences and sum of weights, by cluster.
     totals: Vec<(f64, f64)>,
-    /// Weighted mean differences of subsets of clusters, ascending. The empty subset has none.
+    /// Weighted mean differences of subsets of clusters, in ascending order. The empty subset has none.
     means: Vec<f64>,
-    /// How many subsets were empty. They speak against no value: at least the one that flips nothing.
+    /// Number of empty subsets: at least the one that flips nothing. They count towards every p-value.
     empty: usize,
     tolerance: f64,
     draws: Option<ChaCha8Rng>,
 }
 
 impl PairedTest {
-    /// Counts all subsets of up to [`EXACT_CLUSTERS`] clusters. Beyond, [`DRAWS`] are drawn, and up to a hundred
-    /// times as many where the p-value against no difference is close to [`ALPHA`].
+    /// Enumerates all subsets of up to [`EXACT_CLUSTERS`] clusters. With more clusters, [`DRAWS`] subsets are drawn,
+    /// and up to a hundred times as many if the p-value against no difference is close to [`ALPHA`].
     ///
     /// # Errors
-    /// A value or weight that is not finite, a negative weight, no weight above zero.
+    /// If a value or weight is not finite, a weight is negative, or no weight is above zero.
     pub fn new(pairs: &[Pair], seed: u64) -> anyhow::Result<PairedTest> {
         let finite = pairs.iter().all(|pair| (pair.arm - pair.baseline).is_finite());
         ensure!(finite, "values that are compared are finite");
@@ -116,7 +119,7 @@ impl PairedTest {
         if test.clusters <= EXACT_CLUSTERS {
             test.count_all();
         } else {
-            // Nothing flipped, and everything: as observed.
+            // The observed assignment: nothing flipped, and everything flipped.
             test.add_subset(0.0, 0.0);
             test.add_subset(sum, weight);
             test.draws = Some(ChaCha8Rng::seed_from_u64(seed));
@@ -126,14 +129,14 @@ impl PairedTest {
         Ok(test)
     }
 
-    /// Draws more subsets, up to a hundred times as many, while sampling leaves it open whether the two-sided p-value
-    /// against `null` is below `alpha`, or where an interval at 1 - `alpha` would rest on few of them.
+    /// Draws more subsets, up to a hundred times as many, while sampling error leaves open whether the two-sided
+    /// p-value against `null` is below `alpha`, or if an interval at 1 - `alpha` would be determined by few of them.
     pub fn sharpen(&mut self, null: f64, alpha: f64) {
         for round in 0..ENLARGEMENTS {
             let drawn = (self.means.len() + self.empty) as f64 / 2.0;
             let error = (alpha * (1.0 - alpha) / drawn).sqrt();
             let clear = (self.p_two_sided(null) - alpha).abs() > STANDARD_ERRORS * error;
-            // Once is enough for the end of an interval: beyond that, draws are for verdicts.
+            // One increase suffices for the ends of intervals; further draws are only for verdicts.
             let enough = round > 0 || alpha * drawn > BEYOND_AN_END;
             if self.draws.is_none() || (clear && enough) {
                 return;
@@ -142,14 +145,15 @@ impl PairedTest {
         }
     }
 
-    /// Two-sided, the largest of four p-values (see above): how probable a difference at least this far from `null`, in either direction, would be if it were `null` and each
-    /// cluster as likely to lie above it as below.
+    /// The two-sided p-value, the largest of four (see the module documentation): the probability of a difference at
+    /// least this far from `null`, in either direction, if the true difference were `null` and each cluster as likely
+    /// to lie above it as below.
     pub fn p_two_sided(&self, null: f64) -> f64 {
         (2.0 * self.p_greater(null).min(self.p_less(null))).min(1.0)
     }
 
-    /// One-sided: how probable a difference at least this large would be if it were `null` at most. Small values are
-    /// evidence that it lies above `null`.
+    /// The one-sided p-value of a difference at least this large if the true one were at most `null`. Small values
+    /// are evidence that it is greater than `null`.
     pub fn p_greater(&self, null: f64) -> f64 {
         let limit = null.max(self.without_skewness(null));
         let flips = limit + self.tolerance_at(null);
@@ -157,7 +161,8 @@ impl PairedTest {
         flips.max(self.student(self.estimate - limit))
     }
 
-    /// One-sided, the other way: small values are evidence that the difference lies below `null`.
+    /// The one-sided p-value in the opposite direction: small values are evidence that the difference is less than
+    /// `null`.
     pub fn p_less(&self, null: f64) -> f64 {
         let limit = null.min(self.without_skewness(null));
         let flips = limit - self.tolerance_at(null);
@@ -165,15 +170,16 @@ impl PairedTest {
         flips.max(self.student(limit - self.estimate))
     }
 
-    /// The values that the two-sided test at 1 - `level` does not reject. Its ends are infinite where no value can
-    /// be rejected: n clusters have no p-value below 2 / 2^n, so six are needed at 95%.
+    /// The values that the two-sided test at 1 - `level` does not reject. The ends are infinite if no value can be
+    /// rejected: n clusters have no p-value below 2 / 2^n, so six are needed at 95%.
     ///
     /// # Errors
-    /// A level outside 0 to 1.
+    /// If the level is outside 0 to 1.
     pub fn interval(&self, level: f64) -> anyhow::Result<Interval> {
         check_level(level)?;
         let all = (self.means.len() + self.empty) as f64;
-        // The fewest subsets at or beyond a value that is not rejected. 1 - .95 is a little more than .05.
+        // The smallest number of subsets at or beyond a value that is not rejected. The tolerance is for rounding: 1
+        // - .95 is slightly more than .05.
         let least = ((1.0 - level) * all / 2.0 - 1e-6).ceil().max(1.0) as usize;
         let estimate = self.estimate;
         if least <= self.empty {
@@ -184,19 +190,19 @@ impl PairedTest {
         let half = self.error * t_quantile(level, self.clusters - 1)?;
         let (low, high) = (low.min(estimate - half), high.max(estimate + half));
         let (low, high) = (low.min(self.with_skewness(low)), high.max(self.with_skewness(high)));
-        // The estimate is never rejected; rounding may say otherwise.
+        // The estimate itself is never rejected, but rounding could exclude it.
         Ok(Interval { estimate, low: low.min(estimate), high: high.max(estimate) })
     }
 
     /// The interval at `level` and the two-sided p-value against no difference.
     ///
     /// # Errors
-    /// A level outside 0 to 1.
+    /// If the level is outside 0 to 1.
     pub fn difference(&self, level: f64) -> anyhow::Result<Difference> {
         Ok(Difference { interval: self.interval(level)?, p: self.p_two_sided(0.0) })
     }
 
-    /// The value that would be as far from the estimate as `null` is, were the clusters' differences not skewed.
+    /// The value that would be as far from the estimate as `null` is if the clusters' differences were not skewed.
     fn without_skewness(&self, null: f64) -> f64 {
         self.transformed(null, Skewness::symmetric)
     }
@@ -213,8 +219,8 @@ impl PairedTest {
         self.estimate - self.error * by(self.skewness, (self.estimate - value) / self.error)
     }
 
-    /// One-sided, by Student's t: how probable an estimate would be that lies this far on its side, or further. Where the
-    /// clusters do not vary, t says nothing.
+    /// The one-sided p-value by Student's t of an estimate this far from the null value, or further. 0 if the
+    /// clusters do not vary, so that the sign flips alone decide.
     fn student(&self, far: f64) -> f64 {
         let freedom = self.clusters.saturating_sub(1) as f64;
         match StudentsT::new(0.0, 1.0, freedom) {
@@ -237,7 +243,7 @@ impl PairedTest {
             return;
         }
         let mean = sum / weight;
-        // So that an interval that ends at zero ends there exactly.
+        // Exact zero, so that an interval that ends at zero does so exactly.
         self.means.push(if mean.abs() <= self.tolerance { 0.0 } else { mean });
     }
 
@@ -268,7 +274,7 @@ impl PairedTest {
     }
 }
 
-/// Sums over subsets of clusters, eight at a time.
+/// Lookup tables for the sums over subsets of clusters, one table per eight clusters.
 struct Tables(Vec<[(f64, f64); 256]>);
 
 impl Tables {
@@ -276,10 +282,11 @@ impl Tables {
         let tables = totals.chunks(8).map(|chunk| {
             let mut table = [(0.0, 0.0); 256];
             for set in 1..1usize << chunk.len() {
+                // Each subset is a smaller one plus its lowest cluster, so the table takes one addition per entry.
                 let (before, last) = (table[set & (set - 1)], chunk[set.trailing_zeros() as usize]);
                 table[set] = (before.0 + last.0, before.1 + last.1);
             }
-            // Bits past the last cluster mean nothing.
+            // Bits beyond the last cluster are ignored.
             for set in 1usize << chunk.len()..256 {
                 table[set] = table[set % (1 << chunk.len())];
             }
@@ -288,7 +295,7 @@ impl Tables {
         Tables(tables.collect())
     }
 
-    /// Bit i of the words says whether cluster i is in the subset.
+    /// The sums over a subset; bit i of `words` says whether cluster i is in it.
     fn sums(&self, words: &[u64]) -> (f64, f64) {
         let bytes = words.iter().flat_map(|word| word.to_le_bytes());
         self.0.iter().zip(bytes).fold((0.0, 0.0), |(sum, weight), (table, byte)| {

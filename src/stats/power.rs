@@ -1,16 +1,16 @@
-//! What a paired comparison of so many cases can find at all.
+//! The power of a paired comparison with a given number of cases.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::cluster::{Moments, Observation};
 use super::{Pair, check_level, t_quantile};
 
-/// The power that [`detectable`] asks for.
+/// The power at which [`detectable`] is evaluated.
 pub const POWER: f64 = 0.8;
 
-/// The least difference that a two-sided test at `1 - level` would find with a probability of [`POWER`] on cases
-/// like these: (t + z) standard errors of the paired difference (Cohen, "Statistical Power Analysis", 1988).
-/// Infinite where there are too few clusters for any p-value below `1 - level`.
+/// The smallest difference that a two-sided test at `1 - level` would detect with probability [`POWER`] on cases like
+/// these: (t + z) standard errors of the paired difference (Cohen, "Statistical Power Analysis", 1988). Infinite if
+/// there are too few clusters for any p-value below `1 - level`.
 ///
 /// # Errors
 /// As [`super::mean`].
@@ -30,8 +30,9 @@ pub fn detectable(pairs: &[Pair], level: f64) -> anyhow::Result<f64> {
     Ok((t_quantile(level, clusters - 1)? + z) * variance.sqrt())
 }
 
-/// Whether sign flips over so many clusters could reject anything at `alpha`, whatever the arms do: the least
-/// two-sided p-value is 2 / 2^n.
+/// Whether sign flips over this many clusters could reject anything at `alpha`, however much the arms differ: the
+/// smallest two-sided p-value is 2 / 2^n.
 pub fn can_reject(clusters: usize, alpha: f64) -> bool {
+    // The cap keeps the conversion to i32 safe; 0.5^1000 is below any alpha.
     2.0 * 0.5f64.powi(clusters.min(1_000) as i32) < alpha
 }

@@ -1,21 +1,23 @@
-//! A mean of skewed values: by how much Student's t misjudges it, to the first order.
+//! First-order correction of Student's t for the mean of skewed values.
 //!
-//! The transformation is that of Hall, "On the removal of skewness by transformation", Journal of the Royal Statistical
-//! Society B 54, 1992: g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6, with a the skewness of the clusters' parts in the mean
-//! divided by the root of their number. It rises everywhere, and has an inverse in closed form.
+//! The transformation is that of Hall, "On the removal of skewness by transformation", Journal of the Royal
+//! Statistical Society B 54, 1992: g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6, where a is the skewness of the
+//! clusters' contributions to the mean divided by the square root of their number. g is increasing and has an inverse
+//! in closed form.
 
-/// Below this `a`, the transformation is the identity but for rounding.
+/// Below this `a`, the transformation is the identity except for rounding.
 const SYMMETRIC: f64 = 1e-9;
 
 /// Hall's transformation for one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Skewness {
-    /// The third moment over the 3/2 power of the second, each a sum over clusters, adjusted for the size of the sample.
+    /// The third moment divided by the 3/2 power of the second, each a sum over clusters, adjusted for the sample
+    /// size.
     pub a: f64,
 }
 
 impl Skewness {
-    /// What the t-statistic `t` of a skewed mean is worth as one of a symmetric mean.
+    /// Maps the t-statistic `t` of a skewed mean to the equivalent one of a symmetric mean.
     pub fn symmetric(self, t: f64) -> f64 {
         let a = self.a;
         t + a / 3.0 * t.powi(2) + a.powi(2) / 27.0 * t.powi(3) + a / 6.0

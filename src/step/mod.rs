@@ -1,8 +1,6 @@
-//! What one step does on one input: the branches it can take, what each puts out and what went
-//! wrong in it.
-//!
-//! Nothing here knows probabilities of whole runs, searches, or draws: rankings come in, rows of
-//! [`Outcome`]s go out.
+//! The semantics of one step on one input: its possible branches, what each of them outputs, and what went wrong in it.
+//! Rankings come in and rows of [`Branching`]s go out; nothing here searches, draws random numbers, or computes
+//! probabilities of whole runs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,24 +25,24 @@ pub mod room;
 #[doc(hidden)]
 pub mod settle;
 
-/// What a step puts out.
+/// The output of a step.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Output {
-    /// Tried, and got nothing.
+    /// The step ran and got nothing.
     Missing,
-    /// Its `when` was not true.
+    /// Its `when` condition was not true.
     Skipped,
     /// Passages handed to readers, best first, as indices into the arm's corpus.
     Context(Vec<u32>),
     /// A value that was read, looked up or computed.
     Value(Value),
-    /// The label that an `act` step chose.
+    /// The label chosen by an `act` step.
     Action(String),
 }
 
 impl Output {
-    /// What expressions see: a value, or null.
+    /// The value that expressions see; `None` is null.
     pub fn value(&self) -> Option<&Value> {
         match self {
             Output::Value(value) => Some(value),
@@ -53,19 +51,19 @@ impl Output {
     }
 }
 
-/// Why the best-ranked passage is not gold, in the order in which the kinds are tried.
+/// Why the best-ranked passage is not gold. See [`retrieve::miss_kind`] for the order in which the kinds are tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissKind {
-    /// It says the opposite.
+    /// It states the opposite of a gold passage.
     Negation,
-    /// It says the same of the other party.
+    /// It states the same about the other party.
     RoleSwap,
-    /// It has another figure.
+    /// It states a different number.
     Number,
-    /// It is of another version.
+    /// It belongs to another version.
     Version,
-    /// It is about another entity, and the same attribute.
+    /// It has the same attribute but is about another entity.
     Binding,
     /// It is about another attribute of the same entity.
     Attribute,
@@ -76,7 +74,7 @@ pub enum MissKind {
 }
 
 impl MissKind {
-    /// In the order in which they are tried.
+    /// All kinds, in the order of their discriminants.
     pub const ALL: [MissKind; 8] = [
         MissKind::Negation,
         MissKind::RoleSwap,
@@ -88,7 +86,7 @@ impl MissKind {
         MissKind::Empty,
     ];
 
-    /// In a word, as files have it.
+    /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
             MissKind::Negation => "negation",
@@ -118,45 +116,45 @@ impl From<Variant> for MissKind {
 /// What happened at one step in one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Event {
-    /// Nothing went wrong here (whatever came in).
+    /// Nothing went wrong at this step, whatever its input.
     Clean,
-    /// `when` was not true.
+    /// The `when` condition was not true.
     Skipped,
-    /// An input was missing: the run stopped here.
+    /// An input was missing, so the run stopped here.
     Stopped,
     /// An expression had no value on its input: the output is missing, or a rule was passed over.
     Failed,
     /// A gold passage is handed on.
     Hit,
-    /// A gold passage is handed on, but none of those that state what is read from it.
+    /// A gold passage is handed on, but not one that states everything read from it.
     Partial,
-    /// The task has no gold passage for this step: nothing to hit or miss.
+    /// The task has no gold passage for this step, so there is nothing to hit or miss.
     NoGold,
-    /// It would also miss with a right query.
+    /// A miss that also occurs with the correct query.
     OwnMiss(MissKind),
-    /// It misses because an upstream error made the query wrong.
+    /// A miss caused by an upstream error that made the query wrong.
     InducedMiss(MissKind),
     /// The reader took a value that a wrong passage states.
     Distracted,
-    /// The reader read a passage wrongly.
+    /// The reader misread a passage.
     Misread,
-    /// The reader made a wrong value up.
+    /// The reader fabricated a wrong value.
     Fabricated,
-    /// The reader had no evidence and said the right value all the same.
+    /// The reader had no evidence and gave the right value by luck.
     Lucky,
-    /// The reader said that the evidence is not there.
+    /// The reader reported that the evidence is missing.
     Abstained,
-    /// A guard took a right output for wrong, and what came of it is not right: a stop, or a worse attempt.
+    /// A guard rejected a right output, and the result is not right: a stop, or a worse attempt.
     FalseAlarm,
-    /// A guard stopped the run for an output that was not right. No branch has this event: it comes on top
-    /// of what happened, as the next one does.
+    /// A guard stopped the run because of an output that was not right. No branch has this event or the next one: they
+    /// are reported in addition to what happened, from [`Guarded`].
     Caught,
-    /// A guard saw that the output was not right, and a further attempt or a person set it right.
+    /// A guard detected an output that was not right, and a further attempt or a person corrected it.
     Recovered,
 }
 
 impl Event {
-    /// Every event, in the order of their codes.
+    /// All events, in the order of their codes.
     pub fn all() -> Vec<Event> {
         use Event::*;
         let plain = [Clean, Skipped, Stopped, Failed, Hit, Partial, NoGold];
@@ -170,13 +168,13 @@ impl Event {
     /// The event with this code.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If no event has this code.
     pub fn of_code(code: u8) -> Event {
         static ALL: LazyLock<Vec<Event>> = LazyLock::new(Event::all);
         ALL[usize::from(code)]
     }
 
-    /// A dense code, the event's index in [`Event::all`].
+    /// A dense code: the event's index in [`Event::all`].
     pub fn code(self) -> u8 {
         let kinds = MissKind::ALL.len() as u8;
         match self {
@@ -200,7 +198,7 @@ impl Event {
         }
     }
 
-    /// The kind, if it is a miss.
+    /// The kind, if the event is a miss.
     pub fn miss(self) -> Option<MissKind> {
         match self {
             Event::OwnMiss(kind) | Event::InducedMiss(kind) => Some(kind),
@@ -208,7 +206,7 @@ impl Event {
         }
     }
 
-    /// What guards made of a branch, as the event that comes on top of what happened.
+    /// The additional event for what guards did about a branch.
     pub fn of_guards(guarded: Guarded) -> Option<Event> {
         match guarded {
             Guarded::No => None,
@@ -217,7 +215,7 @@ impl Event {
         }
     }
 
-    /// In a word; own and induced misses go by their kind.
+    /// The name used in files. Own and induced misses have the name of their kind.
     pub fn name(self) -> &'static str {
         match self {
             Event::Clean => "clean",
@@ -240,25 +238,25 @@ impl Event {
     }
 }
 
-/// How a run ended, relative to the oracle's; a later one takes precedence when several terminal
-/// steps disagree.
+/// How a run ended compared with the oracle, in ascending order of severity. If several terminal steps differ, the
+/// greatest outcome counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The oracle's actions.
+    /// The same actions as the oracle.
     Correct,
-    /// Safe stop: the run noticed that it had nothing to go on.
+    /// A safe stop: the run detected that it lacked an input.
     Stopped,
-    /// Held where the oracle acts.
+    /// It held where the oracle acts.
     Omission,
-    /// Acted where the oracle holds.
+    /// It acted where the oracle holds.
     Commission,
-    /// Acted otherwise than the oracle.
+    /// It acted differently from the oracle.
     WrongAction,
 }
 
 impl Outcome {
-    /// In the order of every array by outcome.
+    /// The order of every array that is indexed by outcome.
     pub const ALL: [Outcome; crate::kernel::OUTCOMES] = [
         Outcome::Correct,
         Outcome::Stopped,
@@ -267,7 +265,7 @@ impl Outcome {
         Outcome::WrongAction,
     ];
 
-    /// In a word, as files have it.
+    /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
             Outcome::Correct => "correct",
@@ -285,7 +283,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// One branch of a step on one input, before tokens are given out.
+/// One branch of a step on one input, before outputs are numbered as tokens.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Branching {
@@ -293,37 +291,37 @@ pub struct Branching {
     pub output: Option<Output>,
     /// What happened.
     pub event: Event,
-    /// Whose doing that is.
+    /// Whether it is an error, and of which origin.
     pub fault: Fault,
-    /// What guards made of it.
+    /// What the guards did about it.
     pub guarded: Guarded,
-    /// For a value that was read: the passage that it was read from, rightly or not.
+    /// For a value that was read: the passage that it was read from, correctly or not.
     pub source: Option<u32>,
-    /// Its probability.
+    /// The branch probability.
     pub p: f64,
 }
 
 impl Branching {
-    /// A branch that is nobody's error.
+    /// A branch that is not an error.
     pub fn new(output: Option<Output>, event: Event, p: f64) -> Branching {
         Branching { output, event, fault: Fault::None, guarded: Guarded::No, source: None, p }
     }
 
-    /// The only branch of a step that leaves nothing to chance.
+    /// The only branch of a deterministic step.
     pub fn certain(output: Output, event: Event) -> Vec<Branching> {
         vec![Branching::new(Some(output), event, 1.0)]
     }
 }
 
-/// What a step does on one input, and what it would do otherwise.
+/// The branches of a step on one input, with its counterfactual branches.
 #[doc(hidden)]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
-    /// They add up to one.
+    /// Their probabilities sum to one.
     pub branches: Vec<Branching>,
-    /// What it puts out when it does not err; for rows in which it can.
+    /// What the step outputs when it does not err; only for rows in which it can err.
     pub repair: Option<Branching>,
-    /// How it would err, for rows in which it does not.
+    /// How the step would err; only for rows in which it does not.
     pub wrong: Vec<Branching>,
 }
 
@@ -333,20 +331,20 @@ impl From<Vec<Branching>> for Row {
     }
 }
 
-/// An output against the oracle's.
+/// An output compared with the oracle's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// As the oracle's.
+    /// Equal to the oracle's.
     Correct,
-    /// Another one.
+    /// Different from the oracle's.
     Wrong,
-    /// None, where the oracle has one.
+    /// No output where the oracle has one.
     Missing,
 }
 
 impl State {
-    /// Compares `output` (`None`: the run stopped here) with the oracle's. A context is as good as what
-    /// it holds: right with a gold passage in it, or where there is none.
+    /// Compares `output` (`None`: the run stopped here) with the oracle's output `right`. A context is correct if it
+    /// contains a gold passage or if no passage is gold.
     pub fn of(output: Option<&Output>, right: Option<&Output>, gold: &BTreeSet<u32>) -> State {
         match output {
             Some(Output::Context(passages)) => {

@@ -1,4 +1,4 @@
-//! The oracle: the same DAG with perfect retrieval and perfect reading. It defines what is right.
+//! The oracle: the same pipeline with perfect retrieval and perfect reading. It defines what is right.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use crate::expr::{CorpusIndex, Env, EvalError};
 use crate::scenario::{Arm, Gold, Scenario, StepKind};
 use crate::world::Task;
 
-/// One task as it should go.
+/// The correct run of one task.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
-    /// By step; `None` from the step on at which the oracle stops for want of an input.
+    /// By step; `None` from the step on at which the oracle stops because an input is missing.
     pub outputs: Vec<Option<Output>>,
-    /// Gold passages by step, as indices into the arm's corpus; empty for other steps.
+    /// Gold passages by step, as indices into the arm's corpus; empty for steps that do not retrieve.
     pub gold: Vec<BTreeSet<u32>>,
-    /// Of all outputs together.
+    /// Bytes of text in all outputs together.
     pub text_bytes: usize,
 }
 
@@ -41,7 +41,7 @@ pub enum OracleError {
 }
 
 impl OracleError {
-    /// The retrieve step whose gold is wrong, or the step whose text is too much.
+    /// The retrieve step whose gold is faulty, or the step whose text exceeds the limit.
     pub fn step(&self) -> &str {
         match self {
             OracleError::Gold { step, .. }
@@ -53,8 +53,8 @@ impl OracleError {
 }
 
 impl Oracle {
-    /// What the oracle does: the labels of its act steps, apart by `+`; `stopped` with them where it stops. Empty where
-    /// all of them are skipped.
+    /// The oracle's action: the labels of its act steps joined by `+`, ending in `stopped` if it stops. Empty if all of
+    /// them are skipped.
     pub fn right_action(&self) -> String {
         let labels = self.outputs.iter().filter_map(|output| match output {
             Some(Output::Action(label)) => Some(label.as_str()),
@@ -68,7 +68,7 @@ impl Oracle {
 /// Runs the oracle; `indices[c]` belongs to `scenario.corpora[c]`.
 ///
 /// # Errors
-/// The first of those of [`attempt`].
+/// The first error of [`attempt`].
 pub fn run(
     scenario: &Scenario,
     arm: &Arm,
@@ -79,8 +79,8 @@ pub fn run(
     errors.into_iter().next().map_or(Ok(oracle), Err)
 }
 
-/// Runs the oracle as far as it goes, with everything that keeps it from being one; a step whose gold is wrong finds
-/// nothing, one whose gold disagrees reads nothing, and from the step on whose text is too much there are no values.
+/// Runs the oracle as far as possible and collects all errors. A step with a faulty gold rule finds nothing, a step
+/// whose gold passages disagree reads nothing, and once the text limit is exceeded all outputs are missing.
 pub fn attempt(
     scenario: &Scenario,
     arm: &Arm,
@@ -128,7 +128,7 @@ pub fn attempt(
         if !full && oracle.text_bytes + bytes > ORACLE_TEXT.of_a_task {
             full = true;
             errors.push(OracleError::TooMuchText { task: task.id.clone(), step: step.id.clone() });
-            // There may be as much in every other task: none is kept.
+            // Drop the texts, because every other task may hold as much.
             let kept = oracle.outputs.iter_mut().flatten();
             kept.filter(|of| text_bytes(of) > 0).for_each(|of| *of = Output::Missing);
             oracle.text_bytes = 0;
@@ -141,15 +141,15 @@ pub fn attempt(
     (oracle, errors)
 }
 
-/// What a retrieve step asks on the oracle's inputs.
+/// The queries of a retrieve step on the oracle's inputs.
 pub struct Asked {
-    /// One a phrasing.
+    /// One per phrasing.
     pub queries: Vec<String>,
-    /// Whose passages are searched where the filter is on; `None` for a step without `entity`.
+    /// The entity whose passages are searched if the filter is on; `None` for a step without `entity`.
     pub entity: Option<String>,
 }
 
-/// See [`Asked`]; `None` where the oracle never asks.
+/// The oracle's queries at `step`; `None` if the oracle never queries there.
 pub fn asked(scenario: &Scenario, oracle: &Oracle, task: &Task, step: usize) -> Option<Asked> {
     let StepKind::Retrieve(retrieve) = &scenario.steps[step].kind else {
         return None;
@@ -172,7 +172,7 @@ fn only(row: Vec<Branching>) -> Option<Output> {
     row.into_iter().next().and_then(|branch| branch.output)
 }
 
-/// The value that gold passages state; missing when none does.
+/// The value that the gold passages state; missing if none of them does.
 fn read(
     scenario: &Scenario,
     arm: &Arm,

@@ -1,4 +1,4 @@
-//! What a retrieve step hands on: hit or miss, of what kind, and whose fault.
+//! The row of a retrieve step: hit or miss, the kind of miss, and whose fault it is.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use super::{Branching, Event, MissKind, Output, Row};
 use crate::kernel::Fault;
 use crate::world::{Corpus, Passage};
 
-/// What a task has to find at a step.
+/// What a task has to find at a retrieve step.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     pub corpus: &'a Corpus,
     pub gold: &'a BTreeSet<u32>,
-    /// The fields that are read from what is found.
+    /// The fields that are read from the retrieved passages.
     pub fields: &'a [&'a str],
 }
 
@@ -20,7 +20,7 @@ impl Target<'_> {
         context.iter().any(|p| self.gold.contains(p))
     }
 
-    /// Whether a context states every field that gold states, in a gold passage.
+    /// Whether the gold passages in the context state every field that any gold passage states.
     fn complete(&self, context: &[u32]) -> bool {
         let states = |passage: &u32, field: &str| {
             self.corpus.passages[*passage as usize].facts.contains_key(field)
@@ -35,13 +35,13 @@ impl Target<'_> {
         miss_kind(self.corpus, self.gold, self.fields, context.first().copied())
     }
 
-    /// All gold passages, and nothing else.
+    /// A branch that hands on exactly the gold passages.
     fn gold_alone(&self) -> Branching {
         let gold = self.gold.iter().copied().collect();
         Branching::new(Some(Output::Context(gold)), Event::Hit, 1.0)
     }
 
-    /// The row of an input for which no query can be written; `own`: nor can it for the right input.
+    /// The row for an input on which no query can be rendered. `own`: the same holds for the oracle's input.
     pub fn unaskable(&self, own: bool) -> Row {
         let fault = match (self.gold.is_empty(), own) {
             (true, _) => Fault::None,
@@ -55,14 +55,14 @@ impl Target<'_> {
     }
 }
 
-/// The kind of a miss, from the best-ranked passage against the gold ones.
+/// The kind of a miss, from comparing the best-ranked passage with the gold passages.
 ///
-/// Tried in this order: a declared variant of a gold passage; nothing returned; same attribute and
-/// another entity (`binding`); same entity and another attribute, or none where gold has one
-/// (`attribute`); else `topic`.
+/// The kinds are tested in this order: nothing returned (`empty`); a declared variant of a gold passage; same attribute
+/// but another entity (`binding`); same entity but another attribute, or none where gold has one (`attribute`);
+/// otherwise `topic`.
 ///
-/// Two passages have the same attribute if they are labelled so, or if both state one of `fields`, which
-/// are read here: a passage of a real contract often holds several clauses and has room for one label.
+/// Two passages have the same attribute if they have the same label, or if both state one of `fields`: a passage of a
+/// real contract often holds several clauses, but has only one label.
 pub fn miss_kind(
     corpus: &Corpus,
     gold: &BTreeSet<u32>,
@@ -97,8 +97,8 @@ pub fn miss_kind(
     }
 }
 
-/// The passages that are not gold by the kind of miss they make when they rank first, ascending; kinds
-/// without any are left out.
+/// The passages that are not gold, ascending, grouped by the kind of miss that each causes when ranked first. Kinds
+/// without passages are left out.
 pub fn of_kind(target: Target) -> Vec<(MissKind, Vec<u32>)> {
     let Target { corpus, gold, .. } = target;
     let mut kinds: Vec<(MissKind, Vec<u32>)> = MissKind::ALL.map(|kind| (kind, Vec::new())).into();
@@ -110,21 +110,21 @@ pub fn of_kind(target: Target) -> Vec<(MissKind, Vec<u32>)> {
     kinds
 }
 
-/// One phrasing's ranking on the actual input, and whether the right input would have hit.
+/// The result of one phrasing of the query.
 pub struct Phrasing<'a> {
     pub weight: f64,
-    /// Best first; cut to what the step hands on.
+    /// The ranking on the actual input, best first, truncated to what the step hands on.
     pub ranking: Vec<u32>,
-    /// The same search had the gold passages not been there; cut as well.
+    /// The same ranking without the gold passages, also truncated.
     pub without_gold: Vec<u32>,
-    /// The ranking of the same phrasing on the oracle's inputs; `None` where the oracle never asks.
+    /// The ranking of the same phrasing on the oracle's inputs; `None` if the oracle never queries.
     pub right: Option<&'a [u32]>,
 }
 
-/// The row of a retrieve step: a branch a phrasing, phrasings with the same result merged.
+/// The row of a retrieve step: one branch per phrasing, with equal results merged.
 ///
-/// Where it misses it would be right with the gold passages alone in hand; where it hits it could miss
-/// with the passages that rank next.
+/// If it can err, its repair hands on exactly the gold passages; otherwise its counterfactual error hands on the
+/// passages that rank next.
 pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
     let mut row = Row::default();
     let mut add = |output: &[u32], event, fault, p, broken: bool| {
@@ -139,7 +139,7 @@ pub fn row(target: Target, phrasings: &[Phrasing]) -> Row {
     let mut errs = false;
     for phrasing in phrasings {
         let ranking = &phrasing.ranking;
-        // An error that the right query has too is the step's own.
+        // An error that also occurs with the oracle's query is the step's own; any other was induced upstream.
         let fault = |errs_too: &dyn Fn(&[u32]) -> bool| match phrasing.right {
             Some(right) if errs_too(right) => Fault::Own,
             _ => Fault::Induced,
@@ -214,7 +214,7 @@ mod tests {
         use MissKind::*;
         assert_eq!(kinds, [Negation, Binding, Attribute, Topic, Empty]);
 
-        // Labelled otherwise, but it states what is read: the right clause of the wrong contract.
+        // A different label, but it states the field that is read: the right clause of the wrong contract.
         let mut corpus = corpus;
         for at in [0, 4] {
             corpus.passages[at].facts.insert("months".to_owned(), Value::Number(1.0));

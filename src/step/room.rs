@@ -1,32 +1,31 @@
-//! How much text the outputs of steps may hold together. Each text has a limit of its own; many long ones still fill any
-//! memory.
+//! Limits on the total size of the texts that steps output. Each text has its own limit, but many long texts could
+//! still exhaust the memory.
 
 use super::Output;
 use crate::value::Value;
 
-/// Bytes of all texts that the oracle puts out in one task, and in all tasks.
+/// Limits in bytes for all texts that the oracle outputs.
 pub const ORACLE_TEXT: Limit = Limit { of_a_task: 16 << 20, of_all_tasks: 128 << 20 };
 
-/// Bytes of all texts that the steps can put out under an arm, and of the long queries that they ask, in one task and in
-/// all tasks.
+/// Limits in bytes for all texts that the steps can output under an arm, and for their long queries.
 pub const ARM_TEXT: Limit = Limit { of_a_task: 64 << 20, of_all_tasks: 256 << 20 };
 
-/// A query of up to so many bytes does not count: there are many, and the same one is kept once.
+/// Queries up to this many bytes do not count: they are short, and equal ones are stored once.
 const SHORT_QUERY: usize = 4096;
 
-/// Most bytes of text.
+/// An upper limit in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     pub of_a_task: usize,
     pub of_all_tasks: usize,
 }
 
-/// How many tasks are worked on before their texts are counted: many for so many threads, and few enough for the memory.
+/// How many tasks to process before their texts are counted: enough to occupy all threads, few enough for the memory.
 pub fn tasks_at_once() -> usize {
     rayon::current_num_threads().max(8)
 }
 
-/// Bytes of the text that an output holds.
+/// The number of bytes of text in an output.
 pub fn text_bytes(output: &Output) -> usize {
     match output {
         Output::Value(Value::Text(text)) => text.len(),
@@ -34,12 +33,12 @@ pub fn text_bytes(output: &Output) -> usize {
     }
 }
 
-/// Bytes of a query, where they count.
+/// The number of bytes of a query that count towards the limit.
 pub fn query_bytes(query: &str) -> usize {
     if query.len() > SHORT_QUERY { query.len() } else { 0 }
 }
 
-/// A byte count as messages have it.
+/// A byte count formatted for messages.
 pub fn megabytes(bytes: usize) -> String {
     format!("{} MB", bytes >> 20)
 }

@@ -1,5 +1,5 @@
-//! The steps that leave nothing to chance: whether a step runs at all, and what `lookup`, `compute`
-//! and `act` put out.
+//! The deterministic part of steps: whether a step runs at all, what `lookup`, `compute` and `act` output, and what a
+//! branch means for the outcome of the run.
 
 use super::{Branching, Event, Output};
 use crate::expr::{Env, Expr};
@@ -13,22 +13,22 @@ use crate::world::{Table, Task};
 pub enum Gate {
     Run,
     Skip,
-    /// There is nothing to read, and the step passes that on.
+    /// There is nothing to read; the step's own output is missing too.
     PassOn,
-    /// An input is missing and the step does not go on without it.
+    /// A required input is missing, so the run stops.
     Stop,
 }
 
-/// The outputs that a step sees: by step index, `None` for steps that are not its parents.
+/// The outputs visible to a step, by step index; `None` for steps that are not its parents.
 pub type Seen<'a> = [Option<&'a Output>];
 
-/// What expressions see of those outputs.
+/// The values of these outputs, as expressions see them.
 pub fn values<'a>(seen: &Seen<'a>) -> Vec<Option<&'a Value>> {
     seen.iter().map(|output| output.and_then(Output::value)).collect()
 }
 
-/// Decides whether `step` runs. A false `when` skips it even where another input is missing; a
-/// `read` is skipped together with the step that it reads from.
+/// Decides whether `step` runs. A false `when` skips it even if an input that `when` does not use is missing. A `read`
+/// step is skipped together with the step that it reads from.
 pub fn gate(step: &Step, task: &Task, seen: &Seen) -> Gate {
     let missing = |i: usize| matches!(seen[i], Some(Output::Missing));
     let stops = step.on_missing == OnMissing::Stop;
@@ -51,12 +51,12 @@ pub fn gate(step: &Step, task: &Task, seen: &Seen) -> Gate {
     Gate::Run
 }
 
-/// An expression that fails is not true.
+/// Whether the condition is true; a condition that fails to evaluate is not.
 fn is_true(expr: &Expr, env: &Env) -> bool {
     matches!(expr.eval(env), Ok(Some(Value::YesNo(true))))
 }
 
-/// The row of a step that the gate held back; `None` for one that runs.
+/// The row of a step that does not run; `None` if it runs.
 pub fn held(gate: Gate) -> Option<Vec<Branching>> {
     match gate {
         Gate::Run => None,
@@ -66,7 +66,7 @@ pub fn held(gate: Gate) -> Option<Vec<Branching>> {
     }
 }
 
-/// Exact key join; a key that is not in the table, or an empty cell, is missing.
+/// An exact lookup by key. The output is missing if the key is not in the table or the cell is empty.
 pub fn lookup(table: &Table, key: &Expr, column: &str, env: &Env) -> Vec<Branching> {
     match key.eval(env) {
         Ok(key) => {
@@ -77,7 +77,7 @@ pub fn lookup(table: &Table, key: &Expr, column: &str, env: &Env) -> Vec<Branchi
     }
 }
 
-/// The expression's value; null is missing.
+/// The value of an expression; null is missing.
 pub fn compute(expr: &Expr, env: &Env) -> Vec<Branching> {
     match expr.eval(env) {
         Ok(value) => Branching::certain(value.map_or(Output::Missing, Output::Value), Event::Clean),
@@ -85,8 +85,8 @@ pub fn compute(expr: &Expr, env: &Env) -> Vec<Branching> {
     }
 }
 
-/// The label of the first rule whose condition is true; missing when none is. A condition without a
-/// value is passed over, and said so by the event.
+/// The label of the first rule whose condition is true; missing if there is none. A condition that fails to evaluate is
+/// passed over, and the event records it.
 pub fn act(rules: &[Rule], env: &Env) -> Vec<Branching> {
     let mut event = Event::Clean;
     let chosen = rules.iter().find(|rule| match rule.condition.as_ref().map(|c| c.eval(env)) {
@@ -101,16 +101,16 @@ pub fn act(rules: &[Rule], env: &Env) -> Vec<Branching> {
     Branching::certain(output, event)
 }
 
-/// Whether stopping at `step` is what the oracle does: it stops as well, there or elsewhere, and from
-/// here on takes no action.
+/// Whether stopping at `step` agrees with the oracle: the oracle also stops somewhere, and takes no action from `step`
+/// on.
 pub fn stops_alike(oracle: &[Option<Output>], step: usize) -> bool {
     oracle.iter().any(Option::is_none)
         && !oracle[step..].iter().any(|output| matches!(output, Some(Output::Action(_))))
 }
 
-/// What a branch means for the outcome of the run: only terminal steps and stops mean anything.
+/// The outcome that a branch contributes; only act steps and stops contribute one other than `Correct`.
 ///
-/// `oracle` holds its outputs by step, `None` where it has stopped; `output` is `None` for a stop.
+/// `oracle` holds the oracle's outputs by step, `None` where it has stopped. `output` is `None` for a stop.
 pub fn outcome(
     at: usize,
     step: &Step,

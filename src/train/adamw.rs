@@ -1,4 +1,4 @@
-//! AdamW (arXiv 1711.05101) with a clipped gradient and a rate that rises, then falls.
+//! The AdamW optimizer (arXiv 1711.05101) with gradient clipping and a learning rate with linear warmup and decay.
 
 use std::ops::Range;
 
@@ -7,13 +7,13 @@ use rayon::prelude::*;
 use super::math::{self, Step};
 use super::recipe::Recipe;
 
-/// Numbers that one thread takes at a time.
+/// The number of parameters that one thread updates at a time.
 const CHUNK: usize = 1 << 16;
 
 const BETA: (f32, f32) = (0.9, 0.999);
 const EPS: f32 = 1e-8;
 
-/// What the optimizer remembers.
+/// The optimizer's running means of the gradient and of its square, for each parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
     pub first: Vec<f32>,
@@ -26,15 +26,15 @@ impl Moments {
     }
 }
 
-/// How far, and how fast.
+/// The learning rate schedule and the limits of a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub rate: f64,
     pub decay: f64,
-    /// The largest length of the gradient.
+    /// The maximum norm of the gradient.
     pub clip: f64,
     pub steps: usize,
-    /// Steps in which the rate rises.
+    /// Steps during which the rate rises.
     pub warmup: usize,
 }
 
@@ -49,7 +49,7 @@ impl Pace {
         }
     }
 
-    /// The rate of a step, from 0 on: from almost nothing straight up, and straight down to almost nothing.
+    /// The learning rate of a step, counted from 0: linear warmup from almost zero, then linear decay to almost zero.
     pub fn rate(&self, step: usize) -> f64 {
         let factor = if step < self.warmup {
             (step + 1) as f64 / self.warmup as f64
@@ -59,8 +59,8 @@ impl Pace {
         self.rate * factor
     }
 
-    /// Takes step `step`; `parts` are the ranges of `theta`, and whether weight decay is theirs. Returns the
-    /// length that the gradient had.
+    /// Takes step `step`; `parts` are ranges of `theta`, each with whether weight decay applies to it. Returns the
+    /// norm of the unclipped gradient.
     pub fn step(
         &self,
         step: usize,
@@ -69,6 +69,7 @@ impl Pace {
         moments: &mut Moments,
         parts: &[(Range<usize>, bool)],
     ) -> f64 {
+        // Fixed chunks with one partial sum each: the norm does not depend on the number of threads.
         let squares: Vec<f64> = gradient
             .par_chunks(CHUNK)
             .map(|d| d.iter().map(|d| f64::from(*d) * f64::from(*d)).sum())

@@ -1,19 +1,19 @@
-//! Back through the attention within one text, a head at a time. The weights of the way there are computed
-//! once more: for texts of this length that is cheaper than to keep them.
+//! Backpropagation through the attention within one text, one head at a time. The attention weights of the forward
+//! pass are recomputed: for texts of this length that is cheaper than storing them.
 
 use super::math;
 use super::product::{self, Target, View};
 use crate::embed::bert::attend::Attention;
 use crate::embed::bert::math::softmax_rows;
 
-/// Buffers from text to text.
+/// Buffers that are reused from text to text.
 #[derive(Default)]
 pub struct Scratch {
     weights: Vec<f32>,
     slopes: Vec<f32>,
 }
 
-/// `qkv` is (n, 3 hidden), `d` the gradient by the output, (n, hidden); writes that by `qkv`.
+/// `qkv` is (n, 3 hidden), `d` the gradient with respect to the output, (n, hidden); writes the gradient of `qkv`.
 pub fn backward(of: &Attention, qkv: &[f32], d: &[f32], d_qkv: &mut [f32], s: &mut Scratch) {
     let (hidden, size, stride) = (of.hidden, of.hidden / of.heads, 3 * of.hidden);
     let n = d.len() / hidden;

@@ -1,27 +1,27 @@
-//! Which pairs a batch holds: a function of the seed and the number of pairs, known before the first step.
+//! Which pairs each batch holds: a function of the seed and the number of pairs, known before the first step.
 //!
-//! Either sort of pair is shuffled and dealt out, and shuffled anew when all are used up. The two arms have
-//! the same rehearsal pairs in the same places, and differ in what fills the rest.
+//! Each kind of pair is shuffled and dealt out, and shuffled again when it is used up. The two arms have
+//! the same rehearsal pairs at the same positions and differ only in the remaining pairs.
 
 use std::collections::HashSet;
 
 use super::recipe::{Arm, Recipe};
 use crate::kernel::rng;
 
-/// One pair of a batch, by its number.
+/// One pair of a batch, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {
     Structural(usize),
     Rehearsal(usize),
 }
 
-/// A deck of cards that is shuffled anew whenever it runs out.
+/// A deck of cards that is reshuffled whenever it runs out.
 struct Deck {
     seed: u64,
     name: &'static str,
     count: usize,
     round: u64,
-    /// What is left of this round, next last.
+    /// The remaining cards of this round; the next card is the last.
     left: Vec<usize>,
 }
 
@@ -30,8 +30,9 @@ impl Deck {
         Self { seed, name, count, round: 0, left: Vec::new() }
     }
 
-    /// The next card that is not in `held`; any at all where every card is.
+    /// The next card that is not in `held`; if every card is held, the next card.
     fn deal(&mut self, held: &HashSet<usize>) -> usize {
+        // The second attempt follows a reshuffle, which is needed if all remaining cards are held.
         for _ in 0..2 {
             if let Some(at) = self.left.iter().rposition(|card| !held.contains(card)) {
                 return self.left.remove(at);
@@ -43,7 +44,7 @@ impl Deck {
         self.left.pop().unwrap_or(0)
     }
 
-    /// So many cards one after another, none of them in `held` as long as others are there; they join it.
+    /// Deals `count` cards that are not in `held`, as far as possible, and adds them to it.
     fn hand(&mut self, count: usize, held: &mut HashSet<usize>) -> Vec<usize> {
         let mut hand = Vec::with_capacity(count);
         for _ in 0..count {
@@ -54,7 +55,7 @@ impl Deck {
         hand
     }
 
-    /// What is left stays on top.
+    /// Starts a new round; remaining cards stay on top.
     fn shuffle(&mut self) {
         let key = rng::key(self.seed, self.name, &self.round.to_string());
         let mut cards: Vec<usize> = (0..self.count).collect();
@@ -65,7 +66,7 @@ impl Deck {
     }
 }
 
-/// The batches of all steps, for so many structural and rehearsal pairs.
+/// The batches of all steps, given the numbers of structural and rehearsal pairs.
 pub fn deal(recipe: &Recipe, arm: Arm, structural: usize, rehearsal: usize) -> Vec<Vec<Item>> {
     let mut near = Deck::new(recipe.seed, "structural", structural);
     let mut pairs = Deck::new(recipe.seed, "rehearsal", rehearsal);
@@ -113,7 +114,7 @@ mod tests {
                 assert!(!control[..i].contains(item), "twice in a batch");
             }
         }
-        // 160 cards of 11: each dealt 14 or 15 times.
+        // 160 cards from a deck of 11: each is dealt 14 or 15 times.
         assert!(uses.iter().all(|n| (14..=15).contains(n)), "{uses:?}");
         let other = Recipe { seed: 1, ..recipe };
         assert_ne!(deal(&other, Arm::Structural, 11, 50), tuned);

@@ -1,7 +1,7 @@
-//! Where a run stands, on disk: the tuned numbers, what the optimizer remembers, and the losses so far.
+//! Checkpoints of a training run: the tuned parameters, the optimizer's state and the losses so far.
 //!
-//! A checkpoint is written whole or not at all, and a run that goes on from it ends as one that never stopped. It holds
-//! a checksum over all that is read of it: one that was damaged since is refused.
+//! A checkpoint is written atomically, and a run that resumes from it gives the same result as one that was never
+//! interrupted. It holds a checksum of its whole content: a damaged checkpoint is rejected.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,33 +15,34 @@ use super::adamw::Moments;
 use super::settings::Settings;
 use crate::{atomic_file, input_file};
 
-/// Its name in the directory of the result.
+/// The file name in the output directory.
 pub const FILE: &str = "checkpoint.safetensors";
 
-/// Three times the numbers of the largest model that is tuned.
+/// The maximum size in bytes: three times the parameters of the largest model that can be tuned.
 pub const LARGEST: u64 = 64 << 30;
 
 const NOTE: &str = "knockon";
 
-/// What a step of training leaves behind.
+/// The state of a run after a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// Steps taken.
+    /// The number of steps taken.
     pub step: usize,
     pub theta: Vec<f32>,
     pub moments: Moments,
     pub log: Vec<Logged>,
 }
 
-/// Of one step.
+/// The loss and the gradient of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Logged {
     pub loss: f64,
-    /// Of the gradient before it was clipped.
+    /// The norm of the gradient before clipping.
     pub length: f64,
 }
 
 impl State {
+    /// Writes the checkpoint to `dir`.
     pub fn write(&self, dir: &Path, settings: &Settings) -> anyhow::Result<()> {
         let bytes =
             |numbers: &[f32]| -> Vec<u8> { numbers.iter().flat_map(|x| x.to_le_bytes()).collect() };
@@ -68,10 +69,10 @@ impl State {
         atomic_file::write(&dir.join(FILE), &file)
     }
 
-    /// The checkpoint in `dir`, if there is one.
+    /// Reads the checkpoint in `dir`, if there is one.
     ///
     /// # Errors
-    /// A damaged one, or one of other settings.
+    /// A checkpoint that is damaged or was written with other settings.
     pub fn read(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Self>> {
         let path = dir.join(FILE);
         let file = match input_file::read_up_to(LARGEST, &path) {
@@ -86,9 +87,10 @@ impl State {
             .map(Some)
     }
 
-    /// Over everything that decides how the run goes on, in hex.
+    /// The checksum, in hex, of everything that determines how the run continues.
     fn checksum(&self, settings: &Value) -> String {
         let mut hash = blake3::Hasher::new();
+        // The length prefix separates adjacent fields.
         let mut add = |bytes: &[u8]| {
             hash.update(&(bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
@@ -144,6 +146,7 @@ impl State {
                 && moments.second.len() == theta,
             "its parts do not fit together"
         );
+        // Checked last: the checksum needs the parsed state.
         let found = note["blake3"].as_str().unwrap_or_default();
         ensure!(
             found == state.checksum(&note["settings"]),

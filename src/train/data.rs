@@ -1,4 +1,4 @@
-//! The texts of training as tokens, each distinct sequence once.
+//! The training texts as token sequences, each distinct sequence stored once.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,19 +13,19 @@ use crate::progress::ProgressListener;
 use crate::world::pair;
 use crate::world::triplet::{self, Triplet};
 
-/// What a run learns from, as read.
+/// The training data of a run, as read from files.
 #[derive(Clone, Debug)]
 pub struct Texts {
-    /// Each with a negative.
+    /// Triplets that each have a negative.
     pub structural: Vec<Triplet>,
     pub rehearsal: Vec<Triplet>,
 }
 
 impl Texts {
-    /// `kinds` are the categories of structural triplets to take; empty: all.
+    /// `kinds` are the categories of structural triplets to use; empty means all.
     ///
     /// # Errors
-    /// A file with mistakes, a category that no triplet has, or nothing to learn from.
+    /// A file with mistakes, a category that no triplet has, or no data.
     pub fn read(
         structural: &Path,
         rehearsal: &Path,
@@ -38,13 +38,13 @@ impl Texts {
         Ok(Self { structural: near, rehearsal: pairs })
     }
 
-    /// Changes with any text.
+    /// A hash of all texts.
     pub fn hash(triplets: &[Triplet]) -> anyhow::Result<String> {
         Ok(blake3::hash(&triplet::to_csv(triplets)?).to_hex().to_string())
     }
 }
 
-/// The triplets of these categories.
+/// The triplets of the requested categories.
 fn chosen(all: Vec<Triplet>, kinds: &[String], path: &Path) -> anyhow::Result<Vec<Triplet>> {
     let mut found: Vec<&str> = all.iter().map(|t| t.category.as_str()).collect();
     found.sort_unstable();
@@ -77,7 +77,7 @@ fn chosen(all: Vec<Triplet>, kinds: &[String], path: &Path) -> anyhow::Result<Ve
     Ok(chosen)
 }
 
-/// A pair by the places of its texts.
+/// A pair as indices of its texts.
 #[derive(Clone, Copy, Debug)]
 struct Example {
     anchor: usize,
@@ -93,8 +93,9 @@ pub struct Tokenized {
 }
 
 impl Tokenized {
-    /// Anchors are queries, all others passages: a model may put a prefix before either.
+    /// Anchors are encoded as queries, all other texts as passages: a model may have a prefix for either role.
     pub fn new(texts: &Texts, side: &TextSide) -> anyhow::Result<Self> {
+        // Deduplicated by tokens, not by text: truncation can make different texts equal.
         let mut all = Self { texts: Vec::new(), structural: Vec::new(), rehearsal: Vec::new() };
         let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
         let mut examples = |triplets: &[Triplet]| -> anyhow::Result<Vec<Example>> {
@@ -130,9 +131,10 @@ impl Tokenized {
         Ok(all)
     }
 
-    /// The distinct texts of a batch in the order of their first use, and the batch by their places.
+    /// The distinct texts of a batch in the order of their first use, and the batch as indices into them.
     pub fn batch(&self, items: &[Item]) -> (Vec<&[u32]>, Batch) {
         let (mut used, mut batch) = (Vec::new(), Batch::default());
+        // A batch has few distinct texts, so a linear search suffices.
         let mut place = |text: usize| {
             used.iter().position(|known| *known == text).unwrap_or_else(|| {
                 used.push(text);

@@ -1,4 +1,4 @@
-//! What the layers make of texts where training leaves the layers alone: each text goes through them once.
+//! A cache of pooled vectors for training that leaves the encoder layers unchanged: each text is encoded once.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::network::{Network, Pass};
 use crate::embed::store::{Key, Store};
 
-/// By the tokens of a text, what comes out of the pooling.
+/// The pooled vector of each text, by its tokens.
 #[derive(Default)]
 pub struct Frozen {
     known: HashMap<Vec<u32>, Vec<f32>>,
@@ -16,8 +16,8 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// Kept in `dir`, by default that of all cached vectors, for all runs on one base, of which `hash` is the hash
-    /// and `dim` the size of its vectors.
+    /// A cache on disk in `dir`, by default the directory of all cached vectors, shared by all runs on one base model.
+    /// `hash` is the hash of the base model and `dim` the dimension of its vectors.
     ///
     /// # Errors
     /// A cache that cannot be opened for writing.
@@ -26,8 +26,8 @@ impl Frozen {
         Ok(Frozen { known: HashMap::new(), store: Some(store) })
     }
 
-    /// As [`Network::forward`] for the head alone. Each text is a forward of its own: its vector does not depend
-    /// on the batch in which it came first.
+    /// As [`Network::forward`] with only the head tuned. Each text is encoded separately, so that its vector does not
+    /// depend on the batch in which it appears first.
     ///
     /// # Errors
     /// A cache that cannot be read or written.

@@ -1,4 +1,4 @@
-//! Tests: the gradient against central differences, and against candle's own through the reference forward.
+//! Tests of the gradient against central differences, and against candle's autograd on the reference implementation.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn tiny(name: &str) -> Tunable {
     Tunable::open(dir.to_str().unwrap(), 48).unwrap()
 }
 
-/// Texts of 2 to 40 tokens, of together several groups; some serve twice.
+/// Texts of 2 to 40 tokens, enough for several groups; some are used twice.
 fn batch() -> (Vec<Vec<u32>>, Batch) {
     let key = rng::key(1, "texts", "");
     let draw = |at: usize, below: u64| rng::draw(key, at as u64) % below;
@@ -31,7 +31,7 @@ fn batch() -> (Vec<Vec<u32>>, Batch) {
         .map(|i| (0..2 + draw(i, 39)).map(|j| draw(1000 * i + j as usize, 300) as u32).collect())
         .collect();
     let mut pairs: Vec<(usize, usize)> = (0..10).map(|i| (2 * i, 2 * i + 1)).collect();
-    // Identity pairs, and one positive for two anchors.
+    // Pairs of a text with itself, and one positive that belongs to two anchors.
     pairs.extend([(20, 20), (21, 21), (22, 3)]);
     (texts, Batch { pairs, negatives: (23..30).collect() })
 }
@@ -53,7 +53,7 @@ fn slopes_are_those_of_central_differences() {
             let mut network = Network::new(&base.config, &base.encoder, pooling).unwrap();
             let (tuned, mut theta) = Tuned::new(&recipe, &network);
             let wanted = tuned.wanted(&network);
-            // Away from where B is 0, and the map the identity.
+            // Move away from the initial point, where B is 0 and the head is the identity.
             let key = rng::key(2, "theta", "");
             for (i, x) in theta.iter_mut().enumerate() {
                 *x += (rng::draw(key, i as u64) as f64 / 2f64.powi(64) - 0.5) as f32 * 0.1;
@@ -66,7 +66,7 @@ fn slopes_are_those_of_central_differences() {
             };
             let (_, gradient) = loss(&theta);
             for (range, _) in &tuned.parts {
-                // Along the gradient of this part alone, its length is the slope.
+                // The slope in the direction of this part's gradient is the gradient's norm.
                 let part = &gradient[range.clone()];
                 let length = part.iter().map(|d| d * d).sum::<f32>().sqrt();
                 let at = |sign: f32| {
@@ -87,7 +87,7 @@ fn slopes_are_those_of_central_differences() {
     }
 }
 
-/// The same loss in candle's operations, over the numbers of `encoder` as variables: by layer and part.
+/// The same loss in candle's operations, with the parameters of `encoder` as variables: gradients by layer and part.
 fn by_candle(
     base: &Tunable,
     encoder: Encoder,
@@ -189,7 +189,7 @@ fn what_the_layers_made_of_texts_is_taken_from_disk() {
     let written = std::fs::read(&file).unwrap();
     assert_eq!(vectors(open("base")), fresh);
     assert_eq!(std::fs::read(&file).unwrap(), written, "nothing is computed again");
-    // What stands there is what is taken: under another base's name it is another's.
+    // Vectors are read under the name of their base: another base computes its own.
     assert_eq!(vectors(open("other")), fresh);
     assert!(dir.path().join("other.pooled").exists());
 }
@@ -206,7 +206,7 @@ fn texts_that_went_through_the_layers_before_give_the_same_head() {
         let mut frozen = Frozen::default();
         let turned: Vec<f32> =
             theta.iter().enumerate().map(|(i, x)| x + (i % 7) as f32 * 0.01).collect();
-        // The second time nothing goes through the layers, and the head is another.
+        // In the second round all vectors come from the cache, and the head has changed.
         for theta in [theta, turned] {
             tuned.put(&theta, &mut network);
             let passes =

@@ -1,7 +1,7 @@
-//! One encoder layer: forward with what the way back needs, and back.
+//! One encoder layer: the forward pass, which stores what the backward pass needs, and the backward pass.
 //!
-//! A group of texts lies token behind token, as in `embed::bert::packed`. Kept of the way there are the
-//! linear layers' inputs and outputs; what is cheap (softmax, the activation, scales) is computed again.
+//! The tokens of a group of texts are concatenated, as in `embed::bert::packed`. The forward pass stores the
+//! inputs and outputs of the linear layers; what is cheap (softmax, activation, scales) is recomputed.
 
 use std::ops::Range;
 
@@ -16,13 +16,13 @@ use crate::embed::bert::layers;
 use crate::embed::bert::math::{add, gelu, relu};
 use crate::embed::weights::Rows;
 
-/// Rows of a weight whose gradient one thread adds up.
+/// The number of rows of a weight whose gradient one thread sums.
 const BLOCK: usize = 128;
 
-/// The parameters of a layer, in the order in which they lie. Weights are (outputs, inputs).
+/// The parameters of a layer, in the order in which they are stored. Weights are (outputs, inputs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Query, key and value, one below the other.
+    /// Query, key and value, stacked by rows.
     Qkv,
     QkvBias,
     Attended,
@@ -53,13 +53,13 @@ impl Part {
         Part::NarrowShift,
     ];
 
-    /// Whether it is the matrix of a linear layer.
+    /// Whether this is the matrix of a linear layer.
     pub fn is_weight(self) -> bool {
         matches!(self, Part::Qkv | Part::Attended | Part::Wide | Part::Narrow)
     }
 }
 
-/// The shape of a layer, and of the flat slice that holds its parameters.
+/// The dimensions of a layer, and the layout of the flat slice that holds its parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
     pub hidden: usize,
@@ -67,7 +67,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Inputs of the linear layer with this weight.
+    /// The number of inputs of the linear layer with this weight.
     pub fn inputs(self, weight: Part) -> usize {
         if weight == Part::Narrow { self.wide } else { self.hidden }
     }
@@ -94,13 +94,13 @@ impl Layout {
         start..start + self.size(part)
     }
 
-    /// Numbers of a layer.
+    /// The number of parameters of a layer.
     pub fn len(self) -> usize {
         Part::ALL.into_iter().map(|part| self.size(part)).sum()
     }
 }
 
-/// The numbers of a layer, from its parts.
+/// Flattens a layer into the order of [`Part::ALL`].
 pub fn fold(layer: &layers::Layer) -> Vec<f32> {
     let attention = [&layer.query, &layer.key, &layer.value];
     let mut numbers = Vec::new();
@@ -110,6 +110,7 @@ pub fn fold(layer: &layers::Layer) -> Vec<f32> {
     for dense in attention {
         numbers.extend(&dense.bias);
     }
+    // Must match the order of `Part::ALL`.
     let blocks = [
         (vec![&layer.attended], &layer.attended_norm),
         (vec![&layer.wide, &layer.narrow], &layer.narrow_norm),
@@ -124,7 +125,7 @@ pub fn fold(layer: &layers::Layer) -> Vec<f32> {
     numbers
 }
 
-/// The parts of a layer from its numbers.
+/// Rebuilds a layer from its flat parameters.
 pub fn unfold(layout: Layout, numbers: &[f32]) -> layers::Layer {
     let part = |part: Part| &numbers[layout.range(part)];
     let dense = |weight: Part, bias: Part, third: usize, of: usize| {
@@ -151,7 +152,7 @@ pub fn unfold(layout: Layout, numbers: &[f32]) -> layers::Layer {
     }
 }
 
-/// A layer at work.
+/// A layer with its parameters, ready to compute.
 #[derive(Clone, Copy)]
 pub struct Layer<'a> {
     pub layout: Layout,
@@ -161,29 +162,29 @@ pub struct Layer<'a> {
     pub eps: f32,
 }
 
-/// What the way back needs of one group.
+/// The intermediate results of one group that the backward pass needs.
 pub struct Tape {
     x: Vec<f32>,
     qkv: Vec<f32>,
     mixed: Vec<f32>,
     attended: Standardized,
-    /// Before the activation.
+    /// The input of the activation.
     wide: Vec<f32>,
     narrow: Standardized,
 }
 
-/// A layer norm's input at mean 0 and variance 1, and by which factor each row got there.
+/// A layer norm's input, standardized to mean 0 and variance 1, and the factor applied to each row.
 struct Standardized {
     rows: Vec<f32>,
     factors: Vec<f32>,
 }
 
-/// The gradient by the outputs of the linear layers for one group, with the inputs that make it one by
-/// their weights; and by everything that is no weight.
+/// The gradients of one group with respect to the outputs of the linear layers, with the inputs that turn them into
+/// weight gradients; and the gradients of all other parameters.
 pub struct Slopes {
-    /// In the order of the weights: (input, gradient by the output).
+    /// In the order of the weights: (input, gradient with respect to the output).
     linear: [(Vec<f32>, Vec<f32>); 4],
-    /// Scale and shift, of both layer norms.
+    /// Scale and shift of both layer norms.
     norms: [Vec<f32>; 4],
 }
 
@@ -202,7 +203,7 @@ impl Layer<'_> {
         out
     }
 
-    /// `d W`: the gradient by a linear layer's input.
+    /// `d W`: the gradient with respect to a linear layer's input.
     fn linear_back(&self, d: &[f32], weight: Part) -> Vec<f32> {
         let inputs = self.layout.inputs(weight);
         let weight = self.part(weight);
@@ -235,7 +236,7 @@ impl Layer<'_> {
         out
     }
 
-    /// `x` are the tokens of texts of these lengths, one behind the other.
+    /// `x` holds the concatenated tokens of texts of these lengths.
     pub fn forward(&self, x: Vec<f32>, lengths: &[usize]) -> (Vec<f32>, Tape) {
         let h = self.layout.hidden;
         let qkv = self.linear(&x, Part::Qkv, Part::QkvBias);
@@ -257,7 +258,7 @@ impl Layer<'_> {
         (out, Tape { x, qkv, mixed, attended, wide, narrow })
     }
 
-    /// From the gradient by the layer's output to that by its input, where `deeper` asks for it.
+    /// From the gradient of the layer's output to that of its input, which is computed only if `deeper`.
     pub fn backward(
         &self,
         tape: Tape,
@@ -308,7 +309,7 @@ impl Layer<'_> {
     }
 }
 
-/// Back through a layer norm; returns the gradients by its scale and shift.
+/// Backpropagates through a layer norm; returns the gradients of its scale and shift.
 fn norm_back(x: &Standardized, scale: &[f32], d: &mut [f32]) -> (Vec<f32>, Vec<f32>) {
     let (mut by_scale, mut by_shift) = (vec![0.0; scale.len()], vec![0.0; scale.len()]);
     math::add_row_products(d, &x.rows, &mut by_scale);
@@ -317,8 +318,8 @@ fn norm_back(x: &Standardized, scale: &[f32], d: &mut [f32]) -> (Vec<f32>, Vec<f
     (by_scale, by_shift)
 }
 
-/// The gradient by a layer's parameters: of all groups, added up in their order, whatever thread has which
-/// rows.
+/// The gradient of a layer's parameters, summed over all groups in their order, so that the result does not depend
+/// on how threads share the rows.
 pub fn gradient(layout: Layout, groups: &[Slopes]) -> Vec<f32> {
     let mut out = vec![0.0; layout.len()];
     let mut rest = out.as_mut_slice();
@@ -343,7 +344,7 @@ pub fn gradient(layout: Layout, groups: &[Slopes]) -> Vec<f32> {
 }
 
 impl Slopes {
-    /// Adds to the rows from `first` of a weight, or to another part as a whole.
+    /// Adds this group's gradient of `part` to `out`: of the rows from `first` on for a weight, else of all of it.
     fn add_to(&self, layout: Layout, part: Part, first: usize, out: &mut [f32]) {
         let [qkv, attended, wide, narrow] = &self.linear;
         let weight = |(x, d): &(Vec<f32>, Vec<f32>), out: &mut [f32]| {

@@ -1,18 +1,18 @@
-//! The multiple-negatives ranking loss (arXiv 1705.00652, section 4.4) over cosines: of all candidates of a
-//! batch, the positives and the negatives of every pair, each anchor should like its own positive best.
+//! The multiple-negatives ranking loss (arXiv 1705.00652, section 4.4) over cosines: among all candidates of a
+//! batch, the positives and negatives of every pair, each anchor should score its own positive highest.
 
-/// A batch by the places of its texts among the vectors.
+/// A batch as indices of its texts among the vectors.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    /// Anchor and positive.
+    /// (anchor, positive).
     pub pairs: Vec<(usize, usize)>,
-    /// Of any pair: they are negatives for all.
+    /// The negatives of all pairs; each is a candidate for every anchor.
     pub negatives: Vec<usize>,
 }
 
-/// The loss, and its gradient by the vectors, which have length one and `dim` numbers each.
+/// The loss and its gradient with respect to the vectors, which have norm 1 and `dim` numbers each.
 ///
-/// A candidate at the same place as an anchor's positive is the same text, and none to be told apart.
+/// A candidate with the same index as an anchor's positive is the same text, so it is not used as a negative.
 pub fn ranking(vectors: &[f32], dim: usize, batch: &Batch, scale: f64) -> (f64, Vec<f32>) {
     let row = |at: usize| &vectors[at * dim..(at + 1) * dim];
     let dot = |a: &[f32], b: &[f32]| -> f64 {
@@ -28,6 +28,7 @@ pub fn ranking(vectors: &[f32], dim: usize, batch: &Batch, scale: f64) -> (f64, 
         let scores: Vec<f64> =
             candidates.iter().map(|at| scale * dot(row(anchor), row(*at))).collect();
         let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // Subtracting the highest score keeps the exponentials finite.
         let total: f64 = scores.iter().map(|s| (s - highest).exp()).sum();
         loss += share * (total.ln() + highest - scores[0]);
         for (i, (&at, score)) in candidates.iter().zip(&scores).enumerate() {

@@ -1,5 +1,5 @@
-//! Element by element: derivatives, and the step of the optimizer. Written as `embed::bert::math` is, and
-//! over the same polynomials, so that the compiler vectorises it.
+//! Element-wise operations: derivatives and the optimizer's step. Written like `embed::bert::math`, with
+//! the same polynomials, so that the compiler vectorises them.
 
 use crate::embed::bert::math::{erf, exp, sum, wide};
 
@@ -10,6 +10,7 @@ wide! {
     /// `d *= gelu'(x)`.
     pub fn gelu_back(x: &[f32], d: &mut [f32]) {
         for (d, &x) in d.iter_mut().zip(x) {
+            // gelu'(x) = Phi(x) + x phi(x).
             let below = 0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2));
             *d *= below + x * DENSITY * exp(-0.5 * x * x);
         }
@@ -26,7 +27,7 @@ wide! {
 }
 
 wide! {
-    /// Brings each row of `x` to mean 0 and variance 1, and keeps what it was multiplied by.
+    /// Standardizes each row of `x` to mean 0 and variance 1, and stores the factor it was multiplied by.
     pub fn standardize(x: &mut [f32], cols: usize, eps: f32, factors: &mut [f32]) {
         for (row, factor) in x.chunks_exact_mut(cols).zip(factors) {
             let n = cols as f32;
@@ -53,9 +54,9 @@ wide! {
 }
 
 wide! {
-    /// Back through a layer norm: `d`, that of its output, becomes that of its input.
+    /// Backpropagates through a layer norm: turns `d`, the gradient of its output, into that of its input.
     ///
-    /// `x` is standardized, `factors` what [`standardize`] kept.
+    /// `x` is the standardized input and `factors` the factors that [`standardize`] stored.
     pub fn norm_back(x: &[f32], factors: &[f32], scale: &[f32], d: &mut [f32]) {
         let cols = scale.len();
         let n = cols as f32;
@@ -63,6 +64,7 @@ wide! {
             for (d, g) in d.iter_mut().zip(scale) {
                 *d *= g;
             }
+            // Remove the components along the constant and along `x`, which standardization cancels.
             let mean = sum(d, |d| d) / n;
             let along = crate::embed::bert::math::dot(d, x) / n;
             for (d, x) in d.iter_mut().zip(x) {
@@ -84,7 +86,7 @@ wide! {
 }
 
 wide! {
-    /// Adds the rows of `d x`, number by number, to `sums`.
+    /// Adds the rows of the element-wise product of `d` and `x` to `sums`.
     pub fn add_row_products(d: &[f32], x: &[f32], sums: &mut [f32]) {
         let cols = sums.len();
         for (d, x) in d.chunks_exact(cols).zip(x.chunks_exact(cols)) {
@@ -96,7 +98,8 @@ wide! {
 }
 
 wide! {
-    /// Back through the softmax of each row: `d`, that of the weights `p`, becomes that of the scores.
+    /// Backpropagates through the softmax of each row: turns `d`, the gradient of the weights `p`, into that of the
+    /// scores.
     pub fn softmax_back(p: &[f32], cols: usize, d: &mut [f32]) {
         for (d, p) in d.chunks_exact_mut(cols).zip(p.chunks_exact(cols)) {
             let mean = crate::embed::bert::math::dot(d, p);
@@ -107,22 +110,22 @@ wide! {
     }
 }
 
-/// What one step of AdamW does to every number alike.
+/// The coefficients of one step of AdamW, the same for every parameter.
 #[derive(Clone, Copy)]
 pub struct Step {
-    /// Of the gradient, to clip it.
+    /// The factor that clips the gradient.
     pub factor: f32,
     pub rate: f32,
-    /// What is left of a number by decay.
+    /// The factor of weight decay.
     pub kept: f32,
     pub beta: (f32, f32),
-    /// 1 / (1 - beta^step).
+    /// Bias correction, 1 / (1 - beta^step).
     pub unbias: (f32, f32),
     pub eps: f32,
 }
 
 wide! {
-    /// Decoupled weight decay, arXiv 1711.05101, algorithm 2.
+    /// AdamW with decoupled weight decay, arXiv 1711.05101, algorithm 2.
     pub fn adamw(theta: &mut [f32], d: &[f32], m: &mut [f32], v: &mut [f32], step: &Step) {
         for (((theta, d), m), v) in theta.iter_mut().zip(d).zip(m).zip(v) {
             let d = d * step.factor;

@@ -1,5 +1,5 @@
-//! The numbers that are tuned: how they make the network's weights, and how the network's gradient makes
-//! theirs. The engine below knows whole layers alone; what a method adds is here.
+//! The tuned parameters: how they determine the network's weights, and how the network's gradient becomes
+//! theirs. The network only handles whole layers; everything specific to a tuning method is here.
 
 use std::ops::Range;
 
@@ -9,43 +9,43 @@ use super::product::{self, Target, View};
 use super::recipe::{Method, Recipe};
 use crate::kernel::rng;
 
-/// How the tuned numbers, one slice `theta`, hang together with the network.
+/// The relation between the tuned parameters, one slice `theta`, and the network.
 pub struct Tuned {
-    /// All of `theta` in ranges, and whether weight decay is theirs.
+    /// The ranges that partition `theta`, each with whether weight decay applies to it.
     pub parts: Vec<(Range<usize>, bool)>,
     what: What,
 }
 
 enum What {
-    /// The layers from this one on.
+    /// All layers from this one on.
     Layers(usize),
     Lora(Lora),
     Head,
 }
 
-/// Thin matrices on every linear layer.
+/// Low-rank matrices beside every linear layer.
 pub struct Lora {
-    /// By layer, each in the order of `Encoder::linear_names`.
+    /// For each layer, in the order of `Encoder::linear_names`.
     pub pairs: Vec<[Thin; 6]>,
     pub rank: usize,
     scale: f32,
-    /// The layers as they were.
+    /// The original layers.
     base: Vec<Vec<f32>>,
 }
 
-/// A (rank, inputs) and B (outputs, rank) beside a weight (outputs, inputs).
+/// The low-rank matrices A (rank, inputs) and B (outputs, rank) beside a weight (outputs, inputs).
 #[derive(Clone)]
 pub struct Thin {
-    /// Where the weight lies among the layer's numbers.
+    /// The range of the weight in the layer's parameters.
     weight: Range<usize>,
     inputs: usize,
-    /// Where the two lie in `theta`.
+    /// The ranges of A and B in `theta`.
     pub a: Range<usize>,
     pub b: Range<usize>,
 }
 
 impl Tuned {
-    /// And the numbers that leave the network as it is, from which training starts.
+    /// Also returns the initial parameters, which leave the network unchanged.
     pub fn new(recipe: &Recipe, network: &Network) -> (Self, Vec<f32>) {
         match recipe.method {
             Method::Full => Self::layers(network, 0),
@@ -63,6 +63,7 @@ impl Tuned {
         let (mut theta, mut parts) = (Vec::new(), Vec::new());
         for layer in &network.layers[first..] {
             let of = |part: Part| {
+                // Biases and layer norms are not decayed.
                 let range = network.layout.range(part);
                 (theta.len() + range.start..theta.len() + range.end, part.is_weight())
             };
@@ -72,9 +73,10 @@ impl Tuned {
         (Self { parts, what: What::Layers(first) }, theta)
     }
 
-    /// A as PEFT starts it, uniform up to 1 / sqrt(inputs); B at 0.
+    /// A is initialised as in PEFT, uniform within 1 / sqrt(inputs); B is 0.
     fn lora(recipe: &Recipe, network: &Network) -> (Self, Vec<f32>) {
         let layout = network.layout;
+        // Linear layers 0 to 2 are the query, key and value, which share one stacked matrix.
         let (h, wide, rank) = (layout.hidden, layout.wide, recipe.rank);
         let (mut theta, mut parts) = (Vec::new(), Vec::new());
         let pairs = (0..network.layers.len())
@@ -108,7 +110,7 @@ impl Tuned {
         (Self { parts, what: What::Lora(Lora { pairs, rank, scale, base }) }, theta)
     }
 
-    /// What the network must be asked for.
+    /// The gradients that the network must compute.
     pub fn wanted(&self, network: &Network) -> Wanted {
         match &self.what {
             What::Layers(first) => Wanted { first_layer: *first, head: false },
@@ -124,7 +126,7 @@ impl Tuned {
         }
     }
 
-    /// Gives the network the weights that `theta` makes.
+    /// Sets the network's weights to those that `theta` determines.
     pub fn put(&self, theta: &[f32], network: &mut Network) {
         match &self.what {
             What::Layers(first) => {
@@ -138,6 +140,7 @@ impl Tuned {
                 for ((layer, base), pairs) in
                     network.layers.iter_mut().zip(&lora.base).zip(&lora.pairs)
                 {
+                    // From the original weights each time: adding to the current ones would accumulate rounding errors.
                     layer.copy_from_slice(base);
                     for thin in pairs {
                         let a = View::new(&theta[thin.a.clone()], thin.inputs);
@@ -151,7 +154,7 @@ impl Tuned {
         }
     }
 
-    /// The gradient by `theta`, from that by the network's numbers.
+    /// The gradient with respect to `theta`, from that of the network's parameters.
     pub fn gradient(&self, theta: &[f32], of: Gradient) -> Vec<f32> {
         match &self.what {
             What::Layers(_) => of.layers.concat(),

@@ -1,11 +1,11 @@
-//! Tuning an embedder on the CPU: weights in, weights out. Nothing here is asked while a scenario runs.
+//! Tuning an embedder on the CPU: weights in, weights out. The order of every sum must depend on the batch alone, so
+//! that any number of threads gives the same bits; no other module uses this one while a scenario runs.
 //!
-//! A step: [`batches`] says which pairs, [`data`] has their tokens, [`network`] takes these to vectors (layer
-//! by layer in [`layer`]), [`loss`] compares, the way leads back, [`method`] makes of the network's gradient
-//! that of the tuned numbers, and [`adamw`] moves them. [`run`] goes round, [`checkpoint`] remembers where
-//! it was, [`result`] writes the model. Apart from these, [`verifier`] trains networks over similarity maps.
-//!
-//! The order of every sum depends on the batch alone, so that any number of threads gives the same bits.
+//! In a step, [`batches`] selects the pairs, [`data`] provides their tokens, [`network`] computes their vectors (layer
+//! by layer in [`layer`]), [`loss`] compares them, the gradient is propagated back, [`method`] converts the network's
+//! gradient to that of the tuned parameters, and [`adamw`] updates them. [`run`] repeats the steps, [`checkpoint`]
+//! saves the state of the run and [`result`] writes the model. Separately, [`verifier`] trains networks over similarity
+//! maps.
 
 mod adamw;
 mod attention;

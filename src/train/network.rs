@@ -1,4 +1,4 @@
-//! The whole network: texts to vectors of length one with what the way back needs, and back.
+//! The whole network: the forward pass from texts to vectors of norm 1, and the backward pass.
 
 use anyhow::bail;
 use rayon::prelude::*;
@@ -14,23 +14,23 @@ use crate::embed::bert::packed::GROUP_TOKENS;
 use crate::embed::bert::relative::Bias;
 use crate::embed::weights::Rows;
 
-/// A network in f32. The embeddings and what lies in front of the first layer stay as they are.
+/// A network in f32. The embeddings and everything before the first layer are not tuned.
 pub struct Network {
     config: Config,
     pooling: TunablePooling,
     pub layout: Layout,
     words: Rows,
-    /// Position and token type 0, added up: (positions, hidden).
+    /// Position embedding plus that of token type 0: (positions, hidden).
     places: Vec<f32>,
     norm: Norm,
     bias: Option<Bias>,
-    /// The parameters of each layer, as [`Layout`] has them.
+    /// The parameters of each layer, in the order of [`Layout`].
     pub layers: Vec<Vec<f32>>,
-    /// A linear map (hidden, hidden) behind the pooling.
+    /// A linear map (hidden, hidden) after the pooling.
     pub head: Option<Vec<f32>>,
 }
 
-/// How token vectors become one, of the ways that have a gradient here.
+/// How token vectors are pooled: the methods whose gradient is implemented.
 #[derive(Clone, Copy)]
 enum TunablePooling {
     Mean,
@@ -38,40 +38,40 @@ enum TunablePooling {
     Last,
 }
 
-/// Which parameters a gradient is wanted for.
+/// The parameters for which a gradient is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// That layer and those above it.
+    /// This layer and all later ones.
     pub first_layer: usize,
     pub head: bool,
 }
 
 impl Wanted {
-    /// Whether any layer is among them.
+    /// Whether any layer is requested.
     pub fn layers(self, network: &Network) -> bool {
         self.first_layer < network.layers.len()
     }
 }
 
-/// By layer, empty where it was not wanted; and by the head.
+/// The gradient of each layer, empty if it was not requested, and of the head.
 pub struct Gradient {
     pub layers: Vec<Vec<f32>>,
     pub head: Vec<f32>,
 }
 
-/// Texts on their way through the network.
+/// The result of a forward pass.
 pub struct Pass {
     groups: Vec<Group>,
-    /// (texts, hidden), each row of length one.
+    /// (texts, hidden), each row of norm 1.
     pub vectors: Vec<f32>,
 }
 
-/// Some texts of together about [`GROUP_TOKENS`] tokens: the work of one thread at a time.
+/// Some texts of about [`GROUP_TOKENS`] tokens in total: the work of one thread at a time.
 struct Group {
     lengths: Vec<usize>,
-    /// Of the wanted layers, the first of them first.
+    /// Of the requested layers, in order.
     tapes: Vec<Tape>,
-    /// Before the head, and behind it before they were brought to length one.
+    /// Before the head, and after it but before normalisation.
     pooled: Vec<f32>,
     mapped: Vec<f32>,
 }
@@ -81,7 +81,7 @@ impl Network {
     /// A pooling that cannot be tuned.
     pub fn new(config: &Config, encoder: &Encoder, pooling: Pooling) -> anyhow::Result<Self> {
         let pooling = match pooling {
-            // The same at length one, at which vectors are compared.
+            // These two are equal after normalisation to norm 1.
             Pooling::Mean | Pooling::MeanSqrtLength => TunablePooling::Mean,
             Pooling::Cls => TunablePooling::First,
             Pooling::Last => TunablePooling::Last,
@@ -126,21 +126,21 @@ impl Network {
         }
     }
 
-    /// Every text has a token, and none more than the model takes.
+    /// Every text must have at least one token and at most as many as the model accepts.
     pub fn forward(&self, texts: &[&[u32]], wanted: Wanted) -> Pass {
         let groups = groups(texts).into_par_iter().map(|texts| self.group(texts, wanted)).collect();
         self.pass(groups)
     }
 
-    /// What the layers make of a text, before the head: whatever other texts there are.
+    /// The pooled vector of a text, before the head: independent of all other texts.
     pub fn pooled(&self, text: &[u32]) -> Vec<f32> {
         self.group(&[text], Wanted { first_layer: self.layers.len(), head: false }).pooled
     }
 
-    /// As [`Network::forward`] for the head alone, from what the layers made of the texts.
+    /// As [`Network::forward`] with only the head tuned, from pooled vectors.
     pub fn behind(&self, pooled: Vec<f32>) -> Pass {
         let mapped = self.mapped(&pooled);
-        // To the head a text is one vector.
+        // For the head, a text is one vector.
         let lengths = vec![1; pooled.len() / self.config.hidden];
         self.pass(vec![Group { lengths, tapes: Vec::new(), pooled, mapped }])
     }
@@ -167,6 +167,7 @@ impl Network {
         }
         norm_rows(&mut x, &self.norm.scale, &self.norm.shift, self.config.norm_eps);
         let mut tapes = Vec::new();
+        // Only requested layers keep their intermediate results; later layers need no others.
         for at in 0..self.layers.len() {
             let (out, tape) = self.layer(at).forward(x, &lengths);
             x = out;
@@ -203,10 +204,11 @@ impl Network {
         mapped
     }
 
-    /// From the gradient by [`Pass::vectors`] to that by what is wanted, as for [`Network::forward`].
+    /// From the gradient of [`Pass::vectors`] to that of the parameters in `wanted`, which must be as in the forward
+    /// pass.
     pub fn backward(&self, pass: Pass, d: &[f32], wanted: Wanted) -> Gradient {
         let h = self.config.hidden;
-        // Through the bringing to length one: only what is at right angles to the vector counts.
+        // Backpropagate through the normalisation: only the component orthogonal to the vector remains.
         let lengths = pass.groups.iter().flat_map(|g| g.mapped.chunks_exact(h)).map(length);
         let rows = d.chunks_exact(h).zip(pass.vectors.chunks_exact(h)).zip(lengths);
         let mut d: Vec<f32> = Vec::with_capacity(d.len());
@@ -246,13 +248,14 @@ impl Network {
                 *d = d_in;
                 Some(slopes)
             };
+            // Groups are summed in their order, whatever thread computed them.
             let slopes: Vec<Slopes> = groups.par_iter_mut().filter_map(back).collect();
             layers[at] = layer::gradient(self.layout, &slopes);
         }
         Gradient { layers, head }
     }
 
-    /// From the gradient by the pooled vectors to that by the tokens.
+    /// From the gradient of the pooled vectors to that of the tokens.
     fn unpool(&self, d: &[f32], lengths: &[usize]) -> Vec<f32> {
         let h = self.config.hidden;
         let mut out = Vec::with_capacity(lengths.iter().sum::<usize>() * h);
@@ -279,10 +282,11 @@ impl Network {
 
 fn length(row: &[f32]) -> f32 {
     let squares: f32 = row.iter().map(|v| v * v).sum();
+    // Never 0, since vectors are divided by it.
     squares.sqrt().max(f32::MIN_POSITIVE)
 }
 
-/// Consecutive texts of together about [`GROUP_TOKENS`] tokens: as the batch has them, whatever the number
+/// Consecutive texts of about [`GROUP_TOKENS`] tokens in total: determined by the batch, whatever the number
 /// of threads.
 fn groups<'a, 't>(texts: &'a [&'t [u32]]) -> Vec<&'a [&'t [u32]]> {
     let mut groups = Vec::new();

@@ -1,14 +1,14 @@
-//! Products of matrices that lie in flat slices, checked to stay within them.
+//! Bounds-checked products of matrices that are stored in flat slices.
 //!
-//! One call is one thread's work, so a result depends on the shapes of the call and on nothing else.
+//! A call runs on one thread, so its result depends on the shapes of its arguments and on nothing else.
 
-/// A matrix in a slice, by rows or transposed.
+/// A view of a slice as a matrix, by rows or transposed.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     data: &'a [f32],
     rows: usize,
     cols: usize,
-    /// Numbers from one row, and from one column, to the next.
+    /// The distance in the slice between adjacent rows, and between adjacent columns.
     strides: (usize, usize),
 }
 
@@ -18,7 +18,7 @@ impl<'a> View<'a> {
         Self::part(data, data.len() / cols, cols, cols)
     }
 
-    /// The first `cols` numbers of rows that begin every `stride` numbers.
+    /// The first `cols` numbers of rows that start every `stride` numbers.
     pub fn part(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(rows * cols == 0 || (rows - 1) * stride + cols <= data.len());
         Self { data, rows, cols, strides: (stride, 1) }
@@ -30,7 +30,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// Where a product goes: rows of `cols` numbers that begin every `stride` numbers.
+/// The output of a product: rows of `cols` numbers that start every `stride` numbers.
 pub struct Target<'a> {
     pub data: &'a mut [f32],
     pub cols: usize,

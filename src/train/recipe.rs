@@ -1,9 +1,9 @@
-//! What a run of training is told, with defaults and where these come from.
+//! The hyperparameters of a training run, with their defaults and the sources of these.
 
 use anyhow::ensure;
 use serde::Serialize;
 
-/// What of a model is tuned.
+/// Which part of a model is tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
@@ -11,9 +11,9 @@ pub enum Method {
     Full,
     /// The last layer of the encoder.
     LastLayer,
-    /// Thin matrices beside every linear layer (arXiv 2106.09685).
+    /// Low-rank matrices beside every linear layer (arXiv 2106.09685).
     Lora,
-    /// A linear map behind the pooled vector.
+    /// A linear map after the pooling.
     Adapter,
 }
 
@@ -29,8 +29,8 @@ impl Method {
         }
     }
 
-    /// The learning rate unless one is given: ours, found by trying on MiniLM (assumed). The paper takes
-    /// 1e-4 / 8e-5 / 4e-5 by model, with batches of 128 (arXiv 2604.16351).
+    /// The default learning rate: ours, found by experiments on MiniLM (assumed). The paper uses
+    /// 1e-4 / 8e-5 / 4e-5 depending on the model, with batches of 128 (arXiv 2604.16351).
     pub fn rate(self) -> f64 {
         match self {
             Method::Full => 5e-5,
@@ -41,15 +41,15 @@ impl Method {
     }
 }
 
-/// Beyond what any run takes: which pairs each step has is laid out in advance, and a batch is compared pair by pair.
+/// Limits far above any useful run: all batches are planned in advance, and a batch is compared pair by pair.
 const MOST_STEPS: usize = 1_000_000;
 const MOST_PAIRS: usize = 4096;
-/// Pairs of all steps together: their places take 16 bytes each.
+/// Pairs of all steps together: each takes 16 bytes in the plan.
 const MOST_ITEMS: usize = 1 << 24;
-/// Beyond this, the two thin matrices are larger than most models' own.
+/// Above this rank the two low-rank matrices are larger than most models' own weights.
 const MOST_RANK: usize = 1024;
 
-/// Everything that decides what comes out, but for the data and the base.
+/// Everything that determines the result except the data and the base model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe {
     pub method: Method,
@@ -58,19 +58,19 @@ pub struct Recipe {
     pub batch: usize,
     /// Share of a batch that is structural.
     pub share: f64,
-    /// Longer texts are cut to so many tokens while training.
+    /// Longer texts are truncated to this number of tokens during training.
     pub length: usize,
-    /// Of the cosines in the loss; 10 in the paper (cited).
+    /// The scale of the cosines in the loss; 10 in the paper (cited).
     pub scale: f64,
     pub rate: f64,
-    /// Share of the steps in which the rate rises; .1 in the paper (cited).
+    /// The share of the steps in which the rate rises; 0.1 in the paper (cited).
     pub warmup: f64,
     /// Decoupled weight decay of matrices (assumed).
     pub decay: f64,
-    /// The largest length of a gradient (assumed).
+    /// The maximum norm of the gradient (assumed).
     pub clip: f64,
     pub seed: u64,
-    /// Columns of LoRA's thin matrices, and what they are scaled by times that (assumed).
+    /// The rank of LoRA's matrices, and LoRA's alpha: their product is scaled by alpha / rank (assumed).
     pub rank: usize,
     pub alpha: f64,
 }
@@ -99,7 +99,7 @@ impl Recipe {
     pub fn check(&self) -> anyhow::Result<()> {
         let counts = [
             ("--steps", self.steps, 1, MOST_STEPS),
-            // In a batch, others are the negatives.
+            // The other pairs of a batch serve as negatives.
             ("--batch", self.batch, 2, MOST_PAIRS),
             ("--rank", self.rank, 1, MOST_RANK),
         ];
@@ -136,17 +136,18 @@ impl Recipe {
 
     /// Steps in which the rate rises.
     pub fn warmup_steps(&self) -> usize {
+        // At least one step is left for the decay.
         ((self.warmup * self.steps as f64).round() as usize).min(self.steps.saturating_sub(1))
     }
 }
 
-/// Which of the two runs.
+/// Which of the two runs of an experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arm {
     /// With structural triplets.
     Structural,
-    /// Rehearsal pairs in their places: what tuning alone does.
+    /// With rehearsal pairs instead of structural ones: the effect of tuning alone.
     Control,
 }
 

@@ -1,5 +1,5 @@
-//! The tuned model on disk: a directory as Hugging Face and sentence-transformers have it, or a LoRA adapter
-//! as PEFT has it; beside either, what it was made from.
+//! Writes the tuned model: a directory in the layout of Hugging Face and sentence-transformers, or a LoRA adapter
+//! in that of PEFT; in both cases with a record of its origin.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::embed::bert::tunable::Tunable;
 use crate::embed::weights::Rows;
 use crate::input_file;
 
-/// What a result was made from, and by what.
+/// The file that records the settings, the version and the checksums of a result.
 pub const NOTE: &str = "training.json";
 
-/// The loss of each step.
+/// The file with the loss of each step.
 const LOG: &str = "loss.csv";
 
-/// The files of a result whose loss would hurt: the others are copies.
+/// The files of a result that cannot be copied again from the base model.
 pub const FILES: [&str; 6] = [
     NOTE,
     LOG,
@@ -37,12 +37,12 @@ pub const FILES: [&str; 6] = [
     "adapter_model.safetensors",
 ];
 
-/// Whether a training has begun or ended in `dir`: it goes on there, or says that its settings were others.
+/// Whether a run was started or finished in `dir`: it would be resumed, or rejected if its settings were different.
 pub fn was_here(dir: &Path) -> bool {
     dir.join(NOTE).exists() || dir.join(checkpoint::FILE).exists()
 }
 
-/// Copied from the base where they are there.
+/// Files that are copied from the base model if they exist.
 const COPIED: [&str; 5] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -51,11 +51,11 @@ const COPIED: [&str; 5] = [
     "config_sentence_transformers.json",
 ];
 
-/// In the note, the checksum of each file beside it; and of the note itself, with zeros in the place of this one.
+/// Keys of the note: the checksums of all files, and that of the note itself, computed with zeros in its place.
 const FILE_SUMS: &str = "blake3";
 const OWN_SUM: &str = "checksum";
 
-/// A folder that is written to, with the checksums of what was.
+/// An output folder, with the checksums of the files written so far.
 struct Folder<'a> {
     dir: &'a Path,
     sums: BTreeMap<String, String>,
@@ -84,10 +84,10 @@ fn in_lines(value: &Value) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether all files of a result are as [`write`] has written them; `note` is what `bytes` hold.
+/// Checks that all files of a result are as [`write`] wrote them; `note` is the parsed content of `bytes`.
 ///
 /// # Errors
-/// The first that is not, by name.
+/// The first file that is not, by name.
 pub fn check(dir: &Path, bytes: &[u8], note: &Value) -> anyhow::Result<()> {
     let text = std::str::from_utf8(bytes).context(NOTE)?;
     let own = note[OWN_SUM].as_str().filter(|sum| !sum.is_empty());
@@ -111,7 +111,7 @@ fn sum_of_note(text: &str, own: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
-/// Writes the result to `dir`; the file that makes it a model, or an adapter, last.
+/// Writes the result to `dir`. The note, which marks the result as complete, is written last.
 pub fn write(
     dir: &Path,
     base: Tunable,
@@ -127,6 +127,7 @@ pub fn write(
         Some(lora) => write_adapter(&mut folder, &base, lora, &state.theta, settings)?,
         None => write_model(&mut folder, base, network)?,
     }
+    // The note contains its own checksum, computed with zeros in its place.
     let own = "0".repeat(2 * blake3::OUT_LEN);
     let note = json!({
         "knockon": env!("CARGO_PKG_VERSION"),
@@ -151,7 +152,7 @@ fn write_log(folder: &mut Folder, state: &State, pace: &Pace) -> anyhow::Result<
     folder.write(LOG, &csv.into_inner()?)
 }
 
-/// As [`write`] has written them.
+/// Reads the losses that [`write`] wrote.
 pub fn read_losses(dir: &Path) -> anyhow::Result<Vec<f64>> {
     let path = dir.join(LOG);
     let read = || -> anyhow::Result<Vec<f64>> {
@@ -183,7 +184,7 @@ fn write_adapter(
             }
         }
     }
-    // Without the layer's number. With two parts each, since the pooler has a `dense` as well.
+    // Names without the layer's number. They keep two parts each, since the pooler has a `dense` as well.
     let modules: Vec<String> = base
         .encoder
         .linear_names(0)
@@ -214,7 +215,7 @@ fn write_model(folder: &mut Folder, mut base: Tunable, network: &Network) -> any
         }
     }
     let hidden = network.hidden();
-    // All are written: sentence-transformers before 6 takes an absent mean for true.
+    // All modes are written: sentence-transformers before version 6 takes a missing mean for true.
     let modes = [
         ("cls_token", Pooling::Cls),
         ("mean_tokens", Pooling::Mean),
@@ -292,7 +293,7 @@ fn write_tensors(
             Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?))
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    // transformers reads no file that does not say so.
+    // transformers rejects a file without this entry.
     let note = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let file = safetensors::serialize(views, Some(note)).context("cannot lay out the tensors")?;
     folder.write(name, &file)

@@ -1,4 +1,4 @@
-//! Runs of training: each arm from its checkpoint, or the base, to its result.
+//! Training runs: trains each arm from its checkpoint, or from the base model, and writes its result.
 
 use std::path::{Path, PathBuf};
 
@@ -20,37 +20,37 @@ use crate::embed::bert::tunable::Tunable;
 use crate::input_file;
 use crate::progress::ProgressListener;
 
-/// What is to be trained.
+/// The input of a training run.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// A model's name, or a directory.
+    /// The name of a model, or a directory.
     pub base: &'a str,
     pub recipe: Recipe,
     pub texts: &'a Texts,
-    /// Each arm and the directory of its result.
+    /// Each arm with its output directory.
     pub arms: Vec<(Arm, PathBuf)>,
-    /// Steps from one checkpoint to the next.
+    /// The number of steps between checkpoints.
     pub checkpoint_every: usize,
 }
 
-/// What became of an arm.
+/// The result of one arm.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub arm: Arm,
     pub dir: PathBuf,
-    /// Of each step.
+    /// The loss of each step.
     pub losses: Vec<f64>,
-    /// It was there already, made with the same settings.
+    /// Whether the result existed already, trained with the same settings.
     pub was_there: bool,
-    /// The base's weights were int8.
+    /// Whether the base model's weights were int8.
     pub from_int8: bool,
 }
 
-/// Trains all arms, one after another. What is done already is not done again.
+/// Trains all arms, one after another. Finished arms are not trained again.
 ///
 /// # Errors
-/// Settings that cannot be met, a result or a checkpoint of other settings in the way, a loss that is no
-/// number any more.
+/// Invalid settings, a result or a checkpoint of other settings in the output directory, or a loss that is no
+/// longer finite.
 pub fn tune(request: &Request, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Outcome>> {
     request.recipe.check()?;
     ensure!(request.checkpoint_every > 0, "checkpoints are at least a step apart");
@@ -81,6 +81,7 @@ fn run(
         );
         training.state = state;
     }
+    // With only the head tuned, the layers' output never changes, so it is cached on disk.
     if recipe.method == Method::Adapter {
         training.frozen = Frozen::on_disk(None, &hash, training.network.hidden())?;
     }
@@ -96,10 +97,12 @@ fn run(
             training.state.write(dir, &settings)?;
         }
     }
+    // The network holds the parameters before the last step; set the final ones.
     training.tuned.put(&training.state.theta, &mut training.network);
     let Training { network, tuned, state, pace, .. } = &training;
     result::write(dir, base, network, tuned, &settings, state, pace)
         .with_context(|| format!("cannot write the result to {}", dir.display()))?;
+    // Removed only after the result is complete, so that an interrupted run can be resumed.
     let spent = dir.join(checkpoint::FILE);
     if spent.exists() {
         std::fs::remove_file(&spent)
@@ -112,7 +115,7 @@ fn run(
 /// The losses of the result in `dir`, if there is one.
 ///
 /// # Errors
-/// It is of other settings, or was changed since it was written.
+/// A result of other settings, or one that was changed since it was written.
 fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>> {
     let path = dir.join(result::NOTE);
     let bytes = match input_file::read(&path) {
@@ -139,7 +142,7 @@ fn finished(dir: &Path, settings: &Settings) -> anyhow::Result<Option<Vec<f64>>>
     result::read_losses(dir).map(Some)
 }
 
-/// A run under way.
+/// The state of a run in progress.
 pub struct Training {
     recipe: Recipe,
     network: Network,
@@ -152,10 +155,10 @@ pub struct Training {
 }
 
 impl Training {
-    /// From the base on, a model's name or a directory.
+    /// Starts from a base model, given by name or as a directory.
     ///
     /// # Errors
-    /// A base that cannot be tuned, or not in this way.
+    /// A base model that cannot be tuned, or not with this method.
     pub fn open(base: &str, recipe: &Recipe, arm: Arm, texts: &Texts) -> anyhow::Result<Self> {
         recipe.check()?;
         Self::new(&Tunable::open(base, recipe.length)?, recipe, arm, texts)
@@ -183,16 +186,17 @@ impl Training {
         })
     }
 
-    /// Takes the next of the recipe's steps.
+    /// Takes the next step of the recipe.
     ///
     /// # Errors
-    /// A loss that is no number any more, a cache that cannot be read or written.
+    /// A loss that is no longer finite, or a cache that cannot be read or written.
     pub fn step(&mut self) -> anyhow::Result<Logged> {
         let Self { recipe, network, tuned, state, frozen, .. } = self;
         let items = self.batches.get(state.step).context("all steps are taken")?;
         let (texts, batch) = self.texts.batch(items);
         tuned.put(&state.theta, network);
         let wanted = tuned.wanted(network);
+        // Without tuned layers, the pooled vectors come from the cache.
         let pass = match wanted.layers(network) {
             true => network.forward(&texts, wanted),
             false => frozen.forward(network, &texts)?,

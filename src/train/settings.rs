@@ -1,4 +1,4 @@
-//! Everything that decides what a run of training gives, as it stands in `training.json` and in checkpoints.
+//! Everything that determines the result of a training run, as recorded in `training.json` and in checkpoints.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,9 +7,10 @@ use super::data::Texts;
 use super::recipe::{Arm, Recipe};
 use crate::world::triplet::Triplet;
 
-/// Changes when the same settings would give other numbers.
+/// Incremented when the same settings give different numbers.
 const ENGINE: u32 = 1;
 
+/// All settings of one arm.
 #[derive(Clone, Debug, Serialize)]
 pub struct Settings<'a> {
     pub engine: u32,
@@ -20,21 +21,23 @@ pub struct Settings<'a> {
     pub rehearsal: Data,
 }
 
+/// The base model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Base<'a> {
     pub model: &'a str,
-    /// Over weights, tokenizer and configuration.
+    /// A hash of weights, tokenizer and configuration.
     pub hash: &'a str,
-    /// Whether it was the bundled int8 form that was tuned.
+    /// Whether the bundled int8 weights were tuned.
     pub from_int8: bool,
 }
 
+/// A summary of a set of pairs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Data {
     pub pairs: usize,
-    /// Pairs by category, in the order of their names.
+    /// The number of pairs in each category, sorted by name.
     pub categories: std::collections::BTreeMap<String, usize>,
-    /// Of the texts.
+    /// A hash of the texts.
     pub blake3: String,
 }
 
@@ -49,7 +52,7 @@ impl Data {
 }
 
 impl<'a> Settings<'a> {
-    /// The control is not told of structural triplets: it does not see them.
+    /// The control arm records no structural triplets, since it does not use them.
     pub fn new(
         arm: Arm,
         base: Base<'a>,
@@ -64,7 +67,7 @@ impl<'a> Settings<'a> {
         Ok(Self { engine: ENGINE, arm, base, recipe, structural, rehearsal })
     }
 
-    /// Where `found`, settings as written, differ from these: `field: there, here`, in order.
+    /// The differences between the recorded settings `found` and these, as `field: there, here`, in order.
     pub fn differences(&self, found: &Value) -> Vec<String> {
         let mut out = Vec::new();
         compare("", found, &serde_json::json!(self), &mut out);
@@ -72,6 +75,7 @@ impl<'a> Settings<'a> {
     }
 }
 
+// Only the keys of these settings are compared, so that a record may hold further keys.
 fn compare(at: &str, there: &Value, here: &Value, out: &mut Vec<String>) {
     if let (Value::Object(a), Value::Object(b)) = (there, here) {
         for (key, here) in b {

@@ -1,12 +1,12 @@
-//! Trains a network over similarity maps; the model that makes the maps stays as it is.
+//! Trains a network over similarity maps; the model that computes the maps stays unchanged.
 //!
-//! 1. Each pair's map is made once.
-//! 2. Pairs are split by their first text into those that are learnt from and those that are held out.
-//! 3. A step draws a batch, and moves the network against the sum of its gradients (AdamW, a tenth of the
-//!    steps to warm up, then straight down to nothing).
-//! 4. What the network makes of the pairs that were held out is compared with the cosine and MaxSim.
+//! 1. The map of each pair is computed once.
+//! 2. Items are split by their first text into a training set and a held-out set.
+//! 3. Each step draws a batch and updates the network with the sum of its gradients (AdamW, warmup over a tenth of
+//!    the steps, then linear decay to zero).
+//! 4. The network's scores on the held-out set are compared with the cosine and MaxSim.
 //!
-//! Gradients are added up in the order of the batch: any number of threads gives the same bits.
+//! Gradients are summed in the order of the batch: any number of threads gives the same bits.
 
 use anyhow::{bail, ensure};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
@@ -22,7 +22,7 @@ use crate::stats::Auc;
 use crate::world::labelled_pair::LabelledPair;
 use crate::world::triplet::Triplet;
 
-/// Beyond what any run takes.
+/// A limit far above any useful run.
 const MOST_STEPS: usize = 1_000_000;
 
 /// How a network is trained. Defaults are assumed.
@@ -31,7 +31,7 @@ pub struct Recipe {
     pub width: usize,
     pub layers: usize,
     pub steps: usize,
-    /// Items of a step: triplets, or pairs.
+    /// Items of a step: triplets or pairs.
     pub batch: usize,
     pub rate: f32,
     pub decay: f32,
@@ -47,15 +47,15 @@ impl Default for Recipe {
     }
 }
 
-/// What is learnt from.
+/// A training example.
 #[derive(Clone, Debug)]
 pub enum Item {
-    /// With a negative.
+    /// A triplet with a negative.
     Triplet(Triplet),
     Pair(LabelledPair),
 }
 
-/// An item's maps.
+/// The similarity maps of an item: of the pair that means the same and of the one that does not.
 struct Known {
     same: Option<Map>,
     differs: Option<Map>,
@@ -63,32 +63,32 @@ struct Known {
     held_out: bool,
 }
 
-/// How well pairs are told apart that were held out.
+/// How well the held-out items are classified.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Held {
-    /// `None`: all.
+    /// `None` means all categories.
     pub category: Option<String>,
     pub items: usize,
-    /// The share of triplets whose negative is found less alike than its positive, and of pairs that are on
+    /// The share of triplets whose positive scores higher than its negative, and of pairs whose probability is on
     /// the right side of one half.
     pub right: f64,
-    /// The chance that a pair that means the same scores higher than one that does not; `None` where there are
+    /// The probability that a pair that means the same scores higher than one that does not; `None` if there are
     /// fewer than two of either.
     pub auc: Option<f64>,
     pub auc_cosine: Option<f64>,
     pub auc_max_sim: Option<f64>,
 }
 
-/// What came out.
+/// The trained network and its evaluation.
 pub struct Trained {
     pub net: Net,
-    /// Of every step, the mean loss of an item.
+    /// The mean loss of an item in each step.
     pub losses: Vec<f32>,
     pub learnt_from: usize,
     pub held: Vec<Held>,
 }
 
-/// Trains on `items`.
+/// Trains a network on `items` and evaluates it on the held-out ones.
 ///
 /// # Errors
 /// Nothing to learn from, or texts that cannot be read.
@@ -120,7 +120,7 @@ pub fn train(
     Ok(Trained { net, losses, learnt_from: learnt.len(), held })
 }
 
-/// Makes the maps.
+/// Computes the maps of all items. Also returns the names of the categories.
 fn know(
     items: &[Item],
     maps: &Maps,
@@ -140,6 +140,7 @@ fn know(
             categories.push(category.clone());
             categories.len() - 1
         });
+        // Decided by a hash, so that adding items does not move others between the sets.
         let held_out = is_held_out(first, recipe);
         known.push(Known { same: None, differs: None, category, held_out });
         let at = known.len() - 1;
@@ -162,7 +163,7 @@ fn know(
     Ok((known, categories))
 }
 
-/// All items with one first text are on one side.
+/// Whether an item is held out: decided by its first text, so that all items with that text are in the same set.
 fn is_held_out(first: &str, recipe: &Recipe) -> bool {
     let mut hash = blake3::Hasher::new();
     hash.update(&recipe.seed.to_le_bytes());
@@ -186,7 +187,7 @@ fn descend(
     let pace = Pace {
         rate: f64::from(recipe.rate),
         decay: f64::from(recipe.decay),
-        // A network this small needs no clipping.
+        // A network this small needs no gradient clipping.
         clip: f64::MAX,
         steps: recipe.steps,
         warmup: recipe.steps.div_ceil(10),
@@ -201,6 +202,7 @@ fn descend(
             order.extend(next);
         }
         let batch: Vec<usize> = order.drain(..recipe.batch).collect();
+        // In parallel, but collected and summed in the order of the batch.
         let parts: Vec<(f32, Vec<f32>)> =
             batch.par_iter().map(|&item| slope(&net, learnt[item])).collect();
         let mut gradient = vec![0.0; count];
@@ -217,7 +219,7 @@ fn descend(
     (net, losses)
 }
 
-/// He's: uniform, so that a layer keeps the spread of what comes in; biases are zero.
+/// He initialisation: uniform, so that a layer preserves the variance of its input; biases are zero.
 fn first_weights(shape: Shape, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let mut weights = Vec::with_capacity(shape.parameters());
     for (_, dims) in shape.tensors() {
@@ -234,8 +236,8 @@ fn first_weights(shape: Shape, rng: &mut ChaCha8Rng) -> Vec<f32> {
     weights
 }
 
-/// The loss of an item and its gradient: for each of its pairs the logistic loss of the label, and for a triplet
-/// that of the difference.
+/// The loss of an item and its gradient: the logistic loss of the label for each of its pairs, and for a triplet
+/// also that of the difference.
 fn slope(net: &Net, item: &Known) -> (f32, Vec<f32>) {
     let mut gradient = vec![0.0; net.weights.len()];
     let same = item.same.as_ref().map(|map| net.forward(map));
@@ -265,16 +267,18 @@ fn slope(net: &Net, item: &Known) -> (f32, Vec<f32>) {
 }
 
 /// `ln(1 + e^x)`.
+// Stable for large |x|, where e^x would overflow or 1 + e^x lose its precision.
 fn softplus(x: f32) -> f32 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
-/// An item's category, and what the verifier, the cosine and MaxSim give the text that means the same and the one
+/// An item's category, and the scores by verifier, cosine and MaxSim of the text that means the same and of the one
 /// that does not.
 type Scored = (usize, Option<[f32; 3]>, Option<[f32; 3]>);
 
-/// All first, then by category where there are several.
+/// The evaluation of all items first, then of each category if there are several.
 fn judge(net: &Net, held: &[&Known], categories: &[String]) -> Vec<Held> {
+    // The network scores difference, the others similarity: hence the sign.
     let score = |map: &Map| [-net.logit(map), map.base, map.max_sim()];
     let scored: Vec<Scored> = held
         .par_iter()
@@ -319,7 +323,7 @@ mod tests {
     use super::*;
     use crate::progress::NoProgress;
 
-    /// Pairs whose like tokens stand in order, and pairs where two of them have changed places.
+    /// Pairs whose equal tokens are in the same order, and pairs in which two of them are swapped.
     fn items() -> Vec<Known> {
         let one = |i: usize| {
             let size = 4 + i % 3;

@@ -1,14 +1,14 @@
-//! Retrieval sets in the layout of BEIR: `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` in one folder.
+//! Reads retrieval test sets in the BEIR layout: `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv` in one folder.
 //!
-//! They are read as BEIR's own loader and evaluation do (beir 2.2.0, `GenericDataLoader` and
+//! Files are interpreted as BEIR's own loader and evaluation do (beir 2.2.0, `GenericDataLoader` and
 //! `EvaluateRetrieval.evaluate`):
-//! - a passage's text is its title and its text with a space between; a title may be missing or null;
-//! - qrels are tables with quotes where they are needed, and of a pair that is judged twice the last line counts;
-//! - each query in the qrels counts, one that has no relevant passage too: it scores 0;
-//! - a query's own passage, which is the one with its id, is not among what it finds (`ignore_identical_ids`).
+//! - a passage's text is its title and its text joined by a space; a title may be missing or null;
+//! - qrels are tab-separated tables with optional quotes; if a pair is judged twice, the last line counts;
+//! - every query in the qrels counts; one without a relevant passage scores 0;
+//! - the passage with the same id as the query is excluded from the query's results (`ignore_identical_ids`).
 //!
-//! Other than BEIR: ids that are numbers are taken as texts, and a first line of the qrels that is a judgement is
-//! read as one.
+//! Unlike BEIR, numeric ids are accepted and read as text, and a first line of the qrels that is a judgement
+//! is read as one instead of being skipped as a header.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,14 +22,14 @@ use super::mistakes::Mistakes;
 use super::text::Lines;
 use crate::progress::ProgressListener;
 
-/// The columns of the qrels, with other names that data sets give them.
+/// The columns of the qrels, each with the alternative names that data sets use.
 const COLUMNS: [(&str, &[&str]); 3] = [
     ("query-id", &["query", "queryid", "qid", "topic", "topicid"]),
     ("corpus-id", &["corpus", "corpusid", "docid", "docno", "documentid", "passageid", "pid"]),
     ("score", &["score", "relevance", "rel", "label", "judgement", "judgment", "gain"]),
 ];
 
-/// One set.
+/// A retrieval test set.
 #[derive(Clone, Debug)]
 pub struct BeirSet {
     /// The folder's name.
@@ -39,18 +39,18 @@ pub struct BeirSet {
     pub queries: Vec<Judged>,
 }
 
-/// A query, and what answers it.
+/// A query with its relevance judgements.
 #[derive(Clone, Debug)]
 pub struct Judged {
     pub text: String,
-    /// Passages by index, with their gains, all above zero. Empty where every judgement of the query is 0.
+    /// Indices of the relevant passages with their gains, all above zero. Empty if every judgement of the query is 0.
     pub relevant: Vec<(u32, f64)>,
-    /// The passage that has the query's id: it is left out of what the query finds.
+    /// The passage that has the same id as the query. It is excluded from the query's results.
     pub own: Option<u32>,
 }
 
 impl BeirSet {
-    /// How many queries have a passage of their own, which is left out of what they find.
+    /// Number of queries whose own passage is excluded from their results.
     pub fn own_passages(&self) -> usize {
         self.queries.iter().filter(|query| query.own.is_some()).count()
     }
@@ -62,7 +62,7 @@ struct Entry {
     text: String,
 }
 
-/// Reads a set; the error holds every mistake of a file.
+/// Reads a set. The error lists every mistake of the first file that has any.
 pub fn read(dir: &Path, progress: &dyn ProgressListener) -> anyhow::Result<BeirSet> {
     let corpus = entries(&dir.join("corpus.jsonl"), progress)?;
     let queries = entries(&dir.join("queries.jsonl"), progress)?;
@@ -109,7 +109,7 @@ fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<E
                 let what = json_line::no_object("passage or query", such_as, line, &error);
                 mistakes.add(Some(number), None, what);
                 if entries.is_empty() && !json_line::is_object(line) {
-                    // Another kind of file: each of its lines would be a mistake.
+                    // The file is of another kind: every line would be reported as a mistake.
                     break;
                 }
             }
@@ -120,7 +120,7 @@ fn entries(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<E
     Ok(entries)
 }
 
-/// A passage or a query; `None` where a field is wrong, which is then among the mistakes.
+/// Converts an object to a passage or a query; returns `None` after recording a mistake for each invalid field.
 fn entry(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) -> Option<Entry> {
     let before = mistakes.count();
     let mut text = |field: &str, needed: bool| match object.get(field) {
@@ -142,7 +142,7 @@ fn entry(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) -> Op
     (mistakes.count() == before).then_some(entry)
 }
 
-/// The gains of each query by passage; `None` for a query that has no judgement.
+/// The gains of each query by passage; `None` for a query without a judgement.
 fn judgements(
     path: &Path,
     queries: &HashMap<&str, usize>,
@@ -184,12 +184,13 @@ fn judgements(
         }
     }
     mistakes.none()?;
+    // Without a relevant passage every metric would be zero or undefined.
     let relevant = judged.iter().flatten().any(|gains| gains.values().any(|gain| *gain > 0.0));
     anyhow::ensure!(relevant, "{}: no query has a relevant passage", path.display());
     Ok(judged)
 }
 
-/// Whether a row names the columns, as far as capitals and what stands between words do not count.
+/// Whether a row holds the column names, ignoring case and separators between words.
 fn is_header(row: &Row) -> bool {
     row.cells.iter().zip(COLUMNS).all(|(cell, (name, others))| {
         let letters = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");

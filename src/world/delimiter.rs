@@ -1,9 +1,9 @@
-//! What stands between the cells of a table.
+//! The delimiters that separate the cells of a table, and how users set them.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What stands between cells.
+/// The character that separates the cells of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 // The schema does not list aliases by itself.
@@ -23,7 +23,7 @@ impl Delimiter {
     pub const ALL: [Delimiter; 4] =
         [Delimiter::Comma, Delimiter::Semicolon, Delimiter::Tab, Delimiter::Pipe];
 
-    /// As it stands in a file.
+    /// The delimiter as a byte of the file.
     pub fn byte(self) -> u8 {
         match self {
             Delimiter::Comma => b',',
@@ -33,7 +33,7 @@ impl Delimiter {
         }
     }
 
-    /// As it is written in a scenario and on the command line.
+    /// The delimiter's name in scenarios and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Delimiter::Comma => "comma",
@@ -43,26 +43,26 @@ impl Delimiter {
         }
     }
 
-    /// The one that a byte is.
+    /// The delimiter with this byte, if there is one.
     pub fn of_byte(byte: u8) -> Option<Delimiter> {
         Delimiter::ALL.into_iter().find(|delimiter| delimiter.byte() == byte)
     }
 }
 
-/// How a user says which delimiter a file has.
+/// How a user can set the delimiter of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DelimiterSetting {
-    /// The reader of this file has no such setting.
+    /// The file's reader has no such setting.
     #[default]
     None,
-    /// `delimiter` beside the file's name in a scenario.
+    /// Key `delimiter` next to the file's name in a scenario.
     Scenario,
-    /// `--delimiter`.
+    /// Option `--delimiter`.
     CommandLine,
 }
 
 impl DelimiterSetting {
-    /// What to do where a file has another delimiter than was thought.
+    /// Advice for a file that seems to use `delimiter` instead of the expected one.
     pub fn advice(self, delimiter: Delimiter) -> String {
         let name = delimiter.name();
         match self {

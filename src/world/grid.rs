@@ -1,4 +1,4 @@
-//! A CSV file as written: a header, and rows of as many cells. What cells mean is for others.
+//! Reads a CSV file as untyped text: a header, and rows with as many cells. Interpreting cells is left to the callers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,12 +12,12 @@ use super::records::{Record, Records, separator_line};
 use crate::input_file::{self, encoding};
 use crate::progress::ProgressListener;
 
-/// Names that a message lists; of the rest there is a count.
+/// Maximum number of names that a message lists; the rest are counted.
 const LISTED: usize = 20;
-/// Characters of a name that a message shows.
+/// Maximum number of characters shown of a name.
 const SHOWN: usize = 40;
 
-/// A table, each cell without white space around it.
+/// A table of text cells without surrounding white space.
 #[derive(Clone, Debug)]
 pub struct Grid {
     pub header: Vec<String>,
@@ -26,30 +26,30 @@ pub struct Grid {
 
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// Where the row starts, from 1.
+    /// The line that the row starts on, from 1.
     pub line: usize,
-    /// As many as the header has.
+    /// As many cells as the header has.
     pub cells: StringRecord,
 }
 
-/// How a file is written.
+/// How a file is laid out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout<'a> {
-    /// `None`: as its first line says (`sep=;`), else by the file's ending (`.tsv` is tabs).
+    /// `None`: taken from a first line such as `sep=;`, else from the file's extension (`.tsv` means tabs).
     pub delimiter: Option<Delimiter>,
-    /// How a user can change that.
+    /// How the user can change the delimiter.
     pub setting: DelimiterSetting,
-    /// The names of the columns where the file has no header; empty where it has.
+    /// The column names of a file without a header; empty if the file has one.
     pub header: &'a [String],
 }
 
 impl Layout<'_> {
-    /// Of a data file of a scenario.
+    /// The layout of a data file of a scenario.
     pub fn of_scenario(delimiter: Option<Delimiter>) -> Layout<'static> {
         Layout { delimiter, setting: DelimiterSetting::Scenario, header: &[] }
     }
 
-    /// The delimiter of a file, and where its table starts.
+    /// The file's delimiter, and the offset at which its table starts.
     fn delimiter(&self, path: &Path, bytes: &[u8]) -> anyhow::Result<(Delimiter, usize)> {
         let by_ending = if is_tsv(path) { Delimiter::Tab } else { Delimiter::Comma };
         let Some((line, start)) = separator_line(bytes) else {
@@ -81,10 +81,10 @@ impl Layout<'_> {
 }
 
 impl Grid {
-    /// Reads a table; rows that cannot be read are `mistakes`, and all others are there.
+    /// Reads a table. Rows that cannot be read are added to `mistakes`; all others are returned.
     ///
     /// # Errors
-    /// Where nothing of the file could be read: what else could be said of it would not hold.
+    /// If the file cannot be read as a table at all, so that further mistakes would be meaningless.
     pub fn read(
         path: &Path,
         layout: Layout,
@@ -113,7 +113,7 @@ impl Grid {
             }
             let Some(mut cells) = utf8(record, line, &grid.header, mistakes) else {
                 if first && grid.header.is_empty() {
-                    // Its names are shown as they could be read; rows are told apart by them.
+                    // The header is invalid, but its names are still needed to report mistakes in the rows.
                     let names = record.iter().map(|cell| String::from_utf8_lossy(cell).into());
                     grid.header = names.collect();
                 }
@@ -145,11 +145,11 @@ impl Grid {
         Ok(grid)
     }
 
-    /// The columns that are `needed`, and those that are `known` beside them, with their places. A needed
-    /// one that is not there and a name that is there twice are mistakes.
+    /// The `needed` columns and any that are `known`, with their indices. A missing needed column and a
+    /// repeated name are mistakes.
     ///
-    /// `None` where the header has none that is needed: then the first line is no header, and nothing can
-    /// be said of the cells.
+    /// Returns `None` if the header has none of the needed columns: then the first line is not a header, and
+    /// checking cells would only report follow-up mistakes.
     pub fn columns(
         &self,
         needed: &[&str],
@@ -184,7 +184,7 @@ impl Grid {
         Some(found.into_iter().collect())
     }
 
-    /// Every column needs a name of its own.
+    /// Reports columns without a name and repeated names.
     pub fn check_header(&self, mistakes: &mut Mistakes) {
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for (i, name) in self.header.iter().enumerate() {
@@ -203,7 +203,7 @@ fn same_name(first: usize, second: usize, name: &str, mistakes: &mut Mistakes) {
     mistakes.add(Some(1), Some(name), what);
 }
 
-/// What is said where a column is asked for that the header does not name.
+/// The message for a column that the header lacks.
 pub fn no_column(name: &str, header: &[String]) -> String {
     let names = header.iter().map(String::as_str);
     format!(
@@ -213,9 +213,9 @@ pub fn no_column(name: &str, header: &[String]) -> String {
     )
 }
 
-/// `; did you mean`, where a name is near.
+/// `; did you mean`, if a known name is similar; else empty.
 pub(super) fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    // A slip in three letters may be meant; capitals do not count, for they are what is mistyped most.
+    // One typo is accepted per three letters. Case is ignored because it is mistyped most often.
     let far =
         |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
     let near = known.map(|known| (far(known), known)).min();
@@ -224,7 +224,7 @@ pub(super) fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
         .unwrap_or_default()
 }
 
-/// The names with commas, cut where they are many or long.
+/// The names separated by commas, shortened if there are many or if they are long.
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let all: Vec<&str> = names.collect();
     let shown = all.iter().take(LISTED).map(|name| match name.char_indices().nth(SHOWN) {
@@ -238,7 +238,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// The record as text. A cell that is not UTF-8 is a mistake, and its row `None`.
+/// The record as text; `None` after recording a mistake for each cell that is not UTF-8.
 fn utf8(
     record: &csv::ByteRecord,
     line: usize,
@@ -274,19 +274,19 @@ fn ragged(header: &[String], cells: &StringRecord) -> String {
     format!("{found} cell{s}, but the header has {wanted}{hint}")
 }
 
-/// The delimiter that a header of one cell was probably written with.
+/// The delimiter that a header of only one cell was probably written with.
 fn other_delimiter(header: &StringRecord, delimiter: Delimiter) -> Option<Delimiter> {
     let only = if header.len() == 1 { header.get(0)?.as_bytes() } else { return None };
     let others = Delimiter::ALL.into_iter().filter(|other| *other != delimiter);
     others.into_iter().find(|other| only.contains(&other.byte()))
 }
 
-/// Whether a table's cells stand apart by tabs, by its name.
+/// Whether a file is tab-separated, by its extension.
 fn is_tsv(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"))
 }
 
-/// Whether a file is a table, by its name.
+/// Whether a file is a table, by its extension.
 pub(super) fn is_table(path: &Path) -> bool {
     is_tsv(path) || path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"))
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a line that should be a passage. Only lines that could not be read come here.
+//! Explains what is wrong with a line of a JSON Lines file, above all with one that should be a passage.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ use crate::value::{TOO_MANY_DIGITS, Type, Value, exact_number};
 
 const FIELDS: [&str; 7] = ["id", "text", "entity", "attribute", "facts", "of", "variant"];
 
-/// Characters of a line or a value that a message shows.
+/// Maximum number of characters shown of a line or a value.
 const SHOWN: usize = 40;
 
-/// A JSON text in a message.
+/// A JSON text for a message: quoted, and shortened if it is long.
 pub(super) fn found(text: &str) -> String {
     let text = text.trim();
     match text.char_indices().nth(SHOWN) {
@@ -26,17 +26,17 @@ pub(super) fn found(text: &str) -> String {
     }
 }
 
-/// Whether a file holds an object a line, by its name.
+/// Whether a file is in JSON Lines format, by its extension.
 pub(super) fn is_file(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl"))
 }
 
-/// Whether a line is meant to be an object at all.
+/// Whether a line seems to be intended as an object.
 pub(super) fn is_object(text: &str) -> bool {
     text.trim_start().starts_with('{')
 }
 
-/// What is said of a line that is no JSON object. `what` it should be, `such as` this.
+/// The message for a line that is not a valid JSON object. `what` names the expected item, `such_as` is an example.
 pub(super) fn no_object(
     what: &str,
     such_as: &str,
@@ -49,20 +49,20 @@ pub(super) fn no_object(
             found(text)
         );
     }
-    // Of a single line its column is said, and no line.
+    // Each line is parsed on its own, so the error's line number would always be 1.
     let said = error.to_string();
     let said = said.split(" at line ").next().unwrap_or(&said);
     let said = match error.is_data() {
         true => said.to_owned(),
         false => format!("no JSON that can be read: {said}"),
     };
-    // The reader counts bytes.
+    // serde_json counts bytes, users count characters.
     let before = text.get(..error.column()).map_or(error.column(), |before| before.chars().count());
     format!("{said}, at character {before}")
 }
 
-/// Says what is wrong with a line, `text` as it is written and `read` with all digits of its numbers, of which `error` was
-/// said.
+/// Adds the mistakes of a line that could not be read as a passage because of `error`. `text` is the line as written,
+/// `read` the same line with all digits of its numbers preserved.
 pub(super) fn explain(
     line: usize,
     text: &str,
@@ -71,8 +71,8 @@ pub(super) fn explain(
     mistakes: &mut Mistakes,
 ) {
     let before = mistakes.count();
-    // The reader of passages knows where a key is repeated only if it is one of its own, and columns are those of the
-    // line as it is written.
+    // Parse again because the passage reader detects repeated keys only among its own fields. `text` comes first
+    // because columns must refer to the line as written.
     let parsed = json_object::parse(text).and_then(|_| json_object::parse(read));
     if let Ok(object) = &parsed {
         passage(line, object, mistakes);
@@ -88,7 +88,7 @@ pub(super) fn explain(
 }
 
 fn passage(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) {
-    // A misspelt field explains why the right one is missing.
+    // A misspelt field is reported by itself; reporting the missing one as well would be redundant.
     let misspelt = |field: &str| {
         let unknown = object.keys().filter(|key| !FIELDS.contains(&key.as_str()));
         unknown
@@ -141,7 +141,7 @@ fn passage(line: usize, object: &Map<String, Json>, mistakes: &mut Mistakes) {
     }
 }
 
-/// A variant by its name; else what is wrong with it.
+/// The variant with this name, or the message for an unknown one.
 pub(super) fn variant(text: &str) -> Result<Variant, String> {
     let name = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text);
     Variant::deserialize(name).map_err(|_| no_variant(text))
@@ -151,7 +151,7 @@ fn no_variant(text: &str) -> String {
     format!("{} is no variant; allowed: {}", found(text), VARIANTS.join(", "))
 }
 
-/// What is wrong with a fact, which is `{TYPE: VALUE}`.
+/// What is wrong with a fact, which must be `{TYPE: VALUE}`; `None` if it is valid.
 fn fact_mistake(fact: &Json) -> Option<String> {
     let types = || Type::ALL.map(Type::name);
     let entry = fact.as_object().filter(|fact| fact.len() == 1).and_then(|fact| fact.iter().next());

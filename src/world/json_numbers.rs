@@ -1,18 +1,19 @@
-//! Numbers of a JSON text, with all of their digits.
+//! Preserves all digits of numbers in a JSON text.
 //!
-//! A JSON reader turns numbers into 64-bit floats: the last digit of a number of 17 may come out as another, and of 20
-//! digits the last ones are lost, so that two account numbers become one. Here such numbers are put in quotes
-//! behind a mark before the text is read; who needs a number reads the digits ([`crate::value::exact_number`]), and who
+//! A JSON reader converts numbers to 64-bit floats: of 17 digits the last may change, and of 20 digits the last ones
+//! are lost, so that two account numbers become equal. Before parsing, such numbers are therefore replaced by
+//! strings with a mark before the digits. Callers that need a number parse the digits
+//! ([`crate::value::exact_number`]); callers that need a text take the digits as written.
 //! needs a text has them as they are.
 
 use std::borrow::Cow;
 
 use crate::value::DIGITS_MARK;
 
-/// Up to so many digits any reader gives back the number that is written.
+/// Numbers with at most this many digits survive the conversion to a 64-bit float unchanged.
 const SAFE_DIGITS: usize = 15;
 
-/// `text` with the numbers that a reader may round in quotes, the mark before their digits.
+/// Puts the numbers in `text` that a reader may round in quotes, with the mark before their digits.
 pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut kept = String::new();
@@ -20,6 +21,7 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
+            // Digits within strings must stay untouched.
             b'"' => at = string_end(bytes, at),
             b'-' | b'0'..=b'9' => {
                 let number = |b: &u8| b.is_ascii_digit() || b"+-.eE".contains(b);
@@ -44,15 +46,15 @@ pub(super) fn keep_digits(text: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-/// Whether a reader may give another number: of many digits, or with an exponent.
+/// Whether a reader may change the number: it has many digits or an exponent.
 fn is_rounded(written: &str) -> bool {
-    // What is no number stays for the reader to report.
+    // Invalid numbers are left unchanged for the JSON reader to report.
     is_number(written)
         && (written.bytes().filter(u8::is_ascii_digit).count() > SAFE_DIGITS
             || written.contains(['e', 'E']))
 }
 
-/// Whether it is a number of JSON (RFC 8259, section 6), which has no `01`, `1.` or `.5`.
+/// Whether `written` is a number in JSON (RFC 8259, section 6), which excludes `01`, `1.` and `.5`.
 fn is_number(written: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let unsigned = written.strip_prefix('-').unwrap_or(written);
@@ -70,7 +72,7 @@ fn is_number(written: &str) -> bool {
         && exponent.is_none_or(|text| digits(text.strip_prefix(['+', '-']).unwrap_or(text)))
 }
 
-/// Behind the quote that closes the string that opens at `open`.
+/// The index after the closing quote of the string that starts at `open`.
 fn string_end(bytes: &[u8], open: usize) -> usize {
     let mut at = open + 1;
     while at < bytes.len() {
@@ -83,7 +85,7 @@ fn string_end(bytes: &[u8], open: usize) -> usize {
     bytes.len()
 }
 
-/// The digits of a text that was a number. A text may begin with the mark by itself, as one taken from a PDF does.
+/// The digits of a string that replaces a number. The mark alone is no proof: texts taken from a PDF may start with it.
 pub(super) fn digits(text: &str) -> Option<&str> {
     text.strip_prefix(DIGITS_MARK).filter(|digits| is_rounded(digits))
 }

@@ -1,7 +1,7 @@
-//! A JSON object in which every key is there once.
+//! Parses JSON objects and rejects repeated keys.
 //!
-//! JSON leaves open what a repeated key means, and readers take the first value, the last, or refuse it (RFC
-//! 8259, section 4). Here it is a mistake, within inner objects too.
+//! JSON does not define what a repeated key means; readers use the first value, use the last, or reject the object
+//! (RFC 8259, section 4). Here it is an error, in nested objects too.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,10 +11,10 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
-/// Reads an object.
+/// Parses an object.
 ///
 /// # Errors
-/// What is not a JSON object, and keys that are there twice.
+/// If the text is not a JSON object or has a repeated key.
 pub(super) fn parse(text: &str) -> serde_json::Result<Map<String, Json>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let object = deserializer.deserialize_map(ObjectVisitor)?;
@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> serde_json::Result<Map<String, Json>> {
     Ok(object)
 }
 
-/// For `deserialize_with`: a map by key whose keys are there once.
+/// For `deserialize_with`: a map that rejects repeated keys.
 pub(super) fn unique<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, V>, D::Error> {
@@ -55,7 +55,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
-/// Any JSON value, its objects without repeated keys.
+/// Deserializes any JSON value and rejects repeated keys in its objects.
 struct UniqueJson;
 
 impl<'de> DeserializeSeed<'de> for UniqueJson {

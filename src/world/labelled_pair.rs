@@ -1,4 +1,4 @@
-//! Pairs of texts with a verdict: whether they mean the same.
+//! Pairs of texts that are labelled as having the same meaning or not.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use crate::progress::ProgressListener;
 
 const COLUMNS: [&str; 4] = ["first", "second", "same", "category"];
 
-/// Two texts.
+/// Two texts with their label.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LabelledPair {
     pub first: String,
     pub second: String,
-    /// Whether they mean the same.
+    /// Whether the texts have the same meaning.
     pub same: bool,
-    /// What sort of pair it is. May be empty.
+    /// The kind of pair. May be empty.
     pub category: String,
 }
 
-/// Reads a CSV file with a header that has `first`, `second` and `same` (true or false, 1 or 0), and perhaps
-/// `category`. The error holds every mistake of the file.
+/// Reads a CSV file with the columns `first`, `second` and `same` (true or false, 1 or 0), and optionally `category`.
+/// The error lists every mistake of the file.
 pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<LabelledPair>> {
     let mut mistakes = Mistakes::new(path);
     let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
@@ -60,7 +60,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
     Ok(pairs)
 }
 
-/// The same layout, header first.
+/// Writes the format that [`read`] accepts, starting with the header.
 pub fn to_csv(pairs: &[LabelledPair]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(COLUMNS)?;

@@ -1,56 +1,57 @@
-//! All mistakes of one data file, reported together.
+//! Collects all mistakes of one data file and reports them together.
 //!
-//! Every reader of this module collects them and goes on, so that a file is fixed in one go. Nothing that
-//! is wrong is left out in silence: what cannot be used is a mistake, and a file with mistakes is not used.
-//! One slip is one mistake: what is wrong in the same way on many lines, as after a column was renamed, is
-//! reported once, with its lines.
+//! Every reader of this module records a mistake and continues, so that a user can fix a file in one go. Nothing
+//! may be dropped silently: what cannot be used is a mistake, and a file with mistakes is not used. Lines that are
+//! wrong in the same way, for example after a column was renamed, are reported once with their numbers.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Mistakes that are reported one by one, and lines that are named of one; of the rest there is a count.
+/// Maximum number of mistakes reported, and of lines listed for each; the rest are counted.
 const TOLD: usize = 20;
 
-/// So many lines that are wrong in the same way, but with other values, are still reported one by one.
+/// Up to this many similar mistakes about different values are reported one by one.
 const ALIKE: usize = 3;
 
-/// Kinds of mistakes that are told apart. Past these only the lines are counted.
+/// Maximum number of groups that are kept. Mistakes that would open a further group are only counted.
 const KINDS: usize = 1000;
 
-/// What is wrong in one way, on one line or on many.
+/// A group of mistakes of the same kind, on one line or on many.
 #[derive(Clone, Debug, PartialEq)]
 struct Mistake {
     column: Option<String>,
-    /// The first line, and what is wrong there in words.
+    /// The first line.
     first: Option<usize>,
+    /// The message for the first line.
     what: String,
-    /// From 1, ascending, the first [`TOLD`] once the list is cut; `None` where the whole file or column is meant.
+    /// The first lines, from 1; a `None` means the whole file or column.
     lines: Vec<Option<usize>>,
-    /// All of them.
+    /// The number of mistakes in the group, including lines that are no longer listed.
     count: usize,
-    /// By line, and then in the order in which they were added, the words; as many as are reported one by one.
+    /// Line, sequence number and message of the first few, in ascending order: as many as are reported one by one.
     others: Vec<(Option<usize>, usize, String)>,
 }
 
-/// Every mistake of a file, at least one once it is an error.
+/// All mistakes of a file. As an error it contains at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistakes {
     file: PathBuf,
-    /// What a spot within a line is called.
+    /// The word for a position within a line: `column` or `field`.
     spot: &'static str,
-    /// What became of the file, said after the count.
+    /// The consequence for the file, appended to the number of mistakes.
     outcome: &'static str,
     list: Vec<Mistake>,
-    /// By column and words without the values in them: the place in the list.
+    /// Index of the group by column and by message without quoted values.
     known: BTreeMap<(Option<String>, String), usize>,
+    /// The number of added mistakes.
     count: usize,
-    /// Those of kinds that are not told apart any more.
+    /// The number of mistakes for which no group was opened because there were too many already.
     more: usize,
 }
 
 impl Mistakes {
-    /// Of a table.
+    /// For a table.
     pub fn new(file: &Path) -> Mistakes {
         Mistakes {
             file: file.to_owned(),
@@ -63,27 +64,28 @@ impl Mistakes {
         }
     }
 
-    /// Of a file of JSON lines.
+    /// For a JSON Lines file.
     pub fn of_json(file: &Path) -> Mistakes {
         Mistakes { spot: "field", ..Mistakes::new(file) }
     }
 
-    /// Of a file that an importer turns into others.
+    /// For a file that an importer converts.
     pub fn of_import(file: &Path) -> Mistakes {
         Mistakes { outcome: "; nothing was written", ..Mistakes::new(file) }
     }
 
-    /// How many were added, each line counted.
+    /// The number of added mistakes, counting each line.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// How many slips they come from: lines that are wrong in the same way count once.
+    /// The number of reported mistakes: lines that are wrong in the same way count once.
     pub fn slips(&self) -> usize {
         let slips: usize = self.list.iter().map(Mistake::slips).sum();
         slips + self.more
     }
 
+    /// Adds a mistake. `what` must put variable values in single quotes, since they are ignored when grouping.
     pub fn add(&mut self, line: Option<usize>, column: Option<&str>, what: impl Into<String>) {
         let what = what.into();
         self.count += 1;
@@ -98,7 +100,7 @@ impl Mistakes {
         }
     }
 
-    /// An error if there is any mistake.
+    /// `Err` if there is any mistake.
     pub fn none(mut self) -> Result<(), Mistakes> {
         if self.count == 0 {
             return Ok(());
@@ -107,7 +109,7 @@ impl Mistakes {
         Err(self)
     }
 
-    /// What is shown, in the order of the lines: the lines of each, its words, and how many more there are like it.
+    /// The entries of the report, sorted by line.
     fn shown(&self) -> Vec<Shown<'_>> {
         let mut shown: Vec<Shown> = Vec::new();
         for mistake in &self.list {
@@ -141,15 +143,15 @@ impl Mistakes {
     }
 }
 
-/// One line of the report.
+/// One entry of the report.
 struct Shown<'a> {
     order: (Option<usize>, usize),
     lines: &'a [Option<usize>],
     column: Option<&'a str>,
     what: &'a str,
-    /// Lines that are wrong in the same way and not named.
+    /// Number of similar lines that are not listed.
     more: usize,
-    /// Other values are wrong on the other lines.
+    /// Whether the other lines have different messages.
     differs: bool,
 }
 
@@ -173,7 +175,7 @@ impl Mistake {
         }
         self.lines.push(line);
         self.others.push((line, place, what));
-        // A million mistakes take no more memory than a thousand.
+        // Shorten now and then, so that memory does not grow with the number of mistakes.
         if self.lines.len() > 50 * TOLD {
             self.cut();
         }
@@ -183,14 +185,14 @@ impl Mistake {
         }
     }
 
-    /// Keeps what will be reported.
+    /// Sorts the lists and limits the listed lines to those that will be reported.
     fn cut(&mut self) {
         self.lines.sort_unstable();
         self.lines.truncate(TOLD);
         self.others.sort();
     }
 
-    /// A few lines with other values in them are slips of their own.
+    /// The number of reported mistakes: a few lines with different values count one by one.
     fn slips(&self) -> usize {
         if self.differs() && self.count <= ALIKE { self.count } else { 1 }
     }
@@ -200,11 +202,11 @@ impl Mistake {
     }
 }
 
-/// What is said without what is quoted in it, which is another value on each line.
+/// The message without quoted values, which differ from line to line.
 fn without_values(what: &str) -> String {
     let mut parts = what.split('\'');
     let mut kept = parts.next().unwrap_or_default().to_owned();
-    // Only quotes that open after a space or at the start hold a value; `task's` does not.
+    // Only a quote at the start or after a space opens a value; the one in `task's` does not.
     let mut inside = kept.is_empty() || kept.ends_with(' ');
     for part in parts {
         kept.push('\'');

@@ -1,7 +1,5 @@
-//! The world a pipeline acts in: passages to retrieve, tasks to replay, tables to look up.
-//!
-//! Everything here is data at rest. Nothing in this room embeds, searches or draws random numbers
-//! (the generators in `synth` take a seed and write files).
+//! Data that a pipeline works on: passages to retrieve, tasks to replay, tables to look up. This module must not embed,
+//! search or draw random numbers, except that the generators in `synth` draw from a seed and write files.
 
 pub mod beir;
 mod delimiter;

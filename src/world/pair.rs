@@ -1,4 +1,4 @@
-//! Pairs of a query and a passage that answers it: JSON lines, or triplets without a negative.
+//! Reads pairs of a query and a passage that answers it, from JSON Lines or from triplets without a negative.
 
 use std::path::Path;
 
@@ -15,8 +15,8 @@ const QUERY: &str = "query";
 const PASSAGE: &str = "passage";
 const SOURCE: &str = "source";
 
-/// Reads a file of pairs: where its name ends in `.jsonl`, an object a line with `query`, `passage` and,
-/// where it is there, `source`; else a CSV file of triplets. The error holds every mistake of the file.
+/// Reads a file of pairs. A `.jsonl` file has an object per line with `query`, `passage` and optionally `source`;
+/// any other file is read as a CSV file of triplets. The error lists every mistake of the file.
 pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Triplet>> {
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl")) {
         return triplet::read(path, progress);
@@ -32,7 +32,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
                 let what = json_line::no_object("pair", such_as, line, &error);
                 mistakes.add(Some(number), None, what);
                 if pairs.is_empty() && !json_line::is_object(line) {
-                    // Another kind of file: each of its lines would be a mistake.
+                    // The file is of another kind: every line would be reported as a mistake.
                     break;
                 }
                 continue;

@@ -1,4 +1,4 @@
-//! Passages: the units of retrieval, one JSON object a line or one row of a table.
+//! Passages, the units of retrieval, and corpora, which are read from JSON Lines or from a table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -21,7 +21,7 @@ use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{Type, Value};
 use crate::visible::bad_name;
 
-/// How a passage differs from the one it is a near-miss of ([`Passage::of`]).
+/// How a near-miss differs from its original ([`Passage::of`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
@@ -38,48 +38,48 @@ pub enum Variant {
 pub struct Passage {
     pub id: String,
     pub text: String,
-    /// What the passage is about: which contract, which row.
+    /// What the passage is about, such as a contract or a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
-    /// Which clause type, which column.
+    /// Which aspect of the entity it describes, such as a clause type or a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
-    /// What the passage states: field -> value. A scenario's extractors add what they read in the text.
+    /// The stated facts by field. A scenario's extractors add the values that they find in the text.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
         deserialize_with = "json_object::unique"
     )]
     pub facts: BTreeMap<String, Value>,
-    /// The id of the passage that this one is a variant of.
+    /// The id of the original if this passage is a variant of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<Variant>,
 }
 
-/// The passages of one file, in file order, with distinct ids.
+/// The passages of one file, in file order and with distinct ids.
 #[derive(Clone, Debug, Default)]
 pub struct Corpus {
     pub name: String,
     pub passages: Vec<Passage>,
-    /// Field -> by passage, the bytes of its text that state the field; only where an extractor read it.
+    /// Field -> for each passage the byte range of its text that states the field, if an extractor read it there.
     pub extracted: BTreeMap<String, Vec<Option<Range<usize>>>>,
-    /// Field -> all values that it can have; only where an extractor has a list of them.
+    /// Field -> all values that it can have; only for fields whose extractor has a list of them.
     pub choices: BTreeMap<String, Vec<Value>>,
 }
 
-/// The names of [`Variant`], in its order.
+/// The names of the variants, in the order of [`Variant`].
 pub const VARIANTS: [&str; 5] = ["negation", "role_swap", "number", "version", "binding"];
 
 impl Corpus {
-    /// Reads a `.csv` or `.tsv` file, or else JSON lines. The error holds every mistake with its line and
-    /// field, what was found and what is allowed.
+    /// Reads a `.csv` or `.tsv` file, or else JSON Lines. The error lists every mistake with its line and field, what
+    /// was found and what is allowed.
     pub fn read(name: &str, path: &Path) -> anyhow::Result<Corpus> {
         Corpus::read_with_progress(name, path, None, &NoProgress)
     }
 
-    /// As [`Corpus::read`], of a table with this delimiter, with progress.
+    /// Like [`Corpus::read`] with a delimiter for tables, and reports progress.
     pub fn read_with_progress(
         name: &str,
         path: &Path,
@@ -131,7 +131,8 @@ impl Corpus {
                 seen.insert(&passage.id, number);
             }
         }
-        // A line that could not be read may hold the passage that another is a variant of.
+        // A line that could not be read may hold the original that another passage names, so `of` is checked only if
+        // all lines were read.
         let whole = if unread { &[][..] } else { &passages[..] };
         for (passage, &number) in whole.iter().zip(&numbers) {
             let Some(of) = passage.of.as_deref() else { continue };
@@ -152,7 +153,7 @@ impl Corpus {
         Ok(Corpus { name: name.to_owned(), passages, ..Corpus::default() })
     }
 
-    /// Adds to the facts what was found in the texts, by passage. A fact that is there already stays.
+    /// Adds extracted values to the facts, one per passage. Existing facts are kept.
     pub fn add_extracted(&mut self, field: &str, found: Vec<Option<Found>>) {
         let mut ranges = vec![None; self.passages.len()];
         for ((passage, range), found) in self.passages.iter_mut().zip(&mut ranges).zip(found) {
@@ -164,7 +165,7 @@ impl Corpus {
         self.extracted.insert(field.to_owned(), ranges);
     }
 
-    /// The bytes of a passage's text from which an extractor read `field`.
+    /// The byte range of a passage's text from which an extractor read `field`.
     pub fn extracted_at(&self, field: &str, passage: usize) -> Option<Range<usize>> {
         self.extracted.get(field)?.get(passage)?.clone()
     }
@@ -176,7 +177,7 @@ impl Corpus {
     }
 }
 
-/// A text that is written as a number, by its field.
+/// The first text field that was written as a number, with its digits.
 fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
     let texts = [
         ("id", Some(&passage.id)),
@@ -194,7 +195,7 @@ fn number_for_text(passage: &Passage) -> Option<(String, &str)> {
     texts.chain(facts).find_map(|(name, text)| Some((name, json_numbers::digits(text)?)))
 }
 
-/// The passages of a file of JSON lines, with their lines.
+/// The passages of a JSON Lines file, each with its line.
 fn json_lines(
     path: &Path,
     progress: &dyn ProgressListener,
@@ -215,7 +216,7 @@ fn json_lines(
             Err(error) => {
                 json_line::explain(number, line, read, &error, mistakes);
                 if passages.is_empty() && !json_line::is_object(line) {
-                    // Another kind of file: each of its lines would be a mistake.
+                    // The file is of another kind: every line would be reported as a mistake.
                     break;
                 }
             }

@@ -1,5 +1,5 @@
-//! Passages from a table: a row is a passage. Facts have types, so a table of facts comes in through
-//! `knockon import csv`; here extractors read them in the texts.
+//! Reads passages from a table with one row per passage. A table cannot hold facts, because they need types: tables of
+//! facts are converted with `knockon import csv`, or extractors read facts in the texts.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::progress::ProgressListener;
 const NEEDED: [&str; 2] = ["id", "text"];
 const OPTIONAL: [&str; 4] = ["entity", "attribute", "of", "variant"];
 
-/// The passages with their lines; an empty cell of an optional column is the same as none.
+/// The passages, each with its line. An empty cell of an optional column means that the field is absent.
 pub(super) fn read(
     path: &Path,
     delimiter: Option<Delimiter>,

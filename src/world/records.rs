@@ -1,43 +1,44 @@
-//! The records of a CSV file with the lines that they start on, quotes read strictly.
+//! Reads the records of a CSV file with their line numbers, and checks quotes strictly.
 //!
-//! Cells are those of the crate `csv`, which like most readers takes whatever is quoted: a quote that is
-//! opened and closed in the wrong places joins cells and rows without a word. RFC 4180 allows quotes around
-//! a whole cell and doubled ones within; what else comes after a closing quote is a mistake here.
+//! Records are parsed by the crate `csv`, which like most readers accepts any use of quotes: misplaced ones silently
+//! join cells and rows. RFC 4180 allows quotes only around a whole cell, and doubled quotes within it; here, text
+//! after a closing quote is a mistake.
 
 use csv::ByteRecord;
 
 use super::delimiter::Delimiter;
 use crate::input_file::lines::count_ends;
 
-/// What a line at the top of a file may start with: Excel reads and writes it.
+/// The start of a first line that declares the delimiter, as read and written by Excel.
 const SEPARATOR: &[u8] = b"sep=";
 
-/// A record as it was read.
+/// A record of the file.
 pub(super) struct Record<'r> {
-    /// Where it starts, from 1.
+    /// The line that it starts on, from 1.
     pub line: usize,
     pub cells: &'r ByteRecord,
-    /// The line of a quote that stands in the wrong place, and what is wrong there.
+    /// The line of a misplaced quote, and what is wrong with it.
     pub misquoted: Option<(usize, &'static str)>,
-    /// Bytes of the file that were read for it.
+    /// Number of bytes from the start of the previous record to the start of this one, for reporting progress.
     pub bytes: usize,
 }
 
-/// Reads record after record.
+/// An iterator-like reader of records.
 pub(super) struct Records<'b> {
     bytes: &'b [u8],
     reader: csv::Reader<&'b [u8]>,
     delimiter: u8,
     record: ByteRecord,
-    /// How far the file was read, and the lines that end before that.
+    /// The offset at which the current record starts.
     read: usize,
+    /// The line of that offset, from 1.
     line: usize,
-    /// Where the reader's own bytes start.
+    /// The offset at which the CSV reader's input starts.
     start: usize,
 }
 
 impl<'b> Records<'b> {
-    /// The records of `bytes` from `start` on.
+    /// Reads the records of `bytes`, starting at offset `start`.
     pub fn new(bytes: &'b [u8], start: usize, delimiter: Delimiter) -> Records<'b> {
         let reader = csv::ReaderBuilder::new()
             .delimiter(delimiter.byte())
@@ -53,7 +54,7 @@ impl<'b> Records<'b> {
         if !self.reader.read_byte_record(&mut self.record)? {
             return Ok(None);
         }
-        // Between the last record and this one there are line ends and empty lines only.
+        // The reported position may precede the record: line ends and empty lines between records are skipped first.
         let position = self.record.position().map_or(0, |at| at.byte() as usize);
         let first = self.start + position;
         let blank = self.bytes[first..].iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
@@ -70,12 +71,12 @@ impl<'b> Records<'b> {
     }
 }
 
-/// The first quote of a record that is not where RFC 4180 allows it, by its place.
+/// Offset and description of the first quote in a record that RFC 4180 does not allow.
 fn misquoted(record: &[u8], delimiter: u8) -> Option<(usize, &'static str)> {
     let mut at = 0;
     while at < record.len() {
         if record[at] != b'"' {
-            // A cell without quotes around it; quotes within are part of its text.
+            // In a cell without quotes around it, quotes are ordinary text.
             let ends = |b: &u8| *b == delimiter || matches!(b, b'\n' | b'\r');
             at += record[at..].iter().position(ends).map_or(record.len() - at, |len| len + 1);
             continue;
@@ -110,7 +111,7 @@ fn misquoted(record: &[u8], delimiter: u8) -> Option<(usize, &'static str)> {
     None
 }
 
-/// What `sep=` at the top of a file says, and where the next line starts.
+/// The delimiter that a first line `sep=` declares, and the offset of the next line.
 pub(super) fn separator_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
     let end = bytes.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(bytes.len());
     let mut line = &bytes[..end];
@@ -121,7 +122,7 @@ pub(super) fn separator_line(bytes: &[u8]) -> Option<(&[u8], usize)> {
     if !head.eq_ignore_ascii_case(SEPARATOR) {
         return None;
     }
-    // A table whose first cell is `sep=...` has other cells beside it.
+    // A table whose first cell happens to start with `sep=` has further cells, so its line is longer.
     let said = match said {
         [byte, rest @ ..] if rest.iter().all(|b| matches!(b, b' ' | b'\t' | b',' | b';')) => {
             std::slice::from_ref(byte)

@@ -1,4 +1,4 @@
-//! Tables for `lookup` steps: an exact key join, no retrieval.
+//! Tables for `lookup` steps, which join on an exact key and retrieve nothing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -9,25 +9,25 @@ use super::mistakes::Mistakes;
 use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{Type, Value};
 
-/// Rows by key; a cell is absent where the file has it empty.
+/// Rows by key; a cell that is empty in the file is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     pub name: String,
     /// Declared columns with their types.
     pub columns: BTreeMap<String, Type>,
-    /// By key, a cell for each of `columns`.
+    /// By key, a cell for each of `columns`, in the same order.
     rows: HashMap<String, Box<[Option<Value>]>>,
 }
 
 impl Table {
-    /// The cells of a column that are not empty, in no order.
+    /// The non-empty cells of a column, in arbitrary order.
     pub fn column<'t>(&'t self, column: &str) -> impl Iterator<Item = &'t Value> + use<'t> {
         let at = self.columns.keys().position(|known| known == column);
         self.rows.values().filter_map(move |row| row.get(at?)?.as_ref())
     }
 
-    /// Reads a CSV file with a header; `key` names the column with the distinct keys. The error holds
-    /// every mistake of the file.
+    /// Reads a CSV file with a header; `key` names the column of distinct keys. The error lists every mistake of the
+    /// file.
     pub fn read(
         name: &str,
         path: &Path,
@@ -37,7 +37,7 @@ impl Table {
         Table::read_with_progress(name, path, key, columns, None, &NoProgress)
     }
 
-    /// As [`Table::read`], of a file with this delimiter, with progress.
+    /// Like [`Table::read`] with a delimiter, and reports progress.
     pub fn read_with_progress(
         name: &str,
         path: &Path,
@@ -84,7 +84,7 @@ impl Table {
         Ok(Table { name: name.to_owned(), columns: columns.clone(), rows })
     }
 
-    /// The cells of a column that are not empty, with their keys, in the order of the keys.
+    /// The non-empty cells of a column with their keys, sorted by key.
     pub fn keyed_column(&self, column: &str) -> Vec<(&str, &Value)> {
         let Some(at) = self.columns.keys().position(|name| name == column) else {
             return Vec::new();
@@ -96,28 +96,28 @@ impl Table {
         cells
     }
 
-    /// Every cell that is not empty.
+    /// All non-empty cells.
     pub fn cells_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.rows.values_mut().flat_map(|cells| cells.iter_mut().flatten())
     }
 
-    /// The cells of a declared column, in no order.
+    /// The non-empty cells of a column, in arbitrary order.
     pub fn cells(&self, column: &str) -> impl Iterator<Item = &Value> {
         let at = self.columns.keys().position(|name| name == column);
         self.rows.values().filter_map(move |row| row.get(at?)?.as_ref())
     }
 
-    /// The keys of all rows, in no order.
+    /// The keys of all rows, in arbitrary order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.rows.keys().map(String::as_str)
     }
 
-    /// Whether there is a row whose key prints as `key` does.
+    /// Whether there is a row with the key. Keys are compared by their printed form.
     pub fn has(&self, key: &Value) -> bool {
         self.rows.contains_key(&key.to_string())
     }
 
-    /// The cell in the row whose key prints as `key` does.
+    /// The cell in the row with the key, if it is not empty. Keys are compared by their printed form.
     pub fn get(&self, key: &Value, column: &str) -> Option<&Value> {
         let at = self.columns.keys().position(|name| name == column)?;
         self.rows.get(&key.to_string())?.get(at)?.as_ref()

@@ -1,4 +1,4 @@
-//! Tasks: the cases that are replayed, from CSV or JSONL.
+//! Reads tasks, the cases that are replayed, from CSV or JSON Lines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -17,35 +17,35 @@ use crate::progress::{NoProgress, ProgressListener};
 use crate::value::{Type, Value};
 use crate::visible::bad_name;
 
-/// One case to replay.
+/// A case to replay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     pub id: String,
-    /// Where it stands in its file, from 1.
+    /// The line of its file on which it starts, from 1.
     pub line: usize,
-    /// How often the case occurs, relative to the others; above zero.
+    /// How often the case occurs relative to the others; above zero.
     pub weight: f64,
-    /// The declared fields; one that is empty in the file is absent here.
+    /// Values of the declared fields; fields that are empty in the file are absent.
     pub fields: BTreeMap<String, Value>,
     /// Gold passage ids listed in the file, by step id.
     pub gold: Gold,
-    /// What a person says should come out, by column; a column that is empty is absent here.
+    /// The outcomes that a person expects, by column; empty ones are absent.
     pub expected: BTreeMap<String, String>,
 }
 
-/// The tasks of one file, in file order, with distinct ids.
+/// The tasks of one file, in file order and with distinct ids.
 #[derive(Clone, Debug, Default)]
 pub struct TaskSet {
     pub tasks: Vec<Task>,
 }
 
-/// Characters of an id of a task or a passage.
+/// Maximum number of characters of the id of a task or passage.
 pub(super) const LONGEST_ID: usize = 1_000;
 
-/// The column of the listed gold of a step starts so.
+/// The prefix of columns that list a step's gold passages.
 pub const GOLD: &str = "gold.";
 
-/// Gold of a task in JSON lines, in a message.
+/// An example of gold in JSON Lines for messages.
 const GOLD_EXAMPLE: &str = r#"such as "gold": {"find": ["p1"]}"#;
 
 /// Listed passage ids, by step id.
@@ -54,15 +54,15 @@ type Gold = BTreeMap<String, Vec<String>>;
 impl TaskSet {
     /// Reads a `.csv`, `.tsv` or `.jsonl` file.
     ///
-    /// Columns `id`, `weight` (default 1) and `gold.<step>` (passage ids apart by `;`) have their
-    /// meaning; in JSONL `gold` is an object of lists, in which an id may have a `;`. Of the rest, those in `fields` are read with
-    /// the declared type; others are left alone. The error holds every mistake of the file, with line,
-    /// field, what was found and what is allowed.
+    /// The columns `id`, `weight` (default 1) and `gold.<step>` (passage ids separated by `;`) are predefined; in
+    /// JSONL, `gold` is an object of lists, so ids may contain `;`. Columns in `fields` are read with the declared
+    /// type, and all others are ignored. The error lists every mistake of the file with line, field, what was found
+    /// and what is allowed.
     pub fn read(path: &Path, fields: &BTreeMap<String, Type>) -> anyhow::Result<TaskSet> {
         TaskSet::read_with_progress(path, fields, None, &NoProgress)
     }
 
-    /// As [`TaskSet::read`], of a table with this delimiter, with progress.
+    /// Like [`TaskSet::read`] with a delimiter for tables, and reports progress.
     pub fn read_with_progress(
         path: &Path,
         fields: &BTreeMap<String, Type>,
@@ -85,7 +85,7 @@ impl TaskSet {
         Ok(reading.finish()?)
     }
 
-    /// An empty list of mistakes of a file of tasks.
+    /// An empty list of mistakes for a file of tasks.
     pub fn mistakes(path: &Path) -> Mistakes {
         match json_line::is_file(path) {
             true => Mistakes::of_json(path),
@@ -94,7 +94,7 @@ impl TaskSet {
     }
 }
 
-/// A file of tasks that is being read.
+/// The state while a file of tasks is read.
 struct Reading<'a> {
     fields: &'a BTreeMap<String, Type>,
     mistakes: Mistakes,
@@ -141,12 +141,12 @@ impl Reading<'_> {
                     self.row(line, &cells, gold);
                 }
                 Err(error) => {
-                    // Of the text as it is written, in which columns are as a person counts them.
+                    // Report the error of the text as written, so that columns are those that the user sees.
                     let error = json_object::parse(text).err().unwrap_or(error);
                     let what = json_line::no_object("task", r#"{"id": "t1"}"#, text, &error);
                     self.mistakes.add(Some(line), None, what);
                     if self.tasks.is_empty() && !json_line::is_object(text) {
-                        // Another kind of file: each of its lines would be a mistake.
+                        // The file is of another kind: every line would be reported as a mistake.
                         break;
                     }
                 }
@@ -155,7 +155,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// An object as the cells of a row, and its gold.
+    /// The cells and the gold of an object.
     fn cells(
         &mut self,
         line: usize,
@@ -163,6 +163,7 @@ impl Reading<'_> {
     ) -> (Vec<(String, String)>, Gold) {
         let (mut cells, mut gold) = (Vec::new(), Gold::new());
         let mut wrong = |name: &str, what: String| self.mistakes.add(Some(line), Some(name), what);
+        // Only columns that are used must hold a single value.
         for (key, value) in object {
             let read = ["id", "weight"].contains(&key.as_str()) || self.fields.contains_key(&key);
             match (key.as_str(), value) {
@@ -197,7 +198,7 @@ impl Reading<'_> {
         (cells, gold)
     }
 
-    /// Makes a task of what is read of a row.
+    /// Adds the task of a row.
     fn row(&mut self, line: usize, cells: &[(&str, &str)], gold: Gold) {
         let cell = |wanted: &str| {
             let cell = cells.iter().find(|(name, _)| *name == wanted).map(|(_, text)| *text);
@@ -241,6 +242,7 @@ impl Reading<'_> {
     fn finish(mut self) -> Result<TaskSet, Mistakes> {
         if self.mistakes.count() == 0 {
             if self.tasks.is_empty() {
+                // Probably a misspelt or forgotten column; every step that uses the field would fail later.
                 self.mistakes.add(None, None, "no task in the file");
             }
             for field in self.fields.keys() {

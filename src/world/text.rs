@@ -1,4 +1,4 @@
-//! The lines of a data file, with those that are not text among its mistakes.
+//! Reads the lines of a data file and records lines that are not UTF-8 as mistakes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::mistakes::Mistakes;
 use crate::input_file::{LineReader, encoding};
 use crate::progress::{ProgressListener, Work};
 
-/// What messages call standard input.
+/// The name of standard input in messages.
 pub(super) const STDIN: &str = "standard input";
 
 /// The lines of a file.
@@ -16,7 +16,7 @@ pub(super) struct Lines<'a> {
     path: PathBuf,
     reader: LineReader,
     text: String,
-    /// `None`: nobody knows how much there is to read.
+    /// `None` if the size of the input is unknown.
     work: Option<Work<'a>>,
 }
 
@@ -28,13 +28,13 @@ impl<'a> Lines<'a> {
         Ok(Lines { path: path.to_owned(), reader, text: String::new(), work })
     }
 
-    /// Of what standard input held.
+    /// Reads lines from the content of standard input.
     pub fn of_stdin(bytes: Vec<u8>) -> anyhow::Result<Lines<'a>> {
         let reader = LineReader::of_bytes(bytes).context(STDIN)?;
         Ok(Lines { path: PathBuf::from(STDIN), reader, text: String::new(), work: None })
     }
 
-    /// The next line that is not blank, with its number, from 1; lines that are not UTF-8 are mistakes.
+    /// The next line that is not blank, with its number from 1. Lines that are not UTF-8 become mistakes.
     pub fn next(&mut self, mistakes: &mut Mistakes) -> anyhow::Result<Option<(usize, &str)>> {
         loop {
             let Some(number) = self.advance(mistakes)? else { return Ok(None) };
@@ -44,7 +44,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// As [`Lines::next`], blank lines included.
+    /// Like [`Lines::next`], but includes blank lines.
     pub fn next_of_all(
         &mut self,
         mistakes: &mut Mistakes,
@@ -52,7 +52,7 @@ impl<'a> Lines<'a> {
         Ok(self.advance(mistakes)?.map(|number| (number, self.text.as_str())))
     }
 
-    /// Goes to the next line that is UTF-8; its number.
+    /// Advances to the next line that is UTF-8 and returns its number.
     fn advance(&mut self, mistakes: &mut Mistakes) -> anyhow::Result<Option<usize>> {
         loop {
             let next = self.reader.next_line();

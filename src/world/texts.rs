@@ -1,4 +1,4 @@
-//! Plain texts of a file: its lines, a field of its JSON lines, or a column of its table.
+//! Reads plain texts from a file: its lines, a field of its JSON Lines, or a column of its table.
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ use super::mistakes::Mistakes;
 use super::text::{Lines, STDIN};
 use crate::progress::ProgressListener;
 
-/// Reads the texts, in order: of a `.jsonl` file the field `column` of each object, of a `.csv` or `.tsv` file
-/// that column, otherwise each line that is not blank. Empty texts are left out. The error holds every
-/// mistake of the file.
+/// Reads the texts in order: the field `column` of each object of a `.jsonl` file, that column of a `.csv` or `.tsv`
+/// file, or each line of any other file. Blank lines and empty texts are skipped. The error lists every mistake of
+/// the file.
 pub fn read(
     path: &Path,
     column: &str,
@@ -35,20 +35,20 @@ pub fn read(
     Ok(texts)
 }
 
-/// Reads a text a line, or of a `.jsonl` file the field `text` of each object: as many texts as lines.
+/// Reads one text per line, or the field `text` of each object of a `.jsonl` file; there are as many texts as lines.
 ///
 /// # Errors
-/// All mistakes of the file at once; a line without a text is one, since what is made of the texts would
-/// not stand in the order of the lines.
+/// All mistakes of the file at once. A line without a text is a mistake, because results that are computed from the
+/// texts could not be matched to lines.
 pub fn read_each_line(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<String>> {
     let field = json_line::is_file(path).then_some("text");
     each_line(Lines::open(path, progress)?, field, path)
 }
 
-/// As [`read_each_line`], of the plain lines that standard input holds.
+/// Like [`read_each_line`], for lines of plain text from standard input.
 ///
 /// # Errors
-/// As there.
+/// As for [`read_each_line`].
 pub fn of_each_line(stdin: Vec<u8>) -> anyhow::Result<Vec<String>> {
     each_line(Lines::of_stdin(stdin)?, None, Path::new(STDIN))
 }
@@ -74,7 +74,7 @@ fn of_table(
     Ok(grid.rows.iter().map(|row| row.cells[place].to_owned()).collect())
 }
 
-/// `each`: whether a line without a text is a mistake.
+/// Reads texts from lines, or from `field` of their objects. If `each` is set, a line without a text is a mistake.
 fn of_lines(
     mut lines: Lines,
     field: Option<&str>,

@@ -1,4 +1,4 @@
-//! Triplets of texts: what embedders that tell near-identical sentences apart are trained and tested on.
+//! Triplets of texts, on which embedders are trained and tested to distinguish near-identical sentences.
 
 use std::path::Path;
 
@@ -14,19 +14,19 @@ const POSITIVE: &str = "positive";
 const NEGATIVE: &str = "negative";
 const CATEGORY: &str = "category";
 
-/// A text, one that means the same or answers it, and one that only looks so.
+/// A text, one that means the same or answers it, and one that is only similar.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Triplet {
     pub anchor: String,
     pub positive: String,
-    /// `None` for a plain pair: then the texts of others serve as negatives.
+    /// `None` for a plain pair: then the texts of other pairs serve as negatives.
     pub negative: Option<String>,
-    /// How the negative differs, `negation` say; for a pair, where it comes from. May be empty.
+    /// How the negative differs, such as `negation`; for a pair, its source. May be empty.
     pub category: String,
 }
 
-/// Reads a CSV file with a header that has at least `anchor` and `positive`; `negative` and `category`
-/// may be left out, as a column or in a line. The error holds every mistake of the file.
+/// Reads a CSV file with a header that has at least `anchor` and `positive`. The columns `negative` and `category`
+/// may be missing, and their cells may be empty. The error lists every mistake of the file.
 pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<Triplet>> {
     let mut mistakes = Mistakes::new(path);
     let grid = Grid::read(path, Layout::default(), progress, &mut mistakes)?;
@@ -55,7 +55,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Vec<
     Ok(triplets)
 }
 
-/// The same layout, header first.
+/// Writes the format that [`read`] accepts, starting with the header.
 pub fn to_csv(triplets: &[Triplet]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record([ANCHOR, POSITIVE, NEGATIVE, CATEGORY])?;

@@ -1,4 +1,4 @@
-//! Which errors are asked for, by the names of steps and kinds.
+//! Resolves the errors to inject from the names of steps and kinds.
 
 use super::Source;
 use crate::compile::lanes::READING_ERRORS;
@@ -6,7 +6,7 @@ use crate::expr::suggest;
 use crate::scenario::{Scenario, Step, StepKind};
 use crate::step::{Event, MissKind};
 
-/// A question that names what is not there.
+/// A request that names an unknown step or kind.
 #[doc(hidden)]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -20,7 +20,7 @@ pub enum AskError {
     NothingErrs,
 }
 
-/// The errors that a step can make by itself.
+/// The own errors that a step can make.
 pub fn errors(step: &Step) -> Vec<Event> {
     match step.kind {
         StepKind::Retrieve(_) => MissKind::ALL.map(Event::OwnMiss).into(),
@@ -29,11 +29,11 @@ pub fn errors(step: &Step) -> Vec<Event> {
     }
 }
 
-/// The errors asked for, in the order of the steps: at these steps (at all that can err, if none is named)
-/// and of these kinds (all that a step knows, if none is named).
+/// The requested errors, in the order of the steps: at these steps (at all that can err, if none is named) and of these
+/// kinds (all that a step can make, if none is named).
 ///
 /// # Errors
-/// A step that is not there or cannot err, and a kind that none of the steps knows.
+/// An unknown step or one that cannot err, and a kind that none of the steps can make.
 pub fn ask(
     scenario: &Scenario,
     steps: &[String],

@@ -1,4 +1,4 @@
-//! What follows from one error, summed over runs and over tasks.
+//! Consequences of one error, summed over runs and tasks.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use crate::kernel::OUTCOMES;
 use crate::scenario::Scenario;
 use crate::step::Event;
 
-/// Sums over the runs in which an injected error took effect. All are probabilities (or weights) together
-/// with that: whoever wants "given the error" divides by [`Fallout::p`].
+/// Sums over the runs in which an injected error took effect. All are joint probabilities (or weights) with that event:
+/// divide by [`Fallout::p`] to condition on it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fallout {
-    /// The error took effect.
+    /// P(the error took effect).
     pub p: f64,
     pub outcomes: [f64; OUTCOMES],
-    /// The step that erred put out what is right all the same: a misreading of a wrong value, say.
+    /// The step that erred gives the right output all the same, such as after misreading a wrong value.
     pub right_there: f64,
     /// By the length of the longest chain of outputs that are not right, in edges.
     pub depths: Vec<f64>,
@@ -22,19 +22,19 @@ pub struct Fallout {
     pub steps: Vec<StepFallout>,
     /// In the order of child, then parent.
     pub edges: Vec<EdgeFallout>,
-    /// By terminal step and the oracle's label there: how much of [`Fallout::p`] should end so.
+    /// By terminal step and the oracle's label there: the part of [`Fallout::p`] that should end with this label.
     pub due: BTreeMap<(usize, String), f64>,
-    /// By terminal step, the oracle's label and another one that the run ended with.
+    /// By terminal step, the oracle's label and the other label that the run ended with.
     pub labels: BTreeMap<(usize, String, String), f64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepFallout {
-    /// No stop came before it.
+    /// The run did not stop before this step.
     pub reached: f64,
     pub wrong: f64,
     pub missing: f64,
-    /// Right, although an input is not.
+    /// Right although an input is not.
     pub absorbs: f64,
     /// By [`Event::code`].
     pub events: Vec<f64>,
@@ -44,7 +44,7 @@ pub struct StepFallout {
 pub struct EdgeFallout {
     pub parent: usize,
     pub child: usize,
-    /// This parent's output is not right, the child's other parents' are, and the child is reached.
+    /// This parent's output is not right, those of the child's other parents are, and the child is reached.
     pub alone: f64,
     /// Of that: the child's output is not right either.
     pub passed_on: f64,
@@ -65,7 +65,7 @@ impl Fallout {
         }
     }
 
-    /// Adds what was counted of another task, `weight` times.
+    /// Adds the sums of another task, multiplied by `weight`.
     pub fn add(&mut self, other: &Fallout, weight: f64) {
         self.p += weight * other.p;
         self.right_there += weight * other.right_there;

@@ -1,16 +1,14 @@
-//! The forward question: an otherwise clean run with one error at one step. Where does it go, what absorbs
-//! it, what stops it, and what is done in the end?
+//! Injects one error at one step into an otherwise clean run, and follows where it goes, what absorbs it, what stops
+//! it, and what is done in the end. An error that could not be injected must never be counted as harmless.
 //!
-//! - A miss is injected into a retrieve step: it hands on the best passage of that kind first, and behind
-//!   it what the right query finds but gold. A reading error is injected into a read step: of the ways in
-//!   which the reader errs so on what it is given, as likely as they are. Where a reader never errs so and
-//!   in no other way, it takes another value of the field.
-//! - All other own errors are mended. What follows from the injected one comes as it would: later queries
-//!   are wrong and miss, and a reader without its evidence follows, makes up or abstains.
-//! - Where an error cannot happen, the answer says why ([`Why`]); nothing is taken for harmless that could
-//!   not be tried.
-//! - A run that stops reaches no later step: what these would have put out counts neither as wrong nor as
-//!   missing.
+//! - A miss is injected into a retrieve step: it passes on the best passage of that kind first, and after it what the
+//!   right query finds except gold. A reading error is injected into a read step: the reader errs in that way on its
+//!   own input, with the relative probabilities that it has there. If the reader makes no such error and no other, it
+//!   takes another value of the field.
+//! - All other own errors are repaired. Consequences of the injected one come as they would: later queries are wrong
+//!   and miss, and a reader without its evidence follows a wrong passage, fabricates or abstains.
+//! - If an error cannot happen, the record says why ([`Why`]).
+//! - A run that stops does not reach later steps: their outputs count neither as wrong nor as missing.
 
 mod ask;
 mod fallout;
@@ -37,7 +35,7 @@ pub use summary::flags;
 
 use task::{Task, Tried};
 
-/// Why an error could not be injected into a task.
+/// Reason why an error could not be injected into a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
@@ -45,20 +43,20 @@ pub enum Why {
     NotReached,
     /// The oracle skips the step.
     Skipped,
-    /// Nothing is gold for the step: there is nothing to miss.
+    /// The step has no gold passage, so there is nothing to miss.
     NoGold,
-    /// The right query cannot be written.
+    /// The right query cannot be rendered.
     NoQuery,
-    /// Among the passages that may be searched and that the search brings none makes a miss of this kind.
+    /// No passage among those that may be searched and that the search returns makes a miss of this kind.
     NoPassage,
-    /// The reader cannot err so on what it is given.
+    /// The reader cannot make this error on its input.
     ReaderCannot,
-    /// Past the cap, and no trial could be replayed.
+    /// The task is past the cap, and no trial could be replayed.
     NotSolved,
 }
 
 impl Why {
-    /// All of them.
+    /// All reasons, in the order of their declaration.
     pub const ALL: [Why; 7] = [
         Why::NotReached,
         Why::Skipped,
@@ -69,7 +67,7 @@ impl Why {
         Why::NotSolved,
     ];
 
-    /// In a word, as files have it.
+    /// The name in files.
     pub fn name(self) -> &'static str {
         match self {
             Why::NotReached => "not_reached",
@@ -85,8 +83,8 @@ impl Why {
 
 /// Injects each of `sources` into every task under one arm.
 ///
-/// Exact where a task's states are within the cap; else, and with `method: monte_carlo`, from replays of
-/// its first [`crate::compile::lanes::INJECTED_TRIALS`] trials.
+/// Exact for tasks within the cap; past it, and with `method: monte_carlo`, from replays of the first
+/// [`crate::compile::lanes::INJECTED_TRIALS`] trials of a task.
 ///
 /// # Errors
 /// As [`crate::solve::solve`].

@@ -1,7 +1,8 @@
-//! The answer: for each injected error, where it goes and how it ends. Every number that a report prints.
+//! The record of an injection: for each injected error, where it goes and how it ends. It holds every number that a
+//! report prints.
 //!
-//! Probabilities are given that the error took effect, over tasks weighted by task weight. `None` is "cannot be
-//! told": a rate over no cases.
+//! Probabilities are conditional on the error having taken effect, over tasks weighted by task weight. `None` means
+//! undefined, such as a rate over no cases.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,14 @@ use super::Why;
 use crate::kernel::OUTCOMES;
 use crate::step::Outcome;
 
-/// All errors asked for, under one arm.
+/// All injected errors, under one arm.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record {
-    /// Its name.
+    /// Name of the scenario.
     pub scenario: String,
-    /// The arm's id.
+    /// Id of the arm.
     pub arm: String,
-    /// How many tasks were tried.
+    /// Number of tasks that were tried.
     pub tasks: usize,
     /// In the order of the steps, then of the kinds.
     pub injections: Vec<InjectionRecord>,
@@ -27,19 +28,19 @@ pub struct Record {
 /// One error, injected into every task's otherwise clean run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InjectionRecord {
-    /// Where it was injected.
+    /// Id of the step that errs.
     pub step: String,
     /// A kind of miss, `misread`, `distracted` or `fabricated`.
     pub kind: &'static str,
-    /// Tasks on which it took effect, be it in some of the ways the run can go.
+    /// Number of tasks on which it took effect in at least some runs.
     pub tasks: usize,
-    /// Of these, how many were sampled: past the cap, or as the scenario asks.
+    /// Number of these that were sampled: past the cap, or because the scenario asks for it.
     pub sampled: usize,
-    /// The share of runs, by task weight, on which it took effect; with those of `not` it adds up to one.
+    /// Share of runs, by task weight, in which it took effect; sums to one with those of `not`.
     pub share: f64,
-    /// Why it did not.
+    /// Reasons why it took no effect in the other runs.
     pub not: Vec<NotRecord>,
-    /// `None` where it took effect nowhere.
+    /// `None` if it took no effect in any run.
     pub effect: Option<Effect>,
 }
 
@@ -48,37 +49,37 @@ pub struct InjectionRecord {
 pub struct NotRecord {
     /// The reason.
     pub why: Why,
-    /// Tasks on which it took no effect at all.
+    /// Number of tasks on which it took no effect at all.
     pub tasks: usize,
-    /// The share of runs, by task weight.
+    /// Share of runs, by task weight.
     pub share: f64,
 }
 
-/// What an error does where it takes effect.
+/// Consequences of an error where it takes effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Effect {
-    /// In the order of [`Outcome::ALL`]; they add up to one.
+    /// P(outcome), in the order of [`Outcome::ALL`]; sums to one.
     #[serde(serialize_with = "by_name")]
     pub outcomes: [f64; OUTCOMES],
-    /// P(any outcome but correct).
+    /// P(any outcome other than correct).
     pub failure: f64,
-    /// P(correct): the error is absorbed on the way.
+    /// P(correct): the error is absorbed.
     pub absorbed: f64,
-    /// Among the outcomes but correct.
+    /// The likeliest outcome other than correct.
     pub likeliest_failure: Option<Most>,
-    /// P(the step that erred puts out what is right all the same).
+    /// P(the step that erred gives the right output all the same).
     pub right_there: f64,
     /// Labels that are not the oracle's, likeliest first.
     pub actions: Vec<ActionRecord>,
-    /// Of the longest chain of outputs that are not right, in edges of the DAG.
+    /// Length of the longest chain of outputs that are not right, in edges of the DAG.
     pub depth: Spread,
-    /// Of the number of further outputs that are not right; its mean is the amplification of the error.
+    /// Number of further outputs that are not right; its mean is the amplification of the error.
     pub breadth: Spread,
     /// The step at which most runs are flagged, with the probability.
     pub flags_most: Option<Most>,
-    /// The step that most often is right on an input that is not, with the probability.
+    /// The step that most often gives a right output on an input that is not right, with the probability.
     pub absorbs_most: Option<Most>,
-    /// The steps downstream, in the order of the DAG.
+    /// The steps downstream, in topological order.
     pub steps: Vec<StepRecord>,
     /// The edges downstream.
     pub edges: Vec<EdgeRecord>,
@@ -87,33 +88,33 @@ pub struct Effect {
 /// The likeliest of several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Most {
-    /// Its name.
+    /// Name of the item.
     pub name: String,
     /// Its probability.
     pub p: f64,
 }
 
-/// A wrong label in place of a right one.
+/// A wrong label in place of the right one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ActionRecord {
-    /// The act step.
+    /// Id of the act step.
     pub step: String,
-    /// The oracle's label; `stopped`, `skipped` or `missing` where it has none.
+    /// The oracle's label; `stopped`, `skipped` or `missing` if it has none.
     pub right: String,
-    /// What is done in its place.
+    /// The label of the run.
     pub instead: String,
-    /// P(this instead of that).
+    /// P(the oracle's label is `right`, and that of the run is `instead`).
     pub p: f64,
-    /// P(this, given that the oracle's label is that).
+    /// P(the label of the run is `instead`), given that the oracle's is `right`.
     pub p_given_right: f64,
 }
 
-/// A whole number at random.
+/// The distribution of a whole number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// Its mean.
+    /// The mean.
     pub mean: f64,
-    /// The largest that occurs.
+    /// The largest value that occurs.
     pub max: usize,
     /// P(0), P(1) and so on to P(max).
     pub shares: Vec<f64>,
@@ -122,34 +123,34 @@ pub struct Spread {
 /// A step downstream. `wrong`, `missing`, `right` and `not_reached` add up to one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepRecord {
-    /// Its id.
+    /// Id of the step.
     pub step: String,
-    /// P(its output is another than the oracle's).
+    /// P(its output differs from the oracle's).
     pub wrong: f64,
-    /// Missing, skipped where it should not be, or the run stops here.
+    /// P(its output is missing, is skipped where it should not be, or the run stops here).
     pub missing: f64,
     /// P(its output is the oracle's).
     pub right: f64,
-    /// The run has stopped before.
+    /// P(the run has stopped before this step).
     pub not_reached: f64,
-    /// Right although an input is wrong or missing.
+    /// P(its output is right although an input is wrong or missing).
     pub absorbs: f64,
-    /// The error is noticed here: see [`super::flags`].
+    /// P(the error is noticed here): see [`super::flags`].
     pub flags: f64,
-    /// What happens, other than that nothing does; induced misses of all kinds together.
+    /// Probabilities of its events, except those in which nothing happens; misses are summed over their kinds.
     pub events: BTreeMap<&'static str, f64>,
 }
 
 /// An edge downstream.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EdgeRecord {
-    /// The step that puts out.
+    /// Id of the step that gives the output.
     pub parent: String,
-    /// The step that takes it.
+    /// Id of the step that takes it as an input.
     pub child: String,
     /// P(only this input of the child is not right).
     pub alone: f64,
-    /// P(the child's output is not right, given that).
+    /// P(the child's output is not right), given that.
     pub propagation: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! From sums over runs to what is said of an error.
+//! Turns the sums over runs into the record of an error.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::kernel::failing;
 use crate::scenario::Scenario;
 use crate::step::{Event, Outcome};
 
-/// What sums of probabilities may be off.
+/// Largest rounding error in a sum of probabilities.
 const ROUNDING: f64 = 1e-9;
 
-/// One error over all tasks.
+/// The record of one error, over all tasks.
 pub(super) fn summary(
     scenario: &Scenario,
     source: Source,
@@ -30,7 +30,7 @@ pub(super) fn summary(
         let weight = task.weight / total;
         sum.add(&tried.fallout, weight);
         let not = &mut not[tried.why as usize];
-        // Reading errors may be possible on some of the contexts that the reader gets, and not on others.
+        // A reading error may be possible on some contexts of the reader and not on others.
         let rest = 1.0 - tried.fallout.p;
         not.share += if rest > ROUNDING { weight * rest } else { 0.0 };
         if tried.fallout.p > 0.0 {
@@ -51,12 +51,12 @@ pub(super) fn summary(
     }
 }
 
-/// Whether an event tells somebody that something is wrong.
+/// Whether an event makes the error visible to somebody.
 pub fn flags(event: Event) -> bool {
     matches!(event, Event::Stopped | Event::Caught)
 }
 
-/// The name of an event worth a line; `None` for those in which nothing happens.
+/// The name of an event to report; `None` for events in which nothing happens.
 fn noted(event: Event) -> Option<&'static str> {
     match event {
         Event::Clean | Event::Hit | Event::NoGold | Event::Skipped => None,
@@ -66,7 +66,7 @@ fn noted(event: Event) -> Option<&'static str> {
     }
 }
 
-/// What `fallout`, summed over tasks, says of an error.
+/// The consequences of an error, from sums over all tasks; `None` if it took no effect.
 fn effect(scenario: &Scenario, source: Source, fallout: &Fallout) -> Option<Effect> {
     let whole = fallout.p;
     if whole <= 0.0 {
@@ -119,7 +119,7 @@ fn step(id: &str, of: &StepFallout, whole: f64) -> StepRecord {
         step: id.to_owned(),
         wrong: of.wrong / whole,
         missing: of.missing / whole,
-        // Sums of many parts: what is left may fall below zero by a bit.
+        // The difference of long sums may fall below zero by a bit.
         right: ((of.reached - of.wrong - of.missing) / whole).max(0.0),
         not_reached: (1.0 - of.reached / whole).max(0.0),
         absorbs: of.absorbs / whole,
@@ -156,7 +156,7 @@ fn actions(scenario: &Scenario, fallout: &Fallout) -> Vec<ActionRecord> {
         }
     };
     let mut actions: Vec<ActionRecord> = fallout.labels.iter().map(action).collect();
-    // Stable: of equal ones the first by step and name.
+    // The sort is stable: equal ones stay in the order of step and name.
     actions.sort_by(|a, b| b.p.total_cmp(&a.p));
     actions
 }

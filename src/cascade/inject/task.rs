@@ -1,4 +1,4 @@
-//! One error in one task: by which interventions it happens, and the runs under them.
+//! Injects one error into one task: the interventions that cause it, and the runs under them.
 
 use super::fallout::Fallout;
 use super::watcher::{Memory, Sight, Watcher};
@@ -9,11 +9,11 @@ use crate::kernel::{BREAK, Do, carry, monte_carlo, rng};
 use crate::scenario::{Method, Scenario, StepKind};
 use crate::step::Output;
 
-/// One error in one task.
+/// The result of one error in one task.
 pub(super) struct Tried {
-    /// Nothing in it where the error took no effect.
+    /// All zero if the error took no effect.
     pub fallout: Fallout,
-    /// Why it did not, in the runs in which it did not.
+    /// Why it took no effect, in the runs in which it took none.
     pub why: Why,
     pub sampled: bool,
 }
@@ -24,7 +24,7 @@ pub(super) struct Task<'a> {
     compiled: &'a Compiled,
     sight: Sight<'a>,
     pub weight: f64,
-    /// By step: the key of its draws.
+    /// By step: the key of its random draws.
     keys: Vec<u64>,
 }
 
@@ -49,6 +49,7 @@ impl<'a> Task<'a> {
             Some(kind) => (Why::NoPassage, vec![Do::Detour(mark(kind))]),
             None => (Why::ReaderCannot, vec![Do::Only(source.event.code()), Do::Detour(BREAK)]),
         };
+        // The reader's own errors come first; a detour forces the error only if it makes none.
         for way in ways {
             let what = lanes::clean_but(self.keys.len(), source.step, way);
             let Some((fallout, sampled)) = self.play(source, &what) else {
@@ -61,7 +62,7 @@ impl<'a> Task<'a> {
         nothing(why)
     }
 
-    /// Why no error at all can be injected there.
+    /// Why no error at all can be injected at a step.
     fn out_of_question(&self, step: usize) -> Option<Why> {
         match self.compiled.oracle.outputs[step] {
             None => return Some(Why::NotReached),
@@ -78,8 +79,8 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// The runs under these interventions, watched for an error; and whether they were sampled. `None`
-    /// where none can be played.
+    /// The consequences of an error in the runs under these interventions, and whether they were sampled. `None` if no
+    /// trial can be replayed.
     fn play(&self, source: Source, what: &[Do]) -> Option<(Fallout, bool)> {
         let model = &self.compiled.model;
         let mut watcher = Watcher::new(&self.sight, source);

@@ -1,4 +1,4 @@
-//! Watches runs step by step, and counts what follows from the injected error.
+//! Follows runs step by step and counts the consequences of the injected error.
 
 use super::fallout::Fallout;
 use crate::cascade::Source;
@@ -7,12 +7,11 @@ use crate::kernel::{Branch, STOP};
 use crate::scenario::{Scenario, StepKind};
 use crate::step::{Event, Output, State};
 
-/// What a run remembers on its way: enough for depth and breadth, and no more, so that runs that need
-/// not be told apart are not.
+/// State of a run: what depth and breadth depend on and nothing else, so that as many runs as possible are merged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
-    /// By step: 0 where its output is right, or read by no later step; else one more than the longest chain
-    /// from the injected error to it.
+    /// By step: 0 if its output is right, or read by no later step; else one more than the longest chain from the
+    /// injected error to it.
     chains: Box<[u16]>,
     /// The injected error has happened.
     erred: bool,
@@ -26,13 +25,13 @@ impl Memory {
     }
 }
 
-/// One task as a [`Watcher`] sees it; the same for all errors injected into it.
+/// What a [`Watcher`] needs to know of one task, the same for all errors injected into it.
 pub struct Sight<'a> {
     scenario: &'a Scenario,
     compiled: &'a Compiled,
-    /// By step and token; last, that of a stop.
+    /// By step and token; the last one is that of a stop.
     states: Vec<Vec<State>>,
-    /// By step: the last one that reads its output.
+    /// By step: the last step that reads its output.
     last_use: Vec<usize>,
     partial: u8,
 }
@@ -56,8 +55,8 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// An output against the oracle's. A context that lacks what is read from it counts as wrong here: as
-    /// right it would break the chain.
+    /// An output compared with the oracle's. A context that lacks what is read from it counts as wrong here: counted as
+    /// right, it would break the chain.
     fn state(&self, step: usize, token: u32, event: u8) -> State {
         let states = &self.states[step];
         let place = if token == STOP { states.len() - 1 } else { token as usize };
@@ -68,7 +67,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// Watches the runs of one task for one injected error.
+/// Follows the runs of one task for one injected error.
 pub struct Watcher<'a> {
     sight: &'a Sight<'a>,
     source: Source,
@@ -80,9 +79,10 @@ impl<'a> Watcher<'a> {
         Watcher { sight, source, fallout: Fallout::new(sight.scenario) }
     }
 
-    /// Runs with this memory take this branch (its place in the kernel) of this step, with joint
-    /// probability `p`. `None` where the injected error did not take effect.
+    /// Runs with this memory take this branch (its index in the kernel) of step `at`, with joint probability `p`.
+    /// `None` if the injected error took no effect.
     pub fn next(&mut self, at: usize, memory: &Memory, branch: usize, p: f64) -> Option<Memory> {
+        // Before the injected error the run is clean, so there is nothing to count.
         if at < self.source.step {
             return Some(memory.clone());
         }
@@ -110,6 +110,7 @@ impl<'a> Watcher<'a> {
                 memory.breadth = memory.breadth.saturating_add(1);
             }
         }
+        // Chains that no later step reads are forgotten, so that runs which differ only in them are merged.
         for (chain, last) in memory.chains.iter_mut().zip(&self.sight.last_use) {
             if *last <= at {
                 *chain = 0;
@@ -118,10 +119,10 @@ impl<'a> Watcher<'a> {
         Some(memory)
     }
 
-    /// Runs with this memory end so, with joint probability `p`.
+    /// Runs with this memory end with this outcome, with joint probability `p`.
     pub fn end(&mut self, memory: &Memory, outcome: u8, p: f64) {
         if !memory.erred {
-            return; // stopped before it could
+            return; // stopped before the error could happen
         }
         self.fallout.outcomes[usize::from(outcome)] += p;
         let lengths = [
@@ -170,7 +171,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Notes a label that is not the oracle's.
+    /// Counts a label that is not the oracle's.
     fn label(&mut self, at: usize, token: u32, p: f64) {
         let compiled = self.sight.compiled;
         let (right, got) =
@@ -181,7 +182,7 @@ impl<'a> Watcher<'a> {
     }
 }
 
-/// What the oracle does at a terminal step, in a word.
+/// The oracle's label at a terminal step, or why it has none.
 fn label(output: Option<&Output>) -> String {
     match output {
         Some(Output::Action(label)) => label.clone(),

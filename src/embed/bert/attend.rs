@@ -1,33 +1,33 @@
-//! Attention within one text, a head and a block of queries at a time, so that the scores stay in the
-//! cache and a long text needs no square of them.
+//! Self-attention within one text, by head and block of queries, so that the scores stay in the cache and a long text
+//! does not need a full square matrix of them.
 
 use std::ops::Range;
 
 use super::math;
 use super::relative::Bias;
 
-/// Most queries of a block.
+/// Maximum number of queries per block.
 const BLOCK: usize = 128;
 
-/// Who attends to whom, and how.
+/// Which tokens attend to which, and how.
 #[derive(Clone, Copy)]
 pub struct Attention<'a> {
     pub hidden: usize,
     pub heads: usize,
-    /// Added to the scores.
+    /// The relative position bias that is added to the scores.
     pub bias: Option<&'a Bias>,
-    /// A token sees those at most so far away; `None`: all.
+    /// The maximum distance at which a token attends to others; `None`: any.
     pub window: Option<usize>,
-    /// Only so many tokens from the start are seen: at least one, and one within the window of every token.
+    /// The number of leading tokens that are attended to: at least one, and one within the window of every token.
     pub seen: usize,
 }
 
 impl Attention<'_> {
-    /// `qkv` is (n, 3 hidden) for a text of `n` tokens, `out` (n, hidden).
+    /// Computes attention for a text of `n` tokens; `qkv` is (n, 3 hidden), `out` (n, hidden), `scores` a buffer.
     pub fn attend(&self, qkv: &[f32], n: usize, out: &mut [f32], scores: &mut Vec<f32>) {
         let hidden = self.hidden;
         assert!(qkv.len() >= n * 3 * hidden && out.len() >= n * hidden);
-        // Blocks of one size, about: few rows take another path through `gemm`.
+        // Make all blocks about the same size: for a last block of few rows `gemm` would use other kernels.
         let block = n.div_ceil(n.div_ceil(BLOCK).max(1)).max(1);
         for head in 0..self.heads {
             for from in (0..n).step_by(block) {
@@ -59,9 +59,8 @@ impl Attention<'_> {
         scores.clear();
         scores.resize(queries.len() * cols, 0.0);
         let at = head * size;
-        // SAFETY: query, key and value of head `head` lie at `at`, `hidden + at` and `2 hidden + at` of
-        // each of the `n` rows of `qkv`, of which `queries` and `keys` are some; `scores` is
-        // (queries, keys).
+        // SAFETY: query, key and value of head `head` are at `at`, `hidden + at` and `2 hidden + at` of each of the
+        // `n` rows of `qkv`; `queries` and `keys` are ranges of these rows; `scores` is (queries, keys).
         unsafe {
             multiply(
                 (queries.len(), cols, size),
@@ -77,6 +76,7 @@ impl Attention<'_> {
                     *s += b;
                 }
             }
+            // The keys cover the windows of all queries of the block; mask those outside this query's own window.
             if let Some(w) = self.window {
                 let first = place.saturating_sub(w).saturating_sub(keys.start).min(cols);
                 let end = place.saturating_add(w + 1).min(seen).saturating_sub(keys.start);
@@ -85,7 +85,7 @@ impl Attention<'_> {
             }
         }
         math::softmax_rows(scores, cols);
-        // SAFETY: as above; rows `queries` of `out` have room for the head at `at`.
+        // SAFETY: as above; the rows `queries` of `out` hold the head's numbers at `at`.
         unsafe {
             multiply(
                 (queries.len(), size, cols),
@@ -98,8 +98,8 @@ impl Attention<'_> {
     }
 }
 
-/// `out = scale * a b` with (rows, columns, depth), (start, row stride) of `out` and (start, row stride,
-/// column stride) of `a` and `b`.
+/// `out = scale * a b`. The arguments are (rows, columns, depth), then (start, row stride) of `out` and
+/// (start, row stride, column stride) of `a` and `b`.
 ///
 /// # Safety
 /// The strides stay within the buffers.

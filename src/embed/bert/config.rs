@@ -1,4 +1,4 @@
-//! `config.json` of a BERT-family model, checked.
+//! Parses and checks the `config.json` of a BERT-family model.
 
 use anyhow::{bail, ensure};
 use serde_json::Value;
@@ -6,21 +6,21 @@ use serde_json::Value;
 /// The non-linearity between the two layers of the feed-forward block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// The exact one, with erf.
+    /// The exact GELU, with erf.
     Gelu,
     Relu,
 }
 
-/// Whose names and extras the layers have.
+/// The model family, which determines tensor names and extra parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// BERT and RoBERTa.
     Bert,
-    /// No token types, but a relative position bias with so many buckets.
+    /// MPNet: no token types, but a relative position bias with this many buckets.
     Mpnet { buckets: usize },
 }
 
-/// The shape of the network.
+/// The configuration of a BERT-family encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub family: Family,
@@ -33,22 +33,23 @@ pub struct Config {
     pub token_types: usize,
     pub activation: Activation,
     pub norm_eps: f32,
-    /// Position of the first token: RoBERTa and MPNet start behind the padding id.
+    /// The position of the first token: RoBERTa and MPNet start after the padding id.
     pub first_position: usize,
 }
 
-/// What config.json calls the architecture; BERT's own early files leave it out.
+/// The architecture named in config.json; early BERT files omit it.
 pub fn model_type(json: &Value) -> &str {
     json.get("model_type").and_then(Value::as_str).unwrap_or("bert")
 }
 
-/// Beyond what any model has: 2^24 tokens, numbers or places.
+/// The maximum of sizes and counts, more than any model has.
 const MOST: u64 = 1 << 24;
-/// Tokens of a text: room for what such a text takes is made in advance.
+/// The maximum number of positions, because tables of this length are allocated in advance.
 const MOST_POSITIONS: u64 = 1 << 17;
-/// Layers, and heads of one.
+/// The maximum number of layers, and of heads per layer.
 const MOST_LAYERS: u64 = 1 << 12;
 
+/// A whole number from 1 to the maximum for its key.
 pub(super) fn number(json: &Value, key: &str) -> anyhow::Result<usize> {
     let most = match key {
         "max_position_embeddings" => MOST_POSITIONS,
@@ -67,7 +68,7 @@ pub(super) fn number(json: &Value, key: &str) -> anyhow::Result<usize> {
 
 impl Config {
     /// # Errors
-    /// Another architecture, or a field missing or out of range.
+    /// An unsupported architecture, or a field that is missing or out of range.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
         let number = |key: &str| number(json, key);
         let text = |key: &str, default: &'static str| match json.get(key).and_then(Value::as_str) {
@@ -83,12 +84,12 @@ impl Config {
             "roberta" | "xlm-roberta" | "camembert" => (Family::Bert, behind_padding()),
             "mpnet" => {
                 let buckets = number("relative_attention_num_buckets")?;
-                // A quarter of them is for exact distances.
+                // A quarter of the buckets are for exact distances in each direction.
                 ensure!(
                     buckets.is_multiple_of(4),
                     "config.json: relative_attention_num_buckets is {buckets}, not a multiple of 4"
                 );
-                // Whatever pad_token_id says: transformers has the 1 in its code.
+                // Independent of pad_token_id: transformers hard-codes the padding id 1 for MPNet.
                 (Family::Mpnet { buckets }, 2)
             }
             other => bail!(
@@ -136,7 +137,7 @@ impl Config {
         Ok(config)
     }
 
-    /// The longest text, in tokens, that the position table holds.
+    /// The maximum number of tokens of a text, limited by the position table.
     pub fn longest(&self) -> usize {
         self.positions - self.first_position
     }

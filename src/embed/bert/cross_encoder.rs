@@ -1,5 +1,5 @@
-//! Cross-encoders: a BERT model with a classification head reads query and passage together and says how
-//! well they fit.
+//! Cross-encoders: a transformer with a classification head that reads query and passage together and scores how well
+//! they match.
 
 use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
@@ -15,11 +15,11 @@ use crate::embed::tokens::Tokens;
 use crate::embed::weights::Weights;
 use crate::embed::{CrossEncoderSpec, Pooling, Precision};
 
-/// A model directory as Hugging Face saves `BertForSequenceClassification` or its RoBERTa or ModernBERT sibling, with
-/// one label, whose logit is the score, or two: then it is the second's logit less the first's.
+/// A model as saved by Hugging Face's `BertForSequenceClassification` or its RoBERTa or ModernBERT counterpart. With
+/// one label the score is its logit, with two it is the second logit minus the first.
 pub struct CrossEncoder {
     tokens: Tokens,
-    /// `None`: query and passage go in as two segments.
+    /// The template that joins query and passage; `None`: they are passed as two segments.
     pair: Option<String>,
     segments: bool,
     forward: Forward,
@@ -28,13 +28,13 @@ pub struct CrossEncoder {
     fingerprint: String,
 }
 
-/// What is made of the vector of the first token, or of the mean: `out(tanh(dense(x)))`, of ModernBERT
-/// `out(norm(gelu(dense(x))))`.
+/// The classification head, applied to the vector of the first token or to the mean: `out(tanh(dense(x)))`, for
+/// ModernBERT `out(norm(gelu(dense(x))))`.
 struct Head {
-    /// Instead of the first token's.
+    /// Whether the mean over the tokens is used instead of the first token.
     mean: bool,
     dense: Affine,
-    /// Of ModernBERT.
+    /// ModernBERT's layer norm and its epsilon.
     norm: Option<(Norm, f32)>,
     out: Affine,
 }
@@ -56,7 +56,7 @@ impl Affine {
         let bias = format!("{name}.bias");
         let bias = match weights.has(&bias) {
             true => weights.vector(&bias, weight.len())?,
-            // ModernBERT's default.
+            // By default, ModernBERT's head has no bias.
             false if name == "head.dense" => vec![0.0; weight.len()],
             false => bail!("model.safetensors has no tensor `{bias}`"),
         };
@@ -69,7 +69,7 @@ impl Affine {
     }
 }
 
-/// The layers of a classification head, first to last; `None` without one.
+/// The names of the two layers of the classification head, in order; `None` if there is no head.
 pub fn head_of(weights: &Weights) -> Option<[&'static str; 2]> {
     let heads = [
         ["classifier.dense", "classifier.out_proj"],
@@ -80,7 +80,7 @@ pub fn head_of(weights: &Weights) -> Option<[&'static str; 2]> {
     heads.into_iter().find(|[dense, out]| has(dense) && has(out))
 }
 
-/// How many labels config.json says that there are, and where.
+/// The number of labels stated in config.json, with the key that states it.
 fn stated_labels(config: &Value) -> Option<(&'static str, usize)> {
     let number = |key| Some((key, usize::try_from(config.get(key)?.as_u64()?).ok()?));
     let listed = || Some(("id2label", config.get("id2label")?.as_object()?.len()));
@@ -145,7 +145,7 @@ impl Head {
         Ok(Head { mean: modern.is_some() && pooling == "mean", dense, norm, out })
     }
 
-    /// Of the token vectors of a pair.
+    /// The score of a pair from its token vectors.
     fn score(&self, states: &[f32]) -> f32 {
         let hidden = self.dense.bias.len();
         let mode = if self.mean { Pooling::Mean } else { Pooling::Cls };
@@ -158,6 +158,7 @@ impl Head {
             }
         }
         match self.out.forward(&pooled)[..] {
+            // The difference of two logits ranks pairs like the softmax probability of the second label.
             [no, yes] => yes - no,
             [yes, ..] => yes,
             [] => 0.0,
@@ -167,8 +168,8 @@ impl Head {
 
 impl CrossEncoder {
     /// # Errors
-    /// Files that do not fit together, an architecture that cannot be run, no classification head, or f32
-    /// asked of int8 weights.
+    /// Files that do not match, an unsupported architecture, a missing classification head, or precision f32 with int8
+    /// weights.
     pub fn load(files: &ModelFiles, spec: &CrossEncoderSpec) -> anyhow::Result<CrossEncoder> {
         let weights = Weights::parse(&files.weights)?;
         ensure!(
@@ -205,7 +206,7 @@ impl CrossEncoder {
         })
     }
 
-    /// The ids of each pair, and how many of them are of the first segment.
+    /// The ids of each pair, and the number of ids in the first segment.
     fn encode(&self, pairs: &[Pair]) -> anyhow::Result<(Vec<Vec<u32>>, Vec<usize>)> {
         if let Some(template) = &self.pair {
             let text = |(query, passage): &Pair| filled(template, query, passage);
@@ -224,11 +225,11 @@ impl CrossEncoder {
     }
 }
 
-/// What a pair's text must have room for.
+/// The placeholders that a template must contain.
 pub const HOLES: [&str; 2] = ["{query}", "{passage}"];
 
-/// The form that the model's own config.json asks for, in `pair`; a key of ours, which other readers of the
-/// file let be.
+/// The template in the model's own config.json, under `pair`. This key is an extension of knockon that other libraries
+/// ignore.
 fn own_pair(config: &Value) -> anyhow::Result<Option<String>> {
     let Some(pair) = config.get("pair") else { return Ok(None) };
     let pair = pair.as_str().filter(|pair| HOLES.iter().all(|hole| pair.contains(hole)));
@@ -236,7 +237,7 @@ fn own_pair(config: &Value) -> anyhow::Result<Option<String>> {
     Ok(Some(pair.to_owned()))
 }
 
-/// The template with its `{query}` and `{passage}` filled in; what is filled in is not looked at again.
+/// Fills in `{query}` and `{passage}`. Placeholders inside the inserted texts are not replaced.
 fn filled(template: &str, query: &str, passage: &str) -> String {
     let mut text = String::with_capacity(template.len() + query.len() + passage.len());
     let mut rest = template;

@@ -1,55 +1,56 @@
-//! Int8 linear layers: int8 weights with one scale an output channel, activations rounded row by
-//! row to 0..=255 about a zero point.
+//! Int8 linear layers: int8 weights with one scale per output channel, and activations rounded row by row to 0..=255
+//! around a zero point.
 //!
-//! `y[o] = step * scale[o] * (sum_k a[k] w[o][k] - zero * sum_k w[o][k]) + bias[o]`, where the
-//! activation is `x[k] / smooth[k] = step * (a[k] - zero)`. The sums are whole numbers, so AVX-512 VNNI, AVX2 and
-//! the portable loop give the same vector to the last bit.
+//! `y[o] = step * scale[o] * (sum_k a[k] w[o][k] - zero * sum_k w[o][k]) + bias[o]`, where the activation is
+//! `x[k] / smooth[k] = step * (a[k] - zero)`. The sums are integers, so AVX-512 VNNI, AVX2 and the portable loop give
+//! identical results to the last bit.
 
 use super::math::{ROUND, range, sum, wide};
 
-/// Output channels that lie side by side in the packed weights: the 32-bit lanes of 512 bits.
+/// Output channels per panel of the packed weights: the 32-bit lanes of a 512-bit register.
 const LANES: usize = 16;
-/// Consecutive inputs that one VNNI lane multiplies and adds.
+/// Number of consecutive inputs that one VNNI lane multiplies and adds.
 const QUAD: usize = 4;
-/// Rows of activations a call of the kernel takes; one accumulator a row and panel stays in a
-/// register.
+/// Rows of activations per kernel call; the accumulator of each row and panel stays in a register.
 const ROWS: usize = 8;
-/// Panels of `LANES` channels a call of the kernel takes: 24 accumulators, 3 weights, of 32.
+/// Panels of `LANES` channels per kernel call: 24 accumulators and 3 registers of weights, out of 32.
 const PANELS: usize = 3;
 
+/// A linear layer with int8 weights.
 pub struct Int8Linear {
     inputs: usize,
-    /// Inputs in whole quads.
+    /// Number of quads of inputs, the last one padded.
     quads: usize,
     outputs: usize,
     weights: Packed,
-    /// 1 / smooth by input, or empty.
+    /// 1 / smooth for each input, or empty.
     unsmooth: Vec<f32>,
-    /// By channel, padded to whole panels.
+    /// The scale of each channel, padded to whole panels.
     scale: Vec<f32>,
     bias: Vec<f32>,
+    /// The sum of each channel's weights, for the zero point.
     sums: Vec<i32>,
 }
 
-/// Weights as a kernel reads them; channels are padded to a whole panel and inputs to a whole quad with 0. A kernel's
-/// weights are only made where the processor was found to have it.
+/// Weights in the layout of a kernel, padded with 0 to whole panels of channels and whole quads of inputs. A kernel's
+/// variant is only created after its instructions were detected on this processor, which makes calling it safe.
 enum Packed {
     /// `[panel][quad][lane][4]`.
     Portable(Vec<i8>),
-    /// As for the portable loop.
+    /// The layout of the portable loop.
     #[cfg(target_arch = "x86_64")]
     Vnni(Vec<i8>),
-    /// `[panel][pair][lane][2]`. AVX2 multiplies 16-bit numbers: what is widened once need not be each time.
+    /// `[panel][pair][lane][2]`. AVX2 multiplies 16-bit numbers, so the weights are widened once in advance.
     #[cfg(target_arch = "x86_64")]
     Avx2(Vec<i16>),
 }
 
-/// Room for rounded activations, to be used again.
+/// A reusable buffer for rounded activations.
 #[derive(Default)]
 pub struct Rounded {
-    /// `[row][input]`, whole tiles of rows.
+    /// `[row][input]`, padded to whole tiles of rows.
     bytes: Vec<u8>,
-    /// The same, where the kernel takes 16 bits.
+    /// The same in 16 bits, for the AVX2 kernel.
     #[cfg(target_arch = "x86_64")]
     wide: Vec<i16>,
 }
@@ -62,7 +63,7 @@ struct Rounding {
 }
 
 impl Int8Linear {
-    /// `rows` is (outputs, inputs), `smooth` one divisor an input, or empty.
+    /// `rows` is (outputs, inputs); `smooth` has one divisor per input, or is empty.
     pub fn new(rows: &[i8], inputs: usize, scale: &[f32], smooth: &[f32], bias: &[f32]) -> Self {
         Self::new_for(Kernel::best(), rows, inputs, [scale, smooth, bias])
     }
@@ -137,7 +138,7 @@ impl Int8Linear {
                         let weights = &quads[weights.clone()];
                         tile(&bytes[a], weights, self.quads, count, &mut sums);
                     }
-                    // SAFETY: the processor has what these weights were made for.
+                    // SAFETY: these weights exist only if the processor has the instructions.
                     #[cfg(target_arch = "x86_64")]
                     Packed::Vnni(quads) => unsafe {
                         let weights = &quads[weights.clone()];
@@ -178,7 +179,7 @@ impl Packed {
     }
 }
 
-/// `[panel][group][lane][input of the group]`, groups of `group` inputs.
+/// Packs the weights as `[panel][group][lane][input of the group]`, with groups of `group` inputs.
 fn packed<T: Copy + Default + From<i8>>(
     rows: &[i8],
     inputs: usize,
@@ -196,7 +197,7 @@ fn packed<T: Copy + Default + From<i8>>(
     packed
 }
 
-/// What is known of the output channels of some panels.
+/// The parameters of the output channels of some panels.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
     scale: &'a [f32],
@@ -205,7 +206,7 @@ struct Columns<'a> {
 }
 
 wide! {
-    /// Whole sums to numbers, for the channels from `from` of each row of `out`.
+    /// Converts integer sums to outputs, for the channels from `from` on of each row of `out`.
     fn write(
         sums: &Sums,
         rounding: &[Rounding],
@@ -227,7 +228,7 @@ wide! {
     }
 }
 
-/// Which instructions multiply.
+/// The instruction set that multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kernel {
     #[cfg(target_arch = "x86_64")]
@@ -238,7 +239,7 @@ enum Kernel {
 }
 
 impl Kernel {
-    /// Those that run on this processor, fastest first.
+    /// The kernels that this processor can run, fastest first.
     fn here() -> Vec<Kernel> {
         let mut here = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -278,7 +279,7 @@ wide! {
 }
 
 wide! {
-    /// Rounds each row of `cols` numbers to 0..=255; the range always holds 0, so that 0 is exact.
+    /// Rounds each row of `cols` numbers to 0..=255. The range always includes 0, so that 0 is represented exactly.
     fn round_rows(x: &[f32], cols: usize, out: &mut [u8], stride: usize, how: &mut [Rounding]) {
         let rows = x.chunks_exact(cols).zip(out.chunks_exact_mut(stride)).zip(how);
         for ((row, out), how) in rows {
@@ -292,11 +293,13 @@ wide! {
                     let a = v * inverse + zero;
                     let a = if a < 0.0 { 0.0 } else { a };
                     let a = if a > 255.0 { 255.0 } else { a };
+                    // The low byte of a + ROUND is a, rounded.
                     *o = (a + ROUND).to_bits() as u8;
                 }
                 *how = Rounding { step, zero: zero as i32 };
             }
-            // Comparisons pass NaN over, and infinite numbers leave no range: neither may come out as a plausible 0.
+            // Comparisons skip NaN, and infinite numbers leave no valid range. Neither may become a plausible 0, and
+            // x * 0 is NaN exactly for these.
             if sum(row, |x| x * 0.0) != 0.0 {
                 *how = Rounding { step: f32::NAN, zero: 0 };
             }
@@ -304,10 +307,11 @@ wide! {
     }
 }
 
+/// The integer sums of one tile, `[row][panel][lane]`.
 type Sums = [[[i32; LANES]; PANELS]; ROWS];
 
 wide! {
-    /// `sums[row][panel][lane] = sum_k a[row][k] w[panel][lane][k]`, portable.
+    /// `sums[row][panel][lane] = sum_k a[row][k] w[panel][lane][k]`, in portable code.
     fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
         let stride = quads * QUAD;
         for (row, sums) in a.chunks_exact(stride).zip(sums) {
@@ -332,11 +336,11 @@ mod vnni {
 
     use super::{LANES, PANELS, QUAD, ROWS, Sums};
 
-    /// As [`super::tile`], with `vpdpbusd`: 64 products an instruction, none saturating.
+    /// Like [`super::tile`], with `vpdpbusd`: 64 products per instruction, without saturation.
     ///
     /// # Safety
-    /// The processor has AVX-512 F and VNNI; `a` holds `ROWS` rows of `quads` quads and `weights`
-    /// `panels` (at most `PANELS`) panels of as many.
+    /// The processor has AVX-512 F and VNNI; `a` holds `ROWS` rows of `quads` quads, and `weights` `panels` (at most
+    /// `PANELS`) panels of `quads` quads for each lane.
     #[target_feature(enable = "avx512f,avx512vnni")]
     pub unsafe fn tile(a: &[u8], weights: &[i8], quads: usize, panels: usize, sums: &mut Sums) {
         assert!(a.len() >= ROWS * quads * QUAD);
@@ -388,16 +392,16 @@ mod avx2 {
 
     use super::{LANES, ROWS, Sums};
 
-    /// Rows that a pass takes: eight sums, the weights and the activations stay in the sixteen registers.
+    /// Rows per pass: eight accumulators, two registers of weights and one of activations fit into sixteen registers.
     const PASS: usize = 4;
     const _: () = assert!(ROWS.is_multiple_of(PASS));
 
-    /// As [`super::tile`], with `vpmaddwd` on numbers of 16 bits: 16 products an instruction, none saturating
-    /// (`vpmaddubsw` would: 255 x 127 twice is past 16 bits).
+    /// Like [`super::tile`], with `vpmaddwd` on 16-bit numbers: 16 products per instruction, without saturation
+    /// (`vpmaddubsw` would saturate: 255 x 127 twice exceeds 16 bits).
     ///
     /// # Safety
-    /// The processor has AVX2; `a` holds `ROWS` rows of `stride` numbers and `weights` `panels` panels of as many
-    /// for each lane, pair by pair.
+    /// The processor has AVX2; `a` holds `ROWS` rows of `stride` numbers, and `weights` `panels` panels of `stride`
+    /// numbers for each lane, pair by pair.
     #[target_feature(enable = "avx2")]
     pub unsafe fn tile(a: &[i16], weights: &[i16], stride: usize, panels: usize, sums: &mut Sums) {
         assert!(stride.is_multiple_of(2) && a.len() >= ROWS * stride);
@@ -415,7 +419,7 @@ mod avx2 {
         }
     }
 
-    /// Of each row: for each lane the sum over all inputs.
+    /// The sums over all inputs, for each of `PASS` rows and each lane of one panel.
     #[target_feature(enable = "avx2")]
     #[inline]
     unsafe fn pass(a: &[i16], weights: &[i16], stride: usize) -> [[i32; LANES]; PASS] {
@@ -451,7 +455,7 @@ mod avx2 {
 mod tests {
     use super::*;
 
-    /// Numbers in [-1, 1) without pattern.
+    /// Pseudo-random numbers in [-1, 1).
     fn noise(n: usize, mut seed: u32) -> Vec<f32> {
         (0..n)
             .map(|_| {
@@ -472,7 +476,7 @@ mod tests {
         let forward = |kernel: Kernel| {
             let layer = Int8Linear::new_for(kernel, &w, inputs, [&scale, &smooth, &bias]);
             let mut out = vec![0.0; rows * outputs];
-            // What a larger layer has left there is not read.
+            // Leftovers of a larger layer in the buffer must not be read.
             let mut rounded = Rounded { bytes: vec![77; 4096], ..Rounded::default() };
             #[cfg(target_arch = "x86_64")]
             rounded.wide.resize(4096, 77);
@@ -494,7 +498,7 @@ mod tests {
                     .sum::<f32>()
                     + bias[o];
                 let got = portable[r * outputs + o];
-                // Rounding to 1/255 of a range of 2, over 37 products of at most 127.
+                // The rounding error is half of 1/255 of a range of 2, over 37 products of at most 127.
                 assert!((got - exact).abs() < 0.5 * 2.0 / 255.0 * 37.0 * 127.0, "{got} {exact}");
             }
         }

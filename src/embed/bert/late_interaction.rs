@@ -1,5 +1,5 @@
-//! Token ids of late-interaction models: markers, mask tokens that fill up a query, and tokens that are not compared.
-//! As PyLate 1.6 makes them, from settings that are PyLate's or Stanford's ([`LateInteraction`]).
+//! Tokenization for late-interaction models: marker tokens, padding of queries with mask tokens, and tokens that are
+//! not compared. It follows PyLate 1.6, with PyLate's or Stanford's settings ([`LateInteraction`]).
 
 use std::collections::HashSet;
 
@@ -9,13 +9,14 @@ use crate::embed::files::{LateInteraction, ModelFiles};
 use crate::embed::tokens::Tokens;
 use crate::embed::{ModelSpec, Role};
 
-/// One text, ready for the forward.
+/// The token ids of one text.
 pub struct Marked {
     pub ids: Vec<u32>,
-    /// Tokens from the start that the others see.
+    /// The number of leading tokens that are attended to.
     pub seen: usize,
 }
 
+/// The tokenizer of a late-interaction model for queries and passages.
 pub struct Marking {
     query: Side,
     passage: Side,
@@ -25,7 +26,7 @@ pub struct Marking {
     skipped: HashSet<u32>,
 }
 
-/// What one side of a search needs.
+/// The settings for queries or for passages.
 struct Side {
     tokens: Tokens,
     marker: Option<u32>,
@@ -33,17 +34,17 @@ struct Side {
     prefix: String,
 }
 
-/// The longest text that such a model is given; 0 for other models.
+/// The maximum number of tokens of a text of a late-interaction model; 0 for other models.
 pub fn longest(files: &ModelFiles) -> usize {
     files.late.as_ref().map_or(0, |late| late.query_length.max(late.passage_length))
 }
 
 impl Marking {
-    /// For a model with vectors for `vocabulary` tokens that takes texts of `longest` tokens, of which each sees as far
-    /// as `window`; `None`: all.
+    /// Loads the tokenizer of a model with vectors for `vocabulary` tokens and texts of at most `longest` tokens, each
+    /// of which attends to tokens at a distance of at most `window`; `None`: to all.
     ///
     /// # Errors
-    /// A marker that the tokenizer does not know, or lengths that the model does not take.
+    /// A marker that is not in the vocabulary, or lengths that the model does not support.
     pub fn load(
         late: &LateInteraction,
         files: &ModelFiles,
@@ -56,6 +57,7 @@ impl Marking {
                 (4..=longest).contains(&length),
                 "texts of {length} tokens are asked for; the model takes 4 to {longest}"
             );
+            // Reserve one token for the marker, which is inserted after tokenization.
             let cut = length - usize::from(!marker.is_empty());
             let tokens = Tokens::load(&files.tokenizer, cut, true, vocabulary)?;
             let tokens = tokens.lowering(files.lower_case);
@@ -83,7 +85,7 @@ impl Marking {
             late.query_length,
             window.unwrap_or(0)
         );
-        // PyLate takes the unknown token for a word that is no token.
+        // PyLate maps a word that is not a token to the unknown token.
         let unknown = files.tokenizer.unknown_id(tokens);
         let skipped = late.skipped.iter().filter_map(|word| tokens.id(word).or(unknown)).collect();
         Ok(Marking {

@@ -1,11 +1,11 @@
-//! The weights of a BERT encoder, by their part in it, before they are laid out for either forward.
+//! The weights of a BERT encoder by function, as loaded, before they are arranged for either forward pass.
 
 use anyhow::{Context, ensure};
 
 use super::config::{Config, Family};
 use crate::embed::weights::{Rows, Weights};
 
-/// Scale and shift of a layer norm.
+/// The scale and shift of a layer norm.
 pub struct Norm {
     pub scale: Vec<f32>,
     pub shift: Vec<f32>,
@@ -17,6 +17,7 @@ pub struct Dense {
     pub bias: Vec<f32>,
 }
 
+/// The weights of one transformer layer.
 pub struct Layer {
     pub query: Dense,
     pub key: Dense,
@@ -28,25 +29,26 @@ pub struct Layer {
     pub narrow_norm: Norm,
 }
 
+/// The weights of a BERT-family encoder.
 pub struct Encoder {
     family: Family,
     pub words: Rows,
     pub positions: Rows,
-    /// A row of zeros where the model knows no token types.
+    /// The embeddings of token types; a row of zeros for a model without any.
     pub types: Rows,
-    /// The relative position bias, (buckets, heads).
+    /// MPNet's relative position bias, (buckets, heads).
     pub relative: Option<Rows>,
     pub norm: Norm,
     pub layers: Vec<Layer>,
 }
 
-/// Matrices and vectors by name.
+/// Matrices and vectors by their name in a safetensors file.
 pub struct Parts<'a> {
     pub matrices: Vec<(String, &'a Rows)>,
     pub vectors: Vec<(String, &'a [f32])>,
 }
 
-/// What the parts of a layer are called in a safetensors file.
+/// The names of a layer's tensors that differ between families.
 struct Names {
     query: &'static str,
     key: &'static str,
@@ -84,12 +86,12 @@ impl Family {
 
 impl Encoder {
     /// # Errors
-    /// A tensor missing or of another shape than `config` says.
+    /// A tensor that is missing or whose shape does not match `config`.
     pub fn load(weights: &Weights, config: &Config) -> anyhow::Result<Self> {
         let h = config.hidden;
         let names = config.family.names();
         let norm = |name: &str| -> anyhow::Result<Norm> {
-            // Exports from before 2019 call them gamma and beta.
+            // Exports from before 2019 name these tensors gamma and beta.
             let part = |new: &str, old: &str| {
                 weights
                     .vector(&format!("{name}.{new}"), h)
@@ -146,20 +148,22 @@ impl Encoder {
 
     /// Rounds tables and linear layers to int8.
     ///
-    /// Some channels of a layer norm's output are many times larger than the rest and would take
-    /// the whole range of a rounded row. So the linear layers behind a layer norm get their input
-    /// divided, and their weights multiplied, channel by channel (SmoothQuant, arXiv 2211.10438, with
-    /// strength 1/2). What a channel spans is read off the layer norm, so no texts are needed.
+    /// Some channels of a layer norm's output are many times larger than the rest and would take up the whole range
+    /// of a rounded row. So the inputs of linear layers after a layer norm are divided, and their weights multiplied,
+    /// by a factor per channel (SmoothQuant, arXiv 2211.10438, with strength 1/2). The span of a channel is estimated
+    /// from the layer norm, so no calibration texts are needed.
     pub fn into_int8(mut self) -> Self {
         self.words = self.words.into_int8();
         self.positions = self.positions.into_int8();
         let mut before = &self.norm;
         for layer in &mut self.layers {
-            // Errors in the value reach the output straight, those in query and key through a softmax.
+            // The three projections share one factor; the value decides, because its errors reach the output directly,
+            // those of query and key only through a softmax.
             let smooth = smoothing(before, &layer.value);
             round(&mut layer.query, &smooth);
             round(&mut layer.key, &smooth);
             round(&mut layer.value, &smooth);
+            // Its input does not come from a layer norm, so its span is unknown. The same holds for `narrow`.
             round(&mut layer.attended, &[]);
             let smooth = smoothing(&layer.attended_norm, &layer.wide);
             round(&mut layer.wide, &smooth);
@@ -169,8 +173,8 @@ impl Encoder {
         self
     }
 
-    /// What the linear layers of layer `i` are called in a safetensors file: query, key, value, attended,
-    /// wide, narrow.
+    /// The names of the linear layers of layer `i` in a safetensors file: query, key, value, attention output,
+    /// feed-forward input and feed-forward output.
     pub fn linear_names(&self, i: usize) -> [String; 6] {
         let names = self.family.names();
         [names.query, names.key, names.value, names.attended, WIDE, NARROW]
@@ -208,12 +212,14 @@ impl Encoder {
     }
 }
 
+/// Smooths the weight matrix and rounds it to int8.
 pub(super) fn round(dense: &mut Dense, smooth: &[f32]) {
     let weight = std::mem::replace(&mut dense.weight, Rows::F32 { data: Vec::new(), cols: 0 });
     dense.weight = weight.into_smooth_int8(smooth);
 }
 
-/// sqrt(span of the input channel / largest weight on it), with the median at 1.
+/// The smoothing factor of each input channel of `reader`: sqrt(span of the channel / its largest weight), scaled so
+/// that the median is 1.
 pub(super) fn smoothing(norm: &Norm, reader: &Dense) -> Vec<f32> {
     let cols = norm.scale.len();
     let Rows::F32 { data, .. } = &reader.weight else { return Vec::new() };

@@ -5,14 +5,14 @@ use super::layers::Dense;
 use crate::embed::Precision;
 use crate::embed::weights::Rows;
 
-/// `y = x W + b`, laid out for speed.
+/// `y = x W + b`, with the weights in the layout of the fast kernels.
 pub enum Linear {
     F32(F32Linear),
     Int8(Int8Linear),
 }
 
 impl Linear {
-    /// Puts the `parts`, which share their input and its smoothing, side by side into one layer.
+    /// Concatenates the outputs of `parts`, which share their input and its smoothing, into one layer.
     pub fn new(parts: Vec<Dense>, precision: Precision) -> Self {
         let inputs = parts[0].weight.cols();
         let mut bias = Vec::new();
@@ -47,7 +47,7 @@ impl Linear {
         }
     }
 
-    /// `x` is (rows, inputs), `out` (rows, outputs). `rounded` is scratch.
+    /// `x` is (rows, inputs), `out` (rows, outputs); `rounded` is a buffer.
     ///
     /// A row's result does not depend on the other rows.
     pub fn forward(&self, x: &[f32], out: &mut [f32], rows: usize, rounded: &mut Rounded) {
@@ -58,18 +58,19 @@ impl Linear {
     }
 }
 
+/// A linear layer in f32.
 pub struct F32Linear {
-    /// (inputs, outputs): then `gemm` reads it as it lies.
+    /// (inputs, outputs), the order in which `gemm` reads it.
     weight: Vec<f32>,
     inputs: usize,
     bias: Vec<f32>,
 }
 
-/// `gemm` splits sums longer than this by the shape of the call; we split them ourselves, so that
-/// the order of a sum, and with it the last bit, is the same for any number of rows.
+/// `gemm` splits sums longer than this depending on the shape of the call. They are split here instead, so that the
+/// order of summation, and with it the last bit, does not depend on the number of rows.
 const DEPTH: usize = 512;
 
-/// Below this many rows `gemm` takes other paths, with another order of summation.
+/// With fewer rows than this, `gemm` uses other kernels with another order of summation.
 pub const LEAST_ROWS: usize = 8;
 
 impl F32Linear {

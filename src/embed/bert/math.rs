@@ -1,7 +1,7 @@
-//! The element-wise arithmetic of the packed forward, written so that the compiler vectorises it.
+//! The element-wise arithmetic of the packed forward pass, written so that the compiler vectorises it.
 //!
-//! Every function is compiled for the baseline, AVX2 and AVX-512, and picks one at run time. No
-//! fused multiply-add is used, and sums run in 16 fixed lanes, so all three give the same bits.
+//! Every function is compiled for the baseline, AVX2 and AVX-512, and one version is selected at run time. There is no
+//! fused multiply-add, and sums run in 16 fixed lanes, so all three give the same bits.
 
 /// Defines a function whose body is compiled once per instruction set.
 macro_rules! wide {
@@ -93,7 +93,7 @@ wide! {
 }
 
 wide! {
-    /// The dot products of each row of `query` with each row of `passage`, row by row of the former.
+    /// Appends the dot products of each row of `query` with each row of `passage`, ordered by row of `query`.
     pub fn all_dots(query: &[f32], passage: &[f32], cols: usize, out: &mut Vec<f32>) {
         for query in query.chunks_exact(cols) {
             out.extend(passage.chunks_exact(cols).map(|row| dot(query, row)));
@@ -102,7 +102,7 @@ wide! {
 }
 
 wide! {
-    /// Raises `best[q]` to the largest dot product of row q of `query` with any row of `passage`.
+    /// Raises `best[q]` to the largest dot product of row `q` of `query` with any row of `passage`.
     pub fn max_dots(query: &[f32], passage: &[f32], cols: usize, best: &mut [f32]) {
         for row in passage.chunks_exact(cols) {
             for (best, query) in best.iter_mut().zip(query.chunks_exact(cols)) {
@@ -113,7 +113,7 @@ wide! {
     }
 }
 
-/// The least and the largest number of `row`.
+/// The minimum and the maximum of `row`.
 #[inline(always)]
 pub(super) fn range(row: &[f32]) -> (f32, f32) {
     let mut low = [f32::INFINITY; LANES];
@@ -121,7 +121,7 @@ pub(super) fn range(row: &[f32]) -> (f32, f32) {
     let mut chunks = row.chunks_exact(LANES);
     for chunk in &mut chunks {
         for ((l, h), &x) in low.iter_mut().zip(&mut high).zip(chunk) {
-            // Not `f32::min`, whose care for NaN costs a second instruction.
+            // Not `f32::min`, whose handling of NaN costs a second instruction.
             *l = if x < *l { x } else { *l };
             *h = if x > *h { x } else { *h };
         }
@@ -134,10 +134,10 @@ pub(super) fn range(row: &[f32]) -> (f32, f32) {
     )
 }
 
-/// Adding and taking away 1.5 * 2^23 rounds to the nearest whole number, ties to even.
+/// Adding and then subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even.
 pub(super) const ROUND: f32 = 12_582_912.0;
 
-/// e^x for x in [-87, 88], relative error below 2e-7: Cephes `expf`.
+/// e^x for x in [-87, 88], with a relative error below 2e-7: `expf` of Cephes.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = if x < -87.0 { -87.0 } else { x };
@@ -151,12 +151,12 @@ pub(crate) fn exp(x: f32) -> f32 {
     p = p * r + 0.166_666_65;
     p = p * r + 0.5;
     let e = p * (r * r) + r + 1.0;
-    // n is whole and in [-126, 127]: its bits are the low bits of n + ROUND.
+    // n is an integer in [-126, 127], and its bits are the low bits of n + ROUND.
     let power = ((n + ROUND).to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127)) << 23;
     e * f32::from_bits(power)
 }
 
-/// erf(x), absolute error below 3e-7: the rational minimax form of Eigen, `generic_fast_erf_float`.
+/// erf(x), with an absolute error below 3e-7: the rational minimax form of Eigen's `generic_fast_erf_float`.
 #[inline(always)]
 pub(crate) fn erf(x: f32) -> f32 {
     let x = if x > 4.0 { 4.0 } else { x };
@@ -187,7 +187,7 @@ wide! {
 }
 
 wide! {
-    /// `out = gelu(a) * b` for rows of `x` that hold `cols` numbers a and behind them as many gates b.
+    /// `out = gelu(a) * b`, where each row of `x` consists of `cols` numbers a, then `cols` gates b.
     pub fn gated_gelu(x: &[f32], cols: usize, out: &mut [f32]) {
         for (row, out) in x.chunks_exact(2 * cols).zip(out.chunks_exact_mut(cols)) {
             let (a, b) = row.split_at(cols);
@@ -199,6 +199,7 @@ wide! {
 }
 
 wide! {
+    /// Adds `y` to `x`.
     pub fn add(x: &mut [f32], y: &[f32]) {
         for (x, y) in x.iter_mut().zip(y) {
             *x += y;
@@ -207,7 +208,7 @@ wide! {
 }
 
 wide! {
-    /// The larger of x and 0, in place.
+    /// ReLU in place: the larger of x and 0.
     pub fn relu(values: &mut [f32]) {
         for v in values {
             *v = if *v > 0.0 { *v } else { 0.0 };
@@ -219,6 +220,7 @@ wide! {
     /// Softmax of each row of `cols` numbers, in place.
     pub fn softmax_rows(values: &mut [f32], cols: usize) {
         for row in values.chunks_exact_mut(cols) {
+            // Subtracting the maximum prevents overflow and does not change the result.
             let (_, highest) = range(row);
             for v in row.iter_mut() {
                 *v = exp(*v - highest);
@@ -232,7 +234,7 @@ wide! {
 }
 
 wide! {
-    /// Layer norm of each row of `x + residual` into `x`; variance over the row, not the sample's.
+    /// Layer norm of each row of `x + residual`, written to `x`; the variance is that of the row, divided by n.
     pub fn add_norm_rows(x: &mut [f32], residual: &[f32], scale: &[f32], shift: &[f32], eps: f32) {
         let cols = scale.len();
         for (row, residual) in x.chunks_exact_mut(cols).zip(residual.chunks_exact(cols)) {
@@ -264,10 +266,10 @@ fn norm_row(row: &mut [f32], scale: &[f32], shift: &[f32], eps: f32) {
     }
 }
 
-/// Divides by the Euclidean length; a row of zeros stays one.
+/// Divides a row by its Euclidean length; a row of zeros is unchanged.
 pub fn normalize(row: &mut [f32]) {
     let square = sum(row, |x| x * x);
-    // Squares of very large or very small numbers leave 32 bits, and the direction is there all the same.
+    // The squares of very large or very small numbers overflow or underflow f32, but f64 still gives the direction.
     if !square.is_finite() || square < f32::MIN_POSITIVE {
         let largest = row.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
         if largest > 0.0 && largest.is_finite() {

@@ -1,10 +1,10 @@
-//! Late interaction over the token vectors of a BERT model: each token of the query looks for the token of
-//! the passage that is most like it.
+//! Late interaction (MaxSim) over the token vectors of a transformer: each token of the query is matched with the most
+//! similar token of the passage.
 //!
-//! The score is the mean over the query's tokens of the largest cosine with any token of the passage
-//! (Khattab and Zaharia, "ColBERT", SIGIR 2020, who sum; the mean ranks alike and stays within -1 to 1). Tokens are
-//! compared after the model's own projection, where it has one. Special tokens and prefixes are seen by the model,
-//! but not counted, unless the model was made for late interaction and says otherwise ([`super::late_interaction`]).
+//! The score is the mean over the query's tokens of the largest cosine with any token of the passage. Khattab and
+//! Zaharia ("ColBERT", SIGIR 2020) take the sum; the mean gives the same ranking and stays within -1 to 1. Tokens are
+//! compared after the model's own projection, if it has one. The model reads special tokens and prefixes, but they are
+//! not compared, unless it was made for late interaction and says otherwise ([`super::late_interaction`]).
 
 use rayon::prelude::*;
 
@@ -16,13 +16,13 @@ use crate::embed::files::ModelFiles;
 use crate::embed::pairs::{Pair, PairScorer};
 use crate::embed::{ModelSpec, Role};
 
-/// Passages whose token vectors are held at once: 128 of 256 tokens and 384 numbers are 50 MB.
+/// Number of passages whose token vectors are in memory at once: 128 of 256 tokens and 384 numbers are 50 MB.
 const PASSAGES: usize = 128;
 
-/// MaxSim over the tokens of a model that was trained for one vector a text, or for this.
+/// A pair scorer by MaxSim, with a model trained for late interaction or for one vector per text.
 pub struct MaxSim {
     bert: Bert,
-    /// Of a model that was made for late interaction.
+    /// The tokenizer of a model made for late interaction; `None` for other models.
     marking: Option<Marking>,
     fingerprint: String,
 }
@@ -38,14 +38,14 @@ impl MaxSim {
                 Some(Marking::load(late, files, spec, bert.limits, bert.forward.window())?)
             }
         };
-        // Tokens were compared before any projection in version 1.
+        // Version 1 compared tokens before the projection; models without one are unchanged.
         let version = if bert.on_tokens.is_empty() { 1 } else { 2 };
         let fingerprint = format!("max_sim {version} {}", bert.fingerprint);
         let fingerprint = blake3::hash(fingerprint.as_bytes()).to_hex().to_string();
         Ok(MaxSim { bert, marking, fingerprint })
     }
 
-    /// The rows of each text that are compared.
+    /// The token vectors of each text that are compared.
     fn vectors(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Vec<f32>>> {
         match &self.marking {
             Some(marking) => self.bert.marked_vectors(marking, role, texts),

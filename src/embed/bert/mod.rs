@@ -1,5 +1,5 @@
-//! Transformers: BERT and its family through two forwards that must agree, [`mod@reference`] in candle tensors
-//! and [`packed`], which is what runs; and ModernBERT, which has a packed one alone.
+//! Transformer encoders: the BERT family, and ModernBERT. BERT has two forward passes, [`mod@reference`] in candle
+//! tensors and [`packed`], the one in use; their results must never diverge. ModernBERT has a packed one only.
 
 pub(crate) mod attend;
 pub mod config;
@@ -44,7 +44,7 @@ use text::TextSide;
 
 pub(super) use math::normalize;
 
-/// The weights of a transformer, as its config.json says what they are.
+/// The configuration and weights of a transformer, by the architecture in its config.json.
 #[expect(clippy::large_enum_variant, reason = "there is one, and only while a model is loaded")]
 pub(super) enum Architecture {
     Bert(Config, Encoder),
@@ -53,7 +53,7 @@ pub(super) enum Architecture {
 
 impl Architecture {
     /// # Errors
-    /// An architecture that cannot be run, or weights other than config.json says.
+    /// An unsupported architecture, or weights that do not match config.json.
     pub fn load(files: &ModelFiles, weights: &Weights) -> anyhow::Result<Self> {
         let config = &files.config;
         Ok(match config::model_type(config) {
@@ -85,7 +85,7 @@ impl Architecture {
         }
     }
 
-    /// Tokens in the table, tokens of the longest text.
+    /// The size of the vocabulary and the maximum number of tokens of a text.
     fn limits(&self) -> (usize, usize) {
         match self {
             Self::Bert(config, _) => (config.vocabulary, config.longest()),
@@ -101,14 +101,14 @@ impl Architecture {
     }
 }
 
-/// What turns token ids into token vectors.
+/// A forward pass from token ids to token vectors.
 enum Forward {
     Bert(Packed),
     Modern(modern::packed::Packed),
 }
 
 impl Forward {
-    /// Lays the weights out for texts of at most `longest` tokens.
+    /// Arranges the weights for texts of at most `longest` tokens.
     fn new(architecture: Architecture, precision: Precision, longest: usize) -> Self {
         match architecture {
             Architecture::Bert(config, encoder) => {
@@ -120,7 +120,7 @@ impl Forward {
         }
     }
 
-    /// The narrowest window in which a token sees others; `None` where all see all.
+    /// The narrowest attention window of any layer; `None` if all tokens attend to all.
     fn window(&self) -> Option<usize> {
         match self {
             Self::Bert(_) => None,
@@ -128,10 +128,10 @@ impl Forward {
         }
     }
 
-    /// The last layer's token vectors of the texts of a group, text after text.
+    /// The token vectors of the last layer, concatenated over the texts of a group.
     ///
     /// # Errors
-    /// Numbers that are not finite: rounding or a maximum further on could hide them.
+    /// Numbers that are not finite, which rounding or a maximum later on could hide.
     fn run<'s>(&self, texts: Texts, scratch: &'s mut Scratch) -> anyhow::Result<&'s [f32]> {
         let states = match self {
             Self::Bert(packed) => packed.forward(texts, scratch),
@@ -154,12 +154,12 @@ pub struct Bert {
     similarity: Similarity,
     fingerprint: String,
     hidden: usize,
-    /// Tokens in the table, tokens of the longest text.
+    /// The size of the vocabulary and the maximum number of tokens of a text.
     limits: (usize, usize),
 }
 
 impl Bert {
-    /// As [`Bert::load`], of a model that gives one vector a text.
+    /// Like [`Bert::load`], for a model that returns one vector per text.
     ///
     /// # Errors
     /// As [`Bert::load`], and a model without a pooling.
@@ -172,8 +172,8 @@ impl Bert {
     }
 
     /// # Errors
-    /// Files that do not fit together, an architecture that cannot be run, an adapter made for another
-    /// base, or f32 asked of int8 weights.
+    /// Files that do not match, an unsupported architecture, an adapter for another base model, or precision f32 with
+    /// int8 weights.
     pub fn load(files: &ModelFiles, spec: &ModelSpec) -> anyhow::Result<Self> {
         let adapter = read_adapter(spec)?;
         let weights = Weights::parse(&files.weights)?.with_adapter(adapter.as_ref());
@@ -184,7 +184,8 @@ impl Bert {
         let architecture = Architecture::load(files, &weights)?;
         let (vocabulary, longest_text) = architecture.limits();
         let text = TextSide::load(files, spec, vocabulary, longest_text)?;
-        // One pooling stands as its name, as it always did: no vector of such a model has changed.
+        // A single pooling enters the fingerprint by its bare name, as before there were several, so that caches
+        // stay valid.
         let pooling = match text.pooling.as_slice() {
             [one] => format!("{one:?}"),
             several => format!("{several:?}"),
@@ -229,7 +230,7 @@ impl Bert {
 }
 
 impl Bert {
-    /// The vector of a text out of the last layer's token vectors.
+    /// The vector of a text, pooled from the token vectors of the last layer.
     fn pool(&self, role: Role, states: &[f32]) -> Vec<f32> {
         let projected;
         let (states, hidden) = match self.on_tokens.is_empty() {
@@ -242,7 +243,7 @@ impl Bert {
         let prompt = self.text.unpooled(role);
         let direction_only = self.on_text.is_empty() && self.similarity == Similarity::Cosine;
         let mut pooled = match self.text.pooling.as_slice() {
-            // The division by the number of tokens falls away in the normalisation.
+            // The normalisation makes the division by the number of tokens unnecessary.
             [Pooling::Mean | Pooling::MeanSqrtLength] if direction_only => {
                 let rows = states.chunks_exact(hidden).skip(prompt);
                 pooling::sum(rows, vec![0.0; hidden])
@@ -256,7 +257,7 @@ impl Bert {
         pooled
     }
 
-    /// What the modules over tokens make of the rows of `states`.
+    /// Applies the token modules to each row of `states`.
     fn project(&self, states: &[f32]) -> Vec<f32> {
         let rows = states.chunks_exact(self.hidden);
         rows.flat_map(|row| self.on_tokens.apply(row.to_vec())).collect()
@@ -316,7 +317,7 @@ impl Embedder for Bert {
     }
 }
 
-/// Consecutive texts of together about [`GROUP_TOKENS`] tokens.
+/// Splits texts into runs of at most [`GROUP_TOKENS`] tokens; a longer text is a group of its own.
 fn groups(ids: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
     let mut groups = Vec::new();
     let (mut start, mut tokens) = (0, 0);
@@ -333,7 +334,7 @@ fn groups(ids: &[Vec<u32>]) -> Vec<&[Vec<u32>]> {
     groups
 }
 
-/// The reference forward with the same text handling: what [`Bert`] is checked against.
+/// The reference forward pass with the same text handling, against which [`Bert`] is checked.
 pub struct ReferenceBert {
     text: TextSide,
     pub model: Reference,
@@ -352,7 +353,7 @@ impl ReferenceBert {
         Ok(Self { text, model })
     }
 
-    /// Text by text, without padding.
+    /// Embeds the texts one by one, without padding.
     pub fn embed(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vectors> {
         let hidden = self.model.config.hidden;
         let mut data = Vec::new();

@@ -1,5 +1,5 @@
-//! The forward for the CPU: no padding. A group of texts lies token behind token; linear layers run
-//! over all its tokens at once, attention text by text and head by head.
+//! The BERT forward pass for the CPU, without padding: the tokens of a group of texts are concatenated; linear layers
+//! run over all tokens of the group at once, attention per text and head.
 
 use super::attend::Attention;
 use super::config::{Activation, Config};
@@ -11,15 +11,16 @@ use super::relative::Bias;
 use crate::embed::Precision;
 use crate::embed::weights::Rows;
 
-/// Tokens in a group: enough to keep the matrix kernels busy, few enough to stay in the L2 cache.
+/// Maximum tokens per group: enough to keep the matrix kernels busy, few enough for the L2 cache.
 pub const GROUP_TOKENS: usize = 256;
 
+/// The weights of a BERT-family encoder in the layout of the CPU forward pass.
 pub struct Packed {
     config: Config,
     words: Rows,
-    /// Position and token type 0, added up: (positions, hidden).
+    /// The sum of position embedding and embedding of token type 0, (positions, hidden).
     places: Vec<f32>,
-    /// The same for token type 1; empty for a model that has no second segment.
+    /// The same for token type 1; empty for a model without a second segment.
     second_places: Vec<f32>,
     bias: Option<Bias>,
     norm: Norm,
@@ -27,7 +28,7 @@ pub struct Packed {
 }
 
 struct PackedLayer {
-    /// Query, key and value side by side.
+    /// The query, key and value projections, concatenated.
     qkv: Linear,
     attended: Linear,
     attended_norm: Norm,
@@ -36,29 +37,30 @@ struct PackedLayer {
     narrow_norm: Norm,
 }
 
-/// Texts that go through the forward together.
+/// A group of texts for one forward pass.
 #[derive(Clone, Copy)]
 pub struct Texts<'a> {
-    /// Every id is below the vocabulary, and no text longer than the model takes.
+    /// The token ids of each text, all within the vocabulary; no text exceeds the model's maximum length.
     pub ids: &'a [Vec<u32>],
-    /// Where a text's second segment begins, one number a text; empty where there is only one segment.
+    /// The start of each text's second segment; empty if every text has one segment.
     pub firsts: &'a [usize],
-    /// How many tokens from the start are seen by the others, one number a text; empty where all are.
+    /// The number of leading tokens of each text that are attended to; empty if all are.
     pub seen: &'a [usize],
 }
 
 impl<'a> Texts<'a> {
+    /// Texts of one segment whose tokens are all attended to.
     pub fn whole(ids: &'a [Vec<u32>]) -> Self {
         Self { ids, firsts: &[], seen: &[] }
     }
 
-    /// How many tokens of that text are seen.
+    /// The number of leading tokens of that text that are attended to.
     pub fn seen(&self, text: usize) -> usize {
         self.seen.get(text).copied().unwrap_or(usize::MAX)
     }
 }
 
-/// Buffers a thread keeps from group to group.
+/// Buffers that a thread reuses from group to group.
 #[derive(Default)]
 pub struct Scratch {
     pub(super) x: Vec<f32>,
@@ -107,12 +109,13 @@ impl Packed {
         Self { config, words, places, second_places, bias, norm: encoder.norm, layers }
     }
 
-    /// The last layer's token vectors of the texts, (tokens, hidden), text after text. Of a model whose
-    /// [`Config::token_types`] is 1, texts have one segment.
+    /// The token vectors of the last layer, (tokens, hidden), concatenated over the texts. If
+    /// [`Config::token_types`] is at most 1, every text must have one segment.
     pub fn forward<'s>(&self, texts: Texts, s: &'s mut Scratch) -> &'s [f32] {
         let (group, firsts) = (texts.ids, texts.firsts);
         let h = self.config.hidden;
         let tokens: usize = group.iter().map(Vec::len).sum();
+        // Small groups are padded with rows of zeros, so that the f32 sums keep their order.
         let rows = tokens.max(LEAST_ROWS);
         let eps = self.config.norm_eps;
 
@@ -150,8 +153,9 @@ impl Packed {
                 attention.attend(qkv, ids.len(), &mut s.y[from * h..to * h], &mut s.scores);
                 start = to;
             }
+            // The padding rows may hold numbers of an earlier group.
             s.y[tokens * h..].fill(0.0);
-            // The query, key and value are spent: their buffer takes the projection.
+            // Query, key and value are no longer needed, so their buffer takes the projection.
             let out = &mut s.qkv[..rows * h];
             layer.attended.forward(&s.y, out, rows, &mut s.rounded);
             let norm = &layer.attended_norm;

@@ -1,9 +1,9 @@
-//! Token vectors to one vector a text.
+//! Pooling: combines the token vectors of a text into one vector.
 
 use crate::embed::Pooling;
 
-/// Pools the (tokens, `hidden`) rows of one text by each of `modes`, one result after another. The first `prompt`
-/// tokens take no part. Zeros for a text without a token that takes part.
+/// Pools the (tokens, `hidden`) rows of one text by each of `modes` and concatenates the results. The first `prompt`
+/// tokens are excluded. Returns zeros for a text without any other token.
 pub fn pool(tokens: &[f32], hidden: usize, modes: &[Pooling], prompt: usize) -> Vec<f32> {
     let mut out = Vec::with_capacity(modes.len() * hidden);
     for mode in modes {
@@ -17,7 +17,7 @@ fn pool_by(tokens: &[f32], hidden: usize, mode: Pooling, prompt: usize) -> Vec<f
     let rows = || tokens.chunks_exact(hidden).skip(prompt);
     let mut out = vec![0.0; hidden];
     if count <= prompt {
-        // sentence-transformers falls back to the very first token here, and to nothing otherwise.
+        // As in sentence-transformers, only Cls falls back, to the very first token.
         if mode == Pooling::Cls && count > 0 {
             out.copy_from_slice(&tokens[..hidden]);
         }
@@ -37,7 +37,7 @@ fn pool_by(tokens: &[f32], hidden: usize, mode: Pooling, prompt: usize) -> Vec<f
             divide(&mut out, if mode == Pooling::Mean { n } else { n.sqrt() });
         }
         Pooling::WeightedMean => {
-            // Places are counted from the first token of the text, whether it takes part or not.
+            // Positions are counted from the first token of the text, even if it is excluded.
             let mut total = 0.0;
             for (place, row) in (prompt + 1..).zip(rows()) {
                 total += place as f32;
@@ -49,7 +49,7 @@ fn pool_by(tokens: &[f32], hidden: usize, mode: Pooling, prompt: usize) -> Vec<f
     out
 }
 
-/// Of the rows, the first as it is: so no bit depends on a zero in front.
+/// The sum of the rows. It starts with the first row rather than 0, which would turn -0.0 into 0.0.
 pub fn sum<'a>(mut rows: impl Iterator<Item = &'a [f32]>, mut out: Vec<f32>) -> Vec<f32> {
     if let Some(first) = rows.next() {
         out.copy_from_slice(first);
@@ -62,7 +62,7 @@ pub fn sum<'a>(mut rows: impl Iterator<Item = &'a [f32]>, mut out: Vec<f32>) -> 
 mod tests {
     use super::*;
 
-    /// What sentence-transformers 6.2 makes of these rows.
+    /// Expected values from sentence-transformers 6.2.
     #[test]
     fn modes_stand_one_after_another() {
         let tokens = [1.0, -2.0, 3.0, 0.5, 5.0, 1.0];
@@ -83,7 +83,7 @@ mod tests {
             assert!((ours - theirs).abs() < 1e-6, "{all:?}");
         }
         assert_eq!(all.len(), 12);
-        // Without the first token, whose place counts all the same.
+        // Without the first token, the positions still start with it.
         let rest = pool(&tokens, 2, &[Pooling::Mean, Pooling::WeightedMean, Pooling::Cls], 1);
         assert_eq!(rest, [4.0, 0.75, 21.0 / 5.0, 4.0 / 5.0, 3.0, 0.5]);
         assert_eq!(pool(&tokens, 2, &[Pooling::Mean], 3), [0.0, 0.0]);

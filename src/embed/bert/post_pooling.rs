@@ -1,5 +1,5 @@
-//! What sentence-transformers and PyLate may put behind the transformer: linear layers and layer norms, over token
-//! vectors or over the pooled one.
+//! The modules of sentence-transformers and PyLate that follow the transformer: linear layers and layer norms, applied
+//! to token vectors or to the pooled vector.
 
 use anyhow::{Context, ensure};
 
@@ -7,10 +7,10 @@ use super::math::{self, normalize, row_dots};
 use crate::embed::files::{DenseActivation, DenseSettings, Module, Purpose};
 use crate::embed::weights::Weights;
 
-/// PyTorch's default, which sentence-transformers leaves as it is.
+/// PyTorch's default, which sentence-transformers does not change.
 const NORM_EPS: f32 = 1e-5;
 
-/// The modules of one stage, in their order; none for most models.
+/// The modules of one stage, in order; most models have none.
 pub struct Modules {
     steps: Vec<Step>,
     dim: usize,
@@ -22,7 +22,7 @@ enum Step {
     LayerNorm { scale: Vec<f32>, shift: Vec<f32> },
 }
 
-/// `y = activation(W x + b)`, and `x` or a linear map of it on top where there is a residual.
+/// `y = activation(W x + b)`, plus `x` or a linear map of it if there is a residual.
 struct Dense {
     activation: DenseActivation,
     /// (outputs, inputs).
@@ -38,10 +38,10 @@ enum Residual {
 }
 
 impl Modules {
-    /// `dim` numbers come in.
+    /// Loads modules whose input has `dim` numbers.
     ///
     /// # Errors
-    /// Layers that do not fit together, or other tensors than the settings say.
+    /// Layers whose sizes do not match, or tensors that contradict the settings.
     pub fn load(modules: &[Module], dim: usize) -> anyhow::Result<Self> {
         let mut dim = dim;
         let mut steps = Vec::with_capacity(modules.len());
@@ -75,10 +75,10 @@ impl Modules {
         Ok(Self { steps, dim })
     }
 
-    /// A linear map without anything around it: the projection of Stanford's ColBERT.
+    /// A single linear map without bias: the projection of Stanford's ColBERT.
     ///
     /// # Errors
-    /// No such tensor.
+    /// A tensor that is missing or of another shape.
     pub fn projection(weights: &Weights, name: &str, dim: usize) -> anyhow::Result<Self> {
         let rows = weights.rows(name, 0, dim)?;
         let dense = Dense {
@@ -90,7 +90,7 @@ impl Modules {
         Ok(Self { dim: dense.bias.len(), steps: vec![Step::Dense(Box::new(dense))] })
     }
 
-    /// Numbers that come out.
+    /// The number of dimensions of the output.
     pub fn dim(&self) -> usize {
         self.dim
     }

@@ -1,5 +1,5 @@
-//! The forward in plain tensor operations: slow, easy to check against the paper, differentiable,
-//! and at home on any device candle knows.
+//! The reference forward pass in plain tensor operations: slow, easy to check against the paper, differentiable, and
+//! runnable on every device of candle.
 
 use candle_core::{D, Device, Module, Result, Tensor};
 
@@ -8,8 +8,7 @@ use super::layers::{Dense, Encoder, Norm};
 use super::relative::bucket;
 use crate::embed::weights::Rows;
 
-/// The encoder's weights as tensors. Fields are public so that training may replace them by
-/// variables.
+/// The encoder's weights as tensors. The fields are public so that training can replace them by variables.
 pub struct Reference {
     pub config: Config,
     pub words: Tensor,
@@ -21,17 +20,19 @@ pub struct Reference {
     pub layers: Vec<TensorLayer>,
 }
 
+/// The scale and shift of a layer norm.
 pub struct TensorNorm {
     pub scale: Tensor,
     pub shift: Tensor,
 }
 
-/// `weight` is (outputs, inputs).
+/// A linear layer; `weight` is (outputs, inputs).
 pub struct TensorDense {
     pub weight: Tensor,
     pub bias: Tensor,
 }
 
+/// The weights of one transformer layer.
 pub struct TensorLayer {
     pub query: TensorDense,
     pub key: TensorDense,
@@ -44,7 +45,7 @@ pub struct TensorLayer {
 }
 
 impl Reference {
-    /// Moves the weights to `device`, int8 ones as the f32 they stand for.
+    /// Moves the weights to `device`, int8 ones as the f32 numbers that they represent.
     pub fn new(config: Config, encoder: Encoder, device: &Device) -> Result<Self> {
         let matrix = |rows: Rows| {
             let shape = (rows.len(), rows.cols());
@@ -87,10 +88,10 @@ impl Reference {
         })
     }
 
-    /// The last layer's token vectors, (texts, tokens, hidden).
+    /// The token vectors of the last layer, (texts, tokens, hidden).
     ///
-    /// `ids` is u32 (texts, tokens); `mask`, of the same shape in f32, is 1 on tokens and 0 on
-    /// padding. Rows of padding hold numbers without meaning.
+    /// `ids` is u32 (texts, tokens); `mask`, f32 of the same shape, is 1 for tokens and 0 for padding. The rows of
+    /// padding are meaningless.
     pub fn forward(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let (texts, tokens) = ids.dims2()?;
         let (h, eps) = (self.config.hidden, f64::from(self.config.norm_eps));
@@ -98,7 +99,7 @@ impl Reference {
         let positions = self.positions.narrow(0, self.config.first_position, tokens)?;
         let x = words.broadcast_add(&positions)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?;
         let mut x = self.norm.forward(&x, eps)?;
-        // 0 where attention may go, a large negative number where it may not.
+        // 0 for tokens, and a large negative number for padding, which must not be attended to.
         let closed = ((mask - 1.0)? * 1e9)?.reshape((texts, 1, 1, tokens))?;
         let added = match &self.relative {
             None => closed,
@@ -117,19 +118,19 @@ impl Reference {
         Ok(x)
     }
 
-    /// [`Self::forward`], then the mean over the tokens of each text at length one: (texts, hidden).
+    /// [`Self::forward`], then the mean over the tokens of each text, scaled to unit length: (texts, hidden).
     pub fn mean_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         let sum = self.forward(ids, mask)?.broadcast_mul(&mask.unsqueeze(D::Minus1)?)?.sum(1)?;
         unit(&sum)
     }
 
-    /// [`Self::forward`], then the first token's vector at length one: (texts, hidden).
+    /// [`Self::forward`], then the vector of the first token, scaled to unit length: (texts, hidden).
     pub fn cls_pooled(&self, ids: &Tensor, mask: &Tensor) -> Result<Tensor> {
         unit(&self.forward(ids, mask)?.narrow(1, 0, 1)?.squeeze(1)?)
     }
 }
 
-/// The relative position bias of a text of so many tokens, (1, heads, tokens, tokens).
+/// The relative position bias of a text of `tokens` tokens, (1, heads, tokens, tokens).
 fn bias(learnt: &Tensor, tokens: usize) -> Result<Tensor> {
     let (buckets, heads) = learnt.dims2()?;
     let places = 0..tokens as isize;
@@ -141,6 +142,7 @@ fn bias(learnt: &Tensor, tokens: usize) -> Result<Tensor> {
     learnt.index_select(&of, 0)?.reshape((1, tokens, tokens, heads))?.permute((0, 3, 1, 2))
 }
 
+/// Scales each row to unit length.
 fn unit(x: &Tensor) -> Result<Tensor> {
     x.broadcast_div(&x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
 }

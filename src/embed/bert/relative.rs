@@ -1,13 +1,13 @@
-//! MPNet's relative position bias: a learnt number by head and by distance between query and key, the
-//! same in every layer. Far distances share buckets, as in T5 (arXiv 1910.10683, section 2.1).
+//! MPNet's relative position bias: a learnt number per head and distance between query and key, the same in every
+//! layer. Large distances share buckets, as in T5 (arXiv 1910.10683, section 2.1).
 
 use std::ops::Range;
 
-/// Where the logarithmic buckets end.
+/// The distance at which the logarithmic buckets end.
 const FARTHEST: f32 = 128.0;
 
-/// The bucket of a distance, key's place less query's, out of `buckets`: half of them for either
-/// direction, of these half for exact distances and the rest growing logarithmically.
+/// The bucket of a distance, the position of the key minus that of the query. Each direction has half of the
+/// `buckets`; half of those are for exact distances, the rest grow logarithmically.
 pub fn bucket(distance: isize, buckets: usize) -> usize {
     let half = buckets / 2;
     let exact = half / 2;
@@ -21,9 +21,9 @@ pub fn bucket(distance: isize, buckets: usize) -> usize {
     if distance > 0 { half + bucket } else { bucket }
 }
 
-/// The bias of every head at every distance that texts of some length have.
+/// The bias of every head at every distance in texts of limited length.
 pub struct Bias {
-    /// (heads, 2 longest - 1), by distance from `1 - longest` on.
+    /// (heads, 2 longest - 1), by distance from `1 - longest` to `longest - 1`.
     by_distance: Vec<f32>,
     longest: usize,
 }
@@ -41,7 +41,7 @@ impl Bias {
         Self { by_distance, longest }
     }
 
-    /// The bias of the query at `place` towards `keys`.
+    /// The biases of the query at position `place` for the positions `keys`.
     pub fn of(&self, head: usize, place: usize, keys: Range<usize>) -> &[f32] {
         let zero = head * (2 * self.longest - 1) + self.longest - 1 - place;
         &self.by_distance[zero + keys.start..zero + keys.end]
@@ -52,7 +52,7 @@ impl Bias {
 mod tests {
     use super::*;
 
-    /// From `MPNetEncoder.relative_position_bucket` of transformers 5.24.
+    /// Expected values from `MPNetEncoder.relative_position_bucket` of transformers 5.24.
     #[test]
     fn buckets_are_those_of_transformers() {
         let known = [

@@ -1,4 +1,4 @@
-//! Similarity maps out of the token vectors of a BERT model.
+//! Computes similarity maps from the token vectors of a transformer.
 
 use anyhow::ensure;
 use rayon::prelude::*;
@@ -11,13 +11,13 @@ use crate::embed::pairs::Pair;
 use crate::embed::similarity_map::Map;
 use crate::embed::{Embedder, ModelSpec, Role, Similarity};
 
-/// Pairs whose token vectors are held at once.
+/// Number of pairs whose token vectors are in memory at once.
 const PAIRS: usize = 256;
 
-/// Makes maps of pairs.
+/// Computes the similarity maps of pairs of texts.
 pub struct Maps {
     bert: Bert,
-    /// Of either text; what comes behind is not in the map.
+    /// Maximum tokens of either text in a map; later tokens are ignored.
     tokens: usize,
 }
 
@@ -32,13 +32,13 @@ impl Maps {
         Ok(Maps { bert: Bert::load_pooled(files, spec)?, tokens })
     }
 
-    /// The model's; changes whenever a cell could.
+    /// The fingerprint of the model; changes whenever a map could change.
     pub fn fingerprint(&self) -> &str {
         &self.bert.fingerprint
     }
 
-    /// What `make` makes of the map of each pair, in their order; `None` where a text has no token. A map's
-    /// cells depend on its two texts alone.
+    /// Applies `make` to the map of each pair, in their order, or to `None` if a text has no token. A map depends on
+    /// its two texts only.
     pub fn each<T: Send>(
         &self,
         pairs: &[Pair],
@@ -47,6 +47,7 @@ impl Maps {
     ) -> anyhow::Result<Vec<T>> {
         let mut out = Vec::with_capacity(pairs.len());
         for block in pairs.chunks(PAIRS) {
+            // Embed each distinct text of the block only once.
             let (firsts, first_of) = distinct(block.iter().map(|pair| pair.0));
             let (seconds, second_of) = distinct(block.iter().map(|pair| pair.1));
             let firsts = self.bert.token_vectors(Role::Query, &firsts)?;

@@ -1,4 +1,4 @@
-//! What happens to a text before the encoder, and which pooling awaits it behind.
+//! The text side of a transformer: tokenization before the encoder and the choice of pooling after it.
 
 use anyhow::ensure;
 
@@ -6,21 +6,22 @@ use crate::embed::files::ModelFiles;
 use crate::embed::tokens::Tokens;
 use crate::embed::{ModelSpec, Pooling, Role};
 
+/// The tokenizer, prefixes and pooling of a transformer.
 pub struct TextSide {
     pub tokens: Tokens,
-    /// One result after another; empty for a model that gives the vectors of tokens.
+    /// The poolings whose results are concatenated; empty for a model that returns token vectors.
     pub pooling: Vec<Pooling>,
     pub query_prefix: String,
     pub passage_prefix: String,
-    /// Tokens at the start of a query and of a passage that are not pooled.
+    /// The number of leading tokens of a query and of a passage that are not pooled.
     unpooled: [usize; 2],
 }
 
 impl TextSide {
-    /// For a model with `vocabulary` tokens that takes texts of `longest` tokens.
+    /// Loads the settings for a model with `vocabulary` tokens and texts of at most `longest` tokens.
     ///
     /// # Errors
-    /// A tokenizer of another model, or too short a text.
+    /// A tokenizer of another model, or a maximum length below 3.
     pub fn load(
         files: &ModelFiles,
         spec: &ModelSpec,
@@ -52,7 +53,7 @@ impl TextSide {
         Ok(side)
     }
 
-    /// Tokens of a prefix and what stands in front of it, but for the special token that closes a text.
+    /// The number of tokens of a prefix, including a leading special token but not the final one.
     fn prompt(&self, prefix: &str) -> anyhow::Result<usize> {
         if prefix.is_empty() {
             return Ok(0);
@@ -63,7 +64,7 @@ impl TextSide {
         Ok(prompt.len() - usize::from(closed))
     }
 
-    /// Tokens at the start of a text that are not pooled.
+    /// The number of leading tokens of a text that are not pooled.
     pub fn unpooled(&self, role: Role) -> usize {
         match role {
             Role::Query => self.unpooled[0],
@@ -75,7 +76,7 @@ impl TextSide {
         self.tokens.encode(self.prefix(role), texts)
     }
 
-    /// Of each text, whether it is longer than the model reads.
+    /// For each text, whether it has more tokens than the model reads.
     pub fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         self.tokens.are_cut(self.prefix(role), texts)
     }

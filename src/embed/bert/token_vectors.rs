@@ -1,4 +1,4 @@
-//! The token vectors of texts, which [`super::max_sim`] and similarity maps compare.
+//! The token vectors of texts, for [`super::max_sim`] and similarity maps.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use super::packed::{Scratch, Texts};
 use super::{Bert, groups};
 use crate::embed::Role;
 
-/// One text. Special tokens and those of a prefix have been seen by the model, but are not among these.
+/// The token vectors of one text, without those of special tokens and of the prefix, which the model does read.
 pub struct TokenVectors {
     pub ids: Vec<u32>,
-    /// At length one, token after token.
+    /// The vectors, token after token, each of unit length.
     pub rows: Vec<f32>,
-    /// The vector of the whole text, as an embedder gives it.
+    /// The pooled vector of the text, as an embedder returns it.
     pub whole: Vec<f32>,
 }
 
@@ -28,7 +28,7 @@ impl Bert {
     ) -> anyhow::Result<Vec<TokenVectors>> {
         let text = &self.text;
         let ids = text.encode(role, texts)?;
-        // What even an empty text has: special tokens, and those of the prefix.
+        // An empty text consists of the special tokens and those of the prefix.
         let special = text.tokens.encode("", &[""])?.remove(0);
         let prefix = text.encode(role, &[""])?.remove(0);
         let prefix = prefix.iter().filter(|id| !special.contains(id)).count();
@@ -51,7 +51,7 @@ impl Bert {
         Ok(tokens.into_iter().flatten().collect())
     }
 
-    /// The token vectors of each text that a late-interaction model compares, at length one.
+    /// The token vectors of each text that a late-interaction model compares, scaled to unit length.
     pub(super) fn marked_vectors(
         &self,
         marking: &Marking,
@@ -88,7 +88,7 @@ impl Bert {
         Ok(vectors.into_iter().flatten().collect())
     }
 
-    /// Rows of the last layer as they are compared: through the modules over tokens, at length one.
+    /// Applies the token modules to rows of the last layer and scales the results to unit length.
     fn compared(&self, rows: &[&[f32]]) -> Vec<f32> {
         let mut rows = rows.concat();
         if !self.on_tokens.is_empty() {
@@ -99,7 +99,7 @@ impl Bert {
     }
 }
 
-/// The distinct texts in order of first appearance, and for each text its place among them.
+/// The distinct texts in order of first appearance, and for each text its index among them.
 pub fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> (Vec<&'a str>, Vec<usize>) {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut distinct = Vec::new();

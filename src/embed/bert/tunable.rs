@@ -1,4 +1,4 @@
-//! A model directory opened so that its weights can be tuned: the encoder in f32, and the texts' side.
+//! Opens a model directory for fine-tuning: the encoder in f32, and the tokenizer and pooling.
 
 use std::path::{Path, PathBuf};
 
@@ -12,36 +12,37 @@ use crate::embed::files::{ModelFiles, Purpose};
 use crate::embed::weights::Weights;
 use crate::embed::{ModelKind, ModelSpec, Pooling, locate};
 
-/// What can be tuned, for messages.
+/// The architectures that can be tuned, for messages.
 pub const FAMILIES: &str = "BERT, RoBERTa and MPNet";
 
-/// A base to tune.
+/// A base model to tune.
 pub struct Tunable {
     pub dir: PathBuf,
     pub config: Config,
     pub encoder: Encoder,
     pub text: TextSide,
-    /// Whether the weights are those of int8, since no f32 ones are here.
+    /// Whether the weights were dequantised from int8 because no f32 weights were found.
     pub from_int8: bool,
-    /// Over weights, tokenizer and configuration.
+    /// The fingerprint of weights, tokenizer and configuration.
     pub hash: String,
     pub pooling: Pooling,
-    /// config.json.
+    /// The content of config.json.
     pub settings: Value,
-    /// Whether texts are lowered first.
+    /// Whether texts are lowercased first.
     pub lower_case: bool,
-    /// Where the model itself cuts texts, if its files say so.
+    /// The maximum number of tokens per text in the model's own files, if stated.
     pub max_tokens: Option<usize>,
-    /// Name, shape and numbers of what stands behind the encoder in the file and is not run here.
+    /// The name, shape and numbers of the pooler's tensors, which are not used here but copied to the tuned model.
     pub pooler: Vec<(String, Vec<usize>, Vec<f32>)>,
 }
 
 impl Tunable {
-    /// `base` is a model's name or directory, `max_tokens` where texts are cut.
+    /// Opens the model `base`, a name or a directory, with texts truncated to `max_tokens`.
     ///
     /// # Errors
-    /// A model that is not there, or of an architecture that cannot be tuned.
+    /// A model that is missing or whose architecture cannot be tuned.
     pub fn open(base: &str, max_tokens: usize) -> anyhow::Result<Self> {
+        // Prefer the original weights to the bundled int8 form. A path is always taken as a directory.
         let found = match locate::pulled(base) {
             None => locate::bundled(base)?,
             found => found,

@@ -1,4 +1,4 @@
-//! The settings that we know of each file of a model directory, and what becomes of them.
+//! The known settings of each file of a model directory, and how each one is handled.
 //!
 //! Sources: `PretrainedConfig` and the configurations of BERT, RoBERTa, XLM-RoBERTa, CamemBERT, MPNet and
 //! ModernBERT in transformers 4 and 5; the modules' `config_keys` in sentence-transformers 2 to 6; `LoraConfig` of
@@ -9,12 +9,12 @@ use super::settings::Handling::{Applied, MustBeUnset, OneOf, Typed, WithoutEffec
 use super::settings::Known;
 use super::settings::Type::{Count, Flag, Place, Text, Texts, UpTo, Values, Within};
 
-/// What is added to a variance before the root is taken: 1e-12 to 1e-5 in all known models.
+/// The epsilon of layer norms: 1e-12 to 1e-5 in all known models.
 const EPSILON: super::settings::Type = UpTo(0.1);
 /// The base of rotary angles: 10,000 to some millions.
 const THETA: super::settings::Type = Within(1.0, 1e12);
 
-/// In the config.json of any transformer.
+/// Settings in the config.json of any transformer.
 pub const ANY_CONFIG: Known = &[
     (
         &[
@@ -24,7 +24,7 @@ pub const ANY_CONFIG: Known = &[
             "num_attention_heads",
             "intermediate_size",
             "max_position_embeddings",
-            // Heads of classifiers.
+            // Settings of classification heads.
             "num_labels",
             "_num_labels",
         ],
@@ -33,7 +33,7 @@ pub const ANY_CONFIG: Known = &[
     (&["pad_token_id"], Typed(Place)),
     (&["architectures"], Typed(Texts)),
     (&["id2label", "label2id"], Typed(Values)),
-    // `pair` is ours: how a cross-encoder joins two texts.
+    // `pair` is an extension of knockon: how a cross-encoder joins two texts.
     (&["model_type", "pair"], Typed(Text)),
     (
         &[
@@ -109,7 +109,7 @@ pub const ANY_CONFIG: Known = &[
         &[
             "adapters",
             "add_cross_attention",
-            // Code of the model's own, which is not run here.
+            // Python code shipped with the model, which cannot be run here.
             "auto_map",
             "cross_attention_hidden_size",
             "is_causal",
@@ -121,7 +121,7 @@ pub const ANY_CONFIG: Known = &[
         ],
         MustBeUnset,
     ),
-    // Scores are the logits: either function leaves their order.
+    // Scores are the logits; these activations are monotonic, so the ranking is the same.
     (&["sbert_ce_default_activation_function"], OneOf(ACTIVATIONS_THAT_KEEP_ORDER)),
     (&["sentence_transformers"], Applied),
 ];
@@ -133,7 +133,7 @@ pub const ACTIVATIONS_THAT_KEEP_ORDER: &[&str] = &[
     "torch.nn.Sigmoid",
 ];
 
-/// In config.json under `sentence_transformers`, of a cross-encoder.
+/// Settings of a cross-encoder under `sentence_transformers` in config.json.
 pub const CROSS_ENCODER_NOTE: Known =
     &[(&["activation_fn"], OneOf(ACTIVATIONS_THAT_KEEP_ORDER)), (&["version"], WithoutEffect)];
 
@@ -143,7 +143,7 @@ pub const BERT_CONFIG: Known = &[
     (&["type_vocab_size"], Typed(Count)),
     (
         &[
-            // Of the pooler, which no pooling here reads.
+            // Settings of the pooler, which no pooling here uses.
             "directionality",
             "pooler_fc_size",
             "pooler_num_attention_heads",
@@ -175,7 +175,7 @@ pub const MODERN_CONFIG: Known = &[
             "deterministic_flash_attn",
             "embedding_dropout",
             "initializer_cutoff_factor",
-            // Written into ModernBERT's files and read by nothing.
+            // Written into ModernBERT's files, but read by no library.
             "layer_norm_eps",
             "position_embedding_type",
             "mlp_dropout",
@@ -188,13 +188,13 @@ pub const MODERN_CONFIG: Known = &[
     ),
 ];
 
-/// Of ModernBERT's `rope_parameters`, by the kind of layer.
+/// ModernBERT's `rope_parameters`, by kind of layer.
 pub const ROPE_PARAMETERS: Known = &[(&["full_attention", "sliding_attention"], Typed(Values))];
 
-/// Of one of them.
+/// The settings of one kind of layer in `rope_parameters`.
 pub const ROPE: Known = &[(&["rope_theta"], Typed(THETA)), (&["rope_type"], OneOf(&["default"]))];
 
-/// config.json of model2vec.
+/// Settings in the config.json of model2vec.
 pub const MODEL2VEC_CONFIG: Known = &[
     (&["model_type"], Typed(Text)),
     (&["max_length"], Typed(Count)),
@@ -207,10 +207,10 @@ pub const MODEL2VEC_CONFIG: Known = &[
             "embedding_dtype",
             "hidden_dim",
             "language",
-            // Vectors come out at length one in any case.
+            // Vectors are normalised in any case.
             "normalize",
             "pooling",
-            // Written by distillation; model2vec cuts at `max_length`.
+            // Written by distillation; model2vec truncates at `max_length`.
             "seq_length",
             "sif_coefficient",
             "token_remove_pattern",
@@ -229,7 +229,7 @@ pub const SENTENCE_TRANSFORMERS: Known = &[
     (&["__version__"], WithoutEffect),
 ];
 
-/// What PyLate adds to config_sentence_transformers.json.
+/// Settings that PyLate adds to config_sentence_transformers.json.
 pub const PYLATE: [&str; 7] = [
     "query_prefix",
     "document_prefix",
@@ -242,7 +242,7 @@ pub const PYLATE: [&str; 7] = [
 
 pub const PYLATE_SETTINGS: Known = &[(&PYLATE, Applied)];
 
-/// What a cross-encoder of sentence-transformers 6 adds to config_sentence_transformers.json.
+/// Settings that a cross-encoder of sentence-transformers 6 adds to config_sentence_transformers.json.
 pub const CROSS_ENCODER_SETTINGS: Known =
     &[(&["activation_fn"], OneOf(ACTIVATIONS_THAT_KEEP_ORDER))];
 
@@ -268,7 +268,7 @@ pub const SENTENCE_BERT: Known = &[
     ),
 ];
 
-/// Names of the file, in the order in which sentence-transformers looks for them: the first one that is there counts.
+/// The possible names of the file, in the order in which sentence-transformers looks for them; the first match is used.
 pub const SENTENCE_BERT_NAMES: [&str; 7] = [
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
@@ -332,7 +332,7 @@ const SPECIAL_TOKENS: [&str; 9] = [
     "unk_token",
 ];
 
-/// special_tokens_map.json: names of tokens that tokenizer.json holds.
+/// Settings in special_tokens_map.json: the names of tokens in tokenizer.json.
 pub const SPECIAL_TOKENS_MAP: Known = &[(&SPECIAL_TOKENS, Applied)];
 
 pub const TOKENIZER: Known = &[
@@ -364,7 +364,7 @@ pub const TOKENIZER: Known = &[
             "name_or_path",
             "pad_to_multiple_of",
             "pad_token_type_id",
-            // Texts are not padded here.
+            // Texts are never padded here.
             "padding_side",
             "processor_class",
             "return_token_type_ids",
@@ -383,11 +383,12 @@ pub const TOKENIZER: Known = &[
     ),
     (&["truncation_strategy"], OneOf(&["longest_first"])),
     (&["add_bos_token", "add_eos_token", "never_split", "split_special_tokens"], MustBeUnset),
-    // Windows of a long text: the first is what is read in any case.
+    // The stride of windows over a long text; only the first window is ever read.
     (&["stride"], WithoutEffect),
 ];
 
-/// The parts of tokenizer.json; what stands in them is compared with what the tokenizer makes of it.
+/// The parts of tokenizer.json. Their contents are compared with the tokenizer loaded from them, see
+/// [`crate::embed::tokens`].
 pub const TOKENIZER_PARTS: Known = &[(
     &[
         "added_tokens",
@@ -403,7 +404,7 @@ pub const TOKENIZER_PARTS: Known = &[(
     Applied,
 )];
 
-/// adapter_config.json.
+/// Settings in adapter_config.json.
 pub const LORA: Known = &[
     (&["base_model_name_or_path", "peft_type"], Typed(Text)),
     (&["init_lora_weights"], Applied),
@@ -413,7 +414,7 @@ pub const LORA: Known = &[
     (
         &[
             "auto_mapping",
-            // Which weights were tuned: the adapter's tensors say it.
+            // Which weights were tuned follows from the adapter's tensors.
             "exclude_modules",
             "inference_mode",
             "layers_pattern",
@@ -424,7 +425,7 @@ pub const LORA: Known = &[
             "revision",
             "target_modules",
             "task_type",
-            // Of training.
+            // Settings of training.
             "ensure_weight_tying",
             "eva_config",
             "megatron_core",
@@ -460,7 +461,7 @@ pub const LORA: Known = &[
     ),
 ];
 
-/// artifact.metadata of Stanford's ColBERT.
+/// Settings in the artifact.metadata of Stanford's ColBERT.
 pub const COLBERT: Known = &[
     (
         &[
@@ -533,13 +534,13 @@ pub const COLBERT: Known = &[
     ),
 ];
 
-/// How tensors begin that the libraries leave unread as well, of models opened for this or for anything: numbers that
-/// the code has anyway, and heads for tasks that are not run here.
+/// Name prefixes of tensors that the libraries ignore as well, for one purpose or (`None`) for any: constants that the
+/// code contains anyway, and heads for tasks that are not run here.
 pub const IGNORED_TENSORS: &[(&str, Option<Purpose>)] = &[
     ("embeddings.position_ids", None),
     ("embeddings.token_type_ids", None),
     ("pooler.dense.", None),
-    // Of masked language models, and of BERT's next sentence.
+    // Heads for masked language modelling and next-sentence prediction.
     ("cls.", None),
     ("lm_head.", None),
     ("decoder.", None),
@@ -548,7 +549,7 @@ pub const IGNORED_TENSORS: &[(&str, Option<Purpose>)] = &[
     ("head.", Some(Purpose::Vectors)),
 ];
 
-/// JSON files beside those that are read: other forms of the same weights and tokens, and notes of training.
+/// JSON files that are not read: other forms of the same weights and tokens, and records of training.
 pub const OTHER_JSON: &[&str] = &[
     "all_results.json",
     "chat_template.json",

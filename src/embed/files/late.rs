@@ -1,9 +1,9 @@
-//! How a late-interaction model compares token vectors: PyLate's settings in config_sentence_transformers.json, or
-//! those of Stanford's ColBERT in artifact.metadata.
+//! The settings of late-interaction models: PyLate's in config_sentence_transformers.json, or those of Stanford's
+//! ColBERT in artifact.metadata.
 //!
-//! A query is filled up with mask tokens to its length, which take part in the score but are not seen by the other
-//! tokens (Khattab and Zaharia, "ColBERT", SIGIR 2020, section 3.2); a marker stands behind the first token of
-//! either text; punctuation of passages is seen, but not compared.
+//! A query is padded to its length with mask tokens, which take part in the score but are not attended to by the other
+//! tokens (Khattab and Zaharia, "ColBERT", SIGIR 2020, section 3.2). A marker follows the first token of either text.
+//! Punctuation in passages is attended to but not compared.
 
 use serde_json::Value;
 
@@ -11,32 +11,37 @@ use super::known::{self, PYLATE};
 use super::settings::{self, Faults, Reader};
 use super::source::Source;
 
-/// PyLate's defaults, and Stanford's.
+/// The default of both PyLate and Stanford's ColBERT.
 const QUERY_LENGTH: usize = 32;
+/// The default of both PyLate and Stanford's ColBERT.
 const PASSAGE_LENGTH: usize = 180;
 /// Python's `string.punctuation`.
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
+/// How texts are prepared for late interaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LateInteraction {
-    /// The marker tokens; empty for none.
+    /// The marker token of queries; empty for none.
     pub query_marker: String,
+    /// The marker token of passages; empty for none.
     pub passage_marker: String,
-    /// Tokens of a text, markers and special tokens counted.
+    /// Maximum tokens of a query, including marker and special tokens.
     pub query_length: usize,
+    /// Maximum tokens of a passage, including marker and special tokens.
     pub passage_length: usize,
-    /// Queries are filled up with mask tokens.
+    /// Whether queries are padded with mask tokens.
     pub expands: bool,
-    /// The other tokens see these.
+    /// Whether the other tokens attend to the mask tokens.
     pub attends_to_expansion: bool,
-    /// Tokens of passages that are not compared.
+    /// Words in passages that are not compared.
     pub skipped: Vec<String>,
-    /// The projection is the tensor `linear.weight` beside the transformer's.
+    /// Whether this is a model of Stanford's ColBERT, whose projection is the tensor `linear.weight` in the
+    /// transformer's file.
     pub stanford: bool,
 }
 
 impl LateInteraction {
-    /// `None` for a model without such settings.
+    /// Reads the settings; `None` for a model without any.
     pub(super) fn read(
         source: &mut Source,
         config: &Value,

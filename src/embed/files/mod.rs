@@ -1,8 +1,8 @@
-//! The files of one model directory, read and checked: every module, file and setting in it is carried out,
-//! known to have no effect on vectors, or named in one message.
+//! Reads and checks the files of a model directory. No module, file or setting is silently ignored: each is applied,
+//! known to have no effect on vectors, or reported, all faults in one message.
 //!
-//! What is right is what the library does that writes the layout: sentence-transformers 6 (and PyLate, Stanford's
-//! ColBERT, model2vec). Settings are in [`known`], modules in [`modules`].
+//! The reference is the library that writes the layout: sentence-transformers 6 (and PyLate, Stanford's ColBERT,
+//! model2vec). Settings are in [`known`], modules in [`modules`].
 
 mod known;
 mod late;
@@ -27,7 +27,7 @@ use super::{Role, Similarity};
 use modules::Pipeline;
 use source::{LARGEST_JSON, LARGEST_WEIGHTS, Source};
 
-/// What a directory is opened for.
+/// The purpose for which a directory is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Vectors of texts, or of tokens.
@@ -36,46 +36,45 @@ pub enum Purpose {
     Scores,
 }
 
-/// A model directory: a transformer or a table, its tokenizer, and the settings of sentence-transformers.
+/// A model directory: a transformer or a static table, its tokenizer, and the settings of sentence-transformers.
 pub struct ModelFiles {
     pub dir: PathBuf,
-    /// The folder of the transformer or the table inside it; empty for the directory itself.
+    /// The folder of the transformer or the table inside the directory; empty for the directory itself.
     pub first: String,
     pub config: Value,
     pub tokenizer: TokenizerFiles,
     pub weights: Vec<u8>,
-    /// Applied to each token's vector.
+    /// The modules applied to each token's vector.
     pub on_tokens: Vec<Module>,
-    /// `None`: the model gives the vectors of tokens.
+    /// `None` for a model that returns token vectors.
     pub pooling: Option<PoolingSettings>,
-    /// What follows the pooling, unless all of it brings vectors to length one.
+    /// The modules after the pooling; empty if they only normalise vectors whose similarity is the cosine anyway.
     pub on_text: Vec<Module>,
     /// How vectors are compared.
     pub similarity: Similarity,
-    /// Numbers of a vector that count; all where there is none.
+    /// Vectors are truncated to this many numbers; `None`: not truncated.
     pub truncate_dim: Option<usize>,
-    /// Whether texts are lowered before anything else.
+    /// Whether texts are lowercased first.
     pub lower_case: bool,
-    /// How token vectors of this model are compared; `None`: in no way of its own.
+    /// The late-interaction settings of the model, if it has any.
     pub late: Option<LateInteraction>,
     query_prefix: String,
     passage_prefix: String,
     max_tokens: Option<usize>,
-    /// Every further file that was read, path and content: what a copy of the model needs.
+    /// The path and content of every other file that was read, and that a copy of the model needs.
     pub settings: Vec<(String, Vec<u8>)>,
 }
 
 impl ModelFiles {
-    /// Reads the directory.
+    /// Reads the directory of an embedding model.
     ///
     /// # Errors
-    /// A file missing or unreadable, one that is not JSON where it should be; and in one message all that cannot be
-    /// carried out.
+    /// A file that is missing or unreadable, or invalid JSON; and, in one message, everything that is not supported.
     pub fn read(dir: &Path) -> anyhow::Result<Self> {
         Self::read_for(dir, Purpose::Vectors)
     }
 
-    /// As [`ModelFiles::read`].
+    /// Reads the directory for the given purpose.
     ///
     /// # Errors
     /// As [`ModelFiles::read`].
@@ -106,14 +105,14 @@ impl ModelFiles {
         }
         faults.check()?;
         let weights = weights(&source, &at)?;
-        // Stanford's ColBERT has its projection beside the transformer, and no pooling.
+        // Stanford's ColBERT stores its projection with the transformer and has no pooling.
         let stanford = late.as_ref().is_some_and(|late| late.stanford);
-        // At length one, the dot product is the cosine; cut vectors are not at length one again.
+        // At unit length the dot product is the cosine, but truncated vectors no longer have unit length.
         let at_length_one = pipeline.ends_normalized() && sentence.truncate_dim.is_none();
         let similarity = if at_length_one { Similarity::Cosine } else { sentence.similarity };
         let pooling = pipeline.pooling.filter(|_| !stanford);
         let mut on_text = pipeline.on_text;
-        // Vectors that are compared by their cosine are brought to length one in any case.
+        // Vectors compared by their cosine are normalised in any case, so a Normalize module changes nothing.
         if similarity == Similarity::Cosine
             && on_text.iter().all(|module| matches!(module, Module::Normalize))
         {
@@ -139,12 +138,12 @@ impl ModelFiles {
         })
     }
 
-    /// Where the model's own files cut a text.
+    /// The maximum number of tokens per text according to the model's files.
     pub fn max_tokens(&self) -> Option<usize> {
         self.max_tokens
     }
 
-    /// The prompt for this role; empty where there is none.
+    /// The prompt for this role; empty if there is none.
     pub fn prefix(&self, role: Role) -> &str {
         match role {
             Role::Query => &self.query_prefix,
@@ -152,7 +151,7 @@ impl ModelFiles {
         }
     }
 
-    /// Whether all that stands behind the transformer is one pooling that is the same for any text.
+    /// Whether the transformer is followed by a single pooling over all tokens and nothing else.
     pub fn is_plain(&self) -> bool {
         let pooling = self.pooling.as_ref();
         pooling.is_some_and(|pooling| pooling.modes.len() == 1 && pooling.include_prompt)
@@ -162,7 +161,7 @@ impl ModelFiles {
             && self.first.is_empty()
     }
 
-    /// A hash over weights, tokenizer, configuration and whatever else `settings` names, in hex.
+    /// A hash over the weights, tokenizer and configuration and over the text `settings`, in hex.
     pub fn fingerprint(&self, settings: &str) -> String {
         let mut hash = blake3::Hasher::new();
         let config = self.config.to_string();
@@ -189,7 +188,7 @@ impl ModelFiles {
         if let Some(late) = &self.late {
             add(format!("{late:?}").as_bytes());
         }
-        // What few models have is named only where it is there, so that the others keep their hash.
+        // Rare settings enter only if they are set, so that the hash of all other models stays the same.
         if self.lower_case {
             add(b"lower case");
         }
@@ -203,7 +202,7 @@ impl ModelFiles {
     }
 }
 
-/// What a directory is for, by what its files say of themselves.
+/// The purpose of a model directory, according to its own files.
 pub fn purpose_of(dir: &Path) -> Purpose {
     let json = |name: &str| -> Option<Value> {
         parse(name, &source::read(&dir.join(name), LARGEST_JSON).ok()??).ok()
@@ -228,7 +227,7 @@ pub fn first_folder(dir: &Path) -> PathBuf {
     }
 }
 
-/// sentence-transformers 6 writes a modules.json for cross-encoders too: a transformer alone.
+/// Reads the modules.json of a cross-encoder, in which sentence-transformers 6 lists a single transformer.
 fn scoring_pipeline(source: &mut Source, faults: &mut Faults) -> anyhow::Result<Pipeline> {
     let Some(modules) = source.json("modules.json")? else { return Ok(Pipeline::default()) };
     let classes: Vec<&str> = modules
@@ -268,7 +267,7 @@ fn check_config(config: &Value, faults: &mut Faults) {
         }
         Some("mpnet") => known::MPNET_CONFIG,
         Some("bert" | "roberta" | "xlm-roberta" | "camembert") | None => known::BERT_CONFIG,
-        // What it is called is reported where it is to be run.
+        // An unknown architecture is reported later, when the model is loaded.
         Some(_) => return,
     };
     check("config.json", config, &[known::ANY_CONFIG, of_kind], faults);
@@ -277,7 +276,7 @@ fn check_config(config: &Value, faults: &mut Faults) {
     }
 }
 
-/// The angles of ModernBERT's layers, by their kind.
+/// Checks the rotary settings of ModernBERT's layers, by kind of layer.
 fn check_rope(config: &Value, faults: &mut Faults) {
     let Some(parameters) = config.get("rope_parameters").and_then(Value::as_object) else { return };
     let file = "config.json (rope_parameters)";
@@ -287,7 +286,7 @@ fn check_rope(config: &Value, faults: &mut Faults) {
     }
 }
 
-/// JSON files and weights that are not read and not known to have no effect.
+/// Reports JSON and weights files that are neither read nor known to have no effect.
 fn check_files(source: &Source, at: &str, faults: &mut Faults) {
     const READ: [&str; 9] = [
         "config.json",
@@ -316,7 +315,7 @@ fn check_files(source: &Source, at: &str, faults: &mut Faults) {
     }
 }
 
-/// Where sentence_bert_config.json and its siblings cut texts, and whether they lower them.
+/// The maximum number of tokens and whether to lowercase texts, from sentence_bert_config.json or its variants.
 fn sentence_bert(
     source: &mut Source,
     at: &str,
@@ -326,7 +325,7 @@ fn sentence_bert(
     for name in known::SENTENCE_BERT_NAMES {
         let path = format!("{at}{name}");
         let Some(json) = source.json(&path)? else { continue };
-        // An empty file of settings does not count, and the next is looked for.
+        // Like sentence-transformers, ignore an empty file and look for the next one.
         if json.as_object().is_some_and(serde_json::Map::is_empty) {
             continue;
         }
@@ -363,7 +362,7 @@ fn sentence_bert(
     Ok((None, false))
 }
 
-/// config_sentence_transformers.json.
+/// The settings in config_sentence_transformers.json.
 #[derive(Debug, Default)]
 struct SentenceSettings {
     query: String,
@@ -405,7 +404,7 @@ impl SentenceSettings {
         match reader.text("similarity_fn_name") {
             None | Some("cosine") => {}
             Some("dot" | "dot_product") if !tokens => similarity = Similarity::Dot,
-            // The mean over the query's tokens, which ranks alike.
+            // MaxSim is computed as a mean over the query's tokens, not a sum; the ranking is the same.
             Some("MaxSim" | "maxsim") if tokens => {}
             Some(other) => reader.fault(format!(
                 "`similarity_fn_name` is {other}; cosine and dot are carried out, and MaxSim of token vectors"
@@ -434,7 +433,7 @@ impl SentenceSettings {
             reader.fault(format!("`default_prompt_name` is {name}, which is not among `prompts`"));
         }
         let default = default.and_then(prompt);
-        // sentence-transformers adds an empty `query` and `document` when it saves.
+        // sentence-transformers saves empty `query` and `document` prompts; these do not override the default.
         let of = |names: &[&str]| {
             let own = names.iter().filter_map(|name| prompt(name)).find(|text| !text.is_empty());
             own.or(default).unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! The modules of a sentence-transformers directory, in their order: `modules.json` and the folders that it names.
+//! Reads the modules of a sentence-transformers directory: `modules.json` and the folders that it names.
 
 use std::path::{Component, Path};
 
@@ -9,7 +9,7 @@ use super::settings::{self, Faults, Reader};
 use super::source::Source;
 use crate::embed::Pooling;
 
-/// A module behind the transformer.
+/// A module that follows the transformer.
 #[derive(Debug)]
 pub enum Module {
     Normalize,
@@ -17,7 +17,7 @@ pub enum Module {
     LayerNorm { path: String, dimension: Option<usize>, weights: Vec<u8> },
 }
 
-/// A linear layer: `activation(W x + b)`, and on top of that `x` itself, or a linear map of it, where `residual`.
+/// A linear layer, `activation(W x + b)`; with `residual`, `x` or a linear map of it is added.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DenseSettings {
     pub inputs: usize,
@@ -36,30 +36,30 @@ pub enum DenseActivation {
     Sigmoid,
 }
 
-/// How token vectors become one: the results of all modes one after another.
+/// How token vectors are pooled: the concatenated results of all modes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolingSettings {
     pub modes: Vec<Pooling>,
-    /// Whether the tokens of a prefix are pooled with the others.
+    /// Whether the tokens of a prefix take part in the pooling.
     pub include_prompt: bool,
-    /// Numbers of a token vector, where the file says it.
+    /// The number of dimensions of a token vector, if the file states it.
     pub inputs: Option<usize>,
 }
 
-/// What stands behind the transformer.
+/// The modules of a model, in order.
 #[derive(Debug, Default)]
 pub struct Pipeline {
     /// The folder of the transformer or the table; empty for the directory itself.
     pub first: String,
-    /// Applied to each token's vector.
+    /// The modules applied to each token's vector.
     pub on_tokens: Vec<Module>,
-    /// `None`: token vectors are what the model gives.
+    /// `None` for a model that returns token vectors.
     pub pooling: Option<PoolingSettings>,
-    /// Applied to the pooled vector.
+    /// The modules applied to the pooled vector.
     pub on_text: Vec<Module>,
 }
 
-/// Where a module's input comes from.
+/// What a module is applied to.
 #[derive(Clone, Copy, PartialEq)]
 enum Stage {
     Tokens,
@@ -67,7 +67,7 @@ enum Stage {
 }
 
 impl Pipeline {
-    /// Without a modules.json, the directory is a transformer with a pooling behind it, the mean unless
+    /// Reads modules.json. Without one, the directory is a transformer followed by a pooling, which is the mean unless
     /// 1_Pooling/config.json says otherwise.
     pub fn read(source: &mut Source, faults: &mut Faults) -> anyhow::Result<Pipeline> {
         let Some(modules) = source.json("modules.json")? else {
@@ -133,7 +133,7 @@ impl Pipeline {
         let weights = format!("{path}/model.safetensors");
         match name {
             "Transformer" | "StaticEmbedding" => {
-                // A table gives one vector a text, as if pooled.
+                // A static table returns one vector per text, as if already pooled.
                 if name == "StaticEmbedding" {
                     let modes = vec![Pooling::Mean];
                     self.pooling =
@@ -189,7 +189,7 @@ impl Pipeline {
                     true => Stage::Tokens,
                     false => Stage::Text,
                 };
-                // A dense layer of a model without a pooling is one over tokens, as PyLate takes it.
+                // In a model without a pooling, a dense layer applies to tokens, as in PyLate.
                 let usual = if stage == Stage::Tokens { Stage::Tokens } else { of_tokens };
                 input_is(stage, &config, Some(&json), usual, faults);
                 let dense = dense(&config, &json, faults);
@@ -207,17 +207,17 @@ impl Pipeline {
         }
     }
 
-    /// Whether vectors come out at length one in any case.
+    /// Whether the last module normalises the vectors.
     pub fn ends_normalized(&self) -> bool {
         matches!(self.on_text.last(), Some(Module::Normalize))
     }
 }
 
-/// The last part of a class's name, of the classes that are carried out.
+/// The last part of a class's name; `None` for a class that is not supported.
 fn known_class(class: &str) -> Option<&str> {
     let name = class.rsplit('.').next()?;
     let dense_of_pylate = class.starts_with("pylate.models.") && name == "Dense";
-    // Sparse encoders and those of several vectors have modules of the same names.
+    // Compare whole paths: sparse and multi-vector encoders have modules of the same names.
     let dense_encoder = class.starts_with("sentence_transformers.models.")
         || class.starts_with("sentence_transformers.base.modules.")
         || class.starts_with("sentence_transformers.sentence_transformer.modules.");
@@ -226,7 +226,8 @@ fn known_class(class: &str) -> Option<&str> {
     (dense_of_pylate || dense_encoder && names.contains(&name)).then_some(name)
 }
 
-/// A path inside the directory, with `/` between its parts; empty for the directory itself.
+/// Normalises a relative path to parts separated by `/`, empty for the directory itself; `None` if it leaves the
+/// directory.
 pub fn inside(path: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in Path::new(path).components() {
@@ -239,14 +240,14 @@ pub fn inside(path: &str) -> Option<String> {
     Some(parts.join("/")).filter(|path| !path.contains('\\'))
 }
 
-/// `1_Dense` and the like.
+/// Whether a folder has a module's name, such as `1_Dense`.
 fn is_module_folder(name: &str) -> bool {
     name.split_once('_').is_some_and(|(number, _)| {
         !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
-/// Reports a module that takes something else than what it is given at its place.
+/// Reports a module whose declared input or output does not match its position.
 fn input_is(at: Stage, file: &str, json: Option<&Value>, usual: Stage, faults: &mut Faults) {
     let name = |stage| match stage {
         Stage::Tokens => "token_embeddings",
@@ -304,7 +305,7 @@ fn pooling(file: &str, json: &Value, faults: &mut Faults) -> PoolingSettings {
     PoolingSettings { modes, include_prompt, inputs }
 }
 
-/// As written before sentence-transformers 6, in the order in which that release reads them.
+/// The modes as stored before sentence-transformers 6, in the order in which that release reads them.
 fn flags(reader: &mut Reader) -> Vec<String> {
     let flags = [
         ("pooling_mode_cls_token", "cls"),
@@ -321,7 +322,7 @@ fn flags(reader: &mut Reader) -> Vec<String> {
 fn dense(file: &str, json: &Value, faults: &mut Faults) -> DenseSettings {
     settings::check(file, json, &[known::DENSE], faults);
     let mut reader = Reader::new(file, Some(json), faults);
-    // Before there was a setting, it was tanh.
+    // Models older than this setting use tanh.
     let class = reader.text("activation_function").unwrap_or("torch.nn.modules.activation.Tanh");
     let activation = match class {
         "torch.nn.modules.linear.Identity" | "torch.nn.Identity" => DenseActivation::Identity,

@@ -1,43 +1,43 @@
-//! What becomes of each setting in a model's JSON files: carried out, known to have no effect, or a fault.
+//! Checks the settings in a model's JSON files: each must be applied, known to have no effect, or reported as a fault.
 //!
-//! A setting that nobody here knows may change what the model computes. So every file has its list of known
-//! settings, and all others are faults; those of a whole directory are reported in one message.
+//! An unknown setting may change what the model computes. So every file has a list of known settings and all others
+//! are faults. The faults of a whole directory are reported in one message.
 
 use std::fmt::Write as _;
 
 use anyhow::bail;
 use serde_json::{Map, Value};
 
-/// What becomes of a known setting.
+/// How a known setting is handled.
 #[derive(Clone, Copy, Debug)]
 pub enum Handling {
-    /// It is carried out where the model is loaded.
+    /// Applied when the model is loaded.
     Applied,
-    /// As [`Handling::Applied`], and of this type.
+    /// Applied when the model is loaded; the value must have this type.
     Typed(Type),
-    /// Vectors do not depend on it: it concerns training, generation, saving or speed.
+    /// Without effect on vectors: it concerns training, generation, saving or speed.
     WithoutEffect,
-    /// It would change vectors and is not carried out: only null, false, empty text, lists and objects pass.
+    /// Would change vectors but is not supported: only null, false and empty texts, lists or objects are accepted.
     MustBeUnset,
-    /// One of these words, or null: what is always done.
+    /// Must be one of these words or null, all of which mean what is done here anyway.
     OneOf(&'static [&'static str]),
 }
 
-/// What the value of a setting has to be, where there is one: null stands for none.
+/// The type of a setting's value; null always counts as not set.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
     Flag,
     Text,
     Texts,
-    /// By name.
+    /// A JSON object.
     Values,
-    /// A whole number above 0; 1e30 too, which transformers writes for "without a limit".
+    /// A whole number above 0, including 1e30, which transformers writes for "no limit".
     Count,
-    /// A whole number from 0.
+    /// A whole number from 0 on, such as an index.
     Place,
-    /// A number above 0 and up to this one.
+    /// A number above 0 and at most this one.
     UpTo(f64),
-    /// A number from this one to that one.
+    /// A number from the first to the second, both included.
     Within(f64, f64),
 }
 
@@ -80,15 +80,15 @@ fn of_another_type(file: &str, key: &str, value: &Value, wanted: Type) -> String
     format!("{file}: `{key}` is {}, not {}", shown(value), wanted.name())
 }
 
-/// A file's known settings.
+/// The known settings of a file: keys and their handling.
 pub type Known = &'static [(&'static [&'static str], Handling)];
 
-/// All that is wrong with a directory.
+/// The faults found in a directory.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<String>);
 
 impl Faults {
-    /// One that was added before is not added again.
+    /// Adds a fault, unless it was added before.
     pub fn add(&mut self, fault: impl Into<String>) {
         let fault = fault.into();
         if !self.0.contains(&fault) {
@@ -97,7 +97,7 @@ impl Faults {
     }
 
     /// # Errors
-    /// There is a fault; all are named.
+    /// One error that lists all faults, if there are any.
     pub fn check(self) -> anyhow::Result<()> {
         match self.0.as_slice() {
             [] => Ok(()),
@@ -111,8 +111,8 @@ impl Faults {
     }
 }
 
-/// Reports the settings of `json`, from `file`, that are in none of the lists `known` or have a value that is not
-/// carried out. Later lists win.
+/// Reports the settings of `json`, the content of `file`, that are in none of the lists `known` or have an unsupported
+/// value. Later lists override earlier ones.
 pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
     let Some(settings) = json.as_object() else {
         return faults.add(format!("{file} is not a JSON object"));
@@ -155,7 +155,8 @@ pub fn check(file: &str, json: &Value, known: &[Known], faults: &mut Faults) {
     }
 }
 
-/// Null, false, empty, or a map of empty parts: a false in there may be an answer.
+/// Whether a value is null, false, empty, or an object of empty values. A false inside an object counts as set,
+/// because it may be a meaningful choice.
 pub fn is_unset(value: &Value) -> bool {
     *value == Value::Bool(false) || is_empty(value)
 }
@@ -170,7 +171,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A value in a message: at most so many characters.
+/// A value as shown in messages, abbreviated to 60 characters.
 pub fn shown(value: &Value) -> String {
     const MOST: usize = 60;
     let text = match value {
@@ -183,7 +184,7 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-/// Reads single settings, and reports those of another type.
+/// Reads single settings and reports values of a wrong type.
 pub struct Reader<'a> {
     file: &'a str,
     settings: Option<&'a Map<String, Value>>,
@@ -191,7 +192,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A file that is not there has no settings.
+    /// A missing file (`None`) has no settings.
     pub fn new(file: &'a str, json: Option<&'a Value>, faults: &'a mut Faults) -> Self {
         Self { file, settings: json.and_then(Value::as_object), faults }
     }
@@ -218,7 +219,7 @@ impl<'a> Reader<'a> {
         self.get(key, Type::Text, Value::as_str)
     }
 
-    /// A whole number, 1 or more.
+    /// A whole number above 0.
     pub fn count(&mut self, key: &str) -> Option<usize> {
         self.get(key, Type::Count, count)
     }

@@ -1,4 +1,4 @@
-//! A directory on disk, and which of its files a model was read from.
+//! Reads files of a model directory and records which ones were read.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::input_file;
 
-/// JSON files of settings are small: one beyond this is something else.
+/// The maximum size of a JSON file of settings in bytes.
 pub const LARGEST_JSON: u64 = 256 << 20;
-/// The weights of the largest models that are run here take a quarter of it.
+/// The maximum size of a weights file in bytes, four times that of the largest supported models.
 pub const LARGEST_WEIGHTS: u64 = 16 << 30;
 
-/// Reads files by their paths inside a directory, with `/`.
+/// A directory whose files are read by their paths inside it, separated by `/`.
 pub struct Source {
     dir: PathBuf,
-    /// What was read, path and content, but for the large files of the transformer itself.
+    /// The path and content of every file read through it, except the large files of the transformer itself.
     pub read: Vec<(String, Vec<u8>)>,
 }
 
@@ -29,8 +29,10 @@ impl Source {
         self.dir.join(name)
     }
 
+    /// Reads and records a file.
+    ///
     /// # Errors
-    /// A file that is not there.
+    /// A file that is missing or cannot be read.
     pub fn bytes(&mut self, name: &str) -> anyhow::Result<Vec<u8>> {
         let bytes = read(&self.path(name), LARGEST_WEIGHTS)?;
         let bytes = bytes.with_context(|| format!("{name} is missing"))?;
@@ -38,7 +40,7 @@ impl Source {
         Ok(bytes)
     }
 
-    /// `None` where the file is not there.
+    /// Reads, parses and records a JSON file; `None` if it does not exist.
     pub fn json(&mut self, name: &str) -> anyhow::Result<Option<Value>> {
         let Some(bytes) = read(&self.path(name), LARGEST_JSON)? else { return Ok(None) };
         let json = parse(name, &bytes)?;
@@ -46,17 +48,17 @@ impl Source {
         Ok(Some(json))
     }
 
-    /// As [`Source::json`], of a file that may have been read before.
+    /// Like [`Source::json`], without recording the file, which may have been read before.
     pub fn json_again(&self, name: &str) -> anyhow::Result<Option<Value>> {
         read(&self.path(name), LARGEST_JSON)?.map(|bytes| parse(name, &bytes)).transpose()
     }
 
-    /// The names of the folders in it, in order.
+    /// The names of its subfolders, sorted.
     pub fn folders(&self) -> Vec<String> {
         self.entries(|kind| kind.is_dir())
     }
 
-    /// The names of the files in it, in order.
+    /// The names of its files, sorted.
     pub fn files(&self) -> Vec<String> {
         self.entries(|kind| !kind.is_dir())
     }
@@ -71,25 +73,25 @@ impl Source {
     }
 }
 
-/// The bytes of a file of settings.
+/// Reads a settings file.
 ///
 /// # Errors
-/// A file that is missing, not a regular one, or too large to be one of settings.
+/// A file that is missing, not a regular file, or larger than [`LARGEST_JSON`].
 pub fn read_settings(path: &Path) -> anyhow::Result<Vec<u8>> {
     read(path, LARGEST_JSON)?
         .with_context(|| format!("cannot read {}: it is missing", path.display()))
 }
 
-/// The bytes of a file of weights.
+/// Reads a weights file.
 ///
 /// # Errors
-/// As [`read_settings`].
+/// A file that is missing, not a regular file, or larger than [`LARGEST_WEIGHTS`].
 pub fn read_weights(path: &Path) -> anyhow::Result<Vec<u8>> {
     let bytes = read(path, LARGEST_WEIGHTS)?;
     bytes.with_context(|| format!("cannot read {}: it is missing", path.display()))
 }
 
-/// `None` where there is no such file.
+/// Reads a file of at most `most` bytes; `None` if it does not exist.
 pub fn read(path: &Path, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
     let cannot = || format!("cannot read {}", path.display());
     match input_file::read_up_to(most, path) {
@@ -101,7 +103,7 @@ pub fn read(path: &Path, most: u64) -> anyhow::Result<Option<Vec<u8>>> {
 
 pub fn parse(name: &str, bytes: &[u8]) -> anyhow::Result<Value> {
     ensure!(bytes.len() as u64 <= LARGEST_JSON, "{name} is too large to be a file of settings");
-    // What Windows editors put in front.
+    // Windows editors write a byte order mark, which serde_json rejects.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     serde_json::from_slice(bytes).with_context(|| format!("{name} is not valid JSON"))
 }

@@ -1,5 +1,5 @@
-//! tokenizer.json with what the settings beside it change: tokenizer_config.json, special_tokens_map.json and
-//! added_tokens.json.
+//! Reads tokenizer.json and applies the settings of tokenizer_config.json, special_tokens_map.json and
+//! added_tokens.json to it.
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -10,23 +10,24 @@ use super::source::{LARGEST_JSON, Source};
 
 const CONFIG: &str = "tokenizer_config.json";
 
-/// How texts become tokens.
+/// The tokenizer files of a model, merged.
 #[derive(Debug, Default)]
 pub struct TokenizerFiles {
-    /// tokenizer.json, with the settings of tokenizer_config.json carried out.
+    /// tokenizer.json with the settings of tokenizer_config.json applied.
     pub json: Vec<u8>,
-    /// Where texts are cut, special tokens counted.
+    /// The maximum number of tokens per text, including special tokens.
     pub max_tokens: Option<usize>,
-    /// Whether a text that is too long loses its beginning.
+    /// Whether a text that is too long is truncated at its beginning.
     pub keeps_end: bool,
-    /// The token that stands for a hidden one, where the files name it.
+    /// The mask token, if the files name one.
     pub mask: Option<String>,
-    /// Tokens that must be known under these ids.
+    /// Tokens that the tokenizer must have under these ids.
     pub expected: Vec<(String, u32)>,
-    /// The token for what is not in the vocabulary, by its text or its id.
+    /// The token for words outside the vocabulary.
     pub unknown: Unknown,
 }
 
+/// The unknown token, by its text or its id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Unknown {
     #[default]
@@ -36,7 +37,7 @@ pub enum Unknown {
 }
 
 impl TokenizerFiles {
-    /// `at` is the folder of the model's first module, empty or with a `/` at its end.
+    /// `at` is the folder of the model's first module: empty, or with a trailing `/`.
     pub fn read(source: &mut Source, at: &str, faults: &mut Faults) -> anyhow::Result<Self> {
         let bytes =
             super::source::read(&source.path(&format!("{at}tokenizer.json")), LARGEST_JSON)?;
@@ -95,8 +96,8 @@ impl TokenizerFiles {
     }
 }
 
-/// Carries out `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` as BERT's tokenizer classes do: they
-/// set the normalizer that tokenizer.json brings. Returns whether anything changed.
+/// Applies `do_lower_case`, `strip_accents` and `tokenize_chinese_chars` to the normalizer of tokenizer.json, as BERT's
+/// tokenizer classes do. Returns whether anything changed.
 fn normalize_as_told(tokenizer: &mut Value, config: Option<&Value>, reader: &mut Reader) -> bool {
     const SETTINGS: [(&str, &str); 3] = [
         ("do_lower_case", "lowercase"),
@@ -104,7 +105,7 @@ fn normalize_as_told(tokenizer: &mut Value, config: Option<&Value>, reader: &mut
         ("tokenize_chinese_chars", "handle_chinese_chars"),
     ];
     let class = config.and_then(|c| c.get("tokenizer_class")).and_then(Value::as_str);
-    // A general class takes the tokenizer as it is.
+    // The generic classes use tokenizer.json unchanged.
     if matches!(class, Some("PreTrainedTokenizerFast" | "TokenizersBackend")) {
         return false;
     }
@@ -132,7 +133,7 @@ fn normalize_as_told(tokenizer: &mut Value, config: Option<&Value>, reader: &mut
     changed
 }
 
-/// `add_prefix_space` of a byte-level pre-tokenizer, if there is one.
+/// The `add_prefix_space` setting of the byte-level pre-tokenizer, if there is one.
 fn byte_level_prefix(pre_tokenizer: &Value) -> Option<bool> {
     if pre_tokenizer["type"] == "ByteLevel" {
         return pre_tokenizer["add_prefix_space"].as_bool();

@@ -1,8 +1,9 @@
-//! Vectors from an endpoint that speaks OpenAI's `POST /v1/embeddings`.
+//! Embeddings from an HTTP endpoint with OpenAI's `POST /v1/embeddings` interface. The API key must never be part of a
+//! fingerprint, and no secret may appear in a message.
 //!
-//! Texts go out in batches; blank ones do not, their vector is zero. A reply is checked as a whole ([`wire`]) before
-//! any vector of it is taken, and each batch is handed over when it is there. The key is read when the first
-//! request needs it, and is part of no fingerprint.
+//! Texts are sent in batches, except blank ones, whose vector is zero. A reply is validated as a whole ([`wire`])
+//! before any of its vectors is used, and each batch is passed on as soon as it arrives. The API key is read when the
+//! first request needs it.
 
 pub(crate) mod sent;
 mod wire;
@@ -18,41 +19,41 @@ use super::{Embedder, Role, Vectors};
 use crate::remote::{self, Endpoint, FIRST_WAIT, Refused};
 pub use sent::{Additions, OWN_HEADERS, OWN_KEYS, Supplied};
 
-/// An endpoint with its settings.
+/// The settings of an embedding endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSpec {
-    /// Ends in `/embeddings`, or that is added.
+    /// The address; `/embeddings` is appended if it is missing, see [`endpoint`].
     pub url: String,
-    /// As the endpoint calls it.
+    /// The model's name at the endpoint.
     pub model: String,
-    /// The environment variable that holds the key; none is sent without.
+    /// The environment variable that holds the API key; `None`: no key is sent.
     pub api_key_env: Option<String>,
-    /// Numbers in a vector.
+    /// The number of dimensions of a vector.
     pub dim: usize,
-    /// Ask the endpoint for vectors of `dim` numbers (`dimensions`).
+    /// Whether to request vectors of `dim` numbers from the endpoint (`dimensions`).
     pub send_dim: bool,
-    /// Texts in a request.
+    /// Number of texts per request.
     pub batch_size: usize,
-    /// Requests at a time.
+    /// Number of simultaneous requests.
     pub concurrency: usize,
-    /// For one request, from its start to the last byte of the reply.
+    /// The limit for one request, from its start to the last byte of the reply.
     pub timeout: Duration,
-    /// Further tries of a request that failed for now.
+    /// Number of retries of a request that failed temporarily.
     pub retries: u32,
-    /// The wait before the first of them, about.
+    /// The approximate wait before the first retry.
     pub first_wait: Duration,
     pub query_prefix: String,
     pub passage_prefix: String,
-    /// Sent with each request.
+    /// Headers sent with each request.
     pub headers: Additions,
-    /// Further keys of each request's body, and of those with queries or passages alone.
+    /// Extra keys of the body of each request, and of requests for queries or for passages only.
     pub body: Additions,
     pub query_body: Additions,
     pub passage_body: Additions,
 }
 
 impl HttpSpec {
-    /// With the defaults of a scenario.
+    /// Settings with the defaults of a scenario.
     pub fn new(url: impl Into<String>, model: impl Into<String>, dim: usize) -> Self {
         Self {
             url: url.into(),
@@ -82,11 +83,11 @@ impl HttpSpec {
     }
 }
 
-/// The address that `url` means: `/embeddings` is added, unless it ends so already, or in `/embed`, as that of Text
-/// Embeddings Inference and Ollama does.
+/// Parses `url` and appends `/embeddings`, unless it already ends in that or in `/embed`, the route of Text Embeddings
+/// Inference and Ollama.
 ///
 /// # Errors
-/// No http or https address, or one with a password in it.
+/// Not an http or https address, or one that contains a password.
 pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
     let mut url = remote::address(url)?;
     let path = url.path().trim_end_matches('/').to_owned();
@@ -96,7 +97,7 @@ pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
     Ok(url)
 }
 
-/// An endpoint that is asked.
+/// An embedder that sends texts to an HTTP endpoint.
 pub struct HttpEmbedder {
     spec: HttpSpec,
     endpoint: reqwest::Url,
@@ -104,17 +105,17 @@ pub struct HttpEmbedder {
     same: Mutex<SameVectors>,
 }
 
-/// Different texts that an endpoint has to tell apart.
+/// An endpoint that returns the same vector for this many different texts, and no other vector, is rejected.
 const TOLD_APART: usize = 3;
 
 impl HttpEmbedder {
-    /// Asks nobody yet.
+    /// Sends no request yet.
     ///
     /// # Errors
-    /// An address that is none.
+    /// An invalid address, or a size of 0.
     pub fn new(spec: HttpSpec) -> anyhow::Result<Self> {
         let endpoint = endpoint(&spec.url).with_context(|| {
-            // What follows a `?` may be secret, and a password is.
+            // The query part of a URL may hold secrets, so the message omits it as well as any password.
             let shown = spec.url.split('?').next().unwrap_or_default();
             format!("url {:?}", remote::without_passwords(shown))
         })?;
@@ -123,7 +124,8 @@ impl HttpEmbedder {
             "http 1 {endpoint} {:?} {} {} {:?} {:?}",
             spec.model, spec.dim, spec.send_dim, spec.query_prefix, spec.passage_prefix
         );
-        // Secrets are named by their variables. What few endpoints need is named only where it is there.
+        // Secrets enter the fingerprint by the names of their variables. Optional settings enter only if they are
+        // set, so that the fingerprints of specs without them stay as they were.
         let HttpSpec { headers, body, query_body, passage_body, .. } = &spec;
         for (what, additions) in
             [("headers", headers), ("body", body), ("query", query_body), ("passage", passage_body)]
@@ -137,6 +139,7 @@ impl HttpEmbedder {
         Ok(Self { spec, endpoint, fingerprint, same })
     }
 
+    /// The connection settings for one role, with the API key and other secrets read from the environment.
     fn line(&self, role: Role) -> anyhow::Result<Endpoint> {
         let HttpSpec { timeout, retries, first_wait, concurrency, .. } = self.spec;
         let longest_reply = wire::longest_reply(self.spec.batch_size, self.spec.dim);
@@ -212,12 +215,13 @@ impl Embedder for HttpEmbedder {
             let input: Vec<String> = batch.full.iter().map(prefixed).collect();
             wire::request(&self.spec, self.endpoint.path(), &input, &further)
         };
-        // Batches of nothing but blanks are not asked for.
+        // Batches that contain only blank texts need no request.
         let (asked, blank): (Vec<&Batch>, Vec<&Batch>) =
             batches.iter().partition(|batch| !batch.full.is_empty());
         let bodies = asked.iter().map(|batch| body(batch));
+        // `post_all` passes errors on as text; `broken` keeps the original of an error that is not about a request.
         let mut broken = None;
-        // Vectors are cached only once two of them differ, so that a constant one never gets into the cache.
+        // Vectors are cached only after two of them have differed, so that a constant vector never enters the cache.
         let mut held_back: Vec<(usize, Vectors)> = Vec::new();
         let mut take = |batch: &Batch, rows: Vec<Vec<f32>>| {
             let mut data = vec![0.0; batch.texts * dim];
@@ -255,6 +259,7 @@ impl Embedder for HttpEmbedder {
         if let Some(error) = broken {
             return Err(error);
         }
+        // No two vectors differed, but there were too few texts to reject the endpoint.
         held_back.iter().try_for_each(|(first, vectors)| keep(*first, vectors))?;
         if let Err(Refused { at, what }) = sent {
             let Batch { first, texts: count, .. } = *asked[at];
@@ -270,11 +275,11 @@ impl Embedder for HttpEmbedder {
     }
 }
 
-/// Texts of one request.
+/// The texts of one request.
 struct Batch {
-    /// Where they begin.
+    /// The index of the first text.
     first: usize,
     texts: usize,
-    /// Those that are not blank, counted from `first`.
+    /// The texts that are not blank, by index relative to `first`.
     full: Vec<usize>,
 }

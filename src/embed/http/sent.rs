@@ -1,34 +1,34 @@
-//! What a user adds to requests: headers, and keys of the body, written out or held by environment variables.
+//! Headers and body keys that a user adds to requests, given literally or through environment variables.
 
 use anyhow::Context;
 use serde_json::{Map, Value};
 
 use crate::remote::{self, Secrets};
 
-/// A value as a scenario gives it.
+/// A value of a header or body key as given in a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Supplied {
-    /// Written out; inside it, `{env: NAME}` at any depth stands for a variable all the same.
+    /// A literal value; `{env: NAME}` inside it, at any depth, is replaced by that variable.
     Written(Value),
-    /// The environment variable that holds it: a secret.
+    /// The name of the environment variable that holds the value, which is secret.
     Variable(String),
 }
 
 /// The key of `{env: NAME}`.
 const ENV: &str = "env";
 
-/// Names with their values, in the order of the scenario.
+/// Names and values, in the order of the scenario.
 pub type Additions = Vec<(String, Supplied)>;
 
-/// Keys of the body that are settings of their own.
+/// Body keys that cannot be added because they have their own settings.
 pub const OWN_KEYS: [&str; 4] = ["model", "input", "inputs", "dimensions"];
-/// Headers that follow from the request.
+/// Headers that cannot be added because the request determines them.
 pub const OWN_HEADERS: [&str; 6] =
     ["content-type", "content-length", "host", "accept", "connection", "transfer-encoding"];
 
 impl Supplied {
     /// # Errors
-    /// What is nearly `{env: NAME}`, but is not: sent as it stands, it would be taken for a value.
+    /// A value that resembles `{env: NAME}` but is malformed: it would otherwise be sent literally.
     pub fn parse(value: &Value) -> Result<Supplied, String> {
         check_variables(value)?;
         Ok(match variable(value) {
@@ -44,7 +44,7 @@ impl Supplied {
         }
     }
 
-    /// The names of the variables in it.
+    /// The names of the environment variables in the value.
     fn variables(&self) -> Vec<&str> {
         fn of(value: &Value) -> Vec<&str> {
             if let Some(name) = variable(value) {
@@ -68,7 +68,7 @@ fn variable(value: &Value) -> Option<&str> {
     value.as_object().filter(|map| map.len() == 1)?.get(ENV)?.as_str()
 }
 
-/// With what variables hold in their places.
+/// Replaces each `{env: NAME}` in `value` by the variable's value.
 fn filled_in(value: &Value) -> anyhow::Result<Value> {
     if let Some(name) = variable(value) {
         return Ok(Value::String(remote::variable(name)?));
@@ -107,13 +107,13 @@ fn check_variables(value: &Value) -> Result<(), String> {
     };
     match named.as_str() {
         Some(name) if !name.is_empty() && is_name(name) => Ok(()),
-        // What stands there may be the secret itself.
+        // The message does not quote the value, which may be the secret itself.
         _ => Err("what stands behind `env` is not the name of a variable: letters, digits and _"
             .to_owned()),
     }
 }
 
-/// Headers as texts.
+/// The names and values of the headers.
 ///
 /// # Errors
 /// A variable that is not set.
@@ -126,7 +126,7 @@ pub fn headers(additions: &Additions) -> anyhow::Result<Vec<(String, String)>> {
     additions.iter().map(header).collect()
 }
 
-/// Keys of the body; those of `more` win.
+/// The extra keys of the body; those of `more` override those of `general`.
 ///
 /// # Errors
 /// A variable that is not set.
@@ -138,7 +138,8 @@ pub fn body(general: &Additions, more: &Additions) -> anyhow::Result<Map<String,
     general.iter().chain(more).map(key).collect()
 }
 
-/// What of them must not be shown: the values of variables, and what names say is secret.
+/// The values that must not appear in messages: the API key, those of environment variables, and literal texts whose
+/// name indicates a secret.
 pub fn secrets<'a>(
     key: Option<&str>,
     headers: &'a Additions,

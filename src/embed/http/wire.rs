@@ -1,4 +1,4 @@
-//! What goes out and what comes back, as bytes; nothing is sent from here.
+//! Encoding of requests and decoding of replies, as bytes; nothing is sent from here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::remote::excerpt;
 struct Request<'a> {
     model: &'a str,
     input: &'a [String],
-    /// What Text Embeddings Inference calls them on its own route, `/embed`.
+    /// The name of `input` on Text Embeddings Inference's native route, `/embed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,7 @@ struct Request<'a> {
     further: &'a Map<String, Value>,
 }
 
-/// OpenAI's `data`, or the bare lists that others send under `embeddings`.
+/// A reply with OpenAI's `data`, or with the plain lists that other servers send under `embeddings`.
 #[derive(Deserialize)]
 struct Reply {
     data: Option<Vec<Item>>,
@@ -28,7 +28,7 @@ struct Reply {
     error: Option<Value>,
 }
 
-/// Some servers write null for what is no number.
+/// A vector as received: some servers write null for NaN.
 type Numbers = Vec<Option<f32>>;
 
 #[derive(Deserialize)]
@@ -37,6 +37,7 @@ struct Item {
     embedding: Numbers,
 }
 
+/// The JSON body of a request for the vectors of `input`.
 pub fn request(
     spec: &HttpSpec,
     path: &str,
@@ -45,20 +46,20 @@ pub fn request(
 ) -> Vec<u8> {
     let dimensions = spec.send_dim.then_some(spec.dim);
     let path = path.trim_end_matches('/');
-    // Ollama's route is `/api/embed`, and knows `input`.
+    // Ollama's route `/api/embed` takes `input`, so only Text Embeddings Inference's own route needs `inputs`.
     let native = path.ends_with("/embed") && !path.ends_with("/api/embed");
     let inputs = native.then_some(input);
     let request = Request { model: &spec.model, input, inputs, dimensions, further };
     serde_json::to_vec(&request).expect("strings and numbers become JSON")
 }
 
-/// Bytes that a reply may have: numbers of 40 characters, and room for the rest.
+/// The maximum size of a reply in bytes: 40 per number, plus a margin for the rest.
 pub fn longest_reply(texts: usize, dim: usize) -> usize {
-    // An endpoint may send vectors of another length, and that should be what we complain of.
+    // Leave space for vectors of a wrong dimension, so that the error names the dimension and not the size.
     (texts * dim.max(8192)).saturating_mul(40).saturating_add(1 << 20)
 }
 
-/// Vectors as they come; in a bare list each stands at the place of its text.
+/// The vectors in the order of the reply. In a plain list, a vector's position is the index of its text.
 fn items(reply: &[u8]) -> Result<Vec<Item>, String> {
     let not_one = |why: String| {
         format!("the body is not a list of embeddings ({why}); it starts: {}", excerpt(reply, 80))
@@ -83,10 +84,10 @@ fn items(reply: &[u8]) -> Result<Vec<Item>, String> {
     }
 }
 
-/// The `texts` vectors of a reply, in the order of the texts, each at length one.
+/// The vectors of a reply to a request for `texts` texts, in the order of the texts, scaled to unit length.
 ///
 /// # Errors
-/// Says what the reply is instead.
+/// A message that says what is wrong with the reply.
 pub fn vectors(reply: &[u8], texts: usize, dim: usize) -> Result<Vec<Vec<f32>>, String> {
     let items = items(reply)?;
     let n = items.len();

@@ -1,18 +1,18 @@
-//! How alike the tokens of two texts are: one cell for each pair of them, and what a network is shown of it.
+//! Similarity maps: the cosines between the tokens of two texts, and the input features derived from them.
 
-/// Numbers a cell, see [`Map::channels`].
+/// Number of features per cell, see [`Map::channels`].
 pub const CHANNELS: usize = 6;
-/// Numbers a map, see [`Map::summary`].
+/// Number of features per map, see [`Map::summary`].
 pub const SUMMARY: usize = 8;
 
-/// The rows are the tokens of the first text, the columns those of the second; at least one each.
+/// One row per token of the first text and one column per token of the second, at least one of each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Map {
     pub rows: usize,
     pub cols: usize,
-    /// Of the tokens' vectors, row by row.
+    /// The cosines of the token vectors, row-major.
     pub cosine: Vec<f32>,
-    /// Whether they are the same token.
+    /// Whether the two tokens are equal, row-major.
     pub same: Vec<bool>,
     /// The cosine of the two whole texts.
     pub base: f32,
@@ -30,9 +30,9 @@ impl Map {
         (by_row, by_col)
     }
 
-    /// By cell: the cosine; by how much it stays behind the best of its row, and of its column; whether the
-    /// tokens are the same; how much further on in the second text its token stands, from -1 to 1, and that
-    /// without the sign. Each channel has a border of one cell of zeros.
+    /// The features of each cell, channel by channel: the cosine; the cosine minus the maximum of its row, and minus
+    /// that of its column; whether the tokens are equal; the difference of their relative positions (second text minus
+    /// first, from -1 to 1), and its absolute value. Each channel has a border of one cell of zeros.
     pub(super) fn channels(&self) -> Vec<f32> {
         let stride = self.cols + 2;
         let plane = (self.rows + 2) * stride;
@@ -56,8 +56,9 @@ impl Map {
         out
     }
 
-    /// The cosine of the texts; MaxSim both ways; the token worst matched on either side; how many tokens of
-    /// either side stand in the other; how much longer the second text is (log).
+    /// The features of the whole map: the cosine of the texts; MaxSim in both directions; the smallest row maximum and
+    /// the smallest column maximum; the share of each text's tokens that occur in the other; the log ratio of the
+    /// lengths.
     pub(super) fn summary(&self) -> [f32; SUMMARY] {
         let (by_row, by_col) = self.largest();
         let mean = |best: &[f32]| best.iter().sum::<f32>() / best.len() as f32;
@@ -77,7 +78,7 @@ impl Map {
         ]
     }
 
-    /// The mean of the rows' largest cosines.
+    /// The mean of the row maxima.
     pub fn max_sim(&self) -> f32 {
         let (by_row, _) = self.largest();
         by_row.iter().sum::<f32>() / by_row.len() as f32

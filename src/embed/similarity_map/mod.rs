@@ -1,8 +1,9 @@
-//! Verifiers over similarity maps: a small network looks at how alike the tokens of two texts are, cell by
-//! cell, and tells pairs that mean the same from those that only look so (arXiv 2604.16351).
+//! Verifiers over similarity maps: a small network reads the cosines between the tokens of two texts, cell by cell,
+//! and separates pairs with the same meaning from pairs that only look alike (arXiv 2604.16351). Maps are computed in
+//! [`super::bert`] and networks are trained in `train`, not here.
 //!
-//! A directory holds `config.json` (which model makes the maps, the network's shape) and `model.safetensors`;
-//! `knockon verifier` writes it. Made are maps in [`super::bert`], and trained is in `train`.
+//! A directory holds `config.json` (the model that makes the maps, the shape of the network) and
+//! `model.safetensors`; `knockon verifier` writes it.
 
 mod map;
 mod net;
@@ -28,15 +29,15 @@ pub const FILES: [&str; 2] = [CONFIG, WEIGHTS];
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
-/// What `model_type` says in config.json.
+/// The value of `model_type` in config.json.
 const MODEL_TYPE: &str = "similarity_map";
 const VERSION: u32 = 1;
-/// Tokens of either text in a map, unless a directory says otherwise: it bounds what a pair costs.
+/// The default number of tokens of either text in a map, which bounds the cost of a pair.
 pub const TOKENS: usize = 128;
-/// Bounds of what a config.json may ask for.
+/// The maximum of each number in config.json.
 const MOST: usize = 1024;
 
-/// A directory and how its network's answer becomes a score.
+/// A verifier's directory and how the output of its network becomes a score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimilarityMapSpec {
     pub dir: String,
@@ -44,8 +45,8 @@ pub struct SimilarityMapSpec {
     pub penalty: Option<Penalty>,
 }
 
-/// The score is the cosine of the texts; where that is greater than `above`, less `weight` times the probability
-/// that they do not mean the same. Defaults are those of arXiv 2604.16351.
+/// The score is the cosine of the texts. If it is greater than `above`, it is lowered by `weight` times the probability
+/// that the texts differ in meaning. The defaults are those of arXiv 2604.16351.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Penalty {
     pub above: f64,
@@ -65,7 +66,7 @@ pub struct Config {
     model_type: String,
     version: u32,
     pub base: Base,
-    /// Of either text; what comes behind is not seen.
+    /// Number of tokens of either text in a map; later tokens are ignored.
     pub tokens: usize,
     width: usize,
     layers: usize,
@@ -75,10 +76,10 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
-    /// A name known to `knockon models list`, or a directory.
+    /// A name listed by `knockon models list`, or a directory.
     pub model: String,
     pub precision: Precision,
-    /// Of its weights and settings: maps of other ones would mean nothing to the network.
+    /// The fingerprint of the model's weights and settings. Maps of another model would be meaningless to the network.
     pub fingerprint: String,
 }
 
@@ -117,12 +118,12 @@ impl Config {
     }
 }
 
-/// Whether a directory says that it holds such a network.
+/// Whether a directory's config.json is that of a similarity-map network.
 pub fn is_similarity_map(dir: &Path) -> bool {
     files::read_settings(&dir.join(CONFIG)).is_ok_and(|bytes| Config::parse(&bytes).is_ok())
 }
 
-/// Writes a directory, with `further` files beside the network's own.
+/// Writes the network's files, and the additional files `further`, to a directory.
 ///
 /// # Errors
 /// A directory that cannot be written.
@@ -152,7 +153,7 @@ pub fn save(
     output.write_folder(dir, &files)
 }
 
-/// A network with the model that makes its maps.
+/// A pair scorer: a network and the model that makes its maps.
 pub struct SimilarityMap {
     maps: bert::Maps,
     net: Net,
@@ -189,7 +190,7 @@ impl SimilarityMap {
         Ok(SimilarityMap { maps, net, penalty, fingerprint })
     }
 
-    /// A text without a token means the same as nothing.
+    /// The score of a pair. A pair without a map, because a text has no token, counts as different.
     fn score_map(&self, map: Option<&Map>) -> f32 {
         let differs = map.map_or(1.0, |map| probability(self.net.logit(map)));
         match self.penalty {

@@ -1,26 +1,27 @@
-//! The network over a map: 3 x 3 convolutions, pooling over all cells, two dense layers, one logit. Plain
-//! numbers, forward and back; no text and no file is known here.
+//! The network over a similarity map: 3 x 3 convolutions, pooling over all cells, two dense layers, one logit. This is
+//! forward and backward arithmetic only; it knows nothing of texts or files.
 //!
-//! Channels lie one after another, each with a border of one zero cell, so that a row of the map is one slice.
+//! Channels are stored one after another, each with a border of one zero cell, so that a row of the map is one slice.
 
 use super::map::{CHANNELS, Map, SUMMARY};
 
-/// Pooled numbers a channel: mean, largest, mean of the rows' largest, mean of the columns' largest.
+/// Pooled features per channel: the mean, the maximum, the mean of the row maxima, the mean of the column maxima.
 const POOLS: usize = 4;
-/// Numbers between the two dense layers.
+/// Number of units between the two dense layers.
 const HIDDEN: usize = 32;
+/// Number of weights in a 3 x 3 convolution kernel.
 const TAPS: usize = 9;
 
-/// How large a network is.
+/// The size of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Channels of a convolution.
+    /// Number of channels of each convolution.
     pub width: usize,
-    /// Convolutions, one behind the other.
+    /// Number of successive convolutions.
     pub layers: usize,
 }
 
-/// The parameters of a network, one behind the other as [`Shape::tensors`] lists them.
+/// The parameters of a network, concatenated in the order of [`Shape::tensors`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Net {
     pub shape: Shape,
@@ -36,7 +37,7 @@ impl Shape {
         if layer == 0 { CHANNELS } else { self.width }
     }
 
-    /// Names and sizes, in their order: convolutions are (outputs, inputs, rows, columns).
+    /// The names and shapes of all tensors, in order; convolutions are (outputs, inputs, rows, columns).
     pub fn tensors(self) -> Vec<(String, Vec<usize>)> {
         let mut tensors = Vec::new();
         for layer in 0..self.layers {
@@ -51,12 +52,12 @@ impl Shape {
         tensors
     }
 
-    /// How many parameters there are.
+    /// The number of parameters.
     pub fn parameters(self) -> usize {
         self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 
-    /// Where each convolution's weights start, and where the dense layers'.
+    /// The offset of each convolution's weights, and that of the dense layers' weights.
     fn places(self) -> (Vec<usize>, usize) {
         let mut at = 0;
         let mut starts = Vec::with_capacity(self.layers);
@@ -68,7 +69,7 @@ impl Shape {
     }
 }
 
-/// What a forward leaves for the way back.
+/// The activations of a forward pass, which the backward pass needs.
 pub struct Pass {
     rows: usize,
     cols: usize,
@@ -76,18 +77,18 @@ pub struct Pass {
     planes: Vec<Vec<f32>>,
     features: Vec<f32>,
     hidden: Vec<f32>,
-    /// Of the last convolution, by channel: the largest cell, and that of each row and of each column.
+    /// For each channel of the last convolution, the index of the largest cell overall, in each row and in each column.
     largest: Vec<(usize, Vec<usize>, Vec<usize>)>,
     pub logit: f32,
 }
 
 impl Net {
-    /// The logit of the probability that the two texts do not mean the same.
+    /// The logit of the probability that the two texts differ in meaning.
     pub fn logit(&self, map: &Map) -> f32 {
         self.forward(map).logit
     }
 
-    /// As [`Net::logit`], with all that [`Net::backward`] needs.
+    /// Computes [`Net::logit`] and keeps what [`Net::backward`] needs.
     pub fn forward(&self, map: &Map) -> Pass {
         let (rows, cols) = (map.rows, map.cols);
         let stride = cols + 2;
@@ -106,6 +107,7 @@ impl Net {
                     out.fill(bias[o]);
                     for i in 0..inputs {
                         let weights = &weights[(o * inputs + i) * TAPS..][..TAPS];
+                        // Accumulate tap by tap over a whole row, which the compiler vectorises.
                         for (tap, &weight) in weights.iter().enumerate() {
                             let at = i * plane + (row + tap / 3) * stride + tap % 3;
                             let input = &input[at..at + cols];
@@ -135,7 +137,7 @@ impl Net {
             let by_col: Vec<usize> =
                 (0..cols).map(|col| best(&mut (0..rows).map(|row| at(row, col)))).collect();
             let top = best(&mut by_row.iter().copied());
-            // The border is zero and adds nothing.
+            // The zero border does not change the sum.
             features.push(channel.iter().sum::<f32>() / (rows * cols) as f32);
             features.push(channel[top]);
             features.push(by_row.iter().map(|&c| channel[c]).sum::<f32>() / rows as f32);
@@ -156,7 +158,7 @@ impl Net {
         Pass { rows, cols, planes, features, hidden, largest, logit }
     }
 
-    /// Adds to `gradient` what a loss whose slope by the logit is `slope` makes of each parameter's.
+    /// Adds the loss gradient of each parameter to `gradient`; `slope` is the derivative of the loss by the logit.
     pub fn backward(&self, pass: &Pass, slope: f32, gradient: &mut [f32]) {
         let Pass { rows, cols, planes, features, hidden, largest, .. } = pass;
         let (rows, cols) = (*rows, *cols);
@@ -204,13 +206,16 @@ impl Net {
             let inputs = self.shape.inputs(layer);
             let input = &planes[layer];
             let bias_at = start + width * inputs * TAPS;
+            // The derivative of the ReLU is 0 wherever its output is 0.
             for (by, out) in by_plane.iter_mut().zip(&planes[layer + 1]) {
                 *by = if *out > 0.0 { *by } else { 0.0 };
             }
+            // The map itself is a constant and needs no gradient.
             let mut by_input = vec![0.0; if layer == 0 { 0 } else { inputs * plane }];
             for (o, by_out) in by_plane.chunks_exact(plane).enumerate() {
                 for row in 0..rows {
                     let by_out = &by_out[(row + 1) * stride + 1..][..cols];
+                    // After ReLU and pooling many rows have no gradient at all.
                     if by_out.iter().all(|by| *by == 0.0) {
                         continue;
                     }
@@ -229,7 +234,7 @@ impl Net {
                     }
                 }
             }
-            // What ran into the border ends there.
+            // The border is a constant, so gradients that reached it go no further.
             if layer > 0 {
                 for channel in by_input.chunks_exact_mut(plane) {
                     channel[..stride].fill(0.0);
@@ -245,7 +250,7 @@ impl Net {
     }
 }
 
-/// The inner product, in lanes that the compiler turns into vectors.
+/// The dot product, summed in eight lanes so that the compiler vectorises it.
 fn product(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -260,7 +265,7 @@ fn product(a: &[f32], b: &[f32]) -> f32 {
 mod tests {
     use super::*;
 
-    /// Numbers without a pattern, from -1 to 1.
+    /// Pseudo-random numbers from -1 to 1.
     pub fn noise(count: usize, seed: u32) -> Vec<f32> {
         let mut state = seed;
         let mut next = || {
@@ -291,7 +296,7 @@ mod tests {
             at(before);
             let slope = (up - down) / f64::from(2.0 * step);
             let apart = (slope - f64::from(*gradient)).abs();
-            // A step may cross the kink of a ReLU or a maximum, in few places.
+            // In a few places the step crosses the kink of a ReLU or of a maximum.
             off += usize::from(apart > 1e-3 + 0.01 * slope.abs());
         }
         assert!(off * 50 <= gradient.len(), "{off} of {} are off", gradient.len());

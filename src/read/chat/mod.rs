@@ -1,8 +1,7 @@
-//! Answers from an endpoint that speaks OpenAI's `POST /v1/chat/completions`, such as llama.cpp, Ollama, vLLM, Azure and
-//! OpenAI.
+//! Chat endpoints: models behind OpenAI's `POST /v1/chat/completions`, as served by llama.cpp, Ollama, vLLM, Azure and
+//! OpenAI. No part of a reply may be handed over before the whole reply is checked ([`wire`]).
 //!
-//! Each reply is checked as a whole ([`wire`]) before any of it is handed over. Requests, further tries and secrets are
-//! those of [`crate::remote`].
+//! [`crate::remote`] handles requests, retries and secrets.
 
 mod wire;
 
@@ -19,7 +18,7 @@ use crate::embed::http::sent;
 use crate::embed::http::{Additions, Supplied};
 use crate::remote::{self, Endpoint, FIRST_WAIT, Refused};
 
-/// Keys of the body that are settings of their own, or would change what comes back.
+/// Keys of the body that have a setting of their own, or would change the form of the reply.
 pub const OWN_KEYS: [&str; 10] = [
     "model",
     "messages",
@@ -36,7 +35,7 @@ pub const OWN_KEYS: [&str; 10] = [
 /// Whether the server is asked for answers in JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Structured {
-    /// By `response_format`, with the schema of the field.
+    /// With `response_format` and the JSON schema of the field.
     JsonSchema,
     #[default]
     None,
@@ -54,51 +53,51 @@ impl Structured {
 /// How several samples of one prompt are drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SampleBy {
-    /// One request for all of them.
+    /// One request for all samples.
     N,
-    /// One request each, with seeds one after the other: few local servers know `n`.
+    /// One request for each sample, with consecutive seeds: few local servers support `n`.
     #[default]
     Seed,
 }
 
-/// An endpoint with its settings.
+/// The settings of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChatSpec {
-    /// Ends in `/chat/completions`, or that is added.
+    /// The address; `/chat/completions` is appended unless it ends so.
     pub url: String,
-    /// As the endpoint calls it.
+    /// The endpoint's name of the model.
     pub model: String,
-    /// The environment variable that holds the key; none is sent without.
+    /// The environment variable that holds the API key; `None` sends no key.
     pub api_key_env: Option<String>,
-    /// Sent with each request.
+    /// Headers of each request.
     pub headers: Additions,
-    /// Further keys of each request's body.
+    /// Additional keys in the body of each request.
     pub body: Additions,
     pub temperature: f64,
-    /// Tokens that an answer may have.
+    /// The maximum number of tokens in an answer.
     pub max_tokens: u32,
-    /// The key that carries it: `max_tokens`, or `max_completion_tokens`, which newer models of OpenAI want.
+    /// The key of that limit: `max_tokens`, or `max_completion_tokens`, which newer OpenAI models require.
     pub max_tokens_key: &'static str,
-    /// Answers drawn to each prompt.
+    /// Samples drawn for each prompt.
     pub samples: u32,
     pub sample_by: SampleBy,
     pub seed: u64,
     pub structured: Structured,
-    /// Whether an answer that was cut off at `max_tokens` is kept as such; otherwise it ends the run with a message.
+    /// Whether an answer that was truncated at `max_tokens` is accepted; otherwise it is an error.
     pub keep_cut: bool,
     /// For one request, from its start to the last byte of the reply.
     pub timeout: Duration,
-    /// Further tries of a request that failed for now.
+    /// The maximum number of retries of a request that failed temporarily.
     pub retries: u32,
-    /// The wait before the first of them, about.
+    /// The approximate wait before the first retry.
     pub first_wait: Duration,
-    /// Requests at a time.
+    /// The maximum number of simultaneous requests.
     pub concurrency: usize,
     pub prices: Option<Prices>,
 }
 
 impl ChatSpec {
-    /// With the defaults of a scenario.
+    /// The defaults of a scenario.
     pub fn new(url: impl Into<String>, model: impl Into<String>) -> ChatSpec {
         ChatSpec {
             url: url.into(),
@@ -122,14 +121,14 @@ impl ChatSpec {
         }
     }
 
-    /// What decides an answer beside the prompt. The address is not part of it: the same model is the same wherever it
-    /// runs. Secrets are named by their variables.
+    /// Everything besides the prompt that determines an answer. The address is excluded, because a model is the same
+    /// wherever it runs. Secrets are represented by the names of their variables.
     fn identity(&self) -> Identity {
         let mut settings = Map::new();
         settings.insert("temperature".into(), json!(self.temperature));
         settings.insert("max_tokens".into(), json!(self.max_tokens));
         settings.insert("samples".into(), json!(self.samples));
-        // At temperature 0 no seed matters, and one sample has no second.
+        // At temperature 0 the seed has no effect.
         if self.temperature > 0.0 {
             settings.insert("seed".into(), json!(self.seed));
         }
@@ -148,10 +147,10 @@ impl ChatSpec {
     }
 }
 
-/// The address that `url` means: `/chat/completions` is added, unless it ends so already.
+/// The URL for `url`: `/chat/completions` is appended unless it already ends so.
 ///
 /// # Errors
-/// No http or https address, or one with a password in it.
+/// A URL that is not http or https, or one that contains a password.
 pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
     let mut url = remote::address(url)?;
     let path = url.path().trim_end_matches('/').to_owned();
@@ -161,7 +160,7 @@ pub fn endpoint(url: &str) -> anyhow::Result<reqwest::Url> {
     Ok(url)
 }
 
-/// An endpoint that is asked.
+/// A model at a chat endpoint.
 pub struct ChatEndpoint {
     spec: ChatSpec,
     endpoint: reqwest::Url,
@@ -169,13 +168,13 @@ pub struct ChatEndpoint {
 }
 
 impl ChatEndpoint {
-    /// Asks nobody yet.
+    /// Checks the settings; sends nothing.
     ///
     /// # Errors
     /// A setting that is not allowed.
     pub fn new(spec: ChatSpec) -> anyhow::Result<ChatEndpoint> {
         let endpoint = endpoint(&spec.url).with_context(|| {
-            // What follows a `?` may be secret, and a password is.
+            // The query may be secret, and a password always is.
             let shown = spec.url.split('?').next().unwrap_or_default();
             format!("url {:?}", remote::without_passwords(shown))
         })?;
@@ -215,7 +214,7 @@ impl ChatEndpoint {
         Ok(ChatEndpoint { spec, endpoint, identity })
     }
 
-    /// The line to the server, with what is added to each body.
+    /// The HTTP endpoint, and the additional keys of each body.
     fn line(&self) -> anyhow::Result<(Endpoint, Map<String, Value>)> {
         let spec = &self.spec;
         let key = spec.api_key_env.as_deref().map(remote::key).transpose()?;
@@ -262,16 +261,17 @@ impl LanguageModel for ChatEndpoint {
             SampleBy::N => 1,
             SampleBy::Seed => spec.samples as usize,
         };
-        // A body is taken when its request starts.
+        // Bodies are produced when their request starts, so the clock starts here.
         let starts = RefCell::new(HashMap::new());
         let bodies = (0..prompts.len() * requests).map(|at| {
             starts.borrow_mut().insert(at, Instant::now());
             let seed = spec.seed.wrapping_add((at % requests) as u64);
             wire::request(spec, prompts[at / requests], seed, &further)
         });
-        // Samples of one prompt that are there, by the place of their request.
+        // Samples of prompts that are still incomplete, with the index of their request.
         let mut parts: HashMap<usize, Vec<(usize, Reply)>> = HashMap::new();
         let mut broken = None;
+        // The secrets of the URL's query too: an answer that repeats one must not be recorded.
         let secrets = line.secrets.clone().and_query_of(&line.url);
         let sent = line.post_all(bodies, |at, body| {
             let mut reply = wire::reply(spec, body)?;
@@ -295,6 +295,7 @@ impl LanguageModel for ChatEndpoint {
             {
                 whole.cost = Some(prices.of(tokens_in, tokens_out));
             }
+            // `take` can fail for reasons of this machine, such as a full disk: its error is returned unchanged.
             take(prompt, whole).map_err(|error| {
                 let what = error.to_string();
                 broken.get_or_insert(error);
@@ -318,7 +319,7 @@ impl LanguageModel for ChatEndpoint {
     }
 }
 
-/// Samples of several requests, in the order of these.
+/// Merges the samples of several requests, in the order of the requests.
 fn joined(mut parts: Vec<(usize, Reply)>) -> Reply {
     parts.sort_by_key(|(at, _)| *at);
     let mut all = Reply { tokens_in: Some(0), tokens_out: Some(0), ..Reply::default() };
@@ -326,7 +327,7 @@ fn joined(mut parts: Vec<(usize, Reply)>) -> Reply {
         let sum = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
         all.tokens_in = sum(all.tokens_in, part.tokens_in);
         all.tokens_out = sum(all.tokens_out, part.tokens_out);
-        // They ran side by side.
+        // The requests ran concurrently.
         all.seconds = all.seconds.max(part.seconds);
         for answer in part.answers {
             for _ in 0..answer.count {

@@ -1,4 +1,4 @@
-//! What goes out and what comes back, as bytes; nothing is sent from here.
+//! The bytes of requests and replies; this module sends nothing itself.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::read::model::{Finish, Reply};
 use crate::read::prompt::Prompt;
 use crate::remote::excerpt;
 
-/// Characters of a reply that a message shows.
+/// The maximum number of characters of a reply that an error message shows.
 const SHOWN: usize = 300;
 
 #[derive(Deserialize)]
@@ -36,6 +36,7 @@ struct Usage {
     completion_tokens: Option<u64>,
 }
 
+/// The body of a request.
 pub fn request(
     spec: &ChatSpec,
     prompt: &Prompt,
@@ -60,22 +61,23 @@ pub fn request(
             "json_schema": {"name": "answer", "strict": true, "schema": schema},
         });
     }
+    // They overwrite none of the keys above: `ChatEndpoint::new` rejects `OWN_KEYS`.
     for (name, value) in further {
         body[name.as_str()] = value.clone();
     }
     body.to_string().into_bytes()
 }
 
-/// Bytes that a reply may have: tokens of 64 bytes, with their probabilities where somebody asks for these, and thoughts.
+/// The maximum size of a reply in bytes: tokens of 64 bytes, with room for their probabilities and for reasoning.
 pub fn longest_reply(spec: &ChatSpec) -> usize {
     let tokens = spec.max_tokens as usize * spec.samples as usize;
     tokens.saturating_mul(1024).saturating_add(4 << 20)
 }
 
-/// The samples in a reply.
+/// Parses the samples in a reply.
 ///
 /// # Errors
-/// Says what the reply is instead; nothing of it is to be kept then.
+/// A description of what the reply is instead; then no part of it may be used.
 pub fn reply(spec: &ChatSpec, body: &[u8]) -> Result<Reply, String> {
     let parsed: Body = serde_json::from_slice(body).map_err(|error| {
         format!("the body is not a chat completion ({error}); it starts: {}", excerpt(body, SHOWN))
@@ -140,11 +142,11 @@ fn text_of(spec: &ChatSpec, choice: Choice) -> Result<(String, Finish), String> 
     };
     let text = match message.content {
         Some(Value::String(text)) => text,
-        // Some servers send parts.
+        // Some servers send the text in parts.
         Some(Value::Array(parts)) if parts.iter().all(|part| part["text"].is_string()) => {
             parts.iter().filter_map(|part| part["text"].as_str()).collect()
         }
-        // All tokens may have gone into thoughts.
+        // All tokens may have been used for reasoning.
         None | Some(Value::Null) if finish == Finish::Length => String::new(),
         None | Some(Value::Null) => return Err("the answer has no content".to_owned()),
         Some(other) => {

@@ -1,4 +1,4 @@
-//! A model's own chat template, as it is in its file.
+//! The chat template that a model's file contains.
 
 use anyhow::{Context, anyhow};
 use minijinja::value::Kwargs;
@@ -8,7 +8,7 @@ use super::tokens::Tokens;
 use crate::read::prompt::{Message, Role};
 use crate::read::template::{environment, explain};
 
-/// Renders chats as one text.
+/// Renders a chat as one text.
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
@@ -16,7 +16,7 @@ pub struct ChatTemplate {
 
 impl ChatTemplate {
     /// # Errors
-    /// No template, or one that cannot be read.
+    /// A missing template, or one that cannot be parsed.
     pub fn new(source: Option<&str>) -> anyhow::Result<ChatTemplate> {
         let source = source
             .context(
@@ -24,7 +24,7 @@ impl ChatTemplate {
             )?
             .to_owned();
         let mut environment = environment();
-        // Templates ask for what is not there.
+        // Templates read undefined variables and their attributes.
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment
             .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -34,7 +34,7 @@ impl ChatTemplate {
                 Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
             },
         );
-        // A fixed day: an answer must not depend on when it is asked for.
+        // A fixed date, so that an answer does not depend on the time of the request.
         environment.add_function("strftime_now", |_format: String, _: Kwargs| "01 Jan 2025");
         environment
             .template_from_str(&source)
@@ -42,10 +42,10 @@ impl ChatTemplate {
         Ok(ChatTemplate { environment, source })
     }
 
-    /// The text that the model goes on from.
+    /// The text that the model continues.
     ///
     /// # Errors
-    /// A template that refuses these messages.
+    /// A template that rejects these messages.
     pub fn render(&self, messages: &[Message], tokens: &Tokens) -> anyhow::Result<String> {
         let render = |messages: &[Message]| {
             self.environment.render_str(
@@ -58,7 +58,7 @@ impl ChatTemplate {
                 },
             )
         };
-        // Some families have no role for the system: what it says then begins the first question.
+        // Some families have no system role: then the system message is put before the first user message.
         let rendered = render(messages).or_else(|error| match without_system(messages) {
             Some(messages) => render(&messages),
             None => Err(error),

@@ -1,11 +1,11 @@
-//! How numbers are kept in a GGUF file, and how they are read as f32.
+//! The number formats of GGUF files, and their conversion to f32.
 //!
 //! The layouts are those of ggml: blocks of 32 or 256 numbers that share scales. Tests compare each with candle's.
 
 use anyhow::bail;
 use half::{bf16, f16};
 
-/// A format of ggml.
+/// A number format of ggml.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     F32,
@@ -23,7 +23,7 @@ pub enum Format {
 
 /// Numbers in a block of the `K` formats.
 const LARGE: usize = 256;
-/// Numbers in a block of the others.
+/// Numbers in a block of the other formats.
 const SMALL: usize = 32;
 
 impl Format {
@@ -41,10 +41,10 @@ impl Format {
         Format::Q6K,
     ];
 
-    /// By the number that stands in a file.
+    /// The format with this ggml type id.
     ///
     /// # Errors
-    /// Another format.
+    /// A format that is not supported.
     pub fn of_id(id: u32) -> anyhow::Result<Format> {
         Ok(match id {
             0 => Format::F32,
@@ -81,7 +81,7 @@ impl Format {
         }
     }
 
-    /// Numbers and bytes of a block.
+    /// The number of values and the number of bytes of a block.
     pub fn block(self) -> (usize, usize) {
         match self {
             Format::F32 => (1, 4),
@@ -97,13 +97,13 @@ impl Format {
         }
     }
 
-    /// Bytes of a row of `cols` numbers; `None` where that is no whole number of blocks.
+    /// Bytes of a row of `cols` numbers; `None` if that is not a whole number of blocks.
     pub fn row_bytes(self, cols: usize) -> Option<usize> {
         let (numbers, bytes) = self.block();
         (cols > 0 && cols.is_multiple_of(numbers)).then(|| (cols / numbers).checked_mul(bytes))?
     }
 
-    /// The numbers of one row. Inlined into each of its callers, which are compiled for different processors.
+    /// Converts one row. Inlined into each caller, because callers are compiled for different processors.
     #[inline(always)]
     pub fn read(self, bytes: &[u8], out: &mut [f32]) {
         match self {
@@ -153,6 +153,7 @@ fn half_at(bytes: &[u8], at: usize) -> f32 {
 #[inline(always)]
 fn q4_0(block: &[u8; 18], out: &mut [f32; SMALL]) {
     let d = half_at(block, 0);
+    // Low halves of the bytes hold the first 16 numbers, high halves the others.
     for (j, q) in block[2..].iter().enumerate() {
         out[j] = f32::from((q & 15) as i8 - 8) * d;
         out[j + 16] = f32::from((q >> 4) as i8 - 8) * d;
@@ -198,9 +199,10 @@ fn q8_0(block: &[u8; 34], out: &mut [f32; SMALL]) {
     }
 }
 
-/// Scale and least value of part `j` of a block, 6 bits each.
+/// The scale and the minimum of part `j` of a block, 6 bits each.
 #[inline(always)]
 fn scale_and_least(j: usize, packed: &[u8]) -> (f32, f32) {
+    // Parts 4 to 7 keep their low 4 bits in the last bytes and their high 2 bits on top of parts 0 to 3.
     let (scale, least) = match j {
         0..4 => (packed[j] & 63, packed[j + 4] & 63),
         _ => (

@@ -1,6 +1,6 @@
-//! The header of a GGUF file: its metadata, and where its tensors lie.
+//! Parses the header of a GGUF file: its metadata and the positions of its tensors.
 //!
-//! Every length is checked against what is left of the file before anything is made of it.
+//! Every length is checked against the remaining bytes of the file before memory is allocated.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 
 use super::format::Format;
 
-/// Metadata of one key.
+/// The value of a metadata key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Meta {
     Whole(i128),
@@ -19,7 +19,7 @@ pub enum Meta {
     List(Vec<Meta>),
 }
 
-/// A tensor of at most two dimensions in the file: `rows` of `cols` numbers.
+/// A tensor of at most two dimensions in the file: `rows` of `cols` numbers. Further dimensions are part of `rows`.
 #[derive(Clone, Debug)]
 pub struct TensorInfo {
     pub format: Format,
@@ -28,18 +28,18 @@ pub struct TensorInfo {
     pub range: Range<usize>,
 }
 
-/// What the header says.
+/// The parsed header.
 #[derive(Debug)]
 pub struct Header {
     pub metadata: HashMap<String, Meta>,
     pub tensors: HashMap<String, TensorInfo>,
 }
 
-/// Values in a list: ten times the largest vocabularies.
+/// The maximum number of values in a list: ten times the largest vocabularies.
 const LONGEST: u64 = 1 << 22;
-/// Lists in lists that are read.
+/// The maximum depth of nested lists.
 const DEEPEST: usize = 4;
-/// Bytes between whose multiples tensors begin, unless the file says otherwise.
+/// The default alignment of tensors, in bytes.
 const ALIGNMENT: i128 = 32;
 
 struct Cursor<'b> {
@@ -73,7 +73,7 @@ impl<'b> Cursor<'b> {
 
     fn text(&mut self) -> anyhow::Result<String> {
         let length = self.u64()?;
-        // Tokens need not be whole characters.
+        // The bytes of a token need not be valid UTF-8.
         Ok(String::from_utf8_lossy(self.take(length)?).into_owned())
     }
 
@@ -95,6 +95,7 @@ impl<'b> Cursor<'b> {
                 );
                 let (kind, count) = (self.u32()?, self.u64()?);
                 let left = (self.bytes.len() - self.at) as u64;
+                // Each value takes at least one byte, so a longer list cannot be genuine.
                 ensure!(
                     count <= left.min(LONGEST),
                     "a list of {count} values is longer than the file, or than the {LONGEST} that are read"
@@ -114,8 +115,10 @@ impl<'b> Cursor<'b> {
 }
 
 impl Header {
+    /// Parses the header at the start of a file.
+    ///
     /// # Errors
-    /// Another file, or one that is damaged; the message says where.
+    /// A file of another kind, or a damaged one; the message says where.
     pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
         let mut cursor = Cursor { bytes, at: 0 };
         ensure!(bytes.starts_with(b"GGUF"), "it is not a GGUF file: it does not begin with GGUF");
@@ -150,6 +153,7 @@ impl Header {
             None => ALIGNMENT,
             Some(other) => bail!("general.alignment is {other:?}; a number from 1 on is allowed"),
         };
+        // Offsets count from the end of the header, rounded up to the alignment.
         let start = cursor.at.next_multiple_of(alignment as usize);
         let mut tensors = HashMap::new();
         for (name, sizes, format, offset) in places {
@@ -196,10 +200,10 @@ impl Header {
         }
     }
 
-    /// A list of texts.
+    /// A list of strings.
     ///
     /// # Errors
-    /// It is not there, or holds something else.
+    /// A missing key, or a value of another type.
     pub fn texts(&self, key: &str) -> anyhow::Result<Vec<&str>> {
         let list = self.list(key).with_context(|| format!("the metadata {key:?} is missing"))?;
         let texts: Option<Vec<&str>> = list

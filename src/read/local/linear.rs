@@ -1,23 +1,23 @@
-//! Products of activations with weights as they lie in the file.
+//! Products of activations with weights that stay in the file's format.
 //!
-//! A few tokens: each row of weights is read into f32 and multiplied at once. Many tokens: a band of rows is read and
-//! handed to `gemm`. Bands depend on the shape of the weights alone, and each is summed by one thread: any number of threads
-//! gives the same bits.
+//! For a few tokens, each row of weights is converted to f32 and multiplied at once. For many tokens, a band of rows
+//! is converted and passed to `gemm`. Bands depend on the shape of the weights alone, and one thread sums each of
+//! them: any number of threads gives the same bits.
 
 use rayon::prelude::*;
 
 use super::format::Format;
 
-/// Numbers of a band of weights in f32, about: a mebibyte.
+/// The approximate number of weights in a band, as f32: one mebibyte.
 const BAND: usize = 1 << 18;
-/// From so many tokens on `gemm` is worth its preparations.
+/// The number of tokens from which `gemm` is faster despite its preparations.
 const MANY: usize = 8;
-/// Rows that a thread takes at a time where tokens are few.
+/// Rows that a thread processes at a time if there are few tokens.
 const ROWS: usize = 32;
-/// Sums that run side by side.
+/// The number of parallel sums.
 const LANES: usize = 16;
 
-/// A matrix in the file: `rows` outputs of `cols` inputs.
+/// A weight matrix in the file: `rows` outputs of `cols` inputs.
 #[derive(Clone, Copy)]
 pub struct Matrix<'f> {
     pub format: Format,
@@ -31,18 +31,19 @@ impl Matrix<'_> {
         self.bytes.len() / self.rows
     }
 
-    /// One row in f32.
+    /// Converts one row to f32.
     pub fn row(&self, row: usize, out: &mut [f32]) {
         let size = self.row_bytes();
         read(self.format, &self.bytes[row * size..][..size], out);
     }
 
-    /// `x` is (tokens, cols); the result (tokens, rows), with `bias` added.
+    /// The product for `x` of shape (tokens, cols): (tokens, rows), with `bias` added.
     pub fn forward(&self, x: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
         let tokens = x.len() / self.cols;
         assert_eq!(x.len(), tokens * self.cols);
         let mut out = vec![0.0; tokens * self.rows];
         if tokens == 1 {
+            // One token: outputs are contiguous, so rows are written in place.
             out.par_chunks_mut(ROWS).enumerate().for_each(|(band, out)| {
                 self.dots(band * ROWS, x, 1, out);
             });
@@ -76,7 +77,7 @@ impl Matrix<'_> {
         out
     }
 
-    /// `out` is (tokens, rows of this band).
+    /// Computes the rows from `first` on by dot products; `out` is (tokens, rows of this band).
     fn dots(&self, first: usize, x: &[f32], tokens: usize, out: &mut [f32]) {
         let rows = out.len() / tokens;
         let size = self.row_bytes();
@@ -94,15 +95,15 @@ impl Matrix<'_> {
         }
     }
 
-    /// `out` is (tokens, rows).
+    /// Computes the rows from `first` on with `gemm`; `out` is (tokens, rows).
     fn band(&self, first: usize, rows: usize, x: &[f32], tokens: usize, out: &mut [f32]) {
         let mut weights = vec![0.0; rows * self.cols];
         for (row, weights) in weights.chunks_exact_mut(self.cols).enumerate() {
             self.row(first + row, weights);
         }
         assert!(out.len() == tokens * rows && x.len() == tokens * self.cols);
-        // SAFETY: the strides span `tokens` x `rows` of `out`, `tokens` x `cols` of `x` and `rows` x `cols` of `weights`,
-        // all checked or made above.
+        // SAFETY: the strides span `tokens` x `rows` of `out`, `tokens` x `cols` of `x` and `rows` x `cols` of
+        // `weights`, all checked or allocated above.
         unsafe {
             gemm::gemm(
                 tokens,
@@ -129,8 +130,8 @@ impl Matrix<'_> {
     }
 }
 
-/// Runs the same code as compiled for the processor at hand. What is computed does not depend on it: no
-/// multiplication is fused with an addition, and sums keep their order.
+/// Defines a function that runs a version of its body compiled for the present processor. The result is the same on
+/// any processor: no multiplication is fused with an addition, and sums keep their order.
 macro_rules! for_this_processor {
     ($(#[$doc:meta])* $visible:vis fn $name:ident($($arg:ident: $ty:ty),*) $(-> $out:ty)? $body:block) => {
         $(#[$doc])*
@@ -145,7 +146,7 @@ macro_rules! for_this_processor {
                     plain($($arg),*)
                 }
                 if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
-                    // SAFETY: the processor has what the function was compiled for.
+                    // SAFETY: the processor supports the features for which the function was compiled.
                     return unsafe { wide($($arg),*) };
                 }
             }
@@ -155,21 +156,21 @@ macro_rules! for_this_processor {
 }
 
 for_this_processor! {
-    /// One row in f32.
+    /// Converts one row to f32.
     pub fn read(format: Format, bytes: &[u8], out: &mut [f32]) {
         format.read(bytes, out);
     }
 }
 
 for_this_processor! {
-    /// The sum of products.
+    /// The dot product.
     pub fn dot(a: &[f32], b: &[f32]) -> f32 {
         sum_of_products(a, b)
     }
 }
 
 for_this_processor! {
-    /// Both, with the row left in `weights`.
+    /// Converts a row into `weights` and returns its dot product with `x`.
     fn read_and_dot(format: Format, bytes: &[u8], weights: &mut [f32], x: &[f32]) -> f32 {
         format.read(bytes, weights);
         sum_of_products(weights, x)

@@ -1,7 +1,8 @@
-//! A language model out of a GGUF file, run in this process: nothing to install, no server.
+//! A language model from a GGUF file that runs in this process, without a server. An answer must not depend on the
+//! number of threads.
 //!
-//! The file is mapped and its weights are read as they are needed ([`linear`]), so memory is little above the size of the
-//! file. Answers are greedy: the best token each time. Any number of threads gives the same answer.
+//! The file is memory-mapped and weights are converted when they are used ([`linear`]), so memory use is little more
+//! than the size of the file. Decoding is greedy: the token with the highest score is chosen.
 
 mod chat_template;
 pub mod format;
@@ -25,7 +26,7 @@ use gguf::Header;
 use network::Network;
 use tokens::Tokens;
 
-/// The version of our arithmetic: another may come to another token where two are nearly as good.
+/// The version of the arithmetic: another version may choose another token if two scores are almost equal.
 const ENGINE: u32 = 1;
 
 /// A model in a file.
@@ -38,29 +39,29 @@ pub struct LocalModel {
     identity: Identity,
 }
 
-/// How a text came about.
+/// A generated text with its token counts and times.
 #[derive(Clone, Debug)]
 pub struct Generated {
     pub text: String,
     pub finish: Finish,
     pub tokens_in: usize,
-    /// The tokens of the text, without the one that ended it.
+    /// The tokens of the text, without the end token.
     pub tokens: Vec<u32>,
     pub prompt_seconds: f64,
     pub answer_seconds: f64,
 }
 
 impl LocalModel {
-    /// Opens a GGUF file, with a `tokenizer.json` beside it where its own tokenizer is not one that is known.
+    /// Opens a GGUF file. A `tokenizer.json` in the same directory takes precedence over the file's own tokenizer.
     ///
     /// # Errors
-    /// A file that is not such a model, is damaged, or needs what is not carried out here.
+    /// A file that is not a supported model, is damaged, or needs an operation that is not implemented.
     pub fn open(path: &Path, max_tokens: usize) -> anyhow::Result<LocalModel> {
         ensure!(max_tokens > 0, "max_tokens is 0; at least 1 is allowed");
         let open = || -> anyhow::Result<LocalModel> {
             let file = input_file::open(path)?;
-            // SAFETY: a model is not written to while it is read; a file that is cut meanwhile ends the process, as it
-            // would with any program that maps it.
+            // SAFETY: a model file is not written to while it is in use; if it is truncated meanwhile, the process
+            // ends, as with any program that maps it.
             let file = unsafe { Mmap::map(&file)? };
             let header = Header::read(&file)?;
             let tokens = Tokens::of(&header, path)?;
@@ -81,7 +82,7 @@ impl LocalModel {
     /// Answers one prompt.
     ///
     /// # Errors
-    /// A prompt that is too long for the model, or that its template refuses.
+    /// A prompt that is too long for the model, or that its template rejects.
     pub fn generate(&self, prompt: &Prompt) -> anyhow::Result<Generated> {
         let text = self.template.render(&prompt.messages, &self.tokens)?;
         let mut input = self.tokens.encode(&text)?;
@@ -107,6 +108,7 @@ impl LocalModel {
             if tokens.len() == self.max_tokens {
                 break Finish::Length;
             }
+            // Only the new token is passed: earlier ones are in the cache.
             input.clear();
             input.push(next);
             scores = self.network.forward(&self.file, &input, &mut memory);
@@ -122,7 +124,7 @@ impl LocalModel {
     }
 }
 
-/// The highest score's place, the first of equals; `None` where scores are not finite.
+/// The index of the highest score, the first among equals; `None` if a score is not finite.
 fn best(scores: &[f32]) -> Option<u32> {
     let mut best = 0;
     for (place, score) in scores.iter().enumerate() {

@@ -1,7 +1,8 @@
-//! The network: from tokens to the scores of the next one.
+//! The transformer: computes the scores of the next token from the tokens so far.
 //!
-//! One forward pass serves the families: RMS norms, rotary positions, grouped attention over a cache of keys and values, a
-//! gated feed-forward layer. What differs between them is in [`Shape`] or shown by tensors that are there.
+//! One forward pass serves all families: RMS norms, rotary positions, grouped attention over a cache of keys and
+//! values, and a gated feed-forward layer. Differences between families are in [`Shape`] or follow from the tensors
+//! that are present.
 
 use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
@@ -9,19 +10,19 @@ use rayon::prelude::*;
 use super::gguf::{Header, TensorInfo};
 use super::linear::{Matrix, add_scaled, dot};
 
-/// Tokens that pass through the layers together.
+/// The maximum number of tokens that pass through the layers together.
 const TOGETHER: usize = 512;
 
-/// How two numbers of a head are turned together.
+/// Which two numbers of a head are rotated together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Pairs {
-    /// Neighbours.
+    /// Adjacent numbers.
     Adjacent,
-    /// One of each half.
+    /// One number of each half.
     Halves,
 }
 
-/// What the metadata says.
+/// The hyperparameters in the metadata.
 #[derive(Debug)]
 pub struct Shape {
     layers: usize,
@@ -29,24 +30,26 @@ pub struct Shape {
     heads: usize,
     groups: usize,
     head: usize,
-    /// Tokens that the model was made for.
+    /// The maximum number of tokens.
     pub context: usize,
     norm_epsilon: f32,
     rotated: usize,
     rope_base: f64,
     pairs: Pairs,
-    /// Layers that see only so many tokens back, with the base of their rotation; each sixth sees all.
+    /// Sliding-window attention: the window in tokens and the base of the rotation. Every sixth layer has no window.
     window: Option<(usize, f64)>,
-    /// Of Gemma: embeddings are scaled, and the gate is a GELU.
+    /// Whether the model is a Gemma: embeddings are scaled, and the gate is a GELU.
     gemma: bool,
 }
 
-/// Families that are read, by the name in the file.
+/// The supported families, by their names in the file.
 const FAMILIES: [&str; 5] = ["llama", "qwen2", "qwen3", "gemma", "gemma3"];
 
 impl Shape {
+    /// Reads the hyperparameters.
+    ///
     /// # Errors
-    /// A family that is not read, or metadata that is missing or impossible.
+    /// A family that is not supported, or metadata that is missing or inconsistent.
     pub fn of(header: &Header) -> anyhow::Result<Shape> {
         let family =
             header.text("general.architecture").context("general.architecture is missing")?;
@@ -76,6 +79,7 @@ impl Shape {
                 && rotated.is_multiple_of(2),
             "{heads} heads in {groups} groups of {head} numbers, {rotated} of them rotated, do not go together"
         );
+        // Rejected rather than ignored: the answers would be wrong without a visible error.
         if let Some(scaling) = header.text(&key("rope.scaling.type")).filter(|kind| *kind != "none")
         {
             bail!("the positions are scaled ({scaling}), which is not carried out here");
@@ -102,13 +106,13 @@ impl Shape {
     }
 }
 
-/// Where a layer's weights lie.
+/// The weights of a layer.
 struct Layer {
     attention_norm: Vec<f32>,
     query: Linear,
     key: Linear,
     value: Linear,
-    /// Norms of each head.
+    /// Norms of the queries and keys of each head.
     query_norm: Option<Vec<f32>>,
     key_norm: Option<Vec<f32>>,
     output: Linear,
@@ -125,19 +129,19 @@ struct Linear {
     bias: Option<Vec<f32>>,
 }
 
-/// A model whose weights stay in the file.
+/// A model whose matrices stay in the file; norms and biases are loaded.
 pub struct Network {
     pub shape: Shape,
     embedding: TensorInfo,
     layers: Vec<Layer>,
     norm: Vec<f32>,
-    /// Where it is not the embedding again.
+    /// The output matrix; `None` if it is the embedding matrix.
     output: Option<TensorInfo>,
-    /// What the frequencies of rotation are divided by, where the file has it.
+    /// Divisors of the rotation frequencies, if the file has them.
     factors: Option<Vec<f32>>,
 }
 
-/// Keys and values of the tokens before, by layer.
+/// The cache of keys and values of previous tokens, by layer.
 pub struct Memory {
     keys: Vec<Vec<f32>>,
     values: Vec<Vec<f32>>,
@@ -149,6 +153,8 @@ fn matrix<'f>(file: &'f [u8], at: &TensorInfo) -> Matrix<'f> {
 }
 
 impl Network {
+    /// Looks up all tensors and checks their sizes.
+    ///
     /// # Errors
     /// A tensor that is missing or of the wrong size.
     pub fn new(header: &Header, file: &[u8], vocabulary: usize) -> anyhow::Result<Network> {
@@ -217,10 +223,11 @@ impl Network {
         Memory { keys: none(), values: none(), tokens: 0 }
     }
 
-    /// The scores of each token of the vocabulary after these tokens, which join `memory`.
+    /// The score of each token of the vocabulary after these tokens, which are added to `memory`.
     pub fn forward(&self, file: &[u8], tokens: &[u32], memory: &mut Memory) -> Vec<f32> {
         let width = self.shape.width;
         let mut last = vec![0.0; width];
+        // Chunks bound the memory for the activations of a long prompt.
         for tokens in tokens.chunks(TOGETHER) {
             let x = self.through_layers(file, tokens, memory);
             last.copy_from_slice(&x[x.len() - width..]);
@@ -253,7 +260,7 @@ impl Network {
                     self.normalize(heads, norm);
                 }
             }
-            // Each sixth layer sees all.
+            // Every sixth layer sees all tokens.
             let window = self.shape.window.filter(|_| (n + 1) % 6 != 0);
             let base = window.map_or(self.shape.rope_base, |(_, base)| base);
             self.rotate(&mut queries, self.shape.heads, memory.tokens, base);
@@ -291,7 +298,7 @@ impl Network {
         x
     }
 
-    /// Each stretch of the norm's length, at a mean square of one, times the norm.
+    /// Scales each chunk of the norm's length to a mean square of 1, then multiplies it by the norm.
     fn normalize(&self, x: &mut [f32], norm: &[f32]) {
         for x in x.chunks_exact_mut(norm.len()) {
             let mean = dot(x, x) / norm.len() as f32;
@@ -303,6 +310,7 @@ impl Network {
     fn rotate(&self, x: &mut [f32], heads: usize, start: usize, base: f64) {
         let Shape { head, rotated, pairs, .. } = self.shape;
         let half = rotated / 2;
+        // Angles are computed in f64: at high positions, f32 would lose the fractional turn.
         let frequencies: Vec<f64> = (0..half)
             .map(|i| {
                 let factor = self.factors.as_ref().map_or(1.0, |factors| f64::from(factors[i]));
@@ -329,7 +337,7 @@ impl Network {
         }
     }
 
-    /// What each head of each token sees of the tokens up to its own, at most `window` of them.
+    /// Attention: for each head of each token, over the tokens up to itself, at most `window` of them.
     fn attend(
         &self,
         queries: &[f32],
@@ -354,6 +362,7 @@ impl Network {
             };
             scores.clear();
             scores.extend((first..end).map(|n| scale * dot(query, &keys[of(keys, n)])));
+            // The maximum is subtracted so that `exp` cannot overflow.
             let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let mut sum = 0.0;
             for score in scores.iter_mut() {
@@ -368,7 +377,7 @@ impl Network {
     }
 }
 
-/// The tanh form, as Gemma has it.
+/// The tanh approximation, as used by Gemma.
 fn gelu(x: f32) -> f32 {
     let inner = 0.797_884_6 * (x + 0.044_715 * x * x * x);
     0.5 * x * (1.0 + inner.tanh())

@@ -1,4 +1,4 @@
-//! Text to tokens and back, by what a GGUF file says of its vocabulary, or by a `tokenizer.json` beside it.
+//! Tokenization with the vocabulary of a GGUF file, or with a `tokenizer.json` in the same directory.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,11 +9,11 @@ use tokenizers::Tokenizer;
 
 use super::gguf::{Header, Meta};
 
-/// Kinds of tokens in a GGUF file.
+/// Token types in a GGUF file.
 const CONTROL: i128 = 3;
 const USER_DEFINED: i128 = 4;
 
-/// Tokens that end an answer, in files that do not list them.
+/// Tokens that end an answer, recognised by their text whether or not the file lists them as end tokens.
 const ENDS: [&str; 7] = [
     "<|im_end|>",
     "<|eot_id|>",
@@ -24,27 +24,29 @@ const ENDS: [&str; 7] = [
     "</s>",
 ];
 
-/// Splits as the models' own tokenizers do, by the name that llama.cpp gives them.
+/// Word-splitting patterns of the models' own tokenizers, by llama.cpp's names for them.
 const WORDS_QWEN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const WORDS_LLAMA: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const KNOWN: [&str; 6] = ["qwen2", "llama-bpe", "llama3", "smollm", "gpt-2", "deepseek-r1-qwen"];
 
-/// A vocabulary.
+/// A tokenizer with its special tokens.
 pub struct Tokens {
     tokenizer: Tokenizer,
     pub vocabulary: usize,
-    /// Put in front of every text, unless it is there.
+    /// The token that is put before every text unless it is already there.
     first: Option<u32>,
-    /// What ends an answer.
+    /// The tokens that end an answer.
     pub ends: Vec<u32>,
-    /// Texts of the tokens for the beginning and the end, which chat templates name.
+    /// The texts of the begin and end tokens, which chat templates use.
     pub begin_text: String,
     pub end_text: String,
 }
 
 impl Tokens {
+    /// Builds the tokenizer from `tokenizer.json` beside `model`, or from the metadata.
+    ///
     /// # Errors
-    /// Metadata that is missing, or a kind of tokens that is not known and has no `tokenizer.json` beside the model.
+    /// Missing metadata, or an unknown kind of tokenizer without a `tokenizer.json` beside the model.
     pub fn of(header: &Header, model: &Path) -> anyhow::Result<Tokens> {
         let tokens = header.texts("tokenizer.ggml.tokens")?;
         let beside = model.with_file_name("tokenizer.json");
@@ -67,6 +69,7 @@ impl Tokens {
         let (begin, end) = (id("bos_token_id"), id("eos_token_id"));
         let mut ends: Vec<u32> =
             ["eos_token_id", "eot_token_id", "eom_token_id"].into_iter().filter_map(id).collect();
+        // Some files do not list all tokens that end an answer.
         let known = tokens.iter().enumerate().filter(|(_, token)| ENDS.contains(*token));
         ends.extend(known.filter_map(|(id, _)| u32::try_from(id).ok()));
         ends.sort_unstable();
@@ -86,7 +89,7 @@ impl Tokens {
     }
 
     /// # Errors
-    /// What the tokenizer reports, and tokens that the model does not have.
+    /// Errors of the tokenizer, and tokens that the model does not have.
     pub fn encode(&self, text: &str) -> anyhow::Result<Vec<u32>> {
         let encoding = self.tokenizer.encode(text, false).map_err(|e| anyhow!("{e}"))?;
         let mut ids = encoding.get_ids().to_vec();
@@ -103,13 +106,13 @@ impl Tokens {
     }
 
     /// # Errors
-    /// What the tokenizer reports.
+    /// Errors of the tokenizer.
     pub fn decode(&self, ids: &[u32]) -> anyhow::Result<String> {
         self.tokenizer.decode(ids, true).map_err(|e| anyhow!("{e}"))
     }
 }
 
-/// The tokenizer in the form of a `tokenizer.json`.
+/// The file's tokenizer in the format of `tokenizer.json`.
 fn described(header: &Header, tokens: &[&str]) -> anyhow::Result<Value> {
     let kinds: Vec<i128> = header
         .list("tokenizer.ggml.token_type")
@@ -127,7 +130,7 @@ fn described(header: &Header, tokens: &[&str]) -> anyhow::Result<Value> {
             })
         })
         .collect();
-    // Two tokens may look alike where their bytes are no characters; the first counts.
+    // Two tokens may have the same text if their bytes are not valid UTF-8; the first is used.
     let mut vocabulary = serde_json::Map::new();
     for (id, token) in tokens.iter().enumerate() {
         vocabulary.entry((*token).to_owned()).or_insert_with(|| json!(id));
@@ -161,6 +164,7 @@ fn described(header: &Header, tokens: &[&str]) -> anyhow::Result<Value> {
             let pair = |merge: &&str| merge.split_once(' ').map(|(a, b)| json!([a, b]));
             let merges: Option<Vec<Value>> = merges.iter().map(pair).collect();
             let merges = merges.context("a merge of tokenizer.ggml.merges is not two tokens")?;
+            // Llama's tokenizers take a whole word that is in the vocabulary without applying merges.
             let whole_words = name.starts_with("llama");
             (Value::Null, words, bytes(true), merges, false, whole_words)
         }
@@ -215,7 +219,7 @@ fn described(header: &Header, tokens: &[&str]) -> anyhow::Result<Value> {
     }))
 }
 
-/// The merges that make the same tokens as scores do: the better a token, the earlier its halves are joined.
+/// BPE merges that give the same tokens as the scores: the higher a token's score, the earlier its halves are merged.
 fn merges_of_scores(
     tokens: &[&str],
     special: &impl Fn(&usize) -> bool,

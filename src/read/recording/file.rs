@@ -1,4 +1,4 @@
-//! The files of recordings.
+//! Reads and writes the files of recordings.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -12,20 +12,20 @@ use crate::input_file::encoding::{self, Encoding};
 use crate::input_file::{self, LineReader};
 use crate::output::{Known, Output};
 
-/// Bytes that a compressed file may come to.
+/// The maximum size of an unpacked file, in bytes.
 const LARGEST_UNPACKED: u64 = 1 << 30;
-/// By which a recording is known as ours.
+/// The text by which a file is recognised as a recording.
 const MARK: &str = "\"knockon_recording\":";
-/// The level of compression: the best, since files are written once and kept.
+/// The compression level: the best, since files are written once and kept.
 const LEVEL: u32 = 9;
 
-/// What a file holds.
+/// The content of a file.
 pub struct Read {
     pub entries: BTreeMap<String, Entry>,
     pub dropped: Option<String>,
-    /// Where the lines that are whole end, in bytes.
+    /// The end of the complete lines, in bytes.
     pub end: u64,
-    /// Whether the last of them has its line end.
+    /// Whether the last of them ends with a newline.
     pub ended: bool,
 }
 
@@ -63,7 +63,7 @@ pub fn read(path: &Path) -> anyhow::Result<Read> {
         }
         let entry = match entry(line) {
             Ok(entry) => entry,
-            // A process was killed while it wrote this line.
+            // The last line is incomplete: a process was killed while writing it.
             Err(_) if !ended && serde_json::from_slice::<serde_json::Value>(line).is_err() => {
                 read.dropped = Some(format!(
                     "{}, line {number}: the last line is cut off and was dropped; its prompt counts as not \
@@ -107,7 +107,7 @@ fn entry(line: &[u8]) -> anyhow::Result<Entry> {
     Ok(entry)
 }
 
-/// Opens a file to append to, which is locked until it is dropped; a cut last line is cut away.
+/// Opens a file for appending and locks it until it is closed; an incomplete last line is removed.
 pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
     ensure!(
         !is_compressed(path),
@@ -120,7 +120,7 @@ pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
     }
     match std::fs::metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
-        // Says what else it is.
+        // Rejects anything that is not a regular file, with a message that says what it is.
         _ => drop(input_file::open(path).with_context(cannot)?),
     }
     let mut file = File::options()
@@ -135,7 +135,7 @@ pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
         Err(TryLockError::WouldBlock) => {
             bail!("{}: another process is recording into it", cannot())
         }
-        // Where files cannot be locked, nobody is kept out.
+        // File systems without locks give no protection against other processes.
         Err(TryLockError::Error(_)) => {}
     }
     let mut start = [0; 4];
@@ -152,7 +152,7 @@ pub fn open(path: &Path) -> anyhow::Result<(Read, File)> {
     Ok((read, file))
 }
 
-/// Appends a line with one call of the system: a reader sees all of it or a part without its end.
+/// Appends a line with a single write, so that a reader sees all of it or a part without its newline.
 pub fn append(file: &mut File, entry: &Entry) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(entry)?;
     line.push(b'\n');
@@ -160,10 +160,10 @@ pub fn append(file: &mut File, entry: &Entry) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes entries in the order of their keys, whatever order they came in; compressed where the name ends in `.gz`.
+/// Writes entries sorted by their keys; compressed if the name ends in `.gz`.
 ///
 /// # Errors
-/// What `output` refuses to replace, and a file that cannot be written.
+/// An existing file that `output` refuses to replace, or a file that cannot be written.
 pub fn write<'e>(
     path: &Path,
     entries: impl Iterator<Item = &'e Entry>,

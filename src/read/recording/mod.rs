@@ -1,8 +1,9 @@
-//! Recordings: what models answered, as JSON lines that can be committed, merged and replayed.
+//! Recordings: the answers of models, as JSON lines that can be committed, merged and replayed. An entry whose content
+//! does not match its key must never be accepted, and a line is only ever appended as a whole, under a lock.
 //!
-//! One line an entry; see docs/src/recordings.md for the format. The key of an entry is made of its content and checked
-//! whenever it is read, so an entry that somebody edited is found out. Entries are appended whole, under a lock: a process
-//! that is killed leaves a line without its end at most, which the next one drops.
+//! One line holds one entry; see docs/src/recordings.md for the format. The key of an entry is a hash of its content
+//! and is checked whenever the entry is read, so edited entries are detected. A process that is killed leaves at most
+//! one line without its newline, which the next process drops.
 
 mod file;
 mod nearest;
@@ -33,7 +34,7 @@ pub struct Entry {
     /// The version of the format.
     #[serde(rename = "knockon_recording")]
     pub format: u32,
-    /// Of model, settings, messages and schema; see [`key`].
+    /// A hash of model, settings, messages and schema; see [`key`].
     pub key: String,
     pub model: String,
     pub settings: serde_json::Map<String, Value>,
@@ -45,16 +46,16 @@ pub struct Entry {
     pub tokens_in: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_out: Option<u64>,
-    /// How long the answer took.
+    /// The time that the answer took.
     pub seconds: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
-    /// When it came, in UTC.
+    /// The time of the answer, in UTC.
     pub date: String,
 }
 
 impl Entry {
-    /// What `identity` answered just now.
+    /// An entry for a reply that has just arrived.
     pub fn new(identity: &Identity, prompt: &Prompt, reply: Reply) -> Entry {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let date = chrono::DateTime::from_timestamp(now.cast_signed(), 0).unwrap_or_default();
@@ -68,7 +69,7 @@ impl Entry {
             answers: reply.answers,
             tokens_in: reply.tokens_in,
             tokens_out: reply.tokens_out,
-            // To the millisecond.
+            // Rounded to a millisecond.
             seconds: (reply.seconds * 1e3).round() / 1e3,
             cost: reply.cost,
             date: date.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -83,13 +84,15 @@ impl Entry {
         Prompt { messages: self.messages.clone(), schema: self.schema.clone() }
     }
 
-    /// Whether both say the same, whatever it took.
+    /// Whether both have the same answers, whatever their time and cost.
     fn agrees_with(&self, other: &Entry) -> bool {
         self.answers == other.answers
     }
 
+    /// Checks the key and the values.
+    ///
     /// # Errors
-    /// Content that no entry of ours has.
+    /// Content that no valid entry has.
     fn check(&self) -> anyhow::Result<()> {
         let right = key(&self.identity(), &self.prompt());
         ensure!(
@@ -109,8 +112,8 @@ impl Entry {
     }
 }
 
-/// What an entry is found by: blake3, in hex, of the JSON list of the format's name, model, settings in the order of their
-/// names, messages and schema.
+/// The key of an entry: the blake3 hash, in hex, of the JSON list of the format's name, the model, the settings sorted
+/// by name, the messages and the schema.
 pub fn key(identity: &Identity, prompt: &Prompt) -> String {
     let settings: BTreeMap<&String, &Value> = identity.settings.iter().collect();
     let parts = (
@@ -120,12 +123,12 @@ pub fn key(identity: &Identity, prompt: &Prompt) -> String {
         &prompt.messages,
         prompt.schema.as_ref().map(canonical),
     );
-    // Maps with names for keys always become JSON.
+    // Maps with string keys always serialize to JSON.
     let parts = serde_json::to_vec(&parts).unwrap_or_default();
     blake3::hash(&parts).to_hex().to_string()
 }
 
-/// The same value with the keys of all objects in order.
+/// The same value with the keys of all objects sorted.
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(object) => {
@@ -138,40 +141,40 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
-/// Entries by key, and the file that new ones are appended to.
+/// Entries by key, and the file to which new ones are appended.
 #[derive(Debug, Default)]
 pub struct Recording {
     entries: BTreeMap<String, Entry>,
     to: Option<(PathBuf, File)>,
-    /// What was wrong with the last line, which was dropped.
+    /// A note about an incomplete last line that was dropped.
     dropped: Option<String>,
 }
 
 impl Recording {
-    /// Reads a recording to be replayed: `.jsonl`, or that compressed as `.gz`.
+    /// Reads a recording for replay: `.jsonl`, or the same compressed as `.gz`.
     ///
     /// # Errors
-    /// A file that cannot be read, or a line that is damaged: the message names it.
+    /// A file that cannot be read, or a damaged line, which the message names.
     pub fn replay(path: &Path) -> anyhow::Result<Recording> {
         let file::Read { entries, dropped, .. } = file::read(path)?;
         Ok(Recording { entries, to: None, dropped })
     }
 
-    /// Opens a recording to go on with, and makes it where needed. No other process can record into it meanwhile.
+    /// Opens a recording for appending, and creates it if needed. No other process can append to it at the same time.
     ///
     /// # Errors
-    /// As [`Recording::replay`], a compressed file, and one that another process records into.
+    /// As [`Recording::replay`], and a file that is compressed or locked by another process.
     pub fn open(path: &Path) -> anyhow::Result<Recording> {
         let (file::Read { entries, dropped, .. }, file) = file::open(path)?;
         Ok(Recording { entries, to: Some((path.to_owned(), file)), dropped })
     }
 
-    /// What is to be told: a last line that a killed process left without its end.
+    /// A note for the user: an incomplete last line, left by a process that was killed, was dropped.
     pub fn dropped(&self) -> Option<&str> {
         self.dropped.as_deref()
     }
 
-    /// All entries, in the order of their keys.
+    /// All entries, sorted by key.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.entries.values()
     }
@@ -183,16 +186,16 @@ impl Recording {
     /// The recorded answers to a prompt.
     ///
     /// # Errors
-    /// None is recorded; the message names the nearest and says in what it differs.
+    /// The prompt is not recorded; the message names the nearest recorded prompt and the differences.
     pub fn find(&self, identity: &Identity, prompt: &Prompt) -> Result<&Entry, Missing> {
         let key = key(identity, prompt);
         self.get(&key).ok_or_else(|| nearest::missing(self.entries(), identity, prompt))
     }
 
-    /// Adds an entry, and appends it to the file where there is one.
+    /// Adds an entry, and appends it to the file if there is one.
     ///
     /// # Errors
-    /// An entry with the same key and other answers is there, or the file cannot be written.
+    /// An entry with the same key and other answers exists, or the file cannot be written.
     pub fn append(&mut self, entry: Entry) -> anyhow::Result<()> {
         entry.check()?;
         if let Some(there) = self.entries.get(&entry.key) {
@@ -212,7 +215,7 @@ impl Recording {
     }
 }
 
-/// All entries of several files.
+/// Merges all entries of several files.
 ///
 /// # Errors
 /// As [`Recording::replay`], and two files that answer the same prompt differently.
@@ -227,7 +230,7 @@ pub fn merge(paths: &[PathBuf]) -> anyhow::Result<Recording> {
                     merged.entries.insert(key, entry);
                 }
                 Some(there) if there.agrees_with(&entry) => {
-                    // The earlier one, whatever the order of the files.
+                    // Keep the earlier entry, so that the result does not depend on the order of the files.
                     if (&entry.date, entry.seconds.to_bits())
                         < (&there.date, there.seconds.to_bits())
                     {

@@ -1,4 +1,4 @@
-//! What a prompt that is not recorded comes nearest to.
+//! The error for a prompt that is not recorded: finds the nearest recorded prompt and lists the differences.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,12 +8,12 @@ use crate::read::model::Identity;
 use crate::read::prompt::Prompt;
 use crate::remote::excerpt;
 
-/// Characters of a line that a message shows.
+/// The maximum number of characters of a line that a message shows.
 const SHOWN: usize = 80;
-/// Entries that are compared word by word.
+/// The number of entries that are compared by edit distance.
 const COMPARED: usize = 5;
 
-/// A prompt that is not recorded.
+/// The message for a prompt that is not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing(String);
 
@@ -30,13 +30,13 @@ fn lines(prompt: &Prompt) -> Vec<&str> {
     lines.map(str::trim).filter(|line| !line.is_empty()).collect()
 }
 
-/// What lies between 0, nothing in common, and 1, the same.
+/// The Jaccard similarity: 0 if nothing is shared, 1 if both are the same.
 fn overlap(a: &HashSet<&str>, b: &HashSet<&str>) -> f64 {
     let both = a.intersection(b).count();
     both as f64 / (a.len() + b.len() - both).max(1) as f64
 }
 
-/// Says which recorded prompt is nearest, and in what it differs.
+/// Names the nearest recorded prompt and how it differs.
 pub fn missing<'e>(
     entries: impl Iterator<Item = &'e Entry>,
     identity: &Identity,
@@ -49,7 +49,7 @@ pub fn missing<'e>(
         let set: HashSet<&str> = lines(&recorded).into_iter().collect();
         overlap(&set, &wanted_set)
     };
-    // Shared lines first, which are cheap to compare; the same key breaks ties, so that the message is always the same.
+    // Shared lines are cheap to compare, so they select the candidates; keys break ties, for a deterministic message.
     let mut near: Vec<(f64, &Entry)> = entries.map(|entry| (about(entry), entry)).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.key.cmp(&b.1.key)));
     near.truncate(COMPARED);
@@ -67,6 +67,7 @@ pub fn missing<'e>(
     };
     let nearest = near
         .iter()
+        // Shared lines decide first, then the edit distance, then the same model and settings.
         .map(|(shared, entry)| (*shared, alike(entry), *entry))
         .max_by(|a, b| {
             let by = |x: &(f64, (f64, bool), &Entry)| (x.0, x.1.0, f64::from(u8::from(x.1.1)));
@@ -91,7 +92,7 @@ pub fn missing<'e>(
     ))
 }
 
-/// Edit distances are quadratic: the beginning is enough to tell near from far.
+/// The first 1,000 characters. Edit distances are quadratic, and the beginning is enough to rank candidates.
 fn head(text: &str) -> String {
     text.chars().take(1000).collect()
 }

@@ -1,25 +1,25 @@
-//! Secrets that a text repeats in part, backwards, or as base64 or hexadecimal digits.
+//! Detects secrets that a text repeats in part, backwards, or as base64 or hexadecimal digits.
 //!
-//! Letters and digits alone are compared, and none told from its capital: what is put between or around them changes
-//! nothing. What is found this way cannot be cut out, so a text that has any of it is not to be shown.
+//! Only letters and digits are compared, ignoring case, so that characters between or around them make no
+//! difference. Such occurrences cannot be cut out, so a text that contains one must not be shown at all.
 
 use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
-/// Letters and digits in a row that give a secret away.
+/// The number of consecutive letters and digits that disclose a secret.
 const RUN: usize = 8;
 
-/// What secrets look like in other forms.
+/// The fragments of secrets in other forms.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fragments {
     runs: HashSet<[char; RUN]>,
-    /// Those that are shorter than a run.
+    /// Forms that are shorter than a run, and hexadecimal runs.
     short: HashSet<String>,
 }
 
-/// The text that base64 encodes.
+/// Decodes base64 text.
 pub fn decoded(text: &str) -> Option<String> {
     let bytes = STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok()?;
     String::from_utf8(bytes).ok()
@@ -30,14 +30,14 @@ impl Fragments {
         let bytes = secret.as_bytes();
         self.add_form(folded(secret));
         let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        // A run of digits has half the letters.
+        // Two hexadecimal digits encode one byte, so a run of `RUN` bytes has twice as many digits.
         for at in 0..(hexadecimal.len() + 1).saturating_sub(2 * RUN) {
             if at.is_multiple_of(2) {
                 self.short.insert(hexadecimal[at..at + 2 * RUN].to_owned());
             }
         }
         self.short.insert(hexadecimal);
-        // What stands before a secret shifts it among the groups of three bytes.
+        // The text before a secret shifts its position within base64's groups of three bytes.
         for shift in 0..3.min(bytes.len()) {
             let whole_groups = (bytes.len() - shift) / 3 * 3;
             let encoded = STANDARD_NO_PAD.encode(&bytes[shift..shift + whole_groups]);
@@ -46,7 +46,7 @@ impl Fragments {
         self.add_form(folded(&STANDARD_NO_PAD.encode(bytes)));
     }
 
-    /// As it is, and backwards.
+    /// Adds a form as it is and reversed.
     fn add_form(&mut self, form: Vec<char>) {
         let backwards: Vec<char> = form.iter().rev().copied().collect();
         for form in [form, backwards] {
@@ -77,7 +77,7 @@ fn folded(text: &str) -> Vec<char> {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// With the characters that `\u0041`, `%41`, `&#65;` and `&#x41;` stand for.
+/// Replaces the escapes `\u0041`, `%41`, `&#65;` and `&#x41;` by their characters.
 fn unescaped(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;

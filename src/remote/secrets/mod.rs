@@ -1,7 +1,8 @@
-//! Secrets that requests carry, cut out of what is shown.
+//! Redacts the secrets of requests from everything that is shown. A message must never contain a secret or a part of
+//! one.
 //!
-//! A reply may repeat a secret as it is, or written another way: with the escapes of JSON (once or twice over), of an
-//! address, or of HTML. So texts are compared character by character, each in any of its spellings.
+//! A reply may repeat a secret literally, or with the escapes of JSON (once or twice), of a URL, or of HTML. So texts
+//! are compared character by character, each in any of its spellings.
 
 mod fragments;
 
@@ -9,15 +10,15 @@ use std::fmt;
 
 use fragments::Fragments;
 
-/// What stands for a secret.
+/// The replacement for a secret.
 const CUT: &str = "[key]";
-/// Characters of a secret that give it away where a text ends before the rest. What is shorter as a whole is no
-/// secret, but the "any string" that local servers want, and would be cut out of words.
+/// The number of characters of a secret that disclose it if a text ends before the rest. A shorter value is not a
+/// secret but the placeholder that local servers require, and redacting it would damage ordinary words.
 const PART: usize = 4;
-/// What names of headers, and of values in an address, have in them where the value is secret.
+/// Parts of the names of headers and query parameters whose values are secret.
 const NAMES: [&str; 7] = ["key", "token", "secret", "sig", "pass", "auth", "code"];
 
-/// Whether a value of this name is secret.
+/// Whether a value with this name is secret.
 pub fn names_a_secret(name: &str) -> bool {
     let name = name.to_lowercase();
     NAMES.iter().any(|part| name.contains(part))
@@ -47,7 +48,7 @@ impl Secrets {
     }
 
     fn add(&mut self, secret: String) {
-        // Of `Bearer KEY` the key is one too, and of `Basic KEY` what it encodes.
+        // In `Bearer KEY` the key is also a secret, and in `Basic KEY` so is the text that it encodes.
         let key = secret.split_once(' ').map(|(scheme, key)| (scheme, key.trim().to_owned()));
         let encoded = key.as_ref().filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
         let encoded = encoded.and_then(|(_, key)| fragments::decoded(key));
@@ -71,22 +72,22 @@ impl Secrets {
         if is_long_enough(&secret) && !self.whole.contains(&secret) {
             self.whole.push(secret);
         }
-        // A secret that begins another comes after it.
+        // A secret that is a prefix of another must come after it.
         self.whole.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// With what stands behind the `?` of an address: all of it, and values whose names say what they are.
+    /// Adds the query of an address: the whole query, and the values whose names mark them as secret.
     pub fn and_query_of(mut self, url: &reqwest::Url) -> Secrets {
         for (_, value) in url.query_pairs().filter(|(name, _)| names_a_secret(name)) {
             self.add(value.into_owned());
         }
-        // Its parts, such as the version of an interface, may be what a message has to name.
+        // Other values, such as an API version, may be needed in messages, so they are not secrets by themselves.
         self.add_whole(url.query().unwrap_or_default().to_owned());
         self
     }
 
-    /// `text`, of a reply of so many bytes, without them; nothing of a text that repeats them in part, backwards or
-    /// encoded.
+    /// `text`, from a reply of this many bytes, with secrets redacted; a notice instead if the text repeats a secret in
+    /// part, backwards or encoded.
     pub fn shown(&self, text: &str, bytes: usize) -> String {
         let cut = self.cut(text);
         match self.fragments.are_in(&cut) {
@@ -97,7 +98,7 @@ impl Secrets {
         }
     }
 
-    /// `text` without them.
+    /// `text` with whole secrets redacted.
     pub fn cut(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
@@ -121,8 +122,8 @@ fn is_long_enough(secret: &str) -> bool {
     secret.trim().chars().count() >= PART
 }
 
-/// What stands in a text, such as a file of settings, for the user and the password of each address in it: asterisks,
-/// byte by byte.
+/// Replaces the user and password of each address in a text, such as a settings file, by asterisks, byte for
+/// byte.
 pub fn without_passwords(text: &str) -> String {
     let mut out = text.as_bytes().to_vec();
     let ends = |c: char| c.is_whitespace() || "\"'`<>".contains(c);
@@ -145,10 +146,10 @@ pub fn without_passwords(text: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Bytes at the start of `text` that spell `secret`; or that end the text, or the part of it that an ellipsis ends, in
-/// the midst of it.
+/// The number of bytes at the start of `text` that spell `secret`. A secret may also be cut short by the end of the
+/// text or by an ellipsis.
 fn spelt(text: &str, secret: &str) -> Option<usize> {
-    // How far each way of reading the text has come: a run of backslashes can be read in several.
+    // The end of each possible reading so far: a run of backslashes can be read in several ways.
     let mut ends = vec![0];
     for (count, wanted) in secret.chars().enumerate() {
         let ended = |at: &&usize| text[**at..].is_empty() || text[**at..].starts_with('…');
@@ -166,12 +167,12 @@ fn spelt(text: &str, secret: &str) -> Option<usize> {
     ends.last().copied()
 }
 
-/// Bytes at the start of `text` that spell one character, in each way that they do.
+/// The lengths of all spellings of a character at the start of `text`, in bytes.
 fn spellings(text: &str, wanted: char) -> Vec<usize> {
     let backslashes = text.bytes().take_while(|byte| *byte == b'\\').count();
     let mut lengths = Vec::new();
     if wanted == '\\' {
-        // As many as were added by being written in a string in a string.
+        // Each level of nested strings adds backslashes.
         lengths.extend(1..=backslashes);
     } else if text.starts_with(wanted) {
         lengths.push(wanted.len_utf8());
@@ -185,7 +186,7 @@ fn spellings(text: &str, wanted: char) -> Vec<usize> {
     lengths
 }
 
-/// Behind the backslash.
+/// The length of a JSON escape after the backslash.
 fn json_escape(text: &str, wanted: char) -> Option<usize> {
     let short = match wanted {
         '"' | '/' | '\'' => Some(wanted),
@@ -216,6 +217,7 @@ fn json_escape(text: &str, wanted: char) -> Option<usize> {
     Some(at)
 }
 
+/// The length of a percent-encoded character.
 fn percent(text: &str, wanted: char) -> Option<usize> {
     if wanted == ' ' && text.starts_with('+') {
         return Some(1);
@@ -232,6 +234,7 @@ fn percent(text: &str, wanted: char) -> Option<usize> {
     Some(at)
 }
 
+/// The length of an HTML entity.
 fn entity(text: &str, wanted: char) -> Option<usize> {
     let end = text.char_indices().take(10).find(|(_, c)| *c == ';').map(|(at, _)| at)?;
     let name = text[..end].strip_prefix('&')?;

@@ -1,10 +1,10 @@
-//! The files that say why: causes, edges, paths and cut sets.
+//! Writes the files on causes of failure: `causes.csv`, `edges.csv`, `paths.csv` and `cuts.csv`.
 
 use super::{number, outcomes, p, table, text};
 use crate::run::record::{PathEvent, Record};
 use crate::step::{Event, Outcome};
 
-/// An event as one word: induced misses apart from own ones.
+/// The name of an event; induced misses have the prefix `induced_`, own misses none.
 pub fn event(event: Event) -> String {
     match event {
         Event::InducedMiss(kind) => format!("induced_{}", kind.name()),
@@ -43,6 +43,7 @@ pub fn causes(record: &Record) -> anyhow::Result<Vec<u8>> {
                 p(cause.failure.high),
                 p(cause.share),
             ];
+            // `Correct` comes first and has no column: causes are causes of failures.
             row.extend(outcomes(&cause.outcomes).skip(1));
             rows.push(row);
         }
@@ -94,6 +95,7 @@ pub fn paths(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut rows = Vec::new();
     for arm in &record.arms {
         for (at, path) in arm.paths.iter().enumerate() {
+            // The last row sums up the paths that are too rare to be listed: it has no outcome.
             let rest = path.outcome.is_none();
             rows.push(vec![
                 text(&arm.id),

@@ -1,9 +1,9 @@
-//! `ranks.csv` and `pairs.csv`.
+//! Writes `ranks.csv` and `pairs.csv`.
 
 use super::{number, p, table, text, word};
 use crate::run::Record;
 
-/// One row a measure and arm.
+/// `ranks.csv`, one row per measure and arm.
 pub fn ranks(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = ["measure", "arm", "value", "rank", "p_best", "detectable_difference"];
     let row = |of: &crate::run::record::RankRecord| {
@@ -19,7 +19,7 @@ pub fn ranks(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, record.comparison.ranks.iter().map(row).collect())
 }
 
-/// One row a measure and pair of arms.
+/// `pairs.csv`, one row per measure and pair of arms.
 pub fn pairs(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
         "measure",

@@ -1,4 +1,4 @@
-//! `guards.csv` and `guard_curves.csv`.
+//! Writes `guards.csv` and `guard_curves.csv`.
 
 use super::{number, outcomes, p, table, text};
 use crate::run::record::{Counts, Record};
@@ -17,6 +17,7 @@ fn counts(counts: &Counts) -> [String; 6] {
     .map(p)
 }
 
+/// `guards.csv`, one row per arm and guard.
 pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut header = vec!["arm", "step", "guard", "threshold"];
     header.extend(COUNTS);
@@ -50,6 +51,7 @@ pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
                     guard.cost,
                     guard.seconds,
                     failure,
+                    // Outcome 0 is `Correct`; all others are failures.
                     guard.outcomes_if_off[1..].iter().sum(),
                     saved.estimate,
                     saved.low,
@@ -67,6 +69,7 @@ pub fn guards(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, rows)
 }
 
+/// `guard_curves.csv`, one row per arm, guard and threshold.
 pub fn curves(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut header = vec!["arm", "step", "guard", "threshold", "declared"];
     header.extend(COUNTS);
@@ -82,6 +85,7 @@ pub fn curves(record: &Record) -> anyhow::Result<Vec<u8>> {
     for arm in &record.arms {
         for guard in &arm.guards {
             for point in &guard.curve {
+                // Exact, since the curve has the declared threshold itself as one of its points.
                 let declared = guard.threshold == Some(point.threshold);
                 let mut row = vec![
                     text(&arm.id),

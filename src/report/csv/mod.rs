@@ -1,4 +1,5 @@
-//! The CSV files: tidy, one row a thing. Their columns are explained in `reports/README.md`.
+//! Writes the CSV files: tidy tables with one row per observation, columns explained in `reports/README.md`. No number
+//! is computed here: cells are fields of the record.
 
 mod causes;
 mod compare;
@@ -12,7 +13,7 @@ use crate::run::record::{ArmRecord, Importance, Quality, Record};
 use crate::step::Outcome;
 use crate::visible::visible;
 
-/// The files that every run has.
+/// The files that every run writes.
 pub const ALWAYS: [&str; 11] = [
     "summary.csv",
     "steps.csv",
@@ -27,7 +28,7 @@ pub const ALWAYS: [&str; 11] = [
     "pairs.csv",
 ];
 
-/// The file names with their contents.
+/// The names and contents of all files of a run.
 pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     let mut files = vec![
         ("summary.csv", summary(record)?),
@@ -42,6 +43,7 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
         ("ranks.csv", compare::ranks(record)?),
         ("pairs.csv", compare::pairs(record)?),
     ];
+    // A file without rows is not written: a run without guards or money has no such file.
     if record.arms.iter().any(|arm| !arm.guards.is_empty()) {
         files.push(("guards.csv", guards::guards(record)?));
     }
@@ -61,10 +63,10 @@ pub fn files(record: &Record) -> anyhow::Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(files)
 }
 
-/// A cell: empty for what cannot be told.
+/// A numeric cell, empty for `None`.
 pub(crate) fn number(value: Option<f64>) -> String {
-    // Six decimals: finer than any interval here. `+ 0.0` drops the sign of a negative zero. What is
-    // infinite prints as `inf`, which spreadsheets keep as text and data frames read as a number.
+    // Six decimals are finer than any interval here; `+ 0.0` drops the sign of a negative zero. Infinity prints
+    // as `inf`, which spreadsheets keep as text and data frames read as a number.
     value.map_or_else(String::new, |v| format!("{:.6}", (v * 1e6).round() / 1e6 + 0.0))
 }
 
@@ -76,14 +78,14 @@ pub(crate) fn word(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
 }
 
-/// What a year or an incident costs, in cents.
+/// An amount of money rounded to two decimals.
 pub(crate) fn cents(value: f64) -> String {
     format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
 }
 
-/// Text from the user's files, made safe for spreadsheets: a leading sign that would start a
-/// formula is quoted (OWASP, "CSV injection"). A text that looks quoted already gets one more quote, so that no two
-/// texts share a cell; [`plain`] takes it off again.
+/// A text cell, safe for spreadsheets: a text that would be read as a formula gets a leading `'` (OWASP, "CSV
+/// injection"). A text that looks quoted already gets another one, so that different texts have different cells;
+/// [`plain`] removes it again.
 pub(crate) fn text(value: &str) -> String {
     match quotes(value) {
         true => format!("'{value}"),
@@ -91,17 +93,17 @@ pub(crate) fn text(value: &str) -> String {
     }
 }
 
-/// The text that [`text`] wrote as this cell.
+/// The inverse of [`text`].
 pub(crate) fn plain(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|value| quotes(value)).unwrap_or(cell)
 }
 
-/// Whether [`text`] quotes a value.
+/// Whether [`text`] puts a quote before a value.
 fn quotes(value: &str) -> bool {
     value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// A file of rows. Control characters of the user's data are shown in it and not passed on ([`visible`]).
+/// The bytes of a CSV file. Control characters in the user's data are replaced by visible ones ([`visible`]).
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header)?;
@@ -397,7 +399,7 @@ fn tasks(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, rows)
 }
 
-/// How a task was solved, in a word.
+/// The name of the method that solved a task.
 pub fn method(ran: Ran) -> &'static str {
     match ran {
         Ran::Exact { .. } => "exact",

@@ -1,9 +1,9 @@
-//! `impact.csv`, `losses.csv`, `loss_curve.csv` and `loss_bands.csv`.
+//! Writes `impact.csv`, `losses.csv`, `loss_curve.csv` and `loss_bands.csv`.
 
 use super::{causes, cents, number, p, table, text, word};
 use crate::run::record::{By, MoneyRecord, Record};
 
-/// What a case costs: two decimals more than cents have, for a search costs less than one.
+/// An amount per case, with four decimals: a search costs less than a cent.
 fn money(value: f64) -> String {
     match value.is_finite() {
         true => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
@@ -20,7 +20,7 @@ fn currency(record: &Record) -> String {
     text(record.currency.as_deref().unwrap_or_default())
 }
 
-/// One row an arm.
+/// `impact.csv`, one row per arm.
 pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut header: Vec<String> = [
         "arm",
@@ -51,6 +51,7 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
     ]
     .map(str::to_owned)
     .into();
+    // The header takes its levels from the first arm: all arms have the same.
     let tail = arms(record).next().map_or(&[][..], |(.., money)| &money.stated.tail);
     for tail in tail {
         let var = format!("var_{:.0}", 100.0 * tail.level);
@@ -111,7 +112,8 @@ pub fn impact(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, arms(record).map(row).collect())
 }
 
-/// Where the expected loss comes from, in several ways, and what each step being right would save.
+/// `losses.csv`: the expected loss split by outcome, loss rule and error, and what each step would save if it were
+/// right.
 pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
@@ -125,6 +127,7 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
     ];
     let mut rows = Vec::new();
     for (_, arm, m) in arms(record) {
+        // Splits by outcome, rule and error each add up to the whole loss: rows of different `by` overlap.
         let mut row = |by: &str, step: &str, item: String, loss: f64, share: Option<f64>| {
             rows.push(vec![
                 text(arm),
@@ -157,7 +160,7 @@ pub fn losses(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, rows)
 }
 
-/// Exceedance curves: with the assumptions drawn, and with each at its value.
+/// `loss_curve.csv`: exceedance curves, with assumptions drawn from their ranges and with each at its stated value.
 pub fn curve(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = ["arm", "currency", "assumptions", "p_exceeded", "loss_per_year"];
     let mut rows = Vec::new();
@@ -179,7 +182,7 @@ pub fn curve(record: &Record) -> anyhow::Result<Vec<u8>> {
     table(&header, rows)
 }
 
-/// Losses by size, and how many tasks each size rests on.
+/// `loss_bands.csv`: losses by size, and the number of tasks and units with a loss of that size.
 pub fn bands(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
@@ -199,6 +202,7 @@ pub fn bands(record: &Record) -> anyhow::Result<Vec<u8>> {
                 text(arm),
                 currency(record),
                 cents(band.from),
+                // Bands are decades.
                 cents(10.0 * band.from),
                 p(band.incidents),
                 cents(band.loss),

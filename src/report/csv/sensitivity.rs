@@ -1,10 +1,10 @@
-//! `sensitivity.csv` and `sensitivity_orders.csv`.
+//! Writes `sensitivity.csv` and `sensitivity_orders.csv`.
 
 use super::{cents, number, p, table, text};
 use crate::run::record::{AnswerRecord, Measure, Record, SensitivityRecord};
 use crate::sensitivity::Index;
 
-/// What the answers of a measure are called, and how they are written.
+/// The name of a measure's answers, and the function that formats them.
 fn measure(measure: Measure) -> (&'static str, fn(f64) -> String) {
     match measure {
         Measure::Money => ("total_per_year", cents),
@@ -12,7 +12,7 @@ fn measure(measure: Measure) -> (&'static str, fn(f64) -> String) {
     }
 }
 
-/// One row an answer and assumption.
+/// `sensitivity.csv`, one row per answer and assumption.
 pub fn sensitivity(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",
@@ -74,7 +74,7 @@ fn against(record: &Record, answer: &AnswerRecord) -> String {
     answer.against.map_or_else(String::new, |base| text(&record.arms[base].id))
 }
 
-/// One row a measure and arm: where the arm stands, and over the sampled points.
+/// `sensitivity_orders.csv`, one row per measure and arm: its rank at the stated values, and over the sampled points.
 pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>> {
     let header = [
         "measure",
@@ -91,9 +91,11 @@ pub fn orders(record: &Record, of: &SensitivityRecord) -> anyhow::Result<Vec<u8>
     let mut rows = Vec::new();
     for order in &of.orders {
         let (name, amount) = measure(order.measure);
+        // Answers with `against` are differences between arms, which have no rank.
         let own =
             |answer: &&AnswerRecord| answer.measure == order.measure && answer.against.is_none();
         for answer in of.answers.iter().filter(own) {
+            // The rank follows from the order of the arms; answers are listed in another order.
             let above = order.order.iter().take_while(|arm| **arm != answer.arm).count();
             let mut row = vec![
                 name.to_owned(),

@@ -1,9 +1,9 @@
-//! `transfer.csv`.
+//! Writes `transfer.csv`.
 
 use super::{cents, number, p, table, text};
 use crate::run::Record;
 
-/// One row an arm and retrieve step.
+/// One row per arm and retrieve step.
 pub fn transfer(record: &Record) -> anyhow::Result<Vec<u8>> {
     let header = [
         "arm",

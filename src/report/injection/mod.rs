@@ -1,4 +1,5 @@
-//! What injected errors do: a table for people, CSV and JSON for machines.
+//! Reports of injected errors (`knockon inject`): a table for people, CSV and JSON for programs. Nothing is computed
+//! here.
 
 mod table;
 
@@ -10,7 +11,7 @@ use crate::step::Outcome;
 
 pub use table::text;
 
-/// One row an error.
+/// CSV with one row per injected error.
 pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
     let mut header: Vec<String> =
         ["arm", "step", "kind", "tasks", "tasks_affected", "tasks_sampled", "share_affected"]
@@ -40,6 +41,7 @@ pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
     let rows = record.injections.iter().map(|injection| {
         let not = |why| injection.not.iter().find(|n| n.why == why).map_or(0, |n| n.tasks);
         let effect = injection.effect.as_ref();
+        // A step's name and probability share a cell pair, which stays empty if no step qualifies.
         let step = |of: fn(&Effect) -> &Option<Most>| {
             let found = effect.and_then(|e| of(e).as_ref());
             let name = found.map_or_else(String::new, |most| csv::text(&most.name));
@@ -78,8 +80,9 @@ pub fn csv(record: &Record) -> anyhow::Result<Vec<u8>> {
     csv::table(&header, rows.collect())
 }
 
-/// Everything.
+/// The whole record as JSON, numbers rounded to six decimals.
 pub fn json(record: &Record) -> anyhow::Result<Vec<u8>> {
+    // Rounded like the CSV, so that both files have the same numbers.
     let mut json = serde_json::to_value(record)?;
     round(&mut json);
     let mut bytes = serde_json::to_vec_pretty(&json)?;
@@ -87,7 +90,7 @@ pub fn json(record: &Record) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Six decimals, as in the CSV.
+/// Rounds every number to six decimals, as in the CSV; `+ 0.0` drops the sign of a negative zero.
 fn round(json: &mut Json) {
     match json {
         Json::Array(items) => items.iter_mut().for_each(round),

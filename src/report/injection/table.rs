@@ -1,11 +1,11 @@
-//! What an injected error does, for people.
+//! The effects of injected errors as text for the terminal.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::cascade::inject::{Effect, InjectionRecord, Most, NotRecord, Record};
 use crate::step::Outcome;
 
-/// One row an error; a single one in detail.
+/// A table with one row per error; a single error is shown in detail.
 pub fn text(record: &Record) -> String {
     let blocks = match record.injections.as_slice() {
         [single] => detail(record, single),
@@ -31,6 +31,7 @@ fn overview(record: &Record, injections: &[InjectionRecord]) -> Vec<String> {
     for injection in injections {
         let Some(effect) = &injection.effect else {
             let why = reasons(injection);
+            // An error without effect has no figures: it is listed below the table with its reasons.
             nowhere.push(format!("  {} {}: {why}", injection.step, injection.kind));
             continue;
         };
@@ -109,8 +110,9 @@ const DETAIL_LEGEND: &str = "\
 All of it given that the error took effect. absorbs: right although an input is wrong or missing. passes on: the
 output is wrong or missing, given that only this input is. of those due: among runs that should end in that.";
 
-/// How the runs end, and how far the error goes.
+/// How the runs end, and how far the error spreads (depth and breadth).
 fn ends(effect: &Effect) -> String {
+    // The first outcome is `Correct`.
     let failures = Outcome::ALL.iter().zip(effect.outcomes).skip(1).filter(|(_, p)| *p > 0.0);
     let failures: Vec<String> = failures.map(|(o, p)| named(o.name(), p)).collect();
     let of = if failures.is_empty() { String::new() } else { format!(": {}", failures.join(", ")) };
@@ -163,7 +165,7 @@ fn edges(effect: &Effect) -> Table {
     table
 }
 
-/// Wrong labels that a table shows; JSON has all.
+/// Wrong actions shown in the table; the JSON has all.
 const ACTIONS: usize = 8;
 
 fn actions(effect: &Effect) -> Table {
@@ -181,8 +183,9 @@ fn actions(effect: &Effect) -> Table {
     table
 }
 
-/// Why an error took no effect, and on how many tasks.
+/// The reasons why an error took no effect, with the number of tasks for each.
 fn reasons(injection: &InjectionRecord) -> String {
+    // Zero tasks: the reason applies to some runs of tasks on which the error does take effect in others.
     let reason = |not: &NotRecord| match not.tasks {
         0 => format!("{} on part of what its runs bring", not.why.name()),
         tasks => format!("{} {tasks}", not.why.name()),

@@ -1,12 +1,12 @@
-//! The JSON of OTLP: attributes, identifiers, times.
+//! Encodes attributes, identifiers and times in OTLP's JSON.
 //!
-//! Protobuf's JSON mapping with OTLP's exceptions: identifiers are lower-case hex, enums are numbers,
-//! and 64-bit integers are strings. See
+//! This is Protobuf's JSON mapping with OTLP's exceptions: identifiers are lower-case hex, enums are numbers, and
+//! 64-bit integers are strings. See
 //! <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
 
 use serde_json::{Value as Json, json};
 
-/// Attributes in the order in which they are set.
+/// A list of attributes in the order in which they were set.
 #[derive(Default)]
 pub struct Attributes(Vec<Json>);
 
@@ -15,14 +15,14 @@ impl Attributes {
         self.set(key, json!({"stringValue": value}));
     }
 
-    /// Sets nothing for `None`.
+    /// Does nothing for `None`.
     pub fn text_if(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.text(key, value);
         }
     }
 
-    /// As JSON text, which is how conventions put structured values on spans.
+    /// Sets a value as JSON text: the conventions store structured values on spans as strings.
     pub fn json(&mut self, key: &str, value: &Json) {
         self.text(key, &value.to_string());
     }
@@ -35,7 +35,7 @@ impl Attributes {
         self.set(key, json!({"intValue": value.to_string()}));
     }
 
-    /// Rounded to six decimals; sets nothing for what JSON cannot hold.
+    /// Sets a number rounded to six decimals; does nothing for NaN and infinities, which JSON lacks.
     pub fn number(&mut self, key: &str, value: f64) {
         if value.is_finite() {
             self.set(key, json!({"doubleValue": six_decimals(value)}));
@@ -56,26 +56,28 @@ impl Attributes {
     }
 }
 
-/// Finer than any interval here; `+ 0.0` drops the sign of a negative zero.
+/// Rounds to six decimals, finer than any interval here; `+ 0.0` drops the sign of a negative zero.
 pub fn six_decimals(value: f64) -> f64 {
     (value * 1e6).round() / 1e6 + 0.0
 }
 
-/// `N` bytes in lower-case hex that depend on all of `parts`, and are never all zero: OTLP takes
-/// that for "no identifier".
+/// A hash of `parts` as `N` bytes in lower-case hex. It is never all zeros, which OTLP reserves for invalid
+/// identifiers.
 pub fn id<const N: usize>(parts: &[&str]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
+        // Length prefixes keep ("ab", "c") and ("a", "bc") apart.
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
     let mut bytes = [0; N];
     hasher.finalize_xof().fill(&mut bytes);
+    // One bit set is enough for a valid identifier, and costs one bit of the hash.
     bytes[N - 1] |= 1;
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Nanoseconds as OTLP writes them, from milliseconds since 2000-01-01 00:00 UTC.
+/// A Unix time in nanoseconds, as text, from milliseconds since 2000-01-01 00:00 UTC.
 pub fn time(milliseconds: u64) -> String {
     const Y2000: u64 = 946_684_800_000;
     format!("{}000000", Y2000 + milliseconds)

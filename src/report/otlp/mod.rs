@@ -1,14 +1,14 @@
-//! `traces.jsonl`: runs as OpenTelemetry traces, for any viewer that takes OTLP.
+//! Writes `traces.jsonl`: runs as OpenTelemetry traces, for any viewer that accepts OTLP. No value is invented: spans
+//! have no token counts and no name of a reader model, which the simulator does not know.
 //!
-//! One line a run, each an `ExportTraceServiceRequest` in OTLP's JSON: the layout of OpenTelemetry's
-//! file exporter, and the body of a POST to `/v1/traces`. A run is one trace: a root span of kind AGENT
-//! and below it a span a step, linked to the spans of the steps that it reads from.
+//! Each line is one run as an `ExportTraceServiceRequest` in OTLP's JSON: the format of OpenTelemetry's file exporter,
+//! and the body of a POST to `/v1/traces`. A run is one trace: a root span of kind AGENT with one child span per step,
+//! linked to the spans of the steps that it reads from.
 //!
-//! Names are those of OpenTelemetry's GenAI conventions as of [`SCHEMA`], the last version before they
-//! moved to a repository of their own, and of OpenInference; what neither has a name for begins with
-//! `knockon.`. Nothing is there that the simulator does not know: no token counts, no model behind the
-//! reader (`knockon.reader` names the preset that stands for one). It has no clock either: run number n
-//! of a file begins n seconds after 2000-01-01, and a step takes a millisecond.
+//! Attribute names are those of OpenTelemetry's GenAI conventions as of [`SCHEMA`], the last version before they
+//! moved to their own repository, and of OpenInference; names that exist in neither begin with `knockon.`
+//! (`knockon.reader` is the reader's preset). The simulator has no clock: the n-th run of a file begins n seconds after
+//! 2000-01-01 (counted from 0), and a step takes one millisecond.
 
 mod encode;
 mod step;
@@ -20,10 +20,10 @@ use super::words;
 use crate::cascade::trace::Trace;
 use crate::step::Outcome;
 
-/// The version of OpenTelemetry's conventions that the names are taken from.
+/// The version of OpenTelemetry's conventions that attribute names follow.
 pub const SCHEMA: &str = "https://opentelemetry.io/schemas/1.41.0";
 
-/// What to make of the times, for who looks at a trace alone.
+/// The attribute that explains the artificial times to people who see only the trace.
 const CLOCK: &str = "none: runs begin a second apart from 2000-01-01, a step takes a millisecond";
 
 /// `SPAN_KIND_INTERNAL`.
@@ -31,7 +31,7 @@ const INTERNAL: u8 = 1;
 /// `STATUS_CODE_ERROR`.
 const ERROR: u8 = 2;
 
-/// The file's bytes. `reader` gives the reader preset of an arm.
+/// The bytes of the file. `reader` returns the reader preset of an arm.
 pub fn lines<'a>(traces: &[Trace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (number, trace) in traces.iter().enumerate() {
@@ -42,7 +42,7 @@ pub fn lines<'a>(traces: &[Trace], reader: impl Fn(&str) -> &'a str) -> Vec<u8> 
     bytes
 }
 
-/// One run as an `ExportTraceServiceRequest`; `begin`: milliseconds since 2000-01-01.
+/// One run as an `ExportTraceServiceRequest`; `begin` is in milliseconds since 2000-01-01.
 fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
     let ids = Ids::new(trace);
     let mut spans = vec![root(trace, &ids, begin)];
@@ -53,7 +53,7 @@ fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
     let mut resource = Attributes::default();
     resource.text("service.name", "knockon");
     resource.text("service.version", env!("CARGO_PKG_VERSION"));
-    // Viewers that sort traces into projects put a scenario's into one.
+    // Viewers with projects group the traces of a scenario.
     resource.text("openinference.project.name", &trace.scenario);
     json!({"resourceSpans": [{
         "resource": {"attributes": resource.finish()},
@@ -66,12 +66,12 @@ fn request(trace: &Trace, reader: &str, begin: u64) -> Json {
     }]})
 }
 
-/// The identifiers of a trace and its spans: functions of scenario, arm, task, trial and step.
+/// The identifiers of a trace and its spans, hashed from scenario, arm, task, trial and step.
 struct Ids {
     trace: String,
     root: String,
     steps: Vec<String>,
-    /// Of the guards, by step.
+    /// Span identifiers of the guards, by step.
     guards: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ impl Ids {
         let span = |step: &str| id::<8>(&[run[0], run[1], run[2], run[3], step]);
         Ids {
             trace: id::<16>(&run),
-            // No step has this name: ids are identifiers.
+            // Step ids cannot contain parentheses, so no step collides with this.
             root: span("(run)"),
             steps: trace.steps.iter().map(|s| span(&s.step)).collect(),
             guards: trace.steps.iter().map(|s| span(&format!("{} (guard)", s.step))).collect(),
@@ -90,6 +90,7 @@ impl Ids {
     }
 }
 
+/// The root span of a run.
 fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
     let mut attributes = Attributes::default();
     attributes.text("openinference.span.kind", "AGENT");
@@ -137,12 +138,13 @@ fn root(trace: &Trace, ids: &Ids, begin: u64) -> Json {
     })
 }
 
-/// Each smallest set of steps that explains the failure, apart by `+`.
+/// The minimal sets of steps that explain the failure, steps joined by `+`.
 fn causes(trace: &Trace) -> Vec<String> {
     let name = |&at: &usize| trace.steps.get(at).map_or("?", |s| s.step.as_str());
     trace.causes.iter().map(|set| set.iter().map(name).collect::<Vec<_>>().join("+")).collect()
 }
 
+/// The status message of a failed run: how it ended, and its root cause.
 fn message(trace: &Trace) -> String {
     let end = words::end(trace);
     let cause = trace.root_cause().and_then(|at| trace.steps.get(at));

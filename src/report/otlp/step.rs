@@ -1,4 +1,4 @@
-//! The span of one step.
+//! Builds the spans of one step and of its guards.
 
 use serde_json::{Value as Json, json};
 
@@ -9,10 +9,10 @@ use crate::kernel::Fault;
 use crate::report::words;
 use crate::step::{Event, MissKind, State};
 
-/// `SPAN_KIND_CLIENT`: what the conventions ask for where a model or an index would be called.
+/// `SPAN_KIND_CLIENT`, which the conventions require for calls to a model or an index.
 const CLIENT: u8 = 3;
 
-/// The span of the step at `at`; `None` for one that a stop kept from being taken.
+/// The span of the step with index `at`; `None` if the run stopped before it.
 pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Option<Json> {
     let step = &trace.steps[at];
     let done = step.done.as_ref()?;
@@ -31,7 +31,7 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
             tool(&mut attributes, trace, step);
             Some("execute_tool")
         }
-        // Its turn came, and nothing was called.
+        // The step was reached but called nothing: it was skipped, or the run stopped at it.
         _ => {
             attributes.text("openinference.span.kind", "CHAIN");
             None
@@ -71,7 +71,7 @@ pub fn span(trace: &Trace, at: usize, ids: &Ids, reader: &str, begin: u64) -> Op
     }))
 }
 
-/// The span of the guards that held something back at the step at `at`; `None` where none did.
+/// The span of the guards that raised an alarm at the step with index `at`; `None` if none did.
 pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
     let step = &trace.steps[at];
     let done = step.done.as_ref()?;
@@ -92,7 +92,7 @@ pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
         "parentSpanId": ids.steps[at],
         "name": format!("guard {}", step.step),
         "kind": INTERNAL,
-        // A check takes no time of its own.
+        // The simulated clock gives checks no duration.
         "startTimeUnixNano": end,
         "endTimeUnixNano": end,
         "attributes": attributes.finish(),
@@ -100,8 +100,7 @@ pub fn guard(trace: &Trace, at: usize, ids: &Ids, begin: u64) -> Option<Json> {
     }))
 }
 
-/// To the spans of the steps whose outputs this one takes in: a span has one parent, a step may have
-/// several.
+/// Links to the spans of the steps that this step reads from: a step may have several parents, but a span has one.
 fn links(trace: &Trace, step: &StepTrace, ids: &Ids) -> Vec<Json> {
     let link = |parent: &StepTrace, at: usize| {
         let mut attributes = Attributes::default();
@@ -122,7 +121,7 @@ fn retrieve(attributes: &mut Attributes, retrieval: &RetrievalTrace) {
     attributes.text("openinference.span.kind", "RETRIEVER");
     attributes.text("gen_ai.data_source.id", &retrieval.corpus);
     attributes.text("gen_ai.request.model", &retrieval.embedder);
-    // A double by the conventions.
+    // The conventions define this as a double.
     attributes.number("gen_ai.request.top_k", retrieval.top_k as f64);
     attributes.text("gen_ai.retrieval.query.text", &retrieval.query);
     let scored = retrieval.documents.iter().filter_map(|d| Some((&d.id, score(d)?)));
@@ -197,7 +196,7 @@ fn tool(attributes: &mut Attributes, trace: &Trace, step: &StepTrace) {
     attributes.text("openinference.span.kind", "TOOL");
     attributes.text("gen_ai.tool.name", &step.step);
     attributes.text("tool.name", &step.step);
-    // The conventions' three types: what queries data, what acts on the world, and the rest.
+    // The conventions have three types of tools: data queries, actions on the world, and other functions.
     let kind = match step.kind {
         "lookup" => "datastore",
         "act" => "extension",

@@ -1,4 +1,4 @@
-//! What the run says, in a sentence, and how sure that is.
+//! The headline of the page: the main result in a sentence, and how certain it is.
 
 use super::figures::{amount_of, money, percent, percents, points};
 use crate::report::{evidence, words};
@@ -6,11 +6,12 @@ use crate::run::Record;
 use crate::run::record::{ArmRecord, Interval, Measure, PairedDifference, RankRecord};
 use crate::step::Outcome;
 
+/// The headline and the paragraphs below it.
 pub struct Answer {
     pub headline: String,
-    /// Further sentences, a paragraph each.
+    /// Further paragraphs.
     pub more: Vec<String>,
-    /// The arm that the answer is about, by its index.
+    /// The index of the arm that the headline is about.
     pub best: usize,
 }
 
@@ -30,7 +31,7 @@ pub fn answer(record: &Record) -> Answer {
         (None, Some(_)) => unbeaten(record, arm, best),
         (None, None) => unmeasured(record, arm, best),
     };
-    // Differences are from the baseline: where it is the best itself, the next best is told against it.
+    // Differences are measured from the baseline; if that is the best arm, the next best is compared with it.
     let (other, base) = match base {
         Some(base) => (Some(arm), Some(base)),
         None => (next(record, best), record.baseline.map(|base| &record.arms[base])),
@@ -40,7 +41,7 @@ pub fn answer(record: &Record) -> Answer {
     Answer { headline, more: more.into_iter().flatten().collect(), best }
 }
 
-/// What the arms are judged by: money where it is counted.
+/// The measure that ranks the arms: money if every arm has it, else failures.
 fn measure(record: &Record) -> Measure {
     match record.arms.iter().all(|arm| arm.money.is_some()) {
         true => Measure::Money,
@@ -48,7 +49,7 @@ fn measure(record: &Record) -> Measure {
     }
 }
 
-/// All arms, best first; of equal ones the first.
+/// All arms, best first; ties in the order of the scenario.
 pub fn ranked(record: &Record) -> Vec<usize> {
     let measure = measure(record);
     let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
@@ -57,20 +58,20 @@ pub fn ranked(record: &Record) -> Vec<usize> {
     ranks.into_iter().map(|rank| rank.arm).collect()
 }
 
-/// The best arm by a measure; of equal ones the first.
+/// The best arm by a measure; the first one of a tie.
 fn first(record: &Record, measure: Measure) -> Option<&RankRecord> {
     let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
     ranks.min_by_key(|rank| (rank.rank, rank.arm))
 }
 
-/// The best arm but one, by the same measure.
+/// The second-best arm by the measure that ranks the arms.
 fn next(record: &Record, best: usize) -> Option<&ArmRecord> {
     let ranks = record.comparison.ranks.iter().filter(|rank| rank.measure == measure(record));
     let others = ranks.filter(|rank| rank.arm != best);
     others.min_by_key(|rank| (rank.rank, rank.arm)).map(|rank| &record.arms[rank.arm])
 }
 
-/// How probably an arm is the best: `, and is the best of 4 arms with a probability of 85% by ...`.
+/// The probability that an arm is the best: `the best of the 4 arms with a probability of 85%`.
 fn how_probably(record: &Record, best: usize) -> String {
     let of = |measure: Measure| {
         let rank = record.comparison.ranks.iter().find(|r| r.measure == measure && r.arm == best);
@@ -92,7 +93,7 @@ fn how_probably(record: &Record, best: usize) -> String {
     }
 }
 
-/// ` and costs USD 7.66 million a year`, where money is counted.
+/// The clause ` and costs USD 7.66 million a year`; empty if the scenario prices nothing.
 fn costs(record: &Record, arm: &ArmRecord) -> String {
     let told = arm.money.as_ref().zip(record.currency.as_deref());
     told.map_or_else(String::new, |(told, currency)| {
@@ -100,6 +101,7 @@ fn costs(record: &Record, arm: &ArmRecord) -> String {
     })
 }
 
+/// The headline of a run with one arm.
 fn alone(record: &Record, arm: &ArmRecord) -> String {
     let failure = &arm.summary.failure;
     let cost = costs(record, arm);
@@ -112,19 +114,20 @@ fn alone(record: &Record, arm: &ArmRecord) -> String {
     )
 }
 
-/// What failures are, where some are stops: a stop is not a wrong action.
+/// Failures split into silent ones and stops, since a stop is not a wrong action; `None` without stops.
 fn parts(arm: &ArmRecord) -> Option<String> {
     let stopped = arm.summary.outcomes[Outcome::Stopped as usize];
     let silent = percent(arm.summary.silent);
     (stopped > 0.0).then(|| format!("{silent} wrong or missed, {} stopped", percent(stopped)))
 }
 
-/// The failure rate, parted.
+/// The failure rate, followed by its [`parts`] in brackets.
 fn parted(arm: &ArmRecord) -> String {
     let rate = percent(arm.summary.failure.estimate);
     parts(arm).map_or_else(|| rate.clone(), |parts| format!("{rate} ({parts})"))
 }
 
+/// The headline if the best arm is not the baseline.
 fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> String {
     let (rate, of_base) = (arm.summary.failure.estimate, base.summary.failure.estimate);
     let rates = format!("in {} of cases instead of {}", parted(arm), parted(base));
@@ -135,6 +138,7 @@ fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> S
         (_, true) => format!("fails more often than the baseline {}, {rates}", base.id),
         _ => format!("fails as often as the baseline {}, in {} of cases", base.id, parted(arm)),
     };
+    // Equal rates make no claim that could be due to chance.
     let fails = match clear || rate == of_base {
         true => fails,
         false => format!("{fails} (which may be chance)"),
@@ -144,19 +148,21 @@ fn against(record: &Record, arm: &ArmRecord, base: &ArmRecord, best: usize) -> S
         let less = if a_year <= 0.0 { "less" } else { "more" };
         let amount = money(a_year.abs(), record.currency.as_deref().unwrap_or_default());
         let chance = if clear { "" } else { " (which may be chance)" };
+        // Fewer failures at a higher price, or the reverse, read as a contrast.
         let but = if (a_year <= 0.0) == (rate <= of_base) { "and" } else { "but" };
         format!(", {but} costs {amount} a year {less}{chance}")
     });
     format!("{} {fails}{saved}; it is {}.", arm.id, how_probably(record, best))
 }
 
-/// What a case costs more than the baseline's, and whether that is clear.
+/// The additional cost of a case over the baseline (negative: saved), and whether it is significant.
 fn saved(record: &Record, arm: &ArmRecord) -> Option<(f64, bool)> {
     record.currency.as_ref()?;
     let difference = arm.money.as_ref()?.difference.as_ref()?;
     Some((difference.interval.estimate, difference.is_significant()))
 }
 
+/// The headline if the baseline is the best arm.
 fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
     let cost = costs(record, arm);
     format!(
@@ -167,6 +173,7 @@ fn unbeaten(record: &Record, arm: &ArmRecord, best: usize) -> String {
     )
 }
 
+/// The headline if the baseline was not run.
 fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
     let cost = costs(record, arm);
     format!(
@@ -177,7 +184,7 @@ fn unmeasured(record: &Record, arm: &ArmRecord, best: usize) -> String {
     )
 }
 
-/// How sure the differences are.
+/// The differences from the baseline with their intervals and p-values.
 fn how_sure(record: &Record, arm: &ArmRecord, base: &ArmRecord) -> Option<String> {
     let difference = arm.summary.difference.as_ref()?;
     let ends = |of: &Interval| format!("{} to {}", points(of.low), points(of.high));
@@ -207,7 +214,7 @@ fn how_sure(record: &Record, arm: &ArmRecord, base: &ArmRecord) -> Option<String
     Some(format!("{told}. This rests on {units}."))
 }
 
-/// What the failures of the arm come from, and how they end.
+/// The main cause of the arm's failures, and their most probable outcome.
 fn what_is_left(record: &Record, arm: &ArmRecord) -> Option<String> {
     let (step, event, share) = arm.summary.main_cause.as_ref()?;
     let whose = if record.arms.len() > 1 { format!("of {}", arm.id) } else { "of all".to_owned() };
@@ -223,6 +230,7 @@ fn what_is_left(record: &Record, arm: &ArmRecord) -> Option<String> {
             percent(split.share)
         );
     }
+    // Skips `Correct`; the first of equally likely outcomes is named.
     let ends = Outcome::ALL.into_iter().skip(1).map(|o| (o, arm.summary.outcomes[o as usize]));
     let likeliest = ends.reduce(|best, next| if next.1 > best.1 { next } else { best });
     if let Some((outcome, p)) = likeliest {

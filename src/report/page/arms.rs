@@ -1,4 +1,4 @@
-//! Failure rate and money by arm, with intervals drawn to one scale.
+//! The section that compares the arms: failure rates and money, with intervals drawn to a common scale.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ use crate::run::record::{ArmRecord, Interval, MoneyRecord};
 use crate::stats::FEW_CLUSTERS;
 use crate::step::Outcome;
 
-/// Width and height of an interval's drawing.
+/// Width, height and margin of the drawing of an interval.
 const WIDTH: f64 = 180.0;
 const HEIGHT: f64 = 22.0;
 const EDGE: f64 = 6.0;
@@ -88,9 +88,11 @@ fn money(record: &Record) -> Markup {
         None => m.loss,
         Some(_) => point(&m.loss),
     };
+    // Unbounded intervals are drawn as points, so they do not stretch the axis.
     let high = arms().map(|m| drawn(m).high).fold(0.0, f64::max);
     let low = arms().map(|m| drawn(m).low).fold(0.0, f64::min);
     let axis = Axis::over(low, high, 3.0, EDGE, WIDTH - EDGE);
+    // The order is by total cost, loss and running costs together, although the interval is that of the loss.
     let order = ordered(record, |at| record.arms[at].money.as_ref().map_or(0.0, |m| m.total()));
     html! {
         table.figures {
@@ -123,7 +125,7 @@ fn money(record: &Record) -> Markup {
     }
 }
 
-/// Arms by a value, lowest first.
+/// The indices of the arms by a value, lowest first.
 fn ordered(record: &Record, value: impl Fn(usize) -> f64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..record.arms.len()).collect();
     order.sort_by(|&a, &b| value(a).total_cmp(&value(b)).then(a.cmp(&b)));
@@ -138,11 +140,12 @@ fn no_difference(record: &Record, at: usize) -> String {
     if record.baseline == Some(at) { "baseline".to_owned() } else { dash() }
 }
 
-/// An estimate alone.
+/// The interval reduced to its estimate, for amounts without an interval.
 fn point(of: &Interval) -> Interval {
     Interval { low: of.estimate, high: of.estimate, ..*of }
 }
 
+/// The mark for a missing value.
 pub fn dash() -> String {
     "\u{2013}".to_owned()
 }
@@ -151,7 +154,7 @@ fn percent_mark(value: f64) -> String {
     format!("{:.0}%", 100.0 * value)
 }
 
-/// An amount in a few characters.
+/// An amount in a few characters: `1.5M`, `20k`.
 pub fn compact(value: f64) -> String {
     match value.abs() {
         size if size >= 1e9 => format!("{}B", at(value / 1e9)),
@@ -161,7 +164,7 @@ pub fn compact(value: f64) -> String {
     }
 }
 
-/// The figures are in the cells beside it: the drawing is for the eye alone.
+/// The drawing of one interval, hidden from screen readers since the cells beside it have the figures.
 fn line(axis: &Axis, interval: &Interval) -> Markup {
     let clamp = |value: f64| axis.place(value).clamp(axis.from, axis.to);
     let (low, high) = (clamp(interval.low), clamp(interval.high));
@@ -178,11 +181,13 @@ fn line(axis: &Axis, interval: &Interval) -> Markup {
     }
 }
 
+/// The scale above the drawings of a column.
 fn scale(axis: &Axis, label: impl Fn(f64) -> String) -> Markup {
     let last = axis.ticks().count().saturating_sub(1);
     html! {
         svg.line viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label="Scale of the intervals drawn below" {
             @for (n, tick) in axis.ticks().enumerate() {
+                // The outer labels are aligned inwards, or the drawing would cut them off.
                 @let anchor = if n == 0 { "start" } else if n == last { "end" } else { "middle" };
                 @let x = if n == 0 { 0.0 } else if n == last { WIDTH } else { axis.place(tick) };
                 text x=(at(x)) y="15" text-anchor=(anchor) { (label(tick)) }

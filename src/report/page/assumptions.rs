@@ -1,14 +1,15 @@
-//! Every assumption of the manifest with its source: whatever in it has a `tag` and a `source`.
+//! The section of assumptions: every object of the manifest that has a `tag` and a `source`.
 
 use maud::{Markup, html};
 use serde_json::{Map, Value as Json};
 
 use super::wide;
 
+/// One line of the table.
 struct Row {
-    /// Of what: an embedder, a reader, a guard; empty for the run as a whole.
+    /// What the assumption belongs to: an embedder, a reader, a guard; empty for the run as a whole.
     of: String,
-    /// The arms that make it; empty where it is not an arm's.
+    /// The arms that make the assumption; empty if it belongs to no arm.
     arms: Vec<String>,
     name: String,
     value: String,
@@ -40,7 +41,7 @@ pub fn section(manifest: &Json) -> Markup {
     }
 }
 
-/// In the order of the manifest; what several arms share is one row.
+/// The rows in the order of the manifest; an assumption that several arms share is one row.
 fn rows(manifest: &Json) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     walk(manifest, &[], None, &mut |of, arm, object| {
@@ -65,8 +66,10 @@ fn rows(manifest: &Json) -> Vec<Row> {
     rows
 }
 
+/// Receives an assumption's owner, its arm, and its object in the manifest.
 type Found<'f> = dyn FnMut(&[String], Option<&str>, &Map<String, Json>) + 'f;
 
+/// Calls `found` for every assumption below `json`; `of` and `arm` say what the objects above belong to.
 fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
     match json {
         Json::Object(object) => {
@@ -74,7 +77,8 @@ fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
             if is_row {
                 found(of, arm, object);
             }
-            // A guard goes by step and name, a reader by its preset, an embedder by its name; an arm is told apart.
+            // A guard is named by step and name, a reader by its preset, an embedder by its name. An object with an id
+            // and a reader is an arm, which is passed on separately.
             let arm = object.get("reader").and(object.get("id")).and_then(Json::as_str).or(arm);
             let named: Vec<String> = ["preset", "step", "guard", "name"]
                 .iter()
@@ -96,7 +100,7 @@ fn walk(json: &Json, of: &[String], arm: Option<&str>, found: &mut Found) {
     }
 }
 
-/// A range, or the value, or all other keys where there is neither.
+/// A range if the object has one, else its value, else all keys that are not shown in another column.
 fn value(object: &Map<String, Json>) -> String {
     if let (Some(low), Some(high)) = (object.get("low"), object.get("high")) {
         return format!("{} to {}", plain(low), plain(high));
@@ -111,7 +115,7 @@ fn value(object: &Map<String, Json>) -> String {
     object.iter().filter_map(told).collect::<Vec<_>>().join(", ")
 }
 
-/// A value without JSON's punctuation.
+/// A JSON value as text without JSON's punctuation.
 pub fn plain(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),

@@ -1,4 +1,5 @@
-//! The exceedance curve: how probably a year loses more than an amount.
+//! The section on yearly losses: exceedance curves (the probability that a year loses more than an amount), VaR and
+//! CVaR.
 
 use maud::{Markup, html};
 
@@ -16,10 +17,10 @@ const RIGHT: f64 = 20.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 52.0;
 
-/// Probabilities with a line of their own, on a logarithmic scale: the bad years are the rare ones.
+/// Probabilities with a grid line. The scale is logarithmic, since the rare years are the costly ones.
 const LINES: [f64; 8] = [1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.001];
 
-/// `None` where no money is counted.
+/// The section; `None` if the scenario prices nothing.
 pub fn section(record: &Record) -> Option<Markup> {
     let arms: Vec<(usize, &ArmRecord, &MoneyRecord)> = record
         .arms
@@ -56,11 +57,13 @@ fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
         let stated = if m.drawn.is_some() { " stated" } else { "" };
         drawn.chain([(stated, m.stated.curve.clone())]).collect()
     };
+    // Drawn and stated curves share the axis.
     let highest = arms.iter().flat_map(|(.., m)| m.year().curve.iter().chain(&m.stated.curve));
     let highest = highest.map(|point| point.1);
     let x = Axis::over(0.0, highest.fold(0.0, f64::max), 7.0, LEFT, WIDTH - RIGHT);
     let least = LINES[LINES.len() - 1];
     let y = |p: f64| {
+        // Probabilities below the lowest grid line are drawn on it: a logarithm would not end.
         let depth = p.clamp(least, 1.0).log10() / least.log10();
         TOP + depth * (HEIGHT - BOTTOM - TOP)
     };
@@ -88,7 +91,7 @@ fn drawn(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
     }
 }
 
-/// How many draws of readers and guards there are.
+/// The number of draws of reader and guard rates, as text.
 fn draws(arms: &[(usize, &ArmRecord, &MoneyRecord)]) -> String {
     let most = arms.iter().filter_map(|(.., m)| m.drawn.as_ref()?.draws).max();
     most.map_or_else(|| "one".to_owned(), |draws| amount_of(f64::from(draws)))
@@ -124,6 +127,7 @@ fn table(arms: &[(usize, &ArmRecord, &MoneyRecord)], currency: &str) -> Markup {
     }
 }
 
+/// The upper end of an interval; an infinite one has no number.
 fn upper(amount: f64) -> String {
     if amount.is_finite() { amount_of(amount) } else { "more".to_owned() }
 }

@@ -1,23 +1,22 @@
-//! Two passages side by side, with the words that differ marked.
+//! Shows two passages side by side and marks the words that differ.
 
 use maud::{Markup, html};
 use similar::{ChangeTag, TextDiff};
 
-/// Of longer texts the beginning is compared.
+/// Characters compared; the rest of a longer text is left out.
 const CHARS: usize = 2_400;
-/// Words that are the same on both sides and stand further than this from a difference are left out.
+/// Equal words kept on each side of a difference; words further away are left out.
 const AROUND: usize = 14;
-/// Texts with a smaller share of words in common would have nearly everything marked, which says nothing: they
-/// are shown plain.
+/// The least similarity for marks. Below it nearly every word would be marked, so the texts are shown without marks.
 const ALIKE: f32 = 0.15;
 
-/// What one side shows.
+/// One of the two passages.
 pub struct Side<'a> {
     pub caption: String,
     pub text: &'a str,
 }
 
-/// `wrong` left of `right`.
+/// The two passages, `wrong` on the left and `right` on the right.
 pub fn pair(wrong: &Side, right: &Side) -> Markup {
     let [old, new] = [wrong.text, right.text].map(words);
     let diff = TextDiff::from_slices(&old, &new);
@@ -36,14 +35,15 @@ pub fn pair(wrong: &Side, right: &Side) -> Markup {
     }
 }
 
-/// The words of a text, as many as are compared.
+/// The words of the first [`CHARS`] characters of a text.
 fn words(text: &str) -> Vec<&str> {
     let end = text.char_indices().nth(CHARS).map_or(text.len(), |(at, _)| at);
     text[..end].split_whitespace().collect()
 }
 
-/// One side: its own changes and what both have.
+/// The words of one side: those tagged `own`, marked, and those that both sides have.
 fn marked(changes: &[(ChangeTag, &str)], own: ChangeTag) -> Markup {
+    // Changes of the other side are dropped, which joins the equal words around them into one stretch.
     let both: Vec<(ChangeTag, &str)> = changes
         .iter()
         .copied()
@@ -59,6 +59,7 @@ fn marked(changes: &[(ChangeTag, &str)], own: ChangeTag) -> Markup {
             @if n > 0 { " " }
             @let before = if n == 0 { 0 } else { AROUND };
             @let after = if n == last { 0 } else { AROUND };
+            // The beginning of the text needs no context before it, and its end none after it.
             @if stretch[0].0 == own {
                 mark { (text(stretch)) }
             } @else if stretch.len() > before + after + AROUND {

@@ -1,29 +1,29 @@
-//! Numbers as the page writes them, and what draws with them.
+//! Formats numbers, amounts and coordinates for the page.
 
 use crate::report::terminal::money::whole;
 use crate::stats::Interval;
 
-/// 0.266 as 26.6%.
+/// A share as a percentage: 0.266 becomes `26.6%`.
 pub fn percent(share: f64) -> String {
     format!("{:.1}%", clean(100.0 * share, 1))
 }
 
-/// A difference of shares in percentage points, with its sign.
+/// A difference of shares in percentage points, with a sign.
 pub fn points(difference: f64) -> String {
     minus(format!("{:+.1}", clean(100.0 * difference, 1)))
 }
 
-/// An interval of shares: 19.3 to 35.6%.
+/// An interval of shares: `19.3 to 35.6%`.
 pub fn percents(interval: &Interval) -> String {
     format!("{:.1} to {:.1}%", clean(100.0 * interval.low, 1), clean(100.0 * interval.high, 1))
 }
 
-/// An amount with its currency, as exact as its size calls for.
+/// An amount with its currency, see [`amount_of`].
 pub fn money(amount: f64, currency: &str) -> String {
     format!("{currency} {}", amount_of(amount))
 }
 
-/// The same without the currency.
+/// An amount in words or digits; the larger it is, the more it is rounded.
 pub fn amount_of(amount: f64) -> String {
     minus(match amount.abs() {
         size if size >= 1e9 => format!("{:.2} billion", amount / 1e9),
@@ -34,7 +34,7 @@ pub fn amount_of(amount: f64) -> String {
     })
 }
 
-/// An amount with a sign.
+/// An amount with a plus sign if it is positive.
 pub fn signed(amount: f64) -> String {
     match amount_of(amount) {
         text if amount > 0.0 => format!("+{text}"),
@@ -42,13 +42,13 @@ pub fn signed(amount: f64) -> String {
     }
 }
 
-/// A place on a drawing.
+/// A coordinate of a drawing, with at most one decimal.
 pub fn at(place: f64) -> String {
     let text = format!("{:.1}", clean(place, 1));
     text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
 }
 
-/// The beginning of a text that has room for `chars` characters.
+/// A text cut to `chars` characters, the last one an ellipsis if anything was cut.
 pub fn short(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some(_) => text.chars().take(chars.saturating_sub(1)).chain(['\u{2026}']).collect(),
@@ -56,13 +56,13 @@ pub fn short(text: &str, chars: usize) -> String {
     }
 }
 
-/// Rounded, so that what prints as zero has no sign.
+/// Rounds a value before it is formatted, so that a negative value which rounds to zero prints without a sign.
 fn clean(value: f64, decimals: i32) -> f64 {
     let power = 10f64.powi(decimals);
     (value * power).round() / power + 0.0
 }
 
-/// With a minus sign, which is as wide as a plus.
+/// Replaces hyphens by minus signs, which are as wide as plus signs.
 fn minus(text: String) -> String {
     text.replace('-', "\u{2212}")
 }

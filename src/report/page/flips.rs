@@ -1,4 +1,5 @@
-//! The order of the arms by each measure: lines that cross are arms that change places.
+//! The section that compares the rankings of the arms by each measure, as a slope chart: crossing lines are pairs of
+//! arms in the opposite order.
 
 use maud::{Markup, html};
 
@@ -15,7 +16,7 @@ const TOP: f64 = 40.0;
 const SIDE: f64 = 170.0;
 const BETWEEN: f64 = 210.0;
 
-/// `None` where there is nothing to order.
+/// The section; `None` with fewer than two arms or measures.
 pub fn section(record: &Record) -> Option<Markup> {
     let measures: Vec<(Measure, &str)> =
         [(Measure::Ndcg, "nDCG@10"), (Measure::Failure, "failures"), (Measure::Money, "money")]
@@ -39,7 +40,7 @@ pub fn section(record: &Record) -> Option<Markup> {
     })
 }
 
-/// Whether the order by retrieval quality is the one by failures and money.
+/// Sentences on whether the rankings by failures and money agree with the one by retrieval quality.
 fn told(record: &Record, measures: &[(Measure, &str)]) -> String {
     let sentence = |(measure, name): &(Measure, &str)| {
         let Flips { pairs, flipped, clear } = record.comparison.flips(*measure);
@@ -62,6 +63,7 @@ fn told(record: &Record, measures: &[(Measure, &str)]) -> String {
     others.map(sentence).collect::<Vec<_>>().join(" ")
 }
 
+/// The ranks by a measure, best first.
 fn ranked(record: &Record, measure: Measure) -> Vec<&RankRecord> {
     let of = record.comparison.ranks.iter().filter(|rank| rank.measure == measure);
     let mut ranks: Vec<&RankRecord> = of.collect();
@@ -70,7 +72,7 @@ fn ranked(record: &Record, measure: Measure) -> Vec<&RankRecord> {
 }
 
 fn drawn(record: &Record, measures: &[(Measure, &str)]) -> Markup {
-    // Arms of one rank are drawn below one another.
+    // Tied arms get successive places, so that no two lines coincide.
     let places: Vec<Vec<usize>> = measures
         .iter()
         .map(|(measure, _)| ranked(record, *measure).iter().map(|rank| rank.arm).collect())
@@ -112,7 +114,7 @@ fn table(record: &Record, measures: &[(Measure, &str)]) -> Markup {
         true => evidence::chance(p_best),
         false => dash(),
     };
-    // A stop is not a wrong action: the order by failures says how much of each there is.
+    // A stop is not a wrong action, so the columns of failures show silent failures and stops separately.
     let parted = |measure: Measure| measure == Measure::Failure;
     let columns = |measure: Measure| if parted(measure) { "5" } else { "3" };
     html! {

@@ -1,4 +1,4 @@
-//! From what goes wrong first, over the step where it does, to how the run ends (a Sankey diagram).
+//! The section with a Sankey diagram of failures: from the first error, over the step where it happens, to the outcome.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use crate::run::record::{ArmRecord, FlowRecord};
 use crate::step::Outcome;
 
 const WIDTH: f64 = 920.0;
-/// What all failures take of the height.
+/// The height that stands for all failures.
 const TALL: f64 = 340.0;
 const TOP: f64 = 34.0;
 /// Width of a node.
 const NODE: f64 = 12.0;
 /// Left edges of the three columns.
 const COLUMNS: [f64; 3] = [130.0, 440.0, 700.0];
-/// A node takes no less than its label does, and this between two.
+/// The least height of a node, which is that of its label, and the gap between two nodes.
 const LABEL: f64 = 14.0;
 const GAP: f64 = 7.0;
-/// Kinds and ends with a smaller share of the failures are drawn as one.
+/// Errors and outcomes with a smaller share of the failures are merged into one node.
 const SMALL: f64 = 0.01;
-/// Rows of the table.
+/// The most rows of the table.
 const ROWS: usize = 40;
 
 pub fn section(record: &Record) -> Markup {
@@ -44,17 +44,18 @@ pub fn section(record: &Record) -> Markup {
     }
 }
 
+/// A node of the diagram: its label, probability and position.
 struct Node {
     label: String,
     p: f64,
     y: f64,
     height: f64,
-    /// How much of each side is taken by links.
+    /// The height that links already occupy on each side.
     left: f64,
     right: f64,
 }
 
-/// Nodes below one another; a label is there once.
+/// A column of nodes with distinct labels, from top to bottom.
 struct Column {
     nodes: Vec<Node>,
 }
@@ -82,7 +83,7 @@ impl Column {
     }
 }
 
-/// Sums by label, largest first.
+/// Sums the probabilities by label, largest first.
 fn sums<'a>(rows: impl Iterator<Item = (&'a str, f64)>) -> Vec<(String, f64)> {
     let mut by_label: BTreeMap<&str, f64> = BTreeMap::new();
     for (label, p) in rows {
@@ -94,13 +95,14 @@ fn sums<'a>(rows: impl Iterator<Item = (&'a str, f64)>) -> Vec<(String, f64)> {
     sums
 }
 
-/// A row of the drawing: kind, step, end, its outcome and p.
+/// A flow: its label in each column (error, step, end), its outcome and its probability.
 struct Row {
     labels: [String; 3],
     outcome: Outcome,
     p: f64,
 }
 
+/// The label of a flow's end: the action and the outcome.
 fn end(flow: &FlowRecord, outcome: Outcome) -> String {
     let outcome_name = outcome.name().replace('_', " ");
     match flow.action.as_str() {
@@ -109,8 +111,10 @@ fn end(flow: &FlowRecord, outcome: Outcome) -> String {
     }
 }
 
+/// The flows of an arm, rare errors and outcomes merged.
 fn rows(arm: &ArmRecord) -> Vec<Row> {
     let row = |flow: &FlowRecord| {
+        // The sum of rare flows has no root and is left to the table.
         let ((step, event), outcome) = (flow.root.as_ref()?, flow.outcome?);
         let labels = [event.name().replace('_', " "), step.clone(), end(flow, outcome)];
         Some(Row { labels, outcome, p: flow.p })
@@ -121,6 +125,7 @@ fn rows(arm: &ArmRecord) -> Vec<Row> {
         let sums = sums(rows.iter().map(|row| (row.labels[column].as_str(), row.p)));
         let small: Vec<&str> =
             sums.iter().filter(|(_, p)| *p < SMALL * all).map(|(l, _)| l.as_str()).collect();
+        // A single small node would only lose its name.
         if small.len() > 1 {
             for row in rows.iter_mut().filter(|row| small.contains(&row.labels[column].as_str())) {
                 row.labels[column] = other.to_owned();
@@ -136,9 +141,10 @@ fn drawn(arm: &ArmRecord) -> Markup {
     let by = |column: usize| sums(rows.iter().map(move |row| (row.labels[column].as_str(), row.p)));
     let order = |label: &str| arm.steps.iter().position(|step| step.step == label);
     let mut steps = by(1);
+    // Steps are in pipeline order, so that the diagram reads like the pipeline; the outer columns by size.
     steps.sort_by_key(|(label, _)| order(label));
     let mut columns = [Column::new(by(0), all), Column::new(steps, all), Column::new(by(2), all)];
-    // Links of one pair of nodes and one outcome together, in the order of the nodes.
+    // One link per pair of nodes and outcome. The maps are ordered by node, so links leave a node without crossing.
     let mut first: BTreeMap<(usize, usize), f64> = BTreeMap::new();
     let mut second: BTreeMap<(usize, usize, Outcome), f64> = BTreeMap::new();
     for row in &rows {
@@ -186,7 +192,7 @@ fn drawn(arm: &ArmRecord) -> Markup {
     }
 }
 
-/// A band between two columns; it takes the next free part of both nodes.
+/// The SVG path of a link from node `a` of column `from` to node `b` of the next one; takes the next free part of both.
 fn link(columns: &mut [Column; 3], from: usize, a: usize, b: usize, p: f64, all: f64) -> String {
     let wide = TALL * p / all;
     let source = &mut columns[from].nodes[a];

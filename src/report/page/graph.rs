@@ -1,4 +1,5 @@
-//! The DAG: steps by their share of blame, edges by how much error passes through them.
+//! The section with the graph of steps: steps shaded by their share of blame, edges as wide as the error that passes
+//! through them.
 
 use maud::{Markup, html};
 
@@ -9,18 +10,20 @@ use super::{by_arm, wide};
 use crate::run::Record;
 use crate::run::record::{ArmRecord, EdgeRecord};
 
+/// Width and height of a step's box.
 const BOX: (f64, f64) = (140.0, 62.0);
 const SIZES: Sizes = Sizes { across: 196.0, step: 84.0, bend: 34.0 };
-/// Room for what is thick at the border.
+/// Margin for thick edges along the border.
 const EDGE: f64 = 8.0;
-/// The widest edge, and the narrowest.
+/// The greatest and the least width of an edge.
 const THICK: f64 = 14.0;
 const THIN: f64 = 1.0;
 
-/// Least shares of blame of the shades; the first is for less.
+/// The lower bounds of the shades by share of blame; shares below the first bound have shade 0.
 const SHADES: [f64; 5] = [0.02, 0.10, 0.20, 0.35, 0.50];
 
 pub fn section(record: &Record) -> Markup {
+    // One scale for all arms, so that widths can be compared when the arm is switched.
     let most = record.arms.iter().flat_map(|arm| &arm.edges).map(EdgeRecord::p_passed);
     let most = most.fold(0.0, f64::max);
     html! {
@@ -38,6 +41,7 @@ pub fn section(record: &Record) -> Markup {
     }
 }
 
+/// The number of a share's shade, from 0.
 fn shade(blame: f64) -> usize {
     SHADES.iter().filter(|&&least| blame >= least).count()
 }
@@ -80,8 +84,10 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
                     title { (edge.parent) " to " (edge.child) ": error passes in " (percent(p)) " of runs" }
                 }
             }
+            // Labels are drawn after all edges, so that no edge covers them.
             @for ((edge, _), points) in edges.iter().zip(&paths) {
                 @let p = edge.p_passed();
+                // Below this the label would read 0.0%.
                 @if p >= 0.0005 && let [.., (x0, y0), (x1, y1)] = points.as_slice() {
                     text.halo x=(at((x0 + x1) / 2.0)) y=(at((y0 + y1) / 2.0 + 4.0)) text-anchor="middle" { (percent(p)) }
                 }
@@ -101,7 +107,7 @@ fn drawn(arm: &ArmRecord, most: f64) -> Markup {
     }
 }
 
-/// A curve through points that go right; it starts and ends at the borders of the boxes.
+/// A smooth curve through points from left to right, as an SVG path; it starts and ends at the borders of boxes.
 fn curve(points: &[(f64, f64)]) -> String {
     let last = points.len().saturating_sub(1);
     let ends: Vec<(f64, f64, f64, f64)> = points

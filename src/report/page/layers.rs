@@ -1,36 +1,39 @@
-//! Where the steps of a DAG stand: in layers from left to right, with few crossings. Geometry alone.
+//! Layered layout of a DAG, from left to right, with few crossings. Computes coordinates only.
 //!
-//! Layers are longest paths; an edge over several layers bends between the steps of each; within a layer what has
-//! its neighbours further up stands further up (the barycentre heuristic of Sugiyama et al. 1981).
+//! A step's layer is the length of the longest path to it; an edge across several layers gets a bend in each; within a
+//! layer, items are sorted by the mean position of their neighbours (the barycentre heuristic of Sugiyama et al. 1981).
 
-/// How often the order within layers is improved, to and fro.
+/// The number of sweeps that improve the order within layers, alternately to the right and to the left.
 const SWEEPS: usize = 6;
 
+/// Distances of the layout, in the units of the drawing.
 pub struct Sizes {
-    /// From one layer to the next.
+    /// The distance from one layer to the next.
     pub across: f64,
-    /// What a step, and an edge passing by, take of a layer.
+    /// The height that a step and a bend take up in a layer.
     pub step: f64,
     pub bend: f64,
 }
 
+/// The coordinates of steps and edges, and the size of the drawing.
 pub struct Layout {
-    /// The middle of each step.
+    /// The centre of each step.
     pub steps: Vec<(f64, f64)>,
-    /// The points of each edge, from the middle of the parent to that of the child.
+    /// The points of each edge, from the centre of the parent to that of the child.
     pub edges: Vec<Vec<(f64, f64)>>,
     pub width: f64,
     pub height: f64,
 }
 
+/// An item of a layer, by the index of its step or edge.
 #[derive(Clone, Copy)]
 enum Item {
     Step(usize),
-    /// An edge passing by.
+    /// An edge that crosses the layer.
     Bend(usize),
 }
 
-/// Lays out steps that are numbered in topological order; `edges` are (parent, child).
+/// Computes the layout of steps that are numbered in topological order; `edges` are (parent, child).
 pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &Sizes) -> Layout {
     let layer = layers(steps, edges);
     let count = layer.iter().max().map_or(0, |last| last + 1);
@@ -38,7 +41,7 @@ pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &Sizes) -> Layout {
     for (step, &at) in layer.iter().enumerate() {
         rows[at].push(Item::Step(step));
     }
-    // Items of an edge by layer: its parent, its bends, its child.
+    // An edge has a bend in every layer strictly between its parent's and its child's.
     for (edge, &(parent, child)) in edges.iter().enumerate() {
         for row in &mut rows[layer[parent] + 1..layer[child]] {
             row.push(Item::Bend(edge));
@@ -69,7 +72,7 @@ pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &Sizes) -> Layout {
                     (if of.is_empty() { own as f64 } else { mean }, item)
                 })
                 .collect();
-            // Stable: what is equally high stays in its order.
+            // The sort is stable: ties keep their order, so the layout is deterministic.
             row.sort_by(|a, b| a.0.total_cmp(&b.0));
             rows[at] = row.into_iter().map(|(_, item)| item).collect();
         }
@@ -77,7 +80,7 @@ pub fn layout(steps: usize, edges: &[(usize, usize)], sizes: &Sizes) -> Layout {
     place(&rows, steps, edges, sizes)
 }
 
-/// The longest path to each step; a step without parents stands just before its first child.
+/// The layer of each step: the longest path to it. A step without parents is moved to the layer before its first child.
 fn layers(steps: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut layer = vec![0usize; steps];
     for child in 0..steps {
@@ -98,7 +101,7 @@ fn size(item: Item, sizes: &Sizes) -> f64 {
     }
 }
 
-/// The middles of a layer's items around 0.
+/// The vertical centres of a layer's items, with the layer centred on 0.
 fn heights(row: &[Item], sizes: &Sizes) -> Vec<f64> {
     let mut at = -row.iter().map(|&item| size(item, sizes)).sum::<f64>() / 2.0;
     let place = |&item: &Item| {
@@ -109,6 +112,7 @@ fn heights(row: &[Item], sizes: &Sizes) -> Vec<f64> {
     row.iter().map(place).collect()
 }
 
+/// Turns ordered layers into coordinates.
 fn place(rows: &[Vec<Item>], steps: usize, edges: &[(usize, usize)], sizes: &Sizes) -> Layout {
     let tall = |row: &Vec<Item>| row.iter().map(|&item| size(item, sizes)).sum::<f64>();
     let height = rows.iter().map(tall).fold(0.0, f64::max);
@@ -159,7 +163,7 @@ mod tests {
 
     #[test]
     fn crossings_that_need_not_be_are_undone() {
-        // Two chains whose second steps are numbered the other way round.
+        // Two chains whose second steps are numbered in the opposite order to the first ones.
         let found = layout(4, &[(0, 3), (1, 2)], &SIZES);
         let above = |a: usize, b: usize| found.steps[a].1 < found.steps[b].1;
         assert_eq!(above(0, 1), above(3, 2));

@@ -1,4 +1,4 @@
-//! How the figures came about: method, seed, version, inputs.
+//! The section on how the figures were computed: method, seed, version, inputs.
 
 use maud::{Markup, html};
 use serde_json::Value as Json;
@@ -7,7 +7,7 @@ use super::assumptions::plain;
 use super::wide;
 use crate::run::Record;
 
-/// How far the intervals can be trusted. Figures and designs: docs/src/statistics.md.
+/// The measured coverage of the intervals; docs/src/statistics.md has the figures and the simulation design.
 const COVERAGE: &str = "How often 95% intervals hold the truth was simulated (the guide's page Intervals and tests). \
     Too rarely with 20 to 40 units where losses are skewed: a loss, or a difference of losses, in about 90 to 93 of 100 \
     samples. More often than they say where hardly any unit differs, where one unit makes up most of a rate (with up to \
@@ -59,6 +59,7 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
                 } } }
             }
         }))
+        // Embedders without a fingerprint are described by their parameters, in the section of assumptions.
         @let models = || list(manifest, "embedders").filter(|embedder| embedder["fingerprint"].is_string());
         @if models().next().is_some() {
             h3 { "Embedders" }
@@ -76,6 +77,7 @@ pub fn section(record: &Record, manifest: &Json) -> Markup {
     }
 }
 
+/// The items of an array of the manifest; none if the key is missing.
 fn list<'m>(manifest: &'m Json, key: &str) -> impl Iterator<Item = &'m Json> {
     manifest[key].as_array().into_iter().flatten()
 }

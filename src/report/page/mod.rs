@@ -1,9 +1,9 @@
-//! `report.html`: a run on one page that opens offline, for people who were not there.
+//! Renders `report.html`: a run on one self-contained page for readers without knockon. The page fetches nothing (its
+//! Content-Security-Policy forbids it), all text goes through `maud`, which escapes it, and no statistic is computed
+//! here; amounts are only summed up to be drawn.
 //!
-//! The page is whole without scripts: arms are switched by radio buttons and style rules, runs open by themselves.
-//! The script sorts the tables of tasks and does nothing else. Nothing is fetched: the page's policy forbids it. Ids,
-//! passages and whatever else comes from files goes through `maud`, which escapes it. Amounts may be added up here
-//! to be drawn; no statistic is computed.
+//! The page works without scripts: radio buttons and style rules switch between arms, and `details` elements open
+//! single runs. The only script sorts the tables of tasks.
 
 mod answer;
 mod arms;
@@ -35,22 +35,22 @@ use crate::visible::visible;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// So many of the worst tasks of an arm are on the page, where the arms are few.
+/// The number of worst tasks shown per arm if there are at most `FEW_ARMS` arms.
 pub const WORST: usize = 25;
-/// So many arms are few.
+/// Up to this many arms each show [`WORST`] tasks; with more arms each shows fewer.
 const FEW_ARMS: usize = 16;
-/// So many of the worst tasks are on it, however many arms there are.
+/// The least number of worst tasks shown per arm.
 const LEAST_WORST: usize = 3;
 
-/// So many arms are told of one by one: the page stays small enough to be mailed.
+/// The most arms with blocks of their own, which keeps the page small enough to be mailed.
 const DETAILED: usize = 48;
 
-/// How many of the worst tasks of each of so many arms are on the page.
+/// The number of worst tasks shown per arm on a page with `arms` arms.
 pub fn worst(arms: usize) -> usize {
     (WORST * FEW_ARMS / arms.max(1)).clamp(LEAST_WORST, WORST)
 }
 
-/// The whole page; `manifest` is [`super::manifest::manifest`]'s.
+/// The whole page; `manifest` is the result of [`super::manifest::manifest`].
 pub fn page(record: &Record, manifest: &Json) -> String {
     let answer = answer::answer(record);
     let several = record.arms.len() > 1;
@@ -111,9 +111,11 @@ pub fn page(record: &Record, manifest: &Json) -> String {
             }
         }
     };
+    // Escaping keeps control characters; they are made visible in the finished text.
     visible(&page.into_string()).into_owned()
 }
 
+/// A section of the page: its anchor, its name in the navigation, its heading and its content.
 struct Section {
     id: &'static str,
     short: &'static str,
@@ -136,7 +138,7 @@ impl Section {
     }
 }
 
-/// No request leaves the page, and no script runs in it but its own.
+/// The Content-Security-Policy: no requests, and no script but the page's own, identified by its hash.
 fn policy() -> String {
     let hash = STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     format!(
@@ -144,8 +146,8 @@ fn policy() -> String {
     )
 }
 
-/// The rules by which a radio button hides the blocks of all other arms. A browser that does not know `:has`
-/// shows them all.
+/// The style rules by which a radio button hides the blocks of all other arms. A browser without `:has` shows all
+/// blocks.
 fn switch(record: &Record) -> String {
     let rule = |at: usize| {
         format!(".per-arm:has(#arm-{at}:checked) .arm:not(.arm-{at}){{display:none}}\n")
@@ -156,6 +158,7 @@ fn switch(record: &Record) -> String {
     }
 }
 
+/// The radio buttons that select the arm to show.
 fn switches(record: &Record, shown: usize) -> Markup {
     let detailed = detailed(record);
     html! {
@@ -175,12 +178,13 @@ fn switches(record: &Record, shown: usize) -> Markup {
     }
 }
 
-/// The arms that are told of one by one: all, or the baseline and the best of very many, in the order of arms.
+/// The arms with blocks of their own, in ascending order: all, or the baseline and the best if there are too many.
 fn detailed(record: &Record) -> Vec<usize> {
     if record.arms.len() <= DETAILED {
         return (0..record.arms.len()).collect();
     }
     let all = 0..record.arms.len();
+    // Arms without a rank come last, after all ranked ones.
     let best = record.baseline.into_iter().chain(answer::ranked(record)).chain(all);
     let best: IndexSet<usize> = best.collect();
     let mut arms: Vec<usize> = best.into_iter().take(DETAILED).collect();
@@ -188,7 +192,7 @@ fn detailed(record: &Record) -> Vec<usize> {
     arms
 }
 
-/// A block for each arm that is told of, of which one is shown at a time.
+/// One block for each arm of [`detailed`]; the page shows one block at a time.
 fn by_arm(record: &Record, block: impl Fn(usize, &ArmRecord) -> Markup) -> Markup {
     html! {
         @for at in detailed(record) {
@@ -200,7 +204,7 @@ fn by_arm(record: &Record, block: impl Fn(usize, &ArmRecord) -> Markup) -> Marku
     }
 }
 
-/// What may be wider than a phone scrolls by itself, by keyboard too.
+/// Wraps content that may be wider than a phone in a box that scrolls, by keyboard too.
 fn wide(label: &str, content: &Markup) -> Markup {
     html! { div.wide tabindex="0" role="region" aria-label=(label) { (content) } }
 }

@@ -1,4 +1,4 @@
-//! What counts as right: what the oracle does, where it stops or has no value, and where a person says otherwise.
+//! The section on what counts as right: the oracle's actions, its stops, and where a person's expectation differs.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::wide;
 use crate::run::Record;
 use crate::run::record::{ExpectedRecord, RightRecord};
 
-/// Differences that the page lists; `knockon check` lists all.
+/// The most differences listed on the page; `knockon check` lists all.
 const LISTED: usize = 50;
 
 pub fn section(record: &Record) -> Markup {
@@ -53,7 +53,7 @@ fn actions(right: &RightRecord) -> Markup {
     }
 }
 
-/// What a person expects against what the oracle does.
+/// Compares what a person expects with what the oracle does.
 fn against(expected: &ExpectedRecord) -> Markup {
     let what = expected.step.as_deref().unwrap_or("action");
     html! {

@@ -1,4 +1,4 @@
-//! The worst tasks of each arm, each opening into a run that fails as it mostly does.
+//! The section of the worst tasks of each arm; each task opens into a run that fails in the task's most likely way.
 
 use maud::{Markup, html};
 
@@ -8,7 +8,7 @@ use super::{by_arm, detailed, told};
 use crate::run::Record;
 use crate::run::record::{ArmRecord, TaskRecord, ToldRecord};
 
-/// Bytes that the runs of all arms may take together: the page stays small enough to be mailed.
+/// The most bytes of HTML for the runs of all arms together, which keeps the page small enough to be mailed.
 const ROOM: usize = 2_000_000;
 
 pub fn section(record: &Record) -> Markup {
@@ -26,7 +26,7 @@ pub fn section(record: &Record) -> Markup {
     }
 }
 
-/// A column that can be sorted; its cells carry what to sort by.
+/// The heading of a column that can be sorted; its cells have their sort key in `data-v`.
 fn heading(name: &str, class: &str) -> Markup {
     html! { th class=(class) scope="col" data-sort { (name) } }
 }
@@ -35,6 +35,7 @@ fn table(record: &Record, arm: &ArmRecord, room: usize) -> Markup {
     let priced = arm.money.as_ref();
     let columns = 7 + usize::from(priced.is_some());
     let mut left = room;
+    // A run that does not fit is left out, but a shorter one after it may still fit.
     let mut fit = |told: Markup| {
         let fits = told.0.len() <= left;
         left -= if fits { told.0.len() } else { 0 };

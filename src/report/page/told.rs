@@ -1,4 +1,4 @@
-//! One run, step by step, with what was retrieved.
+//! Renders one run step by step, with the passages that were retrieved.
 
 use maud::{Markup, html};
 
@@ -11,12 +11,12 @@ use crate::report::story::line::{alarm, happened, labels, telling};
 use crate::report::words;
 use crate::step::Event;
 
-/// Characters of a passage that is not compared.
+/// Characters shown of a passage that is not compared with another.
 const SNIPPET: usize = 220;
-/// Passages listed of those that were handed on.
+/// The most passages listed of those that were handed on.
 const LISTED: usize = 5;
 
-/// The run, to be opened by its last sentence.
+/// A run, folded up under a sentence on how it ended.
 pub fn told(trace: &Trace) -> Markup {
     let fields: Vec<String> =
         trace.fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -53,8 +53,10 @@ fn class(paint: Paint) -> &'static str {
     }
 }
 
+/// The query, the best wrong passage compared with the best gold one, and the other passages.
 fn searched(retrieval: &RetrievalTrace) -> Markup {
     let gold = || retrieval.missed.iter().chain(&retrieval.documents).filter(|d| d.gold);
+    // Gold passages that were not found have no rank and come last.
     let best = gold().min_by_key(|d| d.rank.unwrap_or(usize::MAX));
     let distractor = retrieval.documents.iter().find(|document| !document.gold);
     let rest =
@@ -86,7 +88,7 @@ fn searched(retrieval: &RetrievalTrace) -> Markup {
     }
 }
 
-/// What a passage is, and where it came.
+/// A passage's rank and labels.
 fn ranked(word: &str, document: &Document) -> String {
     let rank = document.rank.map_or_else(String::new, |rank| format!(" {rank}"));
     format!("{word}{rank}: {}", labels(document))
@@ -97,7 +99,7 @@ fn snippet(document: &Document) -> String {
     short(&line, SNIPPET)
 }
 
-/// What was followed beside what is right.
+/// The sentence that the reader followed, compared with the one that states the right value.
 fn read(step: &StepTrace, reading: &ReadingTrace) -> Markup {
     let of =
         |entity: &Option<String>| entity.as_ref().map_or_else(String::new, |e| format!(" of {e}"));
@@ -105,6 +107,7 @@ fn read(step: &StepTrace, reading: &ReadingTrace) -> Markup {
     let ReadingTrace { field, from, gold } = reading;
     html! {
         @match (from, gold) {
+            // A misreading of the gold passage itself has nothing to compare: its sentence is quoted once.
             (Some(from), Some(gold)) if from.passage != gold.passage => (pair(
                 &Side { caption: format!("followed: {field} = {}, from {}{}", from.value, from.passage, of(&from.entity)), text: &from.sentence },
                 &Side { caption: format!("right: {field} = {}, from {}{}", gold.value, gold.passage, of(&gold.entity)), text: &gold.sentence },

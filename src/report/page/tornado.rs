@@ -1,4 +1,4 @@
-//! What the answers hang on: each assumption moved over its range, all others as they are (a tornado diagram).
+//! The section with tornado diagrams: the answer with each assumption moved over its range, all others at their values.
 
 use maud::{Markup, html};
 
@@ -14,12 +14,13 @@ const LEFT: f64 = 310.0;
 const RIGHT: f64 = 30.0;
 const TOP: f64 = 14.0;
 const ROW: f64 = 30.0;
-/// Assumptions that are shown, the weightiest.
+/// The number of assumptions shown, the most influential first.
 const SHOWN: usize = 12;
 
-/// `None` where the scenario does not ask for it.
+/// The section; `None` without a sensitivity analysis.
 pub fn section(record: &Record) -> Option<Markup> {
     let of = record.sensitivity.as_ref()?;
+    // Money comes last if the scenario prices failures, and is then the measure that matters.
     let measure = of.orders.last()?.measure;
     let told = |arm: usize| {
         let own = |a: &&AnswerRecord| (a.measure, a.arm, a.against) == (measure, arm, None);
@@ -68,7 +69,7 @@ fn amount(measure: Measure, value: f64) -> String {
     }
 }
 
-/// A figure without needless decimals.
+/// A value of an assumption, without trailing zeros.
 fn figure(value: f64) -> String {
     if value.abs() >= 100.0 {
         return amount_of(value);
@@ -77,6 +78,7 @@ fn figure(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// The most influential assumptions with their effects on the answer.
 fn shown<'a>(
     of: &'a SensitivityRecord,
     answer: &'a AnswerRecord,
@@ -88,6 +90,7 @@ fn shown<'a>(
 fn drawn(of: &SensitivityRecord, answer: &AnswerRecord) -> Markup {
     let rows: Vec<_> = shown(of, answer).collect();
     let ends = || rows.iter().flat_map(|(_, effect)| [effect.at_low, effect.at_high]);
+    // Starting from the answer itself keeps it on the axis even if no assumption moves it.
     let low = ends().fold(answer.value, f64::min);
     let high = ends().fold(answer.value, f64::max);
     let axis = Axis::over(low, high, 6.0, LEFT, WIDTH - RIGHT);

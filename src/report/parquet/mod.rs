@@ -1,15 +1,15 @@
-//! The CSV files once more as Parquet: the same rows and columns, with types. Only builds with the feature `parquet` have
-//! the writer.
+//! Converts the CSV files to Parquet: the same rows and columns, with types, and no value that the CSV lacks. The
+//! writer is only in builds with the feature `parquet`.
 
 use anyhow::{Context, ensure};
 
 #[cfg(feature = "parquet")]
 mod write;
 
-/// Of each CSV among `files`, the same as Parquet, with its name.
+/// The Parquet version of each CSV file among `files`, with its name; other files are passed over.
 ///
 /// # Errors
-/// A build without the feature, and a cell that is not of its column's type.
+/// A build without the feature, or a cell that does not parse as its column's type.
 pub fn files(files: &[(&str, Vec<u8>)]) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let csvs = files.iter().filter_map(|(name, bytes)| Some((name.strip_suffix(".csv")?, bytes)));
     csvs.map(|(stem, bytes)| {
@@ -19,10 +19,10 @@ pub fn files(files: &[(&str, Vec<u8>)]) -> anyhow::Result<Vec<(String, Vec<u8>)>
     .collect()
 }
 
-/// Whether this build can; asked before a long run, not after it.
+/// Checks that this build can write Parquet; call it before a long run.
 ///
 /// # Errors
-/// It cannot; with what would help.
+/// A build without the feature; the message says how to build one with it.
 pub fn supported() -> anyhow::Result<()> {
     let able = cfg!(feature = "parquet");
     ensure!(able, "this build cannot write Parquet; one that can is built with --features parquet");

@@ -1,7 +1,7 @@
-//! One CSV as Parquet.
+//! Writes one CSV file as Parquet.
 //!
-//! A column's type goes by its name, not by what a run happens to hold, so that files of different runs have one
-//! schema: texts, whole numbers and yes/no as listed, and all others are doubles.
+//! A column's type is determined by its name and not by its values, so that all runs have the same schema: text,
+//! integer and yes/no columns are listed here, all others are doubles.
 
 use std::sync::Arc;
 
@@ -100,13 +100,17 @@ fn type_of(column: &str) -> Type {
     }
 }
 
-/// One table; an empty cell is null.
+/// Converts one CSV file; an empty cell becomes null.
+///
+/// # Errors
+/// A cell that does not parse as its column's type, and whatever the Parquet writer reports.
 pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut reader = csv::Reader::from_reader(csv);
     let names = reader.headers()?.clone();
     let rows = reader.records().collect::<Result<Vec<csv::StringRecord>, _>>()?;
     let columns = names.iter().map(|name| {
         let physical = match type_of(name) {
+            // Every column is optional, since any cell of a CSV may be empty.
             Type::Text => return format!("optional binary {name} (UTF8);"),
             Type::Whole => "int64",
             Type::YesNo => "boolean",
@@ -119,6 +123,7 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut file =
         SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default()))?;
     let mut group = file.next_row_group()?;
+    // One row group: reports are small, and readers get whole columns at once.
     for (at, name) in names.iter().enumerate() {
         let mut column = group.next_column()?.context("a column is missing")?;
         let cells: Vec<&str> = rows.iter().map(|row| &row[at]).collect();
@@ -140,6 +145,7 @@ pub fn table(csv: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(file.into_inner()?)
 }
 
+/// Writes one column; `read` parses a cell and returns `None` if it is of another type.
 fn put<T: DataType>(
     column: &mut SerializedColumnWriter,
     name: &str,
@@ -151,6 +157,7 @@ fn put<T: DataType>(
         read(cell).with_context(|| format!("the column {name} has `{cell}`, of another type"))
     };
     let values = there().map(read).collect::<anyhow::Result<Vec<T::T>>>()?;
+    // Definition level 0 marks a null; `values` has the other cells only.
     let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!cell.is_empty())).collect();
     column.typed::<T>().write_batch(&values, Some(&levels), None)?;
     Ok(())
@@ -162,7 +169,7 @@ mod tests {
 
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
-    /// A new text column that nobody has listed is found here.
+    /// Fails for a new text column that is missing from `TEXTS`.
     #[test]
     fn the_types_fit_every_table_of_the_sample() {
         let mut tables = 0;

@@ -1,4 +1,4 @@
-//! What happened at a step, in a line: for the terminal and for the page.
+//! One-line descriptions of steps, guard alarms and passages, shared by the terminal and the page.
 
 use super::Paint;
 use crate::cascade::trace::{AlarmTrace, Document, Done, RetrievalTrace, StepTrace};
@@ -9,14 +9,14 @@ fn wrong(step: &StepTrace) -> bool {
     step.done.as_ref().is_none_or(|d| d.state != State::Correct || d.fault != Fault::None)
 }
 
-/// Whether a retrieve step is worth its passages: it went otherwise than the oracle's.
+/// Whether to show the passages of a retrieve step: its result or its query differs from the oracle's.
 pub fn telling(step: &StepTrace) -> bool {
     let other_query = step.retrieval.as_ref().is_some_and(|r| r.right_query.is_some());
     let partial = step.done.as_ref().is_some_and(|done| done.event == Event::Partial);
     wrong(step) || other_query || partial
 }
 
-/// What happened, in a line.
+/// What happened at a step, as painted parts of one line.
 pub fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
     let Some(done) = &step.done else {
         return vec![("not reached: the run had stopped".to_owned(), Paint::Dim)];
@@ -34,6 +34,7 @@ pub fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
     {
         line.push((format!(", right: {right}"), Paint::Right));
     }
+    // These events are visible from the output or from the guard's text.
     if !matches!(done.event, Event::Clean | Event::Skipped | Event::Stopped | Event::FalseAlarm) {
         let happened = match done.event {
             Event::Lucky => "right by luck, without the evidence".to_owned(),
@@ -45,7 +46,7 @@ pub fn happened(step: &StepTrace) -> Vec<(String, Paint)> {
     line
 }
 
-/// What its guards made of a step.
+/// The effect of a step's guards; `None` if none raised an alarm.
 fn guarded(done: &Done) -> Option<(String, Paint)> {
     let told = match (done.alarm?, done.stopped) {
         ("caught", _) => "  caught by its guard: the run stops",
@@ -56,13 +57,13 @@ fn guarded(done: &Done) -> Option<(String, Paint)> {
     Some((told.to_owned(), Paint::Bold))
 }
 
-/// One alarm of a guard.
+/// One guard alarm: what was held back, whether it was right, and what followed.
 pub fn alarm(alarm: &AlarmTrace) -> String {
     let right = if alarm.right { "right" } else { "wrong" };
     format!("{} held back {} ({right}): {}", alarm.guard, alarm.held, alarm.then)
 }
 
-/// A passage's id with what it is about, and its score.
+/// A passage's id, entity, attribute, near-miss kind and score.
 pub fn labels(document: &Document) -> String {
     let score = document.score.map_or_else(String::new, |score| format!(" {score:.3}"));
     let gold = if document.gold { ", gold" } else { "" };
@@ -82,10 +83,11 @@ fn whose(fault: Fault) -> &'static str {
     }
 }
 
-/// Whether a search found what it should.
+/// The result of a search: a miss, a partial hit, or a hit with its rank.
 fn found(done: &Done, retrieval: &RetrievalTrace) -> (String, Paint) {
     let gold = retrieval.documents.iter().find(|document| document.gold);
     match (done.event, gold) {
+        // A guard repaired the miss: the output is right, so it is not painted as wrong.
         (event, _) if event.miss().is_some() && done.alarm == Some("recovered") => {
             let miss = event.name().replace('_', " ");
             (format!("first a miss {miss}{}", whose(done.fault)), Paint::Plain)

@@ -1,6 +1,6 @@
-//! Lines wrapped to a width, with paint that costs no columns.
+//! Text wrapped to a width, with ANSI colours that do not count towards it.
 
-/// What a stretch of text looks like in colour.
+/// The style of a piece of text if colours are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
     Plain,
@@ -11,6 +11,7 @@ pub enum Paint {
 }
 
 impl Paint {
+    /// The SGR parameter of the ANSI escape sequence; `None` for plain text.
     fn code(self) -> Option<&'static str> {
         match self {
             Paint::Plain => None,
@@ -22,13 +23,14 @@ impl Paint {
     }
 }
 
+/// A text that is built up line by line.
 pub struct Page {
     text: String,
     width: usize,
     colour: bool,
 }
 
-/// Narrower than this nothing could be read.
+/// The least line width; narrower terminals wrap lines themselves.
 const NARROWEST: usize = 40;
 
 impl Page {
@@ -44,8 +46,8 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Writes one paragraph: its first line begins at column `first`, the others at `rest`. Text from
-    /// passages may hold anything: white space other than blanks, and control characters, become blanks.
+    /// Writes one paragraph: its first line begins at column `first`, the others at `rest`. Passages may contain
+    /// any character, so control characters and white space become blanks.
     pub fn line(&mut self, first: usize, rest: usize, parts: &[(String, Paint)]) {
         let mut chars: Vec<(char, Paint)> = parts
             .iter()
@@ -62,7 +64,7 @@ impl Page {
                 self.write(indent, left);
                 return;
             }
-            // The last blank within reach; a longer word is broken.
+            // Break at the last blank that fits; a word longer than the line is split.
             let blank = left[..=room].iter().rposition(|(c, _)| *c == ' ').filter(|&at| at > 0);
             let end = blank.unwrap_or(room);
             self.write(indent, &left[..end]);
@@ -74,7 +76,7 @@ impl Page {
         }
     }
 
-    /// Writes the beginning of a text, as much of it as one line holds.
+    /// Writes one line of a text, cut off with an ellipsis.
     pub fn cut(&mut self, indent: usize, text: &str, paint: Paint) {
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut chars: Vec<(char, Paint)> = words.chars().map(|c| (plain(c), paint)).collect();
@@ -88,6 +90,7 @@ impl Page {
 
     fn write(&mut self, indent: usize, chars: &[(char, Paint)]) {
         self.text.extend(std::iter::repeat_n(' ', indent));
+        // One escape sequence per run of equal paint, not per character.
         for run in chars.chunk_by(|a, b| a.1 == b.1) {
             let code = run[0].1.code().filter(|_| self.colour);
             if let Some(code) = code {

@@ -1,4 +1,4 @@
-//! The table of guards that a run ends with, where there are any.
+//! The table of guards that is printed after a run if any arm has guards.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
@@ -18,7 +18,7 @@ const COLUMNS: [&str; 9] = [
     "USD a run",
 ];
 
-/// Guards by arm and step; `None` where no arm has any.
+/// One row per guard, by arm and step; `None` if no arm has a guard.
 pub fn table(record: &Record) -> Option<String> {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -27,7 +27,7 @@ pub fn table(record: &Record) -> Option<String> {
     table.set_header(COLUMNS);
     let guards = record.arms.iter().flat_map(|arm| arm.guards.iter().map(move |g| (arm, g)));
     for (arm, guard) in guards {
-        // One that never raises an alarm makes no difference, and no estimate of one.
+        // A guard that never raises an alarm changes no run, so there is no difference to estimate.
         let acts = guard.counts.alarms() > 0.0;
         let (low, high) = (100.0 * guard.saved.low, 100.0 * guard.saved.high);
         let interval = match evidence::why_no_interval(&guard.saved, record.units) {
@@ -59,7 +59,7 @@ pub fn table(record: &Record) -> Option<String> {
     (!table.is_empty()).then(|| table.to_string())
 }
 
-/// What its columns mean.
+/// Explains the columns.
 pub const LEGEND: &str = "caught, missed: wrong outputs that raised an alarm, and that passed; false alarms: right ones that did;\n\
      each a run, at every attempt. saved: failures without the guard minus failures with it, all others as\n\
      they are; stops count as failures. Costs and thresholds: guards.csv and guard_curves.csv.";

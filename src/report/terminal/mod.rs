@@ -1,4 +1,5 @@
-//! The table that a run ends with.
+//! Prints the results of a run as tables: outcomes here, money, guards, ranks and sensitivity in the submodules.
+//! Nothing is computed here: every number is a field of the record, and this folder only sorts and formats.
 
 pub mod guards;
 pub mod money;
@@ -16,9 +17,9 @@ fn percent(p: f64) -> String {
     format!("{:.1}%", 100.0 * p)
 }
 
-/// Arms by failure rate, best first; `colour` marks those that differ from the baseline.
+/// One row per arm by failure rate, lowest first; `colour` paints rates that differ significantly from the baseline.
 ///
-/// Where it is wider than `width` it keeps to outcomes and leaves the rest to `summary.csv`.
+/// A table wider than `width` is reduced to the outcome columns; `summary.csv` has them all.
 pub fn table(record: &Record, colour: bool, width: Option<usize>) -> String {
     let whole = columns(record, colour, COLUMNS.len());
     let fits = |table: &Table| {
@@ -49,13 +50,14 @@ const COLUMNS: [&str; 13] = [
     "main cause",
 ];
 
-/// How many of [`COLUMNS`] say what happened; the others say how and why.
+/// How many of [`COLUMNS`] are about outcomes; the others are about retrieval quality and causes.
 const OUTCOME_COLUMNS: usize = 8;
 
 /// The first `count` columns of the table.
 fn columns(record: &Record, colour: bool, count: usize) -> Table {
     let mut arms: Vec<usize> = (0..record.arms.len()).collect();
     let failure = |at: usize| record.arms[at].summary.failure.estimate;
+    // Ties are broken by the order of the scenario, so that the table is deterministic.
     arms.sort_by(|&a, &b| failure(a).total_cmp(&failure(b)).then(a.cmp(&b)));
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -75,6 +77,7 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
             let better = difference.interval.estimate < 0.0;
             rate = rate.fg(if better { Color::Green } else { Color::Red });
         }
+        // The baseline itself has no difference, nor has any arm if the baseline was not run.
         let against = match (&s.difference, record.baseline) {
             (Some(d), _) => {
                 format!("{:+.1} pp{}", 100.0 * d.interval.estimate, evidence::mark(d))
@@ -113,7 +116,7 @@ fn columns(record: &Record, colour: bool, count: usize) -> Table {
     table
 }
 
-/// What the table's columns mean, and on what the figures rest.
+/// Explains the columns, and how many tasks and sampling units the figures rest on.
 pub fn legend(record: &Record) -> String {
     let Some(first) = record.arms.first() else {
         return String::new();

@@ -1,4 +1,4 @@
-//! The table of money that a run ends with, where the scenario says what failures cost.
+//! The table of losses and costs that is printed after a run if the scenario prices failures.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
@@ -20,7 +20,7 @@ const COLUMNS: [&str; 11] = [
     "main loss",
 ];
 
-/// Arms by what a case costs, cheapest first; `None` where no money is counted.
+/// One row per arm by total cost of a case, cheapest first; `None` if the scenario prices nothing.
 pub fn table(record: &Record) -> Option<String> {
     let mut arms: Vec<(usize, &str, &MoneyRecord)> = record
         .arms
@@ -46,7 +46,7 @@ pub fn table(record: &Record) -> Option<String> {
             let tail = m.year().tail.get(level);
             tail.map_or_else(|| "-".to_owned(), |tail| whole(of(tail)))
         };
-        // The larger half of its Monte Carlo error.
+        // The interval of the Monte Carlo error may be lopsided: show its longer side, relative to the VaR.
         let error = m.year().tail.last().map_or(f64::NAN, |tail| {
             let (low, high) = tail.var_error;
             (tail.var - low).max(high - tail.var) / tail.var
@@ -86,7 +86,7 @@ pub fn table(record: &Record) -> Option<String> {
     (!table.is_empty()).then(|| table.to_string())
 }
 
-/// A whole amount, with commas at the thousands.
+/// An amount rounded to an integer, with thousands separated by commas.
 pub(crate) fn whole(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
@@ -96,10 +96,11 @@ pub(crate) fn whole(value: f64) -> String {
         }
         text.push(digit);
     }
+    // Between -0.5 and 0 the digits are a plain zero, which takes no sign.
     if value <= -0.5 { format!("-{text}") } else { text }
 }
 
-/// What its columns mean.
+/// Explains the columns.
 pub fn legend(record: &Record) -> String {
     let money = record.arms.iter().find_map(|arm| arm.money.as_ref());
     let (cases, years) = money.map_or((0.0, 0), |m| (m.cases, m.year().years));

@@ -1,11 +1,11 @@
-//! The orders of the arms by each measure, where there is more than one arm.
+//! The ranking of the arms by each measure, printed if there are several arms.
 
 use crate::report::evidence;
 use crate::run::Record;
 use crate::run::record::{Flips, Measure};
 use crate::step::Outcome;
 
-/// One line a measure, best arm first, and how many pairs are ordered otherwise than by nDCG@10.
+/// One line per measure: the arms, best first, and how many pairs are in the opposite order to nDCG@10.
 pub fn lines(record: &Record) -> Option<String> {
     if record.arms.len() < 2 {
         return None;
@@ -50,8 +50,8 @@ pub fn lines(record: &Record) -> Option<String> {
     (!lines.is_empty()).then(|| format!("{}\n{brackets} ranks.csv, pairs.csv", lines.join("\n")))
 }
 
-/// A stop is not a wrong action: failures by arm, those that nothing flags first, and best first by these. Nothing
-/// where no arm stops.
+/// The failure rate of each arm split into silent failures and stops, since a stop is not a wrong action; fewest silent
+/// failures first. `None` if no arm ever stops.
 fn parted(record: &Record) -> Option<String> {
     let mut arms: Vec<(f64, f64, &str)> = record
         .arms

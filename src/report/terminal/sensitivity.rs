@@ -1,4 +1,4 @@
-//! What the answers hang on, in a table; and whether the order of the arms holds.
+//! The results of the sensitivity analysis: the assumptions that matter most, and whether the ranking of arms holds.
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
@@ -6,7 +6,7 @@ use super::money::whole;
 use crate::run::Record;
 use crate::run::record::{AnswerRecord, Measure, SensitivityRecord};
 
-/// Assumptions that are shown of each answer.
+/// Assumptions shown per arm.
 const SHOWN: usize = 3;
 
 const COLUMNS: [&str; 9] =
@@ -19,10 +19,11 @@ fn amount(measure: Measure, value: f64) -> String {
     }
 }
 
-/// The assumptions that matter most to each arm, by what it costs where money is counted, else by how often it
-/// fails.
+/// The most influential assumptions of each arm: on its total cost if the scenario prices failures, else on its
+/// failure rate. `None` without a sensitivity analysis.
 pub fn table(record: &Record) -> Option<String> {
     let of = record.sensitivity.as_ref()?;
+    // Money comes last if the scenario prices failures, and is then the measure that matters.
     let measure = of.orders.last()?.measure;
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -45,7 +46,7 @@ pub fn table(record: &Record) -> Option<String> {
     (!table.is_empty()).then(|| table.to_string())
 }
 
-/// One assumption; the arm is told on the first of its lines.
+/// The row of one assumption; only the first row of an arm shows the arm and its answer.
 fn row(
     record: &Record,
     of: &SensitivityRecord,
@@ -82,17 +83,18 @@ fn row(
     .into()
 }
 
-/// A chance or an amount.
+/// The value of an assumption: a whole amount from 100 up, else a number with three decimals.
 fn figure(value: f64) -> String {
     if value.abs() >= 100.0 { whole(value) } else { format!("{value:.3}") }
 }
 
-/// What the table says, and the orders.
+/// Explains the table, and says how often the ranking of arms holds.
 pub fn legend(of: &SensitivityRecord, record: &Record) -> String {
     let mut lines = vec![format!(
         "What the answers hang on: {} assumptions in their ranges, {} points. 9 in 10: where that share of {}\nsampled points lies. at low, at high: this assumption alone at the ends of its range. total: the share of the\nvariance that would be left, were all others known (Sobol). Intervals and the rest: sensitivity.csv",
         of.assumptions.len(),
         of.points,
+        // The two base matrices of the Saltelli design, whose points are independent draws.
         2 * of.base_samples,
     )];
     if of.left_out > 0 {

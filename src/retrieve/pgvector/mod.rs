@@ -1,9 +1,9 @@
-//! Search done by PostgreSQL with pgvector: what is asked of it. `server` asks; it is there with the feature
-//! `pgvector`.
+//! Settings of the search by PostgreSQL with pgvector. The `server` module, compiled with the feature `pgvector`,
+//! connects and searches. Embedding vectors are always computed on this machine, never by the server, which
+//! only stores, indexes and ranks them.
 //!
-//! Either the passages lie in a table of knockon's own, which is named by what is in it and filled when it is
-//! missing, or in one of the user's, which is only read. Vectors are this machine's either way: the server
-//! stores, indexes and ranks.
+//! The passages are either in a table of knockon's own, which is named by a hash of its content and filled if it is
+//! missing, or in one of the user's, which is only read.
 
 #[cfg(feature = "pgvector")]
 mod server;
@@ -13,52 +13,52 @@ pub use server::{PgCorpus, PgRetriever};
 
 use std::time::Duration;
 
-/// Passages asked for, unless said otherwise.
+/// The default number of passages requested.
 pub const PG_DEPTH: usize = 50;
 
-/// Which table is searched, and how.
+/// Which table is searched, and with which settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PgIndex {
     pub table: PgTable,
     pub distance: Distance,
-    /// `hnsw.ef_search` and `ivfflat.probes` of the sessions; `None`: the server's.
+    /// `hnsw.ef_search` and `ivfflat.probes` of the sessions; `None` keeps the server's setting.
     pub ef_search: Option<u32>,
     pub probes: Option<u32>,
     pub depth: usize,
-    /// Connections at once.
+    /// The maximum number of simultaneous connections.
     pub concurrency: usize,
-    /// For one statement, and for connecting.
+    /// The time limit of one statement, and of connecting.
     pub timeout: Duration,
 }
 
-/// Where the passages lie.
+/// The table that holds the passages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PgTable {
-    /// In a table that knockon fills.
+    /// A table that knockon creates and fills.
     Own(Search),
-    /// In one of the user's.
+    /// A table of the user's.
     Theirs {
-        /// A schema may stand before it, apart by a dot.
+        /// The name, optionally with a schema and a dot before it.
         table: String,
-        /// The column with the ids of the passages file; any type that has a text.
+        /// The column with the ids of the passages file, of any type that can be cast to text.
         id: String,
         /// The column with the vectors.
         vector: String,
-        /// All rows are looked at, whatever indexes there are.
+        /// Scan all rows, even if there is an index.
         exact: bool,
     },
 }
 
-/// How nearest vectors are found.
+/// How the nearest vectors are found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Search {
     Exact,
-    /// Through an index of these kinds, with pgvector's own defaults.
+    /// With an index of this kind, with pgvector's default settings.
     Hnsw,
     Ivfflat,
 }
 
-/// What is nearest. Scores are the cosine, the inner product, and the distance below zero.
+/// The measure of distance. The score is the cosine, the inner product, or the negated L2 distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distance {
     Cosine,

@@ -1,4 +1,4 @@
-//! Asks PostgreSQL. The address, with the password in it, goes to the driver and nowhere else.
+//! Searches with PostgreSQL. The address, which contains the password, is passed to the driver and nowhere else.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -17,39 +17,39 @@ use crate::retrieve::answered::{self, Take};
 use crate::retrieve::catalogue::{Catalogue, Shortfall};
 use crate::retrieve::{Ranking, Request, Retriever, check_candidates};
 
-/// Ranks by what the server finds nearest to the vectors of `embedder`.
+/// Ranks passages by the server's distances to the query vectors of `embedder`.
 pub struct PgRetriever {
     server: Server,
     index: PgIndex,
     embedder: Arc<dyn Embedder>,
     catalogue: Catalogue,
-    /// The folder of the answers kept.
+    /// The folder of cached answers.
     kept: PathBuf,
     count: Arc<Shortfall>,
 }
 
-/// How to reach it, and the table that is searched.
+/// The connection settings and the table that is searched.
 struct Server {
     config: Config,
-    /// Host, port and database, as messages and fingerprints name them.
+    /// Host, port and database, as messages and fingerprints show them.
     shown: String,
-    /// The table, quoted.
+    /// The table name, quoted for SQL.
     table: String,
 }
 
-/// What is searched.
+/// The corpus that is searched.
 pub struct PgCorpus<'a, F> {
     pub catalogue: Catalogue,
-    /// By passage, as is what `vectors` gives; that is asked only where the server has no vectors yet.
+    /// The text of each passage. `vectors` returns its vectors, and is called only if the server has none yet.
     pub texts: &'a [&'a str],
     pub vectors: F,
 }
 
 impl PgRetriever {
-    /// `address` as libpq takes it; `kept`: a folder for answers.
+    /// `address` is a libpq connection string; `kept` is the cache folder for answers.
     ///
     /// # Errors
-    /// A server that cannot be reached or has no pgvector, and a table that is not there.
+    /// A server that cannot be reached or has no pgvector, or a table that does not exist.
     pub fn open(
         address: &str,
         index: PgIndex,
@@ -88,7 +88,7 @@ impl PgRetriever {
         Ok(PgRetriever { server, index, embedder, catalogue, kept, count })
     }
 
-    /// The statement that ranks: of `$1`, a vector, and `$2`, the ids that may be found, if any.
+    /// The SQL of a search. Its parameters are `$1`, the query vector, and, if `narrowed`, `$2`, the ids to search in.
     fn statement(&self, narrowed: bool) -> String {
         let (id, vector, exact) = match &self.index.table {
             PgTable::Own(search) => ("id".to_owned(), "v".to_owned(), *search == Search::Exact),
@@ -96,7 +96,7 @@ impl PgRetriever {
                 (format!("{}::text", quoted(id)), quoted(vector), *exact)
             }
         };
-        // The order of the corpus, which a table of the user's does not know.
+        // Ties follow the order of the corpus; a table of the user's does not store that order, so it uses the id.
         let tie = match &self.index.table {
             PgTable::Own(_) => "place".to_owned(),
             PgTable::Theirs { .. } => format!("{id} COLLATE \"C\""),
@@ -107,12 +107,12 @@ impl PgRetriever {
             Distance::L2 => "<->",
         };
         let distance = format!("({vector} {operator} $1::text::vector)");
-        // A vector of zeros has no angle; its cosine counts as 0, as in our own search.
+        // The cosine of a zero vector is undefined; it counts as 0, as in our own search.
         let told = match self.index.distance {
             Distance::Cosine => format!("coalesce(nullif({distance}, 'NaN'), 1)"),
             _ => distance.clone(),
         };
-        // No index is ordered by a sum, so that this looks at all rows.
+        // No index is ordered by a sum, so the addition forces a scan of all rows.
         let nearest = if exact { format!("{told} + 0, {tie}") } else { distance };
         let only = if narrowed { format!("WHERE {id} = ANY($2)") } else { String::new() };
         let (table, depth) = (&self.server.table, self.index.depth);
@@ -134,14 +134,14 @@ impl PgRetriever {
         candidates.iter().map(|&p| self.catalogue.ids[p as usize].as_str()).collect()
     }
 
-    /// What tells a request from all others.
+    /// A string that identifies a request: everything that affects its answer.
     fn asked(&self, vector: &str, request: &Request) -> String {
         let PgIndex { table, distance, ef_search, probes, depth, .. } = &self.index;
         let only = request.candidates.map(|these| self.ids(these));
         format!("{table:?} {distance:?} {ef_search:?} {probes:?} {depth} {vector} {only:?}")
     }
 
-    /// An answer, checked and counted.
+    /// Parses, checks and counts an answer.
     fn ranking(&self, request: &Request, answer: &[u8]) -> Result<Ranking, String> {
         let found = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
         let ranking = self.catalogue.ranking(request, self.index.depth, found)?;
@@ -152,7 +152,7 @@ impl PgRetriever {
     fn session(&self) -> anyhow::Result<Client> {
         let mut client = self.server.connect()?;
         let mut settings = format!("SET statement_timeout = {}", self.index.timeout.as_millis());
-        // Settings of an extension are known once it is loaded; until then they are kept for it.
+        // Settings of an extension that is not loaded yet are accepted as placeholders.
         for (setting, value) in
             [("hnsw.ef_search", self.index.ef_search), ("ivfflat.probes", self.index.probes)]
         {
@@ -184,7 +184,7 @@ impl PgRetriever {
 }
 
 impl Retriever for PgRetriever {
-    /// As [`Retriever::search`]; of equal scores in the server's order.
+    /// As [`Retriever::search`]; equal scores are in the server's order.
     fn search(
         &self,
         requests: &[Request],
@@ -201,7 +201,7 @@ impl Retriever for PgRetriever {
             requests.iter().zip(&vectors).map(|(request, vector)| self.asked(vector, request));
         let asked: Vec<String> = asked.collect();
         let ask = |missing: &[usize], take: &Take| {
-            // An error keeps the rest from being asked.
+            // After an error, no further request is sent.
             let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
             let work = || -> anyhow::Result<()> {
                 let mut client = self.session()?;
@@ -233,7 +233,7 @@ impl Server {
     fn connect(&self) -> anyhow::Result<Client> {
         use rustls_platform_verifier::ConfigVerifierExt;
 
-        // Sockets of this machine need no certificates, nor does who says so; there may be none here.
+        // Local sockets need no TLS, nor do addresses that disable it; this machine may have no certificates.
         let far = self.config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(_)));
         if !far || self.config.get_ssl_mode() == SslMode::Disable {
             return Ok(self.config.connect(NoTls)?);
@@ -248,7 +248,7 @@ impl Server {
     }
 }
 
-/// Makes the table and what is in it, all or nothing; another that does so meanwhile is waited for.
+/// Creates and fills the table in one transaction; a concurrent process that does the same waits on a lock.
 fn fill(
     client: &mut Client,
     server: &Server,
@@ -260,6 +260,7 @@ fn fill(
     let table = &server.table;
     let mut whole = client.transaction()?;
     whole.query("SELECT pg_advisory_xact_lock(hashtext($1))", &[table])?;
+    // Another process may have created the table while this one waited for the lock.
     let there = whole.query_one("SELECT to_regclass($1) IS NOT NULL", &[table])?;
     if there.try_get(0)? {
         return Ok(());
@@ -292,7 +293,7 @@ fn fill(
             whole.batch_execute(&format!("CREATE INDEX ON {table} USING hnsw (v {class})"))?;
         }
         Search::Ivfflat => {
-            // As pgvector's README advises: a list a thousand rows, from a million on the square root.
+            // pgvector's README recommends rows / 1000 lists, and sqrt(rows) above a million rows.
             let rows = passages.len() as f64;
             let lists = if rows > 1e6 { rows.sqrt() } else { (rows / 1000.0).max(1.0) };
             whole.batch_execute(&format!(
@@ -305,7 +306,7 @@ fn fill(
     Ok(whole.commit()?)
 }
 
-/// A name that says what is in the table.
+/// A table name that is a hash of the table's content.
 fn own_table(made_of: &str, ids: &[String], texts: &[&str]) -> String {
     let mut hash = blake3::Hasher::new();
     hash.update(made_of.as_bytes());
@@ -320,12 +321,12 @@ fn quoted(name: &str) -> String {
     name.split('.').map(part).collect::<Vec<_>>().join(".")
 }
 
-/// A text as a cell of a COPY.
+/// Escapes a text for a cell of a COPY.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
 
-/// A vector as pgvector reads it; each number the shortest that means the same bits.
+/// A vector in pgvector's syntax; each number is the shortest that parses to the same bits.
 fn text(vector: &[f32]) -> String {
     let numbers: Vec<String> = vector.iter().map(f32::to_string).collect();
     format!("[{}]", numbers.join(","))

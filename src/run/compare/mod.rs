@@ -1,5 +1,5 @@
-//! All arms against one another: by how much they differ, and does the order by nDCG@10 agree with that by failures, and
-//! by money? Every difference of a report is tested here, and once: money with all that is shown of it.
+//! Compares all arms with one another: how much they differ, and whether their order by nDCG@10 agrees with that by
+//! failures and by money. Every difference in a report is tested here, and nowhere else. Money includes running costs.
 
 mod record;
 
@@ -12,21 +12,22 @@ use super::record::{Record, TaskRecord};
 use crate::scenario::Scenario;
 use crate::stats::{self, LEVEL, Pair, PairedDifference, PairedTest};
 
-/// Differences below this share of the values are rounding.
+/// Differences below this share of the values are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
-/// Up to this many arms, every one is compared with every other: as many pairs again as there are arms, times half of that,
-/// are more than anybody reads and take longer than the arms themselves.
+/// Up to this many arms, every one is compared with every other. The number of pairs grows with the square of the
+/// number of arms: past this, they would be more than anybody reads and take longer than the arms themselves.
 pub const ALL_PAIRS: usize = 32;
 
-/// What is compared of one arm.
+/// The values of one arm that are compared.
 pub struct Compared<'a> {
     pub tasks: &'a [TaskRecord],
     pub money: Option<&'a MoneyRecord>,
 }
 
 impl Compared<'_> {
-    /// By task, lower is better; `None` where a task has no such value.
+    /// Values by task, before [`Measure::sign`]; the inner `None` marks a task without one, the outer an arm without
+    /// any.
     fn values(&self, measure: Measure) -> Option<Vec<Option<f64>>> {
         let tasks = self.tasks.iter();
         match measure {
@@ -40,7 +41,7 @@ impl Compared<'_> {
     }
 }
 
-/// Compares arms by every measure that there is.
+/// Compares the arms by every measure.
 pub fn compare(
     scenario: &Scenario,
     arms: &[Compared],
@@ -54,7 +55,7 @@ pub fn compare(
         let Some(values) = values else {
             continue;
         };
-        // Tasks that every arm has a value for: the same under all, since what is gold is.
+        // Tasks with a value under every arm. They are the same for all arms, since arms share their gold.
         let judged: Vec<usize> = (0..scenario.tasks.tasks.len())
             .filter(|&task| values.iter().all(|arm| arm[task].is_some()))
             .collect();
@@ -71,6 +72,7 @@ pub fn compare(
             clusters: judged.iter().map(|&task| clusters[task]).collect(),
             seed: scenario.simulation.seed,
         };
+        // Means are not defined if all judged tasks have weight zero.
         if cases.weights.iter().sum::<f64>() <= 0.0 {
             continue;
         }
@@ -80,7 +82,7 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// One measure of all arms on the same tasks.
+/// The values of all arms by one measure, on the same tasks.
 struct Cases {
     measure: Measure,
     /// By arm, then task.
@@ -136,6 +138,7 @@ impl Cases {
         let mut pairs = self.family(PairFamily::Baseline, &with_baseline)?;
         pairs.extend(self.family(PairFamily::Others, &others)?);
         pairs.sort_by_key(|pair| (pair.arm, pair.other));
+        // nDCG is compared before the other measures, so its pairs are already there.
         let by_ndcg: HashMap<(usize, usize), &PairRecord> = comparison
             .pairs
             .iter()
@@ -159,7 +162,7 @@ impl Cases {
         Ok(())
     }
 
-    /// Pairs of arms that are corrected together.
+    /// Tests pairs of arms whose p-values are corrected together.
     fn family(
         &self,
         family: PairFamily,
@@ -187,8 +190,8 @@ impl Cases {
     }
 }
 
-/// The pairs of arms that are compared: all, and of more than [`ALL_PAIRS`] arms those with the baseline, or with the first
-/// arm where there is no baseline.
+/// The pairs of arms that are compared: all, or past [`ALL_PAIRS`] arms only those with the baseline (with the first
+/// arm if there is no baseline).
 fn pairs_of(arms: usize, baseline: Option<usize>) -> Vec<(usize, usize)> {
     if arms <= ALL_PAIRS {
         return (0..arms).flat_map(|arm| (arm + 1..arms).map(move |other| (arm, other))).collect();
@@ -198,7 +201,7 @@ fn pairs_of(arms: usize, baseline: Option<usize>) -> Vec<(usize, usize)> {
     others.map(|other| (base.min(other), base.max(other))).collect()
 }
 
-/// What to know of the comparison of a record.
+/// Notes for the user on the comparison.
 pub fn notes(record: &Record) -> Vec<String> {
     let arms = record.arms.len();
     if arms <= ALL_PAIRS {

@@ -1,8 +1,8 @@
-//! The part of the record that compares all arms with one another.
+//! The part of the record that compares the arms with one another.
 
 use crate::stats::PairedDifference;
 
-/// What arms are ordered by.
+/// What arms are compared by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
     /// The mean nDCG@10 on the right queries; higher is better.
@@ -14,7 +14,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// As reports call it.
+    /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Measure::Ndcg => "ndcg_at_10",
@@ -23,7 +23,7 @@ impl Measure {
         }
     }
 
-    /// What turns its values so that lower is better.
+    /// Factor that makes lower values better.
     pub(super) fn sign(self) -> f64 {
         match self {
             Measure::Ndcg => -1.0,
@@ -32,17 +32,17 @@ impl Measure {
     }
 }
 
-/// What Holm's correction is over: all pairs of one measure in one family.
+/// The scope of Holm's correction: all pairs of one measure in one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairFamily {
-    /// The baseline with each other arm.
+    /// Pairs of the baseline and another arm.
     Baseline,
-    /// Arms neither of which is the baseline, with one another.
+    /// Pairs without the baseline.
     Others,
 }
 
 impl PairFamily {
-    /// As reports call it.
+    /// Name in reports.
     pub fn name(self) -> &'static str {
         match self {
             PairFamily::Baseline => "baseline",
@@ -51,7 +51,7 @@ impl PairFamily {
     }
 }
 
-/// All arms against one another.
+/// Comparison of all arms with one another.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
     /// By measure, then arm.
@@ -63,16 +63,16 @@ pub struct Comparison {
 /// How the order of the arms by one measure compares with that by nDCG@10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flips {
-    /// Pairs of arms.
+    /// Number of pairs of arms.
     pub pairs: usize,
-    /// Of these, the other way round.
+    /// Number of pairs in the opposite order.
     pub flipped: usize,
-    /// Of those flipped, the ones of which both differences are significant.
+    /// Number of those for which both differences are significant.
     pub clear: usize,
 }
 
 impl Comparison {
-    /// How far an arm lies above another by a measure.
+    /// The value of `arm` minus that of `baseline` by a measure.
     pub fn difference(
         &self,
         measure: Measure,
@@ -87,7 +87,7 @@ impl Comparison {
         })
     }
 
-    /// How many pairs go the other way round than by nDCG@10.
+    /// Counts the pairs that are in the opposite order to that by nDCG@10.
     pub fn flips(&self, measure: Measure) -> Flips {
         let pairs = || self.pairs.iter().filter(|pair| pair.measure == measure);
         Flips {
@@ -101,25 +101,25 @@ impl Comparison {
 /// One arm by one measure.
 #[derive(Clone, Debug)]
 pub struct RankRecord {
-    /// By what.
+    /// The measure.
     pub measure: Measure,
     /// Index into [`crate::Record::arms`].
     pub arm: usize,
-    /// The arm's value.
+    /// Mean value of the arm.
     pub value: f64,
-    /// From 1; arms that are equal have the same.
+    /// From 1; equal arms have the same rank.
     pub rank: usize,
     /// P(it is the best of all arms on a new sample of units), by bootstrap.
     pub p_best: f64,
-    /// The least difference from the baseline that the tasks at hand would show with a probability of 80%;
-    /// `None` for the baseline, and without one.
+    /// The smallest difference from the baseline that these tasks would detect with a probability of 80%; `None` for
+    /// the baseline, and without one.
     pub detectable: Option<f64>,
 }
 
 /// Two arms by one measure.
 #[derive(Clone, Debug)]
 pub struct PairRecord {
-    /// By what.
+    /// The measure.
     pub measure: Measure,
     /// Index into [`crate::Record::arms`].
     pub arm: usize,
@@ -127,11 +127,10 @@ pub struct PairRecord {
     pub other: usize,
     /// `other` minus `arm`, on the same tasks.
     pub difference: PairedDifference,
-    /// With which other pairs by this measure it is corrected.
+    /// The family of pairs that it is corrected with.
     pub family: PairFamily,
-    /// Whether this measure prefers another one of the two than nDCG@10 does; `None` where one of them has no
-    /// preference.
+    /// Whether this measure prefers the other one of the two than nDCG@10 does; `None` if either has no preference.
     pub flips: Option<bool>,
-    /// It flips, and both differences are significant after correction.
+    /// Whether it flips and both differences are significant after correction.
     pub clear: bool,
 }

@@ -1,4 +1,5 @@
-//! From the losses of single tasks to what an arm costs.
+//! Sums the losses of single tasks up to the costs of an arm. Loss rules are evaluated in [`crate::cascade::money`]
+//! alone, never here.
 
 mod record;
 
@@ -19,14 +20,14 @@ use crate::scenario::{Impact, Price, Retry, Scenario, StepKind};
 use crate::stats::{self, Observation};
 use crate::step::{Event, Outcome};
 
-/// Levels of value at risk.
+/// Levels of value at risk and conditional value at risk.
 const LEVELS: [f64; 2] = [0.95, 0.99];
-/// Further points of the exceedance curve beside the whole percents.
+/// Probabilities of the exceedance curve in addition to the whole percents.
 const RARE: [f64; 3] = [0.005, 0.002, 0.001];
-/// What is less than this share of an amount is rounding.
+/// Differences below this share of an amount are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
-/// What each task loses under one arm.
+/// The losses of each task under one arm; `done` is called with the number of tasks finished.
 pub fn losses(
     scenario: &Scenario,
     impact: &Impact,
@@ -49,7 +50,7 @@ pub fn losses(
     scenario.tasks.tasks.par_iter().zip(solved).map(one).collect()
 }
 
-/// One arm of a scenario that counts money.
+/// One arm of a scenario that prices failures.
 pub struct Arm<'a> {
     pub scenario: &'a Scenario,
     pub impact: &'a Impact,
@@ -63,7 +64,7 @@ pub struct Arm<'a> {
 }
 
 impl Arm<'_> {
-    /// All but the comparison with the baseline.
+    /// The costs of the arm; `difference`, which needs the baseline, is filled in later.
     pub fn record(&self, progress: &dyn ProgressListener) -> anyhow::Result<MoneyRecord> {
         let tasks = &self.scenario.tasks.tasks;
         let total: f64 = tasks.iter().map(|task| task.weight).sum();
@@ -75,7 +76,7 @@ impl Arm<'_> {
             .collect();
         let range = (0.0, self.typical_worst());
         let mut loss = stats::mean(&observations, stats::LEVEL, Some(range))?;
-        // No loss is below zero, and neither is their mean.
+        // The interval of the mean may reach below zero, although no loss does.
         loss.low = loss.low.max(0.0);
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
         let incidents = self.incidents(&weights);
@@ -104,8 +105,8 @@ impl Arm<'_> {
         })
     }
 
-    /// What a case loses that ends in its worst way, averaged over the tasks that can lose anything. Infinite where none
-    /// can: how much another case could lose is not known then.
+    /// The expected loss of a case that ends in its worst way, averaged over the tasks that can lose anything. Infinite
+    /// if none can: nothing then bounds what another case could lose.
     fn typical_worst(&self) -> f64 {
         let variables: Vec<Variable> = self.impact.variables.iter().map(|v| v.variable).collect();
         let (mut sum, mut weight) = (0.0, 0.0);
@@ -123,7 +124,7 @@ impl Arm<'_> {
         if weight > 0.0 { sum / weight } else { f64::INFINITY }
     }
 
-    /// What can happen to a case, over all tasks.
+    /// What can happen to a case, over all tasks: incidents weighted by `weights`, which sum to one.
     fn incidents(&self, weights: &[f64]) -> Vec<Incident> {
         let of = |(losses, weight): (&Losses, &f64)| {
             let scaled = |(_, end): &(Outcome, Incident)| Incident {
@@ -169,6 +170,7 @@ impl Arm<'_> {
             split(By::Error(Some((self.scenario.steps[step].id.clone(), event))), part)
         });
         splits.extend(errors);
+        // Repairing every own error would save `explained`; the rest is lost even without errors.
         let rest = loss - explained;
         let rest = if rest.abs() > ROUNDING * loss { rest } else { 0.0 };
         splits.push(split(By::Error(None), rest));
@@ -189,7 +191,7 @@ impl Arm<'_> {
                 if amount <= 0.0 {
                     continue;
                 }
-                // A whole power of ten opens its own band, whatever the logarithm is rounded to.
+                // The logarithm may be rounded across a whole power of ten, which belongs to the band above it.
                 let mut power = amount.log10().floor() as i32;
                 power += i32::from(amount >= 10f64.powi(power + 1))
                     - i32::from(amount < 10f64.powi(power));
@@ -212,7 +214,7 @@ impl Arm<'_> {
         bands.into_iter().map(band).collect()
     }
 
-    /// What a case would lose less, had a step been right; for steps that can err.
+    /// By step that can err: how much less a case would lose if the step were always right.
     fn avoidable(&self, weights: &[f64], loss: f64) -> Vec<Avoidable> {
         let step = |(at, step): (usize, &crate::scenario::Step)| {
             let tasks = self.losses.iter().zip(weights);
@@ -225,7 +227,7 @@ impl Arm<'_> {
         self.scenario.steps.iter().enumerate().filter_map(step).collect()
     }
 
-    /// Costs and seconds of a case.
+    /// Running costs and seconds of a case.
     fn running(&self) -> (f64, f64) {
         let costs = &self.impact.costs;
         let (mut cost, mut seconds) = (0.0, 0.0);
@@ -255,7 +257,7 @@ impl Arm<'_> {
                 let Some(done) = done.filter(|_| !guard.retries.is_empty()) else {
                     continue;
                 };
-                // Which of its retries was taken is not counted: each for its part.
+                // Which of the retries was taken is not recorded: each counts with an equal share.
                 let each = done.counts.retries / guard.retries.len() as f64;
                 for retry in &guard.retries {
                     if !reads || retry.searches() {
@@ -277,10 +279,10 @@ impl Arm<'_> {
     }
 }
 
-/// What sampled years say.
+/// Summarizes sampled years. `draws` is the number of draws of readers and guards behind them.
 ///
 /// # Errors
-/// None that a level between 0 and 1 gives.
+/// A level that is not between 0 and 1, which none here is.
 pub fn year_record(sampled: &Years, draws: Option<u32>) -> anyhow::Result<YearRecord> {
     let curve = (1..100).rev().map(|percent| f64::from(percent) / 100.0).chain(RARE);
     let tail = |level: f64| {
@@ -301,7 +303,7 @@ pub fn year_record(sampled: &Years, draws: Option<u32>) -> anyhow::Result<YearRe
     })
 }
 
-/// P(a step searched or read): all but runs that skipped it, or had nothing to ask with.
+/// P(a step searched or read): excludes runs that skipped it, stopped at it, or could not render its query.
 fn tried(step: &StepTally) -> f64 {
     let idle = [Event::Skipped, Event::Stopped, Event::Failed].map(Event::code);
     let masses = step.events.iter().enumerate();
@@ -309,7 +311,7 @@ fn tried(step: &StepTally) -> f64 {
     tried.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
 }
 
-/// The least number of tasks that make up half of the expected loss.
+/// The smallest number of tasks that account for half of the expected loss.
 fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
     let mut parts: Vec<f64> =
         losses.iter().zip(weights).map(|(loss, weight)| loss * weight).collect();
@@ -324,7 +326,7 @@ fn behind_half(losses: &[f64], weights: &[f64]) -> usize {
     enough.count()
 }
 
-/// What a user should know of rules that never apply: a label in one may be mistyped.
+/// Notes for the user on loss rules that apply to no run: a label in their condition may be misspelled.
 pub fn notes(record: &Record) -> Vec<String> {
     let money = || record.arms.iter().filter_map(|arm| arm.money.as_ref());
     let Some(first) = money().next() else {
@@ -332,6 +334,7 @@ pub fn notes(record: &Record) -> Vec<String> {
     };
     let rules = first.splits.iter().filter(|split| matches!(split.by, By::Rule(_)));
     let idle = rules.filter(|rule| {
+        // A rule that applies under one arm is in use.
         let all = money().flat_map(|m| &m.splits);
         all.filter(|split| split.by == rule.by).all(|split| split.loss == 0.0)
     });

@@ -1,34 +1,33 @@
-//! The part of the record that is about money. Amounts are in the scenario's currency.
+//! The monetary part of the record. Amounts are in the scenario's currency.
 
 use crate::stats::{Interval, PairedDifference};
 use crate::step::{Event, Outcome};
 
-/// What one arm costs. A case is one task, drawn by its weight.
+/// The costs of one arm. A case is one task, drawn by its weight.
 #[derive(Clone, Debug)]
 pub struct MoneyRecord {
-    /// Expected loss of a case. The upper end is infinite where nothing is lost: how much another case could lose is not
-    /// known.
+    /// Expected loss of a case. The upper end is infinite if no task loses anything: what another case could lose is
+    /// unknown.
     pub loss: Interval,
-    /// What searches, readers and guards take, a case.
+    /// Running costs of a case: searches, readers and guards.
     pub running: f64,
-    /// Seconds that the same takes, one after another.
+    /// Seconds that these take, one after another.
     pub seconds: f64,
-    /// Loss and running costs of a case minus the baseline's on the same tasks; `None` for the baseline
-    /// itself. Negative is cheaper. Running costs are those of an average case: they shift the difference, and add nothing
-    /// to its spread.
+    /// Loss and running costs of a case minus those of the baseline on the same tasks; `None` for the baseline itself.
+    /// Negative is cheaper. Running costs are those of an average case: they shift the difference but do not widen it.
     pub difference: Option<PairedDifference>,
-    /// Cases a year, on average.
+    /// Expected number of cases a year.
     pub cases: f64,
-    /// What a year can lose, with every assumption at its value.
+    /// Loss of a year, with every assumption at its value.
     pub stated: YearRecord,
-    /// The same with the assumptions drawn from their ranges as well, anew for each year: what is not known of them is
-    /// in it. `None` where nothing is varied.
+    /// Loss of a year with the assumptions drawn from their ranges as well, anew for each year, so that it includes the
+    /// uncertainty about them. `None` if nothing is varied.
     pub drawn: Option<YearRecord>,
-    /// What the expected loss of a case comes from, seen in several ways; each adds up to all of it.
+    /// The expected loss of a case, split up in several ways; each split adds up to all of it.
     pub splits: Vec<Split>,
     /// Losses by size, ascending.
     pub bands: Vec<Band>,
-    /// The least number of tasks that half of the expected loss comes from.
+    /// The smallest number of tasks that account for half of the expected loss.
     pub tasks_behind_half: usize,
     /// By step that can err.
     pub avoidable: Vec<Avoidable>,
@@ -42,17 +41,17 @@ impl MoneyRecord {
         self.loss.estimate + self.running
     }
 
-    /// What a year can lose: with the assumptions drawn too where they are.
+    /// Loss of a year, with the assumptions drawn as well if they were.
     pub fn year(&self) -> &YearRecord {
         self.drawn.as_ref().unwrap_or(&self.stated)
     }
 
-    /// What a year takes of what a case takes.
+    /// The amount a year for an amount a case.
     pub fn a_year(&self, a_case: f64) -> f64 {
         self.cases * a_case
     }
 
-    /// The own error that answers for most of the loss, and its part; of equal ones the last.
+    /// The own error with the largest part of the loss, and that part; of equal ones the last.
     pub fn main_error(&self) -> Option<(&str, Event, &Split)> {
         let errors = self.splits.iter().filter_map(|split| match &split.by {
             By::Error(Some((step, event))) => Some((step.as_str(), *event, split)),
@@ -63,84 +62,84 @@ impl MoneyRecord {
     }
 }
 
-/// What a case would lose less, had a step been right.
+/// How much less a case would lose if a step were always right.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Avoidable {
-    /// Its id.
+    /// Id of the step.
     pub step: String,
-    /// What is lost less, a case.
+    /// Avoided loss of a case.
     pub loss: f64,
-    /// Of all of it, as a share of 1; `None` where nothing is lost.
+    /// As a share of the expected loss; `None` if nothing is lost.
     pub share: Option<f64>,
 }
 
-/// What a year can lose, from sampled years; without running costs.
+/// Distribution of the loss of a year, from sampled years; without running costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct YearRecord {
-    /// Sampled years that all of this rests on.
+    /// Number of sampled years.
     pub years: u32,
-    /// Draws of readers and guards that the years share among them; `None` where these are at their values, or have
-    /// nothing to do with it.
+    /// Number of draws of readers and guards that the years share; `None` if these are at their values or have no
+    /// effect.
     pub draws: Option<u32>,
-    /// The mean loss.
+    /// Mean loss.
     pub mean: f64,
-    /// Its standard deviation.
+    /// Standard deviation of the loss.
     pub sd: f64,
-    /// How bad bad years are, by level.
+    /// Value at risk, by level.
     pub tail: Vec<Tail>,
-    /// (P(a year loses more), loss), the likeliest first.
+    /// Exceedance curve: (P(a year loses more), loss), the likeliest first.
     pub curve: Vec<(f64, f64)>,
 }
 
-/// How bad the bad years are.
+/// Value at risk and conditional value at risk at one level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tail {
-    /// .95, say.
+    /// The level, such as 0.95.
     pub level: f64,
-    /// The loss that this share of the years does not pass.
+    /// Value at risk: the loss that this share of the years does not exceed.
     pub var: f64,
-    /// From where to where it would lie in 95% of repetitions with as many other years: its Monte Carlo error. Infinite
-    /// above where the years are too few to tell.
+    /// Monte Carlo error of `var`: the range that holds it in 95% of repetitions with as many other years. The upper
+    /// end is infinite if the years are too few.
     pub var_error: (f64, f64),
-    /// The mean loss of the other years.
+    /// Conditional value at risk: the mean loss of the other, worse years.
     pub cvar: f64,
 }
 
 /// A part of the expected loss.
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// What it is put down to.
+    /// What the part is attributed to.
     pub by: By,
-    /// Of a case.
+    /// Loss of a case.
     pub loss: f64,
-    /// Of all of it, as a share of 1.
+    /// As a share of the expected loss.
     pub share: f64,
 }
 
-/// What a part of the loss is put down to.
+/// What a part of the loss is attributed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
-    /// How the run ended.
+    /// The outcome of the run.
     Outcome(Outcome),
-    /// A loss of the scenario, by its name.
+    /// A loss rule of the scenario, by its name.
     Rule(String),
-    /// An own error (Shapley); `None`: what would be lost without any.
+    /// An own error, by its Shapley share; `None`: what would be lost without any.
     Error(Option<(String, Event)>),
 }
 
-/// Incidents whose expected loss is of one size.
+/// Incidents whose expected loss has the same order of magnitude.
 #[derive(Clone, Debug)]
 pub struct Band {
-    /// From this on, and below ten times it.
+    /// Lower end; the upper end is ten times it and not included.
     pub from: f64,
-    /// Incidents a year, expected.
+    /// Expected number of such incidents a year.
     pub incidents: f64,
-    /// What these incidents lose a year, expected.
+    /// Expected loss from them a year.
     pub loss: f64,
-    /// Of all losses, as a share of 1.
+    /// As a share of all losses.
     pub share: f64,
-    /// Tasks in which one can happen.
+    /// Number of tasks in which one can happen.
     pub tasks: usize,
-    /// Sampling units in which one can happen.
+    /// Number of sampling units in which one can happen.
     pub units: usize,
 }

@@ -1,7 +1,7 @@
-//! Losses that a run may come to and that have no amount: it would end there with an error.
+//! Finds loss rules that have no amount at some end of a run: a run that ends so would abort with an error.
 //!
-//! Which ends a run comes to is known only when it has run. So each rule is tried on all ends that there can be for its
-//! task: where its condition is true, its amount has to be one.
+//! Which ends occur is known only after the run. So each rule is evaluated at all possible ends of each task: where its
+//! condition is true, its amount must be valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::step::oracle::{self, Oracle};
 use crate::value::Value;
 use crate::world::Task;
 
-/// Rules without an amount in some task, with these tasks.
+/// One diagnostic for each rule that has no amount in some tasks, listing them.
 pub(super) fn without_amount(
     scenario: &Scenario,
     arm: &Arm,
@@ -60,10 +60,11 @@ fn mistake(scenario: &Scenario, impact: &Impact, rule: usize, lines: &[String]) 
     .note(below(lines))
 }
 
-/// Actions of several act steps that are tried.
+/// Largest number of label combinations that one act step adds to those of the steps before it.
 const MOST_ACTIONS: usize = 100;
 
-/// What runs can do: a label of each act step or none, apart by `+`, and `stopped` with them. Of very many only the first.
+/// Possible actions of a run: a label of each act step or none, joined by `+`, each with and without `stopped`. Past
+/// [`MOST_ACTIONS`] new combinations for a step, the others are left out.
 fn actions(scenario: &Scenario) -> Vec<String> {
     let mut all: Vec<Vec<&str>> = vec![Vec::new()];
     for step in &scenario.steps {
@@ -80,7 +81,7 @@ fn actions(scenario: &Scenario) -> Vec<String> {
     acted.chain(stopped).collect::<BTreeSet<String>>().into_iter().collect()
 }
 
-/// All ends that runs of a task can come to.
+/// All possible ends of the runs of one task.
 struct Ends<'a> {
     scenario: &'a Scenario,
     task: &'a Task,
@@ -89,7 +90,7 @@ struct Ends<'a> {
 }
 
 impl Ends<'_> {
-    /// What is wrong with a rule's amount at the first end at which it applies and has none.
+    /// What is wrong with a rule's amount at the first end at which its condition is true and it has none.
     fn wrong(&self, rule: &LossRule) -> Option<String> {
         let steps = self.scenario.steps.len();
         let asks = |end: &str| {
@@ -97,6 +98,7 @@ impl Ends<'_> {
             rule.condition.steps().chain(rule.amount.steps()).find(|step| *step == at)
         };
         let right = self.oracle.right_action();
+        // Only what a rule refers to is varied, which keeps the number of ends small.
         let outcomes = if asks("outcome").is_some() { &OUTCOMES[..] } else { &OUTCOMES[..1] };
         let both = asks("outcome").and(asks("action")).is_some();
         let mut actions = vec![right.as_str()];
@@ -110,7 +112,7 @@ impl Ends<'_> {
         }
         for &outcome in outcomes.iter().filter(|outcome| self.can_end(outcome)) {
             for &action in &actions {
-                // A correct run does what is right, and a run that does it is correct.
+                // A run is correct exactly if it does what is right.
                 if both && (outcome == "correct") != (action == right) {
                     continue;
                 }
@@ -127,10 +129,11 @@ impl Ends<'_> {
         None
     }
 
-    /// Whether any run of the task can end so: where every step should act there is no acting in place of holding, say.
+    /// Whether any run of the task can have this outcome: a commission, for example, requires an act step at which the
+    /// oracle does nothing.
     fn can_end(&self, outcome: &str) -> bool {
         let steps = self.scenario.steps.iter().zip(&self.oracle.outputs);
-        // By act step whether the oracle takes one of its labels, and whether it holds there.
+        // By act step: whether the oracle takes one of its labels, and whether that means doing nothing.
         let mut acts = steps.filter_map(|(step, output)| match (&step.kind, output) {
             (StepKind::Act { hold, .. }, Some(Output::Action(label))) => {
                 Some((true, hold.contains(label)))

@@ -1,9 +1,8 @@
-//! What ends a run and is known before anything is embedded. `knockon check` reports it, and a run starts with it: what
-//! passes the one starts the other.
+//! Finds everything that would end a run, before anything is embedded. `knockon check` reports it and every run starts
+//! with it, so a scenario that passes the one passes the other. Nothing may be embedded or searched here.
 //!
-//! The oracle is run over all tasks under all arms ([`right`]), readers are put together from presets and parameters, and
-//! losses are priced at all ends that there can be, and
-//! what ranks passages is opened without being asked anything: models, runs in files, the keys of services.
+//! Runs the oracle over all tasks under all arms ([`right`]), builds the readers from presets and parameters, prices
+//! all possible ends, and opens whatever ranks passages without querying it: models, run files, keys of services.
 
 mod amounts;
 
@@ -14,10 +13,10 @@ use crate::compile::Odds;
 use crate::scenario::{Arm, Diagnostic, Diagnostics, EmbedderKind, Scenario, StepKind};
 use crate::session::Session;
 
-/// What is right in each task, if nothing keeps these arms (indices into the scenario's) from being run.
+/// What is right in each task, if nothing prevents these arms (indices into the scenario's) from being run.
 ///
 /// # Errors
-/// All that does, at once.
+/// Everything that does, at once.
 pub fn preflight(session: &Session, arms: &[usize]) -> Result<RightRecord, Diagnostics> {
     let (scenario, indices) = (session.scenario(), session.indices());
     let judged = right::judge(scenario, arms, indices);
@@ -25,10 +24,10 @@ pub fn preflight(session: &Session, arms: &[usize]) -> Result<RightRecord, Diagn
     let planned = planned(scenario);
     let mut found = readers(scenario, &arms.iter().copied().chain(&planned).collect::<Vec<_>>());
     if let (Ok(_), Some(arm)) = (&judged, arms.first()) {
-        // The oracles of all arms do the same.
+        // The oracle does the same under all arms, so one of them is enough.
         found.extend(amounts::without_amount(scenario, arm, indices));
     }
-    // A run in a file is matched with the queries of the oracle, which has to be one.
+    // Run files are matched with the queries of the oracle, so the oracle must be valid.
     found.extend(rankers(session, &arms, judged.is_ok()));
     match judged {
         Ok(record) if found.is_empty() => Ok(record),
@@ -40,14 +39,14 @@ pub fn preflight(session: &Session, arms: &[usize]) -> Result<RightRecord, Diagn
     }
 }
 
-/// The arms that `knockon plan` starts from: each of its candidates by itself.
+/// The arms that `knockon plan` starts from: one for each of its candidates alone.
 pub fn planned(scenario: &Scenario) -> Vec<Arm> {
     let Some(plan) = &scenario.plan else { return Vec::new() };
     let base = &scenario.arms[plan.from];
     (0..plan.candidates.len()).filter_map(|candidate| plan.arm(base, &[candidate])).collect()
 }
 
-/// Parameters of a reader that do not fit together once preset, file and arm are put together.
+/// Readers whose parameters are inconsistent once preset, file and arm are combined.
 fn readers(scenario: &Scenario, arms: &[&Arm]) -> Vec<Diagnostic> {
     let wrong = arms.iter().filter_map(|arm| {
         let error = Odds::of(scenario, arm).err()?;
@@ -61,7 +60,7 @@ fn readers(scenario: &Scenario, arms: &[&Arm]) -> Vec<Diagnostic> {
     wrong.collect()
 }
 
-/// What ranks passages and cannot be opened. Embedders that nothing uses may be missing.
+/// Embedders that cannot be opened. Those that nothing uses are not checked.
 fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
     let scenario = session.scenario();
     let planned = planned(scenario);
@@ -70,6 +69,7 @@ fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
         used.extend(used_by(scenario, arm));
     }
     let mut pending: Vec<(usize, usize)> = used.iter().copied().collect();
+    // Parts of an embedder are searched in the same corpus, and may have parts themselves.
     while let Some((embedder, corpus)) = pending.pop() {
         for part in parts(&scenario.embedders[embedder].kind) {
             if used.insert((part, corpus)) {
@@ -95,6 +95,7 @@ fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
             _ => "no run can start without it",
         };
         let mistake = Diagnostic::new(code, span, format!("{error:#}")).label(label);
+        // One model may be needed for several corpora.
         if !found.contains(&mistake) {
             found.push(mistake);
         }
@@ -102,7 +103,7 @@ fn rankers(session: &Session, arms: &[&Arm], judged: bool) -> Vec<Diagnostic> {
     found
 }
 
-/// What an arm searches with, in which corpus, further attempts and verifiers included.
+/// The pairs of embedder and corpus that an arm searches, for retries and verifiers as well.
 fn used_by(scenario: &Scenario, arm: &Arm) -> Vec<(usize, usize)> {
     let mut used = Vec::new();
     for (at, step) in scenario.steps.iter().enumerate() {
@@ -123,7 +124,7 @@ fn used_by(scenario: &Scenario, arm: &Arm) -> Vec<(usize, usize)> {
     used
 }
 
-/// What an embedder is made of.
+/// The embedders that an embedder is built from.
 fn parts(kind: &EmbedderKind) -> Vec<usize> {
     match kind {
         EmbedderKind::Fusion { parts, .. } => parts.iter().map(|part| part.embedder).collect(),

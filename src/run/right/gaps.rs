@@ -1,4 +1,4 @@
-//! Why a step of the oracle has no value. Only the first reason on the way counts: what follows from it is not reported.
+//! Finds the steps of the oracle that have no value, and why. Of a chain of missing values only the first is reported.
 
 use crate::expr::{Env, spelling};
 use crate::scenario::{Arm, Scenario, StepKind};
@@ -10,13 +10,13 @@ use crate::world::{Table, Task};
 /// A step of the oracle that has no value in a task.
 pub(super) struct Gap {
     pub step: usize,
-    /// Those of a step with the same words are reported together.
+    /// Description of the gap; gaps of one step with equal descriptions are reported together.
     pub what: String,
-    /// For a key that no row has: the key, and the one that differs from it in capitals or spaces alone.
+    /// For a key without a row: the key, and the table's key that differs from it only in capitals or spaces.
     pub meant: Option<(String, String)>,
 }
 
-/// All gaps of a task, by step.
+/// All gaps of a task: missing outputs in the order of the steps, then conditions without a value.
 pub(super) fn gaps(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task) -> Vec<Gap> {
     let empty = |step: usize| match &oracle.outputs[step] {
         Some(Output::Missing) => true,
@@ -24,14 +24,15 @@ pub(super) fn gaps(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task)
         _ => false,
     };
     let steps = (0..scenario.steps.len()).filter(|&step| empty(step));
+    // A step that is empty although none of its inputs is: the start of a chain of missing values.
     let roots = steps.filter(|&step| !scenario.steps[step].needs.iter().any(|&p| empty(p)));
     let gaps = roots.map(|step| gap(scenario, arm, oracle, task, step));
     let steps = (0..scenario.steps.len()).filter(|&step| oracle.outputs[step].is_some());
     gaps.chain(steps.filter_map(|step| undecided(scenario, oracle, task, step))).collect()
 }
 
-/// A condition that is passed over since it has no value, though nothing that it needs is missing: one with a date past the
-/// end of the calendar, say.
+/// A condition without a value although none of its inputs is missing, such as one with a date past the end of the
+/// calendar. It counts as not true.
 fn undecided(scenario: &Scenario, oracle: &Oracle, task: &Task, at: usize) -> Option<Gap> {
     let step = &scenario.steps[at];
     let seen: Vec<Option<&Output>> = oracle.outputs.iter().map(Option::as_ref).collect();
@@ -41,7 +42,7 @@ fn undecided(scenario: &Scenario, oracle: &Oracle, task: &Task, at: usize) -> Op
         StepKind::Act { rules, .. } => rules.as_slice(),
         _ => &[],
     };
-    // The first rule that holds decides; a step that is skipped has none.
+    // Conditions past the deciding one are never evaluated: a false `when` skips the step, a true rule is the last.
     let when = step.when.iter().map(|when| (when, false));
     let rules = rules.iter().filter_map(|rule| rule.condition.as_ref());
     for (condition, decides) in when.chain(rules.map(|condition| (condition, true))) {
@@ -101,7 +102,7 @@ fn gap(scenario: &Scenario, arm: &Arm, oracle: &Oracle, task: &Task, at: usize) 
     Gap { step: at, what, meant }
 }
 
-/// A key of the table that is spelled otherwise.
+/// A key of the table that differs from `key` only in capitals or spaces.
 fn spelled(table: &Table, key: &str) -> Option<(String, String)> {
     let wanted = spelling(key);
     let near = table.keys().filter(|known| spelling(known) == wanted).min()?;

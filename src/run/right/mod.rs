@@ -1,8 +1,8 @@
-//! What is right in each task, before anything is searched: the oracle over all tasks, under every corpus that arms put in
-//! the place of another.
+//! Determines what is right in each task by running the oracle over all tasks, under every set of corpora that the arms
+//! use. It comes before the run: nothing may be embedded or searched here.
 //!
-//! An oracle that cannot be run, or does otherwise under one arm than under another, is a mistake. One that stops, has no
-//! value or differs from what a person expects is reported: a run that does as it does counts as correct.
+//! An oracle that cannot be run, or that acts differently under two arms, is a mistake. An oracle that stops, has no
+//! value or differs from what a person expects is only reported: a run that does the same counts as correct.
 
 mod gaps;
 mod record;
@@ -24,7 +24,7 @@ use crate::step::room::{ORACLE_TEXT, megabytes, tasks_at_once, text_bytes};
 use crate::value::Value;
 use crate::world::Task;
 
-/// Tasks that a mistake lists; of the rest there is a count.
+/// Tasks that a diagnostic lists; the others are counted.
 const LISTED: usize = 20;
 
 /// The oracle of every task under one set of corpora.
@@ -34,20 +34,21 @@ struct Judged<'a> {
     errors: Vec<(&'a Task, OracleError)>,
 }
 
-/// Runs the oracle for the arms whose indices are in `arms`; `indices[c]` belongs to `scenario.corpora[c]`. The record is
-/// that of the baseline, or of the first arm where the baseline is not among them.
+/// Runs the oracle for the arms with the indices `arms`; `indices[c]` belongs to `scenario.corpora[c]`. The record is
+/// that of the baseline, or of the first arm if the baseline is not among them.
 ///
 /// # Errors
-/// All mistakes: gold that disagrees or cannot be found, oracles that differ between arms, keys of tables that are
-/// spelled otherwise.
+/// All mistakes at once: gold passages that disagree or cannot be found, oracles that differ between arms, and
+/// misspelled keys of tables.
 pub fn judge(
     scenario: &Scenario,
     arms: &[usize],
     indices: &[CorpusIndex],
 ) -> Result<RightRecord, Vec<Diagnostic>> {
     let mut order: Vec<usize> = arms.to_vec();
+    // The baseline comes first, since the record describes the first arm.
     order.sort_by_key(|&arm| arm != scenario.baseline);
-    // The oracle reads and retrieves without error: of an arm only its corpora count.
+    // The oracle reads and retrieves without error, so arms with the same corpora have the same oracle.
     let mut distinct: Vec<&Arm> = Vec::new();
     for arm in order.into_iter().map(|at| &scenario.arms[at]) {
         if !distinct.iter().any(|known| known.corpora == arm.corpora) {
@@ -61,6 +62,7 @@ pub fn judge(
         return Ok(RightRecord::default());
     };
     let mut found = disagreements(scenario, &judged);
+    // Oracles that could not be run differ for that reason alone.
     if found.is_empty() {
         found.extend(judged[1..].iter().filter_map(|other| differ(scenario, first, other)));
     }
@@ -80,10 +82,11 @@ fn of<'a>(
     let tasks = &scenario.tasks.tasks;
     let run = |task: &'a Task| (task, oracle::attempt(scenario, arm, indices, task));
     let mut judged = Judged { arm, oracles: Vec::new(), errors: Vec::new() };
+    // In chunks, so that the limit on texts is noticed before the texts of all tasks are in memory.
     for some in tasks.chunks(tasks_at_once()) {
         let all: Vec<(&Task, (Oracle, Vec<OracleError>))> = some.par_iter().map(run).collect();
         for (task, (oracle, errors)) in all {
-            // In the order of tasks: whichever thread was first, the same task is named.
+            // In the order of the tasks: which task is named must not depend on the threads.
             *bytes += oracle.text_bytes;
             if *bytes > ORACLE_TEXT.of_all_tasks {
                 return Err(vec![too_much_text(scenario, task, &oracle)]);
@@ -95,10 +98,10 @@ fn of<'a>(
     Ok(judged)
 }
 
-/// The texts of all tasks together are too much, and those of `task` are the first past the limit.
+/// Reports that the texts of all tasks together exceed the limit; `task` is the first past it.
 fn too_much_text(scenario: &Scenario, task: &Task, oracle: &Oracle) -> Diagnostic {
     let bytes = |at: &usize| oracle.outputs[*at].as_ref().map_or(0, text_bytes);
-    // Of equal ones the first.
+    // `max_by_key` returns the last of equal maxima; reversed, that is the first.
     let longest = (0..oracle.outputs.len()).rev().max_by_key(bytes).unwrap_or(0);
     let id = &scenario.steps[longest].id;
     let message = format!(
@@ -115,11 +118,11 @@ fn too_much_text(scenario: &Scenario, task: &Task, oracle: &Oracle) -> Diagnosti
     Diagnostic::new("text-too-long", scenario.source.span(&["steps", id]), message).label(label)
 }
 
-/// What keeps the oracle from running, by step and kind; of arms with other corpora only what is new.
+/// The errors that keep the oracle from running, grouped by step and kind. Further sets of corpora add only new errors.
 fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
     let mut groups: BTreeMap<(usize, &'static str, String), Vec<String>> = BTreeMap::new();
     let place = |error: &OracleError| scenario.steps.iter().position(|s| s.id == error.step());
-    // Too much text is one mistake, however many steps it ends at: it is shown at the first of them.
+    // Too much text is one mistake, however many steps notice it: it is reported at the first of them.
     let all = judged.iter().flat_map(|of| &of.errors).map(|(_, error)| error);
     let full =
         all.filter(|error| matches!(error, OracleError::TooMuchText { .. })).filter_map(place);
@@ -156,6 +159,7 @@ fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
                 if at > 0 { format!(" (under the arm {})", of.arm.id) } else { String::new() };
             let line = format!("{} (line {}): {detail}{under}", task.id, task.line);
             let lines = groups.entry((step.unwrap_or(0), code, message)).or_default();
+            // The same error under another arm is the same line, but for the arm at its end.
             if !lines.iter().any(|known| line.starts_with(known.as_str())) {
                 lines.push(line);
             }
@@ -181,7 +185,7 @@ fn disagreements(scenario: &Scenario, judged: &[Judged]) -> Vec<Diagnostic> {
     groups.into_iter().map(mistake).collect()
 }
 
-/// Arms may swap texts, not what is right: the oracle must act alike under all of them.
+/// Arms may swap texts but not the truth: the oracle must act alike under all of them.
 fn differ(scenario: &Scenario, first: &Judged, other: &Judged) -> Option<Diagnostic> {
     let tasks = &scenario.tasks.tasks;
     let pairs = tasks.iter().zip(first.oracles.iter().zip(&other.oracles));
@@ -212,7 +216,7 @@ fn differ(scenario: &Scenario, first: &Judged, other: &Judged) -> Option<Diagnos
     )
 }
 
-/// Lines of a note, cut where there are many.
+/// The lines of a note, cut after [`LISTED`] with the number of the rest.
 pub fn below(lines: &[String]) -> String {
     let mut shown: Vec<String> = lines.iter().take(LISTED).cloned().collect();
     if lines.len() > LISTED {
@@ -221,7 +225,7 @@ pub fn below(lines: &[String]) -> String {
     shown.join("\n")
 }
 
-/// The record, and keys of tables that are spelled otherwise.
+/// The record of the oracle, and diagnostics for keys that are misspelled in comparison with their table.
 fn record(scenario: &Scenario, judged: &Judged) -> (RightRecord, Vec<Diagnostic>) {
     let tasks = &scenario.tasks.tasks;
     let mut record = RightRecord { tasks: tasks.len(), ..RightRecord::default() };
@@ -279,7 +283,7 @@ fn record(scenario: &Scenario, judged: &Judged) -> (RightRecord, Vec<Diagnostic>
     (record, spelled)
 }
 
-/// Whether all that the oracle does is to do nothing.
+/// Whether every action that the oracle takes means doing nothing.
 fn holds(scenario: &Scenario, oracle: &Oracle) -> bool {
     scenario.steps.iter().zip(&oracle.outputs).all(|(step, output)| match (&step.kind, output) {
         (StepKind::Act { hold, .. }, Some(Output::Action(label))) => hold.contains(label),
@@ -287,7 +291,7 @@ fn holds(scenario: &Scenario, oracle: &Oracle) -> bool {
     })
 }
 
-/// A column in which a person says what is right, against the oracle.
+/// Compares a column of expected values with the oracle.
 fn expected(scenario: &Scenario, judged: &Judged, of: &Expected) -> ExpectedRecord {
     let mut record = ExpectedRecord {
         column: of.column.clone(),

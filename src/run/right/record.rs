@@ -1,101 +1,101 @@
-//! What is right, counted: what the oracle does, where it stops or has no value, and where a person says otherwise.
+//! The record of the oracle: its actions, where it stops or has no value, and where a person expects something else.
 
 use serde::Serialize;
 
-/// Ids that a sentence lists; of the rest there is a count.
+/// Ids that a sentence lists; the others are counted.
 const LISTED: usize = 20;
 
-/// So many tasks with one right action are no accident.
+/// From this many tasks on, a single right action for all of them deserves a note.
 const SAME: usize = 10;
 
-/// What the oracle does in the tasks of a scenario. A run is right if it does the same.
+/// What the oracle does in the tasks of a scenario. A run is correct if it does the same.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct RightRecord {
-    /// Tasks that are replayed.
+    /// Number of tasks that are replayed.
     pub tasks: usize,
     /// The right actions, most frequent first.
     pub actions: Vec<RightAction>,
-    /// Tasks in which the oracle stops for want of an input; a run that stops is right there.
+    /// Tasks in which the oracle stops because an input is missing; a run that stops there is correct.
     pub stops: Vec<String>,
-    /// Tasks in which it does not stop and no act step comes to an action, since all are skipped.
+    /// Tasks in which the oracle does not stop and takes no action, because every act step is skipped.
     pub idle: Vec<String>,
-    /// Where it has no value, by step and reason, in the order of the steps.
+    /// Steps without a value, by step and reason, in the order of the steps.
     pub gaps: Vec<GapRecord>,
-    /// Where a person says what is right (`tasks.expected`).
+    /// Comparisons with what a person expects (`tasks.expected`).
     pub expected: Vec<ExpectedRecord>,
-    /// Where a ranking may hold too few passages beside the gold.
+    /// Rankings that may hold too few passages besides the gold ones.
     pub short: Vec<ShortRecord>,
 }
 
-/// Tasks with more gold than an embedder of a depth of its own leaves room for.
+/// Tasks for whose gold passages the ranking depth of an embedder is too small.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ShortRecord {
-    /// The arm.
+    /// Id of the arm.
     pub arm: String,
-    /// The retrieve step.
+    /// Id of the retrieve step.
     pub step: String,
-    /// What it searches with.
+    /// Name of the embedder that it searches with.
     pub embedder: String,
-    /// To how many passages that is limited.
+    /// Largest number of passages in a ranking of that embedder.
     pub depth: usize,
-    /// How many it would take in all of the tasks: as many as the step hands on, and the gold.
+    /// Depth that would be enough for all of the tasks: `top_k` plus the gold passages, at most the corpus.
     pub needed: usize,
-    /// As many as the step hands on.
+    /// Number of passages that the step passes on.
     pub top_k: usize,
-    /// The tasks.
+    /// Ids of the tasks.
     pub tasks: Vec<String>,
 }
 
 /// An action of the oracle.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RightAction {
-    /// The labels of its act steps, apart by `+`; with `stopped` where it stops.
+    /// Labels of its act steps, joined by `+`; with `stopped` where it stops.
     pub action: String,
-    /// In so many tasks.
+    /// Number of tasks with this action.
     pub tasks: usize,
     /// All of its labels mean doing nothing (`hold`).
     pub holds: bool,
 }
 
-/// Tasks in which a step of the oracle has no value, for one reason.
+/// Tasks in which one step of the oracle has no value, for one reason.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GapRecord {
-    /// The step.
+    /// Id of the step.
     pub step: String,
-    /// What is missing, in words.
+    /// Description of what is missing.
     pub what: String,
-    /// The tasks.
+    /// Ids of the tasks.
     pub tasks: Vec<String>,
-    /// In so many of them the oracle stops; in the others it goes on without the value.
+    /// Number of these tasks in which the oracle stops; in the others it goes on without the value.
     pub stops: usize,
 }
 
-/// What a person says should come out, against the oracle.
+/// A column of expected values, compared with the oracle.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ExpectedRecord {
-    /// The column of the task file.
+    /// Name of the column in the task file.
     pub column: String,
-    /// The step whose output it is; `None`: the action of the run.
+    /// Id of the step whose output it states; `None` if it states the action of the run.
     pub step: Option<String>,
-    /// Tasks for which the column says something.
+    /// Number of tasks with a value in the column.
     pub compared: usize,
-    /// Those in which the oracle says otherwise.
+    /// Tasks in which the oracle differs from it.
     pub differ: Vec<Difference>,
 }
 
-/// A task in which the oracle and a person differ.
+/// A task in which the oracle differs from the expected value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// The task.
+    /// Id of the task.
     pub task: String,
-    /// What the person says.
+    /// The value in the column.
     pub expected: String,
-    /// What the oracle does or puts out.
+    /// What the oracle does, or its output.
     pub oracle: String,
 }
 
 impl RightRecord {
-    /// What a user should know of what counts as right, in sentences.
+    /// Notes for the user on what counts as correct, one sentence each.
     pub fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> = self.gaps.iter().map(|gap| gap.sentence(self.tasks)).collect();
         if !self.idle.is_empty() {
@@ -122,7 +122,7 @@ impl RightRecord {
         notes
     }
 
-    /// Tasks in which the oracle and a person differ in anything.
+    /// Number of tasks in which the oracle differs from any expected value.
     pub fn disputed(&self) -> usize {
         let differ = self.expected.iter().flat_map(|expected| &expected.differ);
         differ.map(|difference| &difference.task).collect::<std::collections::BTreeSet<_>>().len()
@@ -130,7 +130,7 @@ impl RightRecord {
 }
 
 impl ShortRecord {
-    /// What may be missing, and what would do.
+    /// What may be missing, and which depth would be enough. `of` is the number of all tasks.
     pub fn sentence(&self, of: usize) -> String {
         let ShortRecord { arm, step, embedder, depth, needed, top_k, tasks } = self;
         format!(
@@ -158,7 +158,7 @@ impl GapRecord {
 }
 
 impl ExpectedRecord {
-    /// Each task in which they differ; `None` where there is none.
+    /// One line for each task in which they differ; `None` if there is none.
     pub fn sentence(&self) -> Option<String> {
         if self.differ.is_empty() {
             return None;
@@ -181,7 +181,7 @@ impl ExpectedRecord {
     }
 }
 
-/// The first ids, and how many more there are.
+/// The first ids, and the number of the others.
 pub fn listed(ids: &[String]) -> String {
     let shown = ids.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match ids.len().checked_sub(LISTED) {

@@ -1,13 +1,14 @@
-//! Rankings that are too short: what takes the place of gold where all of it is missed comes after the gold.
+//! Finds rankings that are too short: if all gold passages of a task are missed, those that take their place come after
+//! them in the ranking.
 //!
-//! A search is as deep as that takes, but for embedders with a depth of their own: parts of a fusion, what is reranked, an
-//! answer of a service. Their depth is part of what they find, so it is not changed here, and it is said where it is too
-//! small for the gold of a task.
+//! Searches go as deep as that takes, except for embedders with a depth of their own: parts of a fusion, candidates of
+//! a reranker, answers of a service. Their depth affects what they find, so it is not changed here, but reported if it
+//! is too small for the gold of a task.
 
 use super::{Judged, ShortRecord};
 use crate::scenario::{Arm, Scenario, StepKind};
 
-/// By arm and step. `judged`: the oracles, by the corpora of arms.
+/// One record for each arm and step with such tasks. `judged` holds the oracles, one entry for each set of corpora.
 pub(super) fn short(scenario: &Scenario, arms: &[&Arm], judged: &[Judged]) -> Vec<ShortRecord> {
     let mut short = Vec::new();
     for arm in arms {

@@ -1,4 +1,4 @@
-//! One arm under many odds: failures, losses by what they are multiplied with, and running costs.
+//! Evaluates one arm under many odds: failures, losses by the variables that multiply them, and running costs.
 
 use indexmap::IndexSet;
 use rayon::prelude::*;
@@ -15,17 +15,17 @@ use crate::step::guard::{Trail, escalation_effort, look_effort};
 use crate::step::reader::Parameter;
 use crate::step::{Event, Outcome};
 
-/// What comes of an arm under some odds. Losses and costs are those of a case.
+/// Result of an arm under given odds. Losses and costs are those of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub failure: f64,
-    /// By set of variables: the expected amount that these multiply.
+    /// By set of variables: the expected amount that their product multiplies.
     losses: Vec<f64>,
     running: f64,
 }
 
 impl Answer {
-    /// Loss and running costs of a case; `sets` are those of the arm.
+    /// Loss and running costs of a case. `sets` are those of the arm, `means` the means of all variables.
     pub fn total(&self, sets: &[Vec<usize>], means: &[f64]) -> f64 {
         let mean = |set: &Vec<usize>| set.iter().map(|&v| means[v]).product::<f64>();
         let losses = self.losses.iter().zip(sets);
@@ -33,15 +33,15 @@ impl Answer {
     }
 }
 
-/// What a way through a step costs.
+/// Prices of what a step does.
 #[derive(Clone)]
 pub struct Prices {
-    /// By step: of the first attempt; and by guard of a look, an escalation and a retry.
+    /// By step: of the first attempt; and by guard, of a check, an escalation and a retry.
     steps: Vec<(f64, Vec<[f64; 3]>)>,
 }
 
 impl Prices {
-    /// Of an arm; nothing costs anything where no money is counted.
+    /// The prices of an arm; all zero if the scenario does not price failures.
     pub fn of(scenario: &Scenario, arm: usize) -> Prices {
         let nothing = |_| (0.0, Vec::new());
         let steps = match &scenario.impact {
@@ -53,9 +53,10 @@ impl Prices {
         Prices { steps }
     }
 
-    /// As [`crate::run::money`] counts them.
+    /// The cost of one branch of a step, counted as in [`crate::run::money`].
     pub fn toll(&self, step: usize, event: Event, trail: Option<&Trail>) -> f64 {
         let (tried, guards) = &self.steps[step];
+        // These events come before any search or reading, so they cost nothing.
         let idle = [Event::Skipped, Event::Stopped, Event::Failed].contains(&event);
         let first = if idle { 0.0 } else { *tried };
         let counts = trail.iter().flat_map(|trail| &trail.counts);
@@ -90,38 +91,38 @@ fn at(scenario: &Scenario, impact: &Impact, arm: usize, step: usize) -> (f64, Ve
             let searched = if !reads || retry.searches() { search(embedder) } else { 0.0 };
             Some(searched + if reads { costs.read.cost } else { 0.0 })
         });
-        // Which retry was taken is not counted: each for its part.
+        // Which retry was taken is not recorded, so its price is the mean over them.
         [look, escalate, retry.sum::<f64>() / guard.retries.len().max(1) as f64]
     };
     (tried, of.guards.iter().map(guard).collect())
 }
 
-/// An arm whose answer under any odds is a sweep away.
+/// An arm ready to be evaluated under any odds by one sweep over its tasks.
 pub struct Arm<'a> {
     scales: Scales<'a>,
-    /// `None` for tasks past the cap.
+    /// By task; `None` for tasks past the cap.
     tasks: Vec<Option<Swept>>,
-    /// Variables that multiply some amounts together, in order of first appearance.
+    /// Sets of variables that multiply some amount together, in order of first appearance.
     pub sets: Vec<Vec<usize>>,
-    /// What runs can lose, each once, in order of first appearance.
+    /// Distinct losses of runs, in order of first appearance.
     pub incidents: Vec<Vec<Part>>,
 }
 
-/// One task.
+/// One task, ready to be swept.
 struct Swept {
     many: Many,
-    /// Ends of failing runs.
+    /// The ends that are failures.
     failing: Vec<usize>,
     /// End, set of variables, and the amount that these multiply.
     amounts: Vec<(usize, usize, f64)>,
-    /// End, and what runs lose that end so, by its place among [`Arm::incidents`].
+    /// End, and the index of its loss among [`Arm::incidents`].
     incidents: Vec<(usize, usize)>,
 }
 
-/// What tells an incident from others: the bits of its amounts, and what multiplies each.
+/// The identity of an incident: for each amount its bits and the variables that multiply it.
 type PartKeys = Vec<(u64, Vec<usize>)>;
 
-/// The same before the sets have numbers.
+/// A swept task before sets of variables and incidents are numbered.
 struct Unnumbered {
     many: Many,
     failing: Vec<usize>,
@@ -129,10 +130,11 @@ struct Unnumbered {
 }
 
 impl<'a> Arm<'a> {
-    /// `solved` are the tasks that [`crate::solve::solve_and_tell`] solved; none where the scales have them.
+    /// `solved` are the tasks as solved by [`crate::solve::solve_and_tell`]; empty if the scales hold the compiled
+    /// tasks.
     ///
     /// # Errors
-    /// A loss that has no value.
+    /// A loss without a value.
     pub fn new(
         scenario: &Scenario,
         scales: Scales<'a>,
@@ -141,6 +143,7 @@ impl<'a> Arm<'a> {
     ) -> anyhow::Result<Arm<'a>> {
         let tasks = 0..scenario.tasks.tasks.len();
         let prepare = |task: usize| {
+            // Arms compiled separately bring their own tasks; the others share those of the run.
             let own = scales.compiled(task);
             let compiled = own.as_ref().unwrap_or_else(|| &solved[task].compiled);
             let prepared = unnumbered(scenario, &scales, task, compiled);
@@ -149,6 +152,7 @@ impl<'a> Arm<'a> {
         };
         let prepared = tasks.into_par_iter().map(prepare);
         let prepared = prepared.collect::<anyhow::Result<Vec<Option<Unnumbered>>>>()?;
+        // Numbered on one thread, in the order of the tasks, so that the numbers do not depend on the threads.
         let mut sets: Vec<Vec<usize>> = Vec::new();
         let mut numbered = |(state, part): (usize, Part)| {
             let known = sets.iter().position(|set| *set == part.times);
@@ -183,8 +187,8 @@ impl<'a> Arm<'a> {
         self.tasks[task].is_some()
     }
 
-    /// The answers under each of the odds; `weights` are those of tasks, sum to one, and are 0 for tasks that are
-    /// not swept.
+    /// The answers under each of the odds. `weights` are those of the tasks; they sum to one and are 0 for tasks that
+    /// are not swept.
     pub fn answers(
         &self,
         odds: &[Odds],
@@ -211,13 +215,13 @@ impl<'a> Arm<'a> {
         Ok(rows)
     }
 
-    /// Tasks that are swept and count, with their weights.
+    /// Tasks that are swept and have a positive weight, with their weights.
     fn counted<'w>(&'w self, weights: &'w [f64]) -> impl Iterator<Item = (&'w Swept, f64)> {
         let tasks = self.tasks.iter().zip(weights);
         tasks.filter_map(|(task, &weight)| Some((task.as_ref().filter(|_| weight > 0.0)?, weight)))
     }
 
-    /// Under each of up to [`LANE`] odds, the probability of each of [`Arm::incidents`] in the tasks that are swept.
+    /// Under each of up to [`LANE`] odds: the probability of each of [`Arm::incidents`] in the tasks that are swept.
     ///
     /// # Errors
     /// See [`Scales::weigh`].
@@ -274,7 +278,7 @@ fn unnumbered(
             Till::new(scenario, impact, &scenario.tasks.tasks[task], compiled).ends(&plain)?
         }
     };
-    // Final states that fail alike and lose the same are one end.
+    // Final states that fail alike and lose the same are merged into one end.
     let mut kinds: Vec<(bool, Vec<Part>)> = Vec::new();
     let mut ends = ends.into_iter();
     let kind = |&outcome: &u8| {

@@ -1,8 +1,7 @@
-//! What the answers rest on, and how far each figure may lie off: the one place where ranges come from.
+//! Lists the assumptions of a scenario with the ranges in which they are varied. All default ranges come from here.
 //!
-//! What varies from case to case is not what is varied here. A loss between 15,000 and 300,000 is drawn anew for every
-//! case, and no study makes that go away; what one does not know is where its mean lies, and that is varied. So
-//! with the volume of a year.
+//! Variation from case to case is not varied here. A loss between 15,000 and 300,000 is drawn anew for every case, and
+//! no study removes that; what is unknown is its mean, so the mean is varied. The same holds for the volume of a year.
 
 use crate::compile::Odds;
 use crate::impact::Variable;
@@ -15,12 +14,13 @@ use crate::step::reader::{Parameter, Reader, Tag};
 
 use super::record::AssumptionRecord;
 
-/// By how much the odds of a chance, or an amount, are divided and multiplied at the ends of a range that nobody gave.
+/// The factor by which the odds of a chance, or an amount, are divided and multiplied at the ends of a default range,
+/// by the kind of source: the weaker the source, the wider the range.
 pub const WIDTHS: [(&str, f64); 4] =
     [("cited", 1.25), ("indicative", 1.5), ("assumed", 2.0), ("scenario", 2.0)];
 
-/// Up to which following a wrong passage may go where the reader knows nothing of its own: the presets' figures
-/// come from questions on which it does.
+/// Upper end of the default range for following a wrong passage. The presets' figures come from questions that the
+/// reader can often answer from its own knowledge; without any, it follows more often.
 pub const MOST_FOLLOWED: f64 = 0.95;
 
 /// A figure that is varied.
@@ -34,17 +34,17 @@ pub struct Assumption {
 /// How a figure is drawn from its range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spread {
-    /// All values of a range that the file gives are as likely as one another.
+    /// Uniform, for ranges that the file gives.
     Even,
-    /// Half of the draws lie below the figure and half above, so that it is in the middle of its own range; in each
-    /// half the logarithm is even, since a factor says how far the figure may be off.
+    /// Half of the draws lie below the figure and half above, so that the figure is the median. Within each half the
+    /// logarithm is uniform, since a factor says how far the figure may be off.
     Factor,
-    /// The same of the odds between these ends.
+    /// As [`Spread::Factor`], for the odds of the figure between these ends.
     Odds(f64, f64),
 }
 
 impl Assumption {
-    /// The value that a share `u` of the draws does not pass.
+    /// The value at the quantile `u`.
     pub fn at(&self, u: f64) -> f64 {
         let AssumptionRecord { value, low, high, .. } = self.told;
         let between = |from: f64, to: f64, u: f64| from + u * (to - from);
@@ -59,19 +59,19 @@ impl Assumption {
             true => down(between(up(low), up(value), 2.0 * u)),
             false => down(between(up(value), up(high), 2.0 * u - 1.0)),
         };
-        value.clamp(low, high) // but for rounding, it is there
+        value.clamp(low, high) // rounding may leave the range
     }
 }
 
-/// A range of ours, and how figures are drawn from it.
+/// A default range, and how figures are drawn from it.
 type DefaultRange = Option<(Range, Spread)>;
 
-/// What a figure is.
+/// What a figure describes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// A parameter of the reader of these arms, by their indices in the scenario.
     Reader { parameter: &'static str, arms: Vec<usize> },
-    /// A rate of a guard: one of [`RATES`].
+    /// A rate of a guard, as an index into [`RATES`].
     Rate { step: usize, guard: usize, rate: usize },
     /// The mean of a variable.
     Mean(usize),
@@ -90,7 +90,7 @@ impl What {
     }
 }
 
-/// What is varied, where there is a range to vary it in: readers first, then guards, then money.
+/// All figures that have a range to be varied in: readers first, then guards, then money.
 pub fn assumptions(
     scenario: &Scenario,
     arms: &[usize],
@@ -161,7 +161,7 @@ pub fn assumptions(
     Ok(found)
 }
 
-/// The distinct values of a parameter, each with the arms whose readers have it.
+/// The distinct values of a reader parameter, each with the arms whose readers have it.
 fn readers(
     scenario: &Scenario,
     arms: &[usize],
@@ -190,7 +190,7 @@ fn width(tag: &str) -> f64 {
     WIDTHS.iter().find(|(known, _)| *known == tag).map_or(2.0, |(_, width)| *width)
 }
 
-/// A range of ours; `None` where its ends are one.
+/// A default range; `None` if its ends are equal.
 fn range(low: f64, high: f64, by: &Backed, of: &str) -> Option<Range> {
     let source = format!(
         "ours: {of} divided and multiplied by {}, for a figure that is {}",
@@ -200,21 +200,21 @@ fn range(low: f64, high: f64, by: &Backed, of: &str) -> Option<Range> {
     (low < high).then_some(Range { low, high, backing: Backed { tag: "assumed", source } })
 }
 
-/// What is impossible or certain stays so, unless the file gives a range.
+/// The default range of a chance. What is impossible or certain has none.
 fn chance(of: &Parameter) -> DefaultRange {
     let by = backed(of);
     let (low, high) = odds(of.value, 0.0, 1.0, width(by.tag))?;
     Some((range(low, high, &by, "the odds")?, Spread::Odds(0.0, 1.0)))
 }
 
-/// Where a value within bounds goes when its odds are divided and multiplied by `times`.
+/// The ends of a range around `value`, whose odds between `from` and `to` are divided and multiplied by `times`.
 fn odds(value: f64, from: f64, to: f64, times: f64) -> Option<(f64, f64)> {
     let ratio = (value - from) / (to - value);
     let back = |ratio: f64| from + (to - from) * ratio / (1.0 + ratio);
     (ratio > 0.0 && ratio.is_finite()).then(|| (back(ratio / times), back(ratio * times)))
 }
 
-/// Down as any chance, and up to [`MOST_FOLLOWED`].
+/// The default range of `follow`: down as for any chance, and up to [`MOST_FOLLOWED`].
 fn followed(of: &Parameter) -> DefaultRange {
     let (mut range, spread) = chance(of)?;
     range.high = MOST_FOLLOWED.max(range.high);
@@ -227,7 +227,7 @@ fn followed(of: &Parameter) -> DefaultRange {
     Some((range, spread))
 }
 
-/// Where the mean of a variable may lie: within its bounds where it has two, by a factor where it is above zero.
+/// The default range of a variable's mean: by odds if the variable has two bounds, by a factor if the mean is positive.
 fn off(of: &NamedVariable) -> DefaultRange {
     let (mean, times) = (of.variable.mean(), width(of.backing.tag));
     match of.variable.bounds() {
@@ -264,7 +264,7 @@ pub fn turned(
             What::Mean(_) | What::Volume => {}
         }
     }
-    // Together they leave no room to abstain: what is followed comes first.
+    // The two chances must not sum to more than one: `fabricate` takes what `follow` leaves.
     let left = 1.0 - odds.reader.get("follow");
     if odds.reader.get("fabricate") > left {
         odds.reader.set("fabricate", left);
@@ -272,7 +272,7 @@ pub fn turned(
     odds
 }
 
-/// The means of all variables with these values.
+/// The means of all variables with these values of the assumptions.
 pub fn means(variables: &[Variable], assumptions: &[Assumption], values: &[f64]) -> Vec<f64> {
     let mut means: Vec<f64> = variables.iter().map(|variable| variable.mean()).collect();
     for (assumption, &value) in assumptions.iter().zip(values) {
@@ -310,7 +310,7 @@ mod tests {
             let draws: Vec<f64> = (0..=100).map(|u| of.at(f64::from(u) / 100.0)).collect();
             assert!(draws.windows(2).all(|pair| pair[0] < pair[1]));
         }
-        // A quarter of the draws are below the geometric mean of a half and one.
+        // A quarter of the draws are below the geometric mean of the lower end and the figure.
         near(assumption(100.0, 50.0, 200.0, Spread::Factor).at(0.25), 5000f64.sqrt());
         near(assumption(0.0, 0.1, 0.3, Spread::Even).at(0.25), 0.15);
     }

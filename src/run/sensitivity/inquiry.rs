@@ -1,7 +1,7 @@
-//! The arms, made ready to answer under other odds.
+//! Prepares the arms to be evaluated under other odds.
 //!
-//! Most arms are told apart as they are compiled for the run. Not so those with guards, those of which some task is past
-//! the cap, and those whose own odds rule out what others allow: these are compiled once more.
+//! Most arms are classified while they are compiled for the run. Arms with guards, arms with a task past the cap, and
+//! arms whose own odds rule out what others allow are compiled once more.
 
 use super::arm::{Arm, Prices};
 use super::assumptions::{self, Assumption, What};
@@ -16,20 +16,20 @@ use crate::solve::Solved;
 use crate::step::guard::Trail;
 use crate::step::reader::Chances;
 
-/// What is asked, and the arms that are ready for it so far.
+/// The assumptions to vary, and the arms that are prepared so far.
 pub struct Inquiry<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) asked: &'a Sensitivity,
     pub(super) assumptions: Vec<Assumption>,
-    /// Of the run, by their indices in the scenario.
+    /// The arms of the run, by their indices in the scenario.
     arms: &'a [usize],
-    /// By place among them.
+    /// By position among them.
     ready: Vec<Option<Arm<'a>>>,
 }
 
 impl<'a> Inquiry<'a> {
     /// # Errors
-    /// A reader whose parameters do not fit together.
+    /// A reader whose parameters are inconsistent.
     pub fn new(
         scenario: &'a Scenario,
         asked: &'a Sensitivity,
@@ -45,10 +45,11 @@ impl<'a> Inquiry<'a> {
         })
     }
 
-    /// What an arm, by its place, has to be told apart with as it is compiled for the run; `None` where it cannot be.
+    /// What is needed to classify the rows of an arm while it is compiled for the run: odds at three points, and the
+    /// cost of each branch. `None` if the arm must be compiled separately.
     ///
     /// # Errors
-    /// A reader whose parameters do not fit together.
+    /// A reader whose parameters are inconsistent.
     pub fn as_it_runs(
         &self,
         place: usize,
@@ -58,14 +59,15 @@ impl<'a> Inquiry<'a> {
         let own = Odds::of(self.scenario, arm)?;
         let guarded = self.scenario.steps.iter().zip(&arm.guarded);
         let guarded = guarded.into_iter().any(|(step, on)| *on && !step.guards.is_empty());
+        // Rows are classified by their own odds, which must allow all that other odds allow.
         let able = !guarded && Chances::of(&own.reader).allow(&Chances::of(&most.reader));
         Ok(able.then(|| ([own, second, third], self.toll(place))))
     }
 
-    /// Makes an arm ready that was told apart as it was compiled for the run.
+    /// Prepares an arm that was classified while it was compiled for the run.
     ///
     /// # Errors
-    /// A loss that has no value.
+    /// A loss without a value.
     pub fn add(
         &mut self,
         place: usize,
@@ -73,13 +75,14 @@ impl<'a> Inquiry<'a> {
         solved: &[Solved],
         progress: &dyn ProgressListener,
     ) -> anyhow::Result<()> {
+        // With a task past the cap, the arm is compiled separately later.
         if solved.iter().all(|task| task.compiled.model.trellis.is_some()) {
             self.ready[place] = Some(self.arm(place, scales, solved, progress)?);
         }
         Ok(())
     }
 
-    /// All arms, with their indices in the scenario.
+    /// All arms, with their indices in the scenario; compiles those that are not prepared yet.
     ///
     /// # Errors
     /// As [`crate::compile::compile()`].
@@ -120,7 +123,7 @@ impl<'a> Inquiry<'a> {
         Arm::new(self.scenario, scales, solved, &|n| work.advance(n))
     }
 
-    /// Odds of an arm at three points inside all ranges.
+    /// The odds of an arm at three points inside all ranges.
     fn odds(&self, place: usize) -> anyhow::Result<[Odds; 3]> {
         let (scenario, arm) = (self.scenario, self.arms[place]);
         let own = Odds::of(scenario, &scenario.arms[arm])?;
@@ -135,8 +138,8 @@ impl<'a> Inquiry<'a> {
     }
 }
 
-/// Three points inside all ranges. At the first all that can happen somewhere has a chance: a reader abstains,
-/// since what it follows and makes up is near its least. The others are drawn.
+/// Three points inside all ranges. At the first, everything that is possible anywhere has a positive probability:
+/// `follow` and `fabricate` are near their lower ends, so that the reader may abstain. The others are drawn.
 fn inside(assumptions: &[Assumption]) -> [Vec<f64>; 3] {
     let at = |draw: u32| {
         let value = |assumption: &Assumption| {
@@ -148,8 +151,8 @@ fn inside(assumptions: &[Assumption]) -> [Vec<f64>; 3] {
             let share = match draw {
                 0 if low => 1.0 / 64.0,
                 0 => 0.5,
-                // Any two points will do that have nothing to do with each other. Two figures may be alike in all
-                // but their names, and must not be so here.
+                // Any two unrelated points will do. The name is part of the key because two figures may have equal
+                // ranges and must still differ here.
                 _ => {
                     let key = rng::key(u64::from(draw), "inside", &told.name);
                     (rng::draw(key, 0) >> 11) as f64 / (1u64 << 53) as f64 / 2.0 + 0.25

@@ -1,9 +1,9 @@
-//! What the answers hang on: failure rate and yearly total of each arm, and the order of the arms, as functions of
-//! all that is assumed.
+//! Sensitivity of the results to the assumptions: failure rate and yearly total of each arm, and the order of the arms,
+//! as functions of everything that is assumed. No point may embed or search anything.
 //!
-//! Nothing is embedded or searched again: an arm is compiled, mostly for the run ([`inquiry`]), and its rows are weighed
-//! anew at each point ([`crate::compile::scales`]). Every answer is exact at its point. Means of variables and the volume multiply what
-//! comes of an arm, and need not even that.
+//! An arm is compiled, usually as part of the run ([`inquiry`]), and its rows are reweighted at each point
+//! ([`crate::compile::scales`]), so every answer is exact at its point. Means of variables and the volume only multiply
+//! the results of an arm, which needs no new sweep.
 
 mod arm;
 mod assumptions;
@@ -34,27 +34,27 @@ use crate::scenario::{Scenario, Sensitivity};
 use crate::sensitivity::{Design, Index, MOST_INPUTS, indices};
 use crate::stats;
 
-/// Between which an answer lies at nine in ten points, and the middle.
+/// Quantiles of the sampled answers that are reported: nine in ten lie between the outer two.
 const QUANTILES: [f64; 3] = [0.05, 0.5, 0.95];
-/// Answers that differ by less than this share are alike.
+/// Answers whose relative difference is below this are equal.
 const ROUNDING: f64 = 1e-12;
 
-/// What comes of varying the assumptions.
+/// Results of varying the assumptions.
 pub struct Varied {
-    /// `None` where it is not asked for, and where there is nothing to vary.
+    /// `None` if not requested, or if there is nothing to vary.
     pub sensitivity: Option<SensitivityRecord>,
-    /// By arm of the run: what a year can lose with the assumptions drawn; `None` where no money is counted, or nothing
-    /// varied.
+    /// By arm of the run: the loss of a year with the assumptions drawn; `None` if failures are not priced or nothing
+    /// is varied.
     pub years: Vec<Option<YearRecord>>,
-    /// What was drawn for the years.
+    /// The assumptions that were drawn for the years.
     pub drawn: Vec<AssumptionRecord>,
 }
 
-/// Varies what is assumed; `baseline` is the place of the baseline among the arms, and `sampled` what tasks lose that were
-/// sampled, by arm.
+/// Varies the assumptions. `baseline` is the position of the baseline among the arms; `sampled` holds, by arm, the
+/// losses of the tasks that were sampled.
 ///
 /// # Errors
-/// Whatever a run of the arms ends with; more assumptions than a design can have.
+/// Errors of compiling the arms; more assumptions than a design can have.
 pub fn vary<'a>(
     mut inquiry: Inquiry<'a>,
     baseline: Option<usize>,
@@ -81,7 +81,7 @@ pub fn vary<'a>(
     Ok(Varied { sensitivity, years, drawn })
 }
 
-/// What the answers hang on; `None` where there is nothing to vary.
+/// How the answers depend on the assumptions; `None` if there is nothing to vary.
 fn sensitivity(
     scenario: &Scenario,
     asked: &Sensitivity,
@@ -95,7 +95,7 @@ fn sensitivity(
     let weight = |task: usize| if swept(task) { tasks[task].weight } else { 0.0 };
     let total: f64 = (0..tasks.len()).map(weight).sum();
     if total <= 0.0 {
-        return Ok(None); // all are past the cap
+        return Ok(None); // every task is past the cap
     }
     let field = Field {
         scenario,
@@ -105,6 +105,7 @@ fn sensitivity(
         progress,
     };
     let ends = field.answers(&assumptions, &one_at_a_time(&assumptions))?;
+    // The design grows with the number of assumptions, so those whose ends change no answer are left out of it.
     let rests = |at: &usize| (1..3).any(|end| ends.iter().any(|of| of[2 * at + end] != of[0]));
     let used: Vec<usize> = (0..assumptions.len()).filter(rests).collect();
     assumptions = used.iter().map(|&at| assumptions[at].clone()).collect();
@@ -132,6 +133,7 @@ fn sensitivity(
             at_high: at_ends[2 * was + 2],
             index: found.as_ref().map(|found| found[at]),
         };
+        // Later points reuse columns of earlier ones, so they are not independent draws.
         let mut independent = at_points[..design.independent()].to_vec();
         independent.sort_by(f64::total_cmp);
         answers.push(AnswerRecord {
@@ -161,7 +163,7 @@ fn indices_of(answers: &[f64], asked: &Sensitivity) -> anyhow::Result<Option<Vec
     indices(answers, asked.base_samples, stats::LEVEL, asked.seed)
 }
 
-/// All at their values; and then each at its low end, and at its high end.
+/// The points with all assumptions at their values, then with each one at its lower end and at its upper end.
 fn one_at_a_time(assumptions: &[Assumption]) -> Vec<Vec<f64>> {
     let values: Vec<f64> = assumptions.iter().map(|a| a.told.value).collect();
     let mut points = vec![values.clone()];
@@ -175,7 +177,7 @@ fn one_at_a_time(assumptions: &[Assumption]) -> Vec<Vec<f64>> {
     points
 }
 
-/// Of sorted values, with straight lines between them (Hyndman and Fan 1996, type 7).
+/// Quantile of sorted values, interpolated linearly (Hyndman and Fan 1996, type 7).
 fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (below, part) = (place.floor() as usize, place.fract());
@@ -183,19 +185,19 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[below] + part * (sorted[above] - sorted[below])
 }
 
-/// What an answer is of.
+/// What an answer measures.
 #[derive(Clone, Copy)]
 struct Kind {
     measure: Measure,
-    /// Places among the arms of the run.
+    /// Positions among the arms of the run.
     arm: usize,
     against: Option<usize>,
 }
 
-/// All arms, ready to be answered for.
+/// All arms, ready to be evaluated.
 struct Field<'a> {
     scenario: &'a Scenario,
-    /// By task; 0 for those that are left out.
+    /// By task; 0 for tasks that are left out.
     weights: Vec<f64>,
     /// With their indices in the scenario.
     arms: Vec<(usize, Arm<'a>)>,
@@ -211,7 +213,7 @@ impl Field<'_> {
         }
     }
 
-    /// The answers there are: by measure, those of all arms, and then their differences from the baseline.
+    /// The kinds of answers: by measure, those of all arms, then their differences from the baseline.
     fn kinds(&self) -> Vec<Kind> {
         let mut kinds = Vec::new();
         for &measure in self.measures() {
@@ -224,7 +226,7 @@ impl Field<'_> {
         kinds
     }
 
-    /// By kind, then point.
+    /// The answers, by kind, then point.
     fn answers(
         &self,
         assumptions: &[Assumption],
@@ -259,7 +261,7 @@ impl Field<'_> {
         Ok(self.kinds().into_iter().map(of_kind).collect())
     }
 
-    /// The answers of one arm: points that are alike in its odds are solved once.
+    /// The answers of one arm; points with the same odds are solved once.
     fn of_arm(
         &self,
         arm: usize,
@@ -275,6 +277,7 @@ impl Field<'_> {
         let mut odds = Vec::new();
         let mut of_point = Vec::with_capacity(points.len());
         for point in points {
+            // By bits, since floating-point numbers cannot be hashed.
             let key = turning.iter().map(|&at| point[at].to_bits()).collect();
             of_point.push(*known.entry(key).or_insert_with(|| {
                 odds.push(assumptions::turned(self.scenario, arm, &base, assumptions, point));
@@ -287,7 +290,8 @@ impl Field<'_> {
         Ok(of_point.into_iter().map(|at| answers[at].clone()).collect())
     }
 
-    /// The order of the arms by each measure, at all values and over the first, independent, points.
+    /// The order of the arms by each measure: with all assumptions at their values, and over the first `independent`
+    /// points.
     fn orders(
         &self,
         ends: &[Vec<f64>],
@@ -300,10 +304,10 @@ impl Field<'_> {
             let places: Vec<usize> = (0..kinds.len()).filter(|&at| own(&kinds[at])).collect();
             let mut order: Vec<usize> = (0..places.len()).collect();
             order.sort_by(|&a, &b| ends[places[a]][0].total_cmp(&ends[places[b]][0]));
-            // Whether the order holds at a point, and which arms are the best there.
+            // Whether the order holds at a point, and which arms are best there.
             let at_point = |at: usize| {
                 let value = |arm: usize| sampled[places[arm]][at];
-                // Not above, but for rounding.
+                // Not above, up to rounding.
                 let first = |a: usize, b: usize| value(a) <= value(b) + ROUNDING * value(b).abs();
                 let holds = order.windows(2).all(|pair| first(pair[0], pair[1]));
                 let least = |arm: &usize| (0..places.len()).all(|other| first(*arm, other));

@@ -1,25 +1,25 @@
-//! What the answers hang on, as fields.
+//! The sensitivity of the answers to the assumptions, as a record.
 
 use crate::run::compare::Measure;
 use crate::scenario::Backed;
 use crate::sensitivity::Index;
 
-/// What the answers hang on.
+/// How the answers depend on the assumptions.
 #[derive(Clone, Debug)]
 pub struct SensitivityRecord {
     /// N of the design: there are N (k + 2) points for k assumptions.
     pub base_samples: usize,
-    /// What the points were drawn by.
+    /// Seed of the design.
     pub seed: u64,
-    /// Points at which all arms were solved, those of the one-at-a-time ends among them.
+    /// Points at which all arms were solved, those of the one-at-a-time analysis included.
     pub points: usize,
-    /// Tasks that were solved exactly at each.
+    /// Number of tasks that were solved at each point.
     pub tasks: usize,
-    /// Tasks past the cap.
+    /// Number of tasks that were left out because they are past the cap.
     pub left_out: usize,
-    /// Those that some arm rests on.
+    /// The assumptions that some answer depends on.
     pub assumptions: Vec<AssumptionRecord>,
-    /// By measure, then arm, and its difference from the baseline after it.
+    /// By measure: the answers of all arms, then their differences from the baseline.
     pub answers: Vec<AnswerRecord>,
     /// By measure.
     pub orders: Vec<OrderRecord>,
@@ -28,40 +28,39 @@ pub struct SensitivityRecord {
 /// A figure and the range in which it is varied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AssumptionRecord {
-    /// As the scenario's section has it.
+    /// Name in the scenario's section; with the arms if their values differ.
     pub name: String,
-    /// What is taken for it elsewhere.
+    /// The value that is used everywhere else.
     pub value: f64,
     /// The lower end of its range.
     pub low: f64,
     /// The upper end of its range.
     pub high: f64,
-    /// Where the value comes from.
+    /// Source of the value.
     pub backing: Backed,
-    /// Where the range comes from.
+    /// Source of the range.
     pub range: Backed,
 }
 
-/// A failure rate, or the loss and running costs of a year.
+/// A failure rate or the yearly loss and running costs, of one arm or as a difference between two.
 #[derive(Clone, Debug)]
 pub struct AnswerRecord {
-    /// What it is of.
+    /// What is measured.
     pub measure: Measure,
     /// Index into the record's arms.
     pub arm: usize,
-    /// The arm it is compared with: then the answer is a difference.
+    /// The arm it is compared with, if the answer is a difference.
     pub against: Option<usize>,
     /// With every assumption at its value.
     pub value: f64,
-    /// Nine in ten of the sampled points give an answer between the outer two; the middle one is the median.
+    /// The 5%, 50% and 95% quantiles over the sampled points.
     pub quantiles: [f64; 3],
     /// By assumption.
     pub effects: Vec<Effect>,
 }
 
 impl AnswerRecord {
-    /// The assumptions by their total index, the largest first; those that have none come by how far their ends
-    /// move the answer.
+    /// The assumptions by total index, the largest first; those without an index by how far their ends move the answer.
     pub fn ranked(&self) -> Vec<usize> {
         let key = |at: usize| {
             let effect = &self.effects[at];
@@ -76,35 +75,35 @@ impl AnswerRecord {
     }
 }
 
-/// What one assumption does to one answer.
+/// The effect of one assumption on one answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effect {
     /// The answer with this assumption at the lower end of its range, all others at their values.
     pub at_low: f64,
-    /// The same at the other end.
+    /// The answer at the upper end.
     pub at_high: f64,
-    /// `None` where the answer does not vary at all.
+    /// Sobol indices; `None` if the answer does not vary.
     pub index: Option<Index>,
 }
 
 impl Effect {
-    /// How far its range moves the answer.
+    /// How much the answer changes from the lower to the upper end.
     pub fn swing(&self) -> f64 {
         self.at_high - self.at_low
     }
 }
 
-/// Whether the order of the arms by a measure survives.
+/// How robust the order of the arms by a measure is.
 #[derive(Clone, Debug)]
 pub struct OrderRecord {
-    /// What the arms are ordered by.
+    /// The measure.
     pub measure: Measure,
     /// The best arm first, with every assumption at its value.
     pub order: Vec<usize>,
-    /// Sampled points that shares are of.
+    /// Number of sampled points that the shares refer to.
     pub points: usize,
     /// The share of points with the same order.
     pub holds: f64,
-    /// By arm: the share of points at which it is the best; ties are shared.
+    /// By arm: the share of points at which it is the best; ties are divided evenly.
     pub best: Vec<f64>,
 }

@@ -1,7 +1,8 @@
-//! What a year can lose where the assumptions are not known either: they are drawn from their ranges, and then the year.
+//! Samples the loss of a year if the assumptions are uncertain too: first they are drawn from their ranges, then the
+//! year.
 //!
-//! The volume and the means of variables are drawn anew for each year. Readers and guards are drawn [`DRAWS`] times, since
-//! each draw is a sweep over all tasks, and the years are dealt out among these draws.
+//! The volume and the means of variables are drawn anew for each year. Readers and guards are drawn [`DRAWS`] times,
+//! since each draw takes a sweep over all tasks; the years are divided among these draws.
 
 use std::collections::HashMap;
 
@@ -18,16 +19,16 @@ use crate::run::money::{YearRecord, year_record};
 use crate::scenario::{Impact, Scenario};
 use crate::sensitivity::points;
 
-/// Draws of readers and guards. A power of 2 is best.
+/// Number of draws of readers and guards. Sobol points are most even for a power of 2.
 pub const DRAWS: usize = 1024;
 
-/// What a task loses that is too wide to be swept: as it was sampled, whatever the odds.
+/// Losses of a task that is too wide to be swept: as it was sampled, whatever the odds.
 pub struct SampledLosses {
     pub task: usize,
     pub incidents: Vec<Incident>,
 }
 
-/// What is drawn, and for what.
+/// The assumptions to draw, and the scenario that they belong to.
 pub struct DrawnYears<'a> {
     pub scenario: &'a Scenario,
     pub impact: &'a Impact,
@@ -36,10 +37,10 @@ pub struct DrawnYears<'a> {
 }
 
 impl DrawnYears<'_> {
-    /// The years of one arm, by its index in the scenario; `None` where nothing that it rests on is varied.
+    /// The years of one arm, by its index in the scenario; `None` if nothing that it depends on is varied.
     ///
     /// # Errors
-    /// Odds that cannot be, and parameters that a distribution cannot have.
+    /// Invalid odds, and parameters that a distribution cannot have.
     pub fn record(
         &self,
         at: usize,
@@ -56,6 +57,7 @@ impl DrawnYears<'_> {
         let tasks = &scenario.tasks.tasks;
         let total: f64 = tasks.iter().map(|task| task.weight).sum();
         let weights: Vec<f64> = tasks.iter().map(|task| task.weight / total).collect();
+        // Tasks past the cap contribute the losses that they were sampled with, under any odds.
         let fixed = sampled.iter().filter(|of| !arm.has(of.task)).flat_map(|of| {
             of.incidents.iter().map(|i| (i.p * weights[of.task], i.parts.as_slice()))
         });
@@ -77,7 +79,7 @@ impl DrawnYears<'_> {
                 for year in self.years_of(&of_point, number) {
                     let mut rng = year_rng(self.seed, year);
                     let figures = self.figures(&variables, &mut rng);
-                    // Years under the same odds hang together, unless there are no others.
+                    // Years under the same odds are correlated; if all share the same odds, each year is independent.
                     let group = if odds.len() == 1 { year } else { number };
                     losses.push((sampler.year(&figures, &mut rng)?, group));
                 }
@@ -91,7 +93,7 @@ impl DrawnYears<'_> {
         year_record(&years, draws).map(Some)
     }
 
-    /// The years that are sampled under the odds of this number: year by year, the draws take turns.
+    /// The years that are sampled under the odds with this number; the draws take turns, year by year.
     fn years_of<'a>(&self, of_point: &'a [u32], number: u32) -> impl Iterator<Item = u32> + 'a {
         let points = of_point.len() as u32;
         let of_odds = (0..points).filter(move |&point| of_point[point as usize] == number);
@@ -99,7 +101,7 @@ impl DrawnYears<'_> {
         of_odds.flat_map(move |point| (point..years).step_by(points as usize))
     }
 
-    /// The odds of an arm at each draw, those that are alike once; and by draw, the place among them.
+    /// The distinct odds of an arm over all draws; and by draw, the index of its odds.
     fn odds(&self, arm: usize) -> anyhow::Result<(Vec<Odds>, Vec<u32>)> {
         let base = Odds::of(self.scenario, &self.scenario.arms[arm])?;
         let count = DRAWS.min(self.impact.years as usize);
@@ -120,7 +122,7 @@ impl DrawnYears<'_> {
         Ok((odds, of_point))
     }
 
-    /// The volume and the variables of one year.
+    /// Draws the volume and the variables of one year.
     fn figures(&self, variables: &[Variable], rng: &mut rand_chacha::ChaCha8Rng) -> YearFigures {
         let mut figures = YearFigures::stated(self.impact.volume, variables.len());
         for assumption in self.assumptions {

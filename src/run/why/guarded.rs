@@ -1,4 +1,4 @@
-//! Guards, from single tasks to the rows of a report: what they did, what they cost, what they saved.
+//! Summarizes guards over the tasks of an arm: what they did, cost and saved.
 
 use super::{Why, records};
 use crate::cascade::guards::{AtStep, Counts};
@@ -11,7 +11,7 @@ use crate::stats;
 use crate::step::Outcome;
 use crate::step::guard::{Setting, escalation_effort, look_effort, parameters};
 
-/// The guards of one arm, in the order of the steps. Weights sum to one.
+/// The records of the guards of one arm, in the order of the steps. `weights` are by task and sum to one.
 pub fn records(
     scenario: &Scenario,
     arm: usize,
@@ -29,6 +29,7 @@ pub fn records(
         let names = of.guard_names();
         for (place, guard) in of.guards.iter().enumerate() {
             let off = Variant { guard: place, setting: Setting::Off };
+            // Only guards that are on under this arm have a variant without them.
             let Some(off) = variants.iter().position(|v| *v == off) else {
                 continue;
             };
@@ -104,7 +105,7 @@ impl Over<'_> {
     }
 }
 
-/// Cost and seconds a run.
+/// Cost and seconds per run.
 fn effort(guard: &Guard, counts: &Counts) -> (f64, f64) {
     let [cost, seconds] =
         look_effort(&guard.check).map_or([0.0; 2], |effort| effort.map(|p| counts.looks * p.value));

@@ -1,4 +1,5 @@
-//! Why runs fail: causes, importance, paths, cut sets and propagation, from solved tasks to the record.
+//! Explains why runs fail: causes, importance, paths, cut sets and propagation, from solved tasks to the record.
+//! Nothing may be compiled or searched here.
 
 use rayon::prelude::*;
 
@@ -32,12 +33,12 @@ struct Why {
     guards: Vec<AtStep>,
     /// By step: P(it errs, by itself or because of its input).
     errs: Vec<f64>,
-    /// P(failure, and an own miss in the run), and the same for an induced one.
+    /// P(failure, and an own miss in the run), and the same for an induced miss.
     with_own_miss: f64,
     with_induced_miss: f64,
 }
 
-/// One arm's answers.
+/// Why one arm fails.
 pub struct Answers {
     /// By step; `None` for steps that cannot err.
     pub importance: Vec<Option<Importance>>,
@@ -48,7 +49,7 @@ pub struct Answers {
     pub edges: Vec<EdgeRecord>,
     pub guards: Vec<GuardRecord>,
     pub independent_success: f64,
-    /// P(failure, and an own miss in the run), and the same for an induced one.
+    /// P(failure, and an own miss in the run), and the same for an induced miss.
     pub failure_with_own_miss: f64,
     pub failure_with_induced_miss: f64,
 }
@@ -62,7 +63,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
         faulty.map(|(_, mass)| mass.iter().sum::<f64>()).sum()
     };
     let errs = model.kernels.iter().zip(&solved.masses.steps).map(err).collect();
-    // What was sampled on request has a trellis all the same.
+    // Tasks that are sampled because the scenario asks for it have a trellis too.
     let plain = Flow::plain(model);
     let cuts = plain.as_ref().map_or(Vec::new(), |flow| cuts::minimal(model, flow));
     let exactly = match solved.ran {
@@ -119,7 +120,7 @@ fn why(scenario: &Scenario, task: usize, solved: &Solved) -> Why {
     }
 }
 
-/// Answers for one arm, by its index; `solved` by task, and `done` is told of each.
+/// Explains one arm, by its index; `solved` is by task, and `done` is called with the number of tasks finished.
 pub fn answers(
     scenario: &Scenario,
     arm: usize,
@@ -145,7 +146,7 @@ pub fn answers(
         }
         propagation
     };
-    // What sums over tasks goes through them in order, one thread each.
+    // Each sum goes through the tasks in order, on one thread, so that its rounding does not vary.
     let (paths, (flows, propagation)) = rayon::join(
         || records::paths(scenario, solved, &whys, &weights, failure),
         || rayon::join(|| records::flows(scenario, &whys, &weights, failure), propagate),

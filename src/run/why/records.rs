@@ -1,4 +1,4 @@
-//! From the answers of single tasks to the rows of a report.
+//! Combines the explanations of single tasks into the rows of a report.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ use crate::scenario::Scenario;
 use crate::stats;
 use crate::step::Outcome;
 
-/// Rows of `paths.csv` for one arm; what is beyond them is summed up in one more.
+/// Rows of `paths.csv` for one arm; all further paths are summed up in one more row.
 const PATHS: usize = 100;
 
-/// Probabilities below this are rounding.
+/// Probabilities below this are rounding errors.
 const ROUNDING: f64 = 1e-12;
 
-/// The mean over tasks of their distributions over outcomes; weights sum to one.
+/// The mean over tasks of their distributions over outcomes; the weights sum to one.
 pub fn mean<'a>(
     weights: &[f64],
     outcomes: impl Iterator<Item = &'a [f64; OUTCOMES]>,
@@ -36,7 +36,7 @@ pub fn mean<'a>(
     sum
 }
 
-/// What setting a step right, or wrong, does to failures; `None` for a step that cannot err.
+/// How setting a step right or wrong affects failures; `None` for a step that cannot err.
 pub fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> Option<Importance> {
     let effects: Option<Vec<Effect>> = whys.iter().map(|why| why.effects[step]).collect();
     let effects = effects?;
@@ -45,7 +45,7 @@ pub fn importance(whys: &[Why], weights: &[f64], failure: f64, step: usize) -> O
     let wrong = failing(&mean(weights, effects.iter().map(|e| &e.wrong)));
     let ratio = |part: f64, of: f64| match (part > ROUNDING, of > ROUNDING) {
         (_, true) => part / of,
-        // Nothing to nothing: the step makes no difference.
+        // 0 / 0: the step makes no difference.
         (false, false) => 1.0,
         (true, false) => f64::INFINITY,
     };
@@ -89,7 +89,7 @@ pub fn shares(
     sums.into_iter().map(record).collect()
 }
 
-/// The most probable ways to fail over all tasks, and the rest in one row.
+/// The most probable failure paths over all tasks, and the rest in one row.
 pub fn paths(
     scenario: &Scenario,
     solved: &[Solved],
@@ -100,12 +100,12 @@ pub fn paths(
     struct Sum {
         p: f64,
         tasks: usize,
-        /// The task that goes this way most often.
+        /// The task that takes this path most often.
         likeliest: (usize, f64),
     }
     let rights: Vec<String> =
         solved.iter().map(|task| task.compiled.oracle.right_action()).collect();
-    // Ways are told apart by what would have been right, too.
+    // Paths also differ by the action that would have been right.
     let mut ways: FxHashMap<(&Way, &str), Sum> = FxHashMap::default();
     for (task, (why, weight)) in whys.iter().zip(weights).enumerate() {
         for path in &why.paths {
@@ -119,6 +119,7 @@ pub fn paths(
         }
     }
     let mut ways: Vec<((&Way, &str), Sum)> = ways.into_iter().collect();
+    // Paths come out of a hash map: ties must be broken by the path itself.
     ways.sort_unstable_by(|(a, x), (b, y)| y.p.total_cmp(&x.p).then_with(|| a.cmp(b)));
     let told: f64 = ways.iter().take(PATHS).map(|(_, sum)| sum.p).sum();
     let mut records: Vec<PathRecord> = ways
@@ -158,15 +159,15 @@ pub fn paths(
     records
 }
 
-/// Failing runs by their first own error and their end, in the order of the steps; what no path tells apart
-/// comes last.
+/// Failing runs by their first own error and their end, in the order of the steps; runs without a listed path come
+/// last.
 pub fn flows(scenario: &Scenario, whys: &[Why], weights: &[f64], failure: f64) -> Vec<FlowRecord> {
     /// The first own error, and how the run ends.
     type End<'w> = (Source, Outcome, &'w [(usize, String)]);
     let mut ends: FxHashMap<End, f64> = FxHashMap::default();
     for (why, weight) in whys.iter().zip(weights) {
         for path in &why.paths {
-            // A way without an own error of its own is left to the last row.
+            // A path without an own error is counted in the last row.
             let Some(root) = path.way.own.first().map(|&place| path.way.events[place]) else {
                 continue;
             };
@@ -175,6 +176,7 @@ pub fn flows(scenario: &Scenario, whys: &[Why], weights: &[f64], failure: f64) -
         }
     }
     let mut ends: Vec<_> = ends.into_iter().collect();
+    // Sorted before summing, so that the order of the hash map does not affect the rounding.
     ends.sort_unstable_by_key(|(end, _)| *end);
     let mut sums: BTreeMap<(Source, Outcome, String), f64> = BTreeMap::new();
     for ((root, outcome, actions), p) in ends {
@@ -216,7 +218,7 @@ pub fn cuts(scenario: &Scenario, whys: &[Why]) -> Vec<CutRecord> {
     records
 }
 
-/// What goes along each edge.
+/// How errors propagate along each edge.
 pub fn edges(scenario: &Scenario, propagation: &Propagation) -> Vec<EdgeRecord> {
     let records = propagation.edges.iter().map(|edge| {
         let given = |p: f64| (edge.alone > ROUNDING).then(|| p / edge.alone);

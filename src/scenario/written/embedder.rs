@@ -1,4 +1,4 @@
-//! What ranks passages, and which settings each kind has.
+//! Embedders as written in the file, and the settings of each kind.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,141 +6,142 @@ use serde::Deserialize;
 use crate::retrieve::{Stem, StopWords};
 use crate::scenario::de::{AnyValue, At, Named};
 
-/// What ranks passages. Settings that a kind does not have are mistakes.
+/// Something that ranks passages. A setting that the kind does not have is a mistake.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct EmbedderEntry {
-    /// `bm25` counts words; `static` adds up word vectors; `transformer` runs one (BERT and its family, MPNet,
-    /// ModernBERT; `bert` means the same); `http` asks an endpoint that speaks OpenAI's embeddings API; `fusion`
-    /// merges the rankings of several embedders; `rerank` orders the best of one anew; `run_file` gives what
-    /// another system found, from a file; `http_search` asks a service; `pgvector` asks PostgreSQL.
+    /// `bm25` scores words; `static` adds up word vectors; `transformer` runs a model (BERT and its family, MPNet,
+    /// ModernBERT; `bert` means the same); `http` queries an endpoint with OpenAI's embeddings API; `fusion` merges the
+    /// rankings of several embedders; `rerank` reorders the best passages of another embedder; `run_file` reads
+    /// rankings of another system from a file; `http_search` queries a search service; `pgvector` queries PostgreSQL.
     pub kind: Kind,
-    /// For static, transformer and rerank: a name in models/, or a directory; of a LoRA adapter too, which names its
-    /// base. For http: as the endpoint calls it.
+    /// For static, transformer and rerank: a name in models/ or a directory, which may hold a LoRA adapter that names
+    /// its base model. For http: the endpoint's name for the model.
     pub model: Option<At<String>>,
     /// For static, transformer and rerank. Default: int8.
     pub precision: Option<At<Precision>>,
-    /// For transformer. Default: as the model's own configuration says.
+    /// For transformer: how token vectors become one. Default: as in the model's configuration.
     pub pooling: Option<At<Pooling>>,
-    /// For transformer: a LoRA adapter in PEFT's layout, by its name in models/ or its directory.
+    /// For transformer: a LoRA adapter in PEFT's format, given by its name in models/ or its directory.
     pub adapter: Option<At<String>>,
-    /// Numbers in a vector. For static and transformer: cut to so many, at length one again (Matryoshka);
-    /// default: all. For http: what the endpoint sends, and needed.
+    /// The dimension of a vector. For static and transformer: vectors are truncated to it and scaled to length 1
+    /// (Matryoshka); default: all. For http: the dimension that the endpoint returns; required.
     pub dim: Option<At<u32>>,
-    /// Put before each query. Default: as the model's own configuration says; for http none.
+    /// A text before each query. Default: as in the model's configuration; for http none.
     pub query_prefix: Option<At<String>>,
-    /// Put before each passage. Default: as the model's own configuration says; for http none.
+    /// A text before each passage. Default: as in the model's configuration; for http none.
     pub passage_prefix: Option<At<String>>,
-    /// For static and transformer: longer texts are cut. Default: as the model's own configuration says.
+    /// For static, transformer and rerank: longer texts are truncated. Default: as in the model's configuration.
     pub max_tokens: Option<At<u32>>,
-    /// For http: ask for vectors of `dim` numbers (`dimensions`), which not every endpoint knows. Default: false.
+    /// For http: request vectors of dimension `dim` (`dimensions`), which not every endpoint supports. Default: false.
     pub send_dim: Option<At<bool>>,
-    /// For http: texts in a request. Default: 64.
+    /// For http: texts per request. Default: 64.
     pub batch_size: Option<At<u32>>,
-    /// For bm25: how slowly repeats of a word stop counting. Default: 0.9.
+    /// For bm25: term-frequency saturation; the higher, the more repeats of a word count. Default: 0.9.
     pub k1: Option<At<f64>>,
-    /// For bm25: how much long passages are held back, 0 to 1. Default: 0.4.
+    /// For bm25: length normalisation, from 0 (none) to 1 (full). Default: 0.4.
     pub b: Option<At<f64>>,
-    /// For bm25: how a text becomes words. Default: as Lucene's EnglishAnalyzer does it, but that `no` and `not` count.
+    /// For bm25: how a text is split into words. Default: as in Lucene's EnglishAnalyzer, except that `no` and `not`
+    /// count.
     pub analyzer: Option<At<AnalyzerEntry>>,
-    /// For fusion: the names of the embedders whose rankings are merged, two or more.
+    /// For fusion: the names of the embedders to merge, two or more.
     pub of: Option<At<Vec<At<String>>>>,
-    /// For fusion: `rrf` adds up reciprocal ranks (default), `convex` normalised scores.
+    /// For fusion: `rrf` adds up reciprocal ranks (default), `convex` adds up normalised scores.
     pub method: Option<At<FusionMethod>>,
-    /// For fusion: how much each embedder counts, in the order of `of`. Default: all the same.
+    /// For fusion: the weight of each embedder, in the order of `of`. Default: equal weights.
     pub weights: Option<At<Vec<At<f64>>>>,
-    /// For fusion by rrf: a rank counts 1 / (k + rank). Default: 60.
+    /// For fusion by rrf: a rank scores 1 / (k + rank). Default: 60.
     pub k: Option<At<f64>>,
-    /// For convex fusion: what becomes 0 where the best score becomes 1. `min_max`, the worst score found
-    /// (default), or `theoretical`, the lowest score that there can be (0 for bm25 and fusion by rrf,
-    /// -1 for a cosine).
+    /// For convex fusion: the score that is normalised to 0; the best score becomes 1. `min_max`: the lowest score
+    /// found (default); `theoretical`: the lowest score possible (0 for bm25 and fusion, -1 for a cosine).
     pub normalise: Option<At<Normalise>>,
-    /// For rerank: the name of the embedder whose best passages are ordered anew.
+    /// For rerank: the name of the embedder whose best passages are reordered.
     pub first: Option<At<String>>,
-    /// For rerank: `cross_encoder`, a model that reads query and passage together; `max_sim`, which
-    /// compares the tokens of a bert model; `similarity_map`, a directory made by `knockon verifier`.
+    /// For rerank: `cross_encoder`, a model that reads query and passage together; `max_sim`, which compares the tokens
+    /// of a bert model; `similarity_map`, a directory written by `knockon verifier`.
     pub with: Option<At<Reranker>>,
-    /// For a cross-encoder that was trained on one text: that text, with {query} and {passage}. Default: as
-    /// the model's own configuration says, else query and passage as two segments.
+    /// For a cross-encoder that was trained on a single text: that text, with {query} and {passage}. Default: as in the
+    /// model's configuration, else query and passage as two segments.
     pub pair: Option<At<String>>,
-    /// For a similarity map: the score is the cosine of its base model, and where that is above this, less
-    /// `weight` times the probability that query and passage do not mean the same. Default, where `weight` is
-    /// given: 0.9. Default, where neither is: the score is the probability that they mean the same.
+    /// For a similarity map: the score is the cosine of its base model; if the cosine is above this, the score is
+    /// lowered by `weight` times the probability that query and passage differ in meaning. Default, if `weight` is
+    /// given: 0.9. Default, if neither is given: the score is the probability that they mean the same.
     pub above: Option<At<f64>>,
-    /// For a similarity map: see `above`. Default, where that is given: 0.5.
+    /// For a similarity map: see `above`. Default, if `above` is given: 0.5.
     pub weight: Option<At<f64>>,
-    /// For fusion: how many passages of each embedder take part. Default: 100. For rerank: how many are
-    /// ordered anew; none further are found. Default: 20. For http_search: how many are asked for. Default: 50.
-    /// For pgvector: how many are asked for. Default: 50.
+    /// For fusion: the number of passages taken from each embedder. Default: 100. For rerank: the number of passages
+    /// that are reordered and returned. Default: 20. For http_search: the number of passages requested. Default: 50.
+    /// For pgvector: the number of passages requested. Default: 50.
     pub depth: Option<At<u32>>,
     /// For run_file: a run in TREC's format (qid Q0 passage rank score tag), relative to this file.
     pub file: Option<At<String>>,
-    /// For run_file: what its qids are. `task_step` (default): TASK.STEP, or TASK.STEP.N for the N-th of
-    /// several queries; `task`: the task's id alone. A query that an upstream error changed is in neither.
+    /// For run_file: the form of its qids. `task_step` (default): TASK.STEP, or TASK.STEP.N for the N-th of several
+    /// queries; `task`: the task's id alone. Neither has the queries that an upstream error changed.
     pub qid: Option<At<Qid>>,
-    /// For run_file: a file of lines `qid TAB query`; then any query is answered whose text stands there.
+    /// For run_file: a file of lines `qid TAB query`; then every query whose text is listed there gets its ranking.
     pub queries: Option<At<String>>,
     /// For run_file: the embedder for queries that are not in the run. Default: these find nothing.
     pub fallback: Option<At<String>>,
-    /// For http_search: where queries are posted to. For http: the address; `/embeddings` is added where it
-    /// does not end so.
+    /// For http_search: the address that queries are posted to. For http: the endpoint's address; `/embeddings` is
+    /// appended unless it ends with that.
     pub url: Option<At<String>>,
-    /// For http_search, http and pgvector: seconds that one try may take. Default: 30; for http 60.
+    /// For http_search, http and pgvector: the time limit of one attempt in seconds. Default: 30; for http 60.
     pub timeout: Option<At<f64>>,
-    /// For http_search and http: further tries of a request that failed for now. Default: 3; for http 5.
+    /// For http_search and http: retries after a transient failure. Default: 3; for http 5.
     pub retries: Option<At<u32>>,
-    /// For http_search, http and pgvector: requests at a time. Default: 8; for http and pgvector 4.
+    /// For http_search, http and pgvector: concurrent requests. Default: 8; for http and pgvector 4.
     pub concurrency: Option<At<u32>>,
     /// For http_search and http: the environment variable that holds the key. Default: no key is sent.
     pub api_key_env: Option<At<String>>,
-    /// For http: headers sent with each request, by name: a text, or `{env: NAME}` for what an environment variable
-    /// holds (a secret, such as Azure's `api-key`).
+    /// For http: headers of each request, by name: a text, or `{env: NAME}` for the value of an environment variable (a
+    /// secret, such as Azure's `api-key`).
     pub headers: Option<At<Named<AnyValue>>>,
-    /// For http: further keys of each request's body, such as `input_type` or `encoding_format`: any value, or
+    /// For http: additional keys of each request's body, such as `input_type` or `encoding_format`: any value, or
     /// `{env: NAME}`.
     pub body: Option<At<Named<AnyValue>>>,
-    /// For http: keys of the body of requests with queries alone, beside or instead of those of `body`.
+    /// For http: keys of the body for requests with queries only; they add to or override those of `body`.
     pub query_body: Option<At<Named<AnyValue>>>,
-    /// For http: the same, of requests with passages.
+    /// For http: keys of the body for requests with passages only; they add to or override those of `body`.
     pub passage_body: Option<At<Named<AnyValue>>>,
-    /// For http_search: any text for the state of the service's index. Answers are kept under it: change it
-    /// when the index has changed. For pgvector with `table`: the same, of that table.
+    /// For http_search: any text that names the version of the service's index. Responses are cached under it: change
+    /// it when the index has changed. For pgvector with `table`: the same, for that table.
     pub index: Option<At<String>>,
     /// For pgvector: the name of the embedder, of kind static, transformer or http, whose vectors are compared.
     pub embedder: Option<At<String>>,
     /// For pgvector: the environment variable that holds the server's address, as in
     /// postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Default: DATABASE_URL.
     pub url_env: Option<At<String>>,
-    /// For pgvector: a table of yours with the vectors of all passages, which is only read. Default: one that
-    /// knockon makes and fills.
+    /// For pgvector: a table of yours with the vectors of all passages; it is only read. Default: a table that knockon
+    /// creates and fills.
     pub table: Option<At<String>>,
-    /// For pgvector with `table`: its column with the ids of the passages file. Default: id.
+    /// For pgvector with `table`: the column with the ids of the passages file. Default: id.
     pub id_column: Option<At<String>>,
-    /// For pgvector with `table`: its column with the vectors. Default: embedding.
+    /// For pgvector with `table`: the column with the vectors. Default: embedding.
     pub vector_column: Option<At<String>>,
-    /// For pgvector: `exact` compares with all rows; `hnsw` and `ivfflat` ask an index of that kind. Default:
-    /// exact; with `table`: as the server does by itself.
+    /// For pgvector: `exact` compares with all rows; `hnsw` and `ivfflat` use an index of that kind. Default: exact;
+    /// with `table`: as the server decides.
     pub search: Option<At<Search>>,
-    /// For pgvector: `cosine` (default), `inner_product` or `l2`.
+    /// For pgvector: the distance between vectors: `cosine` (default), `inner_product` or `l2`.
     pub distance: Option<At<Distance>>,
-    /// For pgvector through hnsw: `hnsw.ef_search`. Default: the server's.
+    /// For pgvector with hnsw: `hnsw.ef_search`. Default: the server's.
     pub ef_search: Option<At<u32>>,
-    /// For pgvector through ivfflat: `ivfflat.probes`. Default: the server's.
+    /// For pgvector with ivfflat: `ivfflat.probes`. Default: the server's.
     pub probes: Option<At<u32>>,
 }
 
-/// How a text becomes words.
+/// How a text is split into words.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct AnalyzerEntry {
-    /// The language whose endings are cut, so that `renew` finds `renewals`; `none` cuts nothing. Default: english.
+    /// The language whose word endings are removed, so that `renew` finds `renewals`; `none`: no stemming. Default:
+    /// english.
     pub stem: Option<Stem>,
-    /// Words that are left out: `lucene`, the 33 of its EnglishAnalyzer; `english`, these without `no` and `not`; or
+    /// Words that are ignored: `lucene`, the 33 of its EnglishAnalyzer; `english`, the same without `no` and `not`; or
     /// `none`. Default: english.
     pub stop_words: Option<StopWords>,
-    /// Whether capitals count as small letters. Default: true.
+    /// Whether upper and lower case count as the same. Default: true.
     pub lowercase: Option<bool>,
-    /// Whether letters with accents count as those without. Default: false.
+    /// Whether letters with and without accents count as the same. Default: false.
     pub fold: Option<bool>,
 }
 
@@ -161,6 +162,7 @@ pub(in crate::scenario) enum Kind {
     Pgvector,
 }
 
+/// The settings of a transformer, whose kind has two names.
 const TRANSFORMER: &[&str] = &[
     "model",
     "precision",
@@ -173,7 +175,7 @@ const TRANSFORMER: &[&str] = &[
 ];
 
 impl Kind {
-    /// Its name, and the settings that it has.
+    /// The kind's name and its settings.
     pub fn settings(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Kind::Bm25 => ("bm25", &["k1", "b", "analyzer"]),
@@ -247,7 +249,7 @@ impl Kind {
     }
 }
 
-/// How rankings become one.
+/// How rankings are merged.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -256,7 +258,7 @@ pub(in crate::scenario) enum FusionMethod {
     Convex,
 }
 
-/// What the qids of a run are.
+/// What the qids of a run stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -265,7 +267,7 @@ pub(in crate::scenario) enum Qid {
     Task,
 }
 
-/// What orders passages anew.
+/// The model that reorders passages.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -275,7 +277,7 @@ pub(in crate::scenario) enum Reranker {
     SimilarityMap,
 }
 
-/// What becomes 0 when the best score becomes 1.
+/// The score that is normalised to 0; the best score becomes 1.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -284,7 +286,7 @@ pub(in crate::scenario) enum Normalise {
     Theoretical,
 }
 
-/// How PostgreSQL finds what is nearest.
+/// How PostgreSQL finds the nearest vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -294,7 +296,7 @@ pub(in crate::scenario) enum Search {
     Ivfflat,
 }
 
-/// What nearest is.
+/// The distance between vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -313,7 +315,7 @@ pub(in crate::scenario) enum Precision {
     F32,
 }
 
-/// How a model turns token vectors into one.
+/// How a model combines token vectors into one.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]

@@ -1,4 +1,4 @@
-//! The section `impact` as it is written.
+//! The section `impact` as written in the file.
 
 use std::fmt;
 
@@ -12,31 +12,31 @@ use crate::scenario::de::{At, Named};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ImpactEntry {
-    /// What losses are in. Amounts that they are made of are in it too; costs of guards count in it. Default: USD.
+    /// The currency of losses, of the amounts they are computed from, and of the costs of guards. Default: USD.
     pub currency: Option<At<String>>,
-    /// How many cases come in a year.
+    /// The number of cases in a year.
     pub volume: At<VolumeEntry>,
-    /// Amounts and shares that are not known, by name, each drawn anew for every case.
+    /// Uncertain amounts and factors, by name. Each is drawn anew for every case.
     #[serde(default)]
     pub variables: Named<VariableEntry>,
-    /// What runs lose. All that apply to a run add up.
+    /// The losses of runs. All losses that apply to a run are added up.
     pub losses: At<Vec<At<LossEntry>>>,
-    /// What runs take whether they fail or not; costs of guards stand with them.
+    /// Running costs, whether or not a run fails. The costs of guards are given with the guards.
     #[serde(default)]
     pub costs: CostsEntry,
     /// Sampled years. Default: 10000.
     pub years: Option<At<u32>>,
 }
 
-/// How many cases come in a year.
+/// The number of cases in a year.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct VolumeEntry {
-    /// Cases a year, on average.
+    /// Cases per year, on average.
     pub mean: At<f64>,
-    /// Default: fixed; with `sd`, negative_binomial.
+    /// How the number varies. Default: fixed; with `sd`, negative_binomial.
     pub distribution: Option<At<VolumeKind>>,
-    /// For negative_binomial: the standard deviation, above the root of the mean.
+    /// For negative_binomial: the standard deviation, above the square root of the mean.
     pub sd: Option<At<f64>>,
     /// Where the figure comes from.
     pub source: Option<String>,
@@ -54,7 +54,7 @@ pub(in crate::scenario) enum VolumeKind {
     NegativeBinomial,
 }
 
-/// How well a figure is backed.
+/// How good the source of a figure is.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -71,7 +71,7 @@ pub(in crate::scenario) enum Backing {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct VariableEntry {
-    /// [5% quantile, 95% quantile] of a lognormal distribution: nine in ten lie between them.
+    /// [5% quantile, 95% quantile] of a lognormal distribution: nine in ten values lie between them.
     pub range90: Option<At<Vec<f64>>>,
     /// [smallest, most likely, largest].
     pub pert: Option<At<Vec<f64>>>,
@@ -102,7 +102,7 @@ pub(in crate::scenario) struct VariableEntry {
 }
 
 impl VariableEntry {
-    /// The distributions that are given.
+    /// The distributions that the entry gives; a valid entry has exactly one.
     pub fn given(&self) -> Vec<(&'static str, &At<Vec<f64>>)> {
         let all = [
             ("range90", &self.range90),
@@ -122,18 +122,18 @@ impl VariableEntry {
     }
 }
 
-/// What some runs lose.
+/// A loss that applies to some runs.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct LossEntry {
     /// The name in the reports.
     pub name: At<String>,
     /// CEL that gives yes_no, over `task`, `outcome` (correct, stopped, omission, commission, wrong_action),
-    /// `action` and `right_action` (labels; of several act steps, apart by +), `miss` (the kind of the run's
-    /// first own miss, or null), and steps by their ids, which stand for what the oracle puts out.
+    /// `action` and `right_action` (labels; those of several act steps are joined by +), `miss` (the kind of the run's
+    /// first miss that is the retriever's own error, or null), and step ids, which stand for the oracle's outputs.
     #[serde(rename = "if")]
     pub condition: At<String>,
-    /// CEL over the same that gives a number or money, 0 or more.
+    /// CEL over the same names that gives a number or money, 0 or more.
     pub amount: At<Cel>,
     /// Variables that the amount is multiplied by.
     #[serde(default)]
@@ -144,7 +144,7 @@ pub(in crate::scenario) struct LossEntry {
     pub tag: Option<Backing>,
 }
 
-/// An expression, or a plain number.
+/// A CEL expression, or a plain number.
 #[derive(Clone, Debug)]
 pub(in crate::scenario) struct Cel(pub String);
 
@@ -172,7 +172,7 @@ impl<'de> Deserialize<'de> for Cel {
             }
 
             fn visit_f64<E>(self, n: f64) -> Result<Cel, E> {
-                // Without an exponent, 1e300 would be a whole number of 301 digits.
+                // In plain notation, 1e300 would be an integer literal of 301 digits.
                 Ok(Cel(if n.abs() < 1e15 { n.to_string() } else { format!("{n:e}") }))
             }
         }
@@ -194,26 +194,26 @@ impl JsonSchema for Cel {
     }
 }
 
-/// What runs take.
+/// The running costs of a run.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct CostsEntry {
-    /// Of one search, whatever the embedder.
+    /// The price of one search, with any embedder.
     pub search: Option<PriceEntry>,
-    /// Of one search by this embedder, in place of `search`.
+    /// The price of one search with this embedder, in place of `search`.
     #[serde(default)]
     pub embedders: Named<PriceEntry>,
-    /// Of one call of the reader.
+    /// The price of one call of the reader.
     pub read: Option<PriceEntry>,
 }
 
-/// What one call takes.
+/// The price of one call.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct PriceEntry {
-    /// Default: 0.
+    /// The cost. Default: 0.
     pub cost: Option<At<f64>>,
-    /// Default: 0.
+    /// The time in seconds. Default: 0.
     pub seconds: Option<At<f64>>,
     /// Where the figures come from.
     pub source: Option<String>,

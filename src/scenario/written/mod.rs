@@ -1,5 +1,5 @@
-//! The scenario file as it is written. The JSON Schema is generated from these types, so a comment on
-//! a field is what an editor shows for it.
+//! The types that a scenario file is deserialized into; nothing is resolved or checked here. The JSON Schema is
+//! generated from them, so their doc comments are the help texts that editors show.
 
 mod embedder;
 mod guard;
@@ -25,7 +25,7 @@ pub(super) use plan::*;
 pub(super) use sensitivity::*;
 pub(super) use step::*;
 
-/// A knockon scenario: a pipeline of retrieval steps, the cases it is replayed on, and the arms to compare.
+/// A knockon scenario: a pipeline of retrieval steps, the tasks it is replayed on, and the arms to compare.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "knockon scenario, version 1")]
@@ -39,51 +39,52 @@ pub(super) struct File {
     /// One line about what is simulated.
     #[serde(default)]
     pub description: String,
-    /// Where steps retrieve from, by name.
+    /// The corpora that steps search, by name.
     #[schemars(required)]
     pub corpora: Option<Named<CorpusEntry>>,
-    /// The cases to replay.
+    /// The tasks to replay.
     #[schemars(required)]
     pub tasks: Option<TasksEntry>,
-    /// Where `lookup` steps look, by name.
+    /// The tables that `lookup` steps read, by name.
     #[serde(default)]
     pub tables: Named<TableEntry>,
-    /// What ranks passages, by name.
+    /// The embedders that rank passages, by name.
     #[schemars(required)]
     pub embedders: Option<Named<EmbedderEntry>>,
-    /// The embedder of retrieve steps that name none.
+    /// The embedder of retrieve steps that do not name one.
     pub embedder: Option<At<String>>,
     /// The simulated language model that reads the passages. Default: the preset gpt-4o.
     pub reader: Option<ReaderEntry>,
-    /// The pipeline. The order is free: a step comes after the steps it names.
+    /// The pipeline, in any order: each step runs after the steps that it names.
     #[schemars(required)]
     pub steps: Option<Vec<At<StepEntry>>>,
     /// The arm that the others are compared with. Default: the first.
     pub baseline: Option<At<String>>,
-    /// What is compared: the scenario with some settings changed.
+    /// The variants to compare: the scenario with some settings changed.
     #[schemars(required)]
     pub arms: Option<Vec<At<ArmEntry>>>,
-    /// How the answer is computed.
+    /// How the scenario is solved.
     #[serde(default)]
     pub simulation: SimulationEntry,
-    /// What one unit of other currencies is worth, for amounts that are compared or added. Default: amounts in
-    /// two currencies that come together in an expression are a mistake.
+    /// The value of one unit of other currencies, for amounts that are compared or added. Default: it is a mistake if
+    /// an expression combines amounts in two currencies.
     pub exchange_rates: Option<At<ExchangeRatesEntry>>,
-    /// What failures cost. Default: money is left out.
+    /// What failures cost. Default: no money is computed.
     pub impact: Option<At<ImpactEntry>>,
     /// Mitigations to choose among, for `knockon plan`.
     pub plan: Option<At<PlanEntry>>,
-    /// How far the answers hang on what is assumed. Default: that is left out; `{}` varies all that is used.
+    /// Which assumptions are varied, to see how much the results depend on them. Default: none; `{}` varies all that
+    /// are used.
     pub sensitivity: Option<At<SensitivityEntry>>,
 }
 
-/// Amounts in these currencies are read as amounts in one.
+/// Converts amounts in other currencies to one.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExchangeRatesEntry {
-    /// The code of the currency that amounts are turned into, such as USD.
+    /// The code of the currency to convert to, such as USD.
     pub into: At<String>,
-    /// By code of another currency, how many of `into` one of it is: `{EUR: 1.08}`.
+    /// The value of one unit of each other currency in `into`, by its code: `{EUR: 1.08}`.
     pub rates: Named<At<f64>>,
 }
 
@@ -91,33 +92,33 @@ pub(super) struct ExchangeRatesEntry {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CorpusEntry {
-    /// A .jsonl file, one passage a line, or a .csv or .tsv file, one passage a row, relative to this file.
+    /// A .jsonl file with one passage per line, or a .csv or .tsv file with one passage per row, relative to this file.
     pub passages: At<String>,
-    /// For a table: what stands between cells. Default: tab for .tsv, otherwise comma.
+    /// For .csv and .tsv: the character between cells. Default: tab for .tsv, otherwise comma.
     pub delimiter: Option<At<Delimiter>>,
 }
 
-/// The cases to replay.
+/// The tasks to replay.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TasksEntry {
     /// A .csv, .tsv or .jsonl file with the column `id`, relative to this file.
     pub file: At<String>,
-    /// For a table: what stands between cells. Default: tab for .tsv, otherwise comma.
+    /// For .csv and .tsv: the character between cells. Default: tab for .tsv, otherwise comma.
     pub delimiter: Option<At<Delimiter>>,
-    /// The field that groups tasks into independent units for intervals. Default: each task is its own.
+    /// The field that groups tasks into independent units for intervals. Default: each task is a unit.
     pub unit: Option<At<String>>,
-    /// Replays at most this many tasks, drawn at random from the file by `simulation.seed`. Default: all.
+    /// Replays at most this many tasks, drawn at random from the file with `simulation.seed`. Default: all.
     pub sample: Option<At<u32>>,
     /// The fields that expressions may use, with their types.
     #[serde(default)]
     pub fields: Named<Type>,
-    /// The column in which a person says which action is right; or a map of steps to columns with their right outputs.
-    /// The oracle is held against them. An empty cell says nothing; `null` is no output, `stopped` a stop.
+    /// The column with the expected action, or a map from steps to columns with their expected outputs. The oracle is
+    /// compared with them. An empty cell means no expectation, `null` no output, `stopped` a stop.
     pub expected: Option<At<ExpectedEntry>>,
 }
 
-/// A column, or columns by step.
+/// One column with actions, or columns by step.
 #[derive(Clone, Debug)]
 pub(super) enum ExpectedEntry {
     Action(String),
@@ -169,27 +170,27 @@ impl JsonSchema for ExpectedEntry {
     }
 }
 
-/// A table for exact key joins.
+/// A table for exact key lookups.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TableEntry {
     /// A .csv or .tsv file with a header, relative to this file.
     pub file: At<String>,
-    /// What stands between cells. Default: tab for .tsv, otherwise comma.
+    /// The character between cells. Default: tab for .tsv, otherwise comma.
     pub delimiter: Option<At<Delimiter>>,
     /// The column with the distinct keys.
     pub key: At<String>,
-    /// The columns that steps may take, with their types.
+    /// The columns that steps may use, with their types.
     pub columns: Named<Type>,
 }
 
-/// A preset, with parameters that replace the preset's.
+/// A preset, and parameters that override the preset's.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReaderEntry {
-    /// A named set of values with their sources.
+    /// A named set of parameters with cited sources.
     pub preset: Option<At<Preset>>,
-    /// The probability of reading a value wrong from the right passage.
+    /// The probability of reading a wrong value from the passage that is read, gold or distractor.
     pub misread: Option<At<f64>>,
     /// With gold in context: the probability of following a distractor that ranks above it.
     pub distracted_above: Option<At<f64>>,
@@ -197,14 +198,16 @@ pub(super) struct ReaderEntry {
     pub distracted_below: Option<At<f64>>,
     /// Without gold: the probability of following the best distractor.
     pub follow: Option<At<f64>>,
-    /// Without gold, distractor not followed: the probability of making a wrong value up.
+    /// Without gold, if a distractor states the field: the probability of making up a wrong value. With `follow` it
+    /// adds up to at most 1; in the remaining reads the reader abstains.
     pub fabricate: Option<At<f64>>,
-    /// Without any passage that states the field: the probability of making a wrong value up.
+    /// Without any passage that states the field: the probability of making up a wrong value.
     pub fabricate_empty: Option<At<f64>>,
-    /// Without gold: the probability of the right value all the same. The three above are those of the other reads.
+    /// Without gold: the probability of the right value nevertheless. `follow`, `fabricate` and `fabricate_empty` apply
+    /// to the remaining reads.
     pub lucky: Option<At<f64>>,
-    /// With gold in context: the probability of overlooking it, for each passage between it and the
-    /// nearer end. What is overlooked is read as if it were not there.
+    /// With gold in context: the probability of overlooking it, for each passage between it and the nearer end of the
+    /// context. An overlooked passage is treated as absent.
     pub overlooked: Option<At<f64>>,
 }
 
@@ -233,27 +236,27 @@ impl Preset {
     }
 }
 
-/// A named set of changed settings.
+/// A variant of the scenario with some settings changed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ArmEntry {
     /// The name in the reports.
     pub id: At<String>,
-    /// The embedder of every retrieve step, whatever the step itself says.
+    /// The embedder of every retrieve step; overrides the step's own.
     pub embedder: Option<At<String>>,
-    /// Corpora to swap: the declared one, then what is searched in its place.
+    /// Corpora to swap, by name: the corpus that is searched instead.
     #[serde(default)]
     pub corpora: Named<At<String>>,
-    /// Replaces the reader: a preset replaces it whole, parameters alone only themselves.
+    /// Changes to the reader: a preset discards all other parameters, a parameter replaces only itself.
     #[serde(default)]
     pub reader: ReaderEntry,
-    /// How many passages every reader gets.
+    /// The number of passages that every reader gets.
     pub top_k: Option<At<u32>>,
-    /// Whether steps with an `entity` search only its passages.
+    /// Whether steps with an `entity` search only that entity's passages.
     pub entity_filter: Option<At<bool>>,
     /// Whether guards are on.
     pub guarded: Option<At<bool>>,
-    /// Settings of single steps, by step id; they win over those above.
+    /// Settings of single steps, by step id; they override those above.
     #[serde(default)]
     pub steps: Named<ArmStepEntry>,
 }
@@ -264,25 +267,25 @@ pub(super) struct ArmEntry {
 pub(super) struct ArmStepEntry {
     /// For retrieve: the embedder of this step.
     pub embedder: Option<At<String>>,
-    /// For retrieve: how many passages the reader gets.
+    /// For retrieve: the number of passages that the reader gets.
     pub top_k: Option<At<u32>>,
-    /// For retrieve: whether the step's `entity` narrows the search.
+    /// For retrieve: whether only passages of the step's `entity` are searched.
     pub entity_filter: Option<At<bool>>,
     /// Whether the step's guards are on.
     pub guarded: Option<At<bool>>,
 }
 
-/// How the answer is computed.
+/// How the scenario is solved.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SimulationEntry {
-    /// Exact inference, sampling, or exact where the states fit under max_states. Default: auto.
+    /// Exact inference, sampling, or exact for tasks that need at most max_states states. Default: auto.
     pub method: Option<Method>,
-    /// All random numbers follow from it. Default: 1.
+    /// The seed of all random numbers. Default: 1.
     pub seed: Option<u64>,
-    /// Samples a task and arm where sampling is used. Default: 10000.
+    /// Samples per task and arm when sampling is used. Default: 10000.
     pub trials: Option<At<u32>>,
-    /// The state count past which auto samples. Default: 20000.
+    /// The number of states above which auto switches to sampling. Default: 20000.
     pub max_states: Option<At<u64>>,
 }
 

@@ -1,4 +1,4 @@
-//! What could be bought.
+//! The section `plan` as written in the file.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,16 +10,16 @@ use crate::scenario::de::{At, Named};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct PlanEntry {
-    /// The arm that is improved. Default: the baseline.
+    /// The arm to improve. Default: the baseline.
     pub from: Option<At<String>>,
-    /// What could be bought, alone or together.
+    /// The mitigations, which can be applied alone or together.
     pub candidates: At<Vec<At<CandidateEntry>>>,
-    /// Up to so many combinations are all tried; where there are more, the best next candidate is added step
-    /// by step. Default: 64.
+    /// If there are at most this many combinations, all of them are run; otherwise the best next candidate is added
+    /// step by step. Default: 64.
     pub most: Option<At<u32>>,
 }
 
-/// A mitigation and its price. What it changes stands where an arm has it, and wins over the arm.
+/// A mitigation and its price. Its settings are those of an arm and override the arm's.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct CandidateEntry {
@@ -27,18 +27,18 @@ pub(in crate::scenario) struct CandidateEntry {
     pub id: At<String>,
     /// The embedder of every retrieve step.
     pub embedder: Option<At<String>>,
-    /// How many passages every reader gets.
+    /// The number of passages that every reader gets.
     pub top_k: Option<At<u32>>,
-    /// Whether steps with an `entity` search only its passages.
+    /// Whether steps with an `entity` search only that entity's passages.
     pub entity_filter: Option<At<bool>>,
     /// Whether guards are on.
     pub guarded: Option<At<bool>>,
     /// Settings of single steps, by step id.
     #[serde(default)]
     pub steps: Named<ArmStepEntry>,
-    /// What it takes a year, beside running costs (which `impact` counts). Default: 0.
+    /// The cost per year, without running costs (which `impact` counts). Default: 0.
     pub cost_per_year: Option<At<f64>>,
-    /// What it takes a case, beside the same. Default: 0.
+    /// The cost per case, without running costs. Default: 0.
     pub cost_per_case: Option<At<f64>>,
     /// Where the price comes from.
     pub source: Option<String>,

@@ -1,4 +1,4 @@
-//! The section `sensitivity` as it is written.
+//! The section `sensitivity` as written in the file.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,27 +6,29 @@ use serde::Deserialize;
 use super::Backing;
 use crate::scenario::de::{At, Named};
 
-/// How far the answers hang on what is assumed.
+/// Which assumptions are varied, to see how much the results depend on them.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct SensitivityEntry {
     /// Base samples N: the scenario is solved at N (k + 2) points for k assumptions. A power of 2 is best.
     /// Default: 64.
     pub base_samples: Option<At<u32>>,
-    /// Default: the seed of `simulation`.
+    /// The seed of the samples. Default: the seed of `simulation`.
     pub seed: Option<u64>,
-    /// What is varied, by name: `reader.follow` and the other parameters of the reader; STEP.GUARD.catch_rate,
-    /// false_alarm_rate and escalation_accuracy (`action.reviewer.catch_rate`); `variable.NAME`, its mean;
-    /// `volume`, its mean. Default: all that the arms use, each in a range that follows from how good its
-    /// source is.
+    /// The assumptions to vary, by name: `reader.follow` and the other parameters of the reader; STEP.GUARD.catch_rate,
+    /// false_alarm_rate and escalation_accuracy (`action.reviewer.catch_rate`); `variable.NAME`, a variable's mean;
+    /// `volume`, the mean volume. Default: all that the arms use. The weaker the source of an assumption, the wider its
+    /// default range.
     pub assumptions: Option<Named<At<RangeEntry>>>,
 }
 
-/// Between which values a figure lies. Without `low` and `high`: the default range.
+/// The range of an assumption. Without `low` and `high`: the default range.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct RangeEntry {
+    /// The lowest value.
     pub low: Option<At<f64>>,
+    /// The highest value.
     pub high: Option<At<f64>>,
     /// Where the range comes from.
     pub source: Option<String>,

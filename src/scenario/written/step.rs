@@ -1,4 +1,4 @@
-//! Steps and what they do.
+//! Steps as written in the file, and the settings of each kind.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,28 +15,28 @@ pub(in crate::scenario) struct StepEntry {
     pub id: At<String>,
     /// Searches a corpus.
     pub retrieve: Option<At<RetrieveEntry>>,
-    /// Takes a field from the passages that a retrieve step found.
+    /// Reads a field from the passages that a retrieve step found.
     pub read: Option<At<ReadEntry>>,
     /// Takes a cell from a table by an exact key.
     pub lookup: Option<At<LookupEntry>>,
     /// A CEL expression over task fields and earlier steps.
     pub compute: Option<At<String>>,
-    /// Ordered rules; the first that is true gives the action.
+    /// Rules in order; the first one whose condition is true gives the action.
     pub act: Option<At<Vec<At<RuleEntry>>>>,
-    /// For act: the actions that mean doing nothing.
+    /// For act: the actions that mean that nothing is done.
     pub hold: Option<At<Vec<At<String>>>>,
     /// A CEL expression; the step is skipped unless it is true.
     pub when: Option<At<String>>,
-    /// What happens where an input is missing: stop the run (default), or continue with null.
+    /// What happens if an input is missing: stop the run (default), or continue with null.
     pub on_missing: Option<OnMissing>,
-    /// Checks on what the step puts out, in their order. One that fails takes its next retry, else
-    /// escalates, else stops the run.
+    /// Checks on the step's output, in order. When one fails, its next retry runs; without one left it escalates, or
+    /// else the run stops.
     pub guard: Option<At<Vec<At<GuardEntry>>>>,
     /// Whether the guards are on; arms can switch it. Default: true.
     pub guarded: Option<At<bool>>,
 }
 
-/// What happens where an input is missing.
+/// What happens if an input is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -55,33 +55,33 @@ pub(in crate::scenario) struct RetrieveEntry {
     pub query: Option<At<String>>,
     /// Several phrasings of the query with weights. Either this or `query`.
     pub queries: Option<At<Vec<QueryEntry>>>,
-    /// Which passages are right: CEL over passage and task, or `listed` for the ids in the task file.
+    /// Which passages are relevant: CEL over passage and task, or `listed` for the ids in the task file.
     pub gold: At<String>,
     /// CEL that gives a text: only passages of this entity are searched.
     pub entity: Option<At<String>>,
-    /// Whether `entity` narrows the search; arms can switch it. Default: true where `entity` is given.
+    /// Whether only passages of `entity` are searched; arms can switch it. Default: true if `entity` is given.
     pub entity_filter: Option<At<bool>>,
-    /// How many passages the reader gets. Default: 5.
+    /// The number of passages that the reader gets. Default: 5.
     pub top_k: Option<At<u32>>,
     /// The embedder of this step.
     pub embedder: Option<At<String>>,
 }
 
-/// One phrasing.
+/// One phrasing of a query.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct QueryEntry {
     /// Text with {{ CEL }} parts.
     pub text: At<String>,
-    /// How often it is used, relative to the others; above zero. Default: 1.
+    /// Its frequency relative to the other phrasings; above zero. Default: 1.
     pub weight: Option<At<f64>>,
 }
 
-/// What to take from the passages.
+/// What to read from the passages.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ReadEntry {
-    /// The retrieve step.
+    /// The retrieve step whose passages are read.
     pub from: At<String>,
     /// A field that passages of its corpus state.
     pub field: At<String>,
@@ -89,40 +89,41 @@ pub(in crate::scenario) struct ReadEntry {
     pub extract: Option<At<ExtractEntry>>,
 }
 
-/// Words that stand in a text.
+/// Phrases as they occur in a text.
 pub(in crate::scenario) type Phrases = At<Vec<At<String>>>;
 
-/// How to read a typed value from a text. What can be read in two ways is not read.
+/// How to read a typed value from a text. A value that could be read in two ways is not read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct ExtractEntry {
-    /// What the text states.
+    /// The type of the value.
     #[serde(rename = "type")]
     pub kind: ExtractType,
-    /// Cues: only a value with one of these phrases in its sentence, at most 15 words away, counts, and of
-    /// several the one nearest to a phrase. Default: the words that go with the field, where its name is known, such
-    /// as `notice_period` or `expiration_date`; for other fields none, and the first value of the text is taken.
+    /// Cue phrases: a value counts only if one of them is in its sentence, at most 15 words away; of several values the
+    /// one nearest to a phrase is taken. Default: phrases that belong to the field, if its name is known, such as
+    /// `notice_period` or `expiration_date`; for other fields none, and the first value of the text is taken.
     pub near: Option<Phrases>,
-    /// For date: what 03/04/2024 is. Default: no date.
+    /// For date: how to read 03/04/2024. Default: as no date.
     pub day_order: Option<At<DayOrder>>,
-    /// For money, percent and number: the sign before decimals, which tells what 1,234 is.
+    /// For money, percent and number: the decimal separator, which determines what 1,234 means.
     pub decimal: Option<At<Decimal>>,
-    /// For money: the currency behind a sign of several, such as `$`. Default: none, and no value.
+    /// For money: the currency of a sign that several currencies share, such as `$`. Default: none, and no value is
+    /// read.
     pub currency: Option<At<String>>,
-    /// For yes_no: phrases that mean yes. Default: those of a renewal, where the name of the field asks for one.
+    /// For yes_no: phrases that mean yes. Default: those of a renewal, if the field's name is that of one.
     pub yes: Option<Phrases>,
     /// For yes_no: phrases that mean no.
     pub no: Option<Phrases>,
     /// For choice: each value with the phrases that mean it.
     pub choices: Option<At<Named<Phrases>>>,
-    /// For regex: a regular expression with one group, which holds the value.
+    /// For regex: a regular expression with one group, which captures the value.
     pub pattern: Option<At<String>>,
-    /// For regex: the type of what the group holds.
+    /// For regex: the type of the captured value.
     #[serde(rename = "as")]
     pub group: Option<At<Type>>,
 }
 
-/// What an extractor looks for.
+/// The type of value that an extractor reads.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -135,12 +136,13 @@ pub(in crate::scenario) enum ExtractType {
     YesNo,
     Choice,
     Party,
-    // The governing law, in one spelling a jurisdiction: `England and Wales` for English law.
+    // The governing law, spelled once per jurisdiction: `England and Wales` for English law. Not a doc comment: one on
+    // a single variant would change the form of the schema.
     Jurisdiction,
     Regex,
 }
 
-/// Which of day and month comes first.
+/// Whether the day or the month comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -149,7 +151,7 @@ pub(in crate::scenario) enum DayOrder {
     MonthFirst,
 }
 
-/// The sign before decimals.
+/// The decimal separator.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -158,11 +160,11 @@ pub(in crate::scenario) enum Decimal {
     Comma,
 }
 
-/// What to take from a table.
+/// The cell to take from a table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::scenario) struct LookupEntry {
-    /// The table.
+    /// The table to read.
     pub table: At<String>,
     /// CEL that gives the key.
     pub key: At<String>,
@@ -177,7 +179,7 @@ pub(in crate::scenario) struct RuleEntry {
     /// CEL that gives yes_no. A rule without it always applies.
     #[serde(rename = "if")]
     pub condition: Option<At<String>>,
-    /// The action.
+    /// The action's label.
     #[serde(rename = "do")]
     pub action: At<String>,
 }

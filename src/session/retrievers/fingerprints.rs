@@ -1,4 +1,5 @@
-//! What an embedder's rankings depend on, as a hash: it names files in the cache, and stands in the manifest of a run.
+//! Fingerprints of embedders: hashes of what their rankings depend on. They name files in the cache and appear in the
+//! manifest of a run.
 
 use std::collections::HashMap;
 
@@ -8,8 +9,8 @@ use crate::retrieve::pgvector::PgIndex;
 use crate::scenario::{EmbedderKind, HttpSearch, Pgvector, RunFile};
 
 impl Retrievers<'_> {
-    /// By embedder: a hash of what its rankings depend on beside the corpus; `None` for one that was not
-    /// opened, and for BM25, which is what its parameters say.
+    /// By embedder: a hash of everything except the corpus that its rankings depend on. `None` for embedders that were
+    /// not opened, and for BM25, which its parameters describe fully.
     pub fn fingerprints(&self) -> Vec<Option<String>> {
         let mut known = HashMap::new();
         let opened = self.opened.borrow();
@@ -18,7 +19,7 @@ impl Retrievers<'_> {
         embedders.map(|e| self.fingerprint(e, &mut known).filter(|_| used(e))).collect()
     }
 
-    /// `known`: those that were asked for already, since several may be made of one.
+    /// `known` holds the fingerprints computed so far, since several embedders may be built from the same one.
     fn fingerprint(
         &self,
         embedder: usize,
@@ -70,7 +71,7 @@ impl Retrievers<'_> {
         }
     }
 
-    /// What tells an embedder from any other, as text.
+    /// Text that distinguishes an embedder from any other.
     pub(super) fn content(&self, embedder: usize) -> String {
         self.content_of(embedder, &mut HashMap::new())
     }

@@ -1,4 +1,5 @@
-//! The scenario's retrievers: each model loaded, and each corpus indexed, once, when first needed.
+//! Opens the scenario's retrievers: each model is loaded, and each corpus indexed, once, when first needed. Rankings
+//! are computed in [`crate::retrieve`], never here.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -29,20 +30,20 @@ use crate::scenario::{
     EmbedderKind, FusionPart, HttpSearch, Pgvector, Reranker, RunFile, Scenario,
 };
 
-/// An embedder and a corpus, by their indices.
+/// Indices of an embedder and of a corpus.
 type Spot = (usize, usize);
 
-/// Models that are in memory, whatever scenario they were loaded for with the same embedders.
+/// Models in memory, for any scenario with the same embedders.
 pub struct Loaded {
     models: Vec<Option<Arc<CutCounter>>>,
     scorers: Vec<Option<Arc<CutPairCounter>>>,
 }
 
-/// Opens retrievers, each once.
+/// Opens retrievers, each of them once.
 pub struct Retrievers<'a> {
     scenario: Held<'a>,
     progress: &'a dyn ProgressListener,
-    /// Of vectors and answers; `None`: the user's.
+    /// Folder of cached vectors and answers; `None` for the user's cache.
     cache: Option<PathBuf>,
     loaded: RefCell<Vec<Option<Arc<CutCounter>>>>,
     scorers: RefCell<Vec<Option<Arc<CutPairCounter>>>>,
@@ -50,12 +51,12 @@ pub struct Retrievers<'a> {
     runs: RefCell<BTreeMap<Spot, (Told, Arc<Asked>)>>,
     services: RefCell<BTreeMap<Spot, Arc<Shortfall>>>,
     words: RefCell<BTreeMap<Spot, Arc<Bm25Retriever>>>,
-    /// By embedder: whether several others are made of it.
+    /// By embedder: whether several others search it.
     common: Vec<bool>,
 }
 
 impl<'a> Retrievers<'a> {
-    /// Opens nothing yet. `cache`: the folder of cached vectors; `None`: the user's.
+    /// Opens nothing yet. `cache` is the folder of cached vectors; `None` for the user's cache.
     pub fn new(
         scenario: Held<'a>,
         progress: &'a dyn ProgressListener,
@@ -78,12 +79,12 @@ impl<'a> Retrievers<'a> {
         }
     }
 
-    /// The same, and nothing opened, with another listener.
+    /// Replaces the progress listener; nothing is open afterwards.
     pub fn with_progress(self, progress: &'a dyn ProgressListener) -> Retrievers<'a> {
         Retrievers::new(self.scenario, progress, self.cache)
     }
 
-    /// The same, and nothing opened, with another cache.
+    /// Replaces the cache folder; nothing is open afterwards.
     pub fn with_cache(self, cache: PathBuf) -> Retrievers<'a> {
         Retrievers::new(self.scenario, self.progress, Some(cache))
     }
@@ -92,14 +93,14 @@ impl<'a> Retrievers<'a> {
         self.cache.as_deref()
     }
 
-    /// What was loaded, for a scenario that has the same embedders and fewer tasks; and the folder of the cache.
+    /// The loaded models, for a scenario with the same embedders and fewer tasks; and the cache folder.
     pub fn into_loaded(self) -> (Loaded, Option<PathBuf>) {
         let loaded =
             Loaded { models: self.loaded.into_inner(), scorers: self.scorers.into_inner() };
         (loaded, self.cache)
     }
 
-    /// With what was loaded before.
+    /// Takes over models that were loaded before.
     pub fn with_loaded(self, Loaded { models, scorers }: Loaded) -> Retrievers<'a> {
         Retrievers { loaded: RefCell::new(models), scorers: RefCell::new(scorers), ..self }
     }
@@ -107,16 +108,16 @@ impl<'a> Retrievers<'a> {
     /// The retriever for an embedder and a corpus, by their indices; embeds the corpus.
     ///
     /// # Errors
-    /// A model that is not there or cannot be read, a cache that cannot be written.
+    /// A model that does not exist or cannot be read, a cache that cannot be written.
     pub fn open(&self, embedder: usize, corpus: usize) -> anyhow::Result<Box<dyn Retriever>> {
         Ok(Box::new(self.shared(embedder, corpus)?))
     }
 
-    /// Opens what an embedder itself needs, and asks it nothing: its parts are embedders of their own.
+    /// Opens what an embedder itself needs, without querying it; its parts are embedders of their own.
     ///
     /// # Errors
-    /// A model that is not there or cannot be used, a run that answers no query, a variable without a key or an address, a
-    /// cache that cannot be written.
+    /// A model that does not exist or cannot be used, a run file that answers no query, an environment variable without
+    /// a key or an address, a cache that cannot be written.
     pub fn ready(&self, embedder: usize, corpus: usize) -> anyhow::Result<()> {
         let decl = &self.scenario.embedders[embedder];
         let about = || format!("embedder '{}'", decl.name);
@@ -136,6 +137,7 @@ impl<'a> Retrievers<'a> {
     }
 
     fn shared(&self, embedder: usize, corpus: usize) -> anyhow::Result<Arc<dyn Retriever>> {
+        // Not borrowed while opening: parts are opened recursively.
         let known = self.opened.borrow().get(&(embedder, corpus)).cloned();
         if let Some(retriever) = known {
             return Ok(retriever);
@@ -170,6 +172,7 @@ impl<'a> Retrievers<'a> {
             EmbedderKind::HttpSearch(http) => Arc::new(self.http_search(embedder, http, corpus)?),
             EmbedderKind::Pgvector(pg) => self.pgvector(embedder, pg, corpus)?,
         };
+        // An embedder that several others search would get the same queries from each of them.
         let retriever = match self.common[embedder] {
             true => Arc::new(RememberedRetriever::new(retriever)),
             false => retriever,
@@ -178,7 +181,7 @@ impl<'a> Retrievers<'a> {
         Ok(retriever)
     }
 
-    /// A score that has no lowest value cannot be counted from it.
+    /// Fails for scores without a lowest value if the fusion counts from the lowest.
     fn check_lowest(&self, part: &FusionPart) -> anyhow::Result<()> {
         let loaded = self.loaded.borrow()[part.embedder].clone();
         let by_dot = loaded.is_some_and(|model| model.similarity() == Similarity::Dot);
@@ -192,7 +195,7 @@ impl<'a> Retrievers<'a> {
         Ok(())
     }
 
-    /// What a progress bar says.
+    /// The label of a progress bar.
     fn label(&self, embedder: usize, doing: &str, corpus: usize) -> String {
         let (embedder, corpus) =
             (&self.scenario.embedders[embedder], &self.scenario.corpora[corpus]);
@@ -343,7 +346,7 @@ impl<'a> Retrievers<'a> {
         Ok(Arc::new(open().with_context(|| format!("embedder '{name}'"))?))
     }
 
-    /// What a user should know of how queries were answered.
+    /// Notes for the user on how queries were answered.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for (model, decl) in self.loaded.borrow().iter().zip(&self.scenario.embedders) {
@@ -408,7 +411,7 @@ fn common_parts(scenario: &Scenario) -> Vec<bool> {
 const NO_POSTGRES: &str =
     "this build cannot ask PostgreSQL; one that can is built with --features pgvector";
 
-/// Where the database is, which only the environment says.
+/// The address of the database, which only the environment holds.
 #[cfg(feature = "pgvector")]
 fn address(pg: &Pgvector) -> anyhow::Result<String> {
     let address = std::env::var(&pg.url_env).unwrap_or_default();

@@ -1,12 +1,10 @@
-//! Guards: how likely one raises an alarm on what a step has put out, and what becomes of it.
+//! Guards: the probability that a guard raises an alarm on the output of a step, and the consequences of alarms.
+//! Nothing here searches or reads: the compiler builds the attempts, and this module only follows alarms to where they
+//! end, which is another attempt, a person, or a stop.
 //!
-//! A guard sees an output, the scores and labels behind it, and nothing else: what it does not see goes on
-//! as it is, and a silent wrong value is never retried. Only the two that are known by their rates, a
-//! reviewer and a verifier without a model, are told whether the output is right: the rates stand for what
-//! they find out.
-//!
-//! What one attempt is made of, searches included, is the compiler's business; here alarms are followed to
-//! where they end: another attempt, a person, a stop.
+//! A guard sees only an output with its scores and labels. A fault that it cannot see passes unchanged, so a silent
+//! wrong value is never retried. Only the two kinds defined by rates, a reviewer and a verifier without a model, are
+//! given whether the output is right; the rates model what they would find out.
 
 mod parameters;
 
@@ -20,62 +18,62 @@ use crate::value::Value;
 
 pub use parameters::{Odds, escalation_effort, look_effort, parameters};
 
-/// What guards can see of one output.
+/// What guards can observe of one output.
 #[derive(Clone, Debug, Default)]
 pub struct Look<'a> {
-    /// Of the passages handed on, two at least where so many were found, best first; empty for steps that do
-    /// not search.
+    /// Scores of the passages handed on, best first, and of at least two passages if two were found; empty for steps
+    /// that do not search.
     pub scores: Vec<f32>,
     /// Index of the embedder that searched.
     pub embedder: Option<usize>,
-    /// The passage's: of the best one found, or of the one that a value was read from.
+    /// The entity of the best passage found, or of the passage from which a value was read.
     pub entity: Option<&'a str>,
-    /// By guard: what a verifier's model gives the query and the best passage; `None` where it gives nothing.
+    /// By guard: the score of the verifier's model for the query and the best passage; `None` if it gives no score.
     pub verified: Vec<Option<f32>>,
 }
 
 /// How a guard's threshold is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Setting {
-    /// As the scenario says.
+    /// As declared in the scenario.
     #[default]
     AsGiven,
-    /// It sees nothing.
+    /// The guard is off.
     Off,
-    /// The least score, margin or verifier's score that passes. Of scores and margins for searches with this
-    /// embedder, the first attempt's: scales differ.
+    /// The lowest passing score, margin or verifier score. For scores and margins it applies only to searches with this
+    /// embedder, that of the first attempt, because scales differ between embedders.
     At { embedder: usize, least: f64 },
 }
 
-/// One way in which an attempt comes out.
+/// One possible result of an attempt.
 #[derive(Clone, Debug)]
 pub struct Tried<'a> {
     pub branching: Branching,
-    /// Which phrasing of its queries was used, for steps that search.
+    /// The phrasing of the query, for steps that search.
     pub phrasing: Option<usize>,
     pub look: Look<'a>,
 }
 
-/// A guard that held an output back.
+/// An alarm: a guard rejected an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alarm {
-    /// Its place among the step's guards.
+    /// Index of the guard among the step's guards.
     pub guard: usize,
     pub held: Output,
-    /// The output was right, and no error in it.
+    /// The rejected output was right, and its branch was not an error.
     pub right: bool,
 }
 
-/// What one guard did, in expected numbers: it may look several times in one run, at every attempt.
+/// Expected numbers of events at one guard. A guard may look several times per run, once at every attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     pub looks: f64,
-    /// Alarms on an output that was not right, and such outputs that it let pass.
+    /// Alarms on outputs that were not right, and such outputs that passed.
     pub caught: f64,
     pub missed: f64,
-    /// Alarms on a right output.
+    /// Alarms on right outputs.
     pub false_alarms: f64,
-    /// What the alarms led to; the others stopped the run.
+    /// Consequences of the alarms; the remaining alarms stopped the run.
     pub retries: f64,
     pub escalations: f64,
 }
@@ -101,7 +99,7 @@ impl Counts {
     }
 }
 
-/// The mean of two ways' counts, by their probabilities.
+/// Sets `a` to the mean of `a` and `b`, weighted by the probabilities `p` and `q`.
 fn mean(a: &mut [Counts], p: f64, b: &[Counts], q: f64) {
     for (a, b) in a.iter_mut().zip(b) {
         *a = a.scaled(p / (p + q));
@@ -109,7 +107,7 @@ fn mean(a: &mut [Counts], p: f64, b: &[Counts], q: f64) {
     }
 }
 
-/// What the last alarm led to, where it was not another attempt that passed.
+/// How a sequence of alarms ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Passed,
@@ -118,57 +116,56 @@ pub enum End {
     Settled,
 }
 
-/// How an output came to be.
+/// How the guards arrived at an output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trail {
-    /// Alarm by alarm; where several ways led here, one of them.
+    /// The alarms in order; if several paths were merged, those of one of them.
     pub alarms: Vec<Alarm>,
-    /// By guard, over all ways that led here.
+    /// By guard, as the mean over all merged paths.
     pub counts: Vec<Counts>,
     pub end: End,
-    /// The attempt whose output this is, by the guard and its retry that led to it, and the phrasing of its
-    /// query; `None` for the first attempt.
+    /// The attempt that gave the output, as indices of the guard and its retry; `None` for the first attempt.
     pub attempt: Option<(usize, usize)>,
+    /// The phrasing of that attempt's query.
     pub phrasing: Option<usize>,
 }
 
-/// What guards do at one step on one input.
+/// The guards of one step on one input, with everything that they need.
 pub struct Guarding<'a> {
     pub guards: &'a [Guard],
-    /// By guard, as is what follows.
+    /// By guard; so is `settings`.
     pub odds: &'a [Odds],
     pub settings: &'a [Setting],
-    /// What expressions see, this step's own value apart.
+    /// The values that expressions see, except this step's own.
     pub values: Vec<Option<&'a Value>>,
     pub task: &'a crate::world::Task,
-    /// The step's index.
+    /// The index of the step.
     pub at: usize,
-    /// What the oracle puts out here; `None` where it has stopped.
+    /// The oracle's output here; `None` if it has stopped.
     pub right: Option<&'a Output>,
-    /// An output against the oracle's.
+    /// Compares an output with the oracle's.
     pub state: &'a (dyn Fn(&Output) -> State + 'a),
-    /// What a further attempt comes to: by the guard's place, the number of its retry, and the phrasing of the
-    /// first attempt. Every retry is the step with some settings changed, whatever was tried before it.
-    /// Probabilities within it sum to one.
+    /// The possible results of a further attempt, given the guard's index, the number of its retry, and the phrasing of
+    /// the first attempt. A retry does not depend on what was tried before it. The probabilities sum to one.
     pub retry: &'a (dyn Fn(usize, usize, Option<usize>) -> Vec<Tried<'a>> + 'a),
 }
 
-/// A way to come out, followed through all alarms.
+/// A branch with the guards applied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Handled {
     pub branching: Branching,
-    /// `None` where no guard looked.
+    /// `None` if no guard looked.
     pub trail: Option<Trail>,
 }
 
 impl Handled {
-    /// A way that no guard looked at.
+    /// A branch that no guard looked at.
     pub fn plain(branching: Branching) -> Handled {
         Handled { branching, trail: None }
     }
 
-    /// Whether both are one way to come out: alike in output and event, and in the attempt that brought it. Ways that
-    /// were followed together are distinct in this, whatever their probabilities and the order in which they were found.
+    /// Whether both are the same branch: equal in output, event and final attempt. The branches of one row are distinct
+    /// in this sense, whatever their probabilities and the order in which they were found.
     pub fn is_same_way(&self, other: &Handled) -> bool {
         let came_out = |handled: &Handled| {
             let trail = handled.trail.as_ref();
@@ -181,24 +178,24 @@ impl Handled {
     }
 }
 
-/// Ways that are being followed together: alike in all that their future depends on.
+/// Paths that are followed together, because they agree in everything that their future depends on.
 #[derive(Clone)]
 struct Way<'w> {
-    /// The first attempt, as it came out, and its phrasing.
+    /// The result of the first attempt, and its phrasing.
     first: &'w Branching,
     words: Option<usize>,
     p: f64,
-    /// By guard: retries used up.
+    /// By guard: number of retries used.
     used: Vec<usize>,
     alarms: Vec<Alarm>,
     /// By guard.
     counts: Vec<Counts>,
-    /// The attempt that is being made; `None`: the first.
+    /// The attempt in progress; `None`: the first.
     attempt: Option<(usize, usize)>,
 }
 
 impl<'a> Guarding<'a> {
-    /// Follows every way in which the first attempt comes out; probabilities are kept.
+    /// Follows all results of the first attempt to their ends. The total probability does not change.
     pub fn handle(&self, first: &[Tried<'a>]) -> Vec<Handled> {
         let (mut out, mut waiting) = (Vec::new(), VecDeque::new());
         for tried in first {
@@ -213,7 +210,7 @@ impl<'a> Guarding<'a> {
             };
             self.look(way, tried, &mut waiting, &mut out);
         }
-        // Attempt by attempt: ways that are alike by then go on as one, or they would multiply.
+        // Breadth first, so that paths with the same future are merged before they continue; otherwise they multiply.
         let mut known: BTreeMap<_, Vec<Tried<'a>>> = BTreeMap::new();
         while let Some(way) = waiting.pop_front() {
             let Some((guard, turn)) = way.attempt else {
@@ -230,7 +227,7 @@ impl<'a> Guarding<'a> {
         merge(out)
     }
 
-    /// All guards look at what an attempt came to: each part of the way ends, or waits for another attempt.
+    /// Applies all guards to the result of an attempt. Each part of the path ends, or is queued for another attempt.
     fn look<'w>(
         &self,
         way: Way<'w>,
@@ -244,7 +241,7 @@ impl<'a> Guarding<'a> {
             return;
         };
         let mut left = way.p;
-        // What those that have looked so far did, had they let it pass.
+        // The counts that apply if every guard so far lets the output pass.
         let mut passed = way.counts.clone();
         let right = self.well(&now.branching);
         for (place, guard) in self.guards.iter().enumerate() {
@@ -258,6 +255,8 @@ impl<'a> Guarding<'a> {
             if alarmed <= 0.0 {
                 continue;
             }
+            // Guards act in sequence: the next one sees only what this one lets pass. Clamped against rounding below
+            // zero.
             left = (left - alarmed).max(0.0);
             next.alarms.push(Alarm { guard: place, held: output.clone(), right });
             let of = &mut next.counts[place];
@@ -281,7 +280,7 @@ impl<'a> Guarding<'a> {
                     out.push(self.end(&next, now, p, output, End::Settled));
                 };
                 if right {
-                    // There is nothing to set right.
+                    // The output is right already, so the person lets it pass.
                     end(alarmed, Some(output.clone()));
                 } else {
                     let settled = alarmed * self.odds[place].escalation_accuracy;
@@ -299,19 +298,19 @@ impl<'a> Guarding<'a> {
         }
     }
 
-    /// Whether two ways that wait for an attempt have the same future, and the same root.
+    /// Whether two queued paths have the same future and the same original error.
     fn alike(&self, a: &Way, b: &Way) -> bool {
         let first = |way: &Way| (way.first.event, way.first.fault, self.well(way.first), way.words);
         (a.attempt, &a.used) == (b.attempt, &b.used) && first(a) == first(b)
     }
 
-    /// Right, and no error in it.
+    /// Whether the output is right and the branch is not an error.
     fn well(&self, branching: &Branching) -> bool {
         let right = branching.output.as_ref().is_some_and(|o| (self.state)(o) == State::Correct);
         right && branching.fault == Fault::None
     }
 
-    /// Whether the guard at `place` looks at such an output at all.
+    /// Whether the guard looks at this output at all.
     fn looks(&self, place: usize, look: &Look, output: &Output) -> bool {
         let check = &self.guards[place].check;
         let there = match output {
@@ -319,7 +318,7 @@ impl<'a> Guarding<'a> {
             Output::Missing => matches!(check, Check::Present),
             _ => true,
         };
-        // An embedder that is not listed is not guarded.
+        // A guard applies only to the embedders that it lists.
         let listed = match check {
             Check::Score(floors) | Check::Margin(floors) => {
                 look.embedder.is_some_and(|embedder| floors.contains_key(&embedder))
@@ -333,7 +332,7 @@ impl<'a> Guarding<'a> {
         self.settings.get(place).copied().unwrap_or_default()
     }
 
-    /// P(alarm) of the guard at `place`, which looks at the output.
+    /// The probability of an alarm, given that the guard looks at the output.
     fn alarm(&self, place: usize, look: &Look, output: &Output) -> f64 {
         let setting = self.setting(place);
         let check = &self.guards[place].check;
@@ -392,8 +391,8 @@ impl<'a> Guarding<'a> {
         expr.eval(&env).ok().flatten()
     }
 
-    /// The branch at the end of a way. It is named after its first attempt, which is the root of what
-    /// followed; where that was right, the alarm is.
+    /// The branch at the end of a path. It has the event of its first attempt, which is the root cause; if that was
+    /// right, a bad end is a false alarm.
     fn end(&self, way: &Way, now: &Tried, p: f64, output: Option<Output>, end: End) -> Handled {
         let last = &now.branching;
         let mut trail = Trail {
@@ -412,7 +411,7 @@ impl<'a> Guarding<'a> {
             End::Passed => self.well(last),
             End::Settled => match &output {
                 None => self.right.is_none(),
-                // A partial hit that a person lets pass is still one.
+                // A partial hit that a person lets pass is still a partial hit.
                 Some(_) if output == last.output => self.well(last),
                 Some(settled) => (self.state)(settled) == State::Correct,
             },
@@ -435,8 +434,8 @@ impl<'a> Guarding<'a> {
     }
 }
 
-/// Ways that end alike, as one. Of what was held back, and of the passage that a value was read from, the first way's
-/// speaks for all; what guards did is the mean.
+/// Merges equal branches. The alarms and the source passage are those of the first one; the guards' counts are
+/// averaged.
 fn merge(handled: Vec<Handled>) -> Vec<Handled> {
     let mut merged: Vec<Handled> = Vec::new();
     for one in handled.into_iter().filter(|h| h.branching.p > 0.0) {
@@ -453,13 +452,12 @@ fn merge(handled: Vec<Handled>) -> Vec<Handled> {
     merged
 }
 
-/// The score of the best passage; `None` where nothing was found.
+/// The score of the best passage; `None` if nothing was found.
 pub fn best(scores: &[f32]) -> Option<f64> {
     scores.first().map(|&score| f64::from(score))
 }
 
-/// The lead of the best passage over the next one: boundless where there is no other, `None` where nothing
-/// was found.
+/// The lead of the best passage over the next one: infinite if there is only one, `None` if nothing was found.
 pub fn margin(scores: &[f32]) -> Option<f64> {
     let second = scores.get(1).map_or(f64::NEG_INFINITY, |&score| f64::from(score));
     Some(best(scores)? - second)

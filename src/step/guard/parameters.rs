@@ -1,4 +1,4 @@
-//! How often guards see what is wrong, and what a look costs: every number with where it comes from.
+//! Default rates and costs of guards, each with its source.
 
 use crate::scenario::{Check, Effort, Guard, Person, Rates};
 use crate::step::reader::{Parameter, Tag};
@@ -31,7 +31,7 @@ fn verifier(rates: &Rates) -> [Parameter; 2] {
     ]
 }
 
-/// The same of a reviewer.
+/// Catch rate and false-alarm rate of a reviewer.
 fn reviewer(rates: &Rates) -> [Parameter; 2] {
     let assumed = "ours: about a stage verifier's";
     [
@@ -40,13 +40,13 @@ fn reviewer(rates: &Rates) -> [Parameter; 2] {
     ]
 }
 
-/// What a guard, and the person behind it, see and mend.
+/// The rates of a guard, and the accuracy of the person to whom it escalates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Odds {
-    /// Of guards that are known by their rates; 0 for others.
+    /// For guards defined by rates; 0 for others.
     pub catch_rate: f64,
     pub false_alarm_rate: f64,
-    /// Of the person to whom it escalates; 0 without one.
+    /// The probability that the person corrects a wrong output; 0 if the guard does not escalate.
     pub escalation_accuracy: f64,
 }
 
@@ -63,7 +63,7 @@ impl Odds {
         Odds { catch_rate, false_alarm_rate, escalation_accuracy }
     }
 
-    /// The rate by its name in [`parameters`]; `None` for what is no rate.
+    /// The rate with this name in [`parameters`]; `None` for parameters that are not rates.
     pub fn rate(&mut self, name: &str) -> Option<&mut f64> {
         match name {
             "catch_rate" => Some(&mut self.catch_rate),
@@ -79,7 +79,7 @@ fn accuracy(person: &Person) -> Parameter {
     parameter("escalation_accuracy", person.accuracy, 0.95, Tag::Assumed, assumed)
 }
 
-/// Cost in US dollars and seconds of one look.
+/// Cost in US dollars and duration in seconds of one call of a verifier's model.
 fn model_effort(effort: &Effort) -> [Parameter; 2] {
     [
         parameter("cost", effort.cost, 0.0, Tag::Assumed, "ours: a call of a small model"),
@@ -94,7 +94,7 @@ fn person_effort(effort: &Effort) -> [Parameter; 2] {
     ]
 }
 
-/// Cost and seconds of one look of a guard; checks on what is there already take neither.
+/// Cost (US dollars) and duration (seconds) of one look; `None` for checks on existing data, which cost nothing.
 pub fn look_effort(check: &Check) -> Option<[Parameter; 2]> {
     match check {
         Check::Verified { effort, .. } | Check::Verifier { effort, .. } => {
@@ -105,12 +105,12 @@ pub fn look_effort(check: &Check) -> Option<[Parameter; 2]> {
     }
 }
 
-/// Cost and seconds of one escalation.
+/// Cost (US dollars) and duration (seconds) of one escalation.
 pub fn escalation_effort(person: &Person) -> [Parameter; 2] {
     person_effort(&person.effort)
 }
 
-/// Every parameter of a guard, for those who ask where its numbers come from.
+/// All parameters of a guard with their sources, for reports.
 pub fn parameters(guard: &Guard) -> Vec<Parameter> {
     let mut all = Vec::new();
     match &guard.check {

@@ -1,5 +1,5 @@
-//! What a reader makes of a context, by chance. What it can answer, and how probable that is under some rates, are two
-//! things: the second needs no passages, so that other rates can be tried by the million.
+//! The distribution of a reader's answers on one context. The possible answers are separate from their probabilities,
+//! which need no passages, so that millions of other parameter values can be evaluated cheaply.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use super::{Event, Reader, ValuePool};
 use crate::value::Value;
 use crate::world::Corpus;
 
-/// What is left of one and below this is rounding.
+/// Remaining probabilities below this are rounding error.
 const ROUNDING: f64 = 1e-12;
 
-/// The parameters of a reader, looked up: see [`Reader::get`].
+/// The parameters of a reader; see [`Reader::get`].
 #[derive(Clone, Copy, Debug)]
 pub struct Chances {
     misread: f64,
@@ -37,7 +37,7 @@ impl Chances {
         }
     }
 
-    /// Whether everything that can happen under the others can happen under these.
+    /// Whether the support of `others` is contained in this one's: whatever can happen there can happen here.
     pub fn allow(&self, others: &Chances) -> bool {
         let possible = |c: &Chances| {
             let chances = [
@@ -49,7 +49,7 @@ impl Chances {
                 c.follow,
                 c.fabricate,
                 c.fabricate_empty,
-                // The reader abstains else.
+                // The complement of this sum is the probability to abstain.
                 c.follow + c.fabricate,
             ];
             chances.map(|chance| [chance > 0.0, 1.0 - chance > ROUNDING])
@@ -68,14 +68,14 @@ impl Chances {
 /// One answer that a reader can give.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReaderAnswer<'a> {
-    /// `None`: that the evidence is not there.
+    /// `None`: the reader reports that the evidence is missing.
     pub value: Option<&'a Value>,
     pub event: Event,
-    /// The passage that it was read from, rightly or not.
+    /// The passage that it was read from, correctly or not.
     pub source: Option<u32>,
 }
 
-/// Reading a field from passages.
+/// The task of reading one field from a context.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'a> {
     pub corpus: &'a Corpus,
@@ -87,52 +87,51 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// What a passage states.
+    /// The value that a passage states for the field.
     pub fn stated(&self, passage: u32) -> Option<&'a Value> {
         self.corpus.passages[passage as usize].facts.get(self.field)
     }
 
-    /// What gold states, in the context or not; `None` where there is nothing to be right about.
+    /// The value that gold states, whether in the context or not; `None` if no answer can be right.
     pub fn right(&self) -> Option<&'a Value> {
         self.gold.iter().find_map(|&passage| self.stated(passage))
     }
 }
 
-/// How probable each of the answers is that a reader can give in one reading, under any chances.
+/// The probabilities of the possible answers in one reading, as a function of the parameters.
 #[derive(Clone, Debug)]
 pub struct AnswerDistribution {
-    /// Where gold states the field.
+    /// Set if gold in the context states the field.
     evidence: Option<Evidence>,
-    /// Where it does not, or is overlooked.
+    /// Applies if it does not, or is overlooked.
     unaided: Unaided,
 }
 
-/// The shares of the values that come out in place of one.
+/// The normalised weights of the values that can replace one value.
 type Others = Vec<f64>;
 
 #[derive(Clone, Debug)]
 struct Evidence {
-    /// By gold passage that states the field: how many passages lie between it and the nearer end.
+    /// For each gold passage that states the field: the number of passages between it and the nearer end.
     hidden: Vec<i32>,
-    /// By distractor: whether it ranks above.
+    /// For each distractor: whether it ranks above gold, and its misreadings.
     followed: Vec<(bool, Others)>,
     read: Others,
 }
 
-/// Reading without the evidence.
+/// Reading without evidence.
 #[derive(Clone, Debug)]
 struct Unaided {
-    /// There is a right value, which may be said by luck.
+    /// There is a right value, which can be given by luck.
     can_be_lucky: bool,
-    /// The values that come out in place of what the best distractor states; `None` where no passage states the
-    /// field.
+    /// The misreadings of the value that the best distractor states; `None` if no other passage states the field.
     followed: Option<Others>,
     made_up: Others,
 }
 
-/// All answers that can come of a reading, whether they have a chance or not, and how probable each is.
+/// All answers that a reading can give, including those of probability zero, and their distribution.
 ///
-/// A misread or made-up value is never the right one: a reader is right by luck with a chance of its own.
+/// A misread or fabricated value is never the right one: luck has its own probability.
 pub fn answer_distribution<'a>(
     reading: &Reading<'a>,
 ) -> (Vec<ReaderAnswer<'a>>, AnswerDistribution) {
@@ -165,7 +164,7 @@ pub fn answer_distribution<'a>(
         list.answers.push(ReaderAnswer { value: Some(value), event: Event::Lucky, source: None });
     }
     let followed = first.map(|&(passage, _, value)| {
-        // What states the right value too is no distractor.
+        // A passage that also states the right value is not a distractor.
         let agrees = best.is_some_and(|at| stated[at].2 == value);
         list.read(passage, value, if agrees { Event::Clean } else { Event::Distracted })
     });
@@ -175,7 +174,7 @@ pub fn answer_distribution<'a>(
     (answers, AnswerDistribution { evidence, unaided })
 }
 
-/// The answers so far.
+/// Collects answers in the order in which [`AnswerDistribution::weigh`] computes their probabilities.
 struct AnswerList<'l, 'a> {
     pool: &'a ValuePool,
     right: Option<&'a Value>,
@@ -183,15 +182,15 @@ struct AnswerList<'l, 'a> {
 }
 
 impl<'a> AnswerList<'_, 'a> {
-    /// A value that is read comes out as it is stated, or as another one of the pool that is not right.
+    /// Adds the answers for a value that is read: the value itself, or another wrong value of the pool.
     fn read(&mut self, passage: u32, value: &'a Value, event: Event) -> Others {
         self.answers.push(ReaderAnswer { value: Some(value), event, source: Some(passage) });
         let others = self.pool.without(&[Some(value), self.right]);
         self.spread(others, Event::Misread, Some(passage))
     }
 
-    /// A value of the pool that is not right, and not what the best distractor states where another one is left: of
-    /// yes and no, one is right and the other one stated.
+    /// Adds the fabricated answers: wrong values of the pool other than what the best distractor states. If that leaves
+    /// none, as with yes/no, where one value is right and the other is stated, the stated value is allowed.
     fn make_up(&mut self, stated: Option<&Value>) -> Others {
         let mut others = self.pool.without(&[stated, self.right]);
         if others.is_empty() {
@@ -216,7 +215,7 @@ impl<'a> AnswerList<'_, 'a> {
 }
 
 impl AnswerDistribution {
-    /// Puts the probabilities into `p`, in the order of the answers; they add up to one.
+    /// Writes the probabilities of the answers to `p`, in their order; they sum to one.
     pub fn weigh(&self, chances: &Chances, p: &mut Vec<f64>) {
         p.clear();
         let mut unaided = 1.0;
@@ -232,7 +231,7 @@ impl AnswerDistribution {
                 push(p, follow, others, chances.misread);
             }
         }
-        // Luck comes first, so that no other chance has a hand in it.
+        // Luck is taken out first, so that its probability does not depend on the other parameters.
         if self.unaided.can_be_lucky {
             p.push(unaided * chances.lucky);
             unaided *= 1.0 - chances.lucky;
@@ -245,21 +244,21 @@ impl AnswerDistribution {
             }
         };
         p.extend(self.unaided.made_up.iter().map(|share| unaided * fabricate * share));
-        // Whatever is left says that the evidence is not there.
+        // The remaining probability is to abstain.
         let spoken: f64 = p.iter().sum();
         p.push(if 1.0 - spoken > ROUNDING { 1.0 - spoken } else { 0.0 });
     }
 }
 
-/// A value that is read with probability `read`, and those that it comes out as.
+/// Adds a value that is read with probability `read`, and its misreadings.
 fn push(p: &mut Vec<f64>, read: f64, others: &Others, misread: f64) {
     p.push(if others.is_empty() { read } else { read * (1.0 - misread) });
     p.extend(others.iter().map(|share| read * misread * share));
 }
 
-/// The probability that a reader overlooks gold for where it stands: every passage between it and the nearer
-/// end of the context hides it with the same chance. So it is none at the ends, highest in the middle, and in
-/// the middle the higher the more passages there are. Gold that is there twice is overlooked twice.
+/// The probability that a reader overlooks gold because of its position: each passage between gold and the nearer end
+/// of the context hides it independently with the same probability. So it is zero at the ends, highest in the middle,
+/// and grows with the number of passages. If there are several gold passages, all of them must be overlooked.
 fn overlooked(chances: &Chances, hidden: &[i32]) -> f64 {
     let seen = 1.0 - chances.overlooked;
     hidden.iter().map(|&between| 1.0 - seen.powi(between)).product()

@@ -1,10 +1,11 @@
-//! The reader: a small model of a language model that reads passages, aware of conflicts.
+//! The reader: a probabilistic model of how a language model reads a field from passages, conflicts included. It draws
+//! nothing; it only gives the distribution of answers.
 //!
-//! With gold in its context it reads the gold value, or follows a distractor that states the same
-//! field. Without, it is right by luck, follows the best distractor that states the field, makes a value up, or
-//! abstains; and so it does where it overlooks gold between other passages. On top, what it reads can
-//! come out wrong. A distractor's value is never invented: it is what the passage states. A misread or made-up
-//! value is never the right one: inventing more is no way to be right more often.
+//! With gold in its context it reads the gold value, or follows a distractor that states the same field. Without gold,
+//! or if it overlooks gold between other passages, it is right by luck, follows the best distractor that states the
+//! field, fabricates a value, or abstains. In addition, any value that it reads can be misread. A distractor's value is
+//! always one that the passage states. A misread or fabricated value is never the right one, so that fabricating more
+//! cannot make a reader right more often.
 
 mod answer_distribution;
 mod near_values;
@@ -26,22 +27,22 @@ pub use answer_distribution::{
 use presets::preset_parameters;
 pub use value_pool::{FEW, POOL, ValuePool};
 
-/// How far a figure can be leaned on.
+/// How reliable a figure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tag {
-    /// From a table that we read.
+    /// From a published table that we have read.
     Cited,
-    /// From a secondary source, or derived from a cited figure by an assumption that is stated.
+    /// From a secondary source, or derived from a cited figure by a stated assumption.
     Indicative,
-    /// Ours.
+    /// Our own assumption.
     Assumed,
     /// Given in the scenario file.
     Scenario,
 }
 
 impl Tag {
-    /// As files have it.
+    /// The name used in files.
     pub fn name(self) -> &'static str {
         match self {
             Tag::Cited => "cited",
@@ -52,7 +53,7 @@ impl Tag {
     }
 }
 
-/// One parameter of a reader with where it comes from.
+/// A parameter of a reader or a guard, with its source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Parameter {
     pub name: &'static str,
@@ -66,7 +67,7 @@ fn six_decimals<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::O
     serializer.serialize_f64((value * 1e6).round() / 1e6)
 }
 
-/// A reader: every probability with its source.
+/// A reader's parameters. All values are probabilities.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reader {
     pub preset: String,
@@ -74,7 +75,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// A preset with some parameters replaced; the names are checked when the scenario is loaded.
+    /// A preset with some parameters overridden; the names have been checked when the scenario was loaded.
     pub fn new(preset: &str, overrides: &BTreeMap<String, f64>) -> anyhow::Result<Reader> {
         let mut parameters = preset_parameters(preset).ok_or_else(|| {
             anyhow::anyhow!("unknown reader preset '{preset}'; allowed: {}", PRESETS.join(", "))
@@ -90,7 +91,7 @@ impl Reader {
         let mut reader = Reader { preset: preset.to_owned(), parameters };
         let over = reader.get("follow") + reader.get("fabricate") - 1.0;
         if over > 0.0 {
-            // Together they leave no room to abstain: what the file does not set gives way.
+            // The probability to abstain would be negative, so the one that the file does not set is reduced.
             let given = |name: &str| overrides.contains_key(name);
             let Some(parameter) = reader
                 .parameters
@@ -109,19 +110,19 @@ impl Reader {
     /// The value of a parameter in [`crate::scenario::PARAMETERS`]:
     ///
     /// - `misread`: a value that was read comes out as another one, which is not right either;
-    /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above
-    ///   (below) it is followed, each;
-    /// - `overlooked`: gold is in the context, and a passage between it and the nearer end hides it, each;
-    /// - `lucky`: no gold in the context (or it is overlooked), and the right value comes out all the same. What
-    ///   follows happens in the other reads:
+    /// - `distracted_above`, `distracted_below`: gold is in the context, and a distractor ranked above (below) it is
+    ///   followed; per distractor;
+    /// - `overlooked`: gold is in the context, and a passage between it and the nearer end hides it; per passage;
+    /// - `lucky`: no gold is in the context (or it is overlooked), and the right value is given by luck. The parameters
+    ///   below apply to the remaining reads:
     /// - `follow`: the best distractor that states the field is followed;
-    /// - `fabricate`: then a wrong value is made up;
-    /// - `fabricate_empty`: nothing in the context states the field, a wrong value is made up.
+    /// - `fabricate`: instead, a wrong value is fabricated;
+    /// - `fabricate_empty`: nothing in the context states the field, and a wrong value is fabricated.
     pub fn get(&self, name: &str) -> f64 {
         self.parameters.iter().find(|p| p.name == name).map_or(0.0, |p| p.value)
     }
 
-    /// Sets a parameter, for what would be otherwise: where the value comes from is kept.
+    /// Sets a parameter for a sensitivity analysis; its tag and source do not change.
     pub fn set(&mut self, name: &str, value: f64) {
         if let Some(parameter) = self.parameters.iter_mut().find(|p| p.name == name) {
             parameter.value = value;
@@ -129,10 +130,10 @@ impl Reader {
     }
 }
 
-/// The row of a reading.
+/// The row of a read step.
 ///
-/// What goes wrong with the evidence in hand, or with none to be had, is the reader's own error. What it
-/// makes of a context from which the evidence is missing is not: that is the miss going on.
+/// An error with the evidence in the context, or with no evidence anywhere, is the reader's own. What it makes of a
+/// context from which the evidence is missing is not: there the retrieval miss takes effect.
 pub fn row(reader: &Reader, reading: &Reading) -> Row {
     let mut row = Row::from(branches(reader, reading));
     let Reading { gold, pool, context, .. } = *reading;
@@ -142,7 +143,7 @@ pub fn row(reader: &Reader, reading: &Reading) -> Row {
     }
     for branch in &mut row.branches {
         let erred = matches!(branch.event, Event::Distracted | Event::Misread | Event::Fabricated);
-        // To say that there is no evidence is an error where it is in hand.
+        // Abstaining is an error only if the evidence is in the context.
         if erred || branch.event == Event::Abstained && right.is_some() {
             branch.fault = Fault::Own;
         }
@@ -266,7 +267,7 @@ mod tests {
             read(&reader, &[2], &[2]).iter().map(|e| e.0).collect::<Vec<_>>(),
             [Event::Clean, Event::Misread]
         );
-        // Nothing is right where no gold passage states the field.
+        // Without a gold passage that states the field, no answer is right.
         assert!(read(&reader, &[], &[0, 1]).iter().all(|(event, _)| *event != Event::Lucky));
     }
 
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(read(&reader, &[2], &[0, 1]), [(Event::Abstained, 1.0)]);
     }
 
-    /// P(read right) with gold at each place among `n` passages that all state the field.
+    /// P(right answer) for each position of gold among `n` passages that all state the field.
     fn read_right(reader: &Reader, n: u32) -> Vec<f64> {
         let values: Vec<f64> = (0..n).map(f64::from).collect();
         let corpus = corpus(&values);
@@ -287,7 +288,7 @@ mod tests {
             let total: f64 = row.branches.iter().map(|b| b.p).sum();
             assert!((total - 1.0).abs() < 1e-12, "{n} passages, gold at {gold}: {total}");
             let right = |event: Event| matches!(event, Event::Clean | Event::Lucky);
-            // Whatever else happens is the reader's own error.
+            // Every other event is the reader's own error.
             assert!(row.branches.iter().all(|b| (b.fault == Fault::Own) != right(b.event)));
             row.branches.iter().filter(|b| right(b.event)).map(|b| b.p).sum()
         };

@@ -1,17 +1,17 @@
-//! Values near a value: what a reader says by a slip where the corpus states too few others.
+//! Values near a given value, used as plausible misreadings if the corpus states too few other values.
 //!
-//! Of each type some near by and some far, so that a limit between right and wrong is passed by some of them: the
-//! next day and the next year, one more and a digit more.
+//! Each type has some close and some distant values (the next day and the next year, one more and one digit more), so
+//! that some of them lie on the other side of any decision threshold.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 use crate::value::{Money, Period, Value};
 
-/// A name that stands for nothing.
+/// A name that no entity has.
 const NOBODY: &str = "Nonesuch";
 
-/// Distinct values of the same type as `value` and other than it, the likeliest slips first. Three at least; but one
-/// for a text, a name that matches nothing, and for a yes/no.
+/// Distinct values of the same type as `value` and different from it, most plausible first. At least three, except that
+/// a text has one, a name that matches nothing, and so has a yes/no.
 pub(super) fn near(value: &Value) -> Vec<Value> {
     let mut near: Vec<Value> = match value {
         Value::YesNo(yes) => vec![Value::YesNo(!yes)],
@@ -37,24 +37,24 @@ pub(super) fn near(value: &Value) -> Vec<Value> {
     near
 }
 
-/// One more in the last decimal, a digit more, one less, a digit less, and further ones.
+/// One unit more in the last decimal, ten times as much, one unit less, a tenth, and others.
 fn numbers(n: f64) -> impl Iterator<Item = f64> {
-    // The shortest text that is read as this number has its decimals.
+    // The shortest representation that parses as this number determines its decimals.
     let text = format!("{n}");
     let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     let unit = 0.1f64.powi(decimals as i32);
-    // What is never negative is not read as negative.
+    // A quantity that is not negative is never misread as negative.
     let keeps_sign = move |&other: &f64| n < 0.0 || other >= 0.0;
     let around = [n + unit, n * 10.0, n - unit, n / 10.0, n + 2.0 * unit, n * 2.0, n / 2.0];
     let rounded = move |other: f64| {
-        // A tenth needs a decimal more.
+        // A tenth needs one more decimal.
         let text = format!("{other:.*}", decimals + 1);
         text.parse::<f64>().unwrap_or(other) + 0.0
     };
     around.into_iter().map(rounded).chain([3.0]).filter(|n| n.is_finite()).filter(keeps_sign)
 }
 
-/// The next day, a year later, a month earlier, and the other way round.
+/// A day later, a year later, a month earlier, and each of these in the opposite direction.
 fn dates(date: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     let month = |n| Months::new(n);
     let near = [
@@ -68,7 +68,7 @@ fn dates(date: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     near.into_iter().flatten().filter(|date| (1..=9999).contains(&date.year()))
 }
 
-/// Twice as long, half as long, one more, and further ones; in months where it has any, else in days.
+/// Twice as long, half as long, one unit more, and others; in months if it has any, otherwise in days.
 fn periods(period: Period) -> impl Iterator<Item = Period> {
     let count = if period.months > 0 { period.months } else { period.days };
     let half = count.is_multiple_of(2).then_some(count / 2).filter(|half| *half > 0);

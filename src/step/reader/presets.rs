@@ -1,4 +1,4 @@
-//! What is known of language models that read: each preset's numbers, and where they come from.
+//! Reader presets: published figures about language models, each with its source.
 
 use super::{Parameter, Tag};
 use crate::scenario::PARAMETERS;
@@ -10,18 +10,18 @@ const RGB: &str = "RGB, arXiv 2309.01431: refuses at most .45 when the evidence 
 
 const LUCKY_TRIAL: &str = "own trial of Qwen2.5-Coder-1.5B (4 bits) on the renewal desk, one prompt, five passages: 6 of 48 reads without the evidence came out right; ClashEval, arXiv 2404.10198, has .088 and .109 without any context on facts that the model has not seen";
 
-/// How often a reader is right without the evidence ([`LUCKY_TRIAL`]).
+/// Probability of a right answer without the evidence ([`LUCKY_TRIAL`]).
 const LUCKY: f64 = 0.125;
 
-/// How often the evidence that is not there is said not to be there ([`RGB`]).
+/// Probability that missing evidence is reported as missing ([`RGB`]).
 const REFUSES: f64 = 0.45;
 
 pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
     if preset == "gpt-3.5-turbo" {
         return Some(by_position());
     }
-    // Per model: accuracy with the right passage alone and among five (table 6, where the paper has
-    // them), and given wrong evidence: follows it, resists it, says something else (table 2).
+    // Per model: accuracy with the right passage alone and among five (table 6, if the paper reports them), and given
+    // wrong evidence: follows it, resists it, says something else (table 2).
     let (one, five, follow, other) = match preset {
         "gpt-4o" => (Some(0.941), Some(0.922), 0.608, 0.065),
         "claude-opus" => (Some(0.939), Some(0.843), 0.313, 0.102),
@@ -38,8 +38,8 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
         }
         _ => return None,
     };
-    // Right evidence against a wrong belief of the model: uses the evidence (table 2). An upper
-    // bound on misreading where table 6 has no row for the model.
+    // Right evidence against a wrong prior belief of the model: uses the evidence (table 2). This is an upper bound on
+    // misreading for models without a row in table 6.
     let uses_evidence = if preset == "gemini-1.5" { 0.860 } else { 0.793 };
     let parameter = |name, value: f64, tag, source: String| Parameter { name, value, tag, source };
     let misread = match one {
@@ -58,8 +58,8 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
             ),
         ),
     };
-    // Four more passages took accuracy from `one` to `five`; read as each of the four being followed
-    // with the same chance: 1 - (five / one)^(1/4).
+    // Four more passages reduce accuracy from `one` to `five`. Modelled as four independent distractors with equal
+    // probability: 1 - (five / one)^(1/4).
     let (distracted, tag, source) = match (one, five) {
         (Some(one), Some(five)) => (
             1.0 - (five / one).powf(0.25),
@@ -107,12 +107,12 @@ pub(super) fn preset_parameters(preset: &str) -> Option<Vec<Parameter>> {
     ])
 }
 
-/// The preset of a model whose accuracy is known by the place of gold.
+/// The preset of a model whose accuracy is published by the position of gold.
 ///
-/// Accuracy with gold alone, and among ten passages as the first, the fifth and the last. As the first, all
-/// others rank below it, as the last above, and none hides it; what else is lost in the fifth place is taken
-/// for the hiding, by each of the four passages between it and the start; what is hidden is right by luck now and
-/// then. Fitted to ten passages, since among twenty and thirty (tables 6 and 7) each further passage does less.
+/// The inputs are the accuracy with gold alone, and among ten passages with gold first, fifth and last. With gold
+/// first, all others rank below it; with gold last, above it; in neither case is it hidden. The further loss in fifth
+/// place is attributed to hiding by each of the four passages before it, allowing for lucky answers when it is hidden.
+/// Fitted to ten passages, because among twenty and thirty (tables 6 and 7) each further passage has less effect.
 fn by_position() -> Vec<Parameter> {
     let (alone, first, fifth, last) = (0.883f64, 0.768f64, 0.612f64, 0.624f64);
     let each = |share: f64, passages: f64| 1.0 - share.powf(1.0 / passages);

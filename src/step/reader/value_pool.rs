@@ -1,9 +1,8 @@
-//! The values that a reader can say in place of the right one: misread, or made up.
+//! The values that a reader can give in place of the right one, whether misread or fabricated.
 //!
-//! What it says flows on through the steps, so it is a concrete value. A pool holds values that the corpus states
-//! for the field, and where these are few, values near them: other days, other amounts, a name that matches
-//! nothing. A yes/no can be both whatever is labelled, since a label says what contracts state and not what a
-//! reader may say.
+//! A wrong answer propagates through later steps, so it must be a concrete value. A pool holds values that the corpus
+//! states for the field and, if they are few, values near them: other days, other amounts, a name that matches nothing.
+//! A yes/no pool always holds both values, because labels restrict what contracts state, not what a reader can answer.
 
 use rayon::prelude::*;
 
@@ -11,23 +10,23 @@ use super::near_values::near;
 use crate::value::{Type, Value};
 use crate::world::Corpus;
 
-/// At most so many stated values stand in a [`ValuePool`]; it bounds the state space and is stated in the manifest.
+/// Maximum number of stated values in a [`ValuePool`]. It bounds the state space, and the manifest states it.
 pub const POOL: usize = 8;
 
-/// A pool with fewer stated values than this is filled up with values near them. Two may be ruled out, the one that
-/// the passage states and the right one, and some choice must be left.
+/// A pool with fewer stated values than this is extended by values near them. Two values may be excluded, the one that
+/// the passage states and the right one, and a choice must remain.
 pub const FEW: usize = 4;
 
-/// The values of a field that a reader can say, each with its weight.
+/// The values of a field that a reader can give, each with its weight.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValuePool {
-    /// The weight of a stated value is the number of passages that state it; of a value near one, 1.
+    /// A stated value is weighted by the number of passages that state it; an added value has weight 1.
     pub values: Vec<(Value, f64)>,
 }
 
 impl ValuePool {
-    /// The pool of a field: stated values at even steps of the sorted distinct ones, and where they are few, values
-    /// near them. Empty where no passage states the field.
+    /// The pool of a field: stated values at even steps of the sorted distinct ones, extended by nearby values if they
+    /// are few. Empty if no passage states the field.
     pub fn of(corpus: &Corpus, field: &str) -> ValuePool {
         let facts = corpus.passages.iter().filter_map(|p| p.facts.get(field));
         let mut stated: Vec<&Value> = facts.collect();
@@ -43,6 +42,7 @@ impl ValuePool {
             }
         }
         let size = POOL.min(distinct.len());
+        // Midpoints of `size` equal sections, so that a few extreme values do not dominate.
         let at = |i: usize| {
             let (value, count) = distinct[(2 * i + 1) * distinct.len() / (2 * size)];
             (value.clone(), count)
@@ -54,8 +54,8 @@ impl ValuePool {
         pool
     }
 
-    /// Adds the other choices of a field that has some; else values near the stated ones, the commonest first, in
-    /// turns.
+    /// Adds the other choices of a choice field; for other fields, values near the stated ones, taking turns and
+    /// starting with the most frequent one.
     fn fill_up(&mut self, choices: Option<&Vec<Value>>) {
         let mut stated = self.values.clone();
         stated.sort_by(|(_, a), (_, b)| b.total_cmp(a));
@@ -85,7 +85,7 @@ impl ValuePool {
         }
     }
 
-    /// The values but those in `ruled_out`, with their shares; none where nothing is left.
+    /// The values except those in `ruled_out`, with normalised weights; empty if none remains.
     pub fn without(&self, ruled_out: &[Option<&Value>]) -> Vec<(&Value, f64)> {
         let left = || self.values.iter().filter(|(value, _)| !ruled_out.contains(&Some(value)));
         let total: f64 = left().map(|(_, weight)| weight).sum();
@@ -93,7 +93,7 @@ impl ValuePool {
     }
 }
 
-/// Sorts values of one type by size, texts by letters.
+/// Orders values of one type by magnitude, texts alphabetically.
 fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) | (Value::Percent(a), Value::Percent(b)) => {
@@ -170,10 +170,10 @@ mod tests {
             assert_eq!(pool(&[(ty, stated)]), expected, "{ty}");
         }
         assert_eq!(pool(&[(Type::Text, "Delaware")]), ["Delaware", "Nonesuch"]);
-        // The commonest first, in turns.
+        // Taking turns, starting with the most frequent value.
         let two = [(Type::Number, "7"), (Type::Number, "5"), (Type::Number, "7")];
         assert_eq!(pool(&two), ["5", "7", "8", "6"]);
-        // Many are enough.
+        // Enough stated values: nothing is added.
         let four = ["1", "2", "3", "4"].map(|n| (Type::Number, n));
         assert_eq!(pool(&four).len(), 4);
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever one value is stated, and whatever a wrong passage states beside it, something else can be said.
+        /// Whichever value is stated, and whatever a wrong passage states as well, another answer remains.
         #[test]
         fn something_else_can_always_be_said(ty in 0usize..7, n in 0u32..4000, m in 0u32..4000) {
             let ty = Type::ALL[ty];

@@ -1,8 +1,8 @@
-//! CondaQA: passages about a negation, each with a paraphrase and with edits that flip answers.
+//! Imports CondaQA: passages about a negation, each with a paraphrase and with edits that flip answers.
 //!
-//! In: one JSON object a line, as the authors publish it. Out: triplets of the original passage, its paraphrase
-//! (edit 1) and each other edit (2: another scope, 3: affirmative) that changes the answer to at least one
-//! question. The category is `negation`.
+//! Input: one JSON object per line, as published by the authors. Output: a triplet of the original passage, its
+//! paraphrase (edit 1) and each other edit (2: another scope, 3: affirmative) that changes the answer to at least
+//! one question. The category is `negation`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ struct Question {
     passage: u64,
     #[serde(rename = "PassageEditID")]
     edit: u32,
-    /// The passage as edited.
+    /// The edited passage.
     sentence1: String,
     /// The question.
     sentence2: String,
@@ -37,17 +37,17 @@ struct Version {
     answers: BTreeMap<String, String>,
 }
 
-/// The triplets of a file, and how much of it is not among them.
+/// The triplets of a file, and the numbers of passages and edits that gave none.
 #[derive(Clone, Debug, Default)]
 pub struct Import {
     pub triplets: Vec<Triplet>,
-    /// Passages whose original or paraphrase is not in the file.
+    /// Passages whose original or paraphrase is missing from the file.
     pub without_paraphrase: usize,
-    /// Edits that change the answer to no question.
+    /// Edits that change no answer.
     pub not_flipped: usize,
 }
 
-/// Reads the file; the error holds every mistake.
+/// Reads the file. The error lists every mistake.
 pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(path);
     let mut lines = Lines::open(path, progress)?;

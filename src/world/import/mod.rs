@@ -1,7 +1,5 @@
-//! Importers: public data sets, in the layout of their authors, and users' own tables, to passages and
-//! tasks, or to triplets and pairs of texts.
-//!
-//! An importer reads labels and never guesses them: what cannot be read is counted and named.
+//! Importers convert public data sets in their authors' layout, and users' own tables, to passages and tasks or to
+//! triplets and pairs of texts. An importer must not guess labels: whatever cannot be read is counted and reported.
 
 use std::path::Path;
 
@@ -14,10 +12,10 @@ pub mod paws;
 mod sheet;
 pub mod tatqa;
 
-/// The name of the file that lists what an import wrote into a folder.
+/// The file that lists what an import wrote to a folder.
 pub const MANIFEST: &str = "import.manifest.json";
 
-/// Writes the files of an import with their [`MANIFEST`].
+/// Writes the files of an import together with their [`MANIFEST`].
 fn write_listed<B: AsRef<[u8]>>(
     output: &Output,
     dir: &Path,

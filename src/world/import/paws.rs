@@ -1,8 +1,8 @@
-//! PAWS: pairs of sentences made of much the same words, some of which mean the same.
+//! Imports PAWS: pairs of sentences with nearly the same words, some of which are paraphrases.
 //!
-//! In: a TSV file of id, two sentences and a label (1: paraphrase), as the authors publish it, with or without
-//! its header. Out: labelled pairs. Those whose words are the same but for their order get the category
-//! `same_words`: no bag of words can tell them apart; the others `other_words`.
+//! Input: a TSV file of id, two sentences and a label (1: paraphrase), as published by the authors, with or without
+//! its header. Output: labelled pairs. Pairs whose words are equal except for their order have the category
+//! `same_words`, which no bag-of-words model can separate; the others have `other_words`.
 
 use std::path::Path;
 
@@ -11,21 +11,21 @@ use crate::world::labelled_pair::LabelledPair;
 use crate::world::mistakes::Mistakes;
 use crate::world::text::Lines;
 
-/// The columns that a header names, where there is one, and what the fourth is called.
+/// The first three columns of a header, and the names that the fourth may have.
 const HEADER: [&str; 3] = ["id", "sentence1", "sentence2"];
 const LABELS: [&str; 2] = ["label", "noisy_label"];
 
-/// The pairs of a file, and the lines that are not among them.
+/// The pairs of a file, and the numbers of the lines that gave none.
 #[derive(Clone, Debug, Default)]
 pub struct Import {
     pub pairs: Vec<LabelledPair>,
-    /// Lines of pairs in which a sentence is empty: there is nothing to compare.
+    /// Lines of pairs that are left out because a sentence is empty.
     pub empty: Vec<usize>,
-    /// Lines that are blank.
+    /// Blank lines.
     pub blank: Vec<usize>,
 }
 
-/// Reads the file; the error holds every mistake.
+/// Reads the file. The error lists every mistake.
 pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Import> {
     let mut mistakes = Mistakes::of_import(path);
     let mut lines = Lines::open(path, progress)?;
@@ -35,7 +35,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Impo
             import.blank.push(number);
             continue;
         }
-        // Quotes are part of the sentences and not of the file's syntax.
+        // Quotes belong to the sentences, so the line is split without CSV rules.
         let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         let [_, first, second, label] = cells[..] else {
             let what = format!(
@@ -73,7 +73,7 @@ pub fn read(path: &Path, progress: &dyn ProgressListener) -> anyhow::Result<Impo
     Ok(import)
 }
 
-/// The words of a sentence, sorted.
+/// The words of a sentence in lower case, sorted.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
     words.sort_unstable();
@@ -107,7 +107,7 @@ mod tests {
             assert_eq!((&import.empty[..], &import.blank[..]), (empty, blank), "{text:?}");
         }
         assert!(read_text("1\t\t\t0\n").unwrap_err().contains("there is no pair"));
-        // A header that is damaged is not taken for one.
+        // A misspelt header is read as data and reported.
         let error = read_text("id\tsentence1\tsentence2\tlabels\n1\ta\tb\t0\n").unwrap_err();
         assert!(error.contains("line 1, column 'label': 'labels' is neither 0 nor 1"), "{error}");
     }

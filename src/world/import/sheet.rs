@@ -1,9 +1,9 @@
-//! The CSV files that an import leaves beside its data: what was counted, and what was not usable.
+//! Writes the CSV files that accompany imported data: the report and the findings.
 
 use anyhow::Context;
 use serde::Serialize;
 
-/// `import_report.csv`: a header and a line a row.
+/// `import_report.csv`: a header and one line per row.
 pub fn rows(rows: &[impl Serialize]) -> anyhow::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
@@ -18,7 +18,7 @@ pub fn findings<F: Serialize, K: Ord>(
     findings: &[F],
     kind: impl Fn(&F) -> K,
 ) -> anyhow::Result<Vec<u8>> {
-    // The header is written by hand: it is there when there is no finding, too.
+    // The header is written explicitly because the writer derives it from the first record, and there may be none.
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
     writer.write_record(header)?;
     let mut sorted: Vec<&F> = findings.iter().collect();

@@ -1,13 +1,13 @@
-//! Random streams: one for each record and site, so that a draw never depends on what else is drawn.
+//! Random streams, one per record and site, so that a draw does not depend on other draws.
 
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Room for the sites of one record.
+/// Number of streams reserved for each record.
 const SITES: u64 = 64;
 
-/// The stream of `site`, as its generator numbers it, in record (or family) `index`.
+/// The random stream of record (or family) `index` at `site`, which is numbered by its generator.
 pub(super) fn stream(seed: u64, index: usize, site: impl Into<u64>) -> ChaCha8Rng {
     let site = site.into();
     debug_assert!(site < SITES);
@@ -16,12 +16,12 @@ pub(super) fn stream(seed: u64, index: usize, site: impl Into<u64>) -> ChaCha8Rn
     rng
 }
 
-/// One of `choices`, which is not empty.
+/// One of `choices`, which must not be empty.
 pub(super) fn pick<T: Clone>(rng: &mut ChaCha8Rng, choices: &[T]) -> T {
     choices.choose(rng).unwrap_or(&choices[0]).clone()
 }
 
-/// One of `choices` that is not `current`.
+/// One of `choices` other than `current`.
 pub(super) fn other<T: Clone + PartialEq>(rng: &mut ChaCha8Rng, choices: &[T], current: &T) -> T {
     let rest: Vec<T> = choices.iter().filter(|c| *c != current).cloned().collect();
     pick(rng, &rest)

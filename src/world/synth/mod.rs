@@ -1,12 +1,11 @@
-//! Generators: records whose every passage is labelled with what it is.
+//! Generators of synthetic records in which every passage is labelled. A generator must depend on its options alone,
+//! and each record must draw from random streams of its own, so that a larger data set starts with the smaller one,
+//! byte for byte.
 //!
-//! A generator is a function of its options alone. Each record draws from streams of its own, so larger
-//! data begin with the smaller, byte by byte.
-//!
-//! - `draw`: the streams, and choices made from them;
-//! - `names`: counterparties and reference numbers, some of them look-alikes;
-//! - `contracts`: a portfolio of contracts, and the cases of a renewal desk;
-//! - [`ledger`]: a company's records, and the cases of accounts payable and of sales.
+//! - `draw`: random streams and choices made with them;
+//! - `names`: companies and reference numbers, some of them look-alikes;
+//! - `contracts`: a portfolio of contracts, and the tasks of a renewal desk;
+//! - [`ledger`]: a company's records, and the tasks of accounts payable and of sales.
 
 mod contracts;
 mod draw;
@@ -17,7 +16,7 @@ use std::str::FromStr;
 
 pub use self::contracts::{Portfolio, RenewalTask, WINDOW_DAYS, contracts};
 
-/// How alike the passages are: 0 easy, 1 hard.
+/// How similar the passages are, from 0 (easy) to 1 (hard).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Difficulty(f64);
 

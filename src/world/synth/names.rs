@@ -1,4 +1,4 @@
-//! Names of counterparties: distinct, and at will confusingly alike.
+//! Generates company names and reference numbers that are distinct but may be confusingly similar.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const TAILS: [&str; 14] = [
     "bridge", "brook", "bury", "dale", "field", "ford", "gate", "ham", "ley", "mere", "mont",
     "ridge", "water", "wick",
 ];
-/// What a company does, for those that provide services.
+/// Lines of business of service providers.
 pub(super) const SERVICES: Sectors = [
     "Systems",
     "Solutions",
@@ -30,7 +30,7 @@ pub(super) const SERVICES: Sectors = [
     "Security",
     "Communications",
 ];
-/// The same for those that trade in goods.
+/// Lines of business of companies that trade in goods.
 pub(super) const GOODS: Sectors = [
     "Fasteners",
     "Fittings",
@@ -47,10 +47,10 @@ pub(super) const GOODS: Sectors = [
 ];
 const FORMS: [&str; 6] = ["Inc.", "LLC", "Limited", "GmbH", "B.V.", "plc"];
 
-/// The middle parts that names may have.
+/// The lines of business that names may contain.
 type Sectors = [&'static str; 12];
 
-/// A company, taken apart.
+/// A company name as indices of its parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     head: usize,
@@ -59,6 +59,7 @@ pub(super) struct Name {
     form: usize,
 }
 
+// The two sector lists have the same length, so an index is valid in both.
 impl Name {
     /// `Brightwater Systems, Inc.`
     pub fn full(&self, sectors: &Sectors) -> String {
@@ -86,8 +87,8 @@ impl Name {
         }
     }
 
-    /// This name with one or two of its parts changed: another line of business, another legal form,
-    /// or another ending of the first word.
+    /// This name with one or two parts changed: another line of business, another legal form, or another ending of the
+    /// first word.
     fn alike(&self, rng: &mut ChaCha8Rng) -> Name {
         let other = Name::random(rng);
         let mut name = self.clone();
@@ -101,8 +102,8 @@ impl Name {
     }
 }
 
-/// The names and the reference numbers given out so far. Asked in contract order, so that a contract's
-/// name depends on the earlier ones only.
+/// The names and reference numbers used so far. It must be called in record order, so that a record's name depends
+/// only on earlier ones.
 #[derive(Default)]
 pub(super) struct Register {
     names: BTreeSet<Name>,
@@ -110,9 +111,9 @@ pub(super) struct Register {
 }
 
 impl Register {
-    /// A name that nobody has yet; near `like` if given.
+    /// A name that is not used yet; similar to `like` if given.
     pub fn name(&mut self, rng: &mut ChaCha8Rng, like: Option<&Name>) -> Name {
-        // All neighbours of one name may be taken: fall back to a fresh one after some tries.
+        // All neighbours of a name may be in use, so fall back to an unrelated one after some attempts.
         for attempt in 0.. {
             let name = match like {
                 Some(like) if attempt < 32 => like.alike(rng),
@@ -125,8 +126,8 @@ impl Register {
         unreachable!("MAX_NAMES is below the number of names")
     }
 
-    /// A reference number that nobody has yet, such as `HG-2021-0417`; look-alikes get the next free
-    /// number after `near`.
+    /// A reference number that is not used yet, such as `HG-2021-0417`; look-alikes get the next free number after
+    /// `near`.
     pub fn reference(
         &mut self,
         rng: &mut ChaCha8Rng,
@@ -144,13 +145,13 @@ impl Register {
     }
 }
 
-/// The most names a register is asked for: well below the 24,192 that there are.
+/// Maximum number of names that are requested; well below the 24,192 possible ones.
 pub(super) const MAX_NAMES: usize = 10_000;
 
-/// Records in a row that may have look-alike names: the first is the one that the others resemble.
+/// Number of consecutive records that may have look-alike names; the others resemble the first one.
 pub(super) const FAMILY: usize = 4;
 
-/// Kinds of contract: title, the counterparty's role, what it provides.
+/// Kinds of contract: title, the counterparty's role, and what it provides.
 pub(super) const TITLES: [(&str, &str, &str); 14] = [
     ("Cloud Hosting Agreement", "Provider", "hosted computing capacity"),
     ("Software Licence Agreement", "Licensor", "licences of enterprise software"),
@@ -168,7 +169,7 @@ pub(super) const TITLES: [(&str, &str, &str); 14] = [
     ("Staffing Agreement", "Agency", "temporary personnel"),
 ];
 
-/// Companies of the customer's own group, which sign agreements of their own with the same supplier.
+/// A company of the customer's own group, which has separate agreements with the same supplier.
 pub(super) fn affiliate(rng: &mut ChaCha8Rng) -> &'static str {
     const AFFILIATES: [&str; 5] = [
         "Halden Logistics B.V.",

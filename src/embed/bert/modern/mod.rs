@@ -1,5 +1,6 @@
-//! ModernBERT (arXiv 2412.13663): norms in front of the blocks, rotary positions, a gated feed-forward, and
-//! in most layers attention to a window only. Here its configuration and weights.
+//! ModernBERT (arXiv 2412.13663): its configuration and weights. It differs from BERT by norms before the blocks,
+//! rotary positions, a gated feed-forward block, and attention limited to a window in most layers. Only GELU and
+//! rotary positions without scaling are supported; anything else must be rejected.
 
 pub mod packed;
 
@@ -13,13 +14,13 @@ use crate::embed::weights::{Rows, Weights};
 /// How a layer attends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scope {
-    /// A token sees those at most so far away; `None`: all.
+    /// The maximum distance at which a token attends to others; `None`: any.
     pub window: Option<usize>,
-    /// Base of the rotary angles.
+    /// The base of the rotary angles.
     pub theta: f64,
 }
 
-/// The shape of the network.
+/// The configuration of a ModernBERT encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub vocabulary: usize,
@@ -28,12 +29,12 @@ pub struct Config {
     pub intermediate: usize,
     pub positions: usize,
     pub norm_eps: f32,
-    /// By layer.
+    /// The attention scope of each layer.
     pub scopes: Vec<Scope>,
-    /// Which parts have a bias.
     biases: Biases,
 }
 
+/// Which parts have a bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Biases {
     attention: bool,
@@ -43,7 +44,7 @@ struct Biases {
 
 impl Config {
     /// # Errors
-    /// A field missing or out of range, or an activation other than GELU.
+    /// A field that is missing or out of range, or an activation other than GELU.
     pub fn parse(json: &Value) -> anyhow::Result<Self> {
         let number = |key: &str| number(json, key);
         let flag = |key: &str| json.get(key).and_then(Value::as_bool).unwrap_or(false);
@@ -76,8 +77,8 @@ impl Config {
     }
 }
 
-/// Written in two ways: by `global_attn_every_n_layers`, `global_rope_theta` and `local_rope_theta`, and, by
-/// transformers 5, by `layer_types` and `rope_parameters`.
+/// The attention scope of each layer. config.json has two forms: `global_attn_every_n_layers`, `global_rope_theta` and
+/// `local_rope_theta`, or, from transformers 5 on, `layer_types` and `rope_parameters`.
 fn scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Scope>> {
     let every = json.get("global_attn_every_n_layers").and_then(Value::as_u64).unwrap_or(3);
     let types = json.get("layer_types").and_then(Value::as_array);
@@ -88,6 +89,7 @@ fn scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Scope>> {
     };
     let all = theta("full_attention", "global_rope_theta", 160_000.0);
     let near = theta("sliding_attention", "local_rope_theta", 10_000.0);
+    // `local_attention` is the width of the window, over both directions.
     let window = json.get("local_attention").and_then(Value::as_u64).unwrap_or(128) as usize / 2;
     ensure!(
         types.is_none_or(|types| types.len() == layers),
@@ -112,18 +114,20 @@ fn scopes(json: &Value, layers: usize) -> anyhow::Result<Vec<Scope>> {
         .collect()
 }
 
+/// The weights of one layer.
 pub struct Layer {
     /// Absent in the first layer.
     pub attention_norm: Option<Norm>,
-    /// Query, key and value one below the other.
+    /// The query, key and value projections, concatenated by rows.
     pub qkv: Dense,
     pub attended: Dense,
     pub wide_norm: Norm,
-    /// What goes through the activation, and below it the gates.
+    /// The input of the activation and, in the rows below, the gates.
     pub wide: Dense,
     pub narrow: Dense,
 }
 
+/// The weights of a ModernBERT encoder.
 pub struct Encoder {
     pub words: Rows,
     pub norm: Norm,
@@ -133,10 +137,10 @@ pub struct Encoder {
 
 impl Encoder {
     /// # Errors
-    /// A tensor missing or of another shape than `config` says.
+    /// A tensor that is missing or whose shape does not match `config`.
     pub fn load(weights: &Weights, config: &Config) -> anyhow::Result<Self> {
         let (h, wide) = (config.hidden, config.intermediate);
-        // Biases are an option of the architecture; int8 files hold them as zeros in any case.
+        // Biases are optional in this architecture; int8 files store them as zeros even if there are none.
         let bias = |name: String, len, wanted: bool| -> anyhow::Result<Vec<f32>> {
             let found = match weights.has(&name) || wanted {
                 true => weights.vector(&name, len)?,
@@ -189,7 +193,7 @@ impl Encoder {
         })
     }
 
-    /// As [`super::layers::Encoder::into_int8`].
+    /// Rounds to int8 like [`super::layers::Encoder::into_int8`].
     pub fn into_int8(mut self) -> Self {
         self.words = self.words.into_int8();
         for layer in &mut self.layers {

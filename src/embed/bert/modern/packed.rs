@@ -1,4 +1,4 @@
-//! ModernBERT's forward for the CPU, laid out as [`crate::embed::bert::packed`].
+//! ModernBERT's forward pass for the CPU, with the layout of [`crate::embed::bert::packed`].
 
 use super::super::attend::Attention;
 use super::super::linear::{LEAST_ROWS, Linear};
@@ -9,13 +9,14 @@ use crate::embed::Precision;
 use crate::embed::bert::layers::Norm;
 use crate::embed::weights::Rows;
 
+/// The weights of ModernBERT in the layout of the CPU forward pass.
 pub struct Packed {
     config: Config,
     words: Rows,
     norm: Norm,
     layers: Vec<PackedLayer>,
     final_norm: Norm,
-    /// One for each base that layers have.
+    /// One table for each distinct base of the layers' angles.
     angles: Vec<Angles>,
 }
 
@@ -26,12 +27,12 @@ struct PackedLayer {
     wide_norm: Norm,
     wide: Linear,
     narrow: Linear,
-    /// Index into [`Packed::angles`].
+    /// The index of the layer's table in [`Packed::angles`].
     angles: usize,
 }
 
 impl Packed {
-    /// For texts of at most `longest` tokens.
+    /// Arranges the weights for texts of at most `longest` tokens.
     pub fn new(config: Config, encoder: Encoder, precision: Precision, longest: usize) -> Self {
         let encoder = match precision {
             Precision::F32 => encoder,
@@ -65,7 +66,7 @@ impl Packed {
         Self { words, norm: encoder.norm, layers, final_norm: encoder.final_norm, angles, config }
     }
 
-    /// The narrowest window of any layer.
+    /// The narrowest attention window of any layer; `None` if no layer has one.
     pub fn window(&self) -> Option<usize> {
         self.config.scopes.iter().filter_map(|scope| scope.window).min()
     }
@@ -108,6 +109,7 @@ impl Packed {
                 };
                 let (from, to) = (start, start + ids.len());
                 let qkv = &mut s.qkv[from * 3 * h..to * 3 * h];
+                // Rotate query and key, but not the value.
                 for (place, row) in qkv.chunks_exact_mut(3 * h).enumerate() {
                     angles.turn(place, &mut row[..2 * h]);
                 }
@@ -131,7 +133,7 @@ impl Packed {
     }
 }
 
-/// Cosines and sines of the rotary positions, by place.
+/// The cosines and sines of the rotary embedding, by position.
 struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
@@ -148,7 +150,7 @@ impl Angles {
         Self { cos, sin, half }
     }
 
-    /// Turns the heads of query and key, each of which pairs its first half with its second.
+    /// Rotates the heads of query and key; each head pairs its first half with its second.
     fn turn(&self, place: usize, heads: &mut [f32]) {
         let at = place * self.half;
         let (cos, sin) = (&self.cos[at..at + self.half], &self.sin[at..at + self.half]);

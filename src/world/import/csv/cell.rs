@@ -1,4 +1,4 @@
-//! One cell under one type, before it is settled how the column writes numbers and dates.
+//! Parses one cell as a given type, before the column's number and date formats are known.
 
 use chrono::NaiveDate;
 
@@ -8,19 +8,19 @@ use crate::extract::number::Written;
 use crate::extract::plain::PlainText;
 use crate::value::{Type, Value, loses_a_sign};
 
-/// What a cell may be.
+/// A parsed cell. Numbers and dates may still be ambiguous.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     Number(Written),
     Percent(Written),
-    /// The currency as written, a code or a sign; empty where there is none.
+    /// The currency as written (a code or a sign; empty if there is none) and the amount.
     Money(String, Written),
-    /// `03/04/2024`: two numbers and a year.
+    /// Two numbers and a year, such as `03/04/2024`: the order of day and month is open.
     Parts(u32, u32, i32),
     Value(Value),
 }
 
-/// `text` as a `ty`; `None` if it is none.
+/// Parses `text` as a `ty`; `None` if it is not one.
 pub fn shape(ty: Type, text: &str) -> Option<Shape> {
     let plain = PlainText::new(text);
     let text = if ty == Type::Text { text } else { plain.as_str() };
@@ -42,8 +42,8 @@ pub fn shape(ty: Type, text: &str) -> Option<Shape> {
     }
 }
 
-/// Whether `shape` shows its type by itself: percent has its sign, money its currency, and a number
-/// does not start with a zero or a plus, as the number of an article or a telephone does.
+/// Whether the cell's text alone identifies its type: a percent has its sign, money its currency, and a number
+/// does not start with a zero or a plus as article and telephone numbers do.
 pub fn is_plain(shape: &Shape, text: &str) -> bool {
     match shape {
         Shape::Percent(_) => text.contains('%'),
@@ -55,7 +55,7 @@ pub fn is_plain(shape: &Shape, text: &str) -> bool {
     }
 }
 
-/// The code of a currency as written, with `default` for none and for signs of several.
+/// The currency code for `written`. `default` is used if there is no currency or its sign is ambiguous.
 pub fn currency(written: &str, default: Option<&str>) -> Result<String, String> {
     let code = match SIGNS.iter().find(|(sign, _)| *sign == written) {
         Some((_, code)) => *code,
@@ -86,7 +86,7 @@ fn money(text: &str) -> Option<Shape> {
     Written::new(&format!("{sign}{number}")).map(|w| Shape::Money(currency.to_owned(), w))
 }
 
-/// The currency before or after the amount.
+/// Splits off the currency before or after the amount; the currency is empty if there is none.
 fn split_currency(text: &str) -> (&str, &str) {
     for (sign, _) in SIGNS {
         if let Some(rest) = text.strip_prefix(sign).or_else(|| text.strip_suffix(sign)) {
@@ -124,13 +124,13 @@ fn date(text: &str) -> Option<Shape> {
             .then_some(shape);
         }
     }
-    // A year has four digits: `%Y` alone would take the 24 of `24-01-31` for the year 24.
+    // Require a four-digit year: `%Y` alone would read the 24 of `24-01-31` as the year 24.
     let year = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() == 4);
     let read = NAMED.iter().find_map(|form| NaiveDate::parse_from_str(text, form).ok());
     read.filter(|_| year).map(|date| Shape::Value(Value::Date(date)))
 }
 
-/// The day of [`Shape::Parts`] under one order; `None` if there is no such day.
+/// The date of [`Shape::Parts`] in the given order; `None` if there is no such day or for other shapes.
 pub fn day(shape: &Shape, order: DayOrder) -> Option<NaiveDate> {
     let Shape::Parts(first, second, year) = *shape else { return None };
     order.day(first, second, year)

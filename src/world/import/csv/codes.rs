@@ -1,11 +1,11 @@
-//! Whether the digits of a column are codes: numbers of accounts, articles, telephones, versions.
+//! Detects columns whose digits are codes: account, article and telephone numbers, versions.
 //!
-//! As numbers they would lose what tells them apart: `007` and `7`, `1.10` and `1.1`, and the last digits of
-//! twenty. Such a column is text, and the user is told why.
+//! As numbers they would lose information: `007` and `7` or `1.10` and `1.1` would become equal, and the last
+//! digits of a 20-digit number would be lost. Such a column is read as text, and the user is told why.
 
 use crate::value::{exact_number, loses_a_sign};
 
-/// Words in the name of a column of codes.
+/// Words that mark a column as codes if its name contains them.
 const NAMES: [&str; 27] = [
     "account",
     "acct",
@@ -36,7 +36,7 @@ const NAMES: [&str; 27] = [
     "zipcode",
 ];
 
-/// Why a column is text though its cells are digits; `None` where they are numbers, or no digits.
+/// Why a column of digits is read as text; `None` if its cells are numbers or are not all digits.
 pub fn reason<'t>(name: &str, cells: impl Iterator<Item = (usize, &'t str)>) -> Option<String> {
     let cells: Vec<(usize, &str)> = cells.collect();
     if cells.is_empty() || !cells.iter().all(|(_, cell)| is_digits(cell)) {
@@ -60,22 +60,23 @@ pub fn reason<'t>(name: &str, cells: impl Iterator<Item = (usize, &'t str)>) -> 
     ))
 }
 
-/// Digits with what may stand between them.
+/// Whether a cell consists of digits and the characters that may appear between them.
 fn is_digits(cell: &str) -> bool {
     let known = |c: char| c.is_ascii_digit() || "+.,' -".contains(c);
     cell.contains(|c: char| c.is_ascii_digit()) && cell.chars().all(known)
 }
 
-/// Whether a number would lose digits of a cell.
+/// Whether a cell has more digits than a number can hold exactly.
 pub fn is_too_long(cell: &str) -> bool {
     let plain: String = cell.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
     is_digits(cell) && plain.parse::<f64>().is_ok() && exact_number(&plain).is_none()
 }
 
-/// A cell such as `1.10` among others such as `1.9`. Prices have the same decimals wherever they have any.
+/// Finds a cell such as `1.10` among others such as `1.9`. In a column of prices all cells have the same number
+/// of decimals, so such a mix suggests version numbers.
 fn trailing_zero<'t>(cells: &[(usize, &'t str)]) -> Option<(usize, &'t str)> {
     let decimals = |cell: &str| cell.split_once('.').map(|(_, decimals)| decimals.len());
-    // A comma between thousands is no part of a code.
+    // A comma that separates thousands does not occur in codes.
     let pointed = || cells.iter().copied().filter(|(_, c)| c.contains('.') && !c.contains(','));
     let (_, first) = pointed().next()?;
     let differ = pointed().any(|(_, cell)| decimals(cell) != decimals(first));

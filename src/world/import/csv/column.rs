@@ -1,7 +1,7 @@
-//! A column's type, declared or detected, and its values.
+//! Determines a column's type, declared or detected, and parses its values.
 //!
-//! A column writes its numbers and its dates in one way. Which way is taken from the cells that leave
-//! no choice; where all can be read both ways, the user has to say.
+//! All numbers and dates of a column use one format. It is inferred from the cells that are unambiguous; if every
+//! cell can be read in two ways, the user has to state the format.
 
 use super::cell::{self, Shape};
 use super::codes;
@@ -10,12 +10,12 @@ use crate::extract::number::{Decimal, Written};
 use crate::value::{Money, Type, Value};
 use crate::world::Mistakes;
 
-/// What the user says of the whole table.
+/// Formats that the user states for the whole table.
 #[derive(Clone, Debug, Default)]
 pub struct Writing {
     pub decimal: Option<Decimal>,
     pub dates: Option<DayOrder>,
-    /// Of amounts without a currency, or with a sign of several.
+    /// The currency of amounts without one, or with a sign that several currencies share.
     pub currency: Option<String>,
 }
 
@@ -23,13 +23,13 @@ pub struct Writing {
 #[derive(Clone, Debug)]
 pub struct Column {
     pub ty: Type,
-    /// One a row; `None` where the cell is empty.
+    /// One value per row; `None` if the cell is empty.
     pub values: Vec<Option<Value>>,
-    /// What a user should know who expected another type.
+    /// A message for users who expected another type.
     pub note: Option<String>,
 }
 
-/// A column of a table: its name, and lines with their texts (`None` is empty).
+/// The raw cells of a column: its name, and the text of each row with its line (`None` if empty).
 #[derive(Clone, Copy, Debug)]
 pub struct Cells<'a> {
     pub name: &'a str,
@@ -42,11 +42,12 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Types in the order in which they are tried; a cell that fits two of them fits the first better.
+/// Types in the order in which they are tried: a cell that fits several has the first.
 const DETECTED: [Type; 6] =
     [Type::YesNo, Type::Date, Type::Duration, Type::Percent, Type::Money, Type::Number];
 
-/// Reads a column as `declared`, or as the type that all its cells have, or as text.
+/// Reads a column as `declared`, else as the type that fits all of its cells, else as text. If there are mistakes,
+/// all values are `None`.
 pub fn read(
     column: Cells,
     declared: Option<Type>,
@@ -83,6 +84,7 @@ pub fn read(
             Ok(value) => values.push(value),
             Err(what) => {
                 mistakes.add(Some(*line), Some(column.name), what);
+                // One mistake per column is enough: the others have the same cause.
                 break;
             }
         }
@@ -95,7 +97,7 @@ pub fn read(
     Column { ty, values, note }
 }
 
-/// The type that all cells have; failing that text, with a note where nearly all have another.
+/// The type that fits all cells, else text, with a note if most cells fit another type.
 fn detect(column: Cells) -> (Type, Option<String>) {
     let mut nearly = None;
     let all = column.filled().count();
@@ -130,7 +132,8 @@ fn example(ty: Type) -> &'static str {
     }
 }
 
-/// The decimal sign of a column. Errors: two signs in one column, or none to tell by.
+/// The decimal sign of a column. Adds a mistake if cells contradict each other or the setting, or if all are
+/// ambiguous.
 fn decimal(
     name: &str,
     shapes: &[(usize, &str, Shape)],
@@ -147,6 +150,7 @@ fn decimal(
         shapes.iter().find(|(_, _, s)| written(s).is_some_and(|w| w.shows == Some(decimal)))
     };
     let (point, comma) = (shows(Decimal::Point), shows(Decimal::Comma));
+    // An explicit setting is checked against the cells; without one the cells have to agree.
     match (writing.decimal, point, comma) {
         (Some(Decimal::Point), _, Some((line, text, _))) => {
             let what = format!("'{text}' is no number with a decimal point (--decimal)");
@@ -185,7 +189,8 @@ fn decimal(
     }
 }
 
-/// Whether day or month comes first. Errors: both in one column, or nothing to tell by.
+/// The order of day and month of a column. Adds a mistake if cells contradict each other or the setting, or if
+/// all are ambiguous.
 fn dates(
     name: &str,
     shapes: &[(usize, &str, Shape)],
@@ -237,7 +242,7 @@ fn dates(
     }
 }
 
-/// The value of a cell, once the column's way of writing is settled.
+/// The value of a cell, given the column's number and date formats.
 fn value(
     shape: &Shape,
     decimal: Decimal,

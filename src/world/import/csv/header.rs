@@ -1,23 +1,24 @@
-//! Whether the first line is a header: a table without one would lose its first row.
+//! Checks whether the first line is a header: a table without one would lose its first row.
 //!
-//! A name can look like a value (years and quantiles head columns), so a look is no proof. It is a mistake
-//! where a date or an amount heads a column of such, and otherwise a user is told what the line was taken for.
+//! A column name can look like a value (years and quantiles are common names), so resemblance is no proof. It is
+//! a mistake only if the name of a date or money column is itself a date or an amount; other names that look like
+//! values are reported in a note.
 
 use super::cell;
 use crate::value::Type;
 use crate::world::Mistakes;
 
-/// Types that a name looks like; yes and no are names as well.
+/// Types that a name is compared with. Yes and no are left out because they are common names.
 const TYPES: [Type; 5] = [Type::Date, Type::Duration, Type::Percent, Type::Money, Type::Number];
 
-/// A name of the header that looks like a value.
+/// A column name that looks like a value.
 pub struct Value<'a> {
     column: usize,
     name: &'a str,
     ty: Type,
 }
 
-/// All of them.
+/// All names of the header that look like values.
 pub fn values(header: &[String]) -> Vec<Value<'_>> {
     let value = |(column, name): (usize, &'_ String)| {
         let fits = |ty: &Type| cell::shape(*ty, name).is_some_and(|s| cell::is_plain(&s, name));
@@ -29,7 +30,7 @@ pub fn values(header: &[String]) -> Vec<Value<'_>> {
 }
 
 impl Value<'_> {
-    /// Said beside another mistake that this may explain.
+    /// A hint to append to another mistake that a missing header may explain.
     pub fn perhaps_data(&self) -> String {
         format!(
             "'{}' in the first line is a {}: where the table has no header, give the names, --header NAME,NAME",
@@ -38,7 +39,7 @@ impl Value<'_> {
     }
 }
 
-/// The mistakes among `values`, given the types of columns; of the rest, what a user should know.
+/// Adds the mistakes among `values`, given each column's type, and returns a note about the remaining ones.
 pub fn check(values: &[Value], types: &[(usize, Type)], mistakes: &mut Mistakes) -> Vec<String> {
     let mut names = Vec::new();
     for value in values {

@@ -1,12 +1,11 @@
-//! A user's own table: each row, or each cell, becomes a passage.
+//! Imports a user's own table: each row, or each cell, becomes a passage. The importer must neither guess nor drop
+//! anything: an ambiguous cell, a row of another length or a repeated key is a mistake, and a table with mistakes
+//! gives no passages.
 //!
-//! 1. `world::grid`: bytes to rows of one length.
-//! 2. [`cell`], [`column`]: a type for each column, declared or detected, and its values.
+//! 1. `world::grid`: bytes to rows of equal length.
+//! 2. [`cell`], [`column`]: the type of each column, declared or detected, and its values.
 //! 3. [`template`]: the text of a passage.
-//! 4. [`tasks`]: where asked, questions about the rows and a scenario that asks them.
-//!
-//! Nothing is guessed and nothing is left out: a cell that can be read in two ways, a row of another
-//! length or a key that is there twice is a mistake, and a table with mistakes gives no passages.
+//! 4. [`tasks`]: optionally, questions about the rows and a scenario that asks them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -30,45 +29,46 @@ use crate::world::{Delimiter, Mistakes, Passage};
 use column::{Cells, Column, Writing};
 use template::Template;
 
-/// How a table is to be read.
+/// How to read a table.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Columns that together name what a row is about.
+    /// Columns that together identify what a row is about.
     pub key: Vec<String>,
-    /// Columns that become facts; empty: all but the key.
+    /// Columns that become facts; if empty, all except the key.
     pub attributes: Vec<String>,
-    /// With `{column}` for cells; by default `header: value` for each column.
+    /// Template of the passage text with `{column}` for cells; by default a line `header: value` for each column.
     pub text: Option<String>,
-    /// Declared types by column; those of the rest are detected.
+    /// Declared types by column; the types of other columns are detected.
     pub types: Vec<(String, Type)>,
-    /// A passage a cell, not a row.
+    /// Make a passage of each cell instead of each row.
     pub per_cell: bool,
-    /// Texts that mean that a cell is empty.
+    /// Texts that mark a cell as empty.
     pub empty: Vec<String>,
     pub delimiter: Option<Delimiter>,
-    /// The names of the columns of a table without a header; empty where the first line is one.
+    /// The column names of a table without a header; empty if the first line is the header.
     pub header: Vec<String>,
     pub writing: Writing,
 }
 
-/// A column that became facts.
+/// A column whose cells became facts.
 #[derive(Clone, Debug)]
 pub struct Attribute {
     pub column: String,
-    /// The fact's name: the column's in lower case, with `_` for what no name can have.
+    /// The fact's name: the column's name in lower case, with `_` for characters that names cannot contain.
     pub field: String,
     pub ty: Type,
+    /// Number of cells that are not empty.
     pub filled: usize,
 }
 
-/// A table as passages.
+/// A table converted to passages.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub file: PathBuf,
     pub rows: usize,
     pub attributes: Vec<Attribute>,
     pub passages: Vec<Passage>,
-    /// What a user should know that is no mistake.
+    /// Messages for the user that are not mistakes.
     pub notes: Vec<String>,
 }
 
@@ -79,7 +79,7 @@ pub fn read(file: &Path, options: &Options) -> anyhow::Result<Import> {
     read_with_progress(file, options, &NoProgress)
 }
 
-/// As [`read`], with progress.
+/// Like [`read`], and reports progress.
 pub fn read_with_progress(
     file: &Path,
     options: &Options,
@@ -95,7 +95,7 @@ pub fn read_with_progress(
     let header = table.header.as_slice();
     let before = mistakes.count();
     table.check_header(&mut mistakes);
-    // Names that the user gives may look like anything.
+    // Names given with `--header` are not checked: the user has stated that they are names.
     let read = if options.header.is_empty() { header } else { &[] };
     let values = header::values(read);
     if mistakes.count() > before
@@ -141,7 +141,7 @@ pub fn read_with_progress(
             .iter()
             .map(|row| (row.line, Some(&row.cells[i]).filter(|text| !empty(text))))
             .collect();
-        // The last declaration holds, as the last of an option given twice does.
+        // The last declaration wins, as for an option that is given twice.
         let ty = declared.iter().rposition(|d| *d == i).map(|at| options.types[at].1);
         let cells = Cells { name: &header[i], cells: &cells };
         columns.push(column::read(cells, ty, &options.writing, &mut mistakes));
@@ -162,6 +162,7 @@ pub fn read_with_progress(
             let values = fields.iter().zip(&columns);
             values.filter_map(|(f, c)| Some((f.clone(), c.values[at].clone()?)))
         };
+        // `;` separates ids in the gold columns of tasks.
         let id = entity.replace(';', ",");
         let passage = |id: String, text: String| Passage {
             id,
@@ -222,10 +223,10 @@ pub fn read_with_progress(
 }
 
 impl Import {
-    /// Writes `passages.jsonl` to `out` and, where `ask` names a column, `tasks.csv` and
-    /// `scenario.yaml`: all of them or none.
+    /// Writes `passages.jsonl` to `out` and, if `ask` names a column, `tasks.csv` and `scenario.yaml`. Either all
+    /// files are written or none.
     ///
-    /// Returns the names of the files with what is in them.
+    /// Returns each file's name with a description of its content.
     pub fn write(
         &self,
         output: &Output,
@@ -260,7 +261,7 @@ impl Import {
     }
 }
 
-/// The index of a column that an option names.
+/// The index of a column that a command-line option names.
 fn index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
     if let Some(at) = header.iter().position(|column| column == name) {
         return Ok(at);
@@ -268,7 +269,7 @@ fn index(option: &str, name: &str, header: &[String]) -> Result<usize, String> {
     Err(format!("{option}: {}", grid::no_column(name, header)))
 }
 
-/// A fact's name for each attribute.
+/// The fact name of each attribute. Two attributes with the same fact name are a mistake.
 fn fields(header: &[String], attributes: &[usize], mistakes: &mut Mistakes) -> Vec<String> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut fields = Vec::new();
@@ -284,7 +285,7 @@ fn fields(header: &[String], attributes: &[usize], mistakes: &mut Mistakes) -> V
     fields
 }
 
-/// `Net Amount (USD)` to `net_amount_usd`.
+/// Converts a column name to a fact name: `Net Amount (USD)` to `net_amount_usd`.
 fn field(column: &str) -> String {
     let lower = column.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -295,7 +296,7 @@ fn field(column: &str) -> String {
     }
 }
 
-/// What each row is about. Errors: an empty key, one that is there twice.
+/// What each row is about. Empty and repeated keys are mistakes.
 fn entities(table: &Grid, key: &[usize], mistakes: &mut Mistakes) -> Vec<String> {
     let names: Vec<&str> = key.iter().map(|i| table.header[*i].as_str()).collect();
     let names = names.join(", ");

@@ -1,4 +1,4 @@
-//! Questions about the rows, and a scenario that asks them: a first run for a table of one's own.
+//! Creates tasks that ask about the rows of a table, and a scenario to run them as a first experiment.
 
 use std::path::{Component, Path};
 
@@ -7,15 +7,15 @@ use anyhow::{Context, bail};
 use super::{Attribute, Import};
 use crate::value::Value;
 
-/// Tasks that a scenario replays unless told otherwise: they tell a failure rate to within five points,
-/// and take seconds on any table.
+/// Maximum number of tasks that the generated scenario replays. This many give a failure rate to within five
+/// percentage points and take seconds on any table.
 const SAMPLE: usize = 500;
 
-/// As many folders of a path, from its end, are part of a scenario's name.
+/// Number of trailing path components that become part of the scenario's name.
 const FOLDERS_NAMED: usize = 3;
 
-/// `text` as the name of a scenario, which is that of a folder: lower-case letters of ASCII, digits and `_`. Texts that differ in
-/// other letters get different names.
+/// Converts `text` to a scenario name, which is also a folder name: lower-case ASCII letters, digits and `_`.
+/// A hash keeps texts distinct that differ only in non-ASCII characters.
 fn folder_name(text: &str) -> String {
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -26,17 +26,17 @@ fn folder_name(text: &str) -> String {
     format!("{name}_{}", &blake3::hash(text.as_bytes()).to_hex()[..6])
 }
 
-/// Tasks that ask each row for the value in one column.
+/// Tasks that ask for the value of one column in each row.
 #[derive(Clone, Debug)]
 pub struct Questions<'a> {
     import: &'a Import,
     attribute: &'a Attribute,
-    /// Passages are cells, so the right one has the column's name, too.
+    /// Whether each passage is one cell; then gold is also restricted to the column.
     per_cell: bool,
 }
 
 impl<'a> Questions<'a> {
-    /// The error says that `column` is no attribute of the table, or empty.
+    /// Fails if `column` is not an attribute of the table or is empty in every row.
     pub fn new(import: &'a Import, column: &str, per_cell: bool) -> anyhow::Result<Questions<'a>> {
         let Some(attribute) = import.attributes.iter().find(|a| a.column == column) else {
             let names: Vec<&str> = import.attributes.iter().map(|a| a.column.as_str()).collect();
@@ -48,12 +48,12 @@ impl<'a> Questions<'a> {
         Ok(Questions { import, attribute, per_cell })
     }
 
-    /// How many tasks there are.
+    /// The number of tasks.
     pub fn count(&self) -> usize {
         self.attribute.filled
     }
 
-    /// How many of them the scenario replays, where it is not all.
+    /// How many tasks the scenario samples; `None` if it replays all of them.
     pub fn sample(&self) -> Option<usize> {
         (self.count() > SAMPLE).then_some(SAMPLE)
     }
@@ -69,7 +69,7 @@ impl<'a> Questions<'a> {
                 continue;
             };
             let value = match value {
-                // Money is shown with two decimals; here it keeps all of them.
+                // `Display` shows money with two decimals; the expected value needs all of them.
                 Value::Money(money) => format!("{} {}", money.currency, money.amount),
                 value => value.to_string(),
             };
@@ -78,8 +78,8 @@ impl<'a> Questions<'a> {
         writer.into_inner().context("the tasks do not fit in memory")
     }
 
-    /// What the scenario is called when it is written into `out`: by folder and column, so that the reports of two imports
-    /// do not go to the same place.
+    /// The scenario's name when written to `out`. It contains folder and column, so that the reports of two imports
+    /// go to different folders.
     pub fn name(&self, out: &Path) -> String {
         let here = out.canonicalize().unwrap_or_else(|_| out.to_owned());
         let parts = |path: &Path| {
@@ -89,7 +89,7 @@ impl<'a> Questions<'a> {
             });
             parts.collect::<Vec<_>>()
         };
-        // A path as it is typed says more than where it lies on this machine.
+        // A relative path as typed is more telling than its absolute location on this machine.
         let typed = if out.is_absolute() { Vec::new() } else { parts(out) };
         let mut name = if typed.is_empty() { parts(&here) } else { typed };
         name.drain(..name.len().saturating_sub(FOLDERS_NAMED));
@@ -97,7 +97,7 @@ impl<'a> Questions<'a> {
         folder_name(&name.join("_"))
     }
 
-    /// `scenario.yaml`: find the row, read the column, compare with what the table says.
+    /// `scenario.yaml`: find the row, read the column, and compare the value with the table.
     pub fn scenario(&self, name: &str) -> anyhow::Result<String> {
         let Attribute { column, field, ty, .. } = self.attribute;
         let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));

@@ -1,18 +1,19 @@
-//! The text of a passage: `{column}` stands for the row's cell in that column.
+//! Templates for passage texts, in which `{column}` is replaced by the row's cell in that column.
 
-/// A text with holes.
+/// A parsed template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Text(String),
-    /// Index of a column.
+    /// The index of a column.
     Cell(usize),
 }
 
 impl Template {
-    /// `{{` and `}}` stand for braces. The error says which name is no column of `header`.
+    /// Parses a template; `{{` and `}}` give literal braces. The error names a column that `header` lacks, or a
+    /// brace without a partner.
     pub fn new(source: &str, header: &[String]) -> Result<Template, String> {
         let mut parts = Vec::new();
         let mut text = String::new();
@@ -41,6 +42,7 @@ impl Template {
         Ok(Template(parts))
     }
 
+    /// The text for one row.
     pub fn render(&self, cells: &csv::StringRecord) -> String {
         let parts = self.0.iter().map(|part| match part {
             Part::Text(text) => text.as_str(),

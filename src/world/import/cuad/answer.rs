@@ -1,8 +1,7 @@
-//! Answers as lawyers wrote them -> typed values, or the reason why there is none.
+//! Converts the lawyers' answers to typed values, or gives the reason why that is impossible.
 //!
-//! Nothing is guessed: where an answer names several alternatives, the first is not taken. The
-//! answer counts even where the clause does not spell it out: "two years after the Effective Date"
-//! states the day that the lawyers worked out from it.
+//! Nothing is guessed: if an answer names several alternatives, none is chosen. An answer is used even if the
+//! clause only implies it: for "two years after the Effective Date" it is the date that the lawyers computed.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -14,13 +13,13 @@ use super::clause_type::Form;
 use crate::extract::jurisdiction::{self, US_STATES};
 use crate::value::{Period, Value};
 
-/// What became of an answer.
+/// The result of reading an answer cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// The cell is empty: the authors gave no answer.
     Absent,
     Value(Value),
-    /// No single value; with the reason in a few words.
+    /// Not a single value, for the given reason.
     Unclear(&'static str),
 }
 
@@ -28,7 +27,7 @@ const BLANK: Answer = Answer::Unclear("it has a blank ([]) in it");
 const SEVERAL: Answer = Answer::Unclear("it names several alternatives");
 const PERPETUAL: Answer = Answer::Unclear("perpetual is no date or duration");
 
-/// Reads one answer cell.
+/// Reads an answer cell in the given form.
 pub fn normalise(form: Form, text: &str) -> Answer {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.is_empty() {
@@ -51,7 +50,7 @@ fn is_perpetual(text: &str) -> bool {
     text.to_ascii_lowercase().contains("perpetual")
 }
 
-/// `m/d/yy` or `m/d/yyyy`; a two-digit year below 60 is of this century.
+/// Reads `m/d/yy` or `m/d/yyyy`; two-digit years below 60 are 20yy, the others 19yy.
 fn date(text: &str) -> Answer {
     if text.contains("[]") {
         return BLANK;
@@ -82,8 +81,8 @@ fn date(text: &str) -> Answer {
     }
 }
 
-/// `[times] [successive] n unit`, where the count may be spelled out before it: `three (3) years`.
-/// The value is the length of one term, however often it may follow.
+/// `[times] [successive] n unit`, in which the number may also be spelled out: `three (3) years`.
+/// The value is the length of one term, regardless of the number of renewals.
 static DURATION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r"^(?:\d+ )?(?:succ?ess?ive )?(?:[a-z-]+ (?:\())?\(?(?<n>\d+(?:\.\d+)?)\)? (?<unit>day|week|month|year)s?\.?$",
@@ -115,7 +114,7 @@ fn duration(text: &str) -> Answer {
         "month" => (n, true),
         _ => (n * 12.0, true),
     };
-    // Half a year is six months; a third of one is no whole number of months.
+    // Half a year is six months, but a fraction that is not a whole number of months has no `Period`.
     if n.fract() != 0.0 || !(1.0..=100_000.0).contains(&n) {
         return unclear;
     }
@@ -123,7 +122,7 @@ fn duration(text: &str) -> Answer {
     Answer::Value(Value::Duration(if months { Period::months(n) } else { Period::days(n) }))
 }
 
-/// One jurisdiction, in one spelling. England and Wales have one law between them.
+/// Reads one jurisdiction in its canonical spelling. `England and Wales` is one jurisdiction.
 fn law(text: &str) -> Answer {
     if text.contains('[') {
         return BLANK;
@@ -141,7 +140,7 @@ fn law(text: &str) -> Answer {
     Answer::Value(Value::Text(place))
 }
 
-/// A place in the spelling that extractors give it, where they know it.
+/// The spelling that the extractors use, if they know the place.
 fn place(text: &str) -> String {
     let mut place = text;
     for prefix in ["Province of ", "State of ", "Commonwealth of ", "the "] {

@@ -1,11 +1,11 @@
-//! A contract's text -> chunks, cut at paragraph and sentence borders.
+//! Splits a contract's text into chunks at paragraph and sentence borders.
 
 use std::ops::Range;
 
-/// The sizes that [`chunk`] takes, in characters.
+/// The chunk sizes that [`chunk`] accepts, in characters.
 pub const SIZES: std::ops::RangeInclusive<usize> = 100..=20_000;
 
-/// How good a place is to cut, before the character there.
+/// How suitable the position before a character is for a cut, in ascending order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Border {
     None,
@@ -14,12 +14,12 @@ enum Border {
     Paragraph,
 }
 
-/// Byte ranges that cover `text` without gap or overlap, in order.
+/// Splits `text` into byte ranges that cover it in order, without gap or overlap.
 ///
-/// `text` has its white space folded, with `\n` at paragraph borders. A chunk has at most `size`
-/// characters; the last one takes up to a quarter more rather than leave a scrap. A cut is made at
-/// the last paragraph border in the second half of the room, else at the last sentence border in
-/// its last three quarters, else between words, else at `size`. A heading stays with what follows.
+/// `text` must have its white space folded, with `\n` at paragraph borders. A chunk has at most `size` characters,
+/// except that the last one may be a quarter longer to avoid a tiny remainder. The cut is at the last paragraph
+/// border in the second half of the allowed length, else at the last sentence border in its last three quarters,
+/// else between words there, else at `size`. A heading stays with the text that follows it.
 pub fn chunk(text: &str, size: usize) -> Vec<Range<usize>> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let borders = borders(&chars);
@@ -48,10 +48,10 @@ fn cut(borders: &[Border], start: usize, size: usize) -> usize {
         .unwrap_or(limit)
 }
 
-/// A line without a full stop and no longer than this is a heading (or a page number).
+/// A line of at most this many characters that does not end in punctuation is a heading (or a page number).
 const HEADING: usize = 80;
 
-/// The border before each character.
+/// The kind of border before each character.
 fn borders(chars: &[(usize, char)]) -> Vec<Border> {
     let mut borders = vec![Border::None; chars.len()];
     let mut paragraph = 0;
@@ -71,7 +71,7 @@ fn borders(chars: &[(usize, char)]) -> Vec<Border> {
     borders
 }
 
-/// Words that end in a full stop inside a sentence. Single letters and bare numbers do too.
+/// Abbreviations whose full stop does not end a sentence. Single letters and numbers are treated in the same way.
 const ABBREVIATIONS: [&str; 24] = [
     "Inc", "Co", "Corp", "Ltd", "No", "Nos", "Sec", "Art", "Mr", "Mrs", "Ms", "Dr", "St", "vs",
     "etc", "e.g", "i.e", "U.S", "U.S.A", "L.P", "N.A", "S.A", "Jr", "al",

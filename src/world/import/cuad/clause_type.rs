@@ -1,11 +1,11 @@
-//! The clause types of CUAD: a column with texts, a column with the answer, a field for the fact.
+//! The clause types of CUAD, each with a column of texts, a column with the answer, and a field for the fact.
 
 use crate::value::Type;
 
 /// How the answers of a clause type are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A name as it stands.
+    /// A name, kept verbatim.
     Name,
     Date,
     Duration,
@@ -36,14 +36,14 @@ pub struct ClauseType {
     pub form: Form,
 }
 
-/// The field under which every passage of a renewal clause says that the contract renews.
+/// The fact that states that a contract renews; every passage of a renewal clause has it.
 ///
-/// The answer to `Renewal Term` is a length and is missing where the authors could not state one;
-/// that there is such a clause is known all the same.
+/// The answer to `Renewal Term` is a duration and is missing if the authors could not state one, but the
+/// existence of the clause is known even then.
 pub const RENEWS: &str = "renews";
 
 impl ClauseType {
-    /// The type of the column `name`: eight carry a value, the rest are yes or no.
+    /// The clause type of the column `name`: eight have other values, the rest are yes or no.
     pub fn of_column(name: &str) -> ClauseType {
         let form = match name {
             "Document Name" | "Parties" => Form::Name,
@@ -60,7 +60,7 @@ impl ClauseType {
     }
 }
 
-/// Lower case, with one `_` for every run of other characters.
+/// Lower case, with one `_` for each run of other characters.
 fn field_name(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
     words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_")

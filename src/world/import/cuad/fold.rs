@@ -1,16 +1,16 @@
-//! Text with its white space folded, so that a clause is found however its lines were broken.
+//! Folds the white space of a text so that a clause is found regardless of line breaks.
 
-/// A contract's text: every run of white space is one character.
+/// A contract's text with each run of white space folded to one character.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Folded {
-    /// A paragraph border is `\n`, other white space one space.
+    /// A paragraph border is `\n`, other white space is one space.
     pub marked: String,
-    /// The same bytes with a space for each paragraph border: what clause texts are sought in.
+    /// The same text with a space for each paragraph border, byte for byte as long. Clause texts are searched in it.
     pub flat: String,
 }
 
 impl Folded {
-    /// Folds a contract; two line ends or a page end in a run of white space border a paragraph.
+    /// Folds a contract; two line ends or a form feed within a run of white space make a paragraph border.
     pub fn of_contract(text: &str) -> Folded {
         let marked = fold(text, '\n');
         let flat = marked.replace('\n', " ");
@@ -18,13 +18,12 @@ impl Folded {
     }
 }
 
-/// Folds a text that has no paragraphs of interest.
+/// Folds a text whose paragraphs are irrelevant.
 pub fn flat(text: &str) -> String {
     fold(text, ' ')
 }
 
-/// Characters without a width, which may stand inside words: soft hyphen, zero-width space, mark of
-/// byte order.
+/// Zero-width characters that may occur inside words: soft hyphen, zero-width space, byte order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}' | '\u{feff}')
 }

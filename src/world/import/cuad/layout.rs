@@ -1,4 +1,4 @@
-//! The authors' layout: `master_clauses.csv` beside `full_contract_txt/`.
+//! Reads the data set in the authors' layout: `master_clauses.csv` next to `full_contract_txt/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,28 +11,28 @@ use crate::input_file::{self, encoding};
 const MASTER: &str = "master_clauses.csv";
 const TEXTS: &str = "full_contract_txt";
 
-/// One row of the master file, not yet read further than CSV.
+/// One row of the master file; its cells are not interpreted yet.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// As written, `....pdf`.
+    /// As written in the table, `....pdf`.
     pub filename: String,
-    /// The contract's text, where there is one on disk.
+    /// The file with the contract's text, if it exists.
     pub path: Option<PathBuf>,
-    /// In the order of the clause types: texts (a list literal) and answer.
+    /// For each clause type, in order: the texts (a list literal) and the answer.
     pub cells: Vec<(String, String)>,
 }
 
-/// The folder as it lies on disk.
+/// The content of the folder.
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub types: Vec<ClauseType>,
     /// In the order of the file.
     pub rows: Vec<Row>,
-    /// Text files that no row names, in the order of their names.
+    /// Text files that no row names, sorted by name.
     pub unlisted: Vec<String>,
 }
 
-/// Reads the master file and finds each row's text. The error names what is missing in `dir`.
+/// Reads the master file and locates each row's text file. The error names what is missing in `dir`.
 pub fn read(dir: &Path) -> anyhow::Result<Layout> {
     let master = dir.join(MASTER);
     let bytes = input_file::read(&master).with_context(|| {
@@ -63,7 +63,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<ClauseType>, Vec<Row>)> {
     let mut types = Vec::new();
     let mut at = Vec::new();
     for (texts, name) in header.iter().enumerate() {
-        // The authors write `X-Answer`, and once `X- Answer`.
+        // The authors write `X-Answer`, except for one `X- Answer`.
         let answer = column(&format!("{name}-Answer")).or(column(&format!("{name}- Answer")));
         if let Some(answer) = answer {
             types.push(ClauseType::of_column(name));
@@ -83,10 +83,10 @@ fn parse(bytes: &[u8]) -> anyhow::Result<(Vec<ClauseType>, Vec<Row>)> {
     Ok((types, rows))
 }
 
-/// The names in the folder of texts, found exactly or by their folded form.
+/// The file names in the folder of texts, which are matched exactly or by their folded form.
 struct TextFiles {
     names: BTreeSet<String>,
-    /// Folded form -> name; `None` where two files share it.
+    /// Folded form -> name; `None` if two files share it.
     folded: BTreeMap<String, Option<String>>,
 }
 
@@ -118,7 +118,7 @@ impl TextFiles {
     }
 }
 
-/// Without stray quotes, spaces and the ending.
+/// The file name without stray quotes, spaces and extension.
 fn stem(filename: &str) -> &str {
     let name = filename.trim().trim_matches(['\'', '"']);
     let dot = name.len().saturating_sub(4);
@@ -128,11 +128,11 @@ fn stem(filename: &str) -> &str {
     }
 }
 
-/// The letters and digits of a file name in lower case: the same for the names in the table and on
-/// disk, which differ in `&` and `_`, in stray quotes and spaces and in how accents are encoded.
+/// The ASCII letters and digits of a file name in lower case. Names in the table and on disk, which differ in `&`
+/// and `_`, in stray quotes and spaces and in how accents are encoded, become equal.
 ///
-/// A letter with an accent is dropped in both encodings: as one character it is not ASCII, and as
-/// two it goes with the accent that follows it.
+/// An accented letter is dropped in both Unicode encodings: the precomposed character is not ASCII, and a
+/// combining accent removes the letter before it.
 pub fn folded_name(filename: &str) -> String {
     let mut folded = String::new();
     for c in stem(filename).chars() {

@@ -1,12 +1,12 @@
-//! The Python-style list literals in which the authors keep clause texts: `['one', "it's two"]`.
+//! Parses Python list literals of strings, such as `['one', "it's two"]`, in which the authors store clause texts.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// The strings of a Python list literal of strings; an empty cell is an empty list.
+/// Parses a Python list literal of strings; an empty cell is an empty list.
 ///
-/// Both quote styles and Python's escapes are understood. The error says at which byte what was
-/// found and what is allowed there.
+/// Supports both quote styles and Python's escapes. The error gives the byte offset, what was found there and
+/// what is allowed.
 pub fn parse(text: &str) -> Result<Vec<String>, String> {
     let text = text.trim();
     if text.is_empty() {
@@ -63,7 +63,7 @@ impl Input<'_> {
         }
     }
 
-    /// The rest of a string after its opening quote.
+    /// Reads the rest of a string after its opening quote.
     fn string(&mut self, quote: char) -> Result<String, String> {
         let mut text = String::new();
         loop {
@@ -76,6 +76,7 @@ impl Input<'_> {
         }
     }
 
+    /// Reads the escape that follows the backslash at byte `at` and appends its character to `text`.
     fn escape(&mut self, at: usize, text: &mut String) -> Result<(), String> {
         let Some((_, c)) = self.next() else {
             return Err(self.error(None, "the rest of an escape"));
@@ -104,7 +105,7 @@ impl Input<'_> {
                 }
                 char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
-            // Python keeps the backslash of an escape that it does not know.
+            // Like Python, keep the backslash of an unknown escape.
             other => {
                 text.push('\\');
                 other
@@ -114,6 +115,7 @@ impl Input<'_> {
         Ok(())
     }
 
+    /// Reads a character code of exactly `digits` hexadecimal digits.
     fn code(&mut self, at: usize, digits: usize) -> Result<char, String> {
         let mut code = 0u32;
         for _ in 0..digits {
@@ -123,7 +125,7 @@ impl Input<'_> {
             })?;
             code = code << 4 | digit;
         }
-        // A lone half of a surrogate pair is no character.
+        // A lone surrogate is not a `char`.
         Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 }

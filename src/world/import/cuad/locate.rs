@@ -1,25 +1,26 @@
-//! Where a clause text stands in its contract.
+//! Locates clause texts in their contract.
 
 use std::ops::Range;
 
 use super::fold;
 
-/// The mark at which the authors left words out of a clause text.
+/// The marker for words that the authors left out of a clause text.
 const OMITTED: &str = "<omitted>";
 
-/// A part of at least this many bytes marks a clause wherever it stands; a shorter one (a name, a
-/// date) only where it stands first, because it recurs without being the clause.
+/// A part of at least this many bytes identifies the clause at each of its occurrences. A shorter one (a name, a
+/// date) also recurs outside the clause, so only its first occurrence is used.
 const LONG: usize = 40;
 
-/// The byte ranges of one clause text.
+/// The result of locating one clause text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Located {
+    /// Byte ranges of the contract's text.
     pub ranges: Vec<Range<usize>>,
-    /// Parts that are not in the contract. The text counts as located when there is none.
+    /// Parts that the contract does not contain. The text counts as located if there are none.
     pub missing: Vec<String>,
 }
 
-/// Seeks the parts of `text` in `flat`, a contract with its white space folded to spaces.
+/// Searches `flat`, a contract with its white space folded to spaces, for the parts of `text`.
 pub fn locate(flat: &str, text: &str) -> Located {
     let mut located = Located::default();
     let mut from = 0;
@@ -37,7 +38,7 @@ pub fn locate(flat: &str, text: &str) -> Located {
             }
             continue;
         }
-        // Parts follow one another, so a short one is sought behind the one before it first.
+        // Parts occur in order, so a short one is first searched for after the previous one.
         let found = whole_word(&flat[from..], &part).map(|at| at + from);
         match found.or_else(|| whole_word(flat, &part)).or_else(|| flat.find(&part)) {
             Some(at) => {
@@ -50,7 +51,7 @@ pub fn locate(flat: &str, text: &str) -> Located {
     located
 }
 
-/// The first place where `part` neither starts nor ends inside a word.
+/// The first position at which `part` neither starts nor ends inside a word.
 fn whole_word(text: &str, part: &str) -> Option<usize> {
     let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let starts = letter(part.chars().next());
@@ -62,8 +63,8 @@ fn whole_word(text: &str, part: &str) -> Option<usize> {
     })
 }
 
-/// The chunks (in order, without gaps) that hold enough of `range` to state the clause: 40 bytes or
-/// all of it, and always the chunk that holds most of it. With the bytes each holds.
+/// The chunks (in order, without gaps) that state the clause: those that contain at least 40 bytes of `range`, and
+/// the chunk with the largest share even if it contains less. Returns each chunk's index and number of bytes.
 pub fn chunks_of(chunks: &[Range<usize>], range: &Range<usize>) -> Vec<(usize, usize)> {
     let first = chunks.partition_point(|chunk| chunk.end <= range.start);
     let overlaps: Vec<(usize, usize)> = (first..chunks.len())
@@ -86,7 +87,7 @@ mod tests {
         let located = locate(flat, "The term\n\n is<omitted>MA<omitted>  <omitted>never said");
         assert_eq!(located.ranges, [18..29, 30..32]);
         assert_eq!(located.missing, ["never said"]);
-        // Only inside a word: better there than nowhere.
+        // An occurrence inside a word is better than none.
         assert_eq!(locate("MAX", "MA").ranges.first(), Some(&(0..2)));
     }
 

@@ -1,17 +1,18 @@
-//! CUAD v1: 510 commercial contracts with clauses of 41 types labelled by lawyers.
+//! Imports CUAD v1: 510 commercial contracts with clauses of 41 types, labelled by lawyers. The importer must not
+//! guess: a clause or an answer that cannot be used becomes a finding.
 //!
-//! In: `master_clauses.csv` and `full_contract_txt/`, as the authors publish them. Out: passages
-//! with facts, tasks for three desks, and a report of what was located and read and what was not.
+//! Input: `master_clauses.csv` and `full_contract_txt/`, as published by the authors. Output: passages with facts,
+//! tasks for three workflows, and a report of what was and was not located and read.
 //!
 //! 1. [`layout`]: rows of the table, each with its text file.
-//! 2. [`fold`], [`chunk`]: the text with its white space folded, cut into chunks.
-//! 3. [`list_literal`], [`locate`]: clause texts, and the chunks that hold them.
+//! 2. [`fold`], [`chunk`]: the text with its white space folded, split into chunks.
+//! 3. [`list_literal`], [`locate`]: clause texts, and the chunks that contain them.
 //! 4. [`answer`]: the lawyers' answers as typed values.
-//! 5. [`passages`], [`tasks`], [`report`]: what is written.
+//! 5. [`passages`], [`tasks`], [`report`]: the output files.
 //!
-//! Every passage that holds enough of a clause states the clause's answer as a fact. A passage has
-//! one attribute, the clause type that fills most of it; its facts are all that it states. Gold is
-//! therefore listed passage by passage in the tasks and does not depend on the attribute.
+//! Every passage that contains enough of a clause states the clause's answer as a fact. A passage has one attribute,
+//! the clause type that fills most of it, but facts for all clauses that it states. Tasks therefore list their gold
+//! passages explicitly, independent of the attribute.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -43,48 +44,48 @@ use crate::input_file::{self, encoding};
 /// A contract with its clauses located.
 #[derive(Clone, Debug)]
 pub struct Contract {
-    /// A short id that depends on the file name only, such as `ipassinc-3f09a1`.
+    /// A short id that depends only on the file name, such as `ipassinc-3f09a1`.
     pub entity: String,
     /// The name of the text file.
     pub file: String,
     /// The document's name, such as `RESELLER AGREEMENT`.
     pub title: String,
-    /// The names of those who signed it, without their roles; where the table has none, the company
-    /// that the file is named after.
+    /// The names of the signatories, without their roles; if the table has none, the company after which the file
+    /// is named.
     pub parties: Vec<String>,
     /// The text with its white space folded.
     pub text: String,
-    /// Byte ranges of `text`, in order, without gaps.
+    /// Byte ranges of `text`, in order and without gaps.
     pub chunks: Vec<Range<usize>>,
-    /// By clause type, in the order of the table's columns.
+    /// One per clause type, in the order of the table's columns.
     pub clauses: Vec<Clause>,
 }
 
-/// What a contract says on one clause type.
+/// What a contract says about one clause type.
 #[derive(Clone, Debug)]
 pub struct Clause {
-    /// Clause texts in the table, and those of which every part was found.
+    /// Number of clause texts in the table.
     pub texts: usize,
+    /// Number of clause texts of which every part was found.
     pub located: usize,
     pub answer: Answer,
-    /// Chunk -> bytes of the clause that it holds.
+    /// Chunk -> number of bytes of the clause in it.
     pub chunks: BTreeMap<usize, usize>,
 }
 
-/// A read folder.
+/// An imported folder.
 #[derive(Clone, Debug)]
 pub struct Import {
     pub types: Vec<ClauseType>,
-    /// In the order of the table; those without a text on disk are left out and found wanting in
-    /// `findings`.
+    /// In the order of the table. Contracts without a text on disk are left out and reported in `findings`.
     pub contracts: Vec<Contract>,
     pub findings: Vec<Finding>,
 }
 
-/// Reads the folder `dir` and cuts its contracts into chunks of `size` characters.
+/// Reads the folder `dir` and splits its contracts into chunks of `size` characters.
 ///
-/// Fails on a folder that is not laid out as the authors do it. A contract without its text, a list
-/// or an answer that cannot be read is a finding, not a failure.
+/// Fails if the folder does not have the authors' layout. A contract without its text, or a list or an answer
+/// that cannot be read, is a finding and not an error.
 pub fn read(dir: &Path, size: usize) -> anyhow::Result<Import> {
     if !chunk::SIZES.contains(&size) {
         let (least, most) = (chunk::SIZES.start(), chunk::SIZES.end());
@@ -221,7 +222,7 @@ fn contract(
     Ok((Some(contract), findings))
 }
 
-/// The company at the start of the file name, and six digits of a hash over the whole.
+/// A short id: the company at the start of the file name, and six hexadecimal digits of a hash of the whole name.
 fn entity(file: &str) -> String {
     let company = parties::company(file);
     let mut slug: String =
@@ -234,20 +235,20 @@ fn entity(file: &str) -> String {
     format!("{slug}-{}", &hash[..6])
 }
 
-/// Which passages get their contract's title and parties in front of the text.
+/// Which passages start with their contract's title and parties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prefix {
-    /// All: `passages_title.jsonl`.
+    /// All passages: `passages_title.jsonl`.
     Title,
-    /// None: `passages_plain.jsonl`.
+    /// No passage: `passages_plain.jsonl`.
     None,
-    /// Both files, with the same ids and labels.
+    /// Write both files, with the same ids and labels.
     #[default]
     Both,
 }
 
 impl Import {
-    /// The clause of `contract` in the column `name`, where the table has that column.
+    /// The clause of `contract` for the column `name`, if the table has that column.
     pub fn clause<'a>(&self, contract: &'a Contract, name: &str) -> Option<&'a Clause> {
         let at = self.types.iter().position(|ty| ty.name == name)?;
         contract.clauses.get(at)
@@ -255,7 +256,7 @@ impl Import {
 
     /// Writes passages, tasks, `import_report.csv` and `import_findings.csv` to `out`.
     ///
-    /// Returns the names of the files with what each holds.
+    /// Returns each file's name with a description of its content.
     pub fn write(
         &self,
         output: &Output,

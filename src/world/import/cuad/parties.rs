@@ -1,4 +1,4 @@
-//! How a contract is called: its title and the names of those who signed it.
+//! Extracts a contract's title and the names of its signatories.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::fold;
 
-/// The document's name; where the table has none, the last part of the file's name.
+/// The document's name; if the table has none, the last part of the file name.
 pub fn title(answer: &str, file: &str) -> String {
     let title = fold::flat(answer);
     if !title.is_empty() {
@@ -16,14 +16,14 @@ pub fn title(answer: &str, file: &str) -> String {
     fold::flat(stem.rsplit(['_', '-']).next().unwrap_or(stem))
 }
 
-/// A parenthesis with at most one inside, `("Hydraspin", collectively (with Water Now) ...)`, or a
-/// role in quotes that lost its parenthesis.
+/// A parenthesis with at most one further level inside, such as `("Hydraspin", collectively (with Water Now) ...)`,
+/// or a quoted role whose opening parenthesis is missing.
 static ASIDE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"\s*\((?:[^()]|\([^()]*\))*\)?|\s*["“][^"”]*["”]\)?"#)
         .expect("the pattern is valid")
 });
 
-/// What the authors add to a name without it being part of it.
+/// Additions by the authors that are not part of a name.
 static TAIL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r",? (?:including (?:its|his|her|their) |on behalf of |and (?:its|their) ).*$")
         .expect("the pattern is valid")
@@ -31,8 +31,8 @@ static TAIL: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The names in an answer such as `Acme, Inc. ("Acme"); Beta LLC ("Distributor")`.
 ///
-/// Roles in parentheses go. So do entries that only gather others (`Acme and Beta
-/// (together the "Parties")`) and those that are nothing but a role.
+/// Removes roles in parentheses, entries that only summarise earlier ones (`Acme and Beta (together the
+/// "Parties")`) and entries that consist of a role only.
 pub fn names(answer: &str) -> Vec<String> {
     let answer = fold::flat(answer);
     let mut names: Vec<String> = Vec::new();
@@ -54,14 +54,14 @@ pub fn names(answer: &str) -> Vec<String> {
     names
 }
 
-/// The company at the start of a file's name, such as `AcmeInc` of `AcmeInc_2019_EX-10.1_...`.
+/// The company at the start of a file name, such as `AcmeInc` in `AcmeInc_2019_EX-10.1_...`.
 pub fn company(file: &str) -> &str {
     let stem = file.strip_suffix(".txt").unwrap_or(file);
     let end = stem.find('_').or_else(|| stem.find(" - ")).unwrap_or(stem.len());
     stem[..end].trim()
 }
 
-/// Up to three names and how many more there are; empty where there is none.
+/// Up to three names and the number of further ones; empty if there are none.
 pub fn listed(names: &[String]) -> String {
     match names {
         [] => String::new(),

@@ -1,4 +1,4 @@
-//! Chunks -> passages with their labels, one JSON object a line.
+//! Converts chunks to labelled passages, written as one JSON object per line.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use super::{Contract, Import, parties};
 use crate::value::Value;
 use crate::world::Passage;
 
-/// The id of a contract's chunk, such as `ipassinc-3f09a1/012`. It does not depend on `--context`.
+/// The id of a contract's chunk, such as `ipassinc-3f09a1/012`. It is the same with and without a title prefix.
 pub fn id(contract: &Contract, chunk: usize) -> String {
     format!("{}/{chunk:03}", contract.entity)
 }
 
-/// All passages, contract by contract in the order of the table; `titled` puts title and parties
-/// in front of each text.
+/// All passages, contract by contract in the order of the table. If `titled`, each text starts with the contract's
+/// title and parties.
 pub fn passages(import: &Import, titled: bool) -> impl Iterator<Item = Passage> {
     import.contracts.iter().flat_map(move |contract| {
         let prefix = match parties::listed(&contract.parties) {
@@ -37,11 +37,11 @@ pub fn passages(import: &Import, titled: bool) -> impl Iterator<Item = Passage> 
     })
 }
 
-/// What is known of one chunk.
+/// The labels of one chunk.
 #[derive(Clone, Default)]
 struct Label<'a> {
     attribute: Option<&'a str>,
-    /// Bytes of the clause that gave the attribute.
+    /// Number of bytes of the clause that determines the attribute.
     bytes: usize,
     facts: BTreeMap<String, Value>,
 }
@@ -51,7 +51,7 @@ fn labels<'a>(import: &'a Import, contract: &Contract) -> Vec<Label<'a>> {
     for (ty, clause) in import.types.iter().zip(&contract.clauses) {
         for (&chunk, &bytes) in &clause.chunks {
             let label = &mut labels[chunk];
-            // The first type in the table wins a tie.
+            // On a tie the first clause type of the table wins.
             if bytes > label.bytes {
                 label.attribute = Some(&ty.name);
                 label.bytes = bytes;
@@ -67,7 +67,7 @@ fn labels<'a>(import: &'a Import, contract: &Contract) -> Vec<Label<'a>> {
     labels
 }
 
-/// The passages as JSONL, and how many there are.
+/// The passages as JSONL, and their number.
 pub fn jsonl(import: &Import, titled: bool) -> anyhow::Result<(Vec<u8>, usize)> {
     let mut bytes = Vec::new();
     let mut count = 0;

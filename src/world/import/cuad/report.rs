@@ -1,4 +1,4 @@
-//! What was located and read and what was not: by clause type, and finding by finding.
+//! Reports what was located and read and what was not, by clause type and as single findings.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +9,32 @@ use super::Import;
 use super::answer::Answer;
 use crate::world::import::sheet;
 
-/// Something that the import could not use as it stands.
+/// An item of the data set that the import could not use unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
     pub kind: Kind,
-    /// As the table names the contract; for a text that no row names, its file.
+    /// The contract's file name in the table; for a text that no row names, the name of the text file.
     pub file: String,
     pub clause_type: String,
-    /// The words that were not found or not understood.
+    /// The text that was not found or not understood.
     pub found: String,
     pub why: String,
 }
 
-/// What a finding is about.
+/// The category of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A row without its text: the contract is left out.
+    /// A row without a text file; the contract is left out.
     FileMissing,
-    /// A text without its row: it is left out.
+    /// A text file without a row; it is left out.
     TextNotListed,
     NotUtf8,
-    /// A cell that is no list of texts.
+    /// A cell that is not a list of texts.
     ListUnreadable,
-    /// A clause text that is not, or not wholly, in its contract.
+    /// A clause text that is missing from its contract, completely or in part.
     TextNotLocated,
-    /// An answer that is no single value.
+    /// An answer that is not a single value.
     AnswerUnclear,
     /// A clause without an answer.
     AnswerAbsent,
@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// In words, for the terminal.
+    /// A description for the terminal.
     pub fn words(self) -> &'static str {
         match self {
             Kind::FileMissing => "contracts without their text on disk (left out)",
@@ -61,26 +61,26 @@ impl Kind {
     }
 }
 
-/// One line of the report: a clause type, or the total.
+/// One line of the report, for a clause type or for the total.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
     pub clause_type: String,
     pub field: String,
     #[serde(rename = "type")]
     pub value_type: String,
-    /// Contracts for which the table has at least one text of the type.
+    /// Number of contracts for which the table has at least one text of the type.
     pub contracts: usize,
     pub texts_located: usize,
     pub texts_not_located: usize,
-    /// Answers (any that is not empty, so `No` too) that became a typed value, or did not.
+    /// Number of non-empty answers (including `No`) that became a typed value.
     pub answers_normalised: usize,
+    /// Number of non-empty answers that did not become a typed value.
     pub answers_not_normalised: usize,
-    /// Chunks that hold a clause of the type.
+    /// Number of chunks that contain a clause of the type.
     pub passages: usize,
 }
 
-/// One row per clause type in the order of the table, then `total`; its contracts are all that were
-/// imported.
+/// One row per clause type in the order of the table, then `total`, whose `contracts` counts all imported ones.
 pub fn rows(import: &Import) -> Vec<Row> {
     let mut total = Row {
         clause_type: "total".to_owned(),
@@ -109,7 +109,7 @@ pub fn rows(import: &Import) -> Vec<Row> {
         total.answers_not_normalised += row.answers_not_normalised;
         rows.push(row);
     }
-    // A chunk with clauses of several types is one passage.
+    // A chunk with clauses of several types is one passage, so the column's sum would count it more than once.
     let labelled = super::passages::passages(import, false).filter(|p| p.attribute.is_some());
     total.passages = labelled.count();
     rows.push(total);
@@ -158,8 +158,8 @@ pub fn table(rows: &[Row]) -> String {
     table.to_string()
 }
 
-/// Findings by kind: contracts left out are all named, of the rest the first few; all of them are in
-/// `import_findings.csv`.
+/// Findings by kind: names all contracts that were left out, and the first few findings of the other kinds. The
+/// complete list is in `import_findings.csv`.
 pub fn findings_text(findings: &[Finding]) -> String {
     const NAMED: usize = 12;
     let mut kinds: BTreeMap<Kind, Vec<&Finding>> = BTreeMap::new();

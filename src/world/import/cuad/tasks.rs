@@ -1,9 +1,8 @@
-//! Tasks over the contracts: a renewal desk, a governing-law router, a consent desk.
+//! Creates tasks about the contracts for three workflows: a renewal desk, a governing-law router, a consent desk.
 //!
-//! Gold is listed: the passages of the contract that hold the located clause. A contract without
-//! the clause has no gold, and the right answer of the step is null. A contract is left out of a
-//! desk where its right answer is not known: a clause without a readable answer, or an answer
-//! without a located clause.
+//! Gold is listed explicitly: the passages of the contract that contain the located clause. A contract without the
+//! clause has no gold, and the step's correct answer is null. A contract is excluded from a workflow if its correct
+//! answer is unknown: it has a clause without a readable answer, or an answer without a located clause.
 
 use chrono::{Days, NaiveDate};
 
@@ -11,7 +10,7 @@ use super::answer::Answer;
 use super::{Clause, Contract, Import, parties, passages};
 use crate::value::{Period, Value};
 
-/// One file of tasks.
+/// A CSV file of tasks.
 #[derive(Clone, Debug)]
 pub struct TaskTable {
     pub name: &'static str,
@@ -31,9 +30,9 @@ impl TaskTable {
     }
 }
 
-/// What a step that reads one clause should find.
+/// The correct result of a step that reads one clause.
 enum Known<'a> {
-    /// There is a located clause, and its answer.
+    /// The clause is located and has this answer.
     Stated(&'a Value),
     /// The contract has no such clause.
     Nothing,
@@ -55,13 +54,13 @@ fn gold(contract: &Contract, clause: &Clause) -> String {
     ids.join(";")
 }
 
-/// A contract with an expiry date and a notice period that are both located.
+/// A contract whose expiry date and notice period are both located.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal<'a> {
     pub contract: &'a Contract,
     pub expiry: NaiveDate,
     pub notice: Period,
-    /// The last day to give notice: the expiry minus the notice period.
+    /// The last day for giving notice: the expiry date minus the notice period.
     pub deadline: NaiveDate,
     expiry_clause: &'a Clause,
     notice_clause: &'a Clause,
@@ -80,7 +79,7 @@ pub fn renewals(import: &Import) -> Vec<Renewal<'_>> {
         let Known::Stated(&Value::Duration(notice)) = known(notice_clause) else {
             return None;
         };
-        // Whether it renews is known from the clause alone, whatever its length is.
+        // Whether the contract renews follows from the existence of the clause, even if its length is unknown.
         let silent = renewal_clause.texts == 0 && renewal_clause.answer == Answer::Absent;
         if renewal_clause.chunks.is_empty() && !silent {
             return None;
@@ -99,9 +98,9 @@ pub fn renewals(import: &Import) -> Vec<Renewal<'_>> {
     import.contracts.iter().filter_map(renewal).collect()
 }
 
-/// The days on which the desk looks at a contract, named by where they stand: well before the
-/// window of 90 days in which notice is due, just before it, early and late in it, after the
-/// deadline and after the expiry. The distances differ from contract to contract.
+/// The days on which the desk reviews a contract, named by their position: well before the 90-day window in which
+/// notice is due, just before it, early and late in it, after the deadline, and after the expiry. The distances
+/// vary by contract.
 fn looks(renewal: &Renewal, contract: u64) -> Vec<(&'static str, NaiveDate)> {
     let &Renewal { deadline, expiry, .. } = renewal;
     let before = |date: NaiveDate, days| date.checked_sub_days(Days::new(days));
@@ -111,14 +110,14 @@ fn looks(renewal: &Renewal, contract: u64) -> Vec<(&'static str, NaiveDate)> {
         ("before_window", before(deadline, 91 + contract * 11 % 30)),
         ("window_opens", before(deadline, 90 - contract * 7 % 30)),
         ("last_days", before(deadline, contract * 3 % 15)),
-        // At least a day after the deadline and at most on the day of the expiry.
+        // After the deadline, and no later than the expiry.
         ("too_late", before(expiry, left / 2).filter(|&day| day > deadline)),
         ("expired", expiry.checked_add_days(Days::new(1 + contract * 17 % 120))),
     ];
     looks.into_iter().filter_map(|(name, day)| Some((name, day?))).collect()
 }
 
-/// The renewal desk: expiry and notice period to a deadline, and what to do on a given day.
+/// The renewal desk: computes the deadline from expiry date and notice period and decides what to do on a given day.
 pub fn renewal(import: &Import) -> TaskTable {
     let mut rows = Vec::new();
     for (i, renewal) in renewals(import).iter().enumerate() {
@@ -139,7 +138,7 @@ pub fn renewal(import: &Import) -> TaskTable {
     TaskTable { name: "renewal_tasks.csv", header: header(&steps), rows }
 }
 
-/// The governing-law router: every contract whose law is known, or that has no such clause.
+/// The governing-law router: every contract whose governing law is known or that has no such clause.
 pub fn governing_law(import: &Import) -> TaskTable {
     let mut rows = Vec::new();
     for contract in &import.contracts {
@@ -156,7 +155,7 @@ pub fn governing_law(import: &Import) -> TaskTable {
     TaskTable { name: "governing_law_tasks.csv", header: header(&["gold.find_law"]), rows }
 }
 
-/// The consent desk: every contract for which both change of control and assignment are known.
+/// The consent desk: every contract for which change of control and assignment are both known.
 pub fn consent(import: &Import) -> TaskTable {
     let mut rows = Vec::new();
     for contract in &import.contracts {

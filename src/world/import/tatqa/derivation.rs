@@ -1,24 +1,24 @@
-//! Derivations: how an answer follows from the figures that are read.
+//! Parses and evaluates derivations: the arithmetic that leads from the figures to an answer.
 
-/// A derivation as a tree.
+/// A derivation as an expression tree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
     /// `+`, `-`, `*` or `/`.
     Op(char, Box<Tree>, Box<Tree>),
-    /// An operand, by its place among those that are read, in order of first use.
+    /// An index into the derivation's operands, which are in order of first use.
     Operand(usize),
     Constant(f64),
 }
 
-/// A derivation and the figures that it reads.
+/// A derivation and the figures that it uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Derivation {
     pub tree: Tree,
-    /// By operand: which of the question's facts it is, and its value as the derivation writes it.
+    /// For each operand the index of the question's fact, and its value as written in the derivation.
     pub operands: Vec<(usize, f64)>,
 }
 
-/// Shapes with two operands that a scenario can compute: name, formula, and what derivations are of it.
+/// The two-operand derivations that a scenario can compute: name, formula, and normal forms of such derivations.
 pub const SHAPES: [(&str, &str, &[&str]); 7] = [
     ("difference", "a - b", &["(a-b)"]),
     ("percent_change", "(a - b) / b * 100", &["(((a-b)/b)*100)", "(((a/b)-1)*100)"]),
@@ -30,7 +30,7 @@ pub const SHAPES: [(&str, &str, &[&str]); 7] = [
 ];
 
 impl Derivation {
-    /// Reads a derivation in prefix order; a leaf that is one of `facts` is an operand.
+    /// Parses a derivation in prefix order; a leaf that is one of `facts` becomes an operand.
     pub fn new(tokens: &[String], facts: &[String]) -> Result<Derivation, String> {
         let mut operands = Vec::new();
         let mut tokens = tokens.iter();
@@ -41,12 +41,12 @@ impl Derivation {
         }
     }
 
-    /// The answer; `values` by operand. `None` where it is no finite number.
+    /// The answer for the operands' `values`; `None` if it is not a finite number.
     pub fn eval(&self, values: &[f64]) -> Option<f64> {
         self.tree.eval(values).filter(|v| v.is_finite())
     }
 
-    /// The name of its shape, where it is one of [`SHAPES`].
+    /// The name of the derivation's shape, if it is one of [`SHAPES`].
     pub fn shape(&self) -> Option<&'static str> {
         let written = self.written();
         SHAPES
@@ -55,7 +55,7 @@ impl Derivation {
             .map(|(name, ..)| *name)
     }
 
-    /// With operands as letters, such as `(((a-b)/b)*100)`.
+    /// The formula with letters for operands, such as `(((a-b)/b)*100)`.
     pub fn written(&self) -> String {
         self.tree.written()
     }
@@ -96,7 +96,7 @@ fn tree<'a>(
     operands: &mut Vec<(usize, f64)>,
     depth: usize,
 ) -> Result<Tree, String> {
-    // Deeper than any derivation, and far from the end of the stack.
+    // Deeper than any real derivation, and shallow enough for the recursion.
     const DEEPEST: usize = 100;
     if depth > DEEPEST {
         return Err("the derivation is nested too deeply".to_owned());
@@ -109,6 +109,7 @@ fn tree<'a>(
         return Ok(Tree::Op(op, Box::new(left), Box::new(right)));
     }
     let value = leaf(token).ok_or_else(|| format!("'{token}' is no number"))?;
+    // Prefer the fact that is written in the same way: several facts can have the same value.
     let same = facts.iter().position(|fact| fact == token);
     let fact = same.or_else(|| facts.iter().position(|fact| leaf(fact) == Some(value)));
     let Some(fact) = fact else { return Ok(Tree::Constant(value)) };
@@ -119,7 +120,7 @@ fn tree<'a>(
     })))
 }
 
-/// A leaf's value: in a derivation `12.6%` is 0.126.
+/// The value of a leaf; in a derivation `12.6%` means 0.126.
 fn leaf(text: &str) -> Option<f64> {
     let plain = text.replace([',', '$', ' '], "");
     let value = match plain.strip_suffix('%') {

@@ -1,19 +1,19 @@
-//! Figures in the cells and the texts of reports written in English.
+//! Reads figures in the table cells and paragraphs of English reports.
 
 use std::ops::Range;
 
 use crate::extract::number::{Decimal, Written};
 
-/// The figure that a cell holds: `$(8,280)` is -8280, `(66)%` is -66, `12.3%` is 12.3 (percent points).
+/// The figure in a cell: `$(8,280)` is -8280, `(66)%` is -66, `12.3%` is 12.3 (percentage points).
 ///
-/// `None` for a cell with words, a dash or nothing.
+/// `None` for a cell that contains words, a dash or nothing.
 pub fn of_cell(text: &str) -> Option<f64> {
     let plain: String =
         text.chars().filter(|c| !c.is_whitespace() && !"$€£¥%".contains(*c)).collect();
     Written::new(&plain)?.under(Decimal::Point)
 }
 
-/// The figure at `span` (characters of `text`, the end left out), taken whole where the span stops inside it.
+/// The figure at `span` (a half-open range of characters of `text`), completed if the span ends inside it.
 pub fn in_text(text: &str, span: Range<usize>) -> Option<f64> {
     let chars: Vec<char> = text.chars().collect();
     let part = |i: usize| {

@@ -1,4 +1,4 @@
-//! The file as its authors publish it: a JSON list of contexts.
+//! Reads the file in the authors' layout: a JSON list of contexts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::input_file;
 
-/// A table with the paragraphs around it and the questions about both.
+/// A table with the paragraphs around it and the questions about them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Context {
     pub table: Table,
@@ -24,12 +24,12 @@ pub struct Table {
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Paragraph {
-    /// From 1; mappings name a paragraph by it.
+    /// From 1; mappings refer to a paragraph by this number.
     pub order: usize,
     pub text: String,
 }
 
-/// A question. Only `test_gold` has the fields from `tree_derivation` on.
+/// A question. The fields from `tree_derivation` on exist only in `test_gold`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Question {
     pub uid: String,
@@ -41,15 +41,15 @@ pub struct Question {
     /// The derivation in prefix order.
     #[serde(default)]
     pub tree_derivation: Vec<String>,
-    /// The figures of the derivation that are read, without repetition.
+    /// The figures that the derivation uses, without repetition.
     #[serde(default)]
     pub facts: Vec<String>,
-    /// Where each fact stands, in the same order.
+    /// The location of each fact, in the same order.
     #[serde(default)]
     pub mappings: Vec<BTreeMap<String, Vec<usize>>>,
 }
 
-/// Reads the file. The error says where it is not laid out as its authors do it.
+/// Reads the file. The error names the first deviation from the authors' layout.
 pub fn read(file: &Path) -> anyhow::Result<Vec<Context>> {
     let text = input_file::read_text(file)?;
     let contexts: Vec<Context> = serde_json::from_str(&text)

@@ -1,15 +1,14 @@
-//! TAT-QA: questions about tables and paragraphs of financial reports, with their derivations.
+//! Imports TAT-QA: questions about tables and paragraphs of financial reports, with their derivations. The importer
+//! must not search for figures: only `test_gold` states where those of a derivation are, and the questions of other
+//! files become findings.
 //!
-//! In: one JSON file as the authors publish it. Out: passages of all contexts together, a task for
-//! each arithmetic question of a known shape, and a report of what became a task and what did not.
+//! Input: one JSON file as published by the authors. Output: the passages of all contexts, a task for each
+//! arithmetic question of a known shape, and a report of what did and did not become a task.
 //!
 //! 1. [`layout`]: the file.
-//! 2. [`figure`], [`passages`]: cells and paragraphs as passages, with the figures they state.
-//! 3. [`derivation`], [`questions`]: how the answer follows from figures; gold where the file maps them.
-//! 4. [`report`]: what is written beside.
-//!
-//! Only `test_gold` says where the figures of a derivation stand. Nothing is searched for in files
-//! that do not: their questions become findings.
+//! 2. [`figure`], [`passages`]: cells and paragraphs as passages, with the figures that they state.
+//! 3. [`derivation`], [`questions`]: the answers derived from figures, with gold passages from the file's mappings.
+//! 4. [`report`]: the report and the findings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,33 +28,33 @@ use crate::world::Passage;
 use questions::Arithmetic;
 use report::{Finding, Kind};
 
-/// Where a figure stands.
+/// The location of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// Row and column of the table, from 0.
     Cell { row: usize, column: usize },
-    /// Characters of a paragraph, by its order.
+    /// A half-open range of characters in the paragraph with this order.
     Text { paragraph: usize, start: usize, end: usize },
 }
 
-/// A read file.
+/// An imported file.
 #[derive(Clone, Debug, Default)]
 pub struct Import {
     pub contexts: usize,
     pub passages: Vec<Passage>,
-    /// All questions in the file, by type of answer.
+    /// The number of questions in the file by answer type.
     pub questions: BTreeMap<String, usize>,
-    /// Arithmetic questions that carry mappings.
+    /// Number of arithmetic questions with mappings.
     pub mapped: usize,
-    /// Those whose answer follows from the figures at their gold passages.
+    /// The questions whose answers follow from the figures in their gold passages.
     pub arithmetic: Vec<Arithmetic>,
     pub findings: Vec<Finding>,
 }
 
 /// Reads `file`.
 ///
-/// Fails on a file that is not laid out as the authors do it. A question that cannot become a task is
-/// a finding, not a failure.
+/// Fails if the file does not have the authors' layout. A question that cannot become a task is a finding and not
+/// an error.
 pub fn read(file: &Path) -> anyhow::Result<Import> {
     let contexts = layout::read(file)?;
     let mut import = Import { contexts: contexts.len(), ..Import::default() };
@@ -107,10 +106,10 @@ impl Import {
         self.arithmetic.iter().filter(|a| a.not_a_task().is_none())
     }
 
-    /// Writes `passages.jsonl`, `tasks.csv`, `import_report.csv` and `import_findings.csv` to `out`: all
-    /// or none.
+    /// Writes `passages.jsonl`, `tasks.csv`, `import_report.csv` and `import_findings.csv` to `out`. Either all files
+    /// are written or none.
     ///
-    /// Returns the names of the files with what each holds.
+    /// Returns each file's name with a description of its content.
     pub fn write(
         &self,
         output: &Output,

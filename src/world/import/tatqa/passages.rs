@@ -1,7 +1,7 @@
-//! Cells and paragraphs as passages.
+//! Converts table cells and paragraphs to passages.
 //!
-//! A figure is one cell of a row, so a passage is one cell with what says which: section, row label,
-//! column header. A paragraph is a passage as it stands; it states the figures that questions point to.
+//! A figure is one cell of a row, so a passage is one cell with the labels that identify it: section, row label and
+//! column header. A paragraph becomes a passage unchanged; its facts are the figures to which questions refer.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,29 @@ use super::{Place, figure};
 use crate::value::Value;
 use crate::world::Passage;
 
-/// The fact's name for the first figure of a passage; further ones are `figure_2` and so on.
+/// The fact name of a passage's first figure; further ones are `figure_2` and so on.
 pub const FIGURE: &str = "figure";
 
-/// The name of a table's cell, for texts and queries.
+/// The labels of a table cell, for texts and queries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Label {
-    /// The last row above that has a label and nothing else.
+    /// The label of the last row above that has no other content.
     pub section: String,
     pub row: String,
     pub column: String,
 }
 
-/// The passages of one context, and where each figure went.
+/// The passages of one context, and the passage and fact of each figure.
 #[derive(Clone, Debug, Default)]
 pub struct Sheet {
     pub entity: String,
     pub passages: Vec<Passage>,
     pub labels: BTreeMap<Place, Label>,
-    /// Place -> passage, fact, value.
+    /// Location -> index of the passage, fact name, value.
     pub figures: BTreeMap<Place, (usize, String, f64)>,
 }
 
-/// `places` are the spans in paragraphs that questions point to.
+/// Creates the passages of a context; `places` are the spans in paragraphs to which questions refer.
 pub fn sheet(entity: &str, context: &Context, places: &[Place]) -> Sheet {
     let mut sheet = Sheet { entity: entity.to_owned(), ..Sheet::default() };
     cells(&context.table, &mut sheet);
@@ -45,6 +45,7 @@ pub fn sheet(entity: &str, context: &Context, places: &[Place]) -> Sheet {
                 continue;
             }
             let Some(value) = figure::in_text(&paragraph.text, start..end) else { continue };
+            // The same figure may be referred to by several spans; it is one fact.
             let at = stated.iter().position(|v| *v == value).unwrap_or_else(|| {
                 stated.push(value);
                 stated.len() - 1
@@ -68,7 +69,7 @@ pub fn sheet(entity: &str, context: &Context, places: &[Place]) -> Sheet {
 
 fn cells(table: &Table, sheet: &mut Sheet) {
     let rows = &table.table;
-    // The header: the first row, and the rows right below it that have no label.
+    // The header is the first row and all rows directly below it without a label.
     let unlabelled = |row: &Vec<String>| row.first().is_none_or(|label| label.trim().is_empty());
     let header = 1 + rows.iter().skip(1).take_while(|row| unlabelled(row)).count();
     let mut section = String::new();
@@ -109,7 +110,7 @@ fn cells(table: &Table, sheet: &mut Sheet) {
     }
 }
 
-/// With single spaces.
+/// Collapses each run of white space to one space.
 fn tidy(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

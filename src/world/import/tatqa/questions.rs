@@ -1,4 +1,4 @@
-//! Arithmetic questions: figures, where they stand, and what follows from them.
+//! Reads arithmetic questions, locates their figures and checks that the answer follows from them.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,17 @@ use super::layout::Question;
 use super::passages::{FIGURE, Label, Sheet};
 use super::report::Kind;
 
-/// A figure that a question reads.
+/// A figure that a question uses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operand {
-    /// The id of the passage that states it, and under which name.
+    /// The id of the passage that states it.
     pub passage: String,
+    /// The name of the fact in that passage.
     pub field: String,
-    /// As the passage states it.
+    /// The value that the passage states.
     pub stated: f64,
-    /// What the derivation makes of it: -1 where it counts a loss as a positive number, 0.01 where it
-    /// writes percent points as a fraction; mostly 1.
+    /// The derivation's value divided by the stated one: -1 if it writes a loss as a positive number, 0.01 if it
+    /// writes percentage points as a fraction; usually 1.
     pub factor: f64,
     /// Empty for a figure in a paragraph.
     pub label: Label,
@@ -33,16 +34,16 @@ pub struct Arithmetic {
     pub question: String,
     pub derivation: Derivation,
     pub operands: Vec<Operand>,
-    /// Gold, in units of `scale`.
+    /// The expected answer, in units of `scale`.
     pub answer: f64,
-    /// Half of the answer's last decimal.
+    /// Half a unit of the answer's last decimal place.
     pub tolerance: f64,
     /// `thousand`, `million`, `percent`, or empty.
     pub scale: String,
 }
 
 impl Arithmetic {
-    /// Why the scenario cannot ask it; `None` where it can.
+    /// Why the scenario cannot ask the question; `None` if it can.
     pub fn not_a_task(&self) -> Option<&'static str> {
         if self.derivation.shape().is_none() || self.operands.len() > 2 {
             return Some("a derivation of another shape");
@@ -52,7 +53,7 @@ impl Arithmetic {
     }
 }
 
-/// Where a mapping points; `None` if it is no mapping that we know.
+/// The location that a mapping refers to; `None` for an unknown kind of mapping.
 pub fn place(mapping: &BTreeMap<String, Vec<usize>>) -> Option<Place> {
     let (name, numbers) = mapping.iter().next()?;
     let [first, second] = numbers[..] else { return None };
@@ -63,7 +64,7 @@ pub fn place(mapping: &BTreeMap<String, Vec<usize>>) -> Option<Place> {
     Some(Place::Text { paragraph, start: first, end: second })
 }
 
-/// Reads an arithmetic question; the error is why its answer does not follow from the passages.
+/// Reads an arithmetic question. The error is the reason why its answer does not follow from the passages.
 pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kind, String)> {
     if question.mappings.is_empty() {
         return Err((Kind::NoMapping, String::new()));
@@ -85,7 +86,7 @@ pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kin
                 format!("{text}: no figure where it is mapped to"),
             ));
         };
-        // Of the figure's own size, or percent points as a fraction.
+        // The sign may differ, and a percentage may be written as a fraction.
         let factor = [1.0, -1.0, 0.01, -0.01]
             .into_iter()
             .find(|factor| (stated * factor - value).abs() <= 1e-9 * value.abs().max(1e-9));
@@ -104,7 +105,7 @@ pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kin
     let tolerance = 0.5 / 10_f64.powi(decimals(&question.answer.to_string()));
     let values: Vec<f64> = operands.iter().map(|o| o.stated * o.factor).collect();
     let follows = derivation.eval(&values);
-    // A hair more than half a decimal: what is halfway may be rounded either way.
+    // Slightly more than half a unit, because a value exactly halfway may be rounded either way.
     if !follows.is_some_and(|v| (v - answer).abs() <= tolerance * (1.0 + 1e-6)) {
         let follows = follows.map_or_else(|| "no number".to_owned(), |v| v.to_string());
         let why = format!("{} gives {follows}, the answer is {answer}", derivation.written());
@@ -122,10 +123,10 @@ pub fn arithmetic(question: &Question, sheet: &Sheet) -> Result<Arithmetic, (Kin
     })
 }
 
-/// Digits after the point of a number in JSON.
+/// Number of decimal places of a number in JSON.
 fn decimals(number: &str) -> i32 {
     let digits = number.split_once('.').map_or(0, |(_, rest)| rest.len());
-    // `12.0` is written for 12.
+    // `serde_json` writes the integer-valued float 12 as `12.0`.
     if number.ends_with(".0") { 0 } else { i32::try_from(digits).unwrap_or(0) }
 }
 
@@ -149,13 +150,13 @@ pub fn csv<'a>(tasks: impl Iterator<Item = &'a Arithmetic>) -> anyhow::Result<Ve
     ])?;
     for task in tasks {
         let Some(a) = task.operands.first() else { continue };
-        // `a - a`, of a figure that did not change, reads it twice.
+        // `a - a` (a figure that did not change) has one operand, which is used twice.
         let b = task.operands.get(1).unwrap_or(a);
         let name = |operand: &Operand| {
             let Label { section, row, column } = &operand.label;
             let parts = [section.as_str(), row.as_str(), column.as_str()];
             let parts: Vec<&str> = parts.into_iter().filter(|t| !t.is_empty()).collect();
-            // A paragraph has no label: the agent has the question only.
+            // A paragraph has no label, so the query is the question itself.
             if parts.is_empty() { task.question.clone() } else { parts.join(", ") }
         };
         writer.write_record([

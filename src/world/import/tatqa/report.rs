@@ -1,4 +1,4 @@
-//! What became a task and what did not: by shape, and question by question.
+//! Reports which questions became tasks and which did not, by shape and as single findings.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::derivation::SHAPES;
 use super::layout::Question;
 use crate::world::import::sheet;
 
-/// A question that is no task.
+/// A question that did not become a task.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
     pub kind: Kind,
@@ -31,26 +31,26 @@ impl Finding {
     }
 }
 
-/// What a finding is about.
+/// The category of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The file does not say where the figures stand.
+    /// The file does not state where the figures are.
     NoMapping,
     AnswerNoNumber,
     DerivationUnreadable,
-    /// No figure stands where the mapping points.
+    /// There is no figure at the mapped location.
     FigureNotLocated,
-    /// Another figure stands there.
+    /// The figure at the mapped location has another value.
     FigureDiffers,
     /// The derivation does not give the answer.
     AnswerDiffers,
-    /// The answer follows, but not from two figures by a known shape that the scenario could compute.
+    /// The answer follows, but the scenario cannot compute it: another shape, or a paragraph with several figures.
     NotInScenario,
 }
 
 impl Kind {
-    /// In words, for the terminal.
+    /// A description for the terminal.
     pub fn words(self) -> &'static str {
         match self {
             Kind::NoMapping => "without a mapping to cells or paragraphs",
@@ -69,16 +69,16 @@ impl Kind {
 /// One line of the report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// A shape of derivation, `other`, or `total`.
+    /// A derivation shape, `other`, or `total`.
     pub shape: String,
     pub formula: String,
-    /// Questions whose answer follows from the figures at their gold passages.
+    /// Number of questions whose answer follows from the figures in their gold passages.
     pub reproduced: usize,
-    /// Those of them that the scenario asks.
+    /// Number of them that the scenario asks.
     pub tasks: usize,
 }
 
-/// One row a shape, then `other` and `total`.
+/// One row per shape, then `other` and `total`.
 pub fn rows(import: &Import) -> Vec<Row> {
     let row = |shape: &str, formula: &str, wanted: &dyn Fn(Option<&str>) -> bool| {
         let of = |a: &&super::Arithmetic| wanted(a.derivation.shape());
@@ -108,7 +108,7 @@ pub fn findings_csv(findings: &[Finding]) -> anyhow::Result<Vec<u8>> {
     sheet::findings(["kind", "report", "id", "question", "why"], findings, |finding| finding.kind)
 }
 
-/// What a user reads first.
+/// The summary that is shown in the terminal.
 pub fn text(import: &Import) -> String {
     let questions: Vec<String> =
         import.questions.iter().map(|(kind, n)| format!("{n} {kind}")).collect();

@@ -1,7 +1,6 @@
-//! Clause families: each says the same thing in several ways, from plain to roundabout.
+//! Clause families, each with several wordings of the same content, from plain to convoluted.
 //!
-//! Text and facts of a clause come from the same [`Terms`], so that a label cannot disagree with what
-//! the passage says.
+//! Text and facts of a clause are created from the same [`Terms`], so a label cannot contradict its passage.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use super::prose;
 use crate::value::{Money, Period, Value};
 use crate::world::synth::names::TITLES;
 
-/// What a clause is about.
+/// The subject of a clause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Clause {
     Parties,
@@ -29,7 +28,7 @@ pub(super) enum Clause {
 }
 
 impl Clause {
-    /// In the order of a contract.
+    /// All clauses, in their order within a contract.
     pub const ALL: [Clause; 12] = [
         Clause::Parties,
         Clause::Expiration,
@@ -63,7 +62,7 @@ impl Clause {
         }
     }
 
-    /// The heading it stands under, where the template has headings.
+    /// The clause's heading, for templates with headings.
     pub fn heading(self) -> &'static str {
         match self {
             Clause::Parties => "Parties",
@@ -81,7 +80,7 @@ impl Clause {
         }
     }
 
-    /// The section number in a template whose first section has the number `first`.
+    /// The section number in a template whose first section is number `first`.
     pub fn section(self, first: u32) -> String {
         let (section, part) = match self {
             Clause::Parties => (0, 1),
@@ -100,7 +99,7 @@ impl Clause {
         format!("{}.{part}", first + section)
     }
 
-    /// Stands in every contract; the other families in some.
+    /// Whether every contract has the clause; the others occur in some contracts.
     pub fn always(self) -> bool {
         matches!(
             self,
@@ -115,12 +114,13 @@ impl Clause {
     }
 }
 
-/// What a contract says, clause by clause.
+/// The content of a contract, clause by clause.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub reference: String,
-    /// The counterparty's full name, and its first word.
+    /// The counterparty's full name.
     pub party: String,
+    /// The first word of the counterparty's name.
     pub short: String,
     pub start: NaiveDate,
     pub term_months: u32,
@@ -129,7 +129,7 @@ pub(super) struct Terms {
     pub notice: Period,
     pub convenience: Period,
     pub payment: Period,
-    /// Percent points a year on late payments.
+    /// Interest on late payments, in percent per year.
     pub interest: f64,
     pub price_cap: f64,
     pub price_notice: Period,
@@ -149,7 +149,7 @@ impl Terms {
     }
 }
 
-/// Governing laws: as clauses write them, as facts state them.
+/// Governing laws: the wording in clauses, and the value of the fact.
 pub(super) const LAWS: [(&str, &str); 10] = [
     ("the State of New York", "New York"),
     ("the State of Delaware", "Delaware"),
@@ -163,16 +163,16 @@ pub(super) const LAWS: [(&str, &str); 10] = [
     ("the Province of Ontario, Canada", "Ontario"),
 ];
 
-/// How a template writes: shared by contracts made from the same template.
+/// How a template is written; contracts made from the same template share it.
 #[derive(Clone, Debug)]
 pub(super) struct Style {
     /// Index into [`TITLES`].
     pub title: usize,
-    /// Uniform draws that pick the wording of each family, in the order of [`Clause::ALL`].
+    /// Uniform draws that select the wording of each family, in the order of [`Clause::ALL`].
     pub wording: [f64; Clause::ALL.len()],
-    /// Parties appear by name ("Brightwater") instead of by role ("the Supplier").
+    /// Refer to parties by name ("Brightwater") instead of by role ("the Supplier").
     pub by_name: bool,
-    /// `March 31, 2026` instead of `31 March 2026`.
+    /// Write `March 31, 2026` instead of `31 March 2026`.
     pub american: bool,
     pub headings: bool,
     pub first_section: u32,
@@ -184,8 +184,8 @@ impl Style {
     }
 }
 
-/// The clause as text. `swapped` exchanges the parties' roles. At `difficulty` 0 only the two
-/// plainest wordings are used, at 1 all.
+/// The clause as text. `swapped` exchanges the parties' roles. At difficulty 0 only the two plainest wordings are
+/// used, at 1 all of them.
 pub(super) fn text(
     clause: Clause,
     terms: &Terms,
@@ -244,7 +244,7 @@ pub(super) fn text(
     )
 }
 
-/// What the clause states, as typed facts.
+/// The facts that the clause states.
 pub(super) fn facts(clause: Clause, terms: &Terms) -> BTreeMap<String, Value> {
     let text = |t: &str| Value::Text(t.to_owned());
     let facts: Vec<(&str, Value)> = match clause {
@@ -257,7 +257,7 @@ pub(super) fn facts(clause: Clause, terms: &Terms) -> BTreeMap<String, Value> {
             ("renewal_term", Value::Duration(Period::months(terms.renewal_months))),
         ],
         Clause::Renewal => vec![("auto_renews", Value::YesNo(false))],
-        // Three families state a notice period: who lands on the wrong one reads a wrong period.
+        // Three families share the field `notice_period`, so retrieving the wrong one yields a plausible wrong value.
         Clause::Notice => vec![("notice_period", Value::Duration(terms.notice))],
         Clause::Convenience => vec![("notice_period", Value::Duration(terms.convenience))],
         Clause::PriceAdjustment => vec![

@@ -1,4 +1,4 @@
-//! One contract: its parties, its template and its terms.
+//! Draws one contract: its parties, its template and its terms.
 
 use chrono::{Datelike, Days, NaiveDate};
 use rand::RngExt;
@@ -10,7 +10,7 @@ use crate::value::{Money, Period};
 use crate::world::synth::draw::{pick, stream};
 use crate::world::synth::names::{FAMILY, Name, Register, SERVICES, TITLES};
 
-/// Non-renewal notice periods in use: months and days side by side, as in real portfolios.
+/// Notice periods for non-renewal: months and days are mixed, as in real portfolios.
 pub(super) const NOTICES: [Period; 7] = [
     Period { months: 0, days: 30 },
     Period { months: 0, days: 45 },
@@ -22,10 +22,10 @@ pub(super) const NOTICES: [Period; 7] = [
 ];
 pub(super) const PAYMENTS: [u32; 5] = [14, 30, 45, 60, 90];
 
-/// Where a draw is made. The numbers are part of every generated file: add new ones, keep the old.
+/// The random streams of a contract. Their numbers determine all generated files, so existing ones must not change.
 #[derive(Clone, Copy)]
 pub(super) enum Site {
-    /// Of a family of four contracts: the shared template.
+    /// The template shared by a family of four contracts.
     FamilyStyle,
     Style,
     Name,
@@ -51,24 +51,24 @@ impl From<Site> for u64 {
     }
 }
 
-/// A contract before it is written down.
+/// A contract before its text is generated.
 pub(super) struct Contract {
-    /// `c007`, the passages' `entity`.
+    /// The `entity` of its passages, such as `c007`.
     pub id: String,
     pub terms: Terms,
     pub style: Style,
-    /// The optional clause families that it has.
+    /// For each clause, whether the contract has it if it is optional.
     pub optional: [bool; Clause::ALL.len()],
 }
 
-/// The name and number that the look-alikes of a family resemble.
+/// The first contract of a family, whose name and number the others resemble.
 pub(super) struct Leader {
     name: Name,
     number: u32,
 }
 
 impl Contract {
-    /// Draws contract `index`. `leader` is carried from contract to contract, in order.
+    /// Draws contract `index`. `leader` is updated from contract to contract, so calls must be in order.
     pub fn draw(
         seed: u64,
         index: usize,
@@ -104,7 +104,7 @@ impl Contract {
         Contract { id: format!("c{:03}", index + 1), terms, style, optional }
     }
 
-    /// Whether the clause stands in this contract.
+    /// Whether the contract has the clause.
     pub fn has(&self, clause: Clause) -> bool {
         clause.always() || self.optional[clause as usize]
     }
@@ -122,7 +122,7 @@ fn draw_style(rng: &mut ChaCha8Rng) -> Style {
 }
 
 fn draw_terms(rng: &mut ChaCha8Rng, style: &Style) -> Terms {
-    // Everything ends between autumn 2025 and spring 2028, at the end of a month or somewhere in it.
+    // Contracts expire from 31 August 2025 to 26 April 2028: 60% at the end of a month, the others within one.
     let month = rng.random_range(0..32u32);
     let first = NaiveDate::from_ymd_opt(2025, 9, 1).unwrap_or_default();
     let first = Period::months(month).after(first).unwrap_or(first);
@@ -137,7 +137,7 @@ fn draw_terms(rng: &mut ChaCha8Rng, style: &Style) -> Terms {
         8 => "SGD",
         _ => "CAD",
     };
-    // Caps: median one million, nine in ten between 0.27 and 3.7 million.
+    // Liability caps: the median is one million, and 90% are between 0.27 and 3.7 million.
     let cap = match LogNormal::new(1e6_f64.ln(), 0.8) {
         Ok(distribution) => distribution.sample(rng),
         Err(_) => 1e6,
@@ -165,7 +165,7 @@ fn draw_terms(rng: &mut ChaCha8Rng, style: &Style) -> Terms {
     }
 }
 
-/// To the next 50,000, as negotiated amounts are.
+/// Rounds to a multiple of 50,000 and at least to that, as negotiated amounts are.
 pub(super) fn rounded(amount: f64) -> f64 {
     (amount / 50_000.0).round().max(1.0) * 50_000.0
 }

@@ -1,9 +1,10 @@
-//! A portfolio of contracts: clauses with near-misses, and what a renewal desk is asked about them.
+//! Generates a portfolio of contracts with near-misses, and the tasks of a renewal desk. The text and the labels of a
+//! passage must come from the same terms, so that they cannot disagree.
 //!
 //! 1. `contract`: the template and the terms; families of four share templates;
-//! 2. `clauses`: terms to text and facts, each family in several wordings;
-//! 3. `twins`: what else is in the file: superseded, negated, swapped, redrafted, of an affiliate;
-//! 4. `tasks`: the cases a renewal desk sees.
+//! 2. `clauses`: terms to text and facts, with several wordings per clause family;
+//! 3. `twins`: near-misses in the file: superseded, negated, with swapped roles, from drafts, of affiliates;
+//! 4. `tasks`: the tasks of a renewal desk.
 
 mod clauses;
 mod contract;
@@ -35,7 +36,7 @@ pub struct Portfolio {
     pub tasks: Vec<RenewalTask>,
 }
 
-/// Draws `contracts` contracts. Fails for none and for more than there are names.
+/// Generates `contracts` contracts. Fails for zero and for more than `MAX_NAMES`.
 pub fn contracts(contracts: usize, seed: u64, difficulty: Difficulty) -> anyhow::Result<Portfolio> {
     if !(1..=MAX_NAMES).contains(&contracts) {
         bail!("{contracts} contracts asked for; allowed: 1 to {MAX_NAMES}");
@@ -58,8 +59,8 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
     let mut headers = stream(seed, index, Site::Header);
     let mut draws = || -> [f64; Clause::ALL.len()] { std::array::from_fn(|_| headers.random()) };
     let (current_headers, twin_headers) = (draws(), draws());
-    // Title and parties head every page of some contracts and none of others; now and then a page
-    // break swallows them.
+    // Some contracts have title and parties at the head of every page, others on none; where they do, a page break
+    // occasionally removes them.
     let named = headers.random::<f64>() >= 0.1 + 0.7 * difficulty;
     let header = |terms: &Terms, clause: Clause, draw: f64| {
         if clause == Clause::Parties || !named || draw < 0.05 {
@@ -71,7 +72,7 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
         if framed || clause == Clause::Parties {
             return String::new();
         }
-        // The other party's side of a clause stands next to it.
+        // The same clause for the other party follows as part (b) of the section.
         let part = if swapped { "(b)" } else { "" };
         let section = clause.section(style.first_section) + part;
         if style.headings {
@@ -132,12 +133,12 @@ fn write_down(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> 
 }
 
 impl Portfolio {
-    /// How many passages are a variant of this kind.
+    /// Number of passages of this variant.
     pub fn count(&self, variant: Variant) -> usize {
         self.passages.iter().filter(|p| p.variant == Some(variant)).count()
     }
 
-    /// Writes `passages.jsonl` and `renewal_tasks.csv` into `dir`, which is made if need be.
+    /// Writes `passages.jsonl` and `renewal_tasks.csv` to `dir`, which is created if necessary.
     pub fn write(&self, output: &Output, dir: &Path) -> anyhow::Result<()> {
         let mut lines = Vec::new();
         for passage in &self.passages {

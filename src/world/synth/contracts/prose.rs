@@ -1,17 +1,17 @@
-//! How a contract writes numbers, dates, periods and amounts. Text only: nothing is drawn here.
+//! Formats numbers, dates, periods and amounts as contracts write them. Nothing is drawn here.
 
 use chrono::{Datelike, NaiveDate};
 
 use crate::spell::words;
 use crate::value::{Money, Period};
 
-/// `ninety (90) days`, `one (1) year`. A period is whole years, whole months or days.
+/// `ninety (90) days`, `one (1) year`. A period consists of whole years, whole months or days.
 pub(super) fn period(period: Period) -> String {
     let (n, unit) = count(period);
     format!("{} ({n}) {unit}{}", words(n), if n == 1 { "" } else { "s" })
 }
 
-/// The period as an attribute: `ninety (90) day`, `one (1) year`.
+/// The period as an adjective: `ninety (90) day`, `one (1) year`.
 pub(super) fn period_adjective(period: Period) -> String {
     let (n, unit) = count(period);
     format!("{} ({n}) {unit}", words(n))
@@ -35,7 +35,7 @@ pub(super) fn date(date: NaiveDate, american: bool) -> String {
     }
 }
 
-/// `USD 1,250,000`: whole units, with thousands separated.
+/// `USD 1,250,000`: whole units with thousands separators.
 pub(super) fn money(money: &Money) -> String {
     let digits = format!("{:.0}", money.amount);
     let mut text = String::new();
@@ -50,7 +50,7 @@ pub(super) fn money(money: &Money) -> String {
 
 /// Replaces each `{key}` by its value, in one pass.
 ///
-/// A key without a value is a mistake in a wording; debug builds stop at it.
+/// A key without a value is a bug in a wording; it is replaced by nothing, and debug builds panic.
 pub(super) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::with_capacity(template.len() * 2);
     let mut rest = template;

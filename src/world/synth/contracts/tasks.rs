@@ -1,4 +1,4 @@
-//! Renewal tasks: on a given day, what should the desk do about this contract?
+//! Draws renewal tasks: what should the desk do about a contract on a given day?
 
 use chrono::{Days, NaiveDate};
 use rand::RngExt;
@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::contract::{Contract, Site};
 use crate::world::synth::draw::stream;
 
-/// How many tasks each contract gets.
+/// Number of tasks per contract.
 const PER_CONTRACT: usize = 3;
 
-/// The desk acts in this many days before the deadline, not earlier.
+/// The desk acts only within this many days before the deadline.
 pub const WINDOW_DAYS: u64 = 90;
 
 /// One row of `renewal_tasks.csv`.
@@ -23,12 +23,12 @@ pub struct RenewalTask {
     pub party: String,
     pub title: String,
     pub today: NaiveDate,
-    /// `yes` if the business wants to keep the contract.
+    /// `yes` if the business wants to keep the contract, else `no`.
     pub wanted: &'static str,
 }
 
-/// Draws the tasks of contract `index` so that cancelling, renewing and doing nothing are each right
-/// in a fair share, and today lies close enough to the deadline for a wrong date to matter.
+/// Draws the tasks of contract `index`. Cancelling, renewing and doing nothing are each correct in a fair share of the
+/// tasks, and `today` is so close to the deadline that a wrong date matters.
 pub(super) fn draw(seed: u64, index: usize, contract: &Contract) -> Vec<RenewalTask> {
     let mut rng = stream(seed, index, Site::Tasks);
     let terms = &contract.terms;
@@ -37,7 +37,7 @@ pub(super) fn draw(seed: u64, index: usize, contract: &Contract) -> Vec<RenewalT
     let on = |days: u64| deadline.checked_add_days(Days::new(days)).unwrap_or(deadline);
     let mut tasks = Vec::new();
     for n in 0..PER_CONTRACT {
-        // Most cases come up about a month before the deadline.
+        // Most tasks are about a month before the deadline.
         let days = match Normal::<f64>::new(30.0, 20.0) {
             Ok(normal) => normal.sample(&mut rng),
             Err(_) => 30.0,
@@ -46,9 +46,9 @@ pub(super) fn draw(seed: u64, index: usize, contract: &Contract) -> Vec<RenewalT
         let (today, wanted) = match rng.random_range(0..100) {
             0..42 => (back(days), false),
             42..62 => (back(days), true),
-            // Too late: the contract renews whether wanted or not.
+            // Too late: notice can no longer be given, whether or not the contract is wanted.
             62..80 => (on(days.min(25)), false),
-            // Too early.
+            // Too early to act.
             _ => (back(WINDOW_DAYS + days), rng.random_bool(0.3)),
         };
         tasks.push(RenewalTask {

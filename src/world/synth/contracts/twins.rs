@@ -1,9 +1,8 @@
-//! Near-misses within one contract's file: passages that look like a current clause and state
-//! something else.
+//! Draws the near-misses (twins) in a contract's file: passages that resemble a current clause but state something
+//! else.
 //!
-//! Each twin is drawn from a stream of its own and appears when a uniform number falls below a
-//! threshold that grows with the difficulty. So a harder portfolio holds every twin of an easier one
-//! and more.
+//! Each twin has a random stream of its own and is included if a uniform number is below a threshold that grows with
+//! the difficulty. A harder portfolio therefore contains all twins of an easier one and further ones.
 
 use chrono::{Days, NaiveDate};
 use rand::RngExt;
@@ -17,45 +16,46 @@ use crate::world::Variant;
 use crate::world::synth::draw::{other, pick, stream};
 use crate::world::synth::names;
 
-/// Where in the contract's file a passage stands.
+/// The part of the contract's file that contains a passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
-    /// The agreement that this one replaced.
+    /// The agreement that the current one replaced.
     Prior,
     Agreement,
     Amendment,
     /// Agreements of affiliates with the same counterparty.
     Affiliate,
-    /// Drafts, redlines, unsigned side letters.
+    /// Drafts, redlines and unsigned side letters.
     Drafts,
 }
 
-/// A passage that is not the current clause.
+/// A passage that resembles a current clause.
 pub(super) struct Twin {
     pub clause: Clause,
     pub variant: Variant,
     pub part: Part,
-    /// Ends the passage id.
+    /// Suffix of the passage id.
     pub name: &'static str,
     pub terms: Terms,
-    /// Words before the clause; may be empty.
+    /// Text before the clause; may be empty.
     pub frame: String,
     pub swapped: bool,
 }
 
-/// What is in a contract's file beside the current clauses.
+/// The content of a contract's file in addition to the current clauses.
 pub(super) struct Folder {
     pub twins: Vec<Twin>,
-    /// Clauses whose current text stands in an amendment, with the words before it.
+    /// Clauses whose current text is in an amendment, with the text that introduces it.
     pub amended: Vec<(Clause, String)>,
 }
 
+/// A kind of twin.
 struct Kind {
     clause: Clause,
     variant: Variant,
     part: Part,
     name: &'static str,
-    /// Share of contracts that have it at difficulty 0 and at 1.
+    /// The shares of contracts that have it at difficulty 0 and at difficulty 1.
     share: (f64, f64),
 }
 
@@ -69,7 +69,7 @@ const fn kind(
     Kind { clause, variant, part, name, share }
 }
 
-/// The position is the number of the twin's random stream: add at the end.
+/// The kinds of twin. An index is the number of a random stream, so new ones must be appended.
 const KINDS: [Kind; 18] = [
     kind(Clause::Expiration, Variant::Version, Part::Agreement, "superseded", (0.15, 0.6)),
     kind(Clause::Notice, Variant::Version, Part::Agreement, "superseded", (0.1, 0.4)),
@@ -91,10 +91,10 @@ const KINDS: [Kind; 18] = [
     kind(Clause::Payment, Variant::Version, Part::Agreement, "superseded", (0.05, 0.25)),
 ];
 
-/// The stream that the prior agreement, the amendment and the affiliate of one file share.
+/// The stream shared by the prior agreement, the amendment and the affiliate of one file.
 const SHARED: u64 = 40;
 
-/// Draws the twins of a contract, and which of its clauses have been amended.
+/// Draws the twins of a contract, and which of its clauses were amended.
 pub(super) fn draw(seed: u64, index: usize, contract: &Contract, difficulty: f64) -> Folder {
     let terms = &contract.terms;
     let style = &contract.style;
@@ -109,7 +109,7 @@ pub(super) fn draw(seed: u64, index: usize, contract: &Contract, difficulty: f64
     );
 
     let mut folder = Folder { twins: Vec::new(), amended: Vec::new() };
-    // One draw for the whole prior agreement: it is on file or it is not.
+    // A single draw for the prior agreement: all of its clauses are in the file or none.
     let prior_draw: f64 = shared.random();
     for (n, kind) in KINDS.iter().enumerate() {
         let mut rng = stream(seed, index, Site::Twin(n as u64));
@@ -181,37 +181,37 @@ pub(super) fn draw(seed: u64, index: usize, contract: &Contract, difficulty: f64
     folder
 }
 
-/// The agreement that ended on the day before this one began, under a number of its own.
+/// The terms of the agreement that ended on the day before this one started, with a reference number of its own.
 fn prior_terms(rng: &mut ChaCha8Rng, terms: &Terms) -> Terms {
     let months = 12 * rng.random_range(1..4u32);
     let start = Period::months(months).before(terms.start).unwrap_or(terms.start);
-    // Numbers below 1000 belong to no current contract.
+    // Current contracts have numbers from 1000, so this one cannot collide.
     let reference = format!("HG-{}-{:04}", start.format("%Y"), rng.random_range(1..1000));
     Terms { reference, start, term_months: months, ..terms.clone() }
 }
 
-/// A day in the first year. Terms are two years or longer, so it lies before the first day on which a
-/// task may ask (half a year's notice and twice the desk's window before the end).
+/// A day in the first year. Terms are at least two years, so it is before the first day on which a task may ask
+/// (before the end: half a year of notice and twice the desk's window).
 fn day_within(rng: &mut ChaCha8Rng, terms: &Terms) -> NaiveDate {
     let day = Days::new(rng.random_range(20..330));
     terms.start.checked_add_days(day).unwrap_or(terms.start)
 }
 
-/// The same terms but for what `clause` states.
+/// The same terms with another value for what `clause` states.
 fn altered(rng: &mut ChaCha8Rng, clause: Clause, variant: Variant, terms: &Terms) -> Terms {
     let mut terms = terms.clone();
     match clause {
         Clause::Expiration => {
             let months = terms.term_months;
             terms.term_months = match variant {
-                // A superseded term was shorter, always: an amendment extended it.
+                // The superseded term is always shorter, because an amendment extended it.
                 Variant::Version => months - pick(rng, &[3, 6]),
                 Variant::Binding => months + pick(rng, &[2, 4, 6, 12]),
                 _ => pick(rng, &[months - 6, months - 1, months + 1, months + 6, months + 12]),
             };
         }
         Clause::Notice => {
-            // Sixty days more or less than ninety read alike; three months are not another period.
+            // Exclude periods of nearly the same length: three months instead of 90 days would not be a wrong answer.
             let far: Vec<Period> = NOTICES
                 .iter()
                 .copied()
@@ -221,7 +221,7 @@ fn altered(rng: &mut ChaCha8Rng, clause: Clause, variant: Variant, terms: &Terms
         }
         Clause::Renewal if variant == Variant::Negation => terms.auto_renews = !terms.auto_renews,
         Clause::Renewal => {
-            // Twelve months' renewal before the amendment, or none.
+            // Before the amendment the contract had another renewal term, or the opposite rule on renewal.
             if terms.auto_renews && rng.random_bool(0.5) {
                 terms.renewal_months = other(rng, &[6, 12, 24, 36], &terms.renewal_months);
             } else {
@@ -252,7 +252,7 @@ fn altered(rng: &mut ChaCha8Rng, clause: Clause, variant: Variant, terms: &Terms
     terms
 }
 
-/// About how many days: only to tell periods apart.
+/// The approximate length in days, for comparing periods.
 fn days(period: Period) -> u32 {
     period.months * 30 + period.days
 }

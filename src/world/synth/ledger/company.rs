@@ -1,4 +1,4 @@
-//! Companies that are bought from or sold to: a name, a town, and look-alikes in the same family.
+//! Draws the companies that are bought from or sold to, with look-alikes within a family.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -33,18 +33,18 @@ pub(super) struct Company {
 }
 
 impl Company {
-    /// As the records have it.
+    /// The full name, as in the records.
     pub fn name(&self) -> String {
         self.name.full(&GOODS)
     }
 
-    /// As people who write to us shorten it: two legal forms of one name read the same.
+    /// The name as correspondents shorten it: names that differ only in the legal form become equal.
     pub fn short_name(&self) -> String {
         self.name.without_form(&GOODS)
     }
 }
 
-/// Hands out companies in order; the first of each family is the one that the others resemble.
+/// Draws companies in order; the others of a family may resemble its first one.
 #[derive(Default)]
 pub(super) struct Companies {
     register: Register,
@@ -53,13 +53,13 @@ pub(super) struct Companies {
 }
 
 impl Companies {
-    /// The next company. How much it draws from `rng` depends on the difficulty.
+    /// The next company. The number of values drawn from `rng` depends on the difficulty.
     pub fn next(&mut self, rng: &mut ChaCha8Rng, difficulty: f64) -> Company {
         let place = self.count % FAMILY;
         self.count += 1;
         let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
         let town = pick(rng, &TOWNS);
-        // Look-alikes are often neighbours: branches, spin-offs, namesakes in the same trade.
+        // Look-alikes are often in the same town: branches, spin-offs, namesakes in the same trade.
         let near = rng.random_bool(0.5);
         let like = self.leader.as_ref().filter(|_| alike);
         let town = like.filter(|_| near).map_or(town, |leader| leader.town);

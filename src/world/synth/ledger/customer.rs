@@ -1,4 +1,4 @@
-//! Customers: the row with the price tier, the row with the credit limit, and those that look like them.
+//! Draws customers: the rows with price tier and credit limit, and their near-misses.
 
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
@@ -9,12 +9,12 @@ use super::{Site, chance, day};
 use crate::world::synth::draw::{other, stream};
 use crate::world::{Passage, Variant};
 
-/// Price tiers, from what a new customer pays down to what the largest do.
+/// Price tiers, from that of new customers to that of the largest ones.
 pub(super) const TIERS: [&str; 3] = ["standard", "silver", "gold"];
 
-/// One that asks for quotes.
+/// A customer that requests quotes.
 pub(super) struct Customer {
-    /// `C-2007`, the `entity` of its rows.
+    /// The `entity` of its rows, such as `C-2007`.
     pub number: String,
     pub company: Company,
     /// An index into [`TIERS`].
@@ -24,7 +24,7 @@ pub(super) struct Customer {
     requested_tier: Option<usize>,
     former_limit: Option<f64>,
     requested_limit: Option<f64>,
-    /// Days of 2026 on which tier and limit were set.
+    /// The days on which tier and limit were set, counted from 1 January 2026.
     since: [i64; 2],
 }
 
@@ -44,7 +44,7 @@ impl Customer {
         let tier_since = -rng.random_range(20..600);
 
         let mut rng = stream(seed, index, Site::Credit);
-        // Median 20,000 dollars, nine in ten between 5,000 and 75,000.
+        // The median is 20,000 dollars, and 90% are between 5,000 and 75,000.
         let limit = match LogNormal::new(20_000f64.ln(), 0.8) {
             Ok(distribution) => thousands(distribution.sample(&mut rng)),
             Err(_) => 20_000.0,
@@ -66,7 +66,7 @@ impl Customer {
         }
     }
 
-    /// The current rows, each followed by what looks like it.
+    /// The current rows, each followed by its near-misses.
     pub fn rows(&self) -> Vec<Passage> {
         let [tier_since, limit_since] = self.since;
         let tier = |row: Row, tier: usize, status: &str, since: i64| {

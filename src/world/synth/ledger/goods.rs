@@ -1,12 +1,12 @@
-//! Goods: what is ordered, received, billed and quoted, and how people who do not look at the catalogue
-//! put it.
+//! Draws the articles that are ordered, received, billed and quoted, and describes them in the catalogue's words or in
+//! those of people who do not use it.
 
 use std::collections::BTreeSet;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// As the catalogue has it, and in the plural.
+/// Singular, as in the catalogue, and plural.
 const NOUNS: [(&str, &str); 24] = [
     ("hex bolt", "hex bolts"),
     ("cap screw", "cap screws"),
@@ -47,7 +47,7 @@ const MATERIALS: [&str; 8] = [
 const GRADES: [&str; 6] =
     ["heavy duty", "light duty", "food safe", "marine", "high temperature", "general purpose"];
 
-/// An article, taken apart.
+/// An article as indices of its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Article {
     noun: usize,
@@ -76,29 +76,28 @@ impl Article {
         }
     }
 
-    /// As the catalogue has it: `ball valve, 25 mm, brass, marine`.
+    /// The catalogue's description: `ball valve, 25 mm, brass, marine`.
     pub fn listed(self) -> String {
         let (noun, size) = (NOUNS[self.noun].0, SIZES[self.size]);
         format!("{noun}, {size} mm, {}, {}", MATERIALS[self.material], GRADES[self.grade])
     }
 
-    /// As somebody without the catalogue writes it: `marine ball valves brass 25mm`.
+    /// The description of somebody without the catalogue: `marine ball valves brass 25mm`.
     pub fn loosely(self) -> String {
         let (noun, size) = (NOUNS[self.noun].1, SIZES[self.size]);
         format!("{} {noun} {} {size}mm", GRADES[self.grade], MATERIALS[self.material])
     }
 }
 
-/// The articles given out so far, each once. Asked in order, so that an article depends on the earlier ones
-/// only.
+/// The articles used so far, each once. It must be called in order, so that an article depends only on earlier ones.
 #[derive(Default)]
 pub(super) struct Catalogue(BTreeSet<Article>);
 
 impl Catalogue {
-    /// An article that is not listed yet; near `like` if given.
+    /// An article that is not listed yet; similar to `like` if given.
     pub fn article(&mut self, rng: &mut ChaCha8Rng, like: Option<Article>) -> Article {
-        // All neighbours may be taken: a fresh one after some tries. There are 16,128 articles, more than
-        // are ever asked for.
+        // All neighbours may be in use, so fall back to an unrelated article after some attempts. There are 16,128
+        // articles, more than are ever requested.
         for attempt in 0.. {
             let article = match like {
                 Some(like) if attempt < 32 => like.alike(rng),

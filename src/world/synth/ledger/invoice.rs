@@ -1,4 +1,4 @@
-//! Invoices that have come in: pay or hold?
+//! Draws incoming invoices as tasks: pay or hold?
 
 use rand::RngExt;
 use serde::Serialize;
@@ -10,8 +10,8 @@ use super::vendor::Vendor;
 use crate::value::Money;
 use crate::world::synth::draw::{pick, stream};
 
-/// Exceptions are two in five cases, so that each kind is seen, and weigh as much as makes them 18% of
-/// what comes in. Usual are 10 to 23% (Ardent Partners and others; indicative).
+/// Weight of exceptions. They are 40% of the tasks, so that each kind occurs, but 18% of the total weight. The usual
+/// share is 10 to 23% (Ardent Partners and others; indicative).
 const EXCEPTION_WEIGHT: f64 = 0.33;
 
 /// One row of `invoices.csv`.
@@ -19,20 +19,20 @@ const EXCEPTION_WEIGHT: f64 = 0.33;
 pub struct InvoiceTask {
     pub id: String,
     pub weight: f64,
-    /// The order that it bills, by which the right rows are known.
+    /// The order that it bills, which identifies the gold rows.
     pub order: String,
-    /// The vendor that it comes from, the same.
+    /// The vendor that sends it, which also identifies gold rows.
     pub vendor: String,
-    /// The account on file for this vendor: what makes a payment right.
+    /// The vendor's account on file; a payment to any other is wrong.
     pub account: String,
-    /// The letterhead.
+    /// The name in the letterhead.
     pub vendor_name: String,
-    /// The order number as it stands on the invoice, if it does.
+    /// The order number as printed on the invoice, if it is.
     pub printed_order: Option<String>,
     pub item: String,
     pub quantity: u32,
     pub amount: Money,
-    /// The account that the invoice asks to be paid at, if it names one.
+    /// The account named on the invoice, if any.
     pub printed_account: Option<String>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn draw(
 
 fn one(seed: u64, index: usize, difficulty: f64, vendor: &Vendor, order: &Order) -> InvoiceTask {
     let mut rng = stream(seed, index, Site::Invoice(order.place));
-    // An invoice may name an account that was changed, or was never verified; else it has nothing odd.
+    // The odd account is a changed or unverified one; a vendor without either gets an ordinary invoice.
     let odd = vendor.requested.as_ref().or(vendor.former.as_ref());
     let names_one = rng.random_bool(0.4);
     let printed_account = match (order.case, odd) {
@@ -63,7 +63,7 @@ fn one(seed: u64, index: usize, difficulty: f64, vendor: &Vendor, order: &Order)
         Case::Price | Case::Quantity | Case::NoReceipt => false,
     };
     let price = if order.case == Case::Price { order.draft_price } else { order.unit_price };
-    // Without the number, with it, or with it in another form than ours.
+    // The order number is missing, correct, or written in another format.
     let digits = order.number.trim_start_matches("PO-");
     let other_form = pick(&mut rng, &[format!("PO{digits}"), digits.to_owned()]);
     let draw: f64 = rng.random();

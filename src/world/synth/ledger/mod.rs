@@ -1,14 +1,14 @@
-//! A company's records, row by row, and what its people are asked about them.
+//! Generates a company's records and the tasks of the people who work with them. A near-miss must be labelled as one:
+//! records that are out of date, requested or reversed are next to those in force, as in real tables.
 //!
-//! Purchasing: vendors with their bank accounts, orders, receipts, paid invoices; the cases are invoices to
-//! be paid or held. Sales: customers with tiers, credit limits, price lists; the cases are quotes to be sent or to be
-//! approved first. Each row is one passage (`row`), labelled with its record (`entity`: an order, a vendor) and
-//! its table (`attribute`). What is out of date, requested or reversed stands beside what is in force, as in
-//! real tables, and is labelled as a near-miss of it.
+//! Purchasing has vendors with bank accounts, orders, receipts and paid invoices; its tasks are invoices to pay or
+//! hold. Sales has customers with tiers, credit limits and price lists; its tasks are quotes to send or to have
+//! approved first. Each row is one passage (`row`), labelled with its record (`entity`: an order, a vendor) and its
+//! table (`attribute`).
 //!
-//! 1. `company`, `goods`: who trades what, with look-alikes;
-//! 2. `vendor`, `order`: the rows of purchasing; `invoice`: its cases;
-//! 3. `customer`, `price`: the rows of sales; `quote`: its cases.
+//! 1. `company`, `goods`: traders and articles, with look-alikes;
+//! 2. `vendor`, `order`: the rows of purchasing; `invoice`: its tasks;
+//! 3. `customer`, `price`: the rows of sales; `quote`: its tasks.
 
 mod company;
 mod customer;
@@ -41,12 +41,12 @@ use crate::world::{Passage, Variant};
 pub use self::invoice::InvoiceTask;
 pub use self::quote::QuoteTask;
 
-/// What a ledger is a function of.
+/// The options that determine a ledger.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
-    /// More of them leave the rows of the earlier ones as they are.
+    /// Number of vendors. A higher number leaves the rows of the earlier ones unchanged.
     pub vendors: usize,
-    /// Each brings an article with its prices. More of them leave the earlier ones as they are.
+    /// Number of customers; each comes with an article. A higher number leaves the earlier ones unchanged.
     pub customers: usize,
     pub seed: u64,
     pub difficulty: Difficulty,
@@ -58,27 +58,27 @@ pub struct Ledger {
     /// Vendor by vendor: account, orders, receipts, invoices.
     pub purchasing: Vec<Passage>,
     pub invoices: Vec<InvoiceTask>,
-    /// Customer by customer: tier, credit limit, and an article's prices.
+    /// Customer by customer: tier, credit limit, and the prices of an article.
     pub sales: Vec<Passage>,
     pub quotes: Vec<QuoteTask>,
 }
 
-/// How much was written.
+/// Numbers of rows and tasks written.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Written {
     pub purchasing: usize,
     pub invoices: usize,
     pub sales: usize,
     pub quotes: usize,
-    /// Rows that are out of date, or not in force yet.
+    /// Near-misses that are out of date or not yet in force.
     pub versions: usize,
-    /// Rows that were requested or reversed, with another figure.
+    /// Near-misses that were requested or reversed, with another figure.
     pub numbers: usize,
-    /// Rows of the same record for another purpose.
+    /// Near-misses of the same record for another purpose.
     pub bindings: usize,
 }
 
-/// Draws a ledger. Fails for none of either, and for more than there are names.
+/// Generates a ledger. Fails if either number is zero or above `MAX_NAMES`.
 pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
     let mut ledger = Ledger::default();
     for (rows, tasks) in purchasing(options)? {
@@ -92,8 +92,8 @@ pub fn ledger(options: Options) -> anyhow::Result<Ledger> {
     Ok(ledger)
 }
 
-/// Writes `purchasing.jsonl`, `invoices.csv`, `sales.jsonl` and `quotes.csv` into `dir`, which is made if need
-/// be. Of the records, one vendor's or one customer's are held at a time.
+/// Writes `purchasing.jsonl`, `invoices.csv`, `sales.jsonl` and `quotes.csv` to `dir`, which is created if necessary.
+/// Only the records of one vendor or customer are in memory at a time.
 pub fn write(options: Options, output: &Output, dir: &Path) -> anyhow::Result<Written> {
     let mut written = Written::default();
     let bought =
@@ -109,7 +109,7 @@ pub fn write(options: Options, output: &Output, dir: &Path) -> anyhow::Result<Wr
     Ok(written)
 }
 
-/// The rows as JSONL and the tasks as CSV, counted.
+/// The rows as JSONL and the tasks as CSV; adds their numbers to `written`.
 fn files<T: Serialize>(
     records: impl Iterator<Item = (Vec<Passage>, Vec<T>)>,
     written: &mut Written,
@@ -138,7 +138,7 @@ fn files<T: Serialize>(
     Ok((lines, table.into_inner()?))
 }
 
-/// Vendor by vendor, in order: its rows and the invoices that it sends.
+/// The rows of each vendor in order, and the invoices that it sends.
 fn purchasing(
     options: Options,
 ) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<InvoiceTask>)>> {
@@ -154,7 +154,7 @@ fn purchasing(
     }))
 }
 
-/// Customer by customer, in order: its rows, those of an article, and the quotes that it asks for.
+/// The rows of each customer and its article in order, and the quotes that it requests.
 fn sales(options: Options) -> anyhow::Result<impl Iterator<Item = (Vec<Passage>, Vec<QuoteTask>)>> {
     let Options { customers, seed, difficulty: Difficulty(difficulty), .. } = options;
     countable(customers, "customers")?;
@@ -176,7 +176,7 @@ fn countable(count: usize, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a draw is made. The numbers are part of every generated file: add new ones, keep the old.
+/// The random streams of a record. Their numbers determine all generated files, so existing ones must not change.
 #[derive(Clone, Copy)]
 enum Site {
     Vendor,
@@ -209,13 +209,13 @@ impl From<Site> for u64 {
     }
 }
 
-/// Whether a near-miss is there whose share of records is `low` at difficulty 0 and `high` at 1. One
-/// number is drawn, whatever the difficulty: a harder ledger holds every near-miss of an easier one.
+/// Whether a record has a near-miss whose share of records is `low` at difficulty 0 and `high` at 1. Draws exactly one
+/// number, so that a harder ledger contains all near-misses of an easier one.
 fn chance(rng: &mut ChaCha8Rng, (low, high): (f64, f64), difficulty: f64) -> bool {
     rng.random::<f64>() < low + (high - low) * difficulty
 }
 
-/// A day of 2026, counted from the first of January; days of the year before are negative.
+/// A date by its number of days since 1 January 2026; negative numbers are in earlier years.
 fn day(number: i64) -> NaiveDate {
     let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
     let days = Days::new(number.unsigned_abs());

@@ -1,4 +1,4 @@
-//! Purchase orders, their receipts, and the invoices that have been paid for them.
+//! Draws purchase orders, their receipts, and the paid invoices for them.
 
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
@@ -11,49 +11,49 @@ use crate::world::synth::draw::{pick, stream};
 use crate::world::synth::names::FAMILY;
 use crate::world::{Passage, Variant};
 
-/// Orders a vendor gets.
+/// Number of orders per vendor.
 const ORDERS: usize = 5;
 
-/// The first of them are paid for; invoices for the others are the cases.
+/// The first of them are paid; the invoices for the others are tasks.
 const PAID: usize = 2;
 
-/// What is odd about the invoice for an order.
+/// What is wrong with the invoice for an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     Plain,
-    /// It bills more than the order's price: that of a change nobody has released.
+    /// It bills a higher price than the order's: that of a change that was not released.
     Price,
-    /// It bills everything that was ordered; part has come.
+    /// It bills the ordered quantity although only part of it was received.
     Quantity,
-    /// It bills what has not come at all.
+    /// It bills goods that were not received at all.
     NoReceipt,
-    /// It names an account that is not the one on file.
+    /// It names an account other than the one on file.
     Account,
 }
 
-/// An order with what became of it.
+/// An order and its later events.
 pub(super) struct Order {
-    /// `PO-20412`, the `entity` of its rows.
+    /// The `entity` of its rows, such as `PO-20412`.
     pub number: String,
-    /// Which of the vendor's orders it is.
+    /// Its position among the vendor's orders.
     pub place: usize,
     pub article: Article,
     pub quantity: u32,
     pub unit_price: f64,
-    /// The price in a change that was requested.
+    /// The price in a requested change.
     pub draft_price: f64,
     pub case: Case,
-    /// `None` for an open order, whose invoice is a case.
+    /// `None` for an open order, whose invoice is a task.
     paid_invoice: Option<String>,
     released: i64,
-    /// Quantity and price of the first revision.
+    /// Quantity and price of the first revision, if there are two.
     revised: Option<(u32, f64)>,
     drafted: bool,
     received: Option<u32>,
     received_on: i64,
-    /// Quantity on the note of an earlier part delivery.
+    /// The quantity received in an earlier partial delivery.
     part: Option<u32>,
-    /// Quantity that was booked and reversed.
+    /// A quantity that was posted and reversed.
     reversed: Option<u32>,
     receipt: String,
 }
@@ -76,18 +76,18 @@ pub(super) fn draw(seed: u64, index: usize, difficulty: f64) -> Vec<Order> {
 
 fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Order>) -> Order {
     let mut rng = stream(seed, index, Site::Order(place));
-    // Numbers are given out in turn: those of look-alike vendors are neighbours.
+    // Orders are numbered in turn over the vendors of a family, so look-alike vendors have neighbouring numbers.
     let turn = (index / FAMILY * ORDERS + place) * FAMILY + index % FAMILY;
     let (repeat, related) = (rng.random::<f64>(), rng.random_bool(0.6));
     let fresh = Article::random(&mut rng);
-    // Drawn whether used or not: what follows must not depend on the difficulty.
+    // Drawn even if unused: the draws that follow must not depend on the difficulty.
     let near = last.map(|last| last.article.alike(&mut rng));
     let same = repeat < 0.15 + 0.5 * difficulty;
     let article = match last {
         Some(last) if same => last.article,
         _ => near.filter(|_| related).unwrap_or(fresh),
     };
-    // Median 12 dollars, nine in ten between 2.3 and 62.
+    // The median is 12 dollars, and 90% are between 2.3 and 62.
     let list = match LogNormal::new(12f64.ln(), 1.0) {
         Ok(distribution) => distribution.sample(&mut rng),
         Err(_) => 12.0,
@@ -111,7 +111,7 @@ fn one(seed: u64, index: usize, place: usize, difficulty: f64, last: Option<&Ord
     let released = 5 + 25 * place as i64 + rng.random_range(0..20);
 
     let mut rng = stream(seed, index, Site::Receipt(place));
-    // Of a hundred invoices sixty are plain; task weights bring the others down to what is usual.
+    // 60% of the invoices are plain; task weights reduce the share of the others to a realistic one.
     let case = match rng.random_range(0..100) {
         _ if place < PAID => Case::Plain,
         0..60 => Case::Plain,
@@ -159,7 +159,7 @@ fn cents(amount: f64) -> f64 {
 }
 
 impl Order {
-    /// The order, its receipt, its paid invoice; each with what looks like it.
+    /// The rows of the order, its receipt and its paid invoice, each followed by its near-misses.
     pub fn rows(&self, vendor: &Vendor) -> Vec<Passage> {
         let mut rows = vec![self.order_row(vendor, None)];
         if let Some((quantity, price)) = self.revised {

@@ -1,4 +1,4 @@
-//! Articles that are sold, with one price a tier: last year's, this one's, and the next that is announced.
+//! Draws the articles for sale, with a price per tier for the current year and possibly for the last and the next.
 
 use rand::RngExt;
 use rand_distr::{Distribution, LogNormal};
@@ -11,23 +11,23 @@ use crate::world::synth::draw::{pick, stream};
 use crate::world::synth::names::FAMILY;
 use crate::world::{Passage, Variant};
 
-/// From this quantity on, the discount of the price row counts.
+/// The quantity from which the discount of the price row applies.
 pub(super) const DISCOUNT_FROM: u32 = 100;
 
 /// An article with its prices.
 pub(super) struct Product {
-    /// `P-3007`; with the tier it is the `entity` of a price row.
+    /// The article number, such as `P-3007`; together with the tier it is the `entity` of a price row.
     pub number: String,
     pub article: Article,
-    /// By tier: price and percent off.
+    /// By tier: price and discount in percent.
     pub prices: [(f64, f64); TIERS.len()],
-    /// What last year's and next year's prices are of this year's, where they are on the list.
+    /// Last year's and next year's prices as multiples of this year's, if they are on the list.
     last: Option<f64>,
     next: Option<f64>,
 }
 
 impl Product {
-    /// The article that comes with customer `index`; `earlier` are those of the customers before.
+    /// The article that comes with customer `index`; `earlier` are those of the previous customers.
     pub fn draw(
         seed: u64,
         index: usize,
@@ -39,7 +39,7 @@ impl Product {
         let place = index % FAMILY;
         let alike = rng.random_bool(0.2 + 0.7 * difficulty) && place > 0;
         let like = alike.then(|| earlier[index - place].article);
-        // Median 15 dollars, nine in ten between 4 and 56.
+        // The median is 15 dollars, and 90% are between 4 and 56.
         let list = match LogNormal::new(15f64.ln(), 0.8) {
             Ok(distribution) => distribution.sample(&mut rng),
             Err(_) => 15.0,
@@ -71,14 +71,14 @@ impl Product {
         format!("{}/{}", self.number, TIERS[tier])
     }
 
-    /// What `quantity` costs a customer of `tier`.
+    /// The price of `quantity` units for a customer of `tier`, after the discount.
     pub fn total(&self, tier: usize, quantity: u32) -> f64 {
         let (price, off) = self.prices[tier];
         let off = if quantity >= DISCOUNT_FROM { off } else { 0.0 };
         money(f64::from(quantity) * price * (1.0 - off / 100.0)).amount
     }
 
-    /// Tier by tier, the current row and then the others.
+    /// Tier by tier, the current row and then its near-misses.
     pub fn rows(&self) -> Vec<Passage> {
         let mut rows = Vec::new();
         for (tier, (price, off)) in self.prices.into_iter().enumerate() {

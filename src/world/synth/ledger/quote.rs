@@ -1,4 +1,4 @@
-//! Requests for quotes: what is the total, and does it stay within the customer's credit limit?
+//! Draws requests for quotes as tasks: what is the total, and is it within the customer's credit limit?
 
 use chrono::NaiveDate;
 use rand::RngExt;
@@ -12,23 +12,23 @@ use super::{Site, day};
 use crate::value::Money;
 use crate::world::synth::draw::stream;
 
-/// How many quotes each customer asks for.
+/// Number of quotes that each customer requests.
 const PER_CUSTOMER: usize = 3;
 
 /// One row of `quotes.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct QuoteTask {
     pub id: String,
-    /// Customers on better tiers ask more often: one, two or three times as much.
+    /// 1, 2 or 3 by tier: customers on better tiers request quotes more often.
     pub weight: f64,
-    /// By these the right rows are known: the customer, the article, the article's price for the tier.
+    /// The customer, the article and the article's price for the tier identify the gold rows.
     pub customer: String,
     pub product: String,
     pub price: String,
-    /// What the right quote adds up to.
+    /// The total of the correct quote.
     pub total: Money,
     pub today: NaiveDate,
-    /// The signature under the request.
+    /// The name in the signature of the request.
     pub customer_name: String,
     pub town: String,
     pub item: String,
@@ -47,7 +47,7 @@ pub(super) fn draw(
     let mut tasks = Vec::new();
     for n in 0..PER_CUSTOMER {
         let Some(product) = products.choose(&mut rng) else { continue };
-        // A third goes past the limit; most are near enough for a wrong price or limit to matter.
+        // A third exceeds the limit; most totals are close enough to it for a wrong price or limit to matter.
         let share = if rng.random_bool(0.33) {
             rng.random_range(1.03..1.6)
         } else {

@@ -1,7 +1,7 @@
-//! A row of a table as retrieval pipelines put it into an index: `header: cell | header: cell`.
+//! Builds a table row as retrieval pipelines index it: `header: cell | header: cell`.
 //!
-//! Text and facts are made of the same cells, so that a label cannot disagree with what the row says.
-//! A header names its field: `unit price` states `unit_price`.
+//! Text and facts are created from the same cells, so a label cannot contradict its row. A header also names the
+//! fact: `unit price` states `unit_price`.
 
 use chrono::NaiveDate;
 
@@ -11,13 +11,13 @@ use crate::world::{Passage, Variant};
 /// The currency of all records.
 pub(super) const CURRENCY: &str = "USD";
 
-/// A row that is being written.
+/// A row under construction.
 pub(super) struct Row {
     passage: Passage,
 }
 
 impl Row {
-    /// A row of the table `attribute`, about the record `entity`.
+    /// A row of the table `attribute` about the record `entity`.
     pub fn new(entity: &str, attribute: &str) -> Row {
         Row {
             passage: Passage {
@@ -32,7 +32,7 @@ impl Row {
         }
     }
 
-    /// Marks the row as a near-miss of the current row of the same record and table; `name` ends its id.
+    /// Marks the row as a near-miss of the current row of the same record and table; `name` is appended to its id.
     pub fn near_miss(mut self, variant: Variant, name: &str) -> Row {
         let of = self.passage.id;
         self.passage.id = format!("{of}-{name}");
@@ -76,7 +76,7 @@ impl Row {
     }
 }
 
-/// An amount in cents.
+/// An amount rounded to cents.
 pub(super) fn money(amount: f64) -> Money {
     Money { currency: CURRENCY.to_owned(), amount: (amount * 100.0).round() / 100.0 }
 }

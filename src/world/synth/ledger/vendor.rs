@@ -1,4 +1,4 @@
-//! Vendors: the row with the bank account that is paid, and those that look like it.
+//! Draws vendors: the row with the bank account that is to be paid, and its near-misses.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -9,20 +9,20 @@ use super::{Site, chance, day};
 use crate::world::synth::draw::{pick, stream};
 use crate::world::{Passage, Variant};
 
-/// One that invoices come from.
+/// A vendor that sends invoices.
 pub(super) struct Vendor {
-    /// `V-1007`, the `entity` of its row.
+    /// The `entity` of its rows, such as `V-1007`.
     pub number: String,
     pub company: Company,
     /// The account that is to be paid.
     pub account: String,
-    /// The account before, where it has changed.
+    /// The previous account, if it has changed.
     pub former: Option<String>,
-    /// An account that somebody has asked to be paid at, and that nobody has verified.
+    /// An account that somebody asked to be paid at and that nobody has verified.
     pub requested: Option<String>,
     /// The account for invoices in another currency.
     foreign: Option<String>,
-    /// Days of 2026 from which the former account, the account, and the requested one are valid.
+    /// The days from which the former, the current and the requested account are valid, counted from 1 January 2026.
     since: [i64; 3],
     terms: u32,
 }
@@ -33,6 +33,7 @@ impl Vendor {
         let mut rng = stream(seed, index, Site::Account);
         let bank = rng.random_range(1000..1012);
         let current = account(&mut rng, bank);
+        // Both banks and the account are drawn in any case, so that later draws do not depend on the difficulty.
         let mut beside = |share| {
             let there = chance(&mut rng, share, difficulty);
             let (stays, other_bank) = (rng.random_bool(0.5), rng.random_range(1000..1012));
@@ -55,7 +56,7 @@ impl Vendor {
         }
     }
 
-    /// The current row, then the others.
+    /// The current row, then its near-misses.
     pub fn rows(&self) -> Vec<Passage> {
         let [former, current, requested] = self.since;
         let row = || Row::new(&self.number, "vendor");
@@ -87,8 +88,7 @@ impl Vendor {
     }
 }
 
-/// Four digits for the bank and eight for the account. No real scheme looks like this, so that no number
-/// is anybody's.
+/// Four digits for the bank and eight for the account. No real scheme has this form, so no number belongs to anybody.
 fn account(rng: &mut ChaCha8Rng, bank: u32) -> String {
     format!("{bank}-{:08}", rng.random_range(10_000_000..100_000_000))
 }
