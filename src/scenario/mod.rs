@@ -112,7 +112,8 @@ pub struct Scenario {
     pub fields: BTreeMap<String, Type>,
     /// All that can rank passages, by index.
     pub embedders: Vec<EmbedderDecl>,
-    /// In topological order; among independent steps, as written.
+    /// In topological order: as written where that is one and keeps few outputs open at once, see
+    /// [`crate::graph::narrow_order`].
     pub steps: Vec<Step>,
     /// What is compared.
     pub arms: Vec<Arm>,

@@ -132,7 +132,10 @@ impl PairedTest {
         for round in 0..ENLARGEMENTS {
             let drawn = (self.means.len() + self.empty) as f64 / 2.0;
             let error = (alpha * (1.0 - alpha) / drawn).sqrt();
-            let clear = (self.p_two_sided(null) - alpha).abs() > STANDARD_ERRORS * error;
+            // Where Student's t does not reject, no further draw can make the test reject.
+            let by_t = 2.0 * self.p_by_t_greater(null).min(self.p_by_t_less(null));
+            let clear = by_t > alpha
+                || (self.p_two_sided(null) - alpha).abs() > STANDARD_ERRORS * error;
             // Once is enough for the end of an interval: beyond that, draws are for verdicts.
             let enough = round > 0 || alpha * drawn > BEYOND_AN_END;
             if self.draws.is_none() || (clear && enough) {
@@ -142,8 +145,8 @@ impl PairedTest {
         }
     }
 
-    /// Two-sided, the largest of four p-values (see above): how probable a difference at least this far from `null`, in either direction, would be if it were `null` and each
-    /// cluster as likely to lie above it as below.
+    /// Two-sided: how probable a difference at least this far from `null`, in either direction, would be if the
+    /// difference were `null`. The largest of the four p-values described at the top of this file.
     pub fn p_two_sided(&self, null: f64) -> f64 {
         (2.0 * self.p_greater(null).min(self.p_less(null))).min(1.0)
     }
@@ -154,7 +157,7 @@ impl PairedTest {
         let limit = null.max(self.without_skewness(null));
         let flips = limit + self.tolerance_at(null);
         let flips = self.share(self.means.partition_point(|mean| *mean <= flips));
-        flips.max(self.student(self.estimate - limit))
+        flips.max(self.p_by_t_greater(null))
     }
 
     /// One-sided, the other way: small values are evidence that the difference lies below `null`.
@@ -162,7 +165,17 @@ impl PairedTest {
         let limit = null.min(self.without_skewness(null));
         let flips = limit - self.tolerance_at(null);
         let flips = self.share(self.means.len() - self.means.partition_point(|mean| *mean < flips));
-        flips.max(self.student(limit - self.estimate))
+        flips.max(self.p_by_t_less(null))
+    }
+
+    /// What Student's t alone says, with and without the skewness.
+    fn p_by_t_greater(&self, null: f64) -> f64 {
+        self.student(self.estimate - null.max(self.without_skewness(null)))
+    }
+
+    /// As [`PairedTest::p_by_t_greater`], the other way.
+    fn p_by_t_less(&self, null: f64) -> f64 {
+        self.student(null.min(self.without_skewness(null)) - self.estimate)
     }
 
     /// The values that the two-sided test at 1 - `level` does not reject. Its ends are infinite where no value can

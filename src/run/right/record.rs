@@ -36,7 +36,9 @@ pub struct ShortRecord {
     pub step: String,
     /// What it searches with.
     pub embedder: String,
-    /// To how many passages that is limited.
+    /// What limits its rankings: `depth`, or the run file that they come from.
+    pub limited_by: String,
+    /// To how many passages; of a run file the fewest that it has for a query of these tasks.
     pub depth: usize,
     /// How many it would take in all of the tasks: as many as the step hands on, and the gold.
     pub needed: usize,
@@ -132,9 +134,9 @@ impl RightRecord {
 impl ShortRecord {
     /// What may be missing, and what would do.
     pub fn sentence(&self, of: usize) -> String {
-        let ShortRecord { arm, step, embedder, depth, needed, top_k, tasks } = self;
+        let ShortRecord { arm, step, embedder, limited_by, depth, needed, top_k, tasks } = self;
         format!(
-            "`{step}` under the arm `{arm}`: the ranking of `{embedder}` ends after {depth} passages (depth), gold among them; \
+            "`{step}` under the arm `{arm}`: the ranking of `{embedder}` ends after {depth} passages ({limited_by}), gold among them; \
              where all gold is missed, fewer than {top_k} may be handed on in {} of {of} tasks, and {needed} would do: {}",
             tasks.len(),
             listed(tasks)
