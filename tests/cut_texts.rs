@@ -137,6 +137,21 @@ fn parts_of_others_are_counted_too() {
     );
 }
 
+/// A reranker that reads query and passage each by itself counts pairs of which one is cut.
+#[test]
+fn pairs_of_late_interaction_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let embedders = "{words: {kind: bm25}, short: {kind: rerank, first: words, with: max_sim, model: all-MiniLM-L6-v2, max_tokens: 8, depth: 3}}";
+    let tasks = "id,name\na,one\nb,one five\nc,goes\nd,six of one and half a dozen\n";
+    // Found by a word: the passage of six words by the queries a, b and d, the long one by c and d.
+    assert_eq!(
+        notes(dir.path(), embedders, "[{id: only}]", tasks),
+        [
+            "short reads 8 tokens of a query and 8 of a passage: 3 of 5 pairs are longer, and their ends are cut"
+        ]
+    );
+}
+
 /// What was cut stands on the terminal, in the manifest and on the page.
 #[test]
 fn a_run_reports_what_was_cut_everywhere() {

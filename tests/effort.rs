@@ -51,40 +51,51 @@ fn with(text: &str, steps: &str) -> String {
 fn readings_that_are_open_together_are_counted_before_anything_is_searched() {
     let (dir, text) = desk();
     assert_eq!(said(&dir, &text), [] as [&str; 0]);
-    let apart = |parts: usize| {
-        let searches: String = (0..parts).map(search).collect();
-        with(&text, &(searches + &(0..parts).map(act).collect::<String>()))
-    };
-    let together = |parts: usize| {
-        with(&text, &(0..parts).fold(String::new(), |steps, n| steps + &search(n) + &act(n)))
+    // One step that needs all of them.
+    let joined = |parts: usize| {
+        let all = (0..parts).map(|n| format!("r{n}")).collect::<Vec<_>>().join(" && ");
+        let act = format!(
+            "  - id: d\n    act: [{{if: '{all}', do: refund}}, {{do: refuse}}]\n    hold: [refuse]\n"
+        );
+        with(&text, &((0..parts).map(search).collect::<String>() + &act))
     };
     // 2^14 is below 20,000, and 2^15 is above.
-    assert_eq!(said(&dir, &apart(14)), [] as [&str; 0]);
-    let found = said(&dir, &apart(15));
+    assert_eq!(said(&dir, &joined(14)), [] as [&str; 0]);
+    let found = said(&dir, &joined(15));
     assert_eq!(found.len(), 1);
     for part in [
         "after the step `r14` the outputs of 15 read steps are open together, `r0`, `r1`, `r2` and 12 more",
-        "until `d0` and later steps have used them",
+        "until `d` and later steps have used them",
         "2^15 joint states at least, and simulation.max_states is 20000",
         "are sampled, 10000 trials each",
     ] {
         assert!(found[0].contains(part), "{}", found[0]);
     }
-    // The same parts, each written in one place.
-    assert_eq!(said(&dir, &together(40)), [] as [&str; 0]);
-    // One step that needs all of them.
-    let all = (0..70).map(|n| format!("r{n}")).collect::<Vec<_>>().join(" && ");
-    let joined = (0..70).map(search).collect::<String>()
-        + &format!(
-            "  - id: d\n    act: [{{if: '{all}', do: refund}}, {{do: refuse}}]\n    hold: [refuse]\n"
-        );
-    assert!(said(&dir, &with(&text, &joined))[0].contains("2^70 joint states"));
+    assert!(said(&dir, &joined(70))[0].contains("2^70 joint states"));
     // A higher cap, sampling on request, and exactness on request.
-    let of = |text: &str, method: &str| text.replacen("method: auto", method, 1);
-    assert_eq!(said(&dir, &of(&apart(15), "method: auto, max_states: 40000")), [] as [&str; 0]);
-    assert_eq!(said(&dir, &of(&apart(15), "method: monte_carlo")), [] as [&str; 0]);
-    let found = said(&dir, &of(&apart(15), "method: exact"));
+    let of = |method: &str| joined(15).replacen("method: auto", method, 1);
+    assert_eq!(said(&dir, &of("method: auto, max_states: 40000")), [] as [&str; 0]);
+    assert_eq!(said(&dir, &of("method: monte_carlo")), [] as [&str; 0]);
+    let found = said(&dir, &of("method: exact"));
     assert!(found[0].contains("`method: exact` ends at the first task"), "{}", found[0]);
+}
+
+/// Forty parts that do not depend on each other: all searches first and then all actions, or part by part.
+#[test]
+fn independent_parts_cost_their_sum_in_whatever_order_they_are_written() {
+    let (dir, text) = desk();
+    let apart: String = (0..40).map(search).chain((0..40).map(act)).collect();
+    let together: String = (0..40).map(|n| search(n) + &act(n)).collect();
+    let mut files = Vec::new();
+    for (name, steps) in [("apart", apart), ("together", together)] {
+        let scenario = load(&dir, &with(&text, &steps));
+        assert_eq!(effort::notes(&scenario, &[0]), [] as [&str; 0]);
+        let session = knockon::Session::over(&scenario).with_cache(dir.path());
+        let record = session.run(&[0]).unwrap();
+        assert_eq!(record.arms[0].summary.exact_tasks, scenario.tasks.tasks.len(), "{name}");
+        files.push(knockon::report::csv::files(&record).unwrap());
+    }
+    assert_eq!(files[0], files[1]);
 }
 
 #[test]

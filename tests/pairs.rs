@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use knockon::embed::similarity_map::{Base, Config, Map, Net, Shape, probability, save};
 use knockon::embed::{
-    CachedScorer, CrossEncoderSpec, ModelKind, ModelSpec, Pair, PairScorer, Penalty, Precision,
-    SimilarityMapSpec, locate, open_cross_encoder, open_maps, open_max_sim, open_similarity_map,
-    quantize,
+    CachedScorer, CrossEncoderSpec, ModelKind, ModelSpec, Pair, PairLimit, PairScorer, Penalty,
+    Precision, SimilarityMapSpec, locate, open_cross_encoder, open_maps, open_max_sim,
+    open_similarity_map, quantize,
 };
 use knockon::output::Output;
 use knockon::retrieve::{Bm25Params, Bm25Retriever, Request, RerankedRetriever, Retriever};
@@ -203,6 +203,11 @@ fn a_similarity_map_scores_by_probability_or_takes_a_penalty_off_the_cosine() {
     close(&score(Some(Penalty { above: -1.0, weight: 0.5 })), &taken, 1e-6);
     let nothing = open(None).unwrap().score(&[("", "notice")], &|_| {}).unwrap();
     assert_eq!(nothing, [0.0]);
+    // A map has six tokens of either text.
+    let scorer = open(None).unwrap();
+    assert_eq!(scorer.pair_limit(), Some(PairLimit::Apart { query: 6, passage: 6 }));
+    let ends = [("a", "b"), ("a b c d e f", "b"), ("a b c d e f g", "b"), ("a", "a b c d e f g")];
+    assert_eq!(scorer.are_cut(&ends).unwrap(), [false, false, true, true]);
 
     save(&Output::new(true), &dir, &config("another"), &net, &[]).unwrap();
     let error =

@@ -15,6 +15,8 @@ const PASSAGES: &str = r#"{"id":"a","text":"alpha one","entity":"x","facts":{"fe
 fn scenario(dir: &Path, gold: &str, embedder: &str) {
     std::fs::write(dir.join("p.jsonl"), PASSAGES).unwrap();
     std::fs::write(dir.join("t.csv"), "id,name,price\nt1,y,5\nt2,x,5\nt3,x,\n").unwrap();
+    let run = "t1.find Q0 c 1 2 r\nt1.find Q0 a 2 1 r\nt2.find Q0 a 1 2 r\nt2.find Q0 b 2 1 r\n";
+    std::fs::write(dir.join("run.trec"), run).unwrap();
     let yaml = format!(
         "version: 1
 name: early
@@ -24,6 +26,7 @@ embedders:
   words: {{kind: bm25}}
   deep: {{kind: fusion, of: [words, other], depth: 2}}
   other: {{kind: bm25, k1: 2}}
+  logged: {{kind: run_file, file: run.trec, fallback: words}}
   gone: {{kind: http_search, url: 'http://127.0.0.1:9/', index: one, api_key_env: NO_SUCH_KEY_HERE}}
 embedder: {embedder}
 reader: {{preset: perfect}}
@@ -112,7 +115,7 @@ fn every_command_that_runs_arms_tells_all_mistakes_of_all_tasks() {
     }
 }
 
-/// Of a fusion of depth 2, with two gold passages and one to be handed on.
+/// Of a fusion of depth 2 and of a run that holds two passages a query, with two gold passages and one to be handed on.
 #[test]
 fn a_ranking_that_ends_too_early_is_told() {
     let dir = tempfile::tempdir().unwrap();
@@ -141,9 +144,14 @@ fn a_ranking_that_ends_too_early_is_told() {
     let said = "`find` under the arm `only`: the ranking of `deep` ends after 2 passages (depth), gold among them; where all \
                 gold is missed, fewer than 1 may be handed on in 2 of 3 tasks, and 3 would do: t2, t3";
     assert_eq!(found[0], said);
-    for (gold, embedder) in
-        [(by_entity, "words"), ("passage.id == 'c'", "deep"), ("passage.id == 'c'", "words")]
-    {
+    let found = short(&notes(by_entity, "logged"));
+    assert_eq!(found, [said.replace("deep", "logged").replace("(depth)", "(run.trec)")]);
+    for (gold, embedder) in [
+        (by_entity, "words"),
+        ("passage.id == 'c'", "deep"),
+        ("passage.id == 'c'", "words"),
+        ("passage.id == 'c'", "logged"),
+    ] {
         assert_eq!(short(&notes(gold, embedder)), Vec::<String>::new(), "{gold} {embedder}");
     }
 }

@@ -29,7 +29,7 @@ pub use adapter::is_adapter;
 pub use cache::CachedEmbedder;
 pub use corpus::{CorpusVectors, Rows};
 pub use http::{HttpEmbedder, HttpSpec};
-pub use pairs::{CachedScorer, Pair, PairScorer};
+pub use pairs::{CachedScorer, Pair, PairLimit, PairScorer};
 pub use similarity_map::{Penalty, SimilarityMapSpec, is_similarity_map};
 pub use spec::{
     CrossEncoderSpec, ModelKind, ModelSpec, Pooling, Precision, open, open_cached,

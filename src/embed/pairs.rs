@@ -10,6 +10,26 @@ use super::store::{Key, Store};
 /// A query and a passage.
 pub type Pair<'a> = (&'a str, &'a str);
 
+/// The most tokens that a model reads of a pair, special tokens and prefixes included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PairLimit {
+    /// Of a query and a passage that the model sees as one text.
+    Together(usize),
+    /// Of each by itself.
+    Apart { query: usize, passage: usize },
+}
+
+impl std::fmt::Display for PairLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            PairLimit::Together(tokens) => write!(f, "{tokens} tokens of a query with a passage"),
+            PairLimit::Apart { query, passage } => {
+                write!(f, "{query} tokens of a query and {passage} of a passage")
+            }
+        }
+    }
+}
+
 /// A model that scores pairs; higher is better.
 ///
 /// A pair's score must not depend on the other pairs of the call or on the number of threads.
@@ -20,9 +40,8 @@ pub trait PairScorer: Send + Sync {
     /// Scores `pairs`, in their order. Calls `done(n)` after every `n` more pairs.
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>>;
 
-    /// The number of tokens of a pair that the model reads; `None` if it reads the two texts separately, or if the
-    /// limit is unknown.
-    fn token_limit(&self) -> Option<usize> {
+    /// How much of a pair the model reads; `None` if the scorer does not know.
+    fn pair_limit(&self) -> Option<PairLimit> {
         None
     }
 
@@ -67,8 +86,8 @@ impl PairScorer for CachedScorer {
         self.inner.fingerprint()
     }
 
-    fn token_limit(&self) -> Option<usize> {
-        self.inner.token_limit()
+    fn pair_limit(&self) -> Option<PairLimit> {
+        self.inner.pair_limit()
     }
 
     fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {

@@ -174,7 +174,8 @@ fn oracle(right: &RightRecord) -> Json {
     if !right.short.is_empty() {
         let short = right.short.iter().map(|short| {
             json!({
-                "arm": short.arm, "step": short.step, "embedder": short.embedder, "depth": short.depth,
+                "arm": short.arm, "step": short.step, "embedder": short.embedder,
+                "limited_by": short.limited_by, "depth": short.depth,
                 "needed": short.needed, "tasks": short.tasks.len(), "ids": listed(&short.tasks),
             })
         });

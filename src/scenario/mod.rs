@@ -112,7 +112,8 @@ pub struct Scenario {
     pub fields: BTreeMap<String, Type>,
     /// Everything that can rank passages; steps refer to it by index.
     pub embedders: Vec<EmbedderDecl>,
-    /// In topological order; independent steps keep the order of the file.
+    /// In topological order. Independent steps keep the order of the file, unless another order keeps fewer outputs in
+    /// use at once: see [`crate::graph::narrow_order`].
     pub steps: Vec<Step>,
     /// The arms to compare.
     pub arms: Vec<Arm>,

@@ -195,7 +195,7 @@ impl Resolver<'_> {
                 all.into_iter().collect()
             })
             .collect();
-        let order = graph::order(&parents);
+        let order = graph::narrow_order(&parents);
         for cycle in &order.cycles {
             self.cycle(cycle.iter().map(|i| &entries[*i].value.id).collect());
         }

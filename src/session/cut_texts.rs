@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::embed::cache::default_dir;
-use crate::embed::{Embedder, Pair, PairScorer, Role, Similarity, Vectors};
+use crate::embed::{Embedder, Pair, PairLimit, PairScorer, Role, Similarity, Vectors};
 use crate::{atomic_file, input_file};
 
 /// Counts of the texts that one model cut.
@@ -157,19 +157,19 @@ impl CutPairCounter {
 
     /// A note on the pairs scored so far; `None` if none was cut.
     pub fn note(&self, reranker: &str) -> Option<String> {
-        let limit = self.inner.token_limit()?;
+        let limit = self.inner.pair_limit()?;
         let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
         let cut = pairs.values().filter(|cut| **cut).count();
         (cut > 0).then(|| {
             format!(
-                "{reranker} reads {limit} tokens of a query with a passage: {cut} of {} pairs are longer, and their ends are cut",
+                "{reranker} reads {limit}: {cut} of {} pairs are longer, and their ends are cut",
                 pairs.len()
             )
         })
     }
 
     fn count(&self, pairs: &[Pair]) -> anyhow::Result<()> {
-        if self.inner.token_limit().is_none() {
+        if self.inner.pair_limit().is_none() {
             return Ok(());
         }
         let hash = |(query, passage): &Pair| {
@@ -202,8 +202,8 @@ impl PairScorer for CutPairCounter {
         self.inner.score(pairs, done)
     }
 
-    fn token_limit(&self) -> Option<usize> {
-        self.inner.token_limit()
+    fn pair_limit(&self) -> Option<PairLimit> {
+        self.inner.pair_limit()
     }
 
     fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
@@ -284,8 +284,8 @@ mod tests {
             Ok(vec![0.0; pairs.len()])
         }
 
-        fn token_limit(&self) -> Option<usize> {
-            Some(3)
+        fn pair_limit(&self) -> Option<PairLimit> {
+            Some(PairLimit::Together(3))
         }
 
         fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {

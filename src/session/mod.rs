@@ -19,7 +19,7 @@ mod cut_texts;
 mod names;
 mod retrievers;
 pub mod right_queries;
-mod run_file_answers;
+pub(crate) mod run_file_answers;
 
 pub use names::UnknownName;
 use retrievers::Retrievers;

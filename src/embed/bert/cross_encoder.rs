@@ -10,7 +10,7 @@ use super::packed::{Scratch, Texts};
 use super::pooling::pool;
 use super::{Architecture, Forward, math};
 use crate::embed::files::{ModelFiles, Purpose};
-use crate::embed::pairs::{Pair, PairScorer};
+use crate::embed::pairs::{Pair, PairLimit, PairScorer};
 use crate::embed::tokens::Tokens;
 use crate::embed::weights::Weights;
 use crate::embed::{CrossEncoderSpec, Pooling, Precision};
@@ -260,8 +260,8 @@ impl PairScorer for CrossEncoder {
         &self.fingerprint
     }
 
-    fn token_limit(&self) -> Option<usize> {
-        Some(self.tokens.max_tokens())
+    fn pair_limit(&self) -> Option<PairLimit> {
+        Some(PairLimit::Together(self.tokens.max_tokens()))
     }
 
     fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {

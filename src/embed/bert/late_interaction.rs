@@ -98,11 +98,26 @@ impl Marking {
         })
     }
 
-    pub fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Marked>> {
-        let side = match role {
+    fn side(&self, role: Role) -> &Side {
+        match role {
             Role::Query => &self.query,
             Role::Passage => &self.passage,
-        };
+        }
+    }
+
+    /// Tokens that are read of a text, the marker among them.
+    pub fn length(&self, role: Role) -> usize {
+        self.side(role).length
+    }
+
+    /// Of each text, whether it is longer than that.
+    pub fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
+        let side = self.side(role);
+        side.tokens.are_cut(&side.prefix, texts)
+    }
+
+    pub fn encode(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<Marked>> {
+        let side = self.side(role);
         let ids = side.tokens.encode(&side.prefix, texts)?;
         let marked = ids.into_iter().map(|mut ids| {
             if let Some(marker) = side.marker {

@@ -11,9 +11,9 @@ use rayon::prelude::*;
 use super::Bert;
 use super::late_interaction::Marking;
 use super::math::max_dots;
-use super::token_vectors::distinct;
+use super::token_vectors::{distinct, either_is_cut};
 use crate::embed::files::ModelFiles;
-use crate::embed::pairs::{Pair, PairScorer};
+use crate::embed::pairs::{Pair, PairLimit, PairScorer};
 use crate::embed::{ModelSpec, Role};
 
 /// Number of passages whose token vectors are in memory at once: 128 of 256 tokens and 384 numbers are 50 MB.
@@ -71,6 +71,23 @@ impl MaxSim {
 impl PairScorer for MaxSim {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    fn pair_limit(&self) -> Option<PairLimit> {
+        Some(match &self.marking {
+            Some(marking) => PairLimit::Apart {
+                query: marking.length(Role::Query),
+                passage: marking.length(Role::Passage),
+            },
+            None => self.bert.text.pair_limit(),
+        })
+    }
+
+    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        either_is_cut(pairs, |role, texts| match &self.marking {
+            Some(marking) => marking.are_cut(role, texts),
+            None => self.bert.text.are_cut(role, texts),
+        })
     }
 
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use super::Bert;
 use super::math::all_dots;
-use super::token_vectors::{TokenVectors, distinct};
+use super::token_vectors::{TokenVectors, distinct, either_is_cut};
 use crate::embed::files::ModelFiles;
-use crate::embed::pairs::Pair;
+use crate::embed::pairs::{Pair, PairLimit};
 use crate::embed::similarity_map::Map;
 use crate::embed::{Embedder, ModelSpec, Role, Similarity};
 
@@ -35,6 +35,23 @@ impl Maps {
     /// The fingerprint of the model; changes whenever a map could change.
     pub fn fingerprint(&self) -> &str {
         &self.bert.fingerprint
+    }
+
+    /// What is read of a pair.
+    pub fn pair_limit(&self) -> PairLimit {
+        let tokens = self.tokens.min(self.bert.text.tokens.max_tokens());
+        PairLimit::Apart { query: tokens, passage: tokens }
+    }
+
+    /// Of each pair, whether one of its texts is longer than a map, or than the model reads.
+    pub fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        either_is_cut(pairs, |role, texts| {
+            let text = &self.bert.text;
+            let around = text.encode(role, &[""])?.remove(0).len();
+            let lengths = text.encode(role, texts)?.into_iter().map(|ids| ids.len());
+            let beyond_model = text.are_cut(role, texts)?.into_iter();
+            Ok(lengths.zip(beyond_model).map(|(n, cut)| cut || n > self.tokens + around).collect())
+        })
     }
 
     /// Applies `make` to the map of each pair, in their order, or to `None` if a text has no token. A map depends on

@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use crate::embed::files::ModelFiles;
 use crate::embed::tokens::Tokens;
-use crate::embed::{ModelSpec, Pooling, Role};
+use crate::embed::{ModelSpec, PairLimit, Pooling, Role};
 
 /// The tokenizer, prefixes and pooling of a transformer.
 pub struct TextSide {
@@ -79,6 +79,12 @@ impl TextSide {
     /// For each text, whether it has more tokens than the model reads.
     pub fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         self.tokens.are_cut(self.prefix(role), texts)
+    }
+
+    /// What a scorer reads of a pair whose texts this encodes one by one.
+    pub fn pair_limit(&self) -> PairLimit {
+        let tokens = self.tokens.max_tokens();
+        PairLimit::Apart { query: tokens, passage: tokens }
     }
 
     fn prefix(&self, role: Role) -> &str {

@@ -8,7 +8,7 @@ use super::late_interaction::Marking;
 use super::math::normalize;
 use super::packed::{Scratch, Texts};
 use super::{Bert, groups};
-use crate::embed::Role;
+use crate::embed::{Pair, Role};
 
 /// The token vectors of one text, without those of special tokens and of the prefix, which the model does read.
 pub struct TokenVectors {
@@ -97,6 +97,18 @@ impl Bert {
         rows.chunks_exact_mut(self.on_tokens.dim()).for_each(normalize);
         rows
     }
+}
+
+/// For each pair, whether at least one of its texts is cut; `are_cut` says which texts are.
+pub fn either_is_cut(
+    pairs: &[Pair],
+    are_cut: impl Fn(Role, &[&str]) -> anyhow::Result<Vec<bool>>,
+) -> anyhow::Result<Vec<bool>> {
+    let (queries, query_of) = distinct(pairs.iter().map(|pair| pair.0));
+    let (passages, passage_of) = distinct(pairs.iter().map(|pair| pair.1));
+    let (queries, passages) = (are_cut(Role::Query, &queries)?, are_cut(Role::Passage, &passages)?);
+    let places = query_of.into_iter().zip(passage_of);
+    Ok(places.map(|(query, passage)| queries[query] || passages[passage]).collect())
 }
 
 /// The distinct texts in order of first appearance, and for each text its index among them.

@@ -185,6 +185,7 @@ impl ModelFiles {
                 }
             }
         }
+        // The Debug form enters the hash here and for `DenseSettings`: renaming their fields or variants changes it.
         if let Some(late) = &self.late {
             add(format!("{late:?}").as_bytes());
         }

@@ -125,7 +125,8 @@ impl HttpEmbedder {
             spec.model, spec.dim, spec.send_dim, spec.query_prefix, spec.passage_prefix
         );
         // Secrets enter the fingerprint by the names of their variables. Optional settings enter only if they are
-        // set, so that the fingerprints of specs without them stay as they were.
+        // set, so that the fingerprints of specs without them stay as they were, and in their Debug form, so that
+        // renaming a variant of `Supplied` changes fingerprints.
         let HttpSpec { headers, body, query_body, passage_body, .. } = &spec;
         for (what, additions) in
             [("headers", headers), ("body", body), ("query", query_body), ("passage", passage_body)]

@@ -19,7 +19,7 @@ pub use map::Map;
 pub use net::{Net, Pass, Shape};
 
 use super::files::{self, Purpose};
-use super::pairs::{Pair, PairScorer};
+use super::pairs::{Pair, PairLimit, PairScorer};
 use super::weights::Weights;
 use super::{ModelKind, ModelSpec, Precision, bert, spec};
 use crate::output::Output;
@@ -181,6 +181,7 @@ impl SimilarityMap {
         }
         let mut hash = blake3::Hasher::new();
         let penalty = asked.penalty;
+        // The Debug form of `Penalty` enters the hash, so renaming the type or its fields changes fingerprints.
         let settings = format!("similarity_map 1 {penalty:?} {}", maps.fingerprint());
         for part in [settings.as_bytes(), &config_bytes, &bytes] {
             hash.update(&(part.len() as u64).to_le_bytes());
@@ -224,6 +225,14 @@ pub fn probability(logit: f32) -> f32 {
 impl PairScorer for SimilarityMap {
     fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    fn pair_limit(&self) -> Option<PairLimit> {
+        Some(self.maps.pair_limit())
+    }
+
+    fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
+        self.maps.are_cut(pairs)
     }
 
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>> {

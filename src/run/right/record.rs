@@ -36,7 +36,9 @@ pub struct ShortRecord {
     pub step: String,
     /// Name of the embedder that it searches with.
     pub embedder: String,
-    /// Largest number of passages in a ranking of that embedder.
+    /// What limits the length of its rankings: `depth`, or the name of the run file.
+    pub limited_by: String,
+    /// Largest number of passages in such a ranking; for a run file, the length of the shortest one of these tasks.
     pub depth: usize,
     /// Depth that would be enough for all of the tasks: `top_k` plus the gold passages, at most the corpus.
     pub needed: usize,
@@ -132,9 +134,9 @@ impl RightRecord {
 impl ShortRecord {
     /// What may be missing, and which depth would be enough. `of` is the number of all tasks.
     pub fn sentence(&self, of: usize) -> String {
-        let ShortRecord { arm, step, embedder, depth, needed, top_k, tasks } = self;
+        let ShortRecord { arm, step, embedder, limited_by, depth, needed, top_k, tasks } = self;
         format!(
-            "`{step}` under the arm `{arm}`: the ranking of `{embedder}` ends after {depth} passages (depth), gold among them; \
+            "`{step}` under the arm `{arm}`: the ranking of `{embedder}` ends after {depth} passages ({limited_by}), gold among them; \
              where all gold is missed, fewer than {top_k} may be handed on in {} of {of} tasks, and {needed} would do: {}",
             tasks.len(),
             listed(tasks)
