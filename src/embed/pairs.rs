@@ -10,12 +10,12 @@ use super::store::{Key, Store};
 /// A query and a passage.
 pub type Pair<'a> = (&'a str, &'a str);
 
-/// The most tokens that a model reads of a pair, special tokens and prefixes included.
+/// The maximum number of tokens of a pair that a model reads, including special tokens and prefixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PairLimit {
-    /// Of a query and a passage that the model sees as one text.
+    /// For a query and a passage that are read as one text.
     Together(usize),
-    /// Of each by itself.
+    /// For each of the two texts separately.
     Apart { query: usize, passage: usize },
 }
 
@@ -40,7 +40,7 @@ pub trait PairScorer: Send + Sync {
     /// Scores `pairs`, in their order. Calls `done(n)` after every `n` more pairs.
     fn score(&self, pairs: &[Pair], done: &(dyn Fn(usize) + Sync)) -> anyhow::Result<Vec<f32>>;
 
-    /// How much of a pair the model reads; `None` if the scorer does not know.
+    /// How much of a pair the model reads; `None` if this is unknown.
     fn pair_limit(&self) -> Option<PairLimit> {
         None
     }

@@ -105,12 +105,12 @@ impl Marking {
         }
     }
 
-    /// Tokens that are read of a text, the marker among them.
+    /// The maximum number of tokens of a text, including the marker.
     pub fn length(&self, role: Role) -> usize {
         self.side(role).length
     }
 
-    /// Of each text, whether it is longer than that.
+    /// For each text, whether it has more tokens and is therefore truncated.
     pub fn are_cut(&self, role: Role, texts: &[&str]) -> anyhow::Result<Vec<bool>> {
         let side = self.side(role);
         side.tokens.are_cut(&side.prefix, texts)

@@ -37,13 +37,13 @@ impl Maps {
         &self.bert.fingerprint
     }
 
-    /// What is read of a pair.
+    /// The limit on the tokens of a pair, from the map and the model.
     pub fn pair_limit(&self) -> PairLimit {
         let tokens = self.tokens.min(self.bert.text.tokens.max_tokens());
         PairLimit::Apart { query: tokens, passage: tokens }
     }
 
-    /// Of each pair, whether one of its texts is longer than a map, or than the model reads.
+    /// For each pair, whether one of its texts has more tokens than a map or than the model reads.
     pub fn are_cut(&self, pairs: &[Pair]) -> anyhow::Result<Vec<bool>> {
         either_is_cut(pairs, |role, texts| {
             let text = &self.bert.text;

@@ -81,7 +81,7 @@ impl TextSide {
         self.tokens.are_cut(self.prefix(role), texts)
     }
 
-    /// What a scorer reads of a pair whose texts this encodes one by one.
+    /// The limit on the tokens of a pair whose two texts are encoded separately.
     pub fn pair_limit(&self) -> PairLimit {
         let tokens = self.tokens.max_tokens();
         PairLimit::Apart { query: tokens, passage: tokens }

@@ -99,7 +99,7 @@ impl Bert {
     }
 }
 
-/// For each pair, whether at least one of its texts is cut; `are_cut` says which texts are.
+/// For each pair, whether at least one of its texts is truncated; `are_cut` decides this for texts.
 pub fn either_is_cut(
     pairs: &[Pair],
     are_cut: impl Fn(Role, &[&str]) -> anyhow::Result<Vec<bool>>,
