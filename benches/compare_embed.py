@@ -6,7 +6,7 @@
 
 DIR holds the f32 model (`knockon models pull gte-small`: models/cache/gte-small), MODEL.onnx the same weights; its
 int8 form is made here by ONNX Runtime's quantize_dynamic. The engines take turns, so that what else the machine does
-hits all alike; CPU time is compared, of one thread unless told otherwise, with loading left out. ONNX Runtime gets
+affects all equally; CPU time is compared, on one thread by default and without loading. ONNX Runtime gets
 batches of 32 in the order of the texts, padded to their longest; sentence-transformers sorts by length first, as it
 always does.
 """

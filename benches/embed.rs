@@ -1,9 +1,8 @@
-//! Texts a second of MiniLM: packed f32 and int8 against the operations of candle's stock BERT.
+//! Texts per second of MiniLM: packed f32 and int8 against the operations of candle's standard BERT.
 //!
-//! `cargo bench --bench embed`; f32 and the stock forward need `knockon models pull all-MiniLM-L6-v2`.
-//! The stock sequence is that of `candle-transformers`' `BertModel`: a padded batch with a mask through
-//! `candle_nn`'s linear, softmax and layer norm. Here all texts have one length, which spares it the
-//! padding.
+//! Run with `cargo bench --bench embed`; f32 and the standard forward need `knockon models pull all-MiniLM-L6-v2`. The
+//! standard sequence is that of `candle-transformers`' `BertModel`: a padded batch with a mask through `candle_nn`'s
+//! linear, softmax and layer norm. Here all texts have the same length, so it needs no padding.
 
 use candle_core::{DType, Device, Module, Result, Tensor};
 use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder};
@@ -13,7 +12,7 @@ use knockon::embed::{ModelKind, ModelSpec, Precision, Role, locate, open};
 const MODEL: &str = "all-MiniLM-L6-v2";
 const TOKENS: usize = 64;
 const TEXTS: usize = 128;
-/// Texts in a batch of the stock forward.
+/// Texts per batch of the standard forward.
 const BATCH: usize = 32;
 const HIDDEN: usize = 384;
 const WIDE: usize = 1536;
@@ -21,7 +20,7 @@ const HEADS: usize = 12;
 const LAYERS: usize = 6;
 
 fn texts_per_second(criterion: &mut Criterion) {
-    // Every "word" is one token; two more are special.
+    // Every "word" is one token; the other two are special tokens.
     let text = "word ".repeat(TOKENS - 2);
     let texts = vec![text.as_str(); TEXTS];
     let mut group = criterion.benchmark_group(format!("MiniLM, {TEXTS} texts of {TOKENS} tokens"));
@@ -121,7 +120,7 @@ impl Stock {
         let places = Tensor::arange(0, tokens as u32, &Device::Cpu)?;
         let x = (self.words.forward(ids)? + self.types.forward(&ids.zeros_like()?)?)?;
         let mut x = self.norm.forward(&x.broadcast_add(&self.positions.forward(&places)?)?)?;
-        // Nothing is padded, so the mask is all zeros; the stock forward adds it all the same.
+        // Nothing is padded, so the mask is all zeros; the standard forward adds it anyway.
         let mask = Tensor::zeros((texts, 1, 1, tokens), DType::F32, &Device::Cpu)?;
         let size = HIDDEN / HEADS;
         let split =

@@ -1,4 +1,5 @@
-//! One Monte Carlo trial, exact inference, why runs fail, and other odds, on a six-step DAG with five outputs a step.
+//! One Monte Carlo trial, exact inference, causes of failures, and reweighting, on a six-step DAG with five outputs per
+//! step.
 
 use std::hint::black_box;
 
@@ -11,7 +12,8 @@ use knockon::kernel::{
     Branch, Do, Fault, KernelBuilder, Model, REPAIR, RIGHT, exact, failing, monte_carlo, rng,
 };
 
-/// Six steps in two strands that meet, five outputs each, every row full; each row with its repair, if asked.
+/// Six steps in two branches that join, with five outputs each and every row full; each row has its repair if `repairs`
+/// is set.
 fn six_steps(repairs: bool) -> Model {
     let parents = vec![vec![], vec![0], vec![], vec![2], vec![1, 3], vec![4]];
     let shape = Shape::new(parents.clone());
@@ -54,15 +56,14 @@ fn benches(c: &mut Criterion) {
         b.iter(|| monte_carlo::sample(black_box(&model), &keys, trials));
     });
 
-    // 1,000 tasks x 3 arms, each with arrays of its own, as after compiling.
+    // 1,000 tasks x 3 arms, each with its own arrays, as after compiling.
     let models: Vec<Model> = (0..3000).map(|_| model.clone()).collect();
     group.throughput(Throughput::Elements(3000));
     group.bench_function("exact_1000_tasks_3_arms", |b| {
         b.iter(|| models.iter().filter_map(exact::infer).map(|m| m.failure()).sum::<f64>());
     });
 
-    // Importance of every step and Shapley shares of its four errors, for 300 tasks x 3 arms: 24
-    // players a task.
+    // Importance of every step and Shapley shares of its four errors, for 300 tasks x 3 arms with 24 players per task.
     group.throughput(Throughput::Elements(900));
     group.bench_function("importance_and_shapley_300_tasks_3_arms", |b| {
         b.iter(|| {
@@ -80,7 +81,7 @@ fn benches(c: &mut Criterion) {
         });
     });
 
-    // A point of a sensitivity analysis: 300 tasks x 4 arms under other odds.
+    // One point of a sensitivity analysis: 300 tasks x 4 arms at other rates.
     let plain = six_steps(false);
     let mut weights: Vec<Lane> = Vec::new();
     let starts: Vec<Vec<u32>> = plain
@@ -89,7 +90,7 @@ fn benches(c: &mut Criterion) {
         .map(|kernel| {
             let start = |row: usize| {
                 let start = weights.len() as u32;
-                weights.push([0.0; LANE]); // nothing is paid
+                weights.push([0.0; LANE]); // no payments
                 weights
                     .extend(kernel.branches()[kernel.span(row as u32)].iter().map(|b| [b.p; LANE]));
                 start

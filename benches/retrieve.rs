@@ -1,4 +1,4 @@
-//! Top 10 of 100,000 passages: dense (384 numbers) for 64 queries and for one.
+//! Top 10 of 100,000 passages: dense search (384 dimensions) for 64 queries and for one.
 
 use std::hint::black_box;
 

@@ -1,11 +1,11 @@
-//! One step of training, on all threads: `cargo bench --bench train`, after `knockon models pull` for the models.
+//! One training step on all threads: `cargo bench --bench train`, after `knockon models pull` for the models.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use knockon::embed::locate;
 use knockon::train::{Arm, Method, Recipe, Texts, Training};
 use knockon::world::triplet::Triplet;
 
-/// Sentences of 8 to 46 words, each a token.
+/// Sentences of 8 to 46 words of one token each.
 fn texts() -> Texts {
     let words = ["house", "tree", "river", "road", "stone", "fire", "wind", "rain", "night", "day"];
     let text = |seed: usize| {
@@ -34,7 +34,7 @@ fn step(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{model}, a step of 32 pairs"));
         group.sample_size(10);
         for method in Method::ALL {
-            // More steps than are measured, so that none is the last.
+            // More steps than are measured, so that the last step is never reached.
             let recipe = Recipe { steps: 10_000, rate: 1e-6, ..Recipe::new(method) };
             let mut training = Training::open(model, &recipe, Arm::Structural, &texts).unwrap();
             group.bench_function(method.name(), |b| b.iter(|| training.step().unwrap()));

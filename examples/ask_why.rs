@@ -1,13 +1,13 @@
-//! Loads a scenario, runs it, and asks why its runs fail: `cargo run --example ask_why -- scenarios/renewal_desk.yaml`.
+//! Loads a scenario, runs it, and explains its failures: `cargo run --example ask_why -- scenarios/renewal_desk.yaml`.
 //!
-//! For each arm: the own error that answers for most of the failures, and how often runs would fail if one step were
-//! always right. Then forward, for the baseline's main cause: what that error does when nothing else goes wrong.
+//! For each arm: the own error that causes the largest share of failures, and the failure rate if one step were always
+//! right. Then, for the baseline's main cause: the effect of that error when nothing else goes wrong.
 
 use knockon::Session;
 
 fn main() -> anyhow::Result<()> {
     let file = std::env::args().nth(1).unwrap_or("scenarios/renewal_desk.yaml".to_owned());
-    // The error holds every mistake of the file and of its data, and prints them with their places.
+    // The error lists every mistake in the file and its data, with their places.
     let session = Session::open(file)?;
     let record = session.run(&session.all_arms())?;
     for arm in &record.arms {
@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
             let (share, what) = (percent(cause.share), cause.event.name());
             println!("  main cause: {what} at {}, {share} of the failures", cause.step);
         }
-        // By intervention: the step set right in every run, all else as it comes.
+        // By intervention: the step is set right in every run, and everything else is unchanged.
         let ifs = arm.steps.iter().filter_map(|step| Some((step, step.importance?)));
         let best = ifs.min_by(|a, b| a.1.p_fail_if_right.total_cmp(&b.1.p_fail_if_right));
         if let Some((step, importance)) = best {

@@ -1,8 +1,8 @@
-//! Embeds files of texts on request: the other side of `benches/compare_embed.py`.
+//! Embeds files of texts on request: the counterpart of `benches/compare_embed.py`.
 //!
-//! `embed_texts MODEL f32|int8` loads the model and says `ready`. For each line `TEXTS VECTORS` on stdin it
-//! reads the JSON list of texts in the file TEXTS, embeds it, says `done`, and writes the vectors as JSON to the
-//! file VECTORS unless that is `-`. `RAYON_NUM_THREADS` sets the threads.
+//! `embed_texts MODEL f32|int8` loads the model and prints `ready`. For each line `TEXTS VECTORS` on stdin it reads the
+//! JSON list of texts in the file TEXTS, embeds it, prints `done`, and writes the vectors as JSON to the file VECTORS
+//! unless that is `-`. `RAYON_NUM_THREADS` sets the threads.
 
 use std::io::{BufRead, Write};
 

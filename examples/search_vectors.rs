@@ -1,8 +1,8 @@
-//! Searches for the nearest vectors on request: the other side of `benches/compare_search.py`.
+//! Searches for the nearest vectors on request: the counterpart of `benches/compare_search.py`.
 //!
-//! `search_vectors DIM PASSAGES QUERIES DEPTH` reads two files of little-endian f32, rows of DIM numbers, and says
-//! `ready`. For each line on stdin it searches for the best DEPTH passages of every query and says `done`; where the
-//! line names a file, it writes them there as JSON, a list of indices a query. `RAYON_NUM_THREADS` sets the threads.
+//! `search_vectors DIM PASSAGES QUERIES DEPTH` reads two files of little-endian f32, rows of DIM numbers, and prints
+//! `ready`. For each line on stdin it searches for the best DEPTH passages of every query and prints `done`; if the
+//! line names a file, it writes them there as JSON, a list of indices per query. `RAYON_NUM_THREADS` sets the threads.
 
 use std::io::{BufRead, Write};
 

@@ -1,5 +1,5 @@
-//! One function for each format that knockon reads, for any bytes: whatever they are, it returns. `tests/fuzz.rs` mutates the
-//! seeds for a moment on every test run; `cargo fuzz run NAME` searches with coverage for as long as it is left alone.
+//! One function for each format that knockon reads. It accepts any bytes and must return. `tests/fuzz.rs` mutates the
+//! seeds briefly on every test run; `cargo fuzz run NAME` searches guided by coverage until it is stopped.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use knockon::progress::NoProgress;
 use knockon::scenario;
 use knockon::world;
 
-/// A format, with valid inputs to start from.
+/// A format, with valid inputs as seeds.
 pub struct Target {
     pub name: &'static str,
     pub run: fn(&[u8]),
@@ -86,7 +86,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "baseline_tasks", run: baseline_tasks, seeds: || vec![BASELINE_TASKS.to_vec()] },
 ];
 
-/// The folder of this repository: seeds and the unchanged files beside a mutated one are read from it.
+/// The root of this repository: the seeds, and the unchanged files beside a mutated one, are read from it.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     if here.ends_with("fuzz") { here.parent().unwrap().to_owned() } else { here.to_owned() }
@@ -97,7 +97,7 @@ fn seeds(files: &[&str]) -> Vec<Vec<u8>> {
     files.iter().map(|file| std::fs::read(data.join(file)).unwrap()).collect()
 }
 
-/// A folder with these files, in memory where the system has one.
+/// A folder with these files, in memory if the system supports it.
 fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let dir = match memory.is_dir() {
@@ -171,7 +171,7 @@ fn scenario_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// A scenario in which the text of one key is replaced, whatever quoting that takes.
+/// Loads a scenario in which the text of one key is replaced, with the necessary quoting.
 fn load_with_text(of: &str, bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let quoted = serde_json::to_string(text).unwrap();
@@ -397,7 +397,7 @@ fn onnx(bytes: &[u8]) {
     let _ = knockon::embed::onnx::to_safetensors(bytes.to_vec());
 }
 
-/// The field numbers of ONNX: a graph (7) of one initializer (5) of two floats.
+/// Field numbers of ONNX: a graph (7) with one initializer (5) of two floats.
 fn onnx_seeds() -> Vec<Vec<u8>> {
     let tensor = [0x08, 2, 0x10, 1, 0x42, 1, b'w', 0x4a, 8, 0, 0, 128, 63, 0, 0, 0, 64];
     let mut graph = vec![0x2a, tensor.len() as u8];

@@ -1,4 +1,4 @@
-//! All tests in one program: it is compiled and linked once, and its tests run side by side.
+//! All tests in one program, so that they are compiled and linked once and run in parallel.
 
 mod currencies;
 mod cut_texts;
@@ -66,7 +66,7 @@ mod what_if;
 use support::one_arm;
 
 #[test]
-fn every_file_of_this_folder_is_in_it() {
+fn every_test_file_is_included() {
     for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         if let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "all") {

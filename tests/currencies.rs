@@ -1,10 +1,11 @@
-//! Amounts in several currencies: the same only in the same currency, and compared in size only at a rate.
+//! Amounts in several currencies are equal only in the same currency, and are compared by size only with an exchange
+//! rate.
 
 use knockon::scenario::Scenario;
 
 use crate::support::scenarios::load_text;
 
-/// A price in dollars, one in euros; the task's limit is in dollars.
+/// One price in dollars and one in euros; the limit of the task is in dollars.
 const PASSAGES: &str = r#"
 {"id":"usd","text":"alpha costs USD 149.00","entity":"a","facts":{"price":{"money":"USD 149.00"}}}
 {"id":"eur","text":"beta costs EUR 149.00","entity":"b","facts":{"price":{"money":"EUR 149.00"}}}
@@ -42,7 +43,7 @@ fn rule(condition: &str) -> String {
 }
 
 #[test]
-fn amounts_that_are_compared_in_size_are_in_one_currency() {
+fn amounts_compared_by_size_need_one_currency() {
     for condition in [
         "price < task.limit",
         "price <= 200",
@@ -51,19 +52,19 @@ fn amounts_that_are_compared_in_size_are_in_one_currency() {
         "price in [149, 150]",
         "price - list < 5",
     ] {
-        let said = load(&rule(condition), "").unwrap_err();
-        assert!(said.contains("error[mixed-currencies]"), "{condition}: {said}");
-        assert!(said.contains("price is EUR 149.00 in passage 'eur'"), "{condition}: {said}");
-        assert!(said.contains("exchange_rates: {into: "), "{condition}: {said}");
+        let message = load(&rule(condition), "").unwrap_err();
+        assert!(message.contains("error[mixed-currencies]"), "{condition}: {message}");
+        assert!(message.contains("price is EUR 149.00 in passage 'eur'"), "{condition}: {message}");
+        assert!(message.contains("exchange_rates: {into: "), "{condition}: {message}");
     }
-    // One currency, or amounts that are only asked to be the same.
+    // One currency, or amounts that are only compared for equality.
     for condition in ["task.limit > 100", "price == task.limit", "price != list", "price != null"] {
-        load(&rule(condition), "").unwrap_or_else(|said| panic!("{condition}: {said}"));
+        load(&rule(condition), "").unwrap_or_else(|message| panic!("{condition}: {message}"));
     }
 }
 
 #[test]
-fn losses_are_in_the_currency_of_the_impact() {
+fn losses_must_be_in_the_currency_of_the_impact() {
     let impact = |currency: &str, amount: &str| {
         format!(
             "impact: {{currency: {currency}, volume: {{mean: 100}}, losses: [{{name: x, if: 'outcome != \"correct\"', amount: {amount}}}]}}"
@@ -73,23 +74,23 @@ fn losses_are_in_the_currency_of_the_impact() {
     load(&rules, &impact("USD", "task.limit")).unwrap();
     load(&rules, &impact("EUR", "5")).unwrap();
     for (currency, amount) in [("EUR", "task.limit"), ("EUR", "task.limit * 2"), ("USD", "list")] {
-        let said = load(&rules, &impact(currency, amount)).unwrap_err();
-        assert!(said.contains("mixed-currencies"), "{currency} {amount}: {said}");
-        assert!(said.contains("losses are in"), "{currency} {amount}: {said}");
+        let message = load(&rules, &impact(currency, amount)).unwrap_err();
+        assert!(message.contains("mixed-currencies"), "{currency} {amount}: {message}");
+        assert!(message.contains("losses are in"), "{currency} {amount}: {message}");
     }
 }
 
 #[test]
-fn rates_turn_amounts_into_one_currency() {
+fn exchange_rates_convert_amounts_to_one_currency() {
     let rates = "exchange_rates: {into: USD, rates: {EUR: 1.08, CHF: 1.1}}";
     let scenario = load(&rule("price - list > task.limit"), rates).unwrap();
     let stated: Vec<String> =
         scenario.corpora[0].passages.iter().map(|p| p.facts["price"].to_string()).collect();
     assert_eq!(stated, ["USD 149.00", "USD 160.92"]);
-    // A currency without a rate is a mistake still.
-    let said = load(&rule("price < list"), "exchange_rates: {into: USD, rates: {EUR: 1.08}}");
-    let said = said.unwrap_err();
-    assert!(said.contains("CHF and USD") && said.contains("CHF: RATE"), "{said}");
+    // A currency without a rate is still a mistake.
+    let message = load(&rule("price < list"), "exchange_rates: {into: USD, rates: {EUR: 1.08}}");
+    let message = message.unwrap_err();
+    assert!(message.contains("CHF and USD") && message.contains("CHF: RATE"), "{message}");
     for (rates, found) in [
         ("{into: USD, rates: {EUR: 0}}", "one EUR cannot be 0 USD"),
         ("{into: USD, rates: {EUR: -1}}", "one EUR cannot be -1 USD"),
@@ -97,15 +98,18 @@ fn rates_turn_amounts_into_one_currency() {
         ("{into: usd, rates: {EUR: 1.1}}", "there is no currency `usd`"),
         ("{into: USD, rates: {USD: 1.1}}", "one USD is one USD"),
     ] {
-        let said = load(&rule("task.limit > 1"), &format!("exchange_rates: {rates}"));
-        assert!(said.as_ref().is_err_and(|said| said.contains(found)), "{rates}: {said:?}");
+        let message = load(&rule("task.limit > 1"), &format!("exchange_rates: {rates}"));
+        assert!(
+            message.as_ref().is_err_and(|message| message.contains(found)),
+            "{rates}: {message:?}"
+        );
     }
 }
 
-/// Amounts that never meet may be in any currencies; ones that meet by way of other steps may not.
+/// Amounts that never meet may be in any currencies; amounts that meet through other steps may not.
 #[test]
-fn only_amounts_that_meet_are_in_one_currency() {
-    // In dollars the limit, in francs the list: neither has several.
+fn only_amounts_that_are_compared_need_one_currency() {
+    // The limit is in dollars and the list in francs: neither has several currencies.
     for condition in [
         "task.limit > 100 && list > 15",
         "list > 15 || task.limit > 100",
@@ -114,7 +118,7 @@ fn only_amounts_that_meet_are_in_one_currency() {
         "task.limit * 2 > 100 && list * 3 - 1 > 15",
         "(list > 15) == (task.limit > 100)",
     ] {
-        load(&rule(condition), "").unwrap_or_else(|said| panic!("{condition}: {said}"));
+        load(&rule(condition), "").unwrap_or_else(|message| panic!("{condition}: {message}"));
     }
     load("[{if: 'list > 15', do: pay}, {if: 'task.limit > 100', do: hold}, {do: refuse}]", "")
         .unwrap();
@@ -125,11 +129,11 @@ fn only_amounts_that_meet_are_in_one_currency() {
         "task.limit - 100 > list * 2 && list > 0",
         "list in [task.limit * 1]",
     ] {
-        let said = load(&rule(condition), "").unwrap_err();
-        assert!(said.contains("error[mixed-currencies]"), "{condition}: {said}");
-        assert!(said.contains("CHF and USD"), "{condition}: {said}");
+        let message = load(&rule(condition), "").unwrap_err();
+        assert!(message.contains("error[mixed-currencies]"), "{condition}: {message}");
+        assert!(message.contains("CHF and USD"), "{condition}: {message}");
     }
-    // By way of steps that compute.
+    // Through steps that compute.
     let computed = |first: &str, second: &str, condition: &str| {
         let steps = format!(
             "[{{if: '{condition}', do: pay}}, {{do: refuse}}]\n  - {{id: twice, compute: '{first}'}}\n  - {{id: more, compute: '{second}'}}"
@@ -145,10 +149,10 @@ fn only_amounts_that_meet_are_in_one_currency() {
         ("list * 2", "twice + task.limit", "more > 5"),
         ("task.limit > 5 ? list : task.limit", "1 + 1", "more > 5"),
     ] {
-        let said = computed(first, second, condition).unwrap_err();
-        assert!(said.contains("error[mixed-currencies]"), "{first}, {second}: {said}");
+        let message = computed(first, second, condition).unwrap_err();
+        assert!(message.contains("error[mixed-currencies]"), "{first}, {second}: {message}");
     }
-    // A loss is added to losses; what only decides whether there is one is not.
+    // Losses are added up, so their currencies matter; those in conditions of losses do not.
     let impact = |condition: &str, amount: &str| {
         let losses = format!("[{{name: x, if: '{condition}', amount: {amount}}}]");
         let impact = format!("impact: {{currency: USD, volume: {{mean: 9}}, losses: {losses}}}");
@@ -160,7 +164,7 @@ fn only_amounts_that_meet_are_in_one_currency() {
     for amount in
         ["list", "list + 1", "'list > 15 ? list : 0.0'", "'task.limit > 5 ? 3 * list : 4'"]
     {
-        let said = impact("outcome != \"correct\"", amount).unwrap_err();
-        assert!(said.contains("losses are in USD"), "{amount}: {said}");
+        let message = impact("outcome != \"correct\"", amount).unwrap_err();
+        assert!(message.contains("losses are in USD"), "{amount}: {message}");
     }
 }

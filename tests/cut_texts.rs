@@ -1,4 +1,4 @@
-//! Texts that are longer than a model reads: counted, by model, and reported.
+//! Texts that are longer than the limit of a model are counted per model and reported.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use knockon::run;
 
 use crate::right::{knockon, stderr, write};
 
-/// `potion-base-8M` cut to three tokens: what is longer is told, of the embedder that cuts and of no other.
+/// `potion-base-8M` limited to three tokens: longer texts are reported for the embedder that cuts them and for no
+/// other.
 #[test]
 fn texts_longer_than_a_model_reads_are_counted() {
     let dir = tempfile::tempdir().unwrap();
@@ -56,7 +57,7 @@ const PASSAGES: &str = r#"
 {"id":"long","text":"this passage goes on and on and on and does not end before the tenth word"}
 "#;
 
-/// What a run of these embedders and arms says of texts that were cut.
+/// What a run of these embedders and arms reports about cut texts.
 fn notes(dir: &Path, embedders: &str, arms: &str, tasks: &str) -> Vec<String> {
     let yaml = format!(
         r#"version: 1
@@ -81,9 +82,10 @@ arms: {arms}
     session.notes()
 }
 
-/// A transformer's special tokens and its prefix count: of eight tokens, [CLS] and [SEP] are two, `query: ` is two.
+/// Special tokens and the prefix of a transformer count: of eight tokens, [CLS] and [SEP] take two, and `query: ` takes
+/// two.
 #[test]
-fn special_tokens_and_prefixes_take_their_room() {
+fn special_tokens_and_prefixes_count_towards_the_limit() {
     let dir = tempfile::tempdir().unwrap();
     let tasks = "id,name\na,one two three four\nb,one two three four five\nc,one two three four five six seven\n";
     let of = |settings: &str| {
@@ -102,9 +104,10 @@ fn special_tokens_and_prefixes_take_their_room() {
     assert_eq!(of(", query_prefix: 'query: '"), [queries(2).as_str(), passages]);
 }
 
-/// Two arms over two corpora and two models of which one cuts: each count is of its own model and corpus, once.
+/// Two arms with two corpora and two models of which one cuts: each count is of its own model and corpus, and given
+/// once.
 #[test]
-fn each_model_and_corpus_is_counted_for_itself() {
+fn cut_texts_are_counted_per_model_and_corpus() {
     let dir = tempfile::tempdir().unwrap();
     let embedders = "{short: {kind: static, model: potion-base-8M, max_tokens: 4}, shorter: {kind: static, model: potion-base-8M, max_tokens: 2}, bm25: {kind: bm25}}";
     let arms = "[{id: one}, {id: two, embedder: shorter, corpora: {clauses: others}}, {id: three, corpora: {clauses: others}}, {id: words, embedder: bm25}]";
@@ -121,9 +124,9 @@ fn each_model_and_corpus_is_counted_for_itself() {
     );
 }
 
-/// A part of a fusion and the first of a reranker count as if they stood alone; words have no limit.
+/// A part of a fusion and the first stage of a reranker count as if used alone; word search has no limit.
 #[test]
-fn parts_of_others_are_counted_too() {
+fn parts_of_fusions_and_rerankers_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let embedders = "{bm25: {kind: bm25}, part: {kind: static, model: potion-base-8M, max_tokens: 4}, short: {kind: fusion, of: [bm25, part]}}";
     let tasks = "id,name\na,alpha\nb,one two three four five\n";
@@ -137,13 +140,13 @@ fn parts_of_others_are_counted_too() {
     );
 }
 
-/// A reranker that reads query and passage each by itself counts pairs of which one is cut.
+/// A reranker that encodes query and passage separately counts the pairs in which either is cut.
 #[test]
 fn pairs_of_late_interaction_are_counted() {
     let dir = tempfile::tempdir().unwrap();
     let embedders = "{words: {kind: bm25}, short: {kind: rerank, first: words, with: max_sim, model: all-MiniLM-L6-v2, max_tokens: 8, depth: 3}}";
     let tasks = "id,name\na,one\nb,one five\nc,goes\nd,six of one and half a dozen\n";
-    // Found by a word: the passage of six words by the queries a, b and d, the long one by c and d.
+    // Matches by word: the passage of six words for the queries a, b and d, the long one for c and d.
     assert_eq!(
         notes(dir.path(), embedders, "[{id: only}]", tasks),
         [
@@ -152,9 +155,9 @@ fn pairs_of_late_interaction_are_counted() {
     );
 }
 
-/// What was cut stands on the terminal, in the manifest and on the page.
+/// Cut texts are reported on the terminal, in the manifest and on the page.
 #[test]
-fn a_run_reports_what_was_cut_everywhere() {
+fn a_run_reports_cut_texts_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let tasks = "id,name\na,alpha\nb,one two three four five\n";
     let embedders = "{short: {kind: static, model: potion-base-8M, max_tokens: 4}}";

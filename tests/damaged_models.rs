@@ -1,5 +1,5 @@
-//! Model directories that hold more, less or something else than they say: each is refused, and the message names the
-//! file with the setting or the tensor.
+//! Model directories with surplus, missing or wrong content: each is refused, and the message names the file with the
+//! setting or the tensor.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use crate::layouts::{Tensor, build, data, floats, load, save, spec, stored, writ
 
 const WEIGHTS: &str = "model.safetensors";
 
-/// A layout laid out in a folder, with changes to its tensors: why it cannot be opened for what it is for.
+/// Builds a layout in a folder with changes to its tensors, and returns the error of opening it.
 fn refusal(layout: &Value, file: &str, change: impl FnOnce(&mut Vec<Tensor>)) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     build(layout, dir.path());
@@ -47,7 +47,7 @@ fn numbers(name: &str, shape: &[usize]) -> Tensor {
 }
 
 #[track_caller]
-fn says(message: Option<String>, parts: &[&str]) {
+fn assert_mentions(message: Option<String>, parts: &[&str]) {
     let message = message.expect("it is refused");
     for part in parts {
         assert!(message.contains(part), "{part:?} is not in: {message}");
@@ -55,7 +55,7 @@ fn says(message: Option<String>, parts: &[&str]) {
 }
 
 #[test]
-fn fewer_layers_than_there_are_weights_for_are_named_with_their_setting() {
+fn surplus_layers_are_reported_with_their_setting() {
     for (base, layers, of) in
         [("bert", 1, "2 layers"), ("mpnet", 1, "2 layers"), ("modernbert", 2, "4 layers")]
     {
@@ -64,23 +64,26 @@ fn fewer_layers_than_there_are_weights_for_are_named_with_their_setting() {
             config["layer_types"] = json!(["full_attention", "sliding_attention"]);
         }
         let layout = json!({"kind": "sentence", "base": base, "changes": {"config.json": config}});
-        let said = format!("`num_hidden_layers` is {layers}");
-        says(refusal(&layout, WEIGHTS, |_| {}), &["config.json", &said, WEIGHTS, of]);
+        let expected = format!("`num_hidden_layers` is {layers}");
+        assert_mentions(
+            refusal(&layout, WEIGHTS, |_| {}),
+            &["config.json", &expected, WEIGHTS, of],
+        );
     }
-    // More than there are is a tensor that is missing; a gap in their midst is too.
+    // With more layers than weights a tensor is missing; so it is with a gap among the layers.
     let layout = json!({"base": "bert", "changes": {"config.json": {"num_hidden_layers": 3}}});
-    says(refusal(&layout, WEIGHTS, |_| {}), &["encoder.layer.2.attention"]);
+    assert_mentions(refusal(&layout, WEIGHTS, |_| {}), &["encoder.layer.2.attention"]);
     let layout = json!({"base": "bert"});
     let renumber = |tensors: &mut Vec<Tensor>| {
         for (name, ..) in tensors {
             *name = name.replace("layer.1.", "layer.3.");
         }
     };
-    says(refusal(&layout, WEIGHTS, renumber), &["encoder.layer.1.attention"]);
+    assert_mentions(refusal(&layout, WEIGHTS, renumber), &["encoder.layer.1.attention"]);
 }
 
 #[test]
-fn a_tensor_that_nothing_reads_is_named() {
+fn an_unread_tensor_is_reported() {
     let stored = stored();
     for (layout, file, name, shape) in [
         ("pooling mean", WEIGHTS, "encoder.layer.0.attention.self.extra.weight", &[4, 4][..]),
@@ -100,18 +103,18 @@ fn a_tensor_that_nothing_reads_is_named() {
         let layout = &stored.layouts[layout];
         assert_eq!(refusal(layout, file, |_| {}), None, "{file}");
         let message = refusal(layout, file, |tensors| tensors.push(numbers(name, shape)));
-        // Of two tables of one name, the one with the prefix is read.
+        // Of two tables with the same name, the one with the prefix is read.
         let named = if name.starts_with("bert.") { "LayerNorm.weight" } else { name };
-        says(message, &["model.safetensors", named]);
+        assert_mentions(message, &["model.safetensors", named]);
     }
     let many = refusal(&stored.layouts["pooling mean"], WEIGHTS, |tensors| {
         tensors.extend((0..9).map(|i| numbers(&format!("stray.{i}"), &[3])));
     });
-    says(many, &["`stray.0`, `stray.1`, `stray.2`, `stray.3`, `stray.4` and 4 more"]);
+    assert_mentions(many, &["`stray.0`, `stray.1`, `stray.2`, `stray.3`, `stray.4` and 4 more"]);
 }
 
 #[test]
-fn what_the_libraries_leave_unread_as_well_is_let_be() {
+fn files_that_the_libraries_ignore_are_accepted() {
     let stored = stored();
     let ids = || ("embeddings.position_ids".to_owned(), Dtype::I64, vec![1], vec![0; 8]);
     for name in [
@@ -137,7 +140,7 @@ fn what_the_libraries_leave_unread_as_well_is_let_be() {
 }
 
 #[test]
-fn matrices_without_content_are_refused() {
+fn degenerate_matrices_are_refused() {
     let stored = stored();
     let fill = |tensor: &'static str, row: bool| {
         move |tensors: &mut Vec<Tensor>| {
@@ -166,8 +169,11 @@ fn matrices_without_content_are_refused() {
         ("stanford", WEIGHTS, "linear.weight"),
     ] {
         let layout = &stored.layouts[layout];
-        says(refusal(layout, file, fill(tensor, false)), &[tensor, "is all zeros"]);
-        says(refusal(layout, file, fill(tensor, true)), &[tensor, "rows", "are the same"]);
+        assert_mentions(refusal(layout, file, fill(tensor, false)), &[tensor, "is all zeros"]);
+        assert_mentions(
+            refusal(layout, file, fill(tensor, true)),
+            &[tensor, "rows", "are the same"],
+        );
     }
     for (layout, file, tensor) in [
         ("pooling mean", WEIGHTS, "embeddings.LayerNorm.weight"),
@@ -178,20 +184,23 @@ fn matrices_without_content_are_refused() {
         ("modernbert reranker, cls, 1", WEIGHTS, "head.norm.weight"),
         ("modernbert reranker, cls, 1", WEIGHTS, "classifier.weight"),
     ] {
-        says(refusal(&stored.layouts[layout], file, fill(tensor, false)), &[tensor, "all zeros"]);
+        assert_mentions(
+            refusal(&stored.layouts[layout], file, fill(tensor, false)),
+            &[tensor, "all zeros"],
+        );
     }
-    // RoBERTa's token types are zero, and so are many biases.
+    // The token types of RoBERTa are zero, and so are many biases.
     for tensor in ["token_type_embeddings.weight", "output.dense.bias", "LayerNorm.bias"] {
         let message = refusal(&stored.layouts["pooling mean"], WEIGHTS, fill(tensor, false));
         assert_eq!(message, None, "{tensor}");
     }
-    // The same of weights that are int8.
+    // The same for int8 weights.
     let dir = tempfile::tempdir().unwrap();
     let (source, out) = (dir.path().join("source"), dir.path().join("out"));
     build(&stored.layouts["pooling mean"], &source);
     quantize::quantize(&source, &Output::default(), &out).unwrap();
     let good = load(&out.join(WEIGHTS), "");
-    for (tensor, byte, said) in [
+    for (tensor, byte, expected) in [
         ("word_embeddings.weight", 0_u8, "is all zeros"),
         ("word_embeddings.weight.scale", 0, "is all zeros"),
         ("query.weight.smooth", 0, "all zeros"),
@@ -202,12 +211,12 @@ fn matrices_without_content_are_refused() {
         bytes.fill(byte);
         save(&out.join(WEIGHTS), &tensors);
         let error = open(&spec(ModelKind::Transformer, &out, Precision::Int8)).err().unwrap();
-        says(Some(format!("{error:#}")), &[tensor, said]);
+        assert_mentions(Some(format!("{error:#}")), &[tensor, expected]);
     }
 }
 
 #[test]
-fn a_setting_of_another_type_or_beyond_its_range_is_named() {
+fn settings_of_a_wrong_type_or_range_are_reported() {
     let stored = stored();
     for (layout, file, key, value) in [
         ("pooling mean", "config.json", "layer_norm_eps", json!("1e-12")),
@@ -264,12 +273,12 @@ fn a_setting_of_another_type_or_beyond_its_range_is_named() {
         let message = opened(layout, dir.path());
         let last = if file == "modules.json" { "path" } else { key.rsplit('.').next().unwrap() };
         let folder = file.split('/').next().unwrap();
-        says(message, &[folder, last]);
+        assert_mentions(message, &[folder, last]);
     }
 }
 
 #[test]
-fn a_made_up_setting_of_every_kind_of_directory_is_named() {
+fn unknown_settings_are_reported_in_every_kind_of_directory() {
     let stored = stored();
     let mut tried = 0;
     for name in [
@@ -299,8 +308,8 @@ fn a_made_up_setting_of_every_kind_of_directory_is_named() {
             let message = opened(layout, dir.path());
             let file = path.file_name().unwrap().to_str().unwrap();
             match message {
-                // Not read by the library either: the pooling that modules.json does not list, and the settings of
-                // a tokenizer that is elsewhere.
+                // The library does not read these either: a pooling that modules.json does not list, and the settings
+                // of a tokenizer that is elsewhere.
                 None => assert!(
                     name.contains("chain") && path.ends_with("1_Pooling/config.json")
                         || name == "in a folder"
@@ -308,7 +317,7 @@ fn a_made_up_setting_of_every_kind_of_directory_is_named() {
                     "{name}: {}",
                     path.display()
                 ),
-                message => says(message, &["made_up_setting", file]),
+                message => assert_mentions(message, &["made_up_setting", file]),
             }
             write(&path, &good);
             tried += 1;
@@ -317,7 +326,7 @@ fn a_made_up_setting_of_every_kind_of_directory_is_named() {
     assert!(tried >= 40, "{tried}");
 }
 
-/// The files of settings in a folder and those in it.
+/// The settings files in a folder and their contents.
 fn settings(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap() {
@@ -332,8 +341,8 @@ fn settings(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
-fn adapters_and_networks_over_maps_are_held_to_the_same() {
-    // An adapter that was never trained would give the base's figures under another name.
+fn adapters_and_map_networks_get_the_same_checks() {
+    // An untrained adapter would give the results of the base under another name.
     let lora = data().join("tiny/bert-lora");
     let dir = tempfile::tempdir().unwrap();
     let config = std::fs::read(lora.join("adapter_config.json")).unwrap();
@@ -354,12 +363,18 @@ fn adapters_and_networks_over_maps_are_held_to_the_same() {
             }
         }
     };
-    says(opened(&config, &zero("lora_B")), &["adapter_model.safetensors", "changes nothing"]);
-    says(opened(&config, &zero("lora_A")), &["adapter_model.safetensors", "changes nothing"]);
-    let stray = |tensors: &mut Vec<Tensor>| {
+    assert_mentions(
+        opened(&config, &zero("lora_B")),
+        &["adapter_model.safetensors", "changes nothing"],
+    );
+    assert_mentions(
+        opened(&config, &zero("lora_A")),
+        &["adapter_model.safetensors", "changes nothing"],
+    );
+    let stray_file = |tensors: &mut Vec<Tensor>| {
         tensors.push(numbers("base_model.model.encoder.layer.0.stray.weight", &[4]));
     };
-    says(opened(&config, &stray), &["adapter_model.safetensors", "stray"]);
+    assert_mentions(opened(&config, &stray_file), &["adapter_model.safetensors", "stray"]);
     let parsed: Value = serde_json::from_slice(&config).unwrap();
     for (key, value) in [
         ("r", json!("2")),
@@ -373,7 +388,7 @@ fn adapters_and_networks_over_maps_are_held_to_the_same() {
         let mut changed = parsed.clone();
         changed[key] = value;
         let message = opened(changed.to_string().as_bytes(), &|_| {});
-        says(message, &["adapter_config.json", key]);
+        assert_mentions(message, &["adapter_config.json", key]);
     }
 
     let tiny = data().join("tiny_pairs");
@@ -389,24 +404,24 @@ fn adapters_and_networks_over_maps_are_held_to_the_same() {
     similarity_map::save(&Output::new(true), &map, &Config::new(base, 8, shape), &net, &[])
         .unwrap();
     let open = || {
-        let asked = SimilarityMapSpec { dir: map.to_str().unwrap().to_owned(), penalty: None };
-        open_similarity_map(&asked).err().map(|error| format!("{error:#}"))
+        let map_spec = SimilarityMapSpec { dir: map.to_str().unwrap().to_owned(), penalty: None };
+        open_similarity_map(&map_spec).err().map(|error| format!("{error:#}"))
     };
     assert_eq!(open(), None);
     let good = load(&map.join(WEIGHTS), "");
     let mut more = good.clone();
     more.push(numbers("conv.1.weight", &[2, 2, 3, 3]));
     save(&map.join(WEIGHTS), &more);
-    says(open(), &["model.safetensors", "conv.1.weight"]);
+    assert_mentions(open(), &["model.safetensors", "conv.1.weight"]);
     let mut empty = good;
     empty.iter_mut().filter(|(name, ..)| name == "out.weight").for_each(|t| t.3.fill(0));
     save(&map.join(WEIGHTS), &empty);
-    says(open(), &["out.weight", "all zeros"]);
+    assert_mentions(open(), &["out.weight", "all zeros"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_file_is_refused_and_not_waited_for() {
+fn non_files_are_refused_without_blocking() {
     let pipe = |path: &Path| {
         let _ = std::fs::remove_file(path);
         assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -428,22 +443,29 @@ fn what_is_no_file_is_refused_and_not_waited_for() {
         pipe(&dir.path().join(file));
         let mut adapted = spec(ModelKind::Transformer, &data().join("tiny/bert"), Precision::F32);
         adapted.adapter = Some(dir.path().to_str().unwrap().to_owned());
-        says(open(&adapted).err().map(|e| format!("{e:#}")), &[file, "a pipe, not a file"]);
+        assert_mentions(
+            open(&adapted).err().map(|e| format!("{e:#}")),
+            &[file, "a pipe, not a file"],
+        );
     }
     let dir = tempfile::tempdir().unwrap();
     pipe(&dir.path().join("config.json"));
     std::os::unix::fs::symlink("/dev/zero", dir.path().join(WEIGHTS)).unwrap();
     assert!(!knockon::embed::is_similarity_map(dir.path()));
-    let asked = SimilarityMapSpec { dir: dir.path().to_str().unwrap().to_owned(), penalty: None };
-    says(open_similarity_map(&asked).err().map(|e| format!("{e:#}")), &["a pipe, not a file"]);
+    let map_spec =
+        SimilarityMapSpec { dir: dir.path().to_str().unwrap().to_owned(), penalty: None };
+    assert_mentions(
+        open_similarity_map(&map_spec).err().map(|e| format!("{e:#}")),
+        &["a pipe, not a file"],
+    );
     // As large as a file can claim to be.
     let dir = tempfile::tempdir().unwrap();
     build(&stored.layouts["pooling mean"], dir.path());
-    for (file, said) in [("config.json", "256 MiB"), (WEIGHTS, "16384 MiB")] {
+    for (file, expected) in [("config.json", "256 MiB"), (WEIGHTS, "16384 MiB")] {
         let path = dir.path().join(file);
         let good = std::fs::read(&path).unwrap();
         std::fs::File::create(&path).unwrap().set_len(1 << 42).unwrap();
-        says(opened(&stored.layouts["pooling mean"], dir.path()), &[file, said]);
+        assert_mentions(opened(&stored.layouts["pooling mean"], dir.path()), &[file, expected]);
         write(&path, &good);
     }
 }

@@ -1,16 +1,18 @@
-//! The README and the guide, run as a reader would: every `sh` block and every `$` line of a `console` block, page by page,
-//! each page in a fresh copy of what a clone has. What is printed below a `$` line has to be what comes out.
+//! Runs the README and the guide as a reader would: every `sh` block and every `$` line of a `console` block, page by
+//! page, each page in a fresh copy of a clone. The lines below a `$` line must equal the output.
 //!
-//! A comment before a block says what else to do with it:
+//! A comment before a block changes how it is treated:
 //!
 //! - `<!-- not run: REASON -->`: it needs the network or something of the reader's own;
-//! - `<!-- long: REASON -->`: it runs only where $KNOCKON_DOCS is `all`, as in CI: without optimisation it takes minutes;
-//! - `<!-- output of: COMMAND -->`, `<!-- long output of: COMMAND -->`: the block shows what the command prints.
+//! - `<!-- long: REASON -->`: it runs only if $KNOCKON_DOCS is `all`, as in CI, because it takes minutes without
+//!   optimisation;
+//! - `<!-- output of: COMMAND -->`, `<!-- long output of: COMMAND -->`: the block shows the output of the command.
 //!
-//! A number in running text is `<!-- figure: FILE COLUMN=VALUE ... COLUMN FORMAT -->12.3%<!-- end -->`: the cell of a CSV that
-//! the commands before it wrote. Numbers of long blocks may differ a little, since the last bits of a transformer do.
+//! A number in running text is `<!-- figure: FILE COLUMN=VALUE ... COLUMN FORMAT -->12.3%<!-- end -->`: the cell of a
+//! CSV that the commands before it wrote. Numbers of long blocks may differ slightly, because the last bits of a
+//! transformer do.
 //!
-//! With KNOCKON_FIGURES=renew the pages are not compared but rewritten with what comes out (`just figures`).
+//! With KNOCKON_FIGURES=renew the pages are not compared but updated with the output (`just figures`).
 
 mod output;
 mod page;
@@ -29,7 +31,7 @@ fn sh(folder: &Path, script: &str) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_knockon"));
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", program.parent().unwrap().display());
-    // Vectors are cached by content: pages may share them, and none is embedded twice.
+    // Vectors are cached by content, so pages share them and nothing is embedded twice.
     let cache = std::env::var_os("KNOCKON_CACHE")
         .unwrap_or_else(|| concat!(env!("CARGO_TARGET_TMPDIR"), "/docs").into());
     Command::new("sh")
@@ -46,7 +48,7 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
         match entry.path() {
-            // Imported data is not what a clone has.
+            // A clone does not contain imported data.
             path if path.ends_with("scenarios/cuad") || path.ends_with("scenarios/tatqa") => {}
             path if path.is_dir() => copy(&path, &target),
             path => drop(std::fs::copy(path, target).unwrap()),
@@ -61,23 +63,23 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A page while its blocks run, with what is wrong with it so far.
-struct Walk {
+/// A page whose blocks are being run, with the problems found so far.
+struct PageRun {
     page: PathBuf,
     text: String,
-    /// Where the next block runs: a page's `cd` holds for the blocks after it, as it does for its reader.
+    /// The folder in which the next block runs: a `cd` applies to all later blocks of the page.
     here: PathBuf,
-    /// Replacements of lines, in the order of the page.
+    /// Replacements of lines, in page order.
     edits: Vec<(std::ops::Range<usize>, Vec<String>)>,
     wrong: Vec<String>,
     skipped: Vec<String>,
     ran: usize,
 }
 
-impl Walk {
-    fn run(page: &Path, folder: &Path, long_too: bool) -> Walk {
+impl PageRun {
+    fn run(page: &Path, folder: &Path, long_too: bool) -> PageRun {
         let text = std::fs::read_to_string(page).unwrap();
-        let mut walk = Walk {
+        let mut page_run = PageRun {
             page: page.to_owned(),
             here: folder.to_owned(),
             edits: Vec::new(),
@@ -86,25 +88,27 @@ impl Walk {
             ran: 0,
             text,
         };
-        for block in blocks(&walk.text) {
+        for block in blocks(&page_run.text) {
             let place = format!("{}:{}", page.display(), block.line);
             match block.treatment() {
                 None => {}
-                Some(Treatment::Skip(reason)) => walk.skipped.push(format!("{place}: {reason}")),
+                Some(Treatment::Skip(reason)) => {
+                    page_run.skipped.push(format!("{place}: {reason}"))
+                }
                 Some(Treatment::Run { long: true } | Treatment::Output { long: true, .. })
                     if !long_too =>
                 {
-                    walk.skipped.push(format!("{place}: long"));
+                    page_run.skipped.push(format!("{place}: long"));
                 }
                 Some(treatment) => {
-                    walk.ran += 1;
-                    if let Err(why) = walk.block(&block, treatment, folder) {
-                        walk.wrong.push(format!("{place}: {why}"));
+                    page_run.ran += 1;
+                    if let Err(why) = page_run.block(&block, treatment, folder) {
+                        page_run.wrong.push(format!("{place}: {why}"));
                     }
                 }
             }
         }
-        walk
+        page_run
     }
 
     fn block(&mut self, block: &Block, treatment: Treatment, folder: &Path) -> Result<(), String> {
@@ -145,7 +149,7 @@ impl Walk {
         if output.status.success() { Ok(out) } else { Err(error) }
     }
 
-    /// What is `shown` in the lines `place` of the page, against what came out.
+    /// Compares the lines `place` of the page with the output.
     fn compare(
         &mut self,
         shown: &[&str],
@@ -163,8 +167,8 @@ impl Walk {
         Ok(())
     }
 
-    /// The page with what came out, figures in running text included.
-    fn finish(mut self) -> Walk {
+    /// The page with the actual output, including figures in running text.
+    fn finish(mut self) -> PageRun {
         let mut lines: Vec<String> = self.text.lines().map(str::to_owned).collect();
         for (place, new) in self.edits.drain(..).rev() {
             lines.splice(place, new);
@@ -209,11 +213,11 @@ fn every_command_of_the_pages_runs_and_every_figure_is_fresh() {
     for page in pages() {
         let folder = tempfile::tempdir().unwrap();
         copy(Path::new("scenarios"), &folder.path().join("scenarios"));
-        let walk = Walk::run(&page, folder.path(), all).finish();
-        walk.skipped.iter().for_each(|place| println!("skipped: {place}"));
-        ran += walk.ran;
-        skipped += walk.skipped.len();
-        wrong.extend(walk.wrong);
+        let page_run = PageRun::run(&page, folder.path(), all).finish();
+        page_run.skipped.iter().for_each(|place| println!("skipped: {place}"));
+        ran += page_run.ran;
+        skipped += page_run.skipped.len();
+        wrong.extend(page_run.wrong);
     }
     println!("{ran} blocks ran, {skipped} blocks and figures did not");
     assert!(wrong.is_empty(), "{}\nRenew the figures with: just figures", wrong.join("\n\n"));
@@ -239,7 +243,7 @@ fn the_shortest_scenario_of_the_readme_runs() {
 }
 
 #[test]
-fn the_guide_has_all_its_pages_and_no_broken_link() {
+fn the_guide_lists_all_its_pages_and_has_no_broken_link() {
     let link = regex::Regex::new(r"\]\(([^)#:]+\.md)(?:#[^)]*)?\)").unwrap();
     let summary = std::fs::read_to_string("docs/src/SUMMARY.md").unwrap();
     let mut broken = Vec::new();
@@ -259,7 +263,7 @@ fn the_guide_has_all_its_pages_and_no_broken_link() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// A table that no command renews says when it was recorded, and by what.
+/// A table that no command updates states when and by what it was recorded.
 #[test]
 fn recorded_tables_say_so() {
     let page = std::fs::read_to_string("docs/src/tradeoff.md").unwrap();
@@ -278,21 +282,21 @@ fn recorded_tables_say_so() {
     assert!(tables >= 7, "{tables}");
 }
 
-/// A file that was renamed or split is named anew where contributors are told what to edit.
+/// If a file is renamed or split, the docs for contributors must name the new file.
 #[test]
-fn the_files_that_contributors_are_sent_to_are_there() {
+fn files_named_in_the_contributor_docs_exist() {
     let page = std::fs::read_to_string("CONTRIBUTING.md").unwrap();
     let quoted = regex::Regex::new(r"`([a-z_./]+(?:/|\.rs|\.md|\.toml|\.yaml))`").unwrap();
     let named: Vec<&str> = quoted.captures_iter(&page).map(|c| c.extract::<1>().1[0]).collect();
     assert!(named.len() > 30, "{named:?}");
     let there =
         |name: &str| ["", "src", "src/world"].iter().any(|at| Path::new(at).join(name).exists());
-    let lost: Vec<&str> = named.into_iter().filter(|name| !there(name)).collect();
-    assert!(lost.is_empty(), "CONTRIBUTING.md names what is not there: {lost:?}");
+    let missing: Vec<&str> = named.into_iter().filter(|name| !there(name)).collect();
+    assert!(missing.is_empty(), "CONTRIBUTING.md names what is not there: {missing:?}");
 }
 
 #[test]
-fn the_defaults_page_is_what_the_code_has() {
+fn the_defaults_page_matches_the_code() {
     let committed = std::fs::read_to_string("docs/src/defaults.md").unwrap_or_default();
     assert!(
         committed == knockon::report::defaults::page().unwrap(),
@@ -300,9 +304,9 @@ fn the_defaults_page_is_what_the_code_has() {
     );
 }
 
-/// Every column of every CSV of a run stands in the dictionary, in the section of its file.
+/// Every column of every CSV of a run is in the dictionary, in the section of its file.
 #[test]
-fn every_column_is_explained() {
+fn every_column_is_documented() {
     let dictionary = std::fs::read_to_string("reports/README.md").unwrap();
     let (general, _) = dictionary.split_once("\n## ").unwrap();
     let quoted = regex::Regex::new("`([a-z_0-9]+)`").unwrap();
@@ -331,7 +335,7 @@ fn every_column_is_explained() {
         }
     }
     assert!(files > 15, "{files} files");
-    // And what the guide sends its readers to is there.
+    // The columns named in the guide exist.
     let names = regex::Regex::new("`([a-z_0-9.]+)`").unwrap();
     let guide = std::fs::read_to_string("docs/src/reports.md").unwrap();
     for row in guide.lines().filter(|line| line.starts_with("| ") && line.contains(".csv`")) {

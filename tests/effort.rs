@@ -1,11 +1,11 @@
-//! What is said before a run of what it will sample, and of what takes long.
+//! Announcements before a run of what will be sampled, and of what takes long.
 
 use std::fmt::Write;
 
 use knockon::run::effort;
 use knockon::scenario::{self, Scenario};
 
-/// A folder with what `init` writes.
+/// A folder with the scenario that `init` writes.
 fn desk() -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let text = include_str!("../src/cli/init/scenario.yaml");
@@ -24,8 +24,8 @@ fn load(dir: &tempfile::TempDir, text: &str) -> Scenario {
     scenario::load(&path).unwrap_or_else(|found| panic!("{}", found.render(false)))
 }
 
-/// What is said before all arms are run.
-fn said(dir: &tempfile::TempDir, text: &str) -> Vec<String> {
+/// The announcements before all arms are run.
+fn announcements(dir: &tempfile::TempDir, text: &str) -> Vec<String> {
     let scenario = load(dir, text);
     let arms: Vec<usize> = (0..scenario.arms.len()).collect();
     effort::notes(&scenario, &arms)
@@ -48,9 +48,9 @@ fn with(text: &str, steps: &str) -> String {
 }
 
 #[test]
-fn readings_that_are_open_together_are_counted_before_anything_is_searched() {
+fn sampling_is_announced_before_anything_is_searched() {
     let (dir, text) = desk();
-    assert_eq!(said(&dir, &text), [] as [&str; 0]);
+    assert_eq!(announcements(&dir, &text), [] as [&str; 0]);
     // One step that needs all of them.
     let joined = |parts: usize| {
         let all = (0..parts).map(|n| format!("r{n}")).collect::<Vec<_>>().join(" && ");
@@ -60,8 +60,8 @@ fn readings_that_are_open_together_are_counted_before_anything_is_searched() {
         with(&text, &((0..parts).map(search).collect::<String>() + &act))
     };
     // 2^14 is below 20,000, and 2^15 is above.
-    assert_eq!(said(&dir, &joined(14)), [] as [&str; 0]);
-    let found = said(&dir, &joined(15));
+    assert_eq!(announcements(&dir, &joined(14)), [] as [&str; 0]);
+    let found = announcements(&dir, &joined(15));
     assert_eq!(found.len(), 1);
     for part in [
         "after the step `r14` the outputs of 15 read steps are open together, `r0`, `r1`, `r2` and 12 more",
@@ -71,18 +71,18 @@ fn readings_that_are_open_together_are_counted_before_anything_is_searched() {
     ] {
         assert!(found[0].contains(part), "{}", found[0]);
     }
-    assert!(said(&dir, &joined(70))[0].contains("2^70 joint states"));
-    // A higher cap, sampling on request, and exactness on request.
+    assert!(announcements(&dir, &joined(70))[0].contains("2^70 joint states"));
+    // A higher cap, sampling on request, and exact inference on request.
     let of = |method: &str| joined(15).replacen("method: auto", method, 1);
-    assert_eq!(said(&dir, &of("method: auto, max_states: 40000")), [] as [&str; 0]);
-    assert_eq!(said(&dir, &of("method: monte_carlo")), [] as [&str; 0]);
-    let found = said(&dir, &of("method: exact"));
+    assert_eq!(announcements(&dir, &of("method: auto, max_states: 40000")), [] as [&str; 0]);
+    assert_eq!(announcements(&dir, &of("method: monte_carlo")), [] as [&str; 0]);
+    let found = announcements(&dir, &of("method: exact"));
     assert!(found[0].contains("`method: exact` ends at the first task"), "{}", found[0]);
 }
 
-/// Forty parts that do not depend on each other: all searches first and then all actions, or part by part.
+/// Forty independent parts, written as all searches and then all actions, or part by part.
 #[test]
-fn independent_parts_cost_their_sum_in_whatever_order_they_are_written() {
+fn independent_parts_cost_their_sum_in_any_order() {
     let (dir, text) = desk();
     let apart: String = (0..40).map(search).chain((0..40).map(act)).collect();
     let together: String = (0..40).map(|n| search(n) + &act(n)).collect();
@@ -99,7 +99,7 @@ fn independent_parts_cost_their_sum_in_whatever_order_they_are_written() {
 }
 
 #[test]
-fn years_that_take_long_are_announced() {
+fn slow_year_simulations_are_announced() {
     let (dir, text) = desk();
     let years =
         |years: &str| text.replacen("  currency: USD\n", &format!("  currency: USD\n{years}"), 1);
@@ -114,9 +114,9 @@ fn years_that_take_long_are_announced() {
         (many, "10000 years of 5000 cases are sampled for 2004 arms"),
         (years("  years: 1000000\n"), "1000000 years of 5000 cases are sampled for 4 arms"),
     ] {
-        let found = said(&dir, &text);
+        let found = announcements(&dir, &text);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains(part) && found[0].contains("`impact.years`"), "{}", found[0]);
     }
-    assert_eq!(said(&dir, &years("  years: 100\n")), [] as [&str; 0]);
+    assert_eq!(announcements(&dir, &years("  years: 100\n")), [] as [&str; 0]);
 }

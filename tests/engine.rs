@@ -1,5 +1,5 @@
-//! The engine on the shipped scenarios: the oracle agrees with itself, exact agrees with sampling,
-//! and nothing depends on threads.
+//! The engine on the shipped scenarios: the oracle is consistent, exact results agree with sampling, and nothing
+//! depends on threads.
 
 use std::path::{Path, PathBuf};
 
@@ -23,12 +23,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Vectors of the tests' models, kept between the runs of the tests.
+/// Vectors of the tests' models, cached between test runs.
 fn cache() -> PathBuf {
     root().join("target/tmp/vectors")
 }
 
-/// The scenarios whose data is committed and, where the data is there, those on CUAD.
+/// The scenarios with committed data and, if the data is present, those on CUAD.
 fn shipped() -> Vec<Scenario> {
     let scenarios = root().join("scenarios");
     let committed = ["renewal_desk.yaml", "invoice_match.yaml", "price_quote.yaml"];
@@ -52,7 +52,7 @@ fn shipped() -> Vec<Scenario> {
     all
 }
 
-/// The arms whose retrievers need no transformer: quick without optimisation, too.
+/// The arms whose retrievers need no transformer: these are fast without optimisation.
 fn quick_arms(scenario: &Scenario) -> Vec<usize> {
     let quick = ["bm25", "potion"];
     (0..scenario.arms.len()).filter(|&a| quick.contains(&scenario.arms[a].id.as_str())).collect()
@@ -67,7 +67,7 @@ fn csvs(scenario: &Scenario, arms: &[usize]) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
+fn tasks_are_correct_with_gold_retrieved_and_a_perfect_reader() {
     for mut scenario in shipped() {
         let arm = scenario.baseline;
         scenario.arms[arm].reader.preset = "perfect".to_owned();
@@ -91,8 +91,8 @@ fn with_gold_in_hand_and_a_perfect_reader_every_task_is_correct() {
     }
 }
 
-/// Of every task: with all own errors mended it is correct, the shares add up, and each cut set is
-/// enough to fail and no part of it is.
+/// For every task: with all own errors fixed it is correct, the shares add up, and each cut set suffices for failure
+/// while no proper subset does.
 #[test]
 fn causes_add_up_and_cut_sets_are_minimal() {
     for scenario in shipped() {
@@ -106,8 +106,8 @@ fn causes_add_up_and_cut_sets_are_minimal() {
             for (task, solved) in scenario.tasks.tasks.iter().zip(solved.unwrap()) {
                 let name = format!("{}, arm {arm}, task {}", scenario.name, task.id);
                 let model = &solved.compiled.model;
-                let mended = cuts::forced(model, &[]).unwrap();
-                assert!(failing(&mended) < 1e-12, "{name}: {mended:?}");
+                let fixed = cuts::forced(model, &[]).unwrap();
+                assert!(failing(&fixed) < 1e-12, "{name}: {fixed:?}");
                 let shares = shapley::exact(model).unwrap();
                 for outcome in 1..OUTCOMES {
                     let sum: f64 = shares.iter().map(|share| share.outcomes[outcome]).sum();
@@ -158,7 +158,7 @@ fn exact_and_sampled_failure_rates_agree() {
         for (exact, sampled) in tasks.flat_map(|(a, b)| a.tasks.iter().zip(&b.tasks)) {
             assert!(matches!(exact.ran, Ran::Exact { .. }) && sampled.ran == Ran::Sampled);
             for (p, sampled) in exact.outcomes.iter().zip(sampled.outcomes) {
-                // Over some thousands of comparisons, five standard errors are hardly ever passed.
+                // Among thousands of comparisons, differences beyond five standard errors are very rare.
                 let error = (p * (1.0 - p) / 4000.0).max(0.0).sqrt();
                 let off = (p - sampled).abs();
                 assert!(
@@ -172,7 +172,7 @@ fn exact_and_sampled_failure_rates_agree() {
     }
 }
 
-/// Why runs fail, exactly and from replayed trials.
+/// Compares the causes of failures computed exactly with those from replayed trials.
 fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
     let failure = sampled.summary.failure.estimate;
     let sum: f64 = sampled.causes.iter().map(|cause| cause.failure.estimate).sum();
@@ -180,7 +180,7 @@ fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
     for cause in &sampled.causes {
         let same = |c: &&ShareRecord| (&c.step, c.event) == (&cause.step, cause.event);
         let share = exact.causes.iter().find(same).map_or(0.0, |c| c.failure.estimate);
-        // The interval is 95%: three times as wide is hardly ever passed.
+        // The interval has level 95%: three times its width is very rarely exceeded.
         let half = (cause.failure.high - cause.failure.low) / 2.0;
         let off = (share - cause.failure.estimate).abs();
         assert!(
@@ -192,7 +192,7 @@ fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
         );
     }
     for (exact, sampled) in exact.steps.iter().zip(&sampled.steps) {
-        // Without errors of its own a step that never errs changes nothing, sampled or not.
+        // Removing the own errors of a step that never errs changes nothing, sampled or not.
         if let Some(of) = sampled.importance.filter(|of| of.p_err == 0.0) {
             assert!(
                 (of.p_fail_without_own_errors - failure).abs() < 1e-9,
@@ -201,7 +201,7 @@ fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
             );
         }
         if let (Some(a), Some(b)) = (exact.importance, sampled.importance) {
-            // Means over a hundred tasks and more of thousands of trials each.
+            // Means over at least a hundred tasks of thousands of trials each.
             for (a, b) in [
                 (a.p_err, b.p_err),
                 (a.p_fail_if_right, b.p_fail_if_right),
@@ -214,7 +214,7 @@ fn agree(exact: &ArmRecord, sampled: &ArmRecord) {
 }
 
 #[test]
-fn past_the_cap_tasks_are_sampled_and_agree_with_exact() {
+fn past_the_state_cap_sampling_agrees_with_exact() {
     let mut scenario = load(&root().join("scenarios/renewal_desk.yaml"));
     let arms = quick_arms(&scenario);
     let cache = cache();
@@ -235,7 +235,7 @@ fn past_the_cap_tasks_are_sampled_and_agree_with_exact() {
 }
 
 #[test]
-fn reports_are_the_same_bytes_on_any_number_of_threads() {
+fn reports_do_not_depend_on_the_number_of_threads() {
     let mut scenario = load(&root().join("scenarios/renewal_desk.yaml"));
     for method in [Method::Auto, Method::MonteCarlo] {
         scenario.simulation.method = method;

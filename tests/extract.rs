@@ -1,4 +1,4 @@
-//! Fields read from texts: what is extracted is stated, for the oracle, the reader and the traces alike.
+//! Fields read from texts: extracted values count as stated for the oracle, the reader and the traces.
 
 use knockon::Session;
 use knockon::cascade::runs::{Runs, depth};
@@ -11,8 +11,8 @@ use knockon::scenario::Scenario;
 use crate::one_arm;
 use crate::support::runs::run_first;
 
-/// Each passage has a word of its own, so that BM25 finds it and no other. What the facts state, the texts
-/// state as well, not always as the first number.
+/// Each passage has its own word, so that BM25 finds exactly that passage. The texts state the facts too, not always as
+/// the first number.
 const LABELLED: &str = r#"
 {"id":"right","text":"Alpha, lot 7 here. The fee is ten (10) units.","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
 {"id":"other","text":"Beta, lot 8 here. Seven days. The fee is 20 units.","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
@@ -49,7 +49,7 @@ fn unlabelled() -> String {
 
 const EXTRACT: &str = ", extract: {type: number, near: [fee]}";
 
-fn told(scenario: &Scenario) -> Trace {
+fn trace_of(scenario: &Scenario) -> Trace {
     let session = Session::over(scenario);
     let mut searches = session.searches(depth(scenario));
     let mut runs = Runs::new(&session, 0, &mut searches).unwrap();
@@ -57,7 +57,7 @@ fn told(scenario: &Scenario) -> Trace {
 }
 
 #[test]
-fn texts_say_what_labels_say() {
+fn extracted_values_equal_labelled_facts() {
     let labelled = run_first(&scenario(LABELLED, ""));
     let read = run_first(&scenario(&unlabelled(), EXTRACT));
     assert!(labelled.tasks[0].outcomes[0] < 0.9);
@@ -67,28 +67,28 @@ fn texts_say_what_labels_say() {
 }
 
 #[test]
-fn a_fact_goes_before_the_text() {
+fn a_fact_takes_precedence_over_the_text() {
     let passages = LABELLED.replace("ten (10)", "eleven (11)");
     let scenario = scenario(&passages, EXTRACT);
     let corpus = &scenario.corpora[0];
-    let stated: Vec<String> =
+    let extracted: Vec<String> =
         corpus.passages.iter().filter_map(|p| Some(p.facts.get("fee")?.to_string())).collect();
-    assert_eq!(stated, ["10", "20", "30"]);
+    assert_eq!(extracted, ["10", "20", "30"]);
     assert!((0..4).all(|passage| corpus.extracted_at("fee", passage).is_none()));
 }
 
 #[test]
-fn the_story_quotes_the_sentence_that_was_read() {
-    // The number stands in both sentences; the extractor goes by its cue.
+fn the_trace_quotes_the_sentence_that_was_read() {
+    // The number is in both sentences; the extractor uses its cue.
     let passages = unlabelled().replace("lot 7", "lot 10");
-    let trace = told(&scenario(&passages, EXTRACT));
+    let trace = trace_of(&scenario(&passages, EXTRACT));
     let reading = trace.steps[1].reading.as_ref().unwrap();
     let gold = reading.gold.as_ref().unwrap();
     assert_eq!((gold.value.as_str(), gold.sentence.as_str()), ("10", "The fee is ten (10) units."));
 }
 
-/// What is read from texts by the settings of an extractor, or by the name of the field alone.
-fn stated(field: &str, extract: &str, texts: &[&str]) -> Vec<Option<String>> {
+/// The values that an extractor with these settings reads from texts; without settings, by the name of the field alone.
+fn extracted(field: &str, extract: &str, texts: &[&str]) -> Vec<Option<String>> {
     let seed = match extract.contains("date") {
         true => "1 May 1999",
         false if extract.contains("duration") => "1 day",
@@ -125,7 +125,7 @@ fn stated(field: &str, extract: &str, texts: &[&str]) -> Vec<Option<String>> {
 }
 
 #[test]
-fn the_nearest_value_is_read_or_none() {
+fn the_nearest_value_is_read() {
     for (extract, texts) in [
         (
             "{type: date, near: [expires]}",
@@ -178,7 +178,7 @@ fn the_nearest_value_is_read_or_none() {
         ),
     ] {
         let (texts, values): (Vec<&str>, Vec<&str>) = texts.into_iter().unzip();
-        let found = stated("v", extract, &texts);
+        let found = extracted("v", extract, &texts);
         let found: Vec<&str> = found.iter().map(|value| value.as_deref().unwrap_or("")).collect();
         assert_eq!(found, values, "{extract}");
     }
@@ -186,13 +186,13 @@ fn the_nearest_value_is_read_or_none() {
 
 #[test]
 fn a_known_field_needs_no_cues() {
-    let found = stated(
+    let found = extracted(
         "notice_period",
         "{type: duration}",
         &["It renews for one (1) year terms unless 60 days' notice is given.", "It lasts 5 years."],
     );
     assert_eq!(found, [Some("60 days".to_owned()), None]);
-    let found = stated(
+    let found = extracted(
         "expiration_date",
         "{type: date}",
         &["It begins on May 1, 2024 and concludes on April 30, 2026.", "Signed May 1, 2024."],

@@ -1,10 +1,10 @@
-//! Extractors on CUAD: of the answers that stand literally in their clause, how many are read.
+//! Extractors on CUAD: how many of the answers that are literally in their clause are read.
 //!
-//! *Literally* is decided here, without the extractors: the clause's words (lower case, everything but letters
-//! and digits a space, `1st` as `1`) hold one of the usual spellings of the lawyers' answer. For a period these
-//! are the count in digits or in words, perhaps `calendar` or `full`, and the unit; for a date, the day, the
-//! month by its name or its first three letters, and the year, in the orders that people write, or the three as
-//! numbers. What has to be worked out (`five years after the Effective Date`) is no matter of reading.
+//! *Literally* is decided here, without the extractors: the clause's words (lower case, everything but letters and
+//! digits replaced by a space, `1st` as `1`) contain one of the usual spellings of the lawyers' answer. For a period
+//! these are the count in digits or in words, optionally `calendar` or `full`, and the unit; for a date, the day, the
+//! month by its name or its first three letters, and the year, in the usual orders, or all three as numbers. Answers
+//! that have to be derived (`five years after the Effective Date`) are not counted.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use knockon::world::Passage;
 use knockon::world::import::cuad::answer::{Answer, normalise};
 use knockon::world::import::cuad::{self, fold, layout, list_literal, passages};
 
-/// The data set, where this machine has it.
+/// The data set, if this machine has it.
 fn data() -> Option<PathBuf> {
     let root = match std::env::var_os("KNOCKON_DATA") {
         Some(root) => PathBuf::from(root),
@@ -30,7 +30,7 @@ fn data() -> Option<PathBuf> {
     None
 }
 
-/// Lower-case words and numbers with one space around each.
+/// Lower-case words and numbers, with one space around each.
 fn plain(text: &str) -> String {
     let lower = text.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
@@ -97,17 +97,17 @@ fn is_literal(value: &Value, text: &str) -> bool {
     spellings.iter().any(|spelling| text.contains(&plain(spelling)))
 }
 
-/// What became of the literal answers of a column.
+/// Results for the literal answers of a column.
 #[derive(Default)]
 struct Tally {
     literal: usize,
     right: usize,
-    /// Read as something else, among all answers, literal or not.
+    /// Read as another value, among all answers, literal or not.
     wrong: usize,
 }
 
-/// Reads every clause of a column with the cues of its field. The extractors were made on the contracts on even
-/// lines; those on odd lines say whether they were made too closely.
+/// Reads every clause of a column with the cues of its field. The extractors were developed on the contracts on even
+/// lines; those on odd lines show whether they are overfitted.
 fn read(dir: &Path, column: &str, field: &str, ty: Type, kind: Kind) -> [Tally; 2] {
     let extractor = Extractor { ty, kind, near: field_cues::cues(ty, field) };
     let layout = layout::read(dir).unwrap();
@@ -154,27 +154,27 @@ fn check(dir: &Path, column: &str, field: &str, ty: Type, kind: Kind, at_least: 
 }
 
 #[test]
-fn literal_notice_periods_are_read_and_none_is_made_up() {
+fn literal_notice_periods_are_extracted_without_inventions() {
     let Some(dir) = data() else { return };
     let column = "Notice Period To Terminate Renewal";
     check(&dir, column, "notice_period", Type::Duration, Kind::Duration, 45);
 }
 
 #[test]
-fn literal_expiry_dates_are_read_and_none_is_made_up() {
+fn literal_expiry_dates_are_extracted_without_inventions() {
     let Some(dir) = data() else { return };
     check(&dir, "Expiration Date", "expiration_date", Type::Date, Kind::Date(None), 40);
 }
 
 #[test]
-fn literal_governing_laws_are_read_and_none_is_made_up() {
+fn literal_governing_laws_are_extracted_without_inventions() {
     let Some(dir) = data() else { return };
     check(&dir, "Governing Law", "governing_law", Type::Text, Kind::Jurisdiction, 200);
 }
 
-/// A passage of a contract holds more than the clause: other periods and dates stand beside the right one.
+/// A passage of a contract contains more than the clause, such as other periods and dates.
 #[test]
-fn nine_in_ten_literal_facts_are_read_from_whole_passages() {
+fn nine_in_ten_literal_facts_are_extracted_from_whole_passages() {
     let Some(dir) = data() else { return };
     let import = cuad::read(&dir, 800).unwrap();
     let passages: Vec<Passage> = passages::passages(&import, false).collect();

@@ -1,4 +1,4 @@
-//! What a newcomer meets first: the scenario that `init` writes, and the explanations of mistakes.
+//! The first experience of a new user: the scenario that `init` writes, and the explanations of mistakes.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use knockon::scenario::{self, explanations};
 use crate::support::program::{run_in, stderr, stdout};
 
 #[test]
-fn what_init_writes_is_fine_and_runs() {
+fn the_scenario_of_init_is_valid_and_runs() {
     let dir = tempfile::tempdir().unwrap();
     let init = run_in(dir.path(), &["init", "mine"]);
     assert!(init.status.success(), "{}", stderr(&init));
@@ -38,7 +38,7 @@ fn init_overwrites_nothing() {
 }
 
 #[test]
-fn each_csv_has_its_parquet() {
+fn each_csv_has_a_parquet_file() {
     let dir = tempfile::tempdir().unwrap();
     assert!(run_in(dir.path(), &["init"]).status.success());
     let run = run_in(dir.path(), &["run", "scenario.yaml", "--parquet", "--out", "out"]);
@@ -59,7 +59,7 @@ fn each_csv_has_its_parquet() {
     }
 }
 
-/// The lines of a scenario in blocks, each with the key that it is told by: sections, and the steps of `steps`.
+/// The lines of a scenario in blocks, each with the key that identifies it: sections, and the steps of `steps`.
 fn blocks<'t>(text: &'t str, marker: &str) -> Vec<(&'t str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
     for line in text.lines() {
@@ -81,7 +81,8 @@ fn blocks<'t>(text: &'t str, marker: &str) -> Vec<(&'t str, String)> {
     blocks
 }
 
-/// `text` with the blocks of `changes` in the place of its own, and the others before what they may depend on.
+/// `text` with its blocks replaced by those of `changes`; new blocks are inserted before the blocks that may depend on
+/// them.
 fn changed(text: &str, changes: &str, marker: &str) -> String {
     let mut all = blocks(text, marker);
     if let Some(key) = changes.strip_prefix("# left out: ") {
@@ -105,7 +106,7 @@ fn changed(text: &str, changes: &str, marker: &str) -> String {
 }
 
 #[test]
-fn every_example_makes_the_mistake_that_it_explains() {
+fn every_example_causes_the_error_that_it_explains() {
     let dir = tempfile::tempdir().unwrap();
     assert!(run_in(dir.path(), &["init"]).status.success());
     let file = dir.path().join("scenario.yaml");
@@ -136,10 +137,10 @@ fn every_example_makes_the_mistake_that_it_explains() {
     assert!(others.is_empty(), "{}", others.join("\n"));
 }
 
-/// The other way round of the above: `Diagnostic::new` asserts it too, but only of what a test happens to raise.
+/// The converse of the test above: `Diagnostic::new` asserts it too, but only for errors that a test raises.
 #[test]
 fn every_code_in_the_sources_is_explained() {
-    // Hyphenated, and no code.
+    // Hyphenated, but not an error code.
     let names = scenario::PRESETS;
     let pattern = regex::Regex::new(r#""([a-z][a-z0-9]*(?:-[a-z0-9]+)+)""#).unwrap();
     let mut seen = 0;
@@ -166,7 +167,7 @@ fn every_code_in_the_sources_is_explained() {
 }
 
 #[test]
-fn codes_are_looked_up() {
+fn explain_finds_error_codes() {
     let here = Path::new(".");
     let shown = run_in(here, &["check", "--explain", "error[unknown-key]"]);
     assert!(stdout(&shown).starts_with("unknown-key\n\nA mapping has a key"), "{}", stdout(&shown));
@@ -175,12 +176,16 @@ fn codes_are_looked_up() {
     assert!(stderr(&typo).contains("did you mean `unknown-key`?"), "{}", stderr(&typo));
     let list = run_in(here, &["check", "--explain"]);
     assert_eq!(stdout(&list).lines().count(), explanations().count());
-    let told = run_in(here, &["check", "tests/data/broken/cycle.yaml"]);
-    assert!(stderr(&told).ends_with("knockon check --explain cycle\n"), "{}", stderr(&told));
+    let cycle_check = run_in(here, &["check", "tests/data/broken/cycle.yaml"]);
+    assert!(
+        stderr(&cycle_check).ends_with("knockon check --explain cycle\n"),
+        "{}",
+        stderr(&cycle_check)
+    );
 }
 
 #[test]
-fn every_shipped_scenario_is_known_to_editors() {
+fn every_shipped_scenario_is_in_the_editor_settings() {
     let mut files = vec!["src/cli/init/scenario.yaml".into()];
     for entry in std::fs::read_dir("scenarios").unwrap() {
         files.push(entry.unwrap().path());
@@ -200,7 +205,7 @@ fn every_shipped_scenario_is_known_to_editors() {
 }
 
 #[test]
-fn every_command_has_a_page_and_an_example() {
+fn every_command_has_a_manual_page_and_an_example() {
     let dir = tempfile::tempdir().unwrap();
     let man = run_in(dir.path(), &["man", "--out", "man"]);
     assert!(man.status.success(), "{}", stderr(&man));
@@ -208,7 +213,7 @@ fn every_command_has_a_page_and_an_example() {
     for entry in std::fs::read_dir(dir.path().join("man")).unwrap() {
         let path = entry.unwrap().path();
         let page = std::fs::read_to_string(&path).unwrap();
-        // Commands that only hold others have their examples there.
+        // Commands that only contain subcommands have their examples there.
         let holds_others = page.contains(".SH SUBCOMMANDS") && !path.ends_with("knockon.1");
         assert!(holds_others || page.contains("Example"), "{} has no example", path.display());
         pages += 1;
@@ -216,10 +221,10 @@ fn every_command_has_a_page_and_an_example() {
     assert!(pages > 20, "{pages}");
 }
 
-/// The program alone, with no clone around it: what it needs travels inside.
+/// The program alone, without a clone: everything it needs is bundled.
 #[cfg(feature = "bundled-models")]
 #[test]
-fn the_program_works_wherever_it_is_put() {
+fn the_program_works_outside_the_repository() {
     let dir = tempfile::tempdir().unwrap();
     let moved = dir.path().join("knockon");
     std::fs::copy(env!("CARGO_BIN_EXE_knockon"), &moved).unwrap();
@@ -238,7 +243,7 @@ fn the_program_works_wherever_it_is_put() {
     let vector = stdout(&alone(&["embed", "--model", "all-MiniLM-L6-v2", "texts.txt"]));
     let vector: serde_json::Value = serde_json::from_str(&vector).unwrap();
     assert_eq!(vector["vector"].as_array().unwrap().len(), 384);
-    // It is the source's model, byte for byte.
+    // It equals the source's model, byte for byte.
     let unpacked: Vec<_> = std::fs::read_dir(cache.join("bundled")).unwrap().collect();
     assert_eq!(unpacked.len(), 2);
     for folder in unpacked {
@@ -254,7 +259,7 @@ fn the_program_works_wherever_it_is_put() {
 }
 
 #[test]
-fn a_folder_stands_for_its_scenario() {
+fn a_folder_can_be_given_in_place_of_its_scenario() {
     let dir = tempfile::tempdir().unwrap();
     assert!(run_in(dir.path(), &["init", "desk"]).status.success());
     for args in [
@@ -265,7 +270,7 @@ fn a_folder_stands_for_its_scenario() {
         let output = run_in(dir.path(), args);
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
     }
-    // Its inputs are found, and not written over, from there as well.
+    // Its inputs are found, and not overwritten, from there as well.
     let over = run_in(dir.path(), &["run", "desk", "--arms", "words", "--out", "desk"]);
     assert_eq!(over.status.code(), Some(2), "{}", stderr(&over));
     std::fs::rename(dir.path().join("desk/scenario.yaml"), dir.path().join("desk/mine.yaml"))
@@ -276,7 +281,7 @@ fn a_folder_stands_for_its_scenario() {
     std::fs::create_dir(dir.path().join("empty")).unwrap();
     let none = run_in(dir.path(), &["check", "empty"]);
     assert!(stderr(&none).contains("without a scenario.yaml"), "{}", stderr(&none));
-    // A folder where a data file goes: what is in it is offered.
+    // A folder in place of a data file: the message offers its contents.
     let text = std::fs::read_to_string(dir.path().join("desk/mine.yaml")).unwrap();
     let text = text.replace("passages: passages.jsonl", "passages: data");
     std::fs::create_dir(dir.path().join("desk/data")).unwrap();
@@ -286,9 +291,9 @@ fn a_folder_stands_for_its_scenario() {
     assert!(stderr(&data).contains("name a file in it: terms.jsonl"), "{}", stderr(&data));
 }
 
-/// Habits of other tools and languages: the message says how it is written here.
+/// Habits from other tools and languages: the message gives the spelling used here.
 #[test]
-fn advice_leads_somewhere() {
+fn advice_in_messages_is_correct() {
     let dir = tempfile::tempdir().unwrap();
     assert!(run_in(dir.path(), &["init"]).status.success());
     let written = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
@@ -315,7 +320,7 @@ fn advice_leads_somewhere() {
     ] {
         assert!(written.contains(from), "{from}");
         std::fs::write(dir.path().join("slip.yaml"), written.replacen(from, to, 1)).unwrap();
-        let said = stderr(&run_in(dir.path(), &["check", "slip.yaml"]));
-        assert!(said.contains(advice), "{to}: {said}");
+        let message = stderr(&run_in(dir.path(), &["check", "slip.yaml"]));
+        assert!(message.contains(advice), "{to}: {message}");
     }
 }

@@ -1,4 +1,5 @@
-//! Files of others, as the reference tool of each format reads them, and what is said where they cannot be read.
+//! Files from other tools are read as the reference tool of each format reads them; unreadable ones get a clear
+//! message.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ fn data(name: &str) -> PathBuf {
 }
 
 #[test]
-fn retrieval_sets_score_as_beir_scores_them() {
+fn retrieval_scores_match_beir() {
     #[derive(Deserialize)]
     struct Expected {
         queries: usize,
@@ -48,7 +49,7 @@ fn retrieval_sets_score_as_beir_scores_them() {
 }
 
 #[test]
-fn a_run_without_ranks_is_ordered_as_trec_eval_orders_it() {
+fn a_run_file_without_ranks_is_ordered_as_in_trec_eval() {
     #[derive(Deserialize)]
     struct Case {
         scores: BTreeMap<String, f64>,
@@ -73,7 +74,7 @@ const PASSAGES: &str = r#"{"id": "p1", "text": "acme ends on sixty days notice",
 
 const TASKS: &str = "id,contract,end\nt1,acme,2025-06-30\nt2,borealis,2025-06-30\n";
 
-/// A small scenario in a folder of its own.
+/// A small scenario in its own folder.
 struct Desk {
     dir: tempfile::TempDir,
 }
@@ -138,8 +139,8 @@ fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(unit).collect()
 }
 
-/// A text as programs save it.
-fn saved(text: &str) -> [Vec<u8>; 6] {
+/// A text in the encodings in which programs save it.
+fn encodings(text: &str) -> [Vec<u8>; 6] {
     [
         text.as_bytes().to_vec(),
         format!("\u{feff}{text}").into_bytes(),
@@ -151,43 +152,43 @@ fn saved(text: &str) -> [Vec<u8>; 6] {
 }
 
 #[test]
-fn every_file_of_a_scenario_may_be_saved_in_any_of_these_ways() {
+fn scenario_files_may_have_any_common_encoding() {
     let desk = Desk::new();
-    for bytes in saved(TASKS) {
+    for bytes in encodings(TASKS) {
         desk.put("tasks.csv", &bytes);
         assert_eq!(desk.load_with_tasks("file: tasks.csv").unwrap().tasks.tasks.len(), 2);
     }
-    for bytes in saved("{\"id\": \"t1\", \"contract\": \"acme\", \"end\": \"2025-06-30\"}\n") {
+    for bytes in encodings("{\"id\": \"t1\", \"contract\": \"acme\", \"end\": \"2025-06-30\"}\n") {
         desk.put("tasks.jsonl", &bytes);
         assert_eq!(desk.load_with_tasks("file: tasks.jsonl").unwrap().tasks.tasks.len(), 1);
     }
-    for bytes in saved(PASSAGES) {
+    for bytes in encodings(PASSAGES) {
         desk.put("passages.jsonl", &bytes);
         let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
         assert_eq!(scenario.corpora[0].passages.len(), 3);
     }
     let run = "t1.find Q0 p1 1 0.9 s\nt1.find Q0 p3 2 0.5 s\nt2.find Q0 p2 1 0.9 s\n";
-    for bytes in saved(run) {
+    for bytes in encodings(run) {
         assert_eq!(desk.found(&bytes), ["p1", "p3"]);
     }
     let yaml = std::fs::read_to_string(desk.dir.path().join("s.yaml")).unwrap();
-    for bytes in saved(&yaml) {
+    for bytes in encodings(&yaml) {
         desk.put("s.yaml", &bytes);
         assert!(scenario::load(&desk.dir.path().join("s.yaml")).is_ok());
     }
 }
 
 #[test]
-fn scores_order_a_run_whose_ranks_are_all_the_same() {
+fn scores_order_a_run_file_whose_ranks_are_all_equal() {
     let desk = Desk::new();
     for (run, expected) in [
         ("t1.find Q0 p3 0 0.5 beir\nt1.find Q0 p1 0 0.9 beir\n", &["p1", "p3"][..]),
         ("t1.find Q0 p1 0 0.5 beir\nt1.find Q0 p3 0 0.9 beir\n", &["p3", "p1"]),
-        // Equal scores go by the id, descending.
+        // Equal scores are ordered by id, descending.
         ("t1.find Q0 p1 0 0.5 beir\nt1.find Q0 p3 0 0.5 beir\n", &["p3", "p1"]),
         ("t1.find Q0 p3 1 -2 x\nt1.find Q0 p1 1 -1 x\nt1.find Q0 p2 1 -3 x\n", &["p1", "p3", "p2"]),
         ("t1.find Q0 p1 0 0.5 beir\n", &["p1"]),
-        // Of one query only; the ranks of another decide its order.
+        // Ranks are missing for one query only; the ranks of the other decide its order.
         (
             "t2.find Q0 p2 1 9 x\nt1.find Q0 p3 0 1 x\nt2.find Q0 p1 2 9 x\nt1.find Q0 p1 0 2 x\n",
             &["p1", "p3"],
@@ -220,7 +221,7 @@ fn a_table_may_have_another_delimiter() {
         desk.put(name, format!("sep={delimiter}\r\n{}", TASKS.replace(',', delimiter)));
         assert_eq!(desk.load_with_tasks(&tasks).unwrap().tasks.tasks[1].line, 4);
     }
-    // What is said leads to what helps.
+    // The message suggests the fix.
     for (delimiter, name) in [(";", "semicolon"), ("\t", "tab"), ("|", "pipe")] {
         desk.put("tasks.csv", TASKS.replace(',', delimiter));
         let error = desk.load_with_tasks("file: tasks.csv").unwrap_err();
@@ -264,7 +265,7 @@ fn passages_may_be_a_table() {
                 .replace(',', delimiter)
                 .replace('~', ","),
         );
-        // No passage states a fact, and nothing reads any: everything but that is right.
+        // No passage states a fact, and no step reads one; everything else is valid.
         let error = load(&format!("passages: {name}{settings}")).unwrap_err();
         assert!(error.contains("notice") && !error.contains("cannot be used"), "{error}");
     }
@@ -290,7 +291,7 @@ fn passages_may_be_a_table() {
 #[test]
 fn text_in_another_encoding_is_named_by_line_and_column() {
     for (file, bytes, expected) in [
-        // A no-break space before the wrong byte.
+        // A no-break space before the invalid byte.
         (
             "tasks.csv",
             &b"id,contract,end\nt1,a\xC2\xA0\xFF,2025-06-30\n"[..],
@@ -334,7 +335,7 @@ fn text_in_another_encoding_is_named_by_line_and_column() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_pipe_or_a_device_in_place_of_any_file_is_refused_at_once() {
+fn pipes_and_devices_are_refused_at_once() {
     let desk = Desk::new();
     desk.put("run.trec", "t1.find Q0 p1 1 0.9 s\n");
     let pipe = desk.dir.path().join("pipe");
@@ -369,7 +370,7 @@ fn a_pipe_or_a_device_in_place_of_any_file_is_refused_at_once() {
     }
 }
 
-/// Bytes that readers trip over, to be glued together at random.
+/// Bytes that often break readers, concatenated at random.
 const PIECES: [&[u8]; 36] = [
     b"\"",
     b"\"\"",
@@ -450,18 +451,18 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_text_is_lost_or_made_up_by_the_reader_of_tables(
+    fn the_table_reader_neither_loses_nor_invents_text(
         cells in proptest::collection::vec(proptest::collection::vec("[a-c\",;\n\r\t é]{0,6}", 2), 1..6),
         end in proptest::sample::select(&["\n", "\r", "\r\n"][..])
     ) {
         use knockon::world::import::csv;
 
-        // Written as RFC 4180 has it, every row is read again; the line is where it starts.
+        // Every row of a table written as in RFC 4180 is read back; the line number is that of its start.
         let mut text = format!("id,a,b{end}");
         let mut expected = Vec::new();
-        let ends = |text: &str| text.replace("\r\n", "\n").matches(['\n', '\r']).count();
+        let line_ends = |text: &str| text.replace("\r\n", "\n").matches(['\n', '\r']).count();
         for (id, row) in cells.iter().enumerate() {
-            expected.push((ends(&text) + 1, row.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()));
+            expected.push((line_ends(&text) + 1, row.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()));
             let quoted = row.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
             text += &format!("k{id},{}{end}", quoted.collect::<Vec<_>>().join(","));
         }

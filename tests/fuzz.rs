@@ -1,6 +1,6 @@
-//! Mutated inputs of every format that knockon reads: no panic, and no input that takes long. The seeds alone are tried
-//! first. Mutations are the same on every run; $KNOCKON_FUZZ_SECONDS says for how long each format is tried, and
-//! $KNOCKON_FUZZ_FORMAT which one alone.
+//! Mutated inputs of every format that knockon reads: none causes a panic or takes long. The unchanged seeds are tried
+//! first. Mutations are the same on every run; $KNOCKON_FUZZ_SECONDS sets the time for each format, and
+//! $KNOCKON_FUZZ_FORMAT selects a single format.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -15,10 +15,10 @@ use rand_chacha::ChaCha8Rng;
 
 use targets::{TARGETS, Target};
 
-/// An input that takes longer hangs.
+/// An input that takes longer counts as a hang.
 const TOO_LONG: Duration = Duration::from_secs(20);
 
-/// What readers of text and of binary files take for structure, and numbers at the ends of their ranges.
+/// Tokens of text and binary formats, and numbers at the limits of their ranges.
 const WORDS: &[&[u8]] = &[
     b"\"",
     b"\"\"",
@@ -92,7 +92,7 @@ fn mutate(seeds: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Vec<u8> {
     bytes
 }
 
-/// Tries one input; says what is wrong with the reader.
+/// Tries one input; the error describes what is wrong with the reader.
 fn attempt(target: &Target, bytes: &[u8]) -> Result<(), String> {
     let start = Instant::now();
     let result = catch_unwind(AssertUnwindSafe(|| (target.run)(bytes)));
@@ -107,7 +107,7 @@ fn attempt(target: &Target, bytes: &[u8]) -> Result<(), String> {
     Err(format!("{} {what} on {} bytes, kept in {}", target.name, bytes.len(), file.display()))
 }
 
-/// Tries the seeds of a target, then mutations of them for this long; says how many, or what is wrong.
+/// Tries the seeds of a target, then mutations of them for this long; returns a summary, or what is wrong.
 fn try_target(target: &Target, seconds: f64) -> Result<String, String> {
     let seeds = (target.seeds)();
     for seed in &seeds {
@@ -135,8 +135,8 @@ fn no_input_of_any_format_panics_or_hangs() {
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                // A pool of its own: a thread of the shared one may take up another test's work while it waits for
-                // its own, and that time would count as this input's.
+                // A separate pool: a thread of the shared one may take up the work of another test while it waits, and
+                // that time would count towards this input.
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
                 while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let result = pool.install(|| try_target(target, seconds));
@@ -153,9 +153,9 @@ fn no_input_of_any_format_panics_or_hangs() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The names under which `cargo fuzz` finds them are those of the list.
+/// The names used by `cargo fuzz` are those of the list.
 #[test]
-fn every_format_has_its_target_for_cargo_fuzz() {
+fn every_format_has_a_cargo_fuzz_target() {
     let manifest = std::fs::read_to_string("fuzz/Cargo.toml").unwrap();
     for target in TARGETS {
         let file = format!("fuzz/fuzz_targets/{}.rs", target.name);

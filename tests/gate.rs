@@ -1,4 +1,4 @@
-//! The gate: an improved, a regressed, an unchanged and incomparable candidates.
+//! The gate on improved, regressed, unchanged and incomparable candidates.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ const PASSAGES: &str = r#"
 {"id":"other","text":"beta","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
 "#;
 
-/// Of 10 runs `misses` find the wrong passage, and pay a fee of 20 in place of 10.
+/// `misses` of 10 runs find the wrong passage, and pay a fee of 20 instead of 10.
 fn scenario(misses: u32, tasks: usize, amount: u32) -> Scenario {
     let steps = format!(
         r#"
@@ -89,7 +89,7 @@ fn of(checks: &[Check], measure: Measure) -> &Check {
     checks.iter().find(|check| check.measure == measure).unwrap()
 }
 
-fn asked(before: &Scenario, now: &Scenario, question: &Question) -> Vec<Check> {
+fn compare_runs(before: &Scenario, now: &Scenario, question: &Question) -> Vec<Check> {
     let dir = tempfile::tempdir().unwrap();
     written(before, dir.path());
     let baseline = Baseline::read(dir.path()).unwrap();
@@ -99,9 +99,9 @@ fn asked(before: &Scenario, now: &Scenario, question: &Question) -> Vec<Check> {
     gate::assess(now, &record, &baseline, &arms, question).unwrap()
 }
 
-/// Twelve tasks that fail with .3 before, and with `misses` / 10 now.
+/// Twelve tasks with a failure rate of .3 before, and of `misses` / 10 now.
 fn checks(now: &Scenario) -> Vec<Check> {
-    asked(&scenario(3, 12, 100), now, &ASKED)
+    compare_runs(&scenario(3, 12, 100), now, &ASKED)
 }
 
 fn findings(checks: &[Check]) -> Vec<(Measure, Option<Finding>)> {
@@ -109,8 +109,8 @@ fn findings(checks: &[Check]) -> Vec<(Measure, Option<Finding>)> {
 }
 
 #[test]
-fn better_and_unchanged_pass_and_worse_does_not() {
-    // With twelve units that are the same, 368 would be needed at a limit of one point, and 72 at 5% of the loss.
+fn better_and_unchanged_arms_pass_and_worse_ones_fail() {
+    // With twelve identical units, 368 would be needed at a limit of one point, and 72 at 5% of the loss.
     let same = |needed| Finding::Identical { units: 12, needed: Some(needed) };
     for (misses, finding, money) in [
         (1, Finding::NonInferior, Finding::NonInferior),
@@ -131,7 +131,7 @@ fn better_and_unchanged_pass_and_worse_does_not() {
             panic!()
         };
         assert!((before - 0.3).abs() < 1e-6 && (now - f64::from(misses) / 10.0).abs() < 1e-6);
-        // What did not change differs by nothing at all.
+        // Identical results differ by exactly zero.
         assert!(misses != 3 || difference.estimate == 0.0);
 
         let junit = gate::junit("s", &checks, Demand::NotWorse);
@@ -142,21 +142,21 @@ fn better_and_unchanged_pass_and_worse_does_not() {
     }
 }
 
-/// All twelve tasks fail .2 more: that is above any limit below, at it exactly where the limit is .2, and below any
-/// limit above. The p-value is of the limit, and not of zero.
+/// All twelve tasks fail .2 more: that is above any smaller limit, exactly at a limit of .2, and below any larger one.
+/// The p-value is for the limit, not for zero.
 #[test]
-fn the_limit_is_what_is_tested() {
+fn the_test_is_of_the_limit() {
     let (before, now) = (scenario(3, 12, 100), scenario(5, 12, 100));
     let found = |failure: f64| {
         let question = Question { allowed: Allowed { failure, ..ASKED.allowed }, ..ASKED };
-        limit(of(&asked(&before, &now, &question), Measure::Failure)).unwrap()
+        limit(of(&compare_runs(&before, &now, &question), Measure::Failure)).unwrap()
     };
     let one_sided = 1.0 / 4096.0;
     for (failure, finding, p) in [
         (0.0, Finding::Worse, one_sided),
         (0.01, Finding::Worse, one_sided),
         (0.19, Finding::Worse, one_sided),
-        // Nothing speaks for more.
+        // No evidence of a larger increase.
         (0.21, Finding::NonInferior, 1.0),
         (1.0, Finding::NonInferior, 1.0),
     ] {
@@ -166,9 +166,9 @@ fn the_limit_is_what_is_tested() {
     }
 }
 
-/// The three questions, of an increase that is above, of one that may be, and of none.
+/// The three demands, on an increase above the limit, on a possible one, and on none.
 #[test]
-fn each_demand_asks_more_than_the_one_before() {
+fn each_demand_is_stricter_than_the_one_before() {
     let check = |finding: Finding| Check {
         arm: String::new(),
         against: String::new(),
@@ -189,14 +189,14 @@ fn each_demand_asks_more_than_the_one_before() {
     assert_eq!(passes(Demand::NonInferior), [true, false, false, false]);
 }
 
-/// Sign flips over n units give no p-value below 2 / 2^n: five cannot show anything, whatever they are.
+/// Sign flips over n units give no p-value below 2 / 2^n: with five units no result is significant.
 #[test]
-fn too_few_units_cannot_be_assessed_and_do_not_pass() {
+fn too_few_units_cannot_be_assessed_and_fail() {
     assert_eq!(gate::least_units(), 6);
     for (before, now) in [(1, 9), (3, 3), (9, 1), (1, 1)] {
         for tasks in 1..=5 {
             let (before, now) = (scenario(before, tasks, 100), scenario(now, tasks, 100));
-            let checks = asked(&before, &now, &ASKED);
+            let checks = compare_runs(&before, &now, &ASKED);
             for measure in [Measure::Failure, Measure::WrongOrMissed, Measure::Loss] {
                 let check = of(&checks, measure);
                 assert!(unknown(check).contains("no test can tell below 6"), "{check:?}");
@@ -204,15 +204,15 @@ fn too_few_units_cannot_be_assessed_and_do_not_pass() {
             }
         }
     }
-    let six = asked(&scenario(1, 6, 100), &scenario(9, 6, 100), &ASKED);
+    let six = compare_runs(&scenario(1, 6, 100), &scenario(9, 6, 100), &ASKED);
     assert_eq!(limit(&six[0]).unwrap().finding, Finding::Worse);
-    let six = asked(&scenario(3, 6, 100), &scenario(3, 6, 100), &ASKED);
+    let six = compare_runs(&scenario(3, 6, 100), &scenario(3, 6, 100), &ASKED);
     assert!(six.iter().all(|check| check.passes(Demand::NotAbove)));
 }
 
 #[test]
-fn an_arm_that_cannot_be_assessed_does_not_pass() {
-    // The money counts otherwise: failures can be compared, losses cannot.
+fn an_arm_that_cannot_be_assessed_fails() {
+    // The amounts changed: failures can be compared, losses cannot.
     let dearer = checks(&scenario(3, 12, 150));
     assert!(of(&dearer, Measure::Failure).passes(Demand::NotAbove));
     assert!(unknown(of(&dearer, Measure::Loss)).contains("loss rules"));
@@ -230,21 +230,21 @@ fn an_arm_that_cannot_be_assessed_does_not_pass() {
 }
 
 #[test]
-fn an_earlier_run_of_other_data_is_refused() {
+fn an_earlier_run_on_other_data_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     written(&scenario(3, 12, 100), dir.path());
     let baseline = Baseline::read(dir.path()).unwrap();
     let now = scenario(3, 13, 100);
     let stale = baseline.stale(&now, &run(&now));
-    let told =
+    let expected =
         ["tasks.csv has changed since", "its arm 'only' lacks 1 of 13 tasks, 't12' among them"];
-    assert_eq!(stale, told);
+    assert_eq!(stale, expected);
 
     std::fs::write(dir.path().join("manifest.json"), "{}").unwrap();
     assert!(Baseline::read(dir.path()).unwrap_err().to_string().contains("no manifest of a run"));
 }
 
-/// A table that was edited, or put together from two.
+/// A table that was edited, or combined from two runs.
 #[test]
 fn rows_that_no_run_writes_are_refused_with_their_line() {
     let dir = tempfile::tempdir().unwrap();
@@ -256,22 +256,28 @@ fn rows_that_no_run_writes_are_refused_with_their_line() {
         std::fs::write(&path, edited).unwrap();
         format!("{:#}", Baseline::read(dir.path()).unwrap_err())
     };
-    let twice = |at: usize| format!("{text}{}\n", lines[at]);
-    assert!(refused(twice(1)).contains("line 14: task 't0' of arm 'only' was there before"));
-    assert!(refused(twice(12)).contains("line 14: task 't11' of arm 'only' was there before"));
+    let with_line_repeated = |at: usize| format!("{text}{}\n", lines[at]);
+    assert!(
+        refused(with_line_repeated(1))
+            .contains("line 14: task 't0' of arm 'only' was there before")
+    );
+    assert!(
+        refused(with_line_repeated(12))
+            .contains("line 14: task 't11' of arm 'only' was there before")
+    );
     assert!(refused(text.clone() + &text).contains("line: 14"));
-    // The same task again with other figures.
+    // The same task twice, with different figures.
     let other = lines[3].replace("0.300000", "0.400000");
     assert!(refused(format!("{text}{other}\n")).contains("task 't2' of arm 'only'"));
-    for (cell, instead, told) in [
+    for (cell, instead, expected) in [
         ("0.300000", "1.5", "line 2: `p_failure` is 1.5, and not from 0 to 1"),
         ("0.300000", "NaN", "line 2: `p_failure` is NaN"),
         ("0.300000", "-0.1", "line 2: `p_failure` is -0.1"),
         ("0.300000", "a third", "line: 2"),
         ("p_stopped", "stops", "missing field `p_stopped`"),
     ] {
-        let told_of = refused(text.replacen(cell, instead, 1));
-        assert!(told_of.contains(told), "{told_of}");
+        let message = refused(text.replacen(cell, instead, 1));
+        assert!(message.contains(expected), "{message}");
     }
     for loss in ["inf", "-1", "NaN"] {
         let edited = text.replacen(&format!(",{}\n", "30.000000"), &format!(",{loss}\n"), 1);
@@ -279,9 +285,9 @@ fn rows_that_no_run_writes_are_refused_with_their_line() {
     }
 }
 
-/// Names that spreadsheets would take for formulas, and some that look like what is made of them.
+/// Names that spreadsheets would read as formulas, and some that look like escaped ones.
 #[test]
-fn names_that_begin_with_a_sign_are_known_again() {
+fn names_that_begin_with_a_sign_are_matched() {
     let rows: Vec<String> = ["-1", "+1", "=1", "@1", "'=1", "'-1", "''=1", "\t1", "'", "1"]
         .iter()
         .enumerate()
@@ -308,15 +314,15 @@ fn names_that_begin_with_a_sign_are_known_again() {
     }
 }
 
-/// How units change, each of them one case, by this much on average.
+/// How units of one case each change, by this much on average.
 type Change = fn(f64, &mut ChaCha8Rng) -> f64;
 
-/// All by something, normal about the mean with a standard deviation of 10 points.
+/// All units change, with a normal distribution and a standard deviation of 10 points.
 fn graded(mean: f64, rng: &mut ChaCha8Rng) -> f64 {
     Normal::new(mean, 0.1).unwrap().sample(rng)
 }
 
-/// Failures come and go whole: 10% of the units fail no more, and more begin to.
+/// Whole failures: 10% of the units stop failing, and more begin to fail.
 fn whole(mean: f64, rng: &mut ChaCha8Rng) -> f64 {
     match rng.random::<f64>() {
         at if at < 0.1 => -1.0,
@@ -325,10 +331,10 @@ fn whole(mean: f64, rng: &mut ChaCha8Rng) -> f64 {
     }
 }
 
-/// At its limit an arm is found worse in 2.5% of the runs and hardly more; and what is printed, judged and tested is one.
-/// More units, and the power: `cargo run --release --example coverage`.
+/// At its limit an arm is found worse in at most about 2.5% of the runs; the printed interval, the verdict and the test
+/// agree. For more units and the power: `cargo run --release --example coverage`.
 #[test]
-fn the_gate_is_seldom_wrong_at_its_limit() {
+fn the_gate_rarely_errs_at_its_limit() {
     const RUNS: u64 = 300;
     for (change, limit) in [(graded as Change, 0.05), (whole, 0.05), (whole, 0.2)] {
         let mut worse = 0;
@@ -350,12 +356,12 @@ fn the_gate_is_seldom_wrong_at_its_limit() {
             assert_eq!(above, found.p_worse < 0.025, "{found:?}");
             worse += u32::from(above);
         }
-        // 7.5 give or take three standard errors.
+        // 7.5 plus three standard errors.
         assert!(worse <= 16, "{limit}: {worse} of {RUNS}");
     }
 }
 
-/// Figures that are possible, and not those of the run.
+/// Figures that are possible, but not those of the run.
 #[test]
 fn tasks_that_the_run_did_not_write_are_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Gold passages: more of them than a search is usually deep, and several that state different values.
+//! Gold passages: more of them than the usual search depth, and several that state different values.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use knockon::scenario;
 
 use crate::right::{TOOL_PASSAGES, TOOLS, check, knockon, stderr, write};
 
-/// So many passages of an entity, which state a fee.
+/// A number of passages of an entity that state a fee.
 fn passages(ids: &str, count: usize, text: &str, entity: &str, fee: u32) -> String {
     let passage = |i: usize| {
         format!(
@@ -19,7 +19,7 @@ fn passages(ids: &str, count: usize, text: &str, entity: &str, fee: u32) -> Stri
     (0..count).map(passage).collect()
 }
 
-/// A scenario of passages, tasks and the rest of the file.
+/// The record of a scenario of passages, tasks and the rest of the file.
 fn record(passages: &str, tasks: &str, rest: &str) -> Record {
     let dir = tempfile::tempdir().unwrap();
     let head = "version: 1\nname: deep\ncorpora: {c: {passages: p.jsonl}}\ntasks: {file: t.csv, fields: {name: text}}\n\
@@ -34,8 +34,8 @@ fn record(passages: &str, tasks: &str, rest: &str) -> Record {
     run::run(&session, &arms).unwrap()
 }
 
-/// P(the run fails if the step errs): 1 where the wrong passages behind all gold are handed on and followed, and 0 where
-/// nothing is handed on, since whoever finds nothing waits, and waiting is right.
+/// P(the run fails if the step errs): 1 if the wrong passages after all gold are handed on and followed, and 0 if
+/// nothing is handed on, because then the run waits, and waiting is right.
 #[track_caller]
 fn misled(record: &Record, arm: usize, step: &str) -> f64 {
     let of = |found: &&StepRecord| found.step == step;
@@ -58,7 +58,7 @@ fn find(settings: &str) -> String {
     )
 }
 
-/// Gold ranks first by its words, then what is wrong, then what has nothing to do with it.
+/// Gold ranks first by its words, then the wrong passages, then the irrelevant ones.
 fn deep(gold: usize) -> String {
     passages("gold", gold, "alpha alpha alpha", "a", 10)
         + &passages("wrong", 60, "alpha and others", "a", 20)
@@ -66,7 +66,7 @@ fn deep(gold: usize) -> String {
 }
 
 #[test]
-fn however_much_gold_is_ahead_the_rest_is_handed_on() {
+fn wrong_passages_are_handed_on_after_any_amount_of_gold() {
     const BM25: &str = "embedders: {bm25: {kind: bm25}}\nembedder: bm25\narms: [{id: only}]\n";
     for (gold, top_k) in [(41, 1), (45, 5), (85, 1), (130, 20), (300, 3), (1, 50)] {
         let rest = format!("{BM25}{}", find(&format!("top_k: {top_k}")));
@@ -74,9 +74,9 @@ fn however_much_gold_is_ahead_the_rest_is_handed_on() {
     }
 }
 
-/// One step finds its gold behind 70 passages, the other behind 3, and a third task has gold of its own.
+/// One step finds its wrong passages after 70 of gold, the other after 3, and a third task has its own gold.
 #[test]
-fn every_step_and_task_has_a_depth_of_its_own() {
+fn every_step_and_task_has_its_own_search_depth() {
     let all = deep(70)
         + &passages("little", 3, "gamma gamma gamma", "g", 10)
         + &passages("others", 60, "gamma and others", "g", 20)
@@ -97,7 +97,7 @@ steps:
     near(misled(&record, 0, "again"), 1.0);
 }
 
-/// The same gold among the passages of one entity only; the others rank between, where nothing narrows the search.
+/// The same gold among the passages of one entity only; other passages rank in between if the search is not narrowed.
 #[test]
 fn a_narrowed_search_is_as_deep_as_its_gold() {
     let all = deep(60) + &passages("strange", 200, "alpha alpha alpha and alpha", "b", 30);
@@ -108,7 +108,7 @@ fn a_narrowed_search_is_as_deep_as_its_gold() {
             find(&settings)
         );
         let record = record(&all, "id,name\nt,x\n", &rest);
-        // Without the filter it is the strange ones, which are followed as well, to a fee that nobody pays.
+        // Without the filter the other entity's passages are followed as well, to a fee that no task pays.
         near(misled(&record, 0, "find"), if filter { 1.0 } else { 0.0 });
     }
 }
@@ -128,9 +128,9 @@ fn arms_with_another_top_k_have_another_depth() {
     }
 }
 
-/// Parts of a fusion, and what a reranker looks at, have a depth that the file gives; that is deep enough here.
+/// The file sets the depth of the parts of a fusion and of a reranker's candidates; here it is sufficient.
 #[test]
-fn fusions_and_rerankers_that_are_deep_enough_hand_the_rest_on() {
+fn fusions_and_rerankers_of_sufficient_depth_hand_the_rest_on() {
     for (embedder, gold) in [
         ("{kind: fusion, of: [bm25, other], depth: 200}", 60),
         ("{kind: fusion, of: [bm25, other], method: convex, depth: 150}", 90),
@@ -166,20 +166,20 @@ fn gold_that_disagrees_is_reported_with_all_its_tasks() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("t2 (line 3)"), "{text}");
-    // `run` says the same.
+    // `run` reports the same.
     let file = dir.path().join("s.yaml");
     let run =
         knockon(&["run", file.to_str().unwrap(), "--out", dir.path().join("o").to_str().unwrap()]);
     assert_eq!(run.status.code(), Some(1));
     assert!(stderr(&run).contains("t3 (line 4)"), "{}", stderr(&run));
     assert!(!dir.path().join("o").exists());
-    // Agreeing passages are fine, and so is a task without gold: the oracle stops there, and it is said.
+    // Agreeing passages are valid, and so is a task without gold: there the oracle stops, which is reported.
     assert_eq!(of("gold.find", ["a", "b", "c;c"]), ("1 file fine\n".to_owned(), 0));
     let (text, code) = of("gold.find", ["a", "", "b"]);
     assert_eq!(code, 0, "{text}");
     let note = "no passage is gold for find in 1 of 3 tasks; there the oracle stops: t2";
     assert!(text.contains(note), "{text}");
-    // Columns and ids that are not there.
+    // Unknown columns and ids.
     assert!(of("gold.fnd", ["a", "a", "b"]).0.contains("no task lists gold passages"));
     let (text, _) = of("gold.find", ["a|b", "a b", "a"]);
     assert!(text.contains("`kb` has no passage 'a|b'") && text.contains("'a b'"), "{text}");
@@ -206,9 +206,9 @@ fn fees(dir: &Path, gold: &str, passages: &str, tasks: &str) -> (String, u8) {
     check(&dir.join("s.yaml"))
 }
 
-/// A rule that fits an amendment too: what its text states differs, and what is labelled does.
+/// A rule that also fits an amendment: its extracted value differs, and so does its labelled one.
 #[test]
-fn gold_that_a_rule_finds_and_that_disagrees_is_a_mistake() {
+fn disagreeing_gold_found_by_a_rule_is_a_mistake() {
     let dir = tempfile::tempdir().unwrap();
     let passages = r#"{"id": "a1", "text": "Acme expires on May 1, 2024.", "entity": "acme", "facts": {"fee": {"number": 4}}}
 {"id": "a2", "text": "Acme, amended: expires on June 1, 2025.", "entity": "acme", "facts": {"fee": {"number": 4}}}
@@ -229,14 +229,15 @@ fn gold_that_a_rule_finds_and_that_disagrees_is_a_mistake() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("t3"), "what states nothing does not disagree: {text}");
-    // A narrower rule is fine.
+    // A narrower rule is valid.
     let narrow = "passage.entity == task.contract && passage.id.endsWith(\"1\")";
     assert_eq!(fees(dir.path(), narrow, passages, tasks), ("1 file fine\n".to_owned(), 0));
 }
 
-/// Amounts in two currencies and periods in two units are different values; the same value spelled otherwise is one.
+/// Amounts in two currencies and periods in two units are different values; the same value in another spelling is
+/// equal.
 #[test]
-fn gold_that_says_the_same_in_other_words_agrees() {
+fn equal_values_in_other_spellings_agree() {
     let dir = tempfile::tempdir().unwrap();
     let yaml = |ty: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! Guards, retries and escalation: every figure on paper, against re-running, and against sampling.
+//! Guards, retries and escalation: every figure compared with hand computation, with rerunning, and with sampling.
 
 use knockon::run::record::{ArmRecord, GuardRecord};
 use knockon::scenario::{Method, Scenario};
@@ -12,7 +12,7 @@ use crate::one_arm;
 use crate::support::near;
 use crate::support::runs::run_first;
 
-/// Each passage has a word of its own, so that BM25 finds it and no other.
+/// Each passage has its own word, so that BM25 finds exactly that passage.
 const PASSAGES: &str = r#"
 {"id":"right","text":"alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
 {"id":"other","text":"beta","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
@@ -25,8 +25,8 @@ fn scenario(reader: &str, steps: &str) -> Scenario {
 
 const FOLLOWS: &str = "{preset: perfect, follow: 1}";
 
-/// The find misses in 2 of 10 runs and the reader follows what is found; `find` and `fee` are the guards of
-/// the two steps.
+/// The find misses in 2 of 10 runs and the reader follows what is found; `find` and `fee` are the guards of the two
+/// steps.
 fn chain(find: &str, fee: &str) -> String {
     format!(
         r#"
@@ -46,7 +46,7 @@ fn follows(find: &str, fee: &str) -> ArmRecord {
     run_first(&scenario(FOLLOWS, &chain(find, fee)))
 }
 
-/// Looks, caught, missed, false alarms, retries, escalations.
+/// Checks, caught, missed, false alarms, retries, escalations.
 fn counts(guard: &GuardRecord, expected: [f64; 6]) {
     let c = &guard.counts;
     let found = [c.looks, c.caught, c.missed, c.false_alarms, c.retries, c.escalations];
@@ -61,25 +61,25 @@ fn outcome(arm: &ArmRecord, outcome: Outcome) -> f64 {
 
 const BINDING: Event = Event::OwnMiss(MissKind::Binding);
 
-/// The miss (.2) is seen by its entity, and another query finds what is right: two looks in those runs.
+/// The miss (.2) is caught by its entity, and another query finds the right passage: two checks in those runs.
 #[test]
-fn a_retry_recovers_what_a_guard_sees() {
+fn a_retry_recovers_from_a_caught_error() {
     let arm = follows(r#"{same_entity: '"a"', retry: [{query: alpha}]}"#, "");
     near(arm.summary.failure.estimate, 0.0);
     counts(&arm.guards[0], [1.2, 0.2, 0.0, 0.0, 0.2, 0.0]);
     near(arm.guards[0].saved.estimate, 0.2);
     near(arm.guards[0].outcomes_if_off[Outcome::WrongAction as usize], 0.2);
     let find = &arm.steps[0];
-    // The miss happened, though the step put out what is right.
+    // The miss happened, although the step's final output is right.
     near(find.p_own_miss, 0.2);
     near(find.p_recovered, 0.2);
     near(find.p_correct, 1.0);
     assert!(arm.causes.iter().all(|cause| cause.failure.estimate.abs() < 1e-12));
 }
 
-/// The retry misses again: seen again, and with no retry left the run stops. Two alarms in those runs.
+/// The retry misses again and is caught again; with no retry left the run stops. Two alarms in those runs.
 #[test]
-fn retries_are_used_up_and_then_the_run_stops() {
+fn a_run_stops_after_its_last_retry() {
     let arm = follows(r#"{same_entity: '"a"', retry: [{query: beta}]}"#, "");
     near(outcome(&arm, Outcome::Stopped), 0.2);
     counts(&arm.guards[0], [1.2, 0.4, 0.0, 0.0, 0.2, 0.0]);
@@ -90,10 +90,10 @@ fn retries_are_used_up_and_then_the_run_stops() {
     near(miss.outcomes[Outcome::Stopped as usize], 0.2);
 }
 
-/// A retry is the step with some settings changed, whatever was tried before: after other words found the
-/// wrong passage in half of the runs, the next retry asks the step's own again, in vain.
+/// A retry is the step with some settings changed, independent of earlier retries: after other words found the wrong
+/// passage in half of the runs, the next retry uses the step's own query again, which fails.
 #[test]
-fn a_retry_starts_from_the_step() {
+fn every_retry_starts_from_the_settings_of_the_step() {
     let guard =
         r#"{same_entity: '"a"', retry: [{queries: [{text: alpha}, {text: gamma}]}, {top_k: 2}]}"#;
     let arm = run_first(&scenario(
@@ -104,10 +104,10 @@ fn a_retry_starts_from_the_step() {
     counts(&arm.guards[0], [2.5, 2.0, 0.0, 0.0, 1.5, 0.0]);
 }
 
-/// Ways that are alike after an attempt go on as one: five retries of a reader with many values are no more
-/// work than five attempts.
+/// Branches with equal state after an attempt are merged: five retries of a reader with many values are no more work
+/// than five attempts.
 #[test]
-fn many_retries_do_not_multiply() {
+fn retries_do_not_multiply_states() {
     let reader = "{preset: gpt-4o, misread: 0.3}";
     let guard = format!("{{verifier: {{}}, retry: [{}]}}", ["{}"; 5].join(", "));
     let arm = run_first(&scenario(reader, &chain("", &format!("{guard}, {guard}"))));
@@ -115,9 +115,9 @@ fn many_retries_do_not_multiply() {
     assert!((sum - 1.0).abs() < 1e-9 && arm.guards[0].counts.retries > 0.0);
 }
 
-/// A person settles 9 of 10 and lets the tenth pass: .2 * .1 of wrong actions, silent ones.
+/// A person corrects 9 of 10 and misses the tenth: .2 * .1 of wrong actions, all silent.
 #[test]
-fn a_person_settles_what_was_flagged() {
+fn a_person_corrects_flagged_values() {
     let escalate = "escalate: {accuracy: 0.9, cost: 50, minutes: 10}";
     let arm = follows(&format!(r#"{{same_entity: '"a"', {escalate}}}"#), "");
     near(outcome(&arm, Outcome::WrongAction), 0.02);
@@ -128,8 +128,8 @@ fn a_person_settles_what_was_flagged() {
     near(arm.guards[0].saved.estimate, 0.18);
 }
 
-/// Where nothing states the fee the oracle stops, and so does the person, who errs in half of the cases. What
-/// is right already passes as it is: a person is no better search.
+/// If no passage states the fee the oracle stops, and so does the person, who errs in half of the cases. A right value
+/// passes unchanged: a person does not improve the search.
 #[test]
 fn a_person_knows_no_more_than_the_oracle() {
     let passages = PASSAGES.replace(r#","facts":{"fee":{"number":10}}"#, "");
@@ -147,9 +147,9 @@ fn a_person_knows_no_more_than_the_oracle() {
     near(arm.guards[0].saved.estimate, 0.0);
 }
 
-/// A reviewer does not look at what is missing, and is not paid for it.
+/// A reviewer does not check missing values, and is not paid for them.
 #[test]
-fn what_is_missing_is_looked_at_by_present_alone() {
+fn only_present_checks_missing_values() {
     let steps = chain(
         "",
         "{reviewer: {cost: 100, catch_rate: 1, false_alarm_rate: 0}}, {present: true, escalate: {accuracy: 1}}",
@@ -161,10 +161,10 @@ fn what_is_missing_is_looked_at_by_present_alone() {
     counts(&arm.guards[1], [1.0, 0.2, 0.0, 0.0, 0.0, 0.2]);
 }
 
-/// A guard that takes the right entity for wrong: the hits (.8) are searched again and end wrong, and that
-/// is the alarm's doing; the misses (.2) pass.
+/// A guard that rejects the right entity: the hits (.8) are searched again and end wrong, which is attributed to the
+/// alarm; the misses (.2) pass.
 #[test]
-fn a_false_alarm_can_make_it_worse() {
+fn a_false_alarm_can_cause_failures() {
     let arm = follows(r#"{same_entity: '"b"', retry: [{query: beta}]}"#, "");
     near(outcome(&arm, Outcome::WrongAction), 1.0);
     counts(&arm.guards[0], [1.8, 0.0, 1.0, 0.8, 0.8, 0.0]);
@@ -178,7 +178,7 @@ fn a_false_alarm_can_make_it_worse() {
 
 /// A reviewer stops 9 of 10 wrong fees and 1 of 20 right ones.
 #[test]
-fn a_reviewer_goes_by_rates() {
+fn a_reviewer_catches_and_errs_at_its_rates() {
     let arm =
         follows("", "{reviewer: {catch_rate: 0.9, false_alarm_rate: 0.05, cost: 2, minutes: 1}}");
     near(outcome(&arm, Outcome::WrongAction), 0.02);
@@ -187,17 +187,17 @@ fn a_reviewer_goes_by_rates() {
     near(arm.guards[0].cost, 2.0);
 }
 
-/// A read step that searches again with the other query, and one that only reads again.
+/// One retry of a read step searches again with the other query, and one only reads again.
 #[test]
-fn a_read_step_searches_or_reads_again() {
+fn a_read_step_retries_with_or_without_a_new_search() {
     let arm = follows("", "{check: fee < 15, retry: [{queries: [{text: alpha}, {text: gamma}]}]}");
-    // Half of the retries find the 30 of `third`, which is seen as well.
+    // Half of the retries find the 30 of `third`, which is caught as well.
     near(outcome(&arm, Outcome::Stopped), 0.1);
     counts(&arm.guards[0], [1.2, 0.3, 0.0, 0.0, 0.2, 0.0]);
     near(arm.steps[1].p_recovered, 0.1);
 
-    // Misread in a tenth, as 20, 30 or 11, a value near the few stated ones; the check sees two of the three, and the second
-    // reading goes wrong as often.
+    // A tenth is misread, as 20, 30 or 11 (a value near the few stated ones); the check catches two of the three, and
+    // the second reading is wrong as often.
     let reader = "{preset: perfect, misread: 0.1}";
     let steps =
         chain("", "{check: fee < 15, retry: [{}]}").replace("weight: 2", "weight: 0.000001");
@@ -207,7 +207,7 @@ fn a_read_step_searches_or_reads_again() {
     assert!(off.abs() < 1e-5, "{:?}", arm.summary.outcomes);
 }
 
-/// What comes from an earlier step's error and is not seen goes on as it is: never retried.
+/// A value that is wrong because of an earlier step and not caught passes unchanged, without a retry.
 #[test]
 fn a_silent_wrong_value_is_never_retried() {
     let guard = "{check: fee < 25, retry: [{query: alpha}], escalate: {accuracy: 1}}";
@@ -219,10 +219,10 @@ fn a_silent_wrong_value_is_never_retried() {
     near(outcome(&follows(blind, blind), Outcome::WrongAction), 0.2);
 }
 
-/// `agrees_with` sees two readings that differ, not two that are wrong alike; where the other one is missing
-/// it sees nothing, and the step runs all the same.
+/// `agrees_with` catches two readings that differ, not two that are wrong in the same way; if the other one is missing
+/// it catches nothing, and the step still runs.
 #[test]
-fn a_cross_check_sees_a_difference() {
+fn a_cross_check_catches_a_difference() {
     let again = |query: &str| {
         format!(
             r#"
@@ -242,9 +242,9 @@ fn a_cross_check_sees_a_difference() {
     near(outcome(&arm, Outcome::Correct), 0.8);
 }
 
-/// Nothing found is seen by `present`, and by a threshold on scores.
+/// An empty result is caught by `present`, and by a threshold on scores.
 #[test]
-fn an_empty_result_is_seen() {
+fn an_empty_result_is_caught() {
     for guard in [
         "{present: true, retry: [{query: alpha}]}",
         "{score: {bm25: 0.01}, retry: [{query: alpha}]}",
@@ -256,9 +256,9 @@ fn an_empty_result_is_seen() {
     }
 }
 
-/// Every point of a curve is what re-running with that threshold gives.
+/// Every point of a curve equals a rerun with that threshold.
 #[test]
-fn a_curve_is_what_rerunning_would_give() {
+fn a_threshold_curve_equals_rerunning() {
     let steps = |threshold: f64| {
         let retry = "[{embedder: other}, {query: alpha, top_k: 2}]";
         let score = format!("{{bm25: {threshold}, other: 0.01}}");
@@ -294,7 +294,7 @@ fn a_curve_is_what_rerunning_would_give() {
     assert!(failures.len() > 1, "the threshold makes no difference");
 }
 
-/// Guards on any step, of every kind, with retries and people behind them.
+/// Guards of every kind on any step, with retries and people after them.
 fn random_guard(rng: &mut ChaCha8Rng, of: &str) -> String {
     let searches = of == "find";
     let p = |rng: &mut ChaCha8Rng| f64::from(rng.random_range(0..=10_i32)) / 10.0;
@@ -333,7 +333,7 @@ fn random_guard(rng: &mut ChaCha8Rng, of: &str) -> String {
     format!("{{{check}{retry}{escalate}}}")
 }
 
-/// Two to four searches whose queries name what an earlier one read, a sum, an action; guards on some.
+/// Two to four searches whose queries use the value read by an earlier step, a sum, an action; guards on some.
 fn random_steps(seed: u64) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut steps = String::new();
@@ -353,7 +353,7 @@ fn random_steps(seed: u64) -> String {
             })
             .collect();
         if i > 0 {
-            // Wrong fees upstream make this one miss.
+            // A wrong fee of an earlier step makes this search miss.
             queries.push(format!(
                 r#"{{text: "{{{{ fee{} == 10.0 ? 'alpha' : 'beta' }}}}", weight: 5}}"#,
                 i - 1
@@ -387,10 +387,10 @@ const READER: &str =
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Exact equals sampled, also where states are too many to be held, guard by guard; and with every guard off
-    /// all is as if there were none, to the last bit.
+    /// Exact equals sampled, guard by guard and also past the state cap; with every guard disabled all results equal
+    /// those without guards, to the last bit.
     #[test]
-    fn exact_equals_sampled_and_off_equals_none(seed in any::<u64>()) {
+    fn exact_equals_sampled_and_disabled_guards_equal_none(seed in any::<u64>()) {
         let steps = random_steps(seed);
         let mut guarded = scenario(READER, &steps);
         guarded.simulation.method = Method::Exact;
@@ -421,12 +421,12 @@ proptest! {
             for (a, b) in exact.guards.iter().zip(&sampled.guards) {
                 let off = (&a.outcomes_if_off, &b.outcomes_if_off);
                 for ((x, y), with) in off.0.iter().zip(off.1).zip(exact.summary.outcomes) {
-                    // What changes rests on a thousand trials, played with the guard and without.
+                    // The change is estimated from a thousand trials, replayed with the guard and without.
                     let variance = (x * (1.0 - x) + with * (1.0 - with)).max(0.0);
                     let off = (x - y).abs() - 5.0 * (variance / 1_000.0).sqrt();
                     prop_assert!(off < 0.005, "{} {} off: {x} against {y}", a.step, a.guard);
                 }
-                // Several looks a run: the variance is that of a few coins.
+                // With several checks per run the variance is that of a few coin tosses.
                 prop_assert!((a.counts.caught - b.counts.caught).abs() < 0.05, "{} {}", a.step, a.guard);
                 prop_assert!((a.counts.looks - b.counts.looks).abs() < 0.1, "{} {}", a.step, a.guard);
             }
@@ -448,7 +448,7 @@ proptest! {
     }
 }
 
-/// A step's line without its guards, which come last on it.
+/// A step's line without its guards, which are at the end of the line.
 fn without_guards(line: &str) -> String {
     match line.find(", guard: [") {
         Some(at) => format!("{}}}", &line[..at]),

@@ -1,4 +1,4 @@
-//! Embedding endpoints that answer well, late, wrongly or not at all, and the cache in front of them.
+//! Embedding endpoints that answer correctly, late, wrongly or not at all, with the cache in front of them.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::endpoint::{Answer, Seen, serve};
 
-/// A server of vectors that answers request `n`, from 0 on, as `answer` says of its texts.
+/// A server that answers request `n`, counted from 0, with `answer` of its texts.
 fn server(
     answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static,
 ) -> (String, Arc<Mutex<Vec<Seen>>>) {
@@ -22,17 +22,17 @@ pub fn texts_of(seen: &Seen) -> Vec<String> {
     input.map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-/// What a vector says of its text, at length one.
+/// A vector that identifies its text, of length one.
 fn vector(text: &str) -> Vec<f32> {
     let (a, b) = (text.len() as f32, text.bytes().map(f32::from).sum::<f32>());
     let length = (a * a + b * b).sqrt();
     vec![a / length, b / length]
 }
 
-/// The right reply, its items last text first.
+/// The correct reply, with its items in reverse order.
 pub fn right(input: &[String]) -> Answer {
     let items = input.iter().enumerate().rev();
-    // Twice as long: the vectors should come out at length one.
+    // Twice the length: the result should be normalised to length one.
     let items = items.map(|(i, text)| {
         let embedding: Vec<f32> = vector(text).iter().map(|x| 2.0 * x).collect();
         json!({"object": "embedding", "index": i, "embedding": embedding})
@@ -40,7 +40,7 @@ pub fn right(input: &[String]) -> Answer {
     Answer::Reply("200 OK", json!({"data": items.collect::<Vec<_>>()}).to_string())
 }
 
-/// Batches of two, one at a time, with quick second tries.
+/// Batches of two, one at a time, with short retry delays.
 fn spec(address: &str) -> HttpSpec {
     let mut spec = HttpSpec::new(address, "some-model", 2);
     spec.batch_size = 2;
@@ -63,7 +63,7 @@ fn check(vectors: &Vectors, texts: &[&str]) {
     }
 }
 
-/// The message with which `answer` ends a single batch of two texts.
+/// The error message for a single batch of two texts answered by `answer`.
 fn message(answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static) -> String {
     let (address, _) = server(answer);
     let mut spec = spec(&address);
@@ -83,7 +83,7 @@ fn reply(data: Value) -> Answer {
 }
 
 #[test]
-fn vectors_come_in_the_order_of_the_texts_whatever_the_order_of_the_reply() {
+fn vectors_keep_the_order_of_the_texts() {
     let (address, seen) = server(|_, input| right(input));
     let mut spec = spec(&address);
     (spec.concurrency, spec.send_dim, spec.passage_prefix) = (3, true, "p: ".into());
@@ -103,7 +103,7 @@ fn vectors_come_in_the_order_of_the_texts_whatever_the_order_of_the_reply() {
 }
 
 #[test]
-fn what_fails_for_now_is_tried_again() {
+fn temporary_failures_are_retried() {
     for first in ["429 Too Many Requests\r\nretry-after: 0.3", "503 Service Unavailable", "cut"] {
         let (address, seen) = server(move |n, input| match n {
             0 if first == "cut" => Answer::Cut,
@@ -114,13 +114,13 @@ fn what_fails_for_now_is_tried_again() {
         let embedder = HttpEmbedder::new(spec(&address)).unwrap();
         check(&embed(&embedder, &["a", "bb"]).unwrap(), &["a", "bb"]);
         assert_eq!(seen.lock().unwrap().len(), 2, "{first}");
-        let asked = Duration::from_millis(if first.contains("retry-after") { 300 } else { 0 });
-        assert!(start.elapsed() >= asked, "Retry-After is honoured");
+        let delay = Duration::from_millis(if first.contains("retry-after") { 300 } else { 0 });
+        assert!(start.elapsed() >= delay, "Retry-After is honoured");
     }
 }
 
 #[test]
-fn an_interrupted_run_keeps_what_it_has_and_goes_on() {
+fn an_interrupted_run_keeps_its_vectors_and_resumes() {
     let (address, seen) = server(|n, input| match n {
         2 => Answer::Reply("400 Bad Request", r#"{"error": {"message": "too long"}}"#.into()),
         _ => right(input),
@@ -148,7 +148,7 @@ fn an_interrupted_run_keeps_what_it_has_and_goes_on() {
 }
 
 #[test]
-fn every_fault_has_its_message_and_nothing_of_it_is_cached() {
+fn every_fault_has_its_message_and_is_not_cached() {
     let item = |index: Value, embedding: Value| json!({"index": index, "embedding": embedding});
     let two = move |a: Value, b: Value| {
         move |_: usize, _: &[String]| reply(json!([a.clone(), b.clone()]))
@@ -222,7 +222,7 @@ fn every_fault_has_its_message_and_nothing_of_it_is_cached() {
 }
 
 #[test]
-fn the_key_is_sent_and_never_shown_or_stored() {
+fn the_key_is_sent_but_never_shown_or_stored() {
     let (address, seen) = server(|n, input| match n {
         0 => right(input),
         _ => Answer::Reply("403 Forbidden", "the key sk-very-secret is not good".into()),
@@ -239,8 +239,7 @@ fn the_key_is_sent_and_never_shown_or_stored() {
     let error = embed(&open(), &["a"]).unwrap_err().to_string();
     assert!(error.contains("KNOCKON_TEST_HTTP_KEY (api_key_env) holds no key"), "{error}");
 
-    // SAFETY: no other test of this program reads or writes the environment meanwhile but through
-    // std, which locks it.
+    // SAFETY: no other test of this program accesses the environment concurrently except through std, which locks it.
     unsafe { std::env::set_var("KNOCKON_TEST_HTTP_KEY", "sk-very-secret") };
     embed(&open(), &["a"]).unwrap();
     let error = embed(&open(), &["b"]).unwrap_err();
@@ -257,8 +256,8 @@ fn the_key_is_sent_and_never_shown_or_stored() {
     embed(&open(), &["a"]).unwrap();
 }
 
-/// An embedder against a server that answers as `answer` says.
-fn asked(
+/// An embedder with a server that answers with `answer`.
+fn embed_through(
     change: impl FnOnce(&mut HttpSpec),
     answer: impl Fn(usize, &[String]) -> Answer + Send + Sync + 'static,
 ) -> (anyhow::Result<Vectors>, Vec<Seen>) {
@@ -273,20 +272,21 @@ fn asked(
 }
 
 #[test]
-fn a_key_of_a_local_server_leaves_good_replies_alone() {
+fn a_short_key_does_not_alter_good_replies() {
     for (place, key) in ["x", "1", "0.", "index", "embedding", "\""].into_iter().enumerate() {
         let variable = format!("KNOCKON_TEST_DUMMY_{place}");
         // SAFETY: through std, which locks the environment; no other test names this variable.
         unsafe { std::env::set_var(&variable, key) };
-        let (vectors, _) = asked(|spec| spec.api_key_env = Some(variable), |_, input| right(input));
+        let (vectors, _) =
+            embed_through(|spec| spec.api_key_env = Some(variable), |_, input| right(input));
         check(&vectors.unwrap(), &["one", "three"]);
     }
 }
 
 #[test]
-fn a_key_is_cut_out_however_a_reply_writes_it() {
+fn a_key_is_redacted_in_any_spelling() {
     let key = "sk-\"quoted\"/\u{fc}ber\\secret-0123456789";
-    // A header holds no letters beyond ASCII: such a key goes into the body.
+    // A header cannot hold non-ASCII letters, so such a key goes into the body.
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_ESCAPED", key) };
     let escaped = serde_json::to_string(key).unwrap();
@@ -302,7 +302,7 @@ fn a_key_is_cut_out_however_a_reply_writes_it() {
         ("200 OK", format!("{{\"error\": {{\"message\": {escaped}}}}}")),
         ("302 Found\r\nlocation: http://elsewhere.example/?key=sk-%22quoted%22%2F", String::new()),
     ] {
-        let (vectors, seen) = asked(
+        let (vectors, seen) = embed_through(
             |spec| {
                 spec.body =
                     vec![("token".into(), Supplied::Variable("KNOCKON_TEST_ESCAPED".into()))]
@@ -318,7 +318,7 @@ fn a_key_is_cut_out_however_a_reply_writes_it() {
 }
 
 #[test]
-fn headers_and_keys_of_the_body_are_sent() {
+fn custom_headers_and_body_keys_are_sent() {
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_AZURE", "azure-secret") };
     let settings = |spec: &mut HttpSpec| {
@@ -332,7 +332,7 @@ fn headers_and_keys_of_the_body_are_sent() {
         ];
         spec.passage_body = vec![("input_type".into(), Supplied::Written(json!("passage")))];
     };
-    let (vectors, seen) = asked(settings, |_, input| right(input));
+    let (vectors, seen) = embed_through(settings, |_, input| right(input));
     check(&vectors.unwrap(), &["one", "three"]);
     let head = seen[0].head.to_lowercase();
     assert!(head.contains("api-key: azure-secret") && head.contains("x-version: 2"), "{head}");
@@ -342,11 +342,11 @@ fn headers_and_keys_of_the_body_are_sent() {
     );
 
     let (vectors, _) =
-        asked(settings, |_, _| Answer::Reply("403 Forbidden", "no azure-secret".into()));
+        embed_through(settings, |_, _| Answer::Reply("403 Forbidden", "no azure-secret".into()));
     let error = vectors.unwrap_err().to_string();
     assert!(error.contains("no [key]"), "{error}");
 
-    // What may change vectors is part of the fingerprint, secrets are not.
+    // Settings that may change vectors are part of the fingerprint; secrets are not.
     let fingerprint = |change: &dyn Fn(&mut HttpSpec)| {
         let mut spec = HttpSpec::new("http://h/v1", "m", 2);
         change(&mut spec);
@@ -355,7 +355,7 @@ fn headers_and_keys_of_the_body_are_sent() {
     let plain = fingerprint(&|_| {});
     assert_eq!(plain, fingerprint(&|spec| spec.api_key_env = Some("X".into())));
     assert_ne!(plain, fingerprint(&settings));
-    let (vectors, seen) = asked(
+    let (vectors, seen) = embed_through(
         |spec| {
             spec.headers = vec![("api-key".into(), Supplied::Variable("KNOCKON_TEST_UNSET".into()))]
         },
@@ -373,7 +373,7 @@ fn a_redirect_stays_on_its_host_and_keeps_method_and_body() {
         "307 Temporary Redirect\r\nlocation: /other/embeddings",
         "308 Permanent Redirect\r\nlocation: /other/embeddings",
     ] {
-        let (vectors, seen) = asked(
+        let (vectors, seen) = embed_through(
             |_| {},
             move |n, input| match n {
                 0 => Answer::Reply(status, String::new()),
@@ -385,7 +385,7 @@ fn a_redirect_stays_on_its_host_and_keeps_method_and_body() {
         assert!(seen[1].head.starts_with("POST /"), "{}", seen[1].head);
         assert_eq!(seen[0].body, seen[1].body);
     }
-    for (status, said) in [
+    for (status, expected) in [
         (
             "307 Temporary Redirect\r\nlocation: http://127.0.0.2:1/x?secret=1",
             "redirects to http://127.0.0.2:1/x, and",
@@ -396,12 +396,12 @@ fn a_redirect_stays_on_its_host_and_keeps_method_and_body() {
         ("302 Found", "does not say where to"),
         ("301 Moved Permanently\r\nlocation: /v1/embeddings", "more than 5 redirects"),
     ] {
-        let (vectors, seen) = asked(
+        let (vectors, seen) = embed_through(
             |spec| spec.url += "?api_key=hidden-in-the-query",
             move |_, _| Answer::Reply(status, String::new()),
         );
         let error = vectors.unwrap_err().to_string();
-        assert!(error.contains(said), "{status}: {error}");
+        assert!(error.contains(expected), "{status}: {error}");
         assert!(!error.contains("hidden") && !error.contains("secret=1"), "{error}");
         assert!(seen.len() <= 6);
         assert!(seen.iter().all(|s| !s.head.to_lowercase().contains("referer")));
@@ -409,22 +409,22 @@ fn a_redirect_stays_on_its_host_and_keeps_method_and_body() {
 }
 
 #[test]
-fn bare_lists_and_other_names_of_the_list_are_read() {
+fn bare_lists_and_other_list_names_are_accepted() {
     let rows = |input: &[String]| input.iter().map(|text| vector(text)).collect::<Vec<_>>();
-    let (vectors, seen) = asked(
+    let (vectors, seen) = embed_through(
         |spec| spec.url = "BASE/embed".into(),
         move |_, input| Answer::Reply("200 OK", json!(rows(input)).to_string()),
     );
     check(&vectors.unwrap(), &["one", "three"]);
     assert!(seen[0].head.starts_with("POST /embed "), "{}", seen[0].head);
     assert_eq!(seen[0].body["inputs"], seen[0].body["input"], "what TEI calls them");
-    let (vectors, seen) = asked(
+    let (vectors, seen) = embed_through(
         |spec| spec.url = "BASE/api/embed".into(),
         move |_, input| Answer::Reply("200 OK", json!({"embeddings": rows(input)}).to_string()),
     );
     check(&vectors.unwrap(), &["one", "three"]);
     assert_eq!(seen[0].body.get("inputs"), None);
-    for (body, said) in [
+    for (body, expected) in [
         ("[[1, 2]]", "1 vectors came for 2 texts"),
         ("[[1, 2], [1]]", "the vector of text 1 holds 1 numbers, and `dim` is 2"),
         ("[[1, 2], [null, 1]]", "no finite number"),
@@ -437,17 +437,19 @@ fn bare_lists_and_other_names_of_the_list_are_read() {
         ("{}", "neither `data` nor `embeddings`"),
         ("{\"data\": []}", "0 vectors came"),
     ] {
-        let (vectors, _) = asked(|_| {}, move |_, _| Answer::Reply("200 OK", body.into()));
+        let (vectors, _) = embed_through(|_| {}, move |_, _| Answer::Reply("200 OK", body.into()));
         let error = vectors.unwrap_err().to_string();
-        assert!(error.contains(said), "{body}: {error}");
+        assert!(error.contains(expected), "{body}: {error}");
     }
 }
 
 #[test]
 fn large_and_small_numbers_keep_their_direction() {
     let item = |index: usize, embedding: [f32; 2]| json!({"index": index, "embedding": embedding});
-    let (vectors, _) =
-        asked(|_| {}, move |_, _| reply(json!([item(0, [3e38, -3e38]), item(1, [3e-30, 4e-30])])));
+    let (vectors, _) = embed_through(
+        |_| {},
+        move |_, _| reply(json!([item(0, [3e38, -3e38]), item(1, [3e-30, 4e-30])])),
+    );
     let vectors = vectors.unwrap();
     let half = std::f32::consts::FRAC_1_SQRT_2;
     for (ours, right) in vectors.data.iter().zip([half, -half, 0.6, 0.8]) {
@@ -456,7 +458,7 @@ fn large_and_small_numbers_keep_their_direction() {
 }
 
 #[test]
-fn a_wait_in_milliseconds_is_heeded() {
+fn a_retry_delay_in_milliseconds_is_respected() {
     let (address, seen) = server(|n, input| match n {
         0 => Answer::Reply("429 Too Many Requests\r\nretry-after-ms: 400", "{}".into()),
         _ => right(input),
@@ -472,7 +474,7 @@ fn a_wait_in_milliseconds_is_heeded() {
 }
 
 #[test]
-fn one_vector_for_everything_is_an_error_and_is_not_kept() {
+fn identical_vectors_for_all_texts_are_an_error_and_not_cached() {
     let same = |input: &[String]| {
         let item = |index: usize| json!({"index": index, "embedding": [0.5, 0.25]});
         Answer::Reply(
@@ -487,8 +489,8 @@ fn one_vector_for_everything_is_an_error_and_is_not_kept() {
         (2, &["one", "two"], false),
         (64, &["one", "one!", "One", "one one"], false),
     ] {
-        let mended = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let works = mended.clone();
+        let fixed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let works = fixed.clone();
         let (address, _) =
             server(move |_, input| match works.load(std::sync::atomic::Ordering::SeqCst) {
                 false => same(input),
@@ -511,10 +513,10 @@ fn one_vector_for_everything_is_an_error_and_is_not_kept() {
             assert!(error.contains(part), "{error}");
         }
         assert_eq!(std::fs::metadata(open().path()).unwrap().len(), 0, "nothing of it is kept");
-        mended.store(true, std::sync::atomic::Ordering::SeqCst);
+        fixed.store(true, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(embed(&open(), texts).unwrap().len(), texts.len());
     }
-    // Over several calls, and of a local model's or an earlier program's vectors too.
+    // Across several calls, and also for vectors of a local model or an earlier program.
     let (address, _) = server(move |_, input| same(input));
     let embedder = HttpEmbedder::new(spec(&address)).unwrap();
     embed(&embedder, &["one"]).unwrap();
@@ -533,7 +535,7 @@ fn one_vector_for_everything_is_an_error_and_is_not_kept() {
 }
 
 #[test]
-fn what_a_reply_repeats_of_a_key_in_any_form_is_not_shown() {
+fn an_encoded_key_in_a_reply_is_not_shown() {
     let key = "sk-Proj_4fT9xQ2mLw7Zr8";
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_FORMS", key) };
@@ -550,7 +552,7 @@ fn what_a_reply_repeats_of_a_key_in_any_form_is_not_shown() {
         ("200 OK", format!("{{\"data\": \"{}\"}}", key.to_uppercase())),
         ("302 Found\r\nlocation: http://elsewhere.example/Q2mLw7Zr8/x", String::new()),
     ] {
-        let (vectors, _) = asked(
+        let (vectors, _) = embed_through(
             |spec| spec.api_key_env = Some("KNOCKON_TEST_FORMS".into()),
             move |_, _| Answer::Reply(status, body.clone()),
         );
@@ -567,7 +569,7 @@ fn what_a_reply_repeats_of_a_key_in_any_form_is_not_shown() {
 }
 
 #[test]
-fn variables_stand_at_any_depth_of_the_body() {
+fn variables_may_be_at_any_depth_of_the_body() {
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_DEEP", "deep-secret-value") };
     let env = || json!({"env": "KNOCKON_TEST_DEEP"});
@@ -581,13 +583,13 @@ fn variables_stand_at_any_depth_of_the_body() {
         ];
         spec.headers = vec![("x-list".into(), Supplied::parse(&env()).unwrap())];
     };
-    let (vectors, seen) = asked(settings, |_, input| right(input));
+    let (vectors, seen) = embed_through(settings, |_, input| right(input));
     check(&vectors.unwrap(), &["one", "three"]);
     let secret = "deep-secret-value";
     assert_eq!(seen[0].body["a"], secret);
     assert_eq!(seen[0].body["b"], json!({"c": [1, secret, {"d": secret}], "e": "f"}));
     assert!(seen[0].head.contains("deep-secret-value"));
-    let (vectors, _) = asked(
+    let (vectors, _) = embed_through(
         |spec| spec.body = vec![("b".into(), Supplied::parse(&json!([{"d": env()}])).unwrap())],
         |_, _| Answer::Reply("400 Bad Request", "no deep-secret-value".into()),
     );

@@ -1,4 +1,5 @@
-//! Scenarios whose embedder is an endpoint: what has to be set for some services, and what of it is shown and written.
+//! Scenarios whose embedder is an endpoint: the settings that some services need, and which of them are shown and
+//! written.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -48,7 +49,7 @@ arms:
   - {id: other, embedder: other}
 "#;
 
-/// Runs or checks the scenario with these settings of its endpoint, with these variables.
+/// Runs or checks the scenario with these settings of its endpoint, with these environment variables.
 fn knockon(dir: &Path, command: &[&str], other: &str, variables: &[(&str, &str)]) -> Output {
     for (name, text) in [
         ("passages.jsonl", PASSAGES),
@@ -68,7 +69,7 @@ fn shown(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
-/// Everything that lies below a folder, as one text.
+/// All files below a folder, as one text.
 fn written(dir: &Path) -> String {
     let mut all = String::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten() {
@@ -86,7 +87,7 @@ fn refuse(status: &'static str, body: Value) -> Answer {
 }
 
 #[test]
-fn azure_is_asked_with_its_own_header_and_version() {
+fn azure_gets_its_own_header_and_version() {
     let (address, seen) = serve(|_, seen: &Seen| {
         let head = seen.head.to_lowercase();
         match (
@@ -107,7 +108,7 @@ fn azure_is_asked_with_its_own_header_and_version() {
     let url = format!("{base}/openai/deployments/d/embeddings?api-version=2024-02-01");
     let key = [("AZURE_KEY", "azure-secret-0123")];
     let dir = tempfile::tempdir().unwrap();
-    // As a bearer token, which is what other services want.
+    // As a bearer token, which other services expect.
     let output = knockon(dir.path(), RUN, &format!("url: \"{url}\", api_key_env: AZURE_KEY"), &key);
     assert!(!output.status.success());
     let text = shown(&output);
@@ -124,7 +125,7 @@ fn azure_is_asked_with_its_own_header_and_version() {
 }
 
 #[test]
-fn what_kind_of_text_it_is_can_be_said_as_nim_wants_it() {
+fn the_input_type_can_be_set_as_for_nim() {
     let (address, seen) = serve(|_, seen: &Seen| match seen.body["input_type"].as_str() {
         None => refuse(
             "400 Bad Request",
@@ -142,8 +143,8 @@ fn what_kind_of_text_it_is_can_be_said_as_nim_wants_it() {
     assert!(output.status.success(), "{}", shown(&output));
     let seen = seen.lock().unwrap();
     let of = |kind: &str| -> Vec<String> {
-        let asked = seen.iter().filter(|seen| seen.body["input_type"] == kind);
-        let inputs = asked.flat_map(|seen| seen.body["input"].as_array().unwrap());
+        let matching = seen.iter().filter(|seen| seen.body["input_type"] == kind);
+        let inputs = matching.flat_map(|seen| seen.body["input"].as_array().unwrap());
         inputs.map(|text| text.as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(of("passage").len(), 4);
@@ -153,7 +154,7 @@ fn what_kind_of_text_it_is_can_be_said_as_nim_wants_it() {
 }
 
 #[test]
-fn an_endpoint_that_reads_nothing_ends_the_run_and_leaves_no_results() {
+fn an_endpoint_that_fails_ends_the_run_without_results() {
     let (address, _) = serve(|_, seen| {
         let item = |index: usize| json!({"index": index, "embedding": [0.1, 0.9]});
         let items: Vec<Value> = (0..texts_of(seen).len()).map(item).collect();
@@ -168,7 +169,7 @@ fn an_endpoint_that_reads_nothing_ends_the_run_and_leaves_no_results() {
 }
 
 #[test]
-fn a_variable_is_written_by_its_name_wherever_it_stands() {
+fn variables_are_shown_by_name_everywhere() {
     let (address, seen) = serve(|_, seen| right(&texts_of(seen)));
     let dir = tempfile::tempdir().unwrap();
     let body = "body: {options: {auth: {token: {env: DEEP_TOKEN}}, list: [1, {env: DEEP_TOKEN}]}}";
@@ -187,7 +188,7 @@ fn a_variable_is_written_by_its_name_wherever_it_stands() {
 }
 
 #[test]
-fn what_is_nearly_a_variable_is_refused_with_its_place() {
+fn malformed_variables_are_refused_with_their_place() {
     let dir = tempfile::tempdir().unwrap();
     for other in [
         "headers: {api-key: {ENV: X_KEY}}",
@@ -211,7 +212,7 @@ fn what_is_nearly_a_variable_is_refused_with_its_place() {
 #[test]
 fn a_password_in_an_address_is_refused_and_not_quoted() {
     let dir = tempfile::tempdir().unwrap();
-    for (url, said) in [
+    for (url, expected) in [
         ("http://user:hunter2-long@127.0.0.1:9/v1", "does not hold a password"),
         ("https://:hunter2-long@host/v1", "does not hold a password"),
         ("https://hunter2-long@host/v1", "does not hold a password"),
@@ -225,7 +226,7 @@ fn a_password_in_an_address_is_refused_and_not_quoted() {
             assert!(!output.status.success(), "{url}");
             let text = shown(&output);
             assert!(!text.contains("hunter2"), "{text}");
-            assert!(text.contains(said), "{url}: {text}");
+            assert!(text.contains(expected), "{url}: {text}");
         }
         // A mistake elsewhere on the line shows the line as well.
         let other = format!("url: \"{url}\", made_up: 1");

@@ -10,34 +10,40 @@ use knockon::remote::{self, Endpoint, Secrets};
 use knockon::retrieve::{Catalogue, HttpRetriever, LONGEST_ANSWER, Request, Retriever, Shortfall};
 use serde_json::{Value, json};
 
-/// What the server says to the n-th request: the status, and the body; `None`: nothing, ever.
+/// The server's status and body for the n-th request; with `None` it never answers.
 type Reply = dyn Fn(usize, &Value) -> Option<(u16, String)> + Send + Sync;
 
 struct Server {
     url: String,
-    asked: Arc<Mutex<Vec<Value>>>,
-    /// The most requests that were under way at once.
-    most: Arc<AtomicUsize>,
+    requests_seen: Arc<Mutex<Vec<Value>>>,
+    /// The highest number of concurrent requests.
+    most_concurrent: Arc<AtomicUsize>,
 }
 
 /// Serves until the test ends.
 fn serve(reply: impl Fn(usize, &Value) -> Option<(u16, String)> + Send + Sync + 'static) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/search", listener.local_addr().unwrap());
-    let (asked, most) = (Arc::<Mutex<Vec<Value>>>::default(), Arc::<AtomicUsize>::default());
-    let server = Server { url, asked: asked.clone(), most: most.clone() };
+    let (requests_seen, most_concurrent) =
+        (Arc::<Mutex<Vec<Value>>>::default(), Arc::<AtomicUsize>::default());
+    let server = Server {
+        url,
+        requests_seen: requests_seen.clone(),
+        most_concurrent: most_concurrent.clone(),
+    };
     let (reply, now): (Arc<Reply>, _) = (Arc::new(reply), Arc::new(AtomicUsize::new(0)));
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (asked, most, now, reply) =
-                (asked.clone(), most.clone(), now.clone(), reply.clone());
+            let (requests_seen, most_concurrent, now, reply) =
+                (requests_seen.clone(), most_concurrent.clone(), now.clone(), reply.clone());
             std::thread::spawn(move || {
                 while let Some(body) = receive(&stream) {
-                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    most_concurrent
+                        .fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     let number = {
-                        let mut asked = asked.lock().unwrap();
-                        asked.push(body.clone());
-                        asked.len() - 1
+                        let mut requests_seen = requests_seen.lock().unwrap();
+                        requests_seen.push(body.clone());
+                        requests_seen.len() - 1
                     };
                     let answer = reply(number, &body);
                     now.fetch_sub(1, Ordering::SeqCst);
@@ -57,7 +63,7 @@ fn serve(reply: impl Fn(usize, &Value) -> Option<(u16, String)> + Send + Sync + 
     server
 }
 
-/// The body of the next request on a connection; `None` when it is closed.
+/// The body of the next request on a connection; `None` if it is closed.
 fn receive(stream: &TcpStream) -> Option<Value> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
@@ -80,13 +86,13 @@ fn receive(stream: &TcpStream) -> Option<Value> {
 }
 
 struct Client {
-    kept: tempfile::TempDir,
+    cache: tempfile::TempDir,
     url: String,
 }
 
 impl Client {
     fn new(server: &Server) -> Client {
-        Client { kept: tempfile::tempdir().unwrap(), url: server.url.clone() }
+        Client { cache: tempfile::tempdir().unwrap(), url: server.url.clone() }
     }
 
     fn retriever(&self, timeout: Duration, retries: u32) -> (HttpRetriever, Arc<Shortfall>) {
@@ -102,12 +108,12 @@ impl Client {
         };
         let passages = (0..10).map(|n| (format!("p{n}"), Some(format!("e{}", n / 5))));
         let count = Arc::<Shortfall>::default();
-        let kept = self.kept.path().join("answers");
+        let cache = self.cache.path().join("answers");
         let catalogue = Catalogue::new("contracts", passages);
-        (HttpRetriever::new(endpoint, catalogue, 4, kept, count.clone()), count)
+        (HttpRetriever::new(endpoint, catalogue, 4, cache, count.clone()), count)
     }
 
-    /// What goes wrong with one query.
+    /// The error message for one query.
     fn error(&self, timeout: Duration, retries: u32) -> String {
         let request = Request { query: "q", candidates: Some(&[0, 1, 2]) };
         let found = self.retriever(timeout, retries).0.search(&[request], 4, &|_| {});
@@ -118,25 +124,25 @@ impl Client {
 const LONG: Duration = Duration::from_secs(10);
 
 #[test]
-fn an_answer_that_repeats_the_key_is_kept_without_it() {
+fn a_repeated_key_is_removed_from_the_recorded_answer() {
     let body = r#"{"results": [{"id": "p1", "score": 0.5}], "asked_with": "s3cret"}"#;
     let server = serve(move |_, _| Some((200, body.to_owned())));
     let client = Client::new(&server);
     let request = Request { query: "q", candidates: None };
     client.retriever(LONG, 0).0.search(&[request], 4, &|_| {}).unwrap();
-    let kept: Vec<_> = std::fs::read_dir(client.kept.path().join("answers")).unwrap().collect();
-    assert_eq!(kept.len(), 1);
-    for file in kept {
+    let cache: Vec<_> = std::fs::read_dir(client.cache.path().join("answers")).unwrap().collect();
+    assert_eq!(cache.len(), 1);
+    for file in cache {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         assert!(text.contains("p1") && !text.contains("s3cret"), "{text}");
     }
     let request = Request { query: "q", candidates: None };
     client.retriever(LONG, 0).0.search(&[request], 4, &|_| {}).unwrap();
-    assert_eq!(server.asked.lock().unwrap().len(), 1, "and it is read again");
+    assert_eq!(server.requests_seen.lock().unwrap().len(), 1, "and it is read again");
 }
 
 #[test]
-fn a_reply_that_repeats_the_key_in_another_form_is_not_shown() {
+fn an_encoded_key_in_a_reply_is_not_shown() {
     for (status, body) in [
         (403, "backwards: terc3s"),
         (403, "encoded: czNjcmV0"),
@@ -154,7 +160,7 @@ fn a_reply_that_repeats_the_key_in_another_form_is_not_shown() {
 }
 
 #[test]
-fn what_stands_behind_the_question_mark_is_written_nowhere() {
+fn the_query_string_of_the_url_is_never_written() {
     let url = "https://me.example/search?api_key=hidden#part".parse().unwrap();
     assert_eq!(remote::without_query(&url), "https://me.example/search");
 }
@@ -166,7 +172,7 @@ fn results(found: &[(&str, f64)]) -> Option<(u16, String)> {
 }
 
 #[test]
-fn queries_are_asked_once_a_few_at_a_time_and_kept() {
+fn queries_are_sent_once_with_bounded_concurrency_and_cached() {
     let server = serve(|_, body| {
         std::thread::sleep(Duration::from_millis(30));
         let last = body["query"].as_str().unwrap().chars().last().unwrap();
@@ -178,31 +184,31 @@ fn queries_are_asked_once_a_few_at_a_time_and_kept() {
     let requests: Vec<Request> =
         queries.iter().map(|query| Request { query, candidates: None }).collect();
     let (retriever, count) = client.retriever(LONG, 0);
-    let told = AtomicUsize::new(0);
+    let progress = AtomicUsize::new(0);
     let done = |n| {
-        told.fetch_add(n, Ordering::Relaxed);
+        progress.fetch_add(n, Ordering::Relaxed);
     };
     let found = retriever.search(&requests, 10, &done).unwrap();
-    assert_eq!(told.into_inner(), 6);
+    assert_eq!(progress.into_inner(), 6);
     for (query, ranking) in queries.iter().zip(&found) {
-        // In the service's order, ties too.
+        // In the service's order, including ties.
         let passages: Vec<u32> = ranking.iter().map(|hit| hit.passage).collect();
         assert_eq!(passages, [7, query[1..].parse().unwrap(), 3]);
     }
-    assert_eq!(server.most.load(Ordering::SeqCst), 3);
+    assert_eq!(server.most_concurrent.load(Ordering::SeqCst), 3);
     let first = json!({"corpus": "contracts", "query": "q0", "top_k": 4});
-    assert!(server.asked.lock().unwrap().contains(&first));
+    assert!(server.requests_seen.lock().unwrap().contains(&first));
     let note = count.note("remote").unwrap();
     assert!(note.starts_with("remote: 6 of 6 answers hold fewer passages"), "{note}");
 
-    // Again, less deep: nothing is asked.
+    // Again with less depth: nothing is sent.
     let again = client.retriever(LONG, 0).0.search(&requests, 1, &|_| {}).unwrap();
     assert_eq!(again, found.iter().map(|ranking| ranking[..1].to_vec()).collect::<Vec<_>>());
-    assert_eq!(server.asked.lock().unwrap().len(), 6);
+    assert_eq!(server.requests_seen.lock().unwrap().len(), 6);
 }
 
 #[test]
-fn a_narrowed_search_names_the_passages_and_their_entity() {
+fn a_narrowed_search_sends_the_passages_and_their_entity() {
     let server = serve(|_, body| match body["filter"]["ids"][0].as_str() {
         Some("p5") => results(&[("p9", 2.0), ("p5", 1.0), ("p6", 1.0), ("p7", 1.0)]),
         _ => results(&[("p2", 1.0), ("p1", 0.0)]),
@@ -213,22 +219,22 @@ fn a_narrowed_search_names_the_passages_and_their_entity() {
         retriever.search(&[request], 10, &|_| {}).unwrap()[0].len()
     };
     assert_eq!((ask(&[5, 6, 7, 8, 9]), ask(&[1, 2]), ask(&[])), (4, 2, 0));
-    let asked = server.asked.lock().unwrap();
-    let filters: Vec<&Value> = asked.iter().map(|body| &body["filter"]).collect();
+    let requests_seen = server.requests_seen.lock().unwrap();
+    let filters: Vec<&Value> = requests_seen.iter().map(|body| &body["filter"]).collect();
     let whole = json!({"entity": "e1", "ids": ["p5", "p6", "p7", "p8", "p9"]});
     assert_eq!(filters, [&whole, &json!({"ids": ["p1", "p2"]})]);
     assert_eq!(count.note("remote"), None);
 }
 
 #[test]
-fn what_may_pass_is_tried_again_and_what_will_not_is_told_at_once() {
+fn temporary_errors_are_retried_and_permanent_ones_reported_at_once() {
     let server = serve(|number, _| match number {
         0 => Some((503, "busy".to_owned())),
         _ => results(&[("p1", 1.0)]),
     });
     let request = Request { query: "q", candidates: None };
     let found = Client::new(&server).retriever(LONG, 1).0.search(&[request], 4, &|_| {}).unwrap();
-    assert_eq!((found[0][0].passage, server.asked.lock().unwrap().len()), (1, 2));
+    assert_eq!((found[0][0].passage, server.requests_seen.lock().unwrap().len()), (1, 2));
 
     let busy = serve(|_, _| Some((503, "still\n busy".to_owned())));
     let error = Client::new(&busy).error(LONG, 1);
@@ -241,20 +247,21 @@ fn what_may_pass_is_tried_again_and_what_will_not_is_told_at_once() {
     let refusing = serve(|_, _| Some((401, "who is s3cret?".to_owned())));
     let error = Client::new(&refusing).error(LONG, 3);
     assert!(error.contains("HTTP 401 Unauthorized: who is [key]?"), "{error}");
-    assert_eq!(refusing.asked.lock().unwrap().len(), 1);
+    assert_eq!(refusing.requests_seen.lock().unwrap().len(), 1);
 
     let hanging = serve(|_, _| None);
     let error = Client::new(&hanging).error(Duration::from_millis(200), 0);
     assert!(error.contains(": no answer within 0.2 s"), "{error}");
 
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let client = Client { kept: tempfile::tempdir().unwrap(), url: format!("http://{gone}/") };
+    let closed_address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client =
+        Client { cache: tempfile::tempdir().unwrap(), url: format!("http://{closed_address}/") };
     let error = client.error(LONG, 0);
     assert!(error.contains("refused") && error.contains(&client.url), "{error}");
 }
 
 #[test]
-fn an_answer_that_is_none_says_what_is_wrong_with_it() {
+fn an_invalid_answer_is_explained() {
     for (answer, expected) in [
         ("<html>", "expected {\"results\""),
         ("{\"hits\": []}", "got {\"hits\": []}"),
@@ -281,8 +288,8 @@ fn an_answer_that_is_none_says_what_is_wrong_with_it() {
         let client = Client::new(&server);
         let error = client.error(LONG, 0);
         assert!(error.contains(expected) && error.contains(&server.url), "{error}");
-        // Nothing of it is kept.
+        // Nothing of it is cached.
         client.error(LONG, 0);
-        assert_eq!(server.asked.lock().unwrap().len(), 2);
+        assert_eq!(server.requests_seen.lock().unwrap().len(), 2);
     }
 }

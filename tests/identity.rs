@@ -1,4 +1,4 @@
-//! A number keeps its identity, from a cell to a fact and back; what a number cannot hold is text, or a mistake.
+//! A number is preserved exactly, from a cell to a fact and back; what cannot be a number is text, or a mistake.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn import(dir: &Path, table: &str) -> Import {
     csv::read(&path, &Options { key: vec!["k".to_owned()], ..Options::default() }).unwrap()
 }
 
-/// The values of the column `v` after the way through passages.jsonl.
+/// The values of the column `v` after a round trip through passages.jsonl.
 fn there_and_back(cells: &[&str]) -> (Vec<Value>, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let rows: String = cells.iter().enumerate().map(|(i, c)| format!("r{i},{c}\n")).collect();
@@ -25,7 +25,7 @@ fn there_and_back(cells: &[&str]) -> (Vec<Value>, Vec<String>) {
 }
 
 #[test]
-fn a_number_comes_back_as_it_was_written() {
+fn numbers_round_trip_as_written() {
     let cells = [
         "901.6103396217235",
         "117.63331139400017",
@@ -40,7 +40,7 @@ fn a_number_comes_back_as_it_was_written() {
 }
 
 #[test]
-fn codes_stay_text_and_the_user_is_told() {
+fn codes_stay_text_with_a_note() {
     for cells in [
         ["12345678901234567890", "12345678901234567891"],
         ["9007199254740993", "9007199254740992"],
@@ -55,7 +55,7 @@ fn codes_stay_text_and_the_user_is_told() {
         assert_eq!(notes.len(), 1, "{cells:?}: {notes:?}");
         assert!(notes[0].contains("is read as text"), "{notes:?}");
     }
-    // Prices have the same decimals throughout.
+    // All prices have the same number of decimals.
     let (values, notes) = there_and_back(&["1.10", "2.50"]);
     assert_eq!((values, notes), (vec![Value::Number(1.1), Value::Number(2.5)], vec![]));
 }
@@ -68,7 +68,7 @@ fn tasks(name: &str, text: &str, ty: Type) -> anyhow::Result<TaskSet> {
 }
 
 #[test]
-fn tasks_hold_what_is_written_or_say_that_they_cannot() {
+fn tasks_keep_numbers_exactly_or_refuse_them() {
     for cell in ["12345678901234567890", "9007199254740993", "99999999999999999999"] {
         for (name, text) in [
             ("t.csv", format!("id,v\nt1,{cell}\n")),
@@ -88,7 +88,7 @@ fn tasks_hold_what_is_written_or_say_that_they_cannot() {
 }
 
 #[test]
-fn facts_hold_what_is_written_or_say_that_they_cannot() {
+fn facts_keep_numbers_exactly_or_refuse_them() {
     let read = |fact: &str| {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p.jsonl");

@@ -1,4 +1,4 @@
-//! A user's own table to passages: what is read, and what is said where it cannot be read.
+//! A user's own table to passages: what is read, and the messages for what cannot be read.
 
 use std::path::{Path, PathBuf};
 
@@ -28,14 +28,14 @@ fn read(content: impl AsRef<[u8]>, options: &Options) -> anyhow::Result<Import> 
     csv::read(&file(dir.path(), content), options)
 }
 
-/// What is said, without the folder.
-fn said(content: impl AsRef<[u8]>, options: &Options) -> String {
+/// The error message, without the folder.
+fn error_of(content: impl AsRef<[u8]>, options: &Options) -> String {
     let dir = tempfile::tempdir().unwrap();
     let error = csv::read(&file(dir.path(), content), options).unwrap_err();
     format!("{error:#}").replace(&format!("{}/", dir.path().display()), "")
 }
 
-/// Keyed by `k`, with a column of dates.
+/// With the key `k` and a column of dates.
 fn dated(column: &str) -> Options {
     Options { types: vec![(column.to_owned(), Type::Date)], ..keyed("k") }
 }
@@ -90,9 +90,9 @@ fn cells_and_templates() {
     let options =
         Options { text: Some("{Supplier} {{pays}} {Rate}".to_owned()), ..keyed("Supplier") };
     assert_eq!(read(SUPPLIERS, &options).unwrap().passages[1].text, "Beta {pays} -1%");
-    assert!(said(SUPPLIERS, &keyed("supplier")).contains("did you mean `Supplier`?"));
+    assert!(error_of(SUPPLIERS, &keyed("supplier")).contains("did you mean `Supplier`?"));
     let options = Options { text: Some("{Suplier}".to_owned()), ..keyed("Supplier") };
-    let text = said(SUPPLIERS, &options);
+    let text = error_of(SUPPLIERS, &options);
     assert!(
         text.contains("no column 'Suplier'") && text.contains("did you mean `Supplier`?"),
         "{text}"
@@ -100,7 +100,7 @@ fn cells_and_templates() {
 }
 
 #[test]
-fn what_is_written_passes_the_check_and_runs() {
+fn the_imported_files_pass_the_check_and_run() {
     for (per_cell, ask) in [(false, "Due date"), (true, "Contact Name"), (false, "Amount")] {
         let dir = tempfile::tempdir().unwrap();
         let options = Options { per_cell, ..keyed("Supplier") };
@@ -116,8 +116,8 @@ fn what_is_written_passes_the_check_and_runs() {
 }
 
 #[test]
-fn numbers_that_can_be_read_two_ways_need_a_word() {
-    let text = said("k,n\na,\"1,234\"\nb,\"5,678\"\n", &keyed("k"));
+fn ambiguous_numbers_need_an_option() {
+    let text = error_of("k,n\na,\"1,234\"\nb,\"5,678\"\n", &keyed("k"));
     assert_eq!(
         text,
         "t.csv: line 2, column 'n': '1,234' is 1234 with a decimal point and 1.234 with a decimal comma; \
@@ -127,18 +127,18 @@ say which: --decimal point or --decimal comma"
     options.writing.decimal = Some(Decimal::Comma);
     let import = read("k,n\na,\"1,234\"\n", &options).unwrap();
     assert_eq!(import.passages[0].facts["n"], Value::Number(1.234));
-    // Another cell of the column shows the way.
+    // Another cell of the column resolves the ambiguity.
     let import = read("k,n\na,\"1,234\"\nb,\"1,234.50\"\n", &keyed("k")).unwrap();
     assert_eq!(import.passages[0].facts["n"], Value::Number(1234.0));
-    let text = said("k,n\na,\"1,234.50\"\nb,\"1.234,50\"\n", &keyed("k"));
+    let text = error_of("k,n\na,\"1,234.50\"\nb,\"1.234,50\"\n", &keyed("k"));
     assert!(text.contains("line 3, column 'n': '1.234,50' and '1,234.50' on line 2"), "{text}");
-    let text = said("k,n\na,\"12.5\"\n", &options);
+    let text = error_of("k,n\na,\"12.5\"\n", &options);
     assert!(text.contains("no number with a decimal comma"), "{text}");
 }
 
 #[test]
-fn dates_that_can_be_read_two_ways_need_a_word() {
-    let text = said("k,d\na,03/04/2024\n", &keyed("k"));
+fn ambiguous_dates_need_an_option() {
+    let text = error_of("k,d\na,03/04/2024\n", &keyed("k"));
     assert!(text.contains("'03/04/2024' is 2024-04-03 or 2024-03-04; say which"), "{text}");
     let import = read("k,d\na,03/04/2024\nb,13/04/2024\n", &keyed("k")).unwrap();
     assert_eq!(import.passages[0].facts["d"], Value::parse(Type::Date, "2024-04-03").unwrap());
@@ -146,12 +146,12 @@ fn dates_that_can_be_read_two_ways_need_a_word() {
     options.writing.dates = Some(DayOrder::MonthFirst);
     let import = read("k,d\na,03/04/2024\nb,\"March 5, 2024\"\n", &options).unwrap();
     assert_eq!(import.passages[0].facts["d"], Value::parse(Type::Date, "2024-03-04").unwrap());
-    assert!(said("k,d\na,13/04/2024\n", &options).contains("no month, day and year"));
+    assert!(error_of("k,d\na,13/04/2024\n", &options).contains("no month, day and year"));
 }
 
 #[test]
 fn a_currency_is_never_guessed() {
-    let text = said("k,m\na,$5.00\n", &keyed("k"));
+    let text = error_of("k,m\na,$5.00\n", &keyed("k"));
     assert!(text.contains("'$' is the sign of several currencies; say which"), "{text}");
     let mut options = keyed("k");
     options.writing.currency = Some("CAD".to_owned());
@@ -160,13 +160,13 @@ fn a_currency_is_never_guessed() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once_and_nothing_is_written() {
+fn all_mistakes_are_reported_at_once_and_nothing_is_written() {
     let table = "k,due,n\na,2024-01-31,1\nb,17,2\na,2024-02-30,x\n,2024-01-01,3\n";
     let options = Options {
         types: vec![("due".to_owned(), Type::Date), ("n".to_owned(), Type::Number)],
         ..keyed("k")
     };
-    let text = said(table, &options);
+    let text = error_of(table, &options);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "5 mistakes in t.csv; nothing was written");
     assert!(lines[1].starts_with("  line 3, column 'due': '17' is not a date"), "{text}");
@@ -178,35 +178,39 @@ fn all_mistakes_are_told_at_once_and_nothing_is_written() {
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
-    // The same mistake again and again is one.
+    // The same mistake repeated counts as one.
     let many: String = (0..50).map(|i| format!("r{i},soon,1\n")).collect();
-    let text = said(format!("k,due,n\n{many}"), &options);
+    let text = error_of(format!("k,due,n\n{many}"), &options);
     assert_eq!(text.lines().count(), 1, "{text}");
     assert!(text.starts_with("t.csv: lines 2, 3, 4") && text.contains("and 30 more"), "{text}");
 }
 
 #[test]
-fn broken_files_are_named_by_line() {
-    let ragged = said("k,a,b\nx,1\ny,1,2,3\nz,1,2\n", &keyed("k"));
+fn broken_files_are_reported_by_line() {
+    let ragged = error_of("k,a,b\nx,1\ny,1,2,3\nz,1,2\n", &keyed("k"));
     assert!(
         ragged
             .contains("line 2: 2 cells, but the header has 3; 'b' is the first column without one")
     );
     assert!(ragged.contains("line 3: 4 cells, but the header has 3; the first too many is '3'"));
-    let latin = said(b"k,name\nx,Jos\xe9\n", &keyed("k"));
+    let latin = error_of(b"k,name\nx,Jos\xe9\n", &keyed("k"));
     assert!(latin.contains("line 2, column 'name': 'Jos\u{fffd}' is not UTF-8"), "{latin}");
-    assert!(said("x,1\ny,2\n", &keyed("k")).contains("no column 'k'; the first line names: x, 1"));
-    assert!(said("k,a,a,\nx,1,2,3\n", &keyed("k")).contains("columns 2 and 3 have the same name"));
-    assert!(said("k;a\nx;1,5\n", &keyed("k")).ends_with("'k;a'; is it --delimiter semicolon?"));
-    // What Excel puts on the first line says it.
+    assert!(
+        error_of("x,1\ny,2\n", &keyed("k")).contains("no column 'k'; the first line names: x, 1")
+    );
+    assert!(
+        error_of("k,a,a,\nx,1,2,3\n", &keyed("k")).contains("columns 2 and 3 have the same name")
+    );
+    assert!(error_of("k;a\nx;1,5\n", &keyed("k")).ends_with("'k;a'; is it --delimiter semicolon?"));
+    // Excel's first line names the delimiter.
     let separated =
         read("sep=;\nLieferant;Betrag\nAcme GmbH;1.234,50\n", &keyed("Lieferant")).unwrap();
     assert_eq!(separated.passages[0].facts["betrag"], Value::Number(1234.5));
-    let late = said("sep=;\r\nk;d\r\nx;2024-01-31\r\ny;2024-02-30\r\n", &dated("d"));
+    let late = error_of("sep=;\r\nk;d\r\nx;2024-01-31\r\ny;2024-02-30\r\n", &dated("d"));
     assert!(late.contains("line 4, column 'd'"), "{late}");
-    assert!(said("", &keyed("k")).contains("the file is empty"));
-    assert!(said("k,a\n", &keyed("k")).contains("no row below the header"));
-    let quote = said("k,a\nx,1\ny,\"open\nz,3\n", &keyed("k"));
+    assert!(error_of("", &keyed("k")).contains("the file is empty"));
+    assert!(error_of("k,a\n", &keyed("k")).contains("no row below the header"));
+    let quote = error_of("k,a\nx,1\ny,\"open\nz,3\n", &keyed("k"));
     assert!(quote.contains("line 3: a quote is opened here and never closed"), "{quote}");
     for (text, line) in [
         ("id,text\n1,\"foo\n2,\"bar\n3,baz\n", 2),
@@ -215,7 +219,7 @@ fn broken_files_are_named_by_line() {
         ("id,text\n1,\"a \"b\" c\"\n", 2),
         ("id,te\"xt\n1,\"a\"b\n", 2),
     ] {
-        let merged = said(text, &keyed("id"));
+        let merged = error_of(text, &keyed("id"));
         let expected =
             format!("line {line}: a quote is opened here, and there is more text after the one");
         assert!(merged.contains(&expected), "{merged}");
@@ -223,20 +227,20 @@ fn broken_files_are_named_by_line() {
     for end in ["\r", "\n", "\r\n"] {
         let text =
             "supplier,due\nAcme,2024-01-31\n\nBeta,2024-02-30\nGamma,soon\n".replace('\n', end);
-        let late = said(text, &Options { key: vec!["supplier".to_owned()], ..dated("due") });
+        let late = error_of(text, &Options { key: vec!["supplier".to_owned()], ..dated("due") });
         assert!(
             late.contains("line 4, column 'due'") && late.contains("line 5, column 'due'"),
             "{late}"
         );
     }
-    let same = said("k,Net $,Net €\nx,1,2\n", &keyed("k"));
+    let same = error_of("k,Net $,Net €\nx,1,2\n", &keyed("k"));
     assert!(same.contains("the same fact name as 'Net $': net"), "{same}");
     let bom = read("\u{feff}k,a\nx,1\n", &keyed("k")).unwrap();
     assert_eq!(bom.passages[0].entity.as_deref(), Some("x"));
 }
 
 #[test]
-fn a_column_that_is_nearly_typed_is_text_with_a_note() {
+fn a_nearly_typed_column_is_text_with_a_note() {
     let import = read("k,n\na,1\nb,2\nc,n/a\n", &keyed("k")).unwrap();
     assert_eq!(import.attributes[0].ty, Type::Text);
     assert!(import.notes[0].contains("2 of 3 cells are a number, but not 'n/a' on line 4"));
@@ -246,15 +250,15 @@ fn a_column_that_is_nearly_typed_is_text_with_a_note() {
 }
 
 #[test]
-fn a_table_without_a_header_is_told_and_can_be_given_names() {
+fn a_missing_header_is_reported_and_names_can_be_given() {
     let table = "acme,2024-01-31,EUR 5\nbeta,2024-02-29,EUR 6\n";
     assert_eq!(
-        said(table, &keyed("supplier")),
+        error_of(table, &keyed("supplier")),
         "t.csv: --key: there is no column 'supplier'; the first line names: acme, 2024-01-31, EUR 5 (the first line must be the header); \
 '2024-01-31' in the first line is a date: where the table has no header, give the names, --header NAME,NAME"
     );
     assert_eq!(
-        said(table, &keyed("acme")),
+        error_of(table, &keyed("acme")),
         "2 mistakes in t.csv; nothing was written
   line 1, column '2024-01-31': this is a date like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME
   line 1, column 'EUR 5': this is a money like the cells below it, so the first line is data; give the names of the columns, --header NAME,NAME"
@@ -264,7 +268,7 @@ fn a_table_without_a_header_is_told_and_can_be_given_names() {
     assert_eq!((import.rows, import.passages[0].entity.as_deref()), (2, Some("acme")));
     assert_eq!(import.notes, [""; 0]);
 
-    // Years head columns: no mistake, but said.
+    // Years as column headers: valid, but noted.
     let import = read("k,2023,2024\na,1,2\n", &keyed("k")).unwrap();
     assert_eq!(
         import.notes,
@@ -273,15 +277,15 @@ fn a_table_without_a_header_is_told_and_can_be_given_names() {
 where it is data, give the names, --header NAME,NAME"
         ]
     );
-    let twice = said("acme,5,5\nbeta,6,7\n", &keyed("acme"));
+    let twice = error_of("acme,5,5\nbeta,6,7\n", &keyed("acme"));
     assert!(twice.contains("line 1, column '5': columns 2 and 3 have the same name"), "{twice}");
     assert!(twice.contains("line 1: '5' in the first line is a number: where"), "{twice}");
 }
 
 #[test]
-fn broken_rows_and_wrong_cells_are_told_together() {
+fn broken_rows_and_wrong_cells_are_reported_together() {
     let types = vec![("due".to_owned(), Type::Date)];
-    let text = said("k,due\nx\ny,45292\n", &Options { types, ..keyed("k") });
+    let text = error_of("k,due\nx\ny,45292\n", &Options { types, ..keyed("k") });
     assert_eq!(
         text.lines().skip(1).collect::<Vec<_>>(),
         [
@@ -292,20 +296,20 @@ fn broken_rows_and_wrong_cells_are_told_together() {
 }
 
 #[test]
-fn of_many_tasks_some_are_drawn() {
+fn a_sample_of_many_tasks_is_drawn() {
     let rows: String = (0..600).map(|i| format!("r{i},{i}\n")).collect();
     let import = read(format!("k,n\n{rows}"), &keyed("k")).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let told = import.write(&Output::default(), dir.path(), Some(("n", false))).unwrap();
-    assert_eq!(told[1].1, "600 tasks, one a row");
-    assert_eq!(told[2].1, "replays 500 of the tasks, drawn at random; change `sample` for more");
+    let written = import.write(&Output::default(), dir.path(), Some(("n", false))).unwrap();
+    assert_eq!(written[1].1, "600 tasks, one a row");
+    assert_eq!(written[2].1, "replays 500 of the tasks, drawn at random; change `sample` for more");
     let scenario = || scenario::load(&dir.path().join("scenario.yaml")).unwrap();
     let drawn = |s: &scenario::Scenario| s.tasks.tasks.iter().map(|t| t.line).collect::<Vec<_>>();
     let first = scenario();
     assert_eq!(first.notes, ["500 of the 600 tasks are replayed, drawn at random (tasks.sample)"]);
     let lines = drawn(&first);
     assert!(lines.len() == 500 && lines.is_sorted(), "in the order of the file");
-    // Without one of the tasks drawn, the others stay, and one comes in its place.
+    // If one of the drawn tasks is removed, the others stay, and one replaces it.
     let path = dir.path().join("tasks.csv");
     let tasks = std::fs::read_to_string(&path).unwrap();
     let out = &first.tasks.tasks[17].id;

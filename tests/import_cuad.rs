@@ -1,4 +1,4 @@
-//! The import of CUAD on the authors' own files, and on a small folder of the same layout.
+//! The import of CUAD on the original files, and on a small folder of the same layout.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use knockon::value::{Period, Type, Value};
 use knockon::world::import::cuad::{self, Import, Prefix, layout, report, tasks};
 use knockon::world::{Corpus, TaskSet};
 
-/// The data set, where this machine has it.
+/// The data set, if this machine has it.
 fn data() -> Option<PathBuf> {
     let root = match std::env::var_os("KNOCKON_DATA") {
         Some(root) => PathBuf::from(root),
@@ -75,7 +75,7 @@ fn deadlines_equal_those_derived_from_the_same_table() {
 }
 
 #[test]
-fn both_corpora_and_all_tasks_read_back_and_hang_together() {
+fn both_corpora_and_all_tasks_round_trip_consistently() {
     let Some(dir) = data() else { return };
     let import = cuad::read(&dir, 800).unwrap();
     let out = tempfile::tempdir().unwrap();
@@ -120,7 +120,7 @@ fn both_corpora_and_all_tasks_read_back_and_hang_together() {
         for (step, ids) in &task.gold {
             let stated: BTreeSet<String> =
                 ids.iter().map(|id| facts[id.as_str()][read_by[step.as_str()]].key()).collect();
-            // All gold passages of a step state one and the same value.
+            // All gold passages of a step state the same value.
             assert!(stated.len() <= 1, "{} {step}: {stated:?}", task.id);
             assert!(ids.iter().all(|id| id.starts_with(&format!("{contract}/"))), "{}", task.id);
         }
@@ -130,7 +130,7 @@ fn both_corpora_and_all_tasks_read_back_and_hang_together() {
     assert!(counts.iter().all(|&count| count >= 200), "{counts:?}");
 }
 
-/// A folder in the authors' layout with one contract on disk and one that is missing.
+/// A folder in the original layout with one contract on disk and one missing.
 fn small_folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("full_contract_txt")).unwrap();
@@ -154,7 +154,7 @@ fn small_folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_small_folder_is_labelled_and_what_is_missing_is_named() {
+fn a_small_folder_is_labelled_and_missing_files_are_named() {
     let dir = small_folder();
     let import = cuad::read(dir.path(), 400).unwrap();
     let kinds: Vec<(report::Kind, &str)> =
@@ -186,7 +186,7 @@ fn a_small_folder_is_labelled_and_what_is_missing_is_named() {
 }
 
 #[test]
-fn wrong_use_is_said_plainly() {
+fn wrong_usage_has_a_clear_message() {
     let dir = small_folder();
     let error = |dir: &Path, size| format!("{:#}", cuad::read(dir, size).unwrap_err());
     assert!(error(dir.path(), 5).contains("allowed: 100 to 20000"));

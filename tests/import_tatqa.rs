@@ -1,4 +1,4 @@
-//! The import of TAT-QA on the authors' own files, and on a small file of the same layout.
+//! The import of TAT-QA on the original files, and on a small file of the same layout.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use knockon::world::import::tatqa::{self, Import, report};
 
 use crate::support::scenarios::load;
 
-/// One of the authors' files, where this machine has it.
+/// One of the original files, if this machine has it.
 fn data(name: &str) -> Option<PathBuf> {
     let root = match std::env::var_os("KNOCKON_DATA") {
         Some(root) => PathBuf::from(root),
@@ -24,7 +24,7 @@ fn data(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Every answer worked out again, from the passages as they lie on disk.
+/// Recomputes every answer from the passages on disk.
 fn follow_from_passages(import: &Import, passages: &Path) -> usize {
     let corpus = Corpus::read("c", passages).unwrap();
     let facts: BTreeMap<&str, _> =
@@ -43,7 +43,7 @@ fn follow_from_passages(import: &Import, passages: &Path) -> usize {
 }
 
 #[test]
-fn answers_follow_from_what_the_gold_passages_state() {
+fn answers_can_be_computed_from_the_gold_passages() {
     let Some(file) = data("tatqa_dataset_test_gold.json") else { return };
     let import = tatqa::read(&file).unwrap();
     let out = tempfile::tempdir().unwrap();
@@ -53,13 +53,13 @@ fn answers_follow_from_what_the_gold_passages_state() {
     assert!(import.mapped > 400);
     assert!(follow as f64 >= 0.95 * import.mapped as f64, "{follow} of {}", import.mapped);
     assert!(import.tasks().count() as f64 >= 0.8 * import.mapped as f64);
-    // Every arithmetic question is a task or a finding, and no question is both.
+    // Every arithmetic question is either a task or a finding.
     let questions = import.questions["arithmetic"];
     assert_eq!(import.tasks().count() + import.findings.len(), questions);
 }
 
 #[test]
-fn the_scenarios_oracle_states_every_answer() {
+fn the_oracle_of_the_scenario_computes_every_answer() {
     let Some(file) = data("tatqa_dataset_test_gold.json") else { return };
     let import = tatqa::read(&file).unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -155,7 +155,7 @@ fn a_small_file_by_hand() {
 }
 
 #[test]
-fn wrong_use_is_said_plainly() {
+fn wrong_usage_has_a_clear_message() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("t.json");
     let error = |text: &str| {

@@ -1,9 +1,9 @@
-//! Texts that can never come: literals of expressions, and what a passage is said to be a variant of.
+//! Texts that can never match: literals in expressions, and ids in `variant_of`.
 
 use crate::right::{TOOL_PASSAGES, TOOLS, check, write};
 
 #[test]
-fn texts_that_no_row_has_are_notes() {
+fn texts_that_match_no_row_are_notes() {
     let dir = tempfile::tempdir().unwrap();
     let yaml = TOOLS.replace(
         "tool == \"close_account_1\"",
@@ -23,7 +23,7 @@ fn texts_that_no_row_has_are_notes() {
     assert!(text.contains("`task.request` is never \"open\"; the tasks have: close"), "{text}");
 }
 
-/// The scenario with one place changed, as `check` sees it.
+/// The scenario with one text replaced, and the result of `check`.
 fn changed(from: &str, to: &str) -> (String, u8) {
     let dir = tempfile::tempdir().unwrap();
     let yaml = TOOLS.replace("fields: {request: text}", "fields: {request: text, tier: text}");
@@ -41,7 +41,7 @@ fn changed(from: &str, to: &str) -> (String, u8) {
 }
 
 #[test]
-fn literals_that_can_never_be_are_mistakes_with_the_nearest_right_word() {
+fn impossible_literals_are_mistakes_with_the_nearest_valid_word() {
     let rule = "tool == \"close_account_1\"";
     let loss = "outcome == \"wrong_action\"";
     for (from, to, help) in [
@@ -72,7 +72,7 @@ fn literals_that_can_never_be_are_mistakes_with_the_nearest_right_word() {
 }
 
 #[test]
-fn a_variant_of_a_passage_that_is_not_there_is_a_mistake() {
+fn a_variant_of_an_unknown_passage_is_a_mistake() {
     let line = |id: &str, of: &str| {
         format!(
             "{{\"id\": \"{id}\", \"text\": \"as {id}\", \"of\": \"{of}\", \"variant\": \"negation\"}}\n"

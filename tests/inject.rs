@@ -1,4 +1,4 @@
-//! One error in otherwise clean runs: by hand on small scenarios, and exact against replay.
+//! One error in otherwise clean runs: by hand on small scenarios, and exact results against replay.
 
 use knockon::Session;
 use knockon::cascade::inject::{
@@ -13,7 +13,7 @@ use crate::one_arm;
 use crate::support::scenarios::{in_repository, load};
 use crate::support::{near, program};
 
-/// BM25 finds by words: "alpha common" brings k1 first, then k2; "alpha" brings k1 alone.
+/// BM25 matches words: "alpha common" ranks k1 first, then k2; "alpha" finds k1 alone.
 const PASSAGES: &str = r#"
 {"id":"k1","text":"alpha common","entity":"a","attribute":"key","facts":{"key":{"text":"delta"},"fee":{"number":10},"x":{"number":1},"y":{"number":1}}}
 {"id":"k2","text":"beta common","entity":"b","attribute":"key","facts":{"key":{"text":"epsilon"},"fee":{"number":20},"x":{"number":2},"y":{"number":2}}}
@@ -80,10 +80,10 @@ fn chain(reader: &str) -> Scenario {
 }
 
 #[test]
-fn a_chain_by_hand() {
+fn a_chain_matches_hand_computed_values() {
     let scenario = chain("{preset: perfect, follow: 0.6, fabricate: 0.2}");
-    // In place of k1 comes k2. The reader follows its 20 (.6), makes up 30 or 11, a value near the few stated ones (.1 each), or
-    // abstains (.2), which stops the run at `total`. 21 is refused, 31 and 12 wait.
+    // k2 is found instead of k1. The reader follows its 20 (.6), makes up 30 or 11, a value near the few stated ones
+    // (.1 each), or abstains (.2), which stops the run at `total`. 21 is refused, 31 and 12 wait.
     let found = one(&scenario, "find", "binding");
     near(found.share, 1.0);
     assert_eq!((found.tasks, found.sampled, found.not.len()), (1, 0, 0));
@@ -109,7 +109,7 @@ fn a_chain_by_hand() {
     near(propagation(&effect, "find", "fee").unwrap(), 1.0);
     near(propagation(&effect, "fee", "total").unwrap(), 1.0);
     near(propagation(&effect, "total", "act").unwrap(), 1.0);
-    // find > fee > total > act in .8 of the runs, up to total in .2.
+    // find > fee > total > act in .8 of the runs, and up to total in .2.
     near(effect.depth.mean, 0.8 * 3.0 + 0.2 * 2.0);
     assert_eq!(effect.depth.max, 3);
     near(effect.depth.shares[1], 0.0);
@@ -122,7 +122,7 @@ fn a_chain_by_hand() {
     let (stops, likeliest) = (effect.flags_most.unwrap(), effect.likeliest_failure.unwrap());
     assert_eq!((&*stops.name, &*likeliest.name), ("total", "wrong_action"));
 
-    // A misreading takes 20, 30 or 11, whether the reader is known to misread or never errs at all.
+    // A misreading gives 20, 30 or 11, whether the reader sometimes misreads or never errs at all.
     for reader in ["{preset: perfect}", "{preset: perfect, misread: 0.1}"] {
         let effect = one(&chain(reader), "fee", "misread").effect.unwrap();
         outcomes(
@@ -136,7 +136,7 @@ fn a_chain_by_hand() {
 }
 
 #[test]
-fn a_diamond_that_is_wrong_only_if_both_sides_are() {
+fn a_diamond_fails_only_if_both_sides_are_wrong() {
     // Each side follows 2 (.6) or is right by luck (.4).
     let scenario = small(
         "{preset: perfect, follow: 1, lucky: 0.4}",
@@ -159,7 +159,7 @@ fn a_diamond_that_is_wrong_only_if_both_sides_are() {
     near(act.wrong, both);
     near(act.absorbs, either);
     near(propagation(&effect, "find", "x").unwrap(), 0.6);
-    // One side alone never does it, and that is what an edge tells.
+    // One side alone never causes it, and an edge measures one side alone.
     near(propagation(&effect, "x", "act").unwrap(), 0.0);
     near(effect.edges.iter().find(|e| e.parent == "y").unwrap().alone, either / 2.0);
     near(effect.breadth.mean, 3.0 * both + either);
@@ -169,7 +169,7 @@ fn a_diamond_that_is_wrong_only_if_both_sides_are() {
 }
 
 #[test]
-fn a_step_absorbs_what_makes_no_difference_to_it() {
+fn a_step_absorbs_irrelevant_differences() {
     let scenario = small(
         "{preset: perfect, follow: 1}",
         ONE,
@@ -186,7 +186,7 @@ fn a_step_absorbs_what_makes_no_difference_to_it() {
     near(step(&effect, "due").absorbs, 1.0);
     near(step(&effect, "act").absorbs, 0.0);
     near(propagation(&effect, "fee", "due").unwrap(), 0.0);
-    // The input of `act` is never off.
+    // The input of `act` is never wrong.
     assert_eq!(propagation(&effect, "due", "act"), None);
     near(effect.depth.mean, 1.0);
     near(effect.breadth.mean, 1.0);
@@ -211,10 +211,10 @@ fn a_wrong_value_makes_the_next_query_miss() {
     near(step(&effect, "find_price").events["induced_miss"], 1.0);
     // find > key > find_price > price > act.
     assert_eq!((effect.depth.max, effect.breadth.max), (4, 4));
-    // The same from the read on, one shorter.
+    // The same from the read on, one step shorter.
     let effect = one(&scenario, "key", "misread").effect.unwrap();
     assert_eq!((effect.depth.max, effect.breadth.max), (3, 3));
-    // The right query, "delta", has no word of any other passage: only with nothing can it miss.
+    // No other passage has a word of the right query, "delta": it can only miss by finding nothing.
     let record = answer(&scenario, "only", &["find_price"], &[]);
     let can: Vec<&str> =
         record.injections.iter().filter(|i| i.effect.is_some()).map(|i| i.kind).collect();
@@ -222,7 +222,7 @@ fn a_wrong_value_makes_the_next_query_miss() {
 }
 
 #[test]
-fn what_takes_no_effect_says_why() {
+fn an_error_without_effect_gives_the_reason() {
     let reasons = |found: &InjectionRecord| -> Vec<(Why, usize)> {
         found.not.iter().map(|n| (n.why, n.tasks)).collect()
     };
@@ -239,20 +239,20 @@ fn what_takes_no_effect_says_why() {
     assert_eq!((found.tasks, reasons(&found)), (1, vec![(Why::Skipped, 1)]));
     near(found.share, 0.75);
     near(found.not[0].share, 0.25);
-    // Given that it happens, nothing is diluted by the task on which it cannot.
+    // Conditional on the error, the task on which it cannot happen has no influence.
     near(found.effect.unwrap().failure, 1.0);
 
     let found = one(&scenario, "find", "negation");
     assert_eq!(reasons(&found), [(Why::Skipped, 1), (Why::NoPassage, 1)]);
     assert!(found.effect.is_none());
-    // One passage is handed on: there is nothing to be distracted by.
+    // Only one passage is handed on, so nothing can distract.
     let found = one(&scenario, "fee", "distracted");
     assert_eq!(reasons(&found), [(Why::Skipped, 1), (Why::ReaderCannot, 1)]);
 }
 
 #[test]
-fn nothing_to_miss_and_stopped_before() {
-    // Nothing is gold, so the oracle's `fee` is missing and it stops at `find_price`.
+fn an_error_can_lack_opportunity_or_be_stopped_before() {
+    // Without gold, the oracle's `fee` is missing and it stops at `find_price`.
     let steps = format!(
         "{}
   - {{id: fee, read: {{from: find, field: fee}}}}
@@ -268,14 +268,14 @@ fn nothing_to_miss_and_stopped_before() {
     assert_eq!(why("find", "empty"), Why::NoGold);
     assert_eq!(why("find_price", "empty"), Why::NotReached);
     assert_eq!(why("price", "misread"), Why::NotReached);
-    // A value made up where there is none lets the run go on where it should have stopped.
+    // A fabricated value lets the run continue where it should have stopped.
     let effect = one(&scenario, "fee", "fabricated").effect.unwrap();
     near(effect.outcomes[Outcome::Commission as usize], 1.0);
     assert_eq!(effect.actions[0].right, "stopped");
 }
 
 #[test]
-fn an_error_that_only_some_phrasings_allow_is_judged_where_it_happens() {
+fn an_error_possible_for_some_phrasings_is_judged_where_it_happens() {
     let find = r#"
   - id: find
     retrieve:
@@ -298,26 +298,26 @@ fn an_error_that_only_some_phrasings_allow_is_judged_where_it_happens() {
 }
 
 #[test]
-fn mistakes_in_the_question_name_what_is_allowed() {
+fn mistakes_in_the_question_name_the_valid_choices() {
     let scenario = chain("{preset: perfect}");
-    let asked = |steps: &[&str], kinds: &[&str]| -> AskError {
+    let error_of = |steps: &[&str], kinds: &[&str]| -> AskError {
         let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
         ask(&scenario, &owned(steps), &owned(kinds)).unwrap_err()
     };
     assert_eq!(
-        asked(&["fin"], &[]).to_string(),
+        error_of(&["fin"], &[]).to_string(),
         "no step 'fin'; steps that can err: find, fee; did you mean `find`?"
     );
     assert_eq!(
-        asked(&["total"], &[]).to_string(),
+        error_of(&["total"], &[]).to_string(),
         "step 'total' cannot err by itself: only retrieve and read steps can (find, fee)"
     );
     assert_eq!(
-        asked(&["fee"], &["binding"]).to_string(),
+        error_of(&["fee"], &["binding"]).to_string(),
         "no error 'binding' can happen at fee; allowed there: misread, distracted, fabricated"
     );
-    assert!(asked(&[], &["bindng"]).to_string().ends_with("did you mean `binding`?"));
-    // The command passes them on, and says the same of arms; wrong use has a code of its own.
+    assert!(error_of(&[], &["bindng"]).to_string().ends_with("did you mean `binding`?"));
+    // The command passes these messages on, and reports unknown arms likewise; wrong usage has its own exit code.
     let knockon = |more: &[&str]| {
         program::command().arg("inject").arg(desk_file()).args(more).output().unwrap()
     };
@@ -342,7 +342,7 @@ fn desk() -> Scenario {
 }
 
 #[test]
-fn exact_agrees_with_replay_within_the_cap_and_past_it() {
+fn exact_agrees_with_replay_within_and_past_the_cap() {
     let mut scenario = desk();
     let (steps, kinds) =
         (["find_contract", "reference", "find_notice", "notice"], ["binding", "empty", "misread"]);
@@ -351,7 +351,7 @@ fn exact_agrees_with_replay_within_the_cap_and_past_it() {
     let within = answer(&scenario, "bm25", &steps, &kinds);
     scenario.simulation.method = Method::Auto;
     scenario.simulation.max_states = 2;
-    // Runs as they come are of no use here.
+    // Ordinary runs are not needed here.
     scenario.simulation.trials = 300;
     let past = answer(&scenario, "bm25", &steps, &kinds);
     assert!(exact.injections.iter().all(|i| i.sampled == 0));
@@ -363,7 +363,7 @@ fn exact_agrees_with_replay_within_the_cap_and_past_it() {
     }
 }
 
-/// Every probability within five standard errors; tasks as strata only make them smaller.
+/// Every probability agrees within five standard errors; stratification by task only makes them smaller.
 fn agree(exact: &InjectionRecord, sampled: &InjectionRecord, runs: f64) {
     let at = format!("{} at {}", exact.kind, exact.step);
     let close = |what: &str, a: f64, b: f64| {
@@ -405,7 +405,7 @@ fn the_answer_adds_up_and_does_not_depend_on_threads() {
             continue;
         };
         near(effect.outcomes.iter().sum(), 1.0);
-        // The number of outputs that are off, once by runs and once by steps.
+        // The number of wrong outputs, once by runs and once by steps.
         let off: f64 = effect.steps.iter().map(|s| s.wrong + s.missing).sum();
         near(effect.breadth.mean, off);
         for step in &effect.steps {
@@ -419,10 +419,10 @@ fn the_answer_adds_up_and_does_not_depend_on_threads() {
     assert_eq!(csv.lines().count(), 1 + record.injections.len());
 }
 
-/// In both ledger scenarios what is read from one row is the key to the next: a wrong row at the first step
-/// makes the second search miss, and the wrong value of that one reaches the action.
+/// In both ledger scenarios the value read from one row is the key to the next: a wrong row at the first step makes the
+/// second search miss, and its wrong value reaches the action.
 #[test]
-fn one_wrong_row_crosses_the_steps_of_a_ledger() {
+fn a_wrong_row_propagates_through_the_ledger_steps() {
     let cases: [(&str, &str, &[&str]); 4] = [
         (
             "invoice_match.yaml",
@@ -456,7 +456,7 @@ fn one_wrong_row_crosses_the_steps_of_a_ledger() {
         for pair in chain.windows(2) {
             assert!(propagation(&effect, pair[0], pair[1]).unwrap() > 0.0, "{file}: {pair:?}");
         }
-        // Most runs stop, since the reader sees that the evidence is missing; of the others most go deep.
+        // Most runs stop because the reader notices that the evidence is missing; most of the others propagate far.
         let deep: f64 = effect.depth.shares[3..].iter().sum();
         assert!(effect.depth.max == 5 && deep > 0.15, "{file}: {:?}", effect.depth);
     }

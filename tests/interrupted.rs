@@ -1,4 +1,4 @@
-//! A run that is killed while it embeds, and started again.
+//! A run that is killed while it embeds, and then restarted.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::support::program;
 
-/// Texts: a few of the chunks in which vectors are written down.
+/// Number of texts: a few of the chunks in which vectors are written.
 const TEXTS: usize = 8 * 1024;
-/// A header, and records of key, 256 numbers and checksum: see `embed::cache`.
+/// A header, then records of key, 256 numbers and checksum: see `embed::cache`.
 const HEADER: u64 = 16;
 const RECORD: u64 = 32 + 4 * 256 + 8;
 
@@ -53,7 +53,7 @@ fn vectors(cache: &Path) -> Option<PathBuf> {
 }
 
 #[test]
-fn a_killed_run_goes_on_where_it_was() {
+fn a_killed_run_resumes() {
     let dir = tempfile::tempdir().unwrap();
     let scenario = scenario(dir.path());
     let (cache, out) = (dir.path().join("cache"), dir.path().join("out"));
@@ -77,7 +77,7 @@ fn a_killed_run_goes_on_where_it_was() {
     let after = std::fs::read(&path).unwrap();
     let kept = (HEADER + whole * RECORD) as usize;
     assert!(after[..kept] == before[..kept], "what was written stays");
-    // Every passage and both queries once: nothing that was there was embedded again.
+    // Every passage and both queries exactly once: nothing that was cached was embedded again.
     assert_eq!((after.len() as u64 - HEADER) / RECORD, TEXTS as u64 + 2);
 
     let (cache, straight) = (dir.path().join("other"), dir.path().join("straight"));

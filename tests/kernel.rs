@@ -1,4 +1,4 @@
-//! Exact inference against full enumeration and against sampling, on hand-made and random DAGs.
+//! Exact inference against full enumeration and against sampling, on handmade and random DAGs.
 
 use knockon::kernel::trellis::{Frontier, Shape};
 use knockon::kernel::walk::{Lane, Walk};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Builds a model by asking `row` for every reachable input.
+/// Builds a model by calling `row` for every reachable input.
 fn model(
     parents: Vec<Vec<usize>>,
     tokens: &[u32],
@@ -34,8 +34,8 @@ fn branch(token: u32, outcome: u8, p: f64) -> Branch {
     Branch { token, outcome, p, ..Branch::default() }
 }
 
-/// Retrieval hits (.8) or misses (.2); reading a hit is right (.95), reading a miss is wrong (.6) or
-/// stops (.4); acting is right on a right value, and on a wrong one right by luck (.1).
+/// Retrieval hits (.8) or misses (.2); reading a hit is right (.95), reading a miss is wrong (.6) or stops (.4); acting
+/// is right on a right value, and right by luck (.1) on a wrong one.
 #[test]
 fn a_three_step_chain_computed_by_hand() {
     let model =
@@ -54,12 +54,12 @@ fn a_three_step_chain_computed_by_hand() {
     for (outcome, expected) in expected.into_iter().enumerate() {
         assert!((masses.outcomes[outcome] - expected).abs() < 1e-12);
     }
-    // The miss and a failure together: the joint that reports are made of.
+    // The miss and a failure together: reports are computed from this joint probability.
     let miss: f64 = masses.steps[0][1][1..].iter().sum();
     assert!((miss - (0.2 * 0.4 + 0.2 * 0.6 * 0.9)).abs() < 1e-12);
 }
 
-/// A DAG of 2 to 6 steps with up to 2 parents each, 2 to 4 tokens, some stops, some outcomes.
+/// A DAG of 2 to 6 steps with up to 2 parents each, 2 to 4 tokens, some stops and some outcomes.
 fn random_model(seed: u64) -> Model {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let steps = rng.random_range(2..=6usize);
@@ -81,7 +81,7 @@ fn random_model(seed: u64) -> Model {
     })
 }
 
-/// Sums over every path, one by one: slow, and with nothing in common with the trellis but rows.
+/// Sums over every path, one by one: slow, and shares nothing with the trellis except the rows.
 fn enumerate(kernels: &[Kernel], rows: &dyn Fn(usize, &[u32]) -> u32) -> Masses {
     let mut masses = Masses {
         steps: kernels.iter().map(|k| vec![[0.0; OUTCOMES]; k.branches().len()]).collect(),
@@ -124,7 +124,7 @@ proptest! {
         let masses = exact::infer(&model).unwrap();
         prop_assert!((masses.outcomes.iter().sum::<f64>() - 1.0).abs() < 1e-12);
 
-        // Rows are pushed in the order of first appearance; the trellis has the same numbers.
+        // Rows are pushed in the order of first appearance; the trellis uses the same numbering.
         let rows = |step: usize, inputs: &[u32]| model.kernels[step].row_of(inputs).unwrap();
         let slow = enumerate(&model.kernels, &rows);
         for (fast, slow) in masses.steps.iter().flatten().flatten().zip(slow.steps.iter().flatten().flatten()) {
@@ -134,14 +134,14 @@ proptest! {
         let trials = 20_000;
         let keys: Vec<u64> = (0..model.kernels.len()).map(|s| rng::key(seed, "t", &s.to_string())).collect();
         let sampled = monte_carlo::sample(&model, &keys, trials);
-        // Branch by branch, too: what statistics are made of.
+        // Branch by branch as well: statistics are computed from these.
         for (p, sampled) in masses.steps.iter().flatten().flatten().zip(sampled.steps.iter().flatten().flatten()) {
             let error = (p * (1.0 - p) / f64::from(trials)).max(0.0).sqrt();
             prop_assert!((p - sampled).abs() <= 6.0 * error + 1e-3, "{p} against {sampled}");
         }
         for (p, sampled) in masses.outcomes.iter().zip(sampled.outcomes) {
-            // Five standard errors and five trials, for outcomes so rare that their counts are
-            // Poisson's: one false alarm in some millions. A sum may be a rounding above one.
+            // Five standard errors and five trials, because counts of very rare outcomes are Poisson: one false alarm
+            // in some millions. A sum may exceed one by rounding.
             let error = (p * (1.0 - p) / f64::from(trials)).max(0.0).sqrt();
             let slack = 5.0 / f64::from(trials);
             prop_assert!((p - sampled).abs() <= 5.0 * error + slack, "{p} against {sampled}");
@@ -171,14 +171,15 @@ fn draws_do_not_depend_on_other_steps() {
     assert_eq!(plain.outcomes, longer.outcomes);
 }
 
-/// Two steps with many tokens each feed a third: of 300, too many inputs for a table by mixed radix. Compiled
-/// from the trials' own visits, the task has other rows but the same results, to the bit; tokens past 255 included.
+/// Two steps with many tokens each feed a third: with 300 tokens there are too many inputs for a mixed-radix table.
+/// Compiled from the visits of the trials, the task has other rows but the same results, to the bit, including tokens
+/// above 255.
 #[test]
 fn a_walk_visits_the_rows_that_sampling_needs() {
     for tokens in [2, 255, 256, 257, 300] {
         let row = |step: usize, inputs: &[u32]| match step {
             0 | 1 => (0..tokens).map(|t| branch(t, 0, 1.0)).collect(),
-            // One run in many stops before the last step.
+            // Some runs stop before the last step.
             2 => vec![branch(STOP, 1, 0.1), branch(0, 0, 0.9)],
             _ => {
                 let wrong = f64::from((inputs[0] * 7 + inputs[1]) % 10) / 20.0;

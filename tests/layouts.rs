@@ -1,5 +1,5 @@
-//! Model directories in every layout that is accepted, against the libraries that write them
-//! (`tests/data/embed/make_layouts.py`); and those that are refused, with what the message names.
+//! Model directories in every accepted layout, compared with the libraries that write them
+//! (`tests/data/embed/make_layouts.py`); and refused directories, with what the message names.
 
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ pub fn floats(name: &str, shape: &[usize], numbers: &[f32]) -> Tensor {
     (name.to_owned(), Dtype::F32, shape.to_vec(), bytes)
 }
 
-/// Lays a layout out in `dir`, as make_layouts.py does.
+/// Builds a layout in `dir`, as make_layouts.py does.
 pub fn build(layout: &Value, dir: &Path) {
     let first = dir.join(layout["move"].as_str().unwrap_or_default());
     if let Some(base) = layout["base"].as_str() {
@@ -108,7 +108,7 @@ pub fn spec(kind: ModelKind, dir: &Path, precision: Precision) -> ModelSpec {
     ModelSpec::new(kind, dir.to_str().unwrap()).with_precision(precision)
 }
 
-/// The largest difference of our vectors of a layout to the library's.
+/// The largest difference between our vectors of a layout and the library's.
 fn vectors_apart(stored: &Stored, layout: &Value, dir: &Path, precision: Precision) -> f32 {
     let kind = match layout["kind"].as_str() {
         Some("static") => ModelKind::Static,
@@ -148,7 +148,7 @@ fn scores_apart(stored: &Stored, layout: &Value, dir: &Path) -> f32 {
 }
 
 #[test]
-fn every_layout_that_is_accepted_is_that_of_its_library() {
+fn every_accepted_layout_matches_its_library() {
     let stored = stored();
     assert!(stored.layouts.len() >= 50, "{}", stored.layouts.len());
     let mut wrong = Vec::new();
@@ -166,7 +166,7 @@ fn every_layout_that_is_accepted_is_that_of_its_library() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Vectors of all texts, of a transformer in a folder.
+/// Vectors of all texts, from a transformer in a folder.
 fn vectors(dir: &Path) -> Vec<f32> {
     let model = open(&spec(ModelKind::Transformer, dir, Precision::F32)).unwrap();
     let stored = stored();
@@ -174,10 +174,10 @@ fn vectors(dir: &Path) -> Vec<f32> {
     model.embed(Role::Passage, &texts, &|_| {}).unwrap().data
 }
 
-/// RoBERTa and its kin count places from behind the padding token (`create_position_ids_from_input_ids` of transformers):
-/// they are BERT with the table of places moved up, and BERT is compared with the library above.
+/// RoBERTa and related models count positions from after the padding token (`create_position_ids_from_input_ids` of
+/// transformers): they equal BERT with the position table shifted, and BERT is compared with the library above.
 #[test]
-fn relatives_of_bert_are_bert_with_places_moved() {
+fn relatives_of_bert_equal_bert_with_shifted_positions() {
     let table = "embeddings.position_embeddings.weight";
     for (family, padding) in
         [("roberta", 1), ("roberta", 5), ("xlm-roberta", 0), ("xlm-roberta", 1), ("camembert", 1)]
@@ -202,13 +202,13 @@ fn relatives_of_bert_are_bert_with_places_moved() {
     }
 }
 
-/// Numbers that every type can hold give the same vectors in every type.
+/// Numbers that every type can represent give the same vectors in every type.
 #[test]
-fn weights_are_read_in_every_type_of_number() {
+fn weights_are_read_in_every_number_type() {
     let dir = tempfile::tempdir().unwrap();
     build(&json!({"base": "bert"}), dir.path());
     let weights = dir.path().join("model.safetensors");
-    // Eight bits behind the point, and none too small for 16 bits.
+    // Eight fraction bits, and no value too small for 16 bits.
     let rounded = |bytes: &[u8]| -> Vec<f32> {
         let numbers = bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
         let short = numbers.map(|x| f32::from_bits(x.to_bits() & 0xffff_0000));
@@ -260,7 +260,7 @@ fn an_int8_copy_keeps_every_module_and_setting() {
         quantize::quantize(&source, &Output::default(), &out)
             .unwrap_or_else(|error| panic!("{name}: {error:#}"));
         if layout["kind"] != "reranker" {
-            // Rounding moves a vector of 16 numbers by some hundredths.
+            // Rounding moves a vector of 16 numbers by a few hundredths.
             let copy = vectors_apart(&stored, layout, &out, Precision::Int8);
             let rounded = vectors_apart(&stored, layout, &source, Precision::Int8);
             if (copy - rounded).abs() > 1e-6 {
@@ -271,7 +271,7 @@ fn an_int8_copy_keeps_every_module_and_setting() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The message with which a directory is refused that is `bert` of tiny/ with these changes.
+/// The error message for the directory tiny/`bert` with these changes.
 fn refusal(changes: &Value) -> String {
     let dir = tempfile::tempdir().unwrap();
     let mut layout = changes.clone();
@@ -295,7 +295,7 @@ const TRANSFORMER: &str = "sentence_transformers.models.Transformer";
 const POOLING: &str = "sentence_transformers.models.Pooling";
 
 #[test]
-fn a_module_that_is_not_carried_out_is_named() {
+fn an_unsupported_module_is_reported() {
     let mean = json!({"pooling_mode": "mean"});
     for class in [
         "sentence_transformers.models.WeightedLayerPooling",
@@ -334,7 +334,7 @@ fn a_module_that_is_not_carried_out_is_named() {
 }
 
 #[test]
-fn a_made_up_setting_in_any_file_is_named_with_its_file() {
+fn an_unknown_setting_is_reported_with_its_file() {
     let listed = modules(&[
         ("", TRANSFORMER),
         ("1_Pooling", POOLING),
@@ -405,7 +405,7 @@ fn a_made_up_setting_in_any_file_is_named_with_its_file() {
 }
 
 #[test]
-fn a_value_that_is_not_carried_out_is_named() {
+fn an_unsupported_value_is_reported() {
     for (file, key, value) in [
         ("config.json", "is_decoder", json!(true)),
         ("config.json", "add_cross_attention", json!(true)),
@@ -438,7 +438,7 @@ fn a_value_that_is_not_carried_out_is_named() {
             file => json!({"files": {file: {key: value}}}),
         };
         let message = refusal(&change);
-        // The dimension is compared with what comes out of the transformer.
+        // The dimension is compared with the output of the transformer.
         let named = match key {
             "word_embedding_dimension" => "17 numbers",
             "prompts" => "the prompt `query`",
@@ -460,7 +460,7 @@ fn a_value_that_is_not_carried_out_is_named() {
 }
 
 #[test]
-fn adapters_that_are_more_than_two_thin_matrices_are_refused() {
+fn adapters_that_are_not_plain_lora_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let adapter = data().join("tiny/bert-lora");
     let written = std::fs::read(adapter.join("adapter_config.json")).unwrap();
@@ -501,7 +501,7 @@ fn adapters_that_are_more_than_two_thin_matrices_are_refused() {
 }
 
 #[test]
-fn numbers_that_are_not_finite_are_refused_wherever_they_stand() {
+fn numbers_that_are_not_finite_are_refused_everywhere() {
     let tensors = load(&data().join("tiny/bert/model.safetensors"), "");
     for (tensor, number) in [
         ("embeddings.word_embeddings.weight", f32::NAN),
@@ -524,7 +524,7 @@ fn numbers_that_are_not_finite_are_refused_wherever_they_stand() {
             }
         }
     }
-    // The same of an adapter, a cross-encoder's head and a table.
+    // The same for an adapter, the head of a cross-encoder and a table.
     let damaged = |from: &Path, tensor: &str, to: &Path| {
         let mut tensors = load(from, "");
         let (_, dtype, _, bytes) =
@@ -570,12 +570,12 @@ fn numbers_that_are_not_finite_are_refused_wherever_they_stand() {
         assert!(message.contains(tensor) && message.contains("NaN"), "{message}");
     }
 
-    // Finite weights may still be too large to compute with; nothing plausible comes out of them either.
+    // Finite weights may still be too large to compute with, which must not give a plausible result.
     for precision in [Precision::F32, Precision::Int8] {
         let mut large = tensors.clone();
         for (name, _, _, bytes) in &mut large {
             if name.contains("output.dense.weight") {
-                // Signs in a pattern that makes no two rows alike.
+                // Signs in a pattern that makes all rows different.
                 for (place, number) in bytes.chunks_exact_mut(4).enumerate() {
                     let sign = if place % 5 < 2 { 1.0_f32 } else { -1.0 };
                     number.copy_from_slice(&(sign * 3e38).to_le_bytes());
@@ -592,7 +592,7 @@ fn numbers_that_are_not_finite_are_refused_wherever_they_stand() {
 }
 
 #[test]
-fn a_damaged_tokenizer_is_an_error_and_no_panic() {
+fn a_damaged_tokenizer_is_an_error_and_does_not_panic() {
     let good = std::fs::read(data().join("tiny/bert/tokenizer.json")).unwrap();
     let parsed: Value = serde_json::from_slice(&good).unwrap();
     let mut damaged = Vec::new();
@@ -642,7 +642,7 @@ fn a_damaged_tokenizer_is_an_error_and_no_panic() {
         build(&json!({"base": "bert"}), dir.path());
         write(&dir.path().join("tokenizer.json"), json.to_string().as_bytes());
         let opened = open(&spec(ModelKind::Transformer, dir.path(), Precision::F32));
-        // Some damage is a tokenizer of its own; that has to work, then.
+        // Some damage gives another valid tokenizer, which then has to work.
         if let Ok(model) = opened {
             let vectors = model.embed(Role::Passage, &["a text", ""], &|_| {});
             if let Ok(vectors) = vectors {
@@ -660,7 +660,7 @@ fn a_damaged_tokenizer_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn the_weights_and_settings_that_are_missing_are_named() {
+fn missing_weights_and_settings_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     build(&json!({"base": "bert"}), dir.path());
     std::fs::remove_file(dir.path().join("model.safetensors")).unwrap();
@@ -678,7 +678,7 @@ fn the_weights_and_settings_that_are_missing_are_named() {
     build(&layout, dir.path());
     let cut = open(&spec(ModelKind::Transformer, dir.path(), Precision::F32)).unwrap();
     assert_eq!(cut.dim(), 5, "truncate_dim is the usual dim");
-    let mut asked = spec(ModelKind::Transformer, dir.path(), Precision::F32);
-    asked.dim = Some(7);
-    assert_eq!(open(&asked).unwrap().dim(), 7);
+    let mut requested = spec(ModelKind::Transformer, dir.path(), Precision::F32);
+    requested.dim = Some(7);
+    assert_eq!(open(&requested).unwrap().dim(), 7);
 }

@@ -1,4 +1,4 @@
-//! Scenarios made to exhaust the machine: each ends in a message, soon.
+//! Scenarios that would exhaust the machine: each soon ends in a message.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use knockon::Session;
 use knockon::scenario::{self, Diagnostics};
 
-/// A folder with what `init` writes.
+/// A folder with the scenario that `init` writes.
 fn desk() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in [
@@ -26,7 +26,7 @@ fn mistakes(dir: &Path, text: &str) -> Diagnostics {
     let start = Instant::now();
     let diagnostics = scenario::load(&path).unwrap_err();
     let shown = diagnostics.render(false);
-    // Seconds for what took minutes or all memory; the rest is for slow machines.
+    // Seconds instead of minutes or all memory; the limit allows for slow machines.
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert!(shown.len() < 20_000_000, "{} bytes are shown", shown.len());
     diagnostics
@@ -42,7 +42,7 @@ fn of(text: &str, before: &str, added: &str) -> String {
 }
 
 #[test]
-fn aliases_of_long_texts_are_not_written_out() {
+fn aliases_of_long_texts_are_not_expanded() {
     let dir = desk();
     let long = "a".repeat(1_000_000);
     let nested = format!("{}\"{long}\"{}", "[".repeat(20), "]".repeat(20));
@@ -52,7 +52,7 @@ fn aliases_of_long_texts_are_not_written_out() {
         format!("version: 1\nx: &a {{k: \"{long}\"}}\ny:\n{}", many("*a")),
         format!("version: 1\nx: &a [[\"{long}\"], 1]\ny:\n{}", many("*a")),
         format!("version: 1\nx: &a {nested}\ny:\n{}", many("*a")),
-        // Every level with an anchor of its own.
+        // Every level with its own anchor.
         format!(
             "version: 1\nx: {}\"{}\"{}\n",
             (0..30).fold(String::new(), |mut text, level| {
@@ -76,7 +76,7 @@ fn aliases_of_long_texts_are_not_written_out() {
 }
 
 #[test]
-fn a_few_aliases_are_what_they_stand_for() {
+fn a_few_aliases_are_expanded() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let text =
@@ -87,7 +87,7 @@ fn a_few_aliases_are_what_they_stand_for() {
 }
 
 #[test]
-fn very_many_mistakes_are_counted_and_the_first_are_shown() {
+fn the_first_of_many_mistakes_are_shown_and_all_counted() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let keys = |indent: &str| {
@@ -117,14 +117,14 @@ fn very_many_mistakes_are_counted_and_the_first_are_shown() {
     assert_eq!(found.count(), 30_000);
     let shown = found.render(false);
     assert!(shown.ends_with("and 29900 more mistakes; they are shown once these are gone"));
-    // A key that stands very often.
+    // A key repeated very often.
     let twice = "name: again\n".repeat(40_000);
     let found = mistakes(dir.path(), &format!("{text}\n{twice}"));
     assert_eq!(found.count(), 40_000);
 }
 
 #[test]
-fn texts_that_double_from_step_to_step_are_refused_before_the_run() {
+fn exponentially_growing_texts_are_refused_before_the_run() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let chain = |first: &str, next: &dyn Fn(usize) -> String, count: usize| {
@@ -138,10 +138,10 @@ fn texts_that_double_from_step_to_step_are_refused_before_the_run() {
     for steps in [
         chain("task.name", &|n| format!("t{0} + t{0}", n - 1), 40),
         chain("task.name", &|n| long(&format!("t{}", n - 1), 100), 4),
-        // Only one way of a condition grows; another function does not shorten it.
+        // Only one branch of a condition grows; a function applied to it does not shorten it.
         chain("task.name", &|n| format!("task.opened ? t{0} + t{0} : t{0}", n - 1), 40),
         chain("task.name", &|n| format!("(t{0} + t{0}).trim()", n - 1), 40),
-        // The value is short, and the way to it is long.
+        // The value is short, but intermediate values are long.
         chain("task.name", &|n| format!("size(t{0} + t{0}) > 3 ? t{0} + t{0} : t{0}", n - 1), 40),
         chain("\"x\"", &|n| format!("t{0} + t{0} + task.name", n - 1), 40),
     ] {
@@ -149,7 +149,7 @@ fn texts_that_double_from_step_to_step_are_refused_before_the_run() {
         assert_eq!(codes(&found), ["text-too-long"], "{}", found.render(false));
         assert!(found.list[0].message.contains("can make a text of"), "{}", found.list[0].message);
     }
-    // A query is a text as well.
+    // A query is also a text.
     let half = chain("task.name", &|n| format!("t{0} + t{0}", n - 1), 16);
     let asks = "  - id: wide\n    retrieve:\n      corpus: terms\n      query: \"QUERY\"\n      gold: passage.entity == task.product\n";
     let holes = "{{ t15 }}".repeat(9);
@@ -158,15 +158,15 @@ fn texts_that_double_from_step_to_step_are_refused_before_the_run() {
         &of(&text, "steps:\n", &(half.clone() + &asks.replace("QUERY", &holes))),
     );
     assert_eq!(codes(&found), ["text-too-long"], "{}", found.render(false));
-    // What stays within bounds is fine.
-    let fine = of(&text, "steps:\n", &half);
-    std::fs::write(dir.path().join("fine.yaml"), fine).unwrap();
+    // Sizes within bounds are valid.
+    let within_bounds = of(&text, "steps:\n", &half);
+    std::fs::write(dir.path().join("fine.yaml"), within_bounds).unwrap();
     let loaded = scenario::load(&dir.path().join("fine.yaml"));
     assert!(loaded.is_ok(), "{}", loaded.unwrap_err().render(false));
 }
 
 #[test]
-fn embedders_made_of_each_other_are_searched_once_or_refused() {
+fn nested_embedders_are_searched_once_or_refused() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let nested = |levels: usize| {
@@ -180,7 +180,7 @@ fn embedders_made_of_each_other_are_searched_once_or_refused() {
         }
         of(&text, "embedders:\n", &lines)
     };
-    // Thirty levels: a thousand million searches, were not each made once.
+    // Thirty levels: a billion searches, if each were not run only once.
     let scenario = nested(30).replace("embedder: words", "embedder: z29");
     std::fs::write(dir.path().join("deep.yaml"), scenario).unwrap();
     let scenario = scenario::load(&dir.path().join("deep.yaml"));
@@ -192,14 +192,14 @@ fn embedders_made_of_each_other_are_searched_once_or_refused() {
     let found = retriever.search(&[request], 3, &|_| {}).unwrap();
     assert_eq!(found[0].len(), 3);
     assert!(session.fingerprints()[at].is_some());
-    // Far more.
+    // Far more levels.
     for levels in [40, 1_000] {
         let found = mistakes(dir.path(), &nested(levels));
         assert_eq!(codes(&found), ["nested-too-deep", "nested-too-deep"]);
     }
 }
 
-/// What `check` finds in a scenario that can be read, as text; empty where there is nothing.
+/// The messages of `check` for a readable scenario; empty if there are none.
 fn checked(dir: &Path, text: &str) -> String {
     let path = dir.join("checked.yaml");
     std::fs::write(&path, text).unwrap();
@@ -216,7 +216,7 @@ fn checked(dir: &Path, text: &str) -> String {
 fn many_long_texts_are_refused_together() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
-    // The longest name of a product, doubled fourteen times: about 250 kB in each task.
+    // The longest product name, doubled fourteen times: about 250 kB in each task.
     let doubled = |times: usize| {
         (1..=times).fold("  - {id: t0, compute: task.name}\n".to_owned(), |mut steps, n| {
             let _ = writeln!(steps, "  - {{id: t{n}, compute: 't{0} + t{0}'}}", n - 1);
@@ -232,7 +232,7 @@ fn many_long_texts_are_refused_together() {
     let longer = |n: usize| format!("compute: 't14 + \"k{n}\"'");
     let of_a_task = [
         doubled(14) + &many(300, &longer),
-        // The same text over and over is held as often.
+        // Repeated copies of the same text all take memory.
         doubled(14) + &many(200, &|_| "compute: t14".to_owned()),
         doubled(14) + &many(200, &|n| format!("compute: 't14.upperAscii() + \"{n}\"'")),
         doubled(14)
@@ -245,19 +245,19 @@ fn many_long_texts_are_refused_together() {
         assert!(found.contains("text-too-long") && found.contains("24 of 24 tasks"), "{found}");
         assert!(found.contains("more than 16 MB"), "{found}");
     }
-    // Each task has room, and all together do not.
+    // Each task is within the limit, but all together are not.
     let found = checked(dir.path(), &of(&text, "steps:\n", &(doubled(14) + &many(30, &longer))));
     assert!(found.contains("text-too-long") && found.contains("up to 128 MB"), "{found}");
-    let fine = of(&text, "steps:\n", &(doubled(14) + &many(3, &longer)));
-    assert_eq!(checked(dir.path(), &fine), "");
+    let within_bounds = of(&text, "steps:\n", &(doubled(14) + &many(3, &longer)));
+    assert_eq!(checked(dir.path(), &within_bounds), "");
 }
 
 #[test]
-fn long_texts_that_only_errors_bring_end_the_run() {
+fn long_texts_caused_by_errors_end_the_run() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let long = "x".repeat(900);
-    // The oracle's texts are short: only a wrong reading brings the long ones.
+    // The oracle's texts are short: only a wrong reading gives long ones.
     let texts = |count: usize, first: &str| {
         let mut steps = format!("  - {{id: w0, compute: '{first}'}}\n");
         for n in 1..=9 {
@@ -298,7 +298,7 @@ fn long_texts_that_only_errors_bring_end_the_run() {
 }
 
 #[test]
-fn a_step_has_so_many_guards() {
+fn the_number_of_guards_of_a_step_is_limited() {
     let dir = desk();
     let text = std::fs::read_to_string(dir.path().join("scenario.yaml")).unwrap();
     let guards = |count: usize| {

@@ -1,4 +1,4 @@
-//! What failures cost: every figure on paper, and sampled against exact.
+//! Costs of failures: every figure computed by hand, and sampled results against exact ones.
 
 use knockon::run::record::{By, MoneyRecord};
 use knockon::scenario::Scenario;
@@ -13,8 +13,8 @@ const PASSAGES: &str = r#"
 {"id":"topic","text":"gamma","entity":"a","attribute":"lock","facts":{"fee":{"number":30}}}
 "#;
 
-/// Two finds, apart from each other: the first misses in 3 of 10 runs (binding 2, topic 1), the second in 4.
-/// Pays where both are right, refuses where only the first is, and else asks.
+/// Two independent finds: the first misses in 3 of 10 runs (binding 2, topic 1), the second in 4. The action pays if
+/// both are right, refuses if only the first is, and otherwise asks.
 const STEPS: &str = r#"
   - id: one
     retrieve:
@@ -65,10 +65,10 @@ const IMPACT: &str = r#"
   costs: {search: {cost: 0.5, seconds: 2}, read: {cost: 0.25, seconds: 1}}
 "#;
 
-/// P(refuse) = .7 * .4, P(ask) = .3; `bound` where the first own miss is a binding one: .2 at `one`, or none there
+/// P(refuse) = .7 * .4, P(ask) = .3; `bound` applies if the first own miss is a binding one: .2 at `one`, or none there
 /// and .4 at `two`. E[severity] = 3, E[share] = 1/4; the oracle's `first` is 10.
 #[test]
-fn a_case_loses_what_it_does_on_paper() {
+fn losses_of_a_case_match_hand_computed_values() {
     let money = money(STEPS, "{}", IMPACT);
     let (refused, asked, bound) = (0.28 * 100.0 * 3.0, 0.3 * 40.0, (0.2 + 0.28) * 8.0 * 0.75);
     near(money.loss.estimate, refused + asked + bound);
@@ -80,31 +80,31 @@ fn a_case_loses_what_it_does_on_paper() {
     near(money.running, 2.0 * 0.5 + 2.0 * 0.25);
     near(money.seconds, 2.0 * 2.0 + 2.0);
     assert_eq!(money.tasks_behind_half, 1);
-    // By size: 40 and 46 in one band, 306 in another.
+    // By size: 40 and 46 are in one band, 306 in another.
     let bands: Vec<(f64, f64)> = money.bands.iter().map(|b| (b.from, b.incidents)).collect();
     assert_eq!(bands.len(), 2);
     near(bands[0].1, 300.0);
     near(bands[1].1, 280.0);
 }
 
-/// The worth of each set of errors by hand, and Shapley's average over all orders.
+/// The value of each set of errors by hand, and Shapley's average over all orders.
 #[test]
-fn shares_are_those_of_all_orders() {
+fn shares_average_over_all_orders() {
     let money = money(STEPS, "{}", IMPACT);
-    // Who is left: one-binding, one-topic, two-binding. Errors of one step exclude each other.
-    let worth = |set: usize| {
+    // Bits of the set: one-binding, one-topic, two-binding. Errors of one step exclude each other.
+    let value_of = |set: usize| {
         let on = |bit: usize, p: f64| if set >> bit & 1 == 1 { p } else { 0.0 };
         let (binding, topic, two) = (on(0, 0.2), on(1, 0.1), on(2, 0.4));
-        let fine = 1.0 - binding - topic;
-        fine * two * 300.0 + (binding + topic) * 40.0 + (binding + fine * two) * 6.0
-        // A topic miss comes first: `bound` is not asked for, whatever `two` does.
+        let no_miss = 1.0 - binding - topic;
+        no_miss * two * 300.0 + (binding + topic) * 40.0 + (binding + no_miss * two) * 6.0
+        // A topic miss comes first, so `bound` does not apply, whatever `two` does.
     };
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     let mut shares = [0.0; 3];
     for order in orders {
         let mut set = 0;
         for player in order {
-            shares[player] += (worth(set | 1 << player) - worth(set)) / 6.0;
+            shares[player] += (value_of(set | 1 << player) - value_of(set)) / 6.0;
             set |= 1 << player;
         }
     }
@@ -114,17 +114,17 @@ fn shares_are_those_of_all_orders() {
     near(part(&money, By::Error(None)), 0.0);
     let all: f64 = shares.iter().sum();
     near(all, money.loss.estimate);
-    // Had `two` been right: only what `one` costs.
+    // If `two` had been right, only the cost of `one` remains.
     let saved = money.avoidable.iter().find(|of| of.step == "two").unwrap().loss;
-    near(saved, worth(0b111) - worth(0b011));
+    near(saved, value_of(0b111) - value_of(0b011));
 }
 
-/// Sampled runs, and permutation sampling, against the exact figures.
+/// Sampled runs, and permutation sampling, compared with the exact figures.
 #[test]
 fn sampling_agrees_with_exact() {
     let exact = money(STEPS, "{}", IMPACT);
     let sampled = money(STEPS, "{method: monte_carlo, trials: 40000}", IMPACT);
-    // A run costs at most 306: four standard errors of a mean of 40,000 are 3 at the very most.
+    // A run costs at most 306: four standard errors of a mean of 40,000 are at most about 3.
     let close = |a: f64, b: f64| assert!((a - b).abs() < 3.0, "{a} against {b}");
     close(exact.loss.estimate, sampled.loss.estimate);
     for split in &exact.splits {
@@ -137,7 +137,7 @@ fn sampling_agrees_with_exact() {
     }
 }
 
-/// At a fixed volume and one constant loss a year is binomial.
+/// At a fixed volume and one constant loss, a year is binomial.
 #[test]
 fn a_year_of_constant_losses_is_binomial() {
     use statrs::distribution::{Binomial, DiscreteCDF};
@@ -160,7 +160,7 @@ fn a_year_of_constant_losses_is_binomial() {
 }
 
 #[test]
-fn amounts_that_are_none_are_told() {
+fn missing_amounts_are_reported() {
     for (amount, reason) in [("0 - first", "a loss is 0 or more"), ("1 / (first - 10)", "finite")] {
         let impact = format!(
             "  volume: {{mean: 10}}\n  losses: [{{name: odd, if: 'true', amount: {amount}}}]"
@@ -177,9 +177,9 @@ fn refused(impact: &str) -> String {
     one_arm::load(PASSAGES, "id,name\nt1,x\n", reader, STEPS, &end).expect_err(impact)
 }
 
-/// A loss below zero is a gain, and no interval of losses fits it.
+/// A negative loss is a gain, and no loss distribution allows it.
 #[test]
-fn what_could_be_a_gain_is_refused() {
+fn negative_losses_are_refused() {
     for variable in [
         "uniform: [-10, 2]",
         "uniform: [-0.001, 2]",
@@ -195,7 +195,7 @@ fn what_could_be_a_gain_is_refused() {
         ));
         assert!(refused.contains("out-of-range") && refused.contains("cannot be ["), "{refused}");
     }
-    // Next to nothing of it is below zero, and that is taken for zero.
+    // Almost no probability is below zero, and negative draws become zero.
     let money = money(
         STEPS,
         "{}",
@@ -207,9 +207,9 @@ fn what_could_be_a_gain_is_refused() {
     assert!(money.loss.low >= 0.0 && money.loss.low <= money.loss.high);
 }
 
-/// What is so large that sums overflow, or takes for ever; each with its place and what is allowed.
+/// Numbers so large that sums overflow or the run never ends; each message gives the place and the allowed range.
 #[test]
-fn figures_without_measure_are_refused() {
+fn excessive_figures_are_refused() {
     let rest = "\n  losses: [{name: bad, if: outcome != \"correct\", amount: 10}]";
     let volume = |volume: &str| refused(&format!("  volume: {{{volume}}}{rest}"));
     for sd in ["1.7e308", "1e9", "1001", "9.9", "0"] {
@@ -266,13 +266,13 @@ fn figures_without_measure_are_refused() {
             "{refused}"
         );
     }
-    // An amount that only a task gives is known when it is met.
+    // An amount that comes from a task is known only during the run.
     let impact = "  volume: {mean: 10}\n  losses: [{name: odd, if: 'true', amount: first * 1e300}]";
     let error = format!("{:#}", try_all(&scenario(STEPS, "{}", impact)).unwrap_err());
     assert!(error.contains("a loss is 0 or more, and 1e15 at most"), "{error}");
 }
 
-/// One find that misses in .3 of the runs; whatever misses loses 7.
+/// One find that misses in .3 of the runs; each miss loses 7.
 fn yearly(volume: &str, section: &str) -> MoneyRecord {
     money(
         STEPS,
@@ -283,7 +283,7 @@ fn yearly(volume: &str, section: &str) -> MoneyRecord {
     )
 }
 
-/// P(a year has at most so many losses), where the mean volume is drawn evenly: by Simpson's rule over it.
+/// P(a year has at most this many losses) with a uniform mean volume: by Simpson's rule.
 fn mixed(at_most: u64, low: f64, high: f64) -> f64 {
     use statrs::distribution::{DiscreteCDF, Poisson};
     let cdf = |volume: f64| Poisson::new(0.3 * volume).unwrap().cdf(at_most);
@@ -300,7 +300,7 @@ fn mixed(at_most: u64, low: f64, high: f64) -> f64 {
 }
 
 #[test]
-fn a_year_of_a_drawn_volume_is_a_mixture() {
+fn a_year_of_random_volume_is_a_mixture() {
     let section = "sensitivity: {assumptions: {volume: {low: 200, high: 800}}}";
     let money = yearly("mean: 500, distribution: poisson", section);
     let drawn = money.drawn.as_ref().unwrap();
@@ -312,29 +312,29 @@ fn a_year_of_a_drawn_volume_is_a_mixture() {
         let (low, high) = tail.var_error;
         assert!(low < tail.var && tail.var < high && high < 1.1 * tail.var, "{tail:?}");
     }
-    // As many cases as before on average, and years that differ by far more.
+    // The same mean number of cases as before, but with a much larger variance between years.
     assert!((drawn.mean / money.stated.mean - 1.0).abs() < 0.03);
     assert!(drawn.sd > 4.0 * money.stated.sd, "{} {}", drawn.sd, money.stated.sd);
     assert!(drawn.tail[1].var > 1.3 * money.stated.tail[1].var);
     assert_eq!(money.year(), drawn);
 }
 
-/// With nothing varied, a year is what it was; with the section left out, it is drawn in the default ranges.
+/// With no variation a year is unchanged; without the section, it is drawn from the default ranges.
 #[test]
-fn years_are_drawn_wherever_something_has_a_range() {
+fn years_are_simulated_if_any_quantity_has_a_range() {
     let volume = "mean: 500, distribution: poisson";
     let none = yearly(volume, "sensitivity: {assumptions: {}}");
     assert!(none.drawn.is_none());
     assert_eq!(none.year(), &none.stated);
     let default = yearly(volume, "");
-    // Of 500 cases, 250 to 1000: half of the years above the stated mean.
+    // Of 500 cases, 250 to 1000: half of the years are above the stated mean.
     let above =
         default.drawn.as_ref().unwrap().curve.iter().find(|point| point.1 >= 1050.0).unwrap().0;
     assert!((above - 0.5).abs() < 0.02, "{above}");
     assert_eq!(default.stated, none.stated);
     let again = yearly(volume, "");
     assert_eq!(again.drawn, default.drawn);
-    // The mean of a variable, and not what it is in single cases.
+    // Scales the mean of a variable, not its variation between cases.
     let scaled = money(
         STEPS,
         "{}",
@@ -344,7 +344,7 @@ fn years_are_drawn_wherever_something_has_a_range() {
     );
     let (drawn, stated) = (scaled.drawn.as_ref().unwrap(), &scaled.stated);
     let own = stated.sd.powi(2) / stated.mean.powi(2);
-    // Var = E[x^2] own + Var[x], with x even from .5 to 1.5: 13/12 and 1/12.
+    // Var = E[x^2] own + Var[x], with x uniform from .5 to 1.5: 13/12 and 1/12.
     let expected = ((13.0 / 12.0 * own + 1.0 / 12.0) * stated.mean.powi(2)).sqrt();
     assert!((drawn.sd / expected - 1.0).abs() < 0.04, "{} {expected}", drawn.sd);
 }

@@ -1,8 +1,8 @@
 //! Small pipelines whose every figure can be derived on paper, from the file to the record.
 //!
-//! The corpus gives each passage a word of its own, so that BM25 finds it and no other; phrasings with
-//! weights then make a step miss as often as we like. `alpha` is right wherever it is asked, `beta`
-//! is the same attribute of another entity: a binding miss.
+//! Each passage in the corpus has its own word, so that BM25 finds exactly that passage; phrasings with weights then
+//! set how often a step misses. `alpha` is always right, and `beta` is the same attribute of another entity: a binding
+//! miss.
 
 use knockon::run::record::{ArmRecord, Importance, ShareRecord};
 use knockon::scenario::Method;
@@ -57,18 +57,18 @@ const BINDING: Event = Event::OwnMiss(MissKind::Binding);
 
 /// A chain: the fee is found (a miss in 2 of 10), read, and paid if it is 10.
 ///
-/// Where it finds the 20, the reader is right by luck in a tenth of the cases, and follows it in the others; what it
-/// reads it misreads in a tenth of the cases, never as the right value.
+/// If it finds the 20, the reader is right by luck in a tenth of the cases, and follows it in the others; it misreads a
+/// tenth of what it reads, never as the right value.
 ///
 /// - miss: 10 by luck (.1), the 20 read or misread (.9, wrong): fails .9.
 /// - hit: the 10 is misread in .1: fails .1.
 /// - P(F) = .2 * .9 + .8 * .1 = .26.
 ///
-/// Own errors: the miss, and the misreading of a hit (what happens on a miss is the miss's doing).
-/// v({miss}) = .2 * .9 = .18; v({misread}) = .1 (the miss is mended, so every run is a hit);
-/// v(both) = .26. Shapley: miss (.18 + (.26 - .1)) / 2 = .17; misread (.1 + (.26 - .18)) / 2 = .09.
+/// Own errors: the miss, and the misreading of a hit (effects of a miss are attributed to the miss). v({miss}) = .2 *
+/// .9 = .18; v({misread}) = .1 (the miss is fixed, so every run is a hit); v(both) = .26. Shapley: miss (.18 + (.26 -
+/// .1)) / 2 = .17; misread (.1 + (.26 - .18)) / 2 = .09.
 #[test]
-fn a_chain() {
+fn a_chain_matches_derived_figures() {
     let steps = format!(
         "{}
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
@@ -91,8 +91,8 @@ fn a_chain() {
     near(retrieval.raw, 0.9 / 0.26);
     near(retrieval.rrw, 2.6);
     near(retrieval.p_fail_without_own_errors, 0.1);
-    // With the fee right, whatever was found, nothing fails. Without errors of its own a miss still fails in .9. Wrong
-    // it always fails, as if there were no luck.
+    // With the fee right, whatever was found, nothing fails. Without its own errors a miss still fails in .9. A wrong
+    // fee always fails, because luck no longer applies.
     let reading = importance(&arm, "fee");
     near(reading.p_err, 0.08);
     near(reading.p_fail_if_right, 0.0);
@@ -101,7 +101,7 @@ fn a_chain() {
     near(reading.p_fail_without_own_errors, 0.18);
     near(reading.p_fail_if_wrong, 1.0);
 
-    // Each error fails by itself, so no pair is minimal.
+    // Each error alone suffices to fail, so no pair is minimal.
     let sets: Vec<usize> = arm.cuts.iter().map(|cut| cut.errors.len()).collect();
     assert_eq!(sets, [1, 1]);
     let forced = |at: usize| arm.cuts[at].forced[1..].iter().sum::<f64>();
@@ -110,7 +110,7 @@ fn a_chain() {
     near(arm.cuts[0].p, 0.18);
     near(arm.cuts[1].p, 0.08);
 
-    // Three ways to fail: the 20 is read, the 10 is misread, the 20 is misread. Luck does not fail.
+    // Three ways to fail: the 20 is read, the 10 is misread, the 20 is misread. Lucky runs do not fail.
     let paths: Vec<(f64, usize)> = arm.paths.iter().map(|p| (p.p, p.events.len())).collect();
     assert_eq!(arm.paths.len(), 3);
     near(paths[0].0, 0.162);
@@ -120,24 +120,24 @@ fn a_chain() {
     assert_eq!(arm.paths[0].right_action, "pay");
     assert_eq!(arm.paths[0].action, "refuse");
 
-    // find -> fee: off in .2, and then wrong in .9. fee -> act: off alone in .26, and always wrong.
+    // find -> fee: wrong in .2, and then fee is wrong in .9. fee -> act: wrong alone in .26, and act is then always
+    // wrong.
     let edge = |child: &str| arm.edges.iter().find(|e| e.child == child).unwrap();
     near(edge("fee").p_parent_off_alone, 0.2);
     near(edge("fee").p_child_wrong_given.unwrap(), 0.9);
     near(edge("fee").p_absorbed_given.unwrap(), 0.1);
     near(edge("act").p_parent_off_alone, 0.26);
     near(edge("act").p_child_wrong_given.unwrap(), 1.0);
-    // Independent steps: .8 of hits, .9 of readings of hits, 1 of actions. One task, one value after
-    // the other: the truth is better by the luck of .2 * .1.
+    // Independent steps: .8 of hits, .9 of readings of hits, 1 of actions. The truth is better by the luck of .2 * .1.
     near(arm.summary.independent_success, 0.72);
     near(1.0 - arm.summary.failure.estimate, 0.72 + 0.02);
 }
 
-/// A diamond: two finds of the same fee; the action is wrong only if both are off.
+/// A diamond: two finds of the same fee; the action is wrong only if both are wrong.
 ///
-/// a misses in .2, b in .3, both read as they find: P(F) = .06, only together, so each answers for half.
+/// a misses in .2 and b in .3, and both are read as found: P(F) = .06, only together, so each has half of it.
 #[test]
-fn a_diamond_fails_only_on_both_sides() {
+fn a_diamond_fails_only_if_both_sides_are_wrong() {
     let steps = format!(
         "{}{}
   - {{id: act, act: [{{if: a == 10 || b == 10, do: pay}}, {{do: refuse}}]}}",
@@ -158,17 +158,17 @@ fn a_diamond_fails_only_on_both_sides() {
     assert_eq!(steps, ["find_a", "find_b"]);
     near(arm.cuts[0].p, 0.06);
     near(arm.cuts[0].share, 1.0);
-    // Each side alone is absorbed by the action: a wrong and b right in .2 * .7.
+    // A single wrong side is absorbed by the action: a wrong and b right in .2 * .7.
     let edge = arm.edges.iter().find(|e| e.parent == "a").unwrap();
     near(edge.p_parent_off_alone, 0.14);
     near(edge.p_absorbed_given.unwrap(), 1.0);
-    // Five steps at .8, 1, .7, 1, 1: independence knows nothing of the diamond.
+    // Five steps at .8, 1, .7, 1, 1: the independence formula ignores the diamond.
     near(arm.summary.independent_success, 0.56);
 }
 
-/// A step that absorbs: whatever the fee, above 5 is above 5.
+/// An absorbing step: all fees found are above 5, so the condition never changes.
 #[test]
-fn an_absorbing_step() {
+fn a_step_absorbs_a_wrong_fee() {
     let steps = format!(
         "{}
   - {{id: large, compute: fee > 5}}
@@ -177,7 +177,7 @@ fn an_absorbing_step() {
     );
     let arm = run("{preset: perfect, follow: 1}", &steps);
     near(arm.summary.failure.estimate, 0.0);
-    // Nothing fails: every measure says so, and none is undefined.
+    // Nothing fails: every measure shows that, and none is undefined.
     near(cause(&arm, "find_fee", BINDING).failure.estimate, 0.0);
     near(cause(&arm, "find_fee", BINDING).share, 0.0);
     for step in ["find_fee", "fee"] {
@@ -191,12 +191,12 @@ fn an_absorbing_step() {
     assert_eq!(edge("act").p_absorbed_given, None);
 }
 
-/// A wrong key asks for the wrong price: an induced miss, which is nobody's own error.
+/// A wrong key leads to the wrong price: an induced miss, which is not an own error of any step.
 ///
-/// The first find misses in .25 of runs, and the price is then always wrong. Two misses in the run, one
-/// cause: all of the failure rate is the first one's.
+/// The first find misses in .25 of runs, and the price is then always wrong. Two misses in the run, but one cause: the
+/// whole failure rate belongs to the first one.
 #[test]
-fn an_induced_miss_is_the_first_ones_doing() {
+fn an_induced_miss_is_attributed_to_the_first_error() {
     let arm = run(
         "{preset: perfect, follow: 1}",
         r#"
@@ -217,19 +217,19 @@ fn an_induced_miss_is_the_first_ones_doing() {
     near(cause(&arm, "find", BINDING).failure.estimate, 0.25);
     near(arm.summary.failure_with_own_miss, 0.25);
     near(arm.summary.failure_with_induced_miss, 0.25);
-    // With gold in hand at the second find the run would be right all the same.
+    // With gold retrieved at the second find the run would still be right.
     near(importance(&arm, "find_price").fussell_vesely, 1.0);
     near(importance(&arm, "find_price").p_err, 0.25);
-    // The second find never misses by itself; made to, it would fail every run.
+    // The second find never misses by itself; if forced to, every run would fail.
     near(importance(&arm, "find_price").p_fail_if_wrong, 1.0);
     let events: Vec<(&str, bool)> =
         arm.paths[0].events.iter().map(|e| (e.step.as_str(), e.own)).collect();
     assert_eq!(events, [("find", true), ("key", false), ("find_price", false), ("price", false)]);
 }
 
-/// The reader abstains on a miss: the run stops, which is the one thing that flags an error by itself.
+/// The reader abstains on a miss: the run stops. Without a guard, only a stop flags an error.
 #[test]
-fn a_stop_catches_what_a_reader_will_not_read() {
+fn an_abstaining_reader_stops_the_run() {
     let steps = format!(
         "{}
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
@@ -245,10 +245,10 @@ fn a_stop_catches_what_a_reader_will_not_read() {
     assert_eq!(events, [BINDING, Event::Abstained, Event::Stopped]);
 }
 
-/// The chain once more, by sampling alone: every figure within five standard errors, the shares with
-/// the interval they give themselves.
+/// The chain again, by sampling alone: every figure within five standard errors, and the shares within their own
+/// intervals.
 #[test]
-fn sampling_finds_the_same_figures() {
+fn sampling_agrees_with_the_derived_figures() {
     let steps = format!(
         "{}
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}",
@@ -277,7 +277,7 @@ fn sampling_finds_the_same_figures() {
     close(arm.paths[0].p, 0.162);
 }
 
-/// A guard on the fee: `guard` is its check. The find misses in 2 of 10 runs, and the reader follows.
+/// A guard on the fee with the check `check`. The find misses in 2 of 10 runs, and the reader follows.
 fn guarded(method: Method, check: &str) -> ArmRecord {
     let find = find("fee", 2).replace(
         "read: {from: find_fee, field: fee}}",
@@ -290,10 +290,10 @@ fn guarded(method: Method, check: &str) -> ArmRecord {
     run_with(method, "{preset: perfect, follow: 1}", &steps)
 }
 
-/// A guard that knows fees to be below 15 sees each wrong one (20) and no right one (10): what was a wrong
-/// action is a stop, and nothing is silent any more. The miss is still what fails.
+/// A guard that requires fees below 15 catches each wrong one (20) and no right one (10): wrong actions become stops,
+/// and nothing is silent any more. The miss still causes the failures.
 #[test]
-fn a_guard_stops_what_it_sees() {
+fn a_guard_stops_wrong_values() {
     let arm = guarded(Method::Exact, "fee < 15");
     near(arm.summary.outcomes[Outcome::Stopped as usize], 0.2);
     near(arm.summary.failure.estimate, 0.2);
@@ -307,7 +307,7 @@ fn a_guard_stops_what_it_sees() {
     assert_eq!(events, [BINDING, Event::Distracted, Event::Caught]);
 }
 
-/// A guard that sees nothing leaves every number as it was: .2 of wrong actions.
+/// A guard that catches nothing leaves every number unchanged: .2 of wrong actions.
 #[test]
 fn a_silent_wrong_value_is_not_stopped() {
     let arm = guarded(Method::Exact, "fee < 25");
@@ -317,12 +317,12 @@ fn a_silent_wrong_value_is_not_stopped() {
     near(fee.p_caught + fee.p_false_alarm, 0.0);
 }
 
-/// A guard that takes every fee for wrong: the hits (.8) are false alarms, the misses (.2) are caught.
+/// A guard that rejects every fee: the hits (.8) are false alarms, the misses (.2) are caught.
 ///
-/// v({miss}) = .2, for a miss is caught whatever else is mended; v({alarm}) = 1, for then every run is a
-/// hit; v(both) = 1. Shapley: miss (.2 + 0) / 2 = .1; alarm (1 + .8) / 2 = .9.
+/// v({miss}) = .2, because a miss is caught even if everything else is fixed; v({alarm}) = 1, because then every run is
+/// a hit; v(both) = 1. Shapley: miss (.2 + 0) / 2 = .1; alarm (1 + .8) / 2 = .9.
 #[test]
-fn a_false_alarm_is_the_guards_own_error() {
+fn a_false_alarm_is_an_own_error_of_the_guard() {
     for method in [Method::Exact, Method::MonteCarlo] {
         let arm = guarded(method, "fee < 5");
         let close = |a: f64, b: f64| match method {
@@ -336,7 +336,7 @@ fn a_false_alarm_is_the_guards_own_error() {
         let fee = arm.steps.iter().find(|s| s.step == "fee").unwrap();
         close(fee.p_caught, 0.2);
         close(fee.p_false_alarm, 0.8);
-        // Were the fee right, nothing would stop; without false alarms only the misses would; were it wrong, all do
+        // With the fee right, nothing would stop; without false alarms only the misses would; with it wrong, all stop
         // as they do now.
         close(importance(&arm, "fee").p_fail_if_right, 0.0);
         close(importance(&arm, "fee").p_fail_without_own_errors, 0.2);
@@ -344,9 +344,9 @@ fn a_false_alarm_is_the_guards_own_error() {
     }
 }
 
-/// A guard further down sees what came in wrong: the step itself did nothing wrong.
+/// A guard at a later step catches an inherited error: that step made no error itself.
 #[test]
-fn a_guard_downstream_sees_an_inherited_error() {
+fn a_guard_downstream_catches_an_inherited_error() {
     let steps = format!(
         "{}
   - {{id: twice, compute: fee * 2, guard: [{{check: twice < 30}}]}}
@@ -362,10 +362,10 @@ fn a_guard_downstream_sees_an_inherited_error() {
     near(edge.p_child_missing_given.unwrap(), 1.0);
 }
 
-/// Gold between two others is overlooked in .2, and then read as if it were not there: the 10 beside it is
-/// followed in half of these cases, and in the rest the reader abstains with the evidence in hand.
+/// Gold between two other passages is overlooked in .2, and then read as if it were absent: the 10 beside it is
+/// followed in half of these cases, and in the rest the reader abstains although it has the evidence.
 ///
-/// Both are own errors: v({distracted}) = .1, v({abstained}) = .1, v(both) = .2, so each answers for .1.
+/// Both are own errors: v({distracted}) = .1, v({abstained}) = .1, v(both) = .2, so each has .1.
 #[test]
 fn gold_in_the_middle_is_overlooked() {
     let steps = r#"
@@ -381,11 +381,11 @@ fn gold_in_the_middle_is_overlooked() {
     near(importance(&arm, "fee").p_fail_if_right, 0.0);
 }
 
-/// The right clause of the second task shares no word with its query, and the reader follows what is found in its place:
-/// the flag is wrong in one of two tasks, without an error of the reader's own. Put out right, it would prevent every
-/// failure.
+/// The right clause of the second task shares no word with its query, and the reader follows the passage found instead:
+/// the flag is wrong in one of two tasks, without an own error of the reader. Setting its output right would prevent
+/// every failure.
 #[test]
-fn a_read_step_that_only_passes_a_miss_on_is_right_by_its_output() {
+fn a_read_step_that_passes_a_miss_on_counts_by_its_output() {
     let passages = r#"
 {"id":"g0","text":"entity0 clause","entity":"entity0","attribute":"c","facts":{"flag":{"yes_no":true}}}
 {"id":"g1","text":"nothing alike","entity":"entity1","attribute":"c","facts":{"flag":{"yes_no":true}}}

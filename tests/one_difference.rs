@@ -1,4 +1,4 @@
-//! The same difference wherever it is read: pairs.csv, summary.csv and impact.csv of a run, a plan and a gate.
+//! The same difference in every report: pairs.csv, summary.csv and impact.csv of a run, a plan and a gate.
 
 use knockon::gate::{self, Allowed, Baseline, Check, Demand, Question, Verdict};
 use knockon::run::Record;
@@ -10,7 +10,7 @@ use knockon::{atomic_file, plan, report};
 use crate::significance::{AMOUNTS, scenario};
 use crate::support::runs::run_all;
 
-/// Of the arm `reviewed` a reviewer catches nine of ten errors and takes nothing for it; `plan` may buy the same reviewer.
+/// In the arm `reviewed` a reviewer catches nine of ten errors at no cost; `plan` may buy the same reviewer.
 fn reviewed(amounts: &[f64], misread: f64) -> Scenario {
     let guard = "    guard: [{reviewer: {catch_rate: 0.9, false_alarm_rate: 0, cost: 0, minutes: 0}, escalate: {accuracy: 1, cost: 0, minutes: 0}}]\n    guarded: false\nbaseline: plain\narms: [{id: plain}, {id: reviewed, guarded: true}]";
     scenario(amounts, misread, guard, "plan: {candidates: [{id: review, guarded: true}]}")
@@ -54,10 +54,10 @@ fn times(of: Interval, factor: f64) -> Interval {
 }
 
 #[test]
-fn a_run_a_plan_and_a_gate_give_one_interval_for_one_difference() {
+fn run_plan_and_gate_give_the_same_interval() {
     let longer: Vec<f64> = AMOUNTS.iter().chain(&AMOUNTS[..4]).map(|a| a + 5.0).collect();
     let many: Vec<f64> = (0..40).map(|i| 100.0 + 80.0 * f64::from(i % 7)).collect();
-    // Up to 16 units all flips are counted; beyond, a gate draws further ones at its limit.
+    // Up to 16 units all flips are enumerated; beyond, a gate draws additional ones at its limit.
     for (amounts, misread, within) in
         [(&AMOUNTS[..], 0.1, 1e-5), (&longer, 0.4, 1e-5), (&many, 0.2, 0.02)]
     {
@@ -74,7 +74,8 @@ fn a_run_a_plan_and_a_gate_give_one_interval_for_one_difference() {
         let checks = gated(&scenario, &record);
         same(gate_interval(&checks, gate::Measure::Failure), failure.interval, within);
         same(gate_interval(&checks, gate::Measure::Loss), money.interval, within);
-        // What the plan saves in a year is what the arm costs less, times the cases of a year; one option is not picked.
+        // The plan's yearly saving is the cost difference of the arm per case times the cases per year; with a single
+        // option there is no correction for picking the best.
         let planned = plan::plan(scenario, &mut |scenario| Ok(run_all(scenario))).unwrap();
         let option = planned.options.iter().find(|option| !option.chosen.is_empty()).unwrap();
         let saved = option.saved.unwrap();

@@ -1,4 +1,4 @@
-//! The oracle under arms that swap corpora: texts may differ, what is right may not.
+//! The oracle with arms that swap corpora: texts may differ, but the right answer may not.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ fn oracles_that_differ_between_arms_are_reported_with_all_tasks() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // An arm by itself can be run.
+    // A single arm can be run.
     let out = dir.path().join("o");
     let run = knockon(&[
         "run",
@@ -91,9 +91,9 @@ const NOTICE: &str = "  - {id: find, retrieve: {corpus: full, query: \"{{ task.c
   - {id: act, act: [{if: 'notice == duration(\"60 days\")', do: early}, {do: late}]}
 ";
 
-/// No label differs: an extractor reads another value in the other texts, or none.
+/// Labels are equal: an extractor reads another value from the other texts, or none.
 #[test]
-fn texts_that_state_otherwise_are_another_truth() {
+fn texts_that_state_other_values_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let full = r#"{"id": "a", "text": "Acme may leave on 60 days notice.", "entity": "acme"}
 {"id": "b", "text": "Bolt may leave on 30 days notice.", "entity": "bolt"}
@@ -111,16 +111,16 @@ fn texts_that_state_otherwise_are_another_truth() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // Other words for the same, and another period that leads to the same action, are fine.
+    // Another wording of the same value, and another period that leads to the same action, are valid.
     let (text, code) = of(&full
         .replace("60 days notice", "sixty (60) days' written notice")
         .replace("30 days", "40 days"));
     assert_eq!(code, 0, "{text}");
 }
 
-/// A passage that one corpus lacks is a stop there; the corpus is not the one that the baseline searches.
+/// A passage that one corpus lacks is a stop there; that corpus is not the baseline's.
 #[test]
-fn a_passage_that_a_swapped_corpus_lacks_is_another_truth() {
+fn a_passage_missing_in_a_swapped_corpus_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let full = r#"{"id": "a", "text": "Acme may leave on 60 days notice.", "entity": "acme"}
 {"id": "b", "text": "Bolt may leave on 30 days notice.", "entity": "bolt"}
@@ -136,9 +136,9 @@ fn a_passage_that_a_swapped_corpus_lacks_is_another_truth() {
     );
 }
 
-/// Of three arms the third differs, by an entity that is spelled as another one's: its passage is gold elsewhere.
+/// The third of three arms differs because an entity is spelled like another one: its passage becomes gold there.
 #[test]
-fn every_arm_is_held_against_the_first() {
+fn every_arm_is_compared_with_the_first() {
     let dir = tempfile::tempdir().unwrap();
     let full = r#"{"id": "a", "text": "Acme may leave on 60 days notice.", "entity": "acme"}
 {"id": "b", "text": "Bolt may leave on 30 days notice.", "entity": "bolt"}
@@ -159,9 +159,9 @@ fn every_arm_is_held_against_the_first() {
     assert_eq!(text.matches("error[oracles-differ]").count(), 1, "{text}");
 }
 
-/// Two arms differ from the first, each in other tasks, and both are reported; what a run without them does is fine.
+/// Two arms differ from the first, each in other tasks, and both are reported; a run without them is valid.
 #[test]
-fn all_arms_that_differ_are_reported_and_others_run() {
+fn all_differing_arms_are_reported_and_the_others_run() {
     let dir = tempfile::tempdir().unwrap();
     let full = r#"{"id": "a", "text": "Acme may leave on 60 days notice.", "entity": "acme"}
 {"id": "b", "text": "Bolt may leave on 30 days notice.", "entity": "bolt"}

@@ -1,4 +1,4 @@
-//! What the user has in a folder stays as it is: over commands, and by the ways in which files get lost.
+//! Existing files in a user's folder are preserved, for all commands and common ways of losing files.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,27 +19,27 @@ fn knockon(dir: &Path, args: &[&str]) -> Output {
     command(dir, args).output().unwrap()
 }
 
-fn fine(dir: &Path, args: &[&str]) -> String {
+fn run_ok(dir: &Path, args: &[&str]) -> String {
     let output = knockon(dir, args);
-    assert!(output.status.success(), "{args:?}: {}", err(&output));
+    assert!(output.status.success(), "{args:?}: {}", stderr_of(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs a command that is refused as wrong use; gives what it said.
+/// Runs a command that is refused as wrong usage; returns its message.
 fn refused(dir: &Path, args: &[&str]) -> String {
     let output = knockon(dir, args);
-    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", err(&output));
-    err(&output)
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr_of(&output));
+    stderr_of(&output)
 }
 
-fn err(output: &Output) -> String {
+fn stderr_of(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A folder with the scenario that `init` writes, searched by words only.
+/// A folder with the scenario that `init` writes, using word search only.
 fn desk() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    fine(dir.path(), &["init"]);
+    run_ok(dir.path(), &["init"]);
     dir
 }
 
@@ -69,32 +69,32 @@ fn run_into<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_run_over_the_folder_of_its_scenario_leaves_the_tasks_alone() {
+fn a_run_into_its_scenario_folder_keeps_the_tasks() {
     let dir = desk();
     let tasks = read(dir.path(), "tasks.csv");
     for more in [&[][..], &["--force"]] {
-        let said = refused(dir.path(), &run_into(".", more));
-        assert!(said.contains("tasks.csv is read by this command"), "{said}");
-        assert!(!said.contains("--force"), "{said}");
+        let message = refused(dir.path(), &run_into(".", more));
+        assert!(message.contains("tasks.csv is read by this command"), "{message}");
+        assert!(!message.contains("--force"), "{message}");
     }
     assert_eq!(read(dir.path(), "tasks.csv"), tasks);
     assert!(!dir.path().join("summary.csv").exists());
 }
 
 #[test]
-fn a_run_goes_over_an_earlier_one_and_leaves_nothing_of_it() {
+fn a_run_replaces_all_files_of_an_earlier_one() {
     let dir = desk();
     let traced = ["--traces", "otlp,who-and-when", "--traces-limit", "3", "--parquet"];
     let traced = if cfg!(feature = "parquet") { &traced[..] } else { &traced[..4] };
-    fine(dir.path(), &run_into("out", traced));
+    run_ok(dir.path(), &run_into("out", traced));
     let out = dir.path().join("out");
     assert!(out.join("traces.jsonl").exists());
     assert!(!names(&out.join("who_and_when")).is_empty());
-    // Without money there are four files less.
+    // Without the impact section there are four files fewer.
     let scenario = read(dir.path(), "scenario.yaml");
     let cut = scenario.find("\nimpact:").unwrap();
     write(dir.path(), "plain.yaml", &scenario[..cut]);
-    fine(dir.path(), &["run", "plain.yaml", "--arms", "words", "--out", "out"]);
+    run_ok(dir.path(), &["run", "plain.yaml", "--arms", "words", "--out", "out"]);
     let manifest: serde_json::Value = serde_json::from_str(&read(&out, "manifest.json")).unwrap();
     let mut listed: Vec<&str> = manifest["outputs"]
         .as_array()
@@ -114,30 +114,30 @@ fn a_run_goes_over_an_earlier_one_and_leaves_nothing_of_it() {
 }
 
 #[test]
-fn files_of_others_in_the_folder_of_a_run_stay() {
+fn foreign_files_in_the_output_folder_are_kept() {
     let dir = desk();
     write(dir.path(), "out/notes.txt", "mine");
-    fine(dir.path(), &run_into("out", &[]));
-    fine(dir.path(), &run_into("out", &[]));
+    run_ok(dir.path(), &run_into("out", &[]));
+    run_ok(dir.path(), &run_into("out", &[]));
     assert_eq!(read(dir.path(), "out/notes.txt"), "mine");
-    // Of the same name as one of ours.
+    // With the same name as one of ours.
     write(dir.path(), "other/summary.csv", "mine");
-    let said = refused(dir.path(), &run_into("other", &[]));
-    assert!(said.contains("summary.csv") && said.contains("--force"), "{said}");
+    let message = refused(dir.path(), &run_into("other", &[]));
+    assert!(message.contains("summary.csv") && message.contains("--force"), "{message}");
     assert_eq!(names(&dir.path().join("other")), ["summary.csv"]);
-    // One of ours that was worked on.
+    // One of our files, edited by the user.
     write(dir.path(), "out/steps.csv", "mine");
-    let said = refused(dir.path(), &run_into("out", &[]));
-    assert!(said.contains("steps.csv was changed after knockon wrote it"), "{said}");
+    let message = refused(dir.path(), &run_into("out", &[]));
+    assert!(message.contains("steps.csv was changed after knockon wrote it"), "{message}");
     assert_eq!(read(dir.path(), "out/steps.csv"), "mine");
-    fine(dir.path(), &run_into("out", &["--force"]));
+    run_ok(dir.path(), &run_into("out", &["--force"]));
     assert!(read(dir.path(), "out/steps.csv").starts_with("arm,"));
     assert_eq!(read(dir.path(), "out/notes.txt"), "mine");
 }
 
-/// A bad place is told before the work: there would be minutes of it in a scenario that is not this small.
+/// An unwritable path is reported before the work, which would take minutes in a larger scenario.
 #[test]
-fn a_place_that_cannot_be_written_is_told_before_anything_is_embedded() {
+fn an_unwritable_path_is_reported_before_anything_is_embedded() {
     let dir = desk();
     write(dir.path(), "file", "mine");
     let cache = dir.path().join("cache");
@@ -160,13 +160,13 @@ fn a_place_that_cannot_be_written_is_told_before_anything_is_embedded() {
 }
 
 #[test]
-fn no_command_writes_over_what_it_reads_or_does_not_know() {
+fn no_command_overwrites_its_inputs_or_unknown_files() {
     let dir = desk();
     let here = dir.path();
     write(here, "mine.csv", "mine");
     write(here, "mine.jsonl", "mine");
     write(here, "paws.tsv", "id\tsentence1\tsentence2\tlabel\n1\ta b\tb a\t0\n");
-    fine(here, &run_into("base", &[]));
+    run_ok(here, &run_into("base", &[]));
     let (passages, tasks) = (read(here, "passages.jsonl"), read(here, "tasks.csv"));
     let scenario = read(here, "scenario.yaml");
     let onto_inputs: [&[&str]; 8] = [
@@ -199,8 +199,8 @@ fn no_command_writes_over_what_it_reads_or_does_not_know() {
     ];
     for args in onto_inputs {
         for more in [&[][..], &["--force"]] {
-            let said = refused(here, &[args, more].concat());
-            assert!(said.contains("is read by this command"), "{args:?}: {said}");
+            let message = refused(here, &[args, more].concat());
+            assert!(message.contains("is read by this command"), "{args:?}: {message}");
         }
     }
     let onto_others: [&[&str]; 5] = [
@@ -220,8 +220,8 @@ fn no_command_writes_over_what_it_reads_or_does_not_know() {
         ],
     ];
     for args in onto_others {
-        let said = refused(here, args);
-        assert!(said.contains("not known as written by knockon"), "{args:?}: {said}");
+        let message = refused(here, args);
+        assert!(message.contains("not known as written by knockon"), "{args:?}: {message}");
         assert_eq!(
             (read(here, "mine.csv"), read(here, "mine.jsonl")),
             ("mine".into(), "mine".into())
@@ -231,18 +231,18 @@ fn no_command_writes_over_what_it_reads_or_does_not_know() {
     assert_eq!(read(here, "tasks.csv"), tasks);
     assert_eq!(read(here, "scenario.yaml"), scenario);
     assert!(read(here, "base/tasks.csv").starts_with("arm,"));
-    fine(here, &[onto_others[1], &["--force"]].concat());
+    run_ok(here, &[onto_others[1], &["--force"]].concat());
     assert_ne!(read(here, "mine.csv"), "mine");
 }
 
 #[test]
-fn a_gate_renews_what_an_earlier_gate_wrote() {
+fn a_gate_replaces_the_output_of_an_earlier_gate() {
     let dir = desk();
-    fine(dir.path(), &run_into("base", &[]));
+    run_ok(dir.path(), &run_into("base", &[]));
     let gate = |more: &[&str]| {
         let args = ["gate", "scenario.yaml", "--baseline", "base", "--arm", "words"];
         let args = [&args[..], &["--junit", "gate.xml", "--markdown", "gate.md"], more].concat();
-        fine(dir.path(), &args);
+        run_ok(dir.path(), &args);
         (read(dir.path(), "gate.xml"), read(dir.path(), "gate.md"))
     };
     let first = gate(&[]);
@@ -251,34 +251,34 @@ fn a_gate_renews_what_an_earlier_gate_wrote() {
 }
 
 #[test]
-fn an_import_goes_over_an_earlier_one_and_over_no_edited_scenario() {
+fn an_import_replaces_an_earlier_one_but_no_edited_scenario() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
     write(here, "t.csv", "part,price\na,1\nb,2\n");
     let import = ["import", "csv", "t.csv", "--key", "part", "--ask", "price", "--out", "my"];
-    fine(here, &import);
-    fine(here, &import);
-    // Another table: what is as the first import left it is renewed.
+    run_ok(here, &import);
+    run_ok(here, &import);
+    // Another table: files unchanged since the first import are replaced.
     write(here, "t.csv", "part,price\na,1\nb,2\nc,3\n");
-    fine(here, &import);
+    run_ok(here, &import);
     assert_eq!(read(here, "my/tasks.csv").lines().count(), 4);
     let edited = read(here, "my/scenario.yaml") + "# mine\n";
     write(here, "my/scenario.yaml", &edited);
     write(here, "t.csv", "part,price\na,1\n");
-    let said = refused(here, &import);
-    assert!(said.contains("scenario.yaml was changed after knockon wrote it"), "{said}");
+    let message = refused(here, &import);
+    assert!(message.contains("scenario.yaml was changed after knockon wrote it"), "{message}");
     assert_eq!(read(here, "my/scenario.yaml"), edited);
     assert_eq!(read(here, "my/tasks.csv").lines().count(), 4, "some of it was written");
-    // Onto the table itself.
+    // With the table itself as the output.
     write(here, "passages.jsonl", "part,price\na,1\n");
     let onto = ["import", "csv", "passages.jsonl", "--key", "part", "--out", ".", "--force"];
     assert!(refused(here, &onto).contains("is read by this command"));
-    fine(here, &[&import[..], &["--force"]].concat());
+    run_ok(here, &[&import[..], &["--force"]].concat());
     assert!(!read(here, "my/scenario.yaml").contains("# mine"));
 }
 
 #[test]
-fn scenarios_of_two_imports_have_names_of_their_own() {
+fn two_imports_write_differently_named_scenarios() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
     write(here, "t.csv", "part,net price,weight\na,1,5\nb,2,6\n");
@@ -287,8 +287,8 @@ fn scenarios_of_two_imports_have_names_of_their_own() {
     let places = ["a", "b", "a/c", "2023/my", "2024/my", "Größe", "Grüße", absolute.as_str(), "."];
     for (place, column) in places.iter().flat_map(|p| [(p, "net price"), (p, "weight")]) {
         let args = ["import", "csv", "t.csv", "--key", "part", "--ask", column, "--out", place];
-        fine(here, &args);
-        fine(here, &["check", &format!("{place}/scenario.yaml")]);
+        run_ok(here, &args);
+        run_ok(here, &["check", &format!("{place}/scenario.yaml")]);
         let scenario = read(&here.join(place), "scenario.yaml");
         let name =
             scenario.lines().find_map(|line| line.strip_prefix("name: ")).unwrap().to_owned();
@@ -298,7 +298,7 @@ fn scenarios_of_two_imports_have_names_of_their_own() {
 }
 
 #[test]
-fn a_quantised_model_does_not_go_over_its_source_or_another_model() {
+fn a_quantised_model_replaces_neither_its_source_nor_another_model() {
     let tiny = Path::new(ROOT).join("tests/data/embed/tiny");
     let source = names(&tiny).into_iter().map(|name| tiny.join(name));
     let source = source.into_iter().find(|dir| dir.join("model.safetensors").is_file()).unwrap();
@@ -325,13 +325,13 @@ fn a_quantised_model_does_not_go_over_its_source_or_another_model() {
         refused(dir.path(), args);
         assert!(weights("model") == before && weights("other") == before, "{args:?}");
     }
-    fine(dir.path(), &["models", "quantize", "model", "--out", "int8"]);
-    fine(dir.path(), &["models", "quantize", "model", "--out", "int8"]);
+    run_ok(dir.path(), &["models", "quantize", "model", "--out", "int8"]);
+    run_ok(dir.path(), &["models", "quantize", "model", "--out", "int8"]);
     assert!(weights("int8") != before);
 }
 
 #[test]
-fn generated_data_and_pages_go_over_no_other_files() {
+fn generated_data_and_pages_replace_no_foreign_files() {
     let dir = tempfile::tempdir().unwrap();
     let here = dir.path();
     write(here, "books/invoices.csv", "mine");
@@ -339,25 +339,25 @@ fn generated_data_and_pages_go_over_no_other_files() {
     assert!(refused(here, &ledger).contains("invoices.csv"));
     assert_eq!(names(&here.join("books")), ["invoices.csv"], "some of it was written");
     let contracts = ["synth", "contracts", "--contracts", "3", "--out", "c"];
-    fine(here, &contracts);
-    fine(here, &contracts);
+    run_ok(here, &contracts);
+    run_ok(here, &contracts);
     write(here, "c/passages.jsonl", "mine");
     refused(here, &contracts);
     assert_eq!(read(here, "c/passages.jsonl"), "mine");
-    fine(here, &[&contracts[..], &["--force"]].concat());
+    run_ok(here, &[&contracts[..], &["--force"]].concat());
     assert_ne!(read(here, "c/passages.jsonl"), "mine");
     write(here, "man/knockon.1", "mine");
     refused(here, &["man", "--out", "man"]);
     assert_eq!(names(&here.join("man")), ["knockon.1"]);
 }
 
-/// What a process that was killed while writing leaves is gone after the next one, and nothing else is.
+/// Files left by a process that was killed while writing are removed by the next one, and no others are.
 #[test]
-fn temporary_files_of_killed_processes_do_not_stay() {
+fn temporary_files_of_killed_processes_are_removed() {
     let dir = desk();
     write(dir.path(), "out/.knockon-a1B2c3.tmp", "half");
     write(dir.path(), "out/.tmpdraft", "mine");
-    fine(dir.path(), &run_into("out", &[]));
+    run_ok(dir.path(), &run_into("out", &[]));
     let names = names(&dir.path().join("out"));
     assert!(!names.iter().any(|name| name.starts_with(".knockon-")), "{names:?}");
     assert!(names.iter().any(|name| name == ".tmpdraft"), "{names:?}");
@@ -365,7 +365,7 @@ fn temporary_files_of_killed_processes_do_not_stay() {
 
 #[cfg(unix)]
 #[test]
-fn the_cache_is_in_the_home_directory_and_never_in_the_shared_temporary_one() {
+fn the_cache_is_in_the_home_directory_and_never_in_shared_tmp() {
     let dir = desk();
     let temporary = dir.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
@@ -378,15 +378,15 @@ fn the_cache_is_in_the_home_directory_and_never_in_the_shared_temporary_one() {
             .output()
             .unwrap()
     };
-    // A new user's home may not be there yet: it is made, as other programs do.
+    // The home of a new user may not exist yet: it is created, as other programs do.
     for home in [dir.path().to_owned(), dir.path().join("new"), dir.path().join("a/b/c")] {
         let output = embed(&home);
-        assert!(output.status.success(), "{}: {}", home.display(), err(&output));
+        assert!(output.status.success(), "{}: {}", home.display(), stderr_of(&output));
         assert!(home.join(".cache/knockon").is_dir(), "{}", home.display());
     }
-    // Where no folder can be, and what is no place of the user's: neither is replaced by another place.
+    // A path that cannot be a folder, and one that is not absolute: neither is replaced by another location.
     let file = write(dir.path(), "file", "");
-    for (home, said) in [
+    for (home, message) in [
         (file.as_path(), "cannot create"),
         (&file.join("below"), "cannot create"),
         (Path::new("relative"), "set KNOCKON_CACHE"),
@@ -395,7 +395,7 @@ fn the_cache_is_in_the_home_directory_and_never_in_the_shared_temporary_one() {
     ] {
         let output = embed(home);
         assert!(!output.status.success(), "{}", home.display());
-        assert!(err(&output).contains(said), "{}: {}", home.display(), err(&output));
+        assert!(stderr_of(&output).contains(message), "{}: {}", home.display(), stderr_of(&output));
     }
     assert!(!dir.path().join("relative").exists());
     assert_eq!(names(&temporary), Vec::<String>::new());

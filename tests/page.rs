@@ -1,6 +1,6 @@
-//! `report.html`: opens offline, lets nothing from the data become markup, and does not depend on threads.
+//! `report.html`: opens offline, never turns data into markup, and does not depend on threads.
 //!
-//! What a browser makes of it is tested in `tests/browser`.
+//! `tests/browser` tests it in a browser.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn record(scenario: &Scenario, arms: &[usize]) -> (Record, String) {
 
 const SCRIPT: &str = "<script>alert(1)</script>";
 
-/// Two tasks, one of which finds another passage; ids, texts and fields try to be markup.
+/// Two tasks, one of which finds another passage; ids, texts and fields contain markup.
 fn hostile() -> Scenario {
     let passages = r#"
 {"id":"a\"<b>","text":"Alpha is due in ten days. <script>alert(1)</script>","entity":"a","facts":{"fee":{"number":10}}}
@@ -39,16 +39,16 @@ fn hostile() -> Scenario {
 }
 
 #[test]
-fn nothing_is_fetched_and_no_text_becomes_markup() {
+fn the_page_is_self_contained_and_escapes_all_text() {
     let (record, page) = record(&hostile(), &[0]);
     assert!(record.arms[0].worst[0].trace.is_some(), "a run is told");
-    // The page's own elements alone: one script, and nothing that has an address.
+    // Only the page's own elements: one script, and nothing with an address.
     assert_eq!(page.matches("<script").count(), 1);
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains(SCRIPT));
     for address in ["<img", "<link", "<iframe", "url(", "@import", "http:", "href=\"h"] {
         assert!(!page.contains(address), "{address}");
     }
-    // Both passages stand side by side.
+    // Both passages are shown side by side.
     assert!(page.contains("<mark>nine</mark>") && page.contains("<mark>ten</mark>"));
 }
 
@@ -59,7 +59,7 @@ fn flows_add_up_to_the_failures() {
     let arm = &record.arms[0];
     let flows: f64 = arm.flows.iter().map(|flow| flow.p).sum();
     assert!((flows - arm.summary.failure.estimate).abs() < 1e-9);
-    // A stop has no label, and each outcome has what the summary says, but for what is too rare to be told apart.
+    // A stop has no label, and each outcome equals the summary, except for flows too rare to be shown.
     let rest: f64 = arm.flows.iter().filter(|f| f.root.is_none()).map(|f| f.p).sum();
     for outcome in knockon::step::Outcome::ALL.into_iter().skip(1) {
         let of = arm.flows.iter().filter(|flow| flow.outcome == Some(outcome));
@@ -70,7 +70,7 @@ fn flows_add_up_to_the_failures() {
 }
 
 #[test]
-fn threads_do_not_change_a_byte() {
+fn the_page_does_not_depend_on_threads() {
     let on = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| record(&load(Path::new("scenarios/renewal_desk.yaml")), &[0]).1)
@@ -81,14 +81,14 @@ fn threads_do_not_change_a_byte() {
 }
 
 #[test]
-fn three_hundred_tasks_and_four_arms_stay_small() {
+fn the_page_of_three_hundred_tasks_and_four_arms_is_small() {
     let dir = tempfile::tempdir().unwrap();
     let portfolio = synth::contracts(100, 1, "hard".parse().unwrap()).unwrap();
     assert_eq!(portfolio.tasks.len(), 300);
     portfolio.write(&Output::default(), &dir.path().join("renewal_desk")).unwrap();
     let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let yaml = std::fs::read_to_string(scenarios.join("renewal_desk.yaml")).unwrap();
-    // Four arms without a transformer: what an arm finds does not matter here.
+    // Four arms without a transformer: their results do not matter here.
     let arms =
         "[{id: bm25}, {id: potion, embedder: potion}, {id: more, top_k: 8}, {id: fewer, top_k: 1}]";
     let (before, rest) = yaml.split_once("\narms:\n").unwrap();
@@ -100,7 +100,7 @@ fn three_hundred_tasks_and_four_arms_stay_small() {
 }
 
 #[test]
-fn of_very_many_arms_the_best_and_the_baseline_are_told_of_one_by_one() {
+fn only_the_best_arms_and_the_baseline_are_detailed_among_many() {
     assert_eq!([1, 16, 17, 40, 100, 400].map(page::worst), [25, 25, 23, 10, 4, 3]);
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in [
@@ -124,10 +124,10 @@ fn of_very_many_arms_the_best_and_the_baseline_are_told_of_one_by_one() {
         let path = dir.path().join("many.yaml");
         std::fs::write(&path, text).unwrap();
         let (record, page) = record(&load(&path), &(0..count).collect::<Vec<_>>());
-        let told: Vec<usize> =
+        let detailed: Vec<usize> =
             (0..count).filter(|at| page.contains(&format!("id=\"arm-{at}\""))).collect();
-        assert_eq!(told.len(), count.min(48));
-        assert!(told.contains(&record.baseline.unwrap()));
+        assert_eq!(detailed.len(), count.min(48));
+        assert!(detailed.contains(&record.baseline.unwrap()));
         assert_eq!(page.contains("are shown one by one"), count > 48);
         assert!(page.contains("checked"), "the arm of the answer is among them");
         assert_eq!(page.matches("class=\"arm arm-0\"").count(), 3);
@@ -135,7 +135,7 @@ fn of_very_many_arms_the_best_and_the_baseline_are_told_of_one_by_one() {
     }
 }
 
-/// Without its sensitivities, which have tests of their own and take long.
+/// Without sensitivities, which have their own tests and take long.
 fn load(path: &Path) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let loaded = scenario::load(&path);

@@ -12,7 +12,7 @@ fn options(kinds: &[Kind], positive: Positive) -> Options {
     Options { kinds: kinds.to_vec(), seed: 1, per_kind: None, positive }
 }
 
-/// Every near-miss of one kind that any of a hundred seeds gives.
+/// All near-misses of one kind from a hundred seeds.
 fn all(kind: Kind, text: &str) -> Vec<String> {
     let texts = [text.to_owned()];
     let mut all: Vec<String> = (0..100)
@@ -28,7 +28,7 @@ fn all(kind: Kind, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_kind_changes_what_it_says() {
+fn each_kind_makes_its_change() {
     let near =
         |kind, text: &str, expected: &[&str]| assert_eq!(all(kind, text), expected, "{text}");
     let text = "The Customer shall pay the Supplier within thirty (30) days of receipt.";
@@ -67,14 +67,14 @@ fn each_kind_changes_what_it_says() {
         "The rate of interest is one hundred percent a year.",
         &["The rate of interest is fifty percent a year."],
     );
-    // Either order says the same; what forbids is not weakened by another modal; a section is no amount.
+    // The order is reversible; a prohibition is not weakened by another modal; a section number is not an amount.
     near(Kind::RoleSwap, "The Customer and the Supplier shall keep it secret.", &[]);
     near(Kind::QuantifierModal, "No party shall disclose it to others.", &[]);
     near(Kind::Number, "Section 4 governs what the parties owe each other.", &[]);
 }
 
 #[test]
-fn a_rewording_stands_beside_the_anchor_where_there_is_one() {
+fn a_rewording_is_the_positive_where_there_is_one() {
     let texts = [
         "The Customer shall pay each invoice within 30 days of receipt.".to_owned(),
         "He will come to see all of them today.".to_owned(),
@@ -95,9 +95,9 @@ fn a_rewording_stands_beside_the_anchor_where_there_is_one() {
     assert_eq!((made.counts[0].possible, made.counts[0].not_reworded), (2, 1));
 }
 
-/// The bundled probe set is what the generator makes of the bundled scenarios, on any number of threads.
+/// The bundled probe set equals the generator's output for the bundled scenarios, on any number of threads.
 #[test]
-fn the_bundled_near_misses_can_be_made_again() {
+fn the_bundled_near_misses_are_reproducible() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let mut all = Vec::new();
     for file in ["renewal_desk/passages.jsonl", "ledger/purchasing.jsonl", "ledger/sales.jsonl"] {
@@ -112,7 +112,7 @@ fn the_bundled_near_misses_can_be_made_again() {
     }
 }
 
-/// What the rules look at, glued together at random.
+/// The words that the rules match, concatenated at random.
 const PIECES: [&str; 40] = [
     " ",
     " ",
@@ -158,7 +158,7 @@ const PIECES: [&str; 40] = [
 
 proptest::proptest! {
     #[test]
-    fn any_text_is_changed_without_a_panic(
+    fn any_text_is_perturbed_without_a_panic(
         pieces in proptest::collection::vec(proptest::sample::select(&PIECES[..]), 0..40),
         seed in 0u64..1000
     ) {

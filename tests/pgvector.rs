@@ -1,5 +1,5 @@
-//! Search in PostgreSQL, against a real server that the test starts: the same rankings as our own, tables of
-//! the user's, and what is said when something is amiss.
+//! Search in PostgreSQL, on a real server that the test starts: the same rankings as our own search, existing tables of
+//! the user, and error messages.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use postgres::{Client, NoTls};
 
 use crate::support::program;
 
-/// A server that ends with this value.
+/// A server that stops when this value is dropped.
 struct Server {
     child: Child,
     address: String,
@@ -26,7 +26,7 @@ impl Drop for Server {
     }
 }
 
-/// `None`, said aloud, where the Python package `pgserver` is not there.
+/// `None`, with a printed note, if the Python package `pgserver` is missing.
 fn server() -> Option<Server> {
     let python = std::env::var("KNOCKON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let there =
@@ -68,7 +68,7 @@ fn texts() -> Vec<String> {
 }
 
 fn catalogue() -> Catalogue {
-    // What has to be escaped on its way into a table.
+    // Characters that must be escaped when written to a table.
     let id = |n: usize| if n == 3 { "p\t3\\".to_owned() } else { format!("p{n}") };
     Catalogue::new("clauses", (0..TEXTS).map(|n| (id(n), Some(format!("e{}", n / 10)))))
 }
@@ -106,8 +106,8 @@ fn requests() -> Vec<Request<'static>> {
     requests
 }
 
-/// The same passages with the same scores; where scores are the same but for rounding, in any order.
-fn alike(got: &Ranking, want: &Ranking) {
+/// The same passages with the same scores; passages whose scores differ only by rounding may be in any order.
+fn assert_same_ranking(got: &Ranking, want: &Ranking) {
     assert_eq!(got.len(), want.len());
     for (place, (got_hit, want_hit)) in got.iter().zip(want).enumerate() {
         assert!(
@@ -132,18 +132,18 @@ fn ours() -> Vec<Ranking> {
 }
 
 #[test]
-fn rankings_of_a_real_server() {
+fn rankings_match_a_real_server() {
     let Some(server) = server() else { return };
     own_tables(&server.address);
     a_table_of_the_users(&server.address);
     a_whole_run(&server.address);
 }
 
-/// What is found, and what is to be known of it.
+/// The rankings found, and the note about them.
 fn found(address: &str, index: PgIndex) -> (Vec<Ranking>, Option<String>) {
     let (retriever, count) = open(address, index).unwrap();
     let found = retriever.search(&requests(), 50, &|_| {}).unwrap();
-    // A shallow ranking is the beginning of a deeper one, and what was kept is what was answered.
+    // A shallow ranking is a prefix of a deeper one, and cached answers equal the original ones.
     let shallow = retriever.search(&requests(), 5, &|_| {}).unwrap();
     for (shallow, deep) in shallow.iter().zip(&found) {
         assert_eq!(shallow[..], deep[..deep.len().min(5)]);
@@ -155,12 +155,12 @@ fn own_tables(address: &str) {
     let want = ours();
     let found = |index: PgIndex| found(address, index);
 
-    // Filled, and then found filled.
+    // The table is filled on the first pass and reused on the second.
     for _ in 0..2 {
         let (exact, note) = found(index(PgTable::Own(Search::Exact)));
         assert_eq!(note, None);
         for (got, want) in exact.iter().zip(&want) {
-            alike(got, want);
+            assert_same_ranking(got, want);
         }
         assert_eq!(exact[2], want[2], "ties in the order of the corpus");
     }
@@ -171,13 +171,13 @@ fn own_tables(address: &str) {
         assert_eq!(passages(&other[0]), passages(&want[0]), "unit vectors: the same order");
     }
 
-    // Through an index that looks at everything, all is found; through one in a hurry, less, and it is said.
+    // A thorough index finds everything; a fast one finds less, which is reported.
     let thorough = PgIndex { ef_search: Some(1000), ..index(PgTable::Own(Search::Hnsw)) };
-    alike(&found(thorough.clone()).0[0], &want[0]);
+    assert_same_ranking(&found(thorough.clone()).0[0], &want[0]);
     let (_, note) = found(PgIndex { ef_search: Some(5), ..thorough });
     assert!(note.unwrap().starts_with("pg: "), "five are fewer than fifty");
     let lists = PgIndex { probes: Some(1), ..index(PgTable::Own(Search::Ivfflat)) };
-    alike(&found(lists).0[0], &want[0]);
+    assert_same_ranking(&found(lists).0[0], &want[0]);
 }
 
 /// With other names than ours.
@@ -205,11 +205,11 @@ fn a_table_of_the_users(address: &str) {
     };
     for exact in [false, true] {
         for (got, want) in found(address, theirs("app.Clauses", exact)).0.iter().zip(&ours()) {
-            alike(got, want);
+            assert_same_ranking(got, want);
         }
     }
 
-    // What is amiss.
+    // Errors.
     let error = |index: PgIndex| {
         let (retriever, _) = open(address, index).unwrap();
         format!("{:#}", retriever.search(&requests(), 50, &|_| {}).unwrap_err())
@@ -225,7 +225,7 @@ fn a_table_of_the_users(address: &str) {
     assert!(message.contains("PostgreSQL at "), "{message}");
 }
 
-/// The arm that asks the server fails as often as the one that does not.
+/// The arm that uses the server fails as often as the one that does not.
 fn a_whole_run(address: &str) {
     let dir = tempfile::tempdir().unwrap();
     let root = env!("CARGO_MANIFEST_DIR");
@@ -255,7 +255,7 @@ fn a_whole_run(address: &str) {
     assert!(rows("pg").len() > 100, "{tasks}");
     assert_eq!(rows("pg"), rows("potion"));
 
-    // Nobody there; the password is not shown.
+    // Nothing listens at this address; the password is not shown.
     let ran = run("postgresql://me:s3cret@127.0.0.1:9/shop");
     let message = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert!(

@@ -1,4 +1,4 @@
-//! Plans: each option is what a run of it says, and the fronts and the order are those on paper.
+//! Plans: each option equals a run of it, and the fronts and the order match hand computation.
 
 use knockon::plan::{self, Bought};
 use knockon::scenario::Scenario;
@@ -11,8 +11,8 @@ const PASSAGES: &str = r#"
 {"id":"other","text":"beta","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
 "#;
 
-/// Misses in 4 of 10 runs, at a loss of 100. `find` sees it and asks again; a person at `act` sets right 3 of 4
-/// of what goes wrong, for 8 a look.
+/// Misses in 4 of 10 runs, at a loss of 100. `find` catches it and retries; a person at `act` corrects 3 of 4 wrong
+/// actions, for 8 per check.
 fn scenario(find: bool, act: bool, plan: &str) -> Scenario {
     let steps = format!(
         r#"
@@ -53,13 +53,13 @@ fn near(a: f64, b: f64) {
 }
 
 #[test]
-fn options_are_those_of_runs_and_of_paper() {
+fn options_match_runs_and_hand_computed_figures() {
     let planned = plan::plan(scenario(false, false, PLAN), &mut try_all).unwrap();
     assert!(planned.complete && planned.excluded == 0 && planned.options.len() == 4);
     let of = |chosen: &[usize]| -> &Bought {
         planned.options.iter().find(|option| option.chosen == chosen).unwrap()
     };
-    // Loss 40,000; a person leaves a quarter, for 9,000; asking again leaves nothing, for 30,000.
+    // Loss 40,000; a person leaves a quarter of it, for 9,000; retrying leaves nothing, for 30,000.
     for (chosen, cost, loss) in [
         (&[][..], 0.0, 40_000.0),
         (&[0], 30_000.0, 0.0),
@@ -77,7 +77,7 @@ fn options_are_those_of_runs_and_of_paper() {
         near(money.cases * money.loss.estimate, of(chosen).loss);
         near(record.arms[0].summary.failure.estimate, of(chosen).failure);
     }
-    // First the person; asking again on top of that costs more than it saves.
+    // First the person; retrying in addition costs more than it saves.
     let order: Vec<&[usize]> =
         planned.order.iter().map(|&at| planned.options[at].chosen.as_slice()).collect();
     assert_eq!(order, [&[][..], &[1]]);

@@ -1,4 +1,4 @@
-//! What is known before anything is embedded is told at once, by whatever command or function runs arms.
+//! Every command or function that runs arms reports the mistakes that can be known before anything is embedded.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ const PASSAGES: &str = r#"{"id":"a","text":"alpha one","entity":"x","facts":{"fe
 {"id":"c","text":"beta","entity":"y","facts":{"fee":{"number":3}}}
 "#;
 
-/// Gold of t2 and t3 disagrees, a service's key is not there, and a loss of t3 has no amount once the gold agrees.
+/// Gold of t2 and t3 disagrees, a service's key is missing, and a loss of t3 has no amount once the gold agrees.
 fn scenario(dir: &Path, gold: &str, embedder: &str) {
     std::fs::write(dir.join("p.jsonl"), PASSAGES).unwrap();
     std::fs::write(dir.join("t.csv"), "id,name,price\nt1,y,5\nt2,x,5\nt3,x,\n").unwrap();
@@ -44,7 +44,7 @@ plan:
     std::fs::write(dir.join("s.yaml"), yaml).unwrap();
 }
 
-fn told(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
+fn run_cli(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
     let output =
         Command::new(env!("CARGO_BIN_EXE_knockon")).args(args).current_dir(dir).output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
@@ -59,7 +59,7 @@ const COMMANDS: [&[&str]; 5] = [
 ];
 
 #[test]
-fn every_command_that_runs_arms_tells_all_mistakes_of_all_tasks() {
+fn every_command_reports_all_mistakes_of_all_tasks() {
     let dir = tempfile::tempdir().unwrap();
     let by_entity = "'passage.entity == task.name'";
     for (gold, embedder, parts) in [
@@ -83,22 +83,22 @@ fn every_command_that_runs_arms_tells_all_mistakes_of_all_tasks() {
         ("passage.id == 'c'", "words", &["error[no-amount]", "in 1 of 3 tasks"]),
     ] {
         scenario(dir.path(), gold, embedder);
-        let (_, checked) = told(dir.path(), &["check", "s.yaml"]);
+        let (_, checked) = run_cli(dir.path(), &["check", "s.yaml"]);
         for args in COMMANDS {
-            let (code, said) = told(dir.path(), args);
-            assert_eq!(code, Some(1), "{args:?}: {said}");
+            let (code, message) = run_cli(dir.path(), args);
+            assert_eq!(code, Some(1), "{args:?}: {message}");
             for part in parts {
                 assert!(checked.contains(part), "check: {part}: {checked}");
-                assert!(said.contains(part), "{args:?}: {part}: {said}");
+                assert!(message.contains(part), "{args:?}: {part}: {message}");
             }
             assert!(!dir.path().join("o").exists(), "{args:?}");
         }
         let probe = ["probe", "--embedders", "bm25", "--pipeline", "s.yaml", "--out", "o"];
-        let (code, said) = told(dir.path(), &probe);
-        assert_eq!(code, Some(1), "{said}");
-        // Its arms search with the embedders that are compared, and not with those of the file.
+        let (code, message) = run_cli(dir.path(), &probe);
+        assert_eq!(code, Some(1), "{message}");
+        // Its arms search with the compared embedders, not with those of the file.
         for part in parts.iter().filter(|part| **part != "NO_SUCH_KEY_HERE") {
-            assert!(said.contains(part), "{part}: {said}");
+            assert!(message.contains(part), "{part}: {message}");
         }
         let loaded = scenario::load(&dir.path().join("s.yaml")).unwrap();
         let session = Session::over(&loaded);
@@ -109,15 +109,15 @@ fn every_command_that_runs_arms_tells_all_mistakes_of_all_tasks() {
             session.trace(0, 0).map(drop),
         ];
         for error in errors {
-            let said = error.unwrap_err().to_string();
-            assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+            let message = error.unwrap_err().to_string();
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
         }
     }
 }
 
-/// Of a fusion of depth 2 and of a run that holds two passages a query, with two gold passages and one to be handed on.
+/// A fusion of depth 2, and a run file with two passages per query; two gold passages rank before one to be handed on.
 #[test]
-fn a_ranking_that_ends_too_early_is_told() {
+fn short_rankings_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let notes = |gold: &str, embedder: &str| {
         scenario(dir.path(), gold, embedder);
@@ -133,7 +133,7 @@ fn a_ranking_that_ends_too_early_is_told() {
         std::fs::write(&file, yaml).unwrap();
         let loaded = scenario::load(&file).unwrap();
         let session = Session::over(&loaded);
-        session.preflight(&[0]).unwrap_or_else(|said| panic!("{said}")).notes()
+        session.preflight(&[0]).unwrap_or_else(|message| panic!("{message}")).notes()
     };
     let short = |notes: &[String]| -> Vec<String> {
         notes.iter().filter(|note| note.contains("ends after")).cloned().collect()
@@ -141,11 +141,11 @@ fn a_ranking_that_ends_too_early_is_told() {
     let by_entity = "'passage.entity == task.name'";
     let found = short(&notes(by_entity, "deep"));
     assert_eq!(found.len(), 1, "{found:?}");
-    let said = "`find` under the arm `only`: the ranking of `deep` ends after 2 passages (depth), gold among them; where all \
+    let message = "`find` under the arm `only`: the ranking of `deep` ends after 2 passages (depth), gold among them; where all \
                 gold is missed, fewer than 1 may be handed on in 2 of 3 tasks, and 3 would do: t2, t3";
-    assert_eq!(found[0], said);
+    assert_eq!(found[0], message);
     let found = short(&notes(by_entity, "logged"));
-    assert_eq!(found, [said.replace("deep", "logged").replace("(depth)", "(run.trec)")]);
+    assert_eq!(found, [message.replace("deep", "logged").replace("(depth)", "(run.trec)")]);
     for (gold, embedder) in [
         (by_entity, "words"),
         ("passage.id == 'c'", "deep"),

@@ -1,4 +1,4 @@
-//! The scorecard on embedders whose numbers can be worked out by hand.
+//! The scorecard on embedders whose numbers can be computed by hand.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use knockon::world::triplet::Triplet;
 use crate::one_arm;
 use crate::support::runs::try_arms;
 
-/// Counts the letters a to z: it cannot see any order.
-struct Letters;
+/// Counts the letters a to z, so it ignores order.
+struct LetterCounts;
 
-impl Embedder for Letters {
+impl Embedder for LetterCounts {
     fn fingerprint(&self) -> &str {
         "letters"
     }
@@ -99,15 +99,15 @@ fn value(rows: &[Row], embedder: &str, measure: &str) -> f64 {
 }
 
 #[test]
-fn numbers_are_those_worked_out_by_hand() {
+fn measures_match_hand_computed_values() {
     let contenders = [
         Contender { name: "words".into(), kind: Kind::Bm25(Bm25Params::default()) },
-        Contender { name: "letters".into(), kind: Kind::Vectors(Arc::new(Letters)) },
+        Contender { name: "letters".into(), kind: Kind::Vectors(Arc::new(LetterCounts)) },
     ];
     let rows = scorecard(&contenders, &probes(), 1, &NoProgress).unwrap();
     let of = |measure: &str| value(&rows, "letters", measure);
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
-    // The order of words is out of sight: a tie, one half.
+    // It ignores the order of words: a tie, one half.
     near(of("accuracy role_swap"), 0.5);
     near(of("margin role_swap"), 0.0);
     near(of("accuracy number"), 0.5);
@@ -115,10 +115,10 @@ fn numbers_are_those_worked_out_by_hand() {
     // aaa and aab: 2 / sqrt 5; aaa and bbb: 0.
     near(of("margin number"), 0.0);
     near(of("AUC all"), 0.5);
-    // 1 and .707 against 0 and .707: of four comparisons three are won and one is a tie.
+    // 1 and .707 against 0 and .707: three of four comparisons are won and one is a tie.
     let pairs = rows.iter().find(|r| r.set == "pairs" && r.measure == "AUC all").unwrap();
     near(pairs.value, 0.875);
-    // `bb` is nearest to `bbb`; the relevant passage comes second.
+    // `bb` is nearest to `bbb`; the relevant passage is second.
     near(of("MRR@10"), 0.75);
     near(of("nDCG@10"), (1.0 + 1.0 / 3f64.log2()) / 2.0);
     near(of("recall@10"), 1.0);
@@ -133,10 +133,10 @@ fn numbers_are_those_worked_out_by_hand() {
     assert!(sheet::terminal(&rows).contains("| near "));
 }
 
-/// Questions on one passage count as one: asked twice, they tell no more than once. The same of triplets that share their anchor
-/// and of pairs that share a text.
+/// Questions on one passage count as one: a repeated question adds no evidence. The same applies to triplets that share
+/// their anchor and to pairs that share a text.
 #[test]
-fn what_shares_a_text_counts_once() {
+fn cases_that_share_a_text_count_once() {
     let letter = |i: usize| char::from(b'a' + i as u8);
     let word = |i: usize| format!("{0}{0}{1}", letter(i), letter(7 * i % 25));
     let of = |times: usize| -> Vec<Row> {
@@ -176,8 +176,10 @@ fn what_shares_a_text_counts_once() {
                 }
             }
         }
-        let letters =
-            |name: &str| Contender { name: name.into(), kind: Kind::Vectors(Arc::new(Letters)) };
+        let letters = |name: &str| Contender {
+            name: name.into(),
+            kind: Kind::Vectors(Arc::new(LetterCounts)),
+        };
         scorecard(&[letters("letters")], &probes, 1, &NoProgress).unwrap()
     };
     let (once, often) = (of(1), of(3));
@@ -193,7 +195,7 @@ fn what_shares_a_text_counts_once() {
 
 /// Numbers from numpy and scipy: placements, their covariance, and the normal distribution.
 #[test]
-fn areas_and_their_difference_are_delongs() {
+fn areas_and_their_differences_match_delong() {
     let a = Auc::new(&[0.9, 0.8, 0.8, 0.4, 0.6], &[0.7, 0.3, 0.4, 0.1]).unwrap();
     let b = Auc::new(&[0.5, 0.9, 0.6, 0.7, 0.2], &[0.6, 0.4, 0.1, 0.3]).unwrap();
     let near = |x: f64, y: f64| assert!((x - y).abs() < 1e-12, "{x} is not {y}");
@@ -209,8 +211,8 @@ fn areas_and_their_difference_are_delongs() {
 }
 
 #[test]
-fn pipelines_count_what_a_run_counts() {
-    // The query's words favour the wrong passage until words that recur saturate late.
+fn pipeline_measures_match_a_run() {
+    // The query's words favour the wrong passage until repeated words saturate later.
     let passages = r#"
 {"id":"right","text":"fee fee fee fee of alpha","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
 {"id":"wrong","text":"alpha fee","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}

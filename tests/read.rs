@@ -1,4 +1,4 @@
-//! What a language model is asked, what its answers mean, and how they are recorded.
+//! The prompts for a language model, the meaning of its answers, and their recordings.
 
 mod answers;
 mod endpoint;

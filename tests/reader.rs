@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::one_arm;
 use crate::support::runs::run_first;
 
-/// A field of one type: what is right, what a wrong passage states, and a rule that holds for the right value alone.
+/// A field of one type: the right value, the value in a wrong passage, and a rule that holds for the right value alone.
 struct Field {
     right: &'static str,
     wrong: &'static str,
@@ -36,14 +36,14 @@ const FIELDS: [Field; 7] = [
     },
 ];
 
-/// What the passage found states in place of the right value.
+/// What the found passage states.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Found {
-    /// The evidence.
+    /// The right value.
     Gold,
     /// Another value.
     Wrong,
-    /// Nothing.
+    /// No value.
     Nothing,
 }
 
@@ -56,7 +56,7 @@ struct Rates {
     lucky: f64,
 }
 
-/// P(failure) where the search brings `found`.
+/// P(failure) if the search finds `found`.
 fn failure(field: &Field, found: Found, rates: &Rates) -> f64 {
     let stated = match found {
         Found::Nothing => String::new(),
@@ -102,9 +102,9 @@ fn rates() -> impl Strategy<Value = Rates> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// One rate after the other goes up, for each type and whatever is found; failure never goes down.
+    /// One rate after another is raised, for each type and each search result; failure never decreases.
     #[test]
-    fn more_errors_of_reading_never_fail_less_often(rates in rates(), up in 0.0..1.0f64) {
+    fn higher_reader_error_rates_never_reduce_failure(rates in rates(), up in 0.0..1.0f64) {
         let raised = |rate: f64, most: f64| rate + up * (most - rate);
         for field in &FIELDS {
             for found in [Found::Gold, Found::Wrong, Found::Nothing] {
@@ -128,9 +128,9 @@ proptest! {
         }
     }
 
-    /// Without the evidence a run is right by luck, and with exactly that chance.
+    /// Without the evidence a run is right by luck only, with exactly that probability.
     #[test]
-    fn right_without_the_evidence_is_luck(rates in rates()) {
+    fn success_without_evidence_is_luck(rates in rates()) {
         for field in &FIELDS {
             for found in [Found::Wrong, Found::Nothing] {
                 let failure = failure(field, found, &rates);
@@ -141,7 +141,7 @@ proptest! {
 }
 
 #[test]
-fn a_field_of_which_only_yes_is_labelled_can_be_misread_and_made_up_wrongly() {
+fn a_field_with_only_yes_labels_can_be_misread_and_fabricated() {
     let rates = |misread, fabricate_empty| Rates {
         misread,
         follow: 0.0,

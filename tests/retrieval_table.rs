@@ -1,5 +1,6 @@
-//! The table of what the known embedders find, docs/src/embedders.md: rows of models that are here without the network are
-//! measured anew and compared. With KNOCKON_FIGURES=renew all rows are measured, which takes minutes, and renewed.
+//! The table of retrieval results of the known embedders in docs/src/embedders.md: rows of models that are here without
+//! the network are measured again and compared. With KNOCKON_FIGURES=renew all rows are measured, which takes minutes,
+//! and updated.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -61,7 +61,7 @@ fn metrics_agree_with_trec_eval() {
 }
 
 #[test]
-fn metrics_by_hand() {
+fn metrics_match_hand_computed_values() {
     let judged = Judgements::binary([7, 3]);
     let found = ranking(&[5, 3, 9, 7]);
     assert_eq!(judged.recall(&found, 2), 0.5);
@@ -80,7 +80,7 @@ fn metrics_by_hand() {
 }
 
 #[test]
-fn words_are_those_of_unicode_and_stems_those_of_snowball() {
+fn words_follow_unicode_and_stems_follow_snowball() {
     #[derive(Deserialize)]
     struct Case {
         text: String,
@@ -96,8 +96,8 @@ fn words_are_those_of_unicode_and_stems_those_of_snowball() {
 }
 
 #[test]
-fn equal_scores_tie_in_the_order_of_the_file_whatever_the_order_of_words() {
-    // Passages of words that are equally frequent, so that many have the same score for other words.
+fn equal_scores_tie_in_file_order_whatever_the_word_order() {
+    // All words are equally frequent in the passages, so that many have the same score for other words.
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let words: Vec<String> = (0..12).map(|word| format!("w{word}")).collect();
     let mut texts = Vec::new();
@@ -112,27 +112,27 @@ fn equal_scores_tie_in_the_order_of_the_file_whatever_the_order_of_words() {
     let bm25 = Bm25Retriever::new(&texts, Bm25Params::default()).unwrap();
     let mut ties = 0;
     for _ in 0..200 {
-        let mut asked: Vec<&str> =
+        let mut chosen: Vec<&str> =
             (0..rng.random_range(2..7)).map(|_| words[rng.random_range(0..12)].as_str()).collect();
-        let search = |asked: &[&str]| {
-            let found = bm25.search(&all(&[&asked.join(" ")]), 48, &|_| {}).unwrap().remove(0);
+        let search = |chosen: &[&str]| {
+            let found = bm25.search(&all(&[&chosen.join(" ")]), 48, &|_| {}).unwrap().remove(0);
             found.iter().map(|hit| (hit.passage, hit.score.to_bits())).collect::<Vec<_>>()
         };
-        let found = search(&asked);
+        let found = search(&chosen);
         for pair in found.windows(2).filter(|pair| pair[0].1 == pair[1].1) {
-            assert!(pair[0].0 < pair[1].0, "{asked:?}: {found:?}");
+            assert!(pair[0].0 < pair[1].0, "{chosen:?}: {found:?}");
             ties += 1;
         }
-        asked.reverse();
-        assert_eq!(search(&asked), found);
-        asked.sort_unstable();
-        assert_eq!(search(&asked), found);
+        chosen.reverse();
+        assert_eq!(search(&chosen), found);
+        chosen.sort_unstable();
+        assert_eq!(search(&chosen), found);
     }
     assert!(ties > 1000, "{ties}");
 }
 
 #[test]
-fn bm25_ranks_as_bm25s_does() {
+fn bm25_ranks_match_bm25s() {
     #[derive(Deserialize)]
     struct Reference {
         passages: Vec<String>,
@@ -152,8 +152,8 @@ fn bm25_ranks_as_bm25s_does() {
         }
     }
 
-    // With candidates, many or few: the full ranking, less the passages that are none. Mixed with searches
-    // of all, which use the same scratch space.
+    // With many or few candidates: the full ranking, minus the passages that are not candidates. Alternates with
+    // unrestricted searches, which use the same scratch space.
     let full = bm25.search(&all(&queries), 200, &|_| {}).unwrap();
     for step in [3, 29] {
         let candidates: Vec<u32> = (0..200).filter(|p| p % step == 0).collect();
@@ -196,8 +196,8 @@ fn random_vectors(rng: &mut ChaCha8Rng, rows: usize, dim: usize) -> Vectors {
 
 #[test]
 fn dense_search_equals_brute_force_in_any_batch_and_thread_count() {
-    // More than one shard of passages and one block of queries; a dimension that is no multiple
-    // of any vector register; every passage twice, so that half of all ranks are ties.
+    // More than one shard of passages and one block of queries; a dimension that is not a multiple of any vector
+    // register; every passage twice, so that half of all ranks are ties.
     let (dim, half, queries, depth) = (37, 9_000, 70, 7);
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut passages = random_vectors(&mut rng, half, dim);
@@ -227,10 +227,10 @@ fn dense_search_equals_brute_force_in_any_batch_and_thread_count() {
     assert!(index.search(&queries, 0, &|_| {}).unwrap().iter().all(Vec::is_empty));
 }
 
-/// Gives the text "n" the n-th row, and notes how many texts it was handed.
-struct Rows(Vectors, AtomicUsize);
+/// Returns the n-th row for the text "n", and counts the texts it received.
+struct RowEmbedder(Vectors, AtomicUsize);
 
-impl Embedder for Rows {
+impl Embedder for RowEmbedder {
     fn fingerprint(&self) -> &str {
         "rows"
     }
@@ -253,14 +253,14 @@ impl Embedder for Rows {
 }
 
 #[test]
-fn vectors_in_a_file_give_the_same_bytes_as_in_memory() {
-    // Two windows of 64 MiB and a bit of a third; ties across their borders, since every passage is there twice.
+fn vectors_in_a_file_give_the_same_results_as_in_memory() {
+    // Two windows of 64 MiB and part of a third; ties across their borders, because every passage occurs twice.
     let (dim, half, depth) = (512, 34_000, 7);
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut passages = random_vectors(&mut rng, half, dim);
     passages.data.extend_from_within(..);
     let rows = passages.len();
-    let table = Rows(passages.clone(), AtomicUsize::new(0));
+    let table = RowEmbedder(passages.clone(), AtomicUsize::new(0));
     let names: Vec<String> = (0..rows).map(|n| n.to_string()).collect();
     let texts: Vec<&str> = names.iter().map(String::as_str).collect();
     let dir = tempfile::tempdir().unwrap();
@@ -282,7 +282,7 @@ fn vectors_in_a_file_give_the_same_bytes_as_in_memory() {
     let (opened, embedded) = filed(&texts);
     assert_eq!((search(&opened), embedded), (expected.clone(), 0));
 
-    // Another order is another corpus; a file that is cut short, or has a wrong byte, is made anew.
+    // Another order is another corpus; a file that is cut short, or has a wrong byte, is rebuilt.
     let mut turned = texts.clone();
     turned.swap(0, 1);
     assert_eq!(filed(&turned).1, rows);
@@ -307,7 +307,7 @@ fn vectors_in_a_file_give_the_same_bytes_as_in_memory() {
 fn dense_retriever_embeds_each_query_once_and_filters() {
     let mut rng = ChaCha8Rng::seed_from_u64(6);
     let passages = random_vectors(&mut rng, 500, 24);
-    let embedder = Arc::new(Rows(random_vectors(&mut rng, 2, 24), AtomicUsize::new(0)));
+    let embedder = Arc::new(RowEmbedder(random_vectors(&mut rng, 2, 24), AtomicUsize::new(0)));
     let dense = DenseRetriever::new(embedder.clone(), passages).unwrap();
     let odd: Vec<u32> = (0..500).filter(|p| p % 2 == 1).collect();
     let requests = [
@@ -328,10 +328,10 @@ fn dense_retriever_embeds_each_query_once_and_filters() {
     assert_eq!((found[1].len(), found[3].len()), (500, 0));
 }
 
-/// Answers the query "n" with the n-th ranking, cut to what is asked.
-struct Told(Vec<Ranking>);
+/// Returns the n-th ranking for the query "n", cut to the requested depth.
+struct FixedRankings(Vec<Ranking>);
 
-impl Retriever for Told {
+impl Retriever for FixedRankings {
     fn search(
         &self,
         requests: &[Request],
@@ -347,16 +347,21 @@ impl Retriever for Told {
     }
 }
 
-fn told(rankings: Vec<Vec<(u32, f32)>>) -> Arc<Told> {
+fn fixed_rankings(rankings: Vec<Vec<(u32, f32)>>) -> Arc<FixedRankings> {
     let hits = |ranking: Vec<(u32, f32)>| {
         ranking.into_iter().map(|(passage, score)| Hit { passage, score }).collect()
     };
-    Arc::new(Told(rankings.into_iter().map(hits).collect()))
+    Arc::new(FixedRankings(rankings.into_iter().map(hits).collect()))
 }
 
-fn fused(rankings: &[Arc<Told>], weights: &[f64], how: Fusion, depth: usize) -> FusedRetriever {
-    let part = |(told, &weight): (&Arc<Told>, &f64)| Part {
-        retriever: told.clone(),
+fn fused(
+    rankings: &[Arc<FixedRankings>],
+    weights: &[f64],
+    how: Fusion,
+    depth: usize,
+) -> FusedRetriever {
+    let part = |(ranking, &weight): (&Arc<FixedRankings>, &f64)| Part {
+        retriever: ranking.clone(),
         weight,
         lowest: None,
     };
@@ -364,7 +369,7 @@ fn fused(rankings: &[Arc<Told>], weights: &[f64], how: Fusion, depth: usize) -> 
 }
 
 #[test]
-fn fusion_ranks_as_ranx_does() {
+fn fusion_ranks_match_ranx() {
     #[derive(Deserialize)]
     struct Reference {
         rankings: Vec<Vec<Vec<(u32, f32)>>>,
@@ -373,8 +378,10 @@ fn fusion_ranks_as_ranx_does() {
         convex: Vec<Vec<(u32, f64)>>,
     }
     let reference: Reference = reference(include_str!("data/retrieve/fusion.json"));
-    let of = |e: usize| told(reference.rankings.iter().map(|lists| lists[e].clone()).collect());
-    let parts: Vec<Arc<Told>> = (0..3).map(of).collect();
+    let of = |e: usize| {
+        fixed_rankings(reference.rankings.iter().map(|lists| lists[e].clone()).collect())
+    };
+    let parts: Vec<Arc<FixedRankings>> = (0..3).map(of).collect();
     let rrf = fused(&parts, &[1.0; 3], Fusion::ReciprocalRank { k: 60.0 }, 100);
     let convex = fused(&parts, &reference.weights, Fusion::Convex, 100);
     for (fused, expected) in [(rrf, &reference.rrf), (convex, &reference.convex)] {
@@ -391,19 +398,22 @@ fn fusion_ranks_as_ranx_does() {
 }
 
 #[test]
-fn fusion_by_hand() {
-    let parts = [told(vec![vec![(7, 9.0), (3, 5.0), (1, 1.0)]]), told(vec![vec![(3, 0.5)]])];
+fn fusion_matches_hand_computed_values() {
+    let parts = [
+        fixed_rankings(vec![vec![(7, 9.0), (3, 5.0), (1, 1.0)]]),
+        fixed_rankings(vec![vec![(3, 0.5)]]),
+    ];
     let search = |how, depth| {
         let fused = fused(&parts, &[1.0, 0.5], how, depth);
         let found = fused.search(&all(&["0"]), 10, &|_| {}).unwrap().remove(0);
         assert_eq!(fused.search(&all(&["0"]), 1, &|_| {}).unwrap()[0], found[..1]);
         found.iter().map(|hit| (hit.passage, hit.score)).collect::<Vec<_>>()
     };
-    // 3: half of the way from worst to best, and best of one.
+    // 3: halfway between worst and best in one ranking, and best in the other.
     assert_eq!(search(Fusion::Convex, 100), [(3, 1.0), (7, 1.0), (1, 0.0)]);
     let rrf = search(Fusion::ReciprocalRank { k: 0.0 }, 100);
     assert_eq!(rrf, [(3, 1.0), (7, 1.0), (1, 1.0 / 3.0)]);
-    // Cut to the best of each, whatever is asked of the whole.
+    // Cut to the best of each, whatever depth is requested.
     assert_eq!(search(Fusion::ReciprocalRank { k: 0.0 }, 1), [(7, 1.0), (3, 0.5)]);
 
     let lowest = |weight, lowest| Part { retriever: parts[0].clone(), weight, lowest };

@@ -1,5 +1,5 @@
-//! What counts as right: where the oracle stops, has no value or differs from what a person expects; and what keeps a run
-//! from starting, which `check` reports before it.
+//! What counts as right: where the oracle stops, has no value or differs from what a person expects; and the mistakes
+//! that prevent a run, which `check` reports before it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use knockon::run::right::{self, RightRecord};
 
 use knockon::scenario;
 
-/// What `check` says of a file, and its exit code.
+/// The messages of `check` for a file, and its exit code.
 pub fn check(file: &Path) -> (String, u8) {
     report(&Args { files: vec![file.to_owned()], explain: None }, false)
 }
@@ -21,7 +21,7 @@ pub fn write(dir: &Path, files: &[(&str, &str)]) {
     }
 }
 
-/// Runs the program where no model was fetched.
+/// Runs the program without any fetched model.
 pub fn knockon(args: &[&str]) -> Output {
     let models = concat!(env!("CARGO_TARGET_TMPDIR"), "/no_models");
     let program = env!("CARGO_BIN_EXE_knockon");
@@ -32,7 +32,7 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The record of a scenario that can be run.
+/// The oracle's record of a valid scenario.
 fn judged(file: &Path) -> RightRecord {
     let scenario = scenario::load(file).unwrap_or_else(|d| panic!("{d}"));
     let session = Session::over(&scenario);
@@ -104,7 +104,7 @@ fn notice(dir: &Path, on_missing: &str, expected: &str, tasks: &str) -> PathBuf 
 const CASES: &str = "id,contract,today\nt1,acme,2025-03-01\nt2,bolt,2025-03-01\nt3,core,2025-03-01\nt4,dune,2025-03-01\nt5,acme,2025-01-01\n";
 
 #[test]
-fn where_the_oracle_has_no_value_is_said_by_step_and_reason() {
+fn missing_oracle_values_are_reported_by_step_and_reason() {
     let dir = tempfile::tempdir().unwrap();
     let file = notice(dir.path(), "", "", CASES);
     let (text, code) = check(&file);
@@ -124,7 +124,7 @@ fn where_the_oracle_has_no_value_is_said_by_step_and_reason() {
         record.actions.iter().map(|a| (a.action.as_str(), a.tasks)).collect();
     assert_eq!(actions, [("stopped", 3), ("leave", 1), ("wait", 1)]);
 
-    // What goes on without a value does not stop, and only the first reason on the way counts.
+    // A step that continues without a value does not stop, and only the first reason on the path counts.
     let (text, _) = check(&notice(dir.path(), "continue", "", CASES));
     let note = "that the extractor reads in 1 of 5 tasks; there the oracle goes on without it: t2";
     assert!(text.contains(note), "{text}");
@@ -132,16 +132,16 @@ fn where_the_oracle_has_no_value_is_said_by_step_and_reason() {
 }
 
 #[test]
-fn a_run_reports_what_counts_as_right() {
+fn a_run_reports_what_the_oracle_decided() {
     let dir = tempfile::tempdir().unwrap();
     let tasks = CASES.replace("today\n", "today,said\n").replace("-01\n", "-01,leave\n");
     let file = notice(dir.path(), "", "  expected: said", &tasks);
     let out = dir.path().join("o");
     let run = knockon(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
     assert!(run.status.success(), "{}", stderr(&run));
-    let said = stderr(&run);
-    assert!(said.contains("no passage is gold for find_notice in 1 of 5 tasks"), "{said}");
-    assert!(said.contains("  t1: expected leave, the oracle: wait"), "{said}");
+    let message = stderr(&run);
+    assert!(message.contains("no passage is gold for find_notice in 1 of 5 tasks"), "{message}");
+    assert!(message.contains("  t1: expected leave, the oracle: wait"), "{message}");
     let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     let oracle = &manifest["oracle"];
@@ -156,7 +156,7 @@ fn a_run_reports_what_counts_as_right() {
 }
 
 #[test]
-fn the_oracle_is_held_against_what_a_person_expects() {
+fn the_oracle_is_compared_with_expected_actions() {
     let dir = tempfile::tempdir().unwrap();
     let tasks = "id,contract,today,right,days,rate\nt1,acme,2025-03-01,wait,60 days,5\nt2,bolt,2025-03-01,stopped,3 months,3\n\
                  t3,core,2025-03-01,,,4\nt5,acme,2025-01-01,wait,two months,null\n";
@@ -195,7 +195,7 @@ fn the_oracle_is_held_against_what_a_person_expects() {
 }
 
 #[test]
-fn what_a_person_expects_must_be_something_that_can_come_out() {
+fn expected_actions_must_be_possible_outcomes() {
     let dir = tempfile::tempdir().unwrap();
     let tasks = "id,contract,today,right\nt1,acme,2025-03-01,waits\nt2,bolt,2025-03-01,leave\n";
     for (expected, code, parts) in [
@@ -222,7 +222,7 @@ fn what_a_person_expects_must_be_something_that_can_come_out() {
 }
 
 #[test]
-fn keys_that_a_table_spells_otherwise_are_mistakes() {
+fn misspelled_table_keys_are_mistakes() {
     let dir = tempfile::tempdir().unwrap();
     let file = notice(dir.path(), "", "", "id,contract,today\nt1,acme,2025-03-01\n");
     std::fs::write(dir.path().join("rates.csv"), "vendor,rate\nACME ,5\nbolt,3\n").unwrap();
@@ -233,14 +233,14 @@ fn keys_that_a_table_spells_otherwise_are_mistakes() {
 }
 
 #[test]
-fn what_ranks_passages_and_cannot_be_opened_is_reported_before_a_run() {
+fn retrievers_that_cannot_be_opened_are_reported_before_a_run() {
     let dir = tempfile::tempdir().unwrap();
     write(
         dir.path(),
         &[("p.jsonl", TOOL_PASSAGES), ("t.csv", "id,request,gold.find\nt1,close,a\n")],
     );
     let file = dir.path().join("s.yaml");
-    let said = |embedder: &str| {
+    let check_embedder = |embedder: &str| {
         let yaml = TOOLS.replace(
             "{bm25: {kind: bm25}}",
             &format!("{{bm25: {embedder}, spare: {{kind: transformer, model: gte-small}}}}"),
@@ -273,19 +273,19 @@ fn what_ranks_passages_and_cannot_be_opened_is_reported_before_a_run() {
             "NO_SUCH_KEY",
         ),
     ] {
-        let text = said(embedder);
+        let text = check_embedder(embedder);
         assert!(text.contains(&format!("error[{code}]")), "{embedder}: {text}");
         assert!(text.contains(part), "{embedder}: {text}");
-        // What nothing uses, here `spare`, may be missing.
+        // A missing file of an unused retriever, here `spare`, is not a mistake.
         assert_eq!(text.matches("error[").count(), 1, "{text}");
     }
     write(dir.path(), &[("run.trec", "x9.find Q0 a 1 2 s\n")]);
-    let text = said("{kind: run_file, file: run.trec}");
+    let text = check_embedder("{kind: run_file, file: run.trec}");
     assert!(text.contains("error[bad-data]") && text.contains("none of the 1 qids"), "{text}");
 }
 
 #[test]
-fn rates_that_do_not_fit_together_are_reported_before_a_run() {
+fn inconsistent_rates_are_reported_before_a_run() {
     let dir = tempfile::tempdir().unwrap();
     let yaml = TOOLS.replace(
         "arms: [{id: bm25}]",
@@ -308,7 +308,7 @@ fn rates_that_do_not_fit_together_are_reported_before_a_run() {
 }
 
 #[test]
-fn a_trace_of_one_task_says_nothing_false_of_the_others() {
+fn a_trace_of_one_task_reports_nothing_about_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let yaml = TOOLS.replace("embedder: bm25", "embedder: other").replace(
         "{bm25: {kind: bm25}}",
@@ -327,12 +327,12 @@ fn a_trace_of_one_task_says_nothing_false_of_the_others() {
         assert!(trace.status.success(), "{}", stderr(&trace));
         assert_eq!(stderr(&trace), "", "{args:?}");
     }
-    // A run that holds one task only: another one can be told all the same.
+    // The file has rankings for one task only; traces of other tasks still work.
     write(dir.path(), &[("run.trec", "t2.find Q0 b 1 2 s\nt9.find Q0 b 1 2 s\n")]);
     let trace = knockon(&["trace", file.to_str().unwrap(), "--task", "t1"]);
     assert!(trace.status.success(), "{}", stderr(&trace));
     assert!(stderr(&trace).contains("1 of 2 qids in run.trec stand for no query of a task here"));
-    // A sample of the tasks is no reason either.
+    // Sampling the tasks does not prevent a run either.
     write(
         dir.path(),
         &[("run.trec", run), ("s.yaml", &yaml.replace("file: t.csv,", "file: t.csv, sample: 1,"))],
@@ -349,7 +349,7 @@ fn losses_without_an_amount_are_reported_before_a_run() {
     let tasks = "id,request,fee,gold.find\nt1,close,5,a\nt2,refund,,b\nt3,none,20,c\n";
     write(dir.path(), &[("p.jsonl", TOOL_PASSAGES), ("t.csv", tasks)]);
     let file = dir.path().join("s.yaml");
-    let said = |rule: &str| {
+    let check_rule = |rule: &str| {
         let losses = format!(
             "impact:\n  volume: {{mean: 10}}\n  losses:\n    - {{name: late, {rule}}}\narms:"
         );
@@ -373,7 +373,7 @@ fn losses_without_an_amount_are_reported_before_a_run() {
         ),
         ("if: tool == \"none\", amount: 1 / (task.fee - 20)", &["t3 (line 4)"]),
     ] {
-        let (text, code) = said(rule);
+        let (text, code) = check_rule(rule);
         assert_eq!(code, 1, "{rule}: {text}");
         let first = format!(
             "error[no-amount]: the loss `late` has no amount in {} of 3 tasks",
@@ -387,15 +387,15 @@ fn losses_without_an_amount_are_reported_before_a_run() {
         "if: task.fee != null && outcome != \"correct\", amount: task.fee",
         "if: right_action == \"close\" && action != \"close\", amount: task.fee",
         "if: outcome == \"stopped\", amount: 'task.fee == null ? 0 : task.fee'",
-        // Every task should act, so no run acts in place of holding.
+        // Every task should act, so no run acts where it should hold.
         "if: outcome == \"commission\", amount: task.fee",
     ] {
-        assert_eq!(said(rule), ("1 file fine\n".to_owned(), 0), "{rule}");
+        assert_eq!(check_rule(rule), ("1 file fine\n".to_owned(), 0), "{rule}");
     }
 }
 
-/// A condition that has no value is passed over, and so another rule decides what is right: that is said, unless all that
-/// it lacks is a value that is missing.
+/// A condition without a value is skipped, so another rule decides what is right: this is reported, unless the only
+/// reason is a missing value.
 #[test]
 fn conditions_without_a_value_are_reported() {
     const PASSAGES: &str =
@@ -420,7 +420,7 @@ fn conditions_without_a_value_are_reported() {
     };
     let late = "[{if: task.day.plus(window) > date('2025-06-30'), do: wait}, {do: cancel}]";
     let no_when = "# always";
-    for (day, rules, when, said) in [
+    for (day, rules, when, expected) in [
         (
             "9999-12-20",
             late,
@@ -447,12 +447,12 @@ fn conditions_without_a_value_are_reported() {
             no_when,
             "",
         ),
-        // Nothing is wrong with a value that is missing: the rule is for tasks that have it.
+        // A missing value is not a mistake: the rule is for tasks that have it.
         ("", late, no_when, ""),
         ("2025-06-01", late, no_when, ""),
     ] {
         let text = notes(day, rules, when);
-        assert!(text.contains(said), "{day} {rules}: {text}");
-        assert_eq!(text.contains("a condition of"), !said.is_empty(), "{day} {rules}: {text}");
+        assert!(text.contains(expected), "{day} {rules}: {text}");
+        assert_eq!(text.contains("a condition of"), !expected.is_empty(), "{day} {rules}: {text}");
     }
 }

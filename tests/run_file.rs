@@ -14,7 +14,7 @@ fn mistakes(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_run_is_ordered_by_rank_and_every_mistake_is_told_with_its_line() {
+fn a_run_file_is_ordered_by_rank_and_mistakes_are_reported_with_their_line() {
     let run = "t1.find Q0 b 2 0.5 x\n\nt1.find Q0 a 1 0.5 x\r\na task\tQ0\tp 1\t0\t-3e1\tx\n";
     let run = TrecRun::parse(run).unwrap();
     let passages =
@@ -22,11 +22,11 @@ fn a_run_is_ordered_by_rank_and_every_mistake_is_told_with_its_line() {
     assert_eq!((passages("t1.find"), passages("a task")), (vec!["a", "b"], vec!["p 1"]));
     assert_eq!(run.unknown(|passage| passage == "a"), [(1, "b"), (4, "p 1")]);
 
-    let told = mistakes(
+    let found = mistakes(
         "q Q0 a 1 0.5\nq Q0 a 1 0.5 x\nq Q0 a 2 0.5 x\nq Q0 b 2 0.4 x\nq Q0 c 3 0.9 x\nq Q0 d 1st 1 x\nq Q0 d 4 NaN x\n",
     );
     assert_eq!(
-        told,
+        found,
         [
             "line 1: 5 columns, not 6: qid Q0 passage rank score tag",
             "line 3: query 'q' has the passage 'a' on line 2 already",
@@ -41,14 +41,14 @@ fn a_run_is_ordered_by_rank_and_every_mistake_is_told_with_its_line() {
 }
 
 #[test]
-fn what_the_run_holds_comes_from_it_and_the_rest_from_the_fallback() {
+fn queries_missing_in_the_run_file_use_the_fallback() {
     let hits =
         |passages: &[u32]| passages.iter().map(|&passage| Hit { passage, score: 1.0 }).collect();
     let answers = |text: &str, passages: &[u32]| Answers::from([(text.to_owned(), hits(passages))]);
-    let asked = Arc::<Asked>::default();
+    let used = Arc::<Asked>::default();
     let other = RunRetriever::new(answers("late", &[1, 0]), 3, None, Arc::default());
     let search = |fallback: Option<Arc<dyn Retriever>>| {
-        let run = RunRetriever::new(answers("right", &[2, 0, 1]), 3, fallback, asked.clone());
+        let run = RunRetriever::new(answers("right", &[2, 0, 1]), 3, fallback, used.clone());
         let request = |query, candidates| Request { query, candidates };
         let requests = [
             request("late", None),
@@ -64,12 +64,12 @@ fn what_the_run_holds_comes_from_it_and_the_rest_from_the_fallback() {
     };
     assert_eq!(search(None), [vec![], vec![0, 1], vec![2, 0], vec![]]);
     assert_eq!(search(Some(Arc::new(other))), [vec![1, 0], vec![0, 1], vec![2, 0], vec![]]);
-    let asked: Vec<(String, bool)> = asked.lock().unwrap().clone().into_iter().collect();
+    let used: Vec<(String, bool)> = used.lock().unwrap().clone().into_iter().collect();
     let expected = [("late", false), ("never", false), ("right", true)];
-    assert_eq!(asked, expected.map(|(query, held)| (query.to_owned(), held)));
+    assert_eq!(used, expected.map(|(query, held)| (query.to_owned(), held)));
 }
 
-/// A scenario on the test desk that searches a run.
+/// A scenario on the test desk that searches with a run file.
 fn written(folder: &Path, run: &str, settings: &str) -> anyhow::Result<Scenario> {
     let data = Path::new("tests/data/desk").canonicalize()?;
     std::fs::write(folder.join("run.trec"), run)?;
@@ -104,7 +104,7 @@ arms: [{{id: told}}, {{id: bm25, embedder: bm25}}]
     scenario::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
 }
 
-/// What three queries of it find.
+/// The results of three of its queries.
 fn desk(
     folder: &Path,
     run: &str,
@@ -124,12 +124,12 @@ fn desk(
 }
 
 #[test]
-fn qids_stand_for_the_queries_of_tasks() {
+fn qids_identify_the_queries_of_tasks() {
     let folder = tempfile::tempdir().unwrap();
     let run =
         "t1.find Q0 a2 1 2 x\nt1.find.2 Q0 a1 1 2 x\nt1.find.2 Q0 a2 2 1 x\nt9.find Q0 a1 1 1 x\n";
     let (found, notes) = desk(folder.path(), run, "").unwrap();
-    // The second phrasing has an answer of its own; the other goes by the step's.
+    // The second phrasing has its own answer; the other uses the step's.
     assert_eq!(found, [vec!["a2"], vec!["a1", "a2"], vec![]]);
     let [unanswered, idle] = notes.as_slice() else { panic!("{notes:?}") };
     assert_eq!(
@@ -151,7 +151,7 @@ fn qids_stand_for_the_queries_of_tasks() {
 }
 
 #[test]
-fn a_run_that_cannot_be_meant_is_refused() {
+fn implausible_run_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (run, settings, expected) in [
         (
@@ -179,7 +179,7 @@ fn a_run_that_cannot_be_meant_is_refused() {
 }
 
 #[test]
-fn one_query_has_one_answer() {
+fn conflicting_answers_to_one_query_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("q.tsv"), "7\tother\n8\tother\n").unwrap();
     let same = "7 Q0 a2 1 2 x\n8 Q0 a2 1 2 x\n";
@@ -190,7 +190,7 @@ fn one_query_has_one_answer() {
 }
 
 #[test]
-fn a_run_of_the_right_queries_with_the_same_fallback_changes_nothing() {
+fn a_run_file_of_the_same_rankings_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = written(folder.path(), "t1.find Q0 a1 1 1 x", "").unwrap();
     let session = Session::over(&scenario).with_cache(folder.path());
@@ -208,10 +208,10 @@ fn a_run_of_the_right_queries_with_the_same_fallback_changes_nothing() {
     let scenario = written(folder.path(), &exported, ", fallback: bm25").unwrap();
     let session = Session::over(&scenario).with_cache(folder.path());
     let record = run::run(&session, &[0, 1]).unwrap();
-    let [told, bm25] = record.arms.as_slice() else { panic!() };
-    assert!(told.summary.failure.estimate > 0.0);
-    assert_eq!(told.summary.outcomes, bm25.summary.outcomes);
+    let [from_file, bm25] = record.arms.as_slice() else { panic!() };
+    assert!(from_file.summary.failure.estimate > 0.0);
+    assert_eq!(from_file.summary.outcomes, bm25.summary.outcomes);
     let quality = |arm: &run::record::ArmRecord| arm.summary.quality;
-    assert!(quality(told).is_some() && quality(told) == quality(bm25));
+    assert!(quality(from_file).is_some() && quality(from_file) == quality(bm25));
     assert_eq!(session.notes(), [] as [String; 0]);
 }

@@ -1,4 +1,4 @@
-//! What a user is told about a broken scenario: one snapshot a file in tests/data/broken.
+//! The messages for a broken scenario: one snapshot per file in tests/data/broken.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn broken() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_place() {
+fn every_mistake_is_reported_at_once_with_its_place() {
     let files = broken();
     assert!(files.len() >= 30);
     for file in files {
@@ -28,7 +28,7 @@ fn every_mistake_is_told_at_once_with_its_place() {
 }
 
 #[test]
-fn a_good_file_is_resolved() {
+fn a_valid_file_is_resolved() {
     let scenario =
         scenario::load(Path::new("tests/data/desk.yaml")).unwrap_or_else(|d| panic!("{d}"));
     let ids: Vec<&str> = scenario.steps.iter().map(|step| step.id.as_str()).collect();
@@ -65,14 +65,14 @@ fn a_good_file_is_resolved() {
 }
 
 #[test]
-fn the_exit_code_tells_mistakes_from_wrong_use() {
+fn the_exit_code_separates_mistakes_from_wrong_usage() {
     let code = |files: &[&str]| {
         let files = files.iter().map(PathBuf::from).collect();
         report(&Args { files, explain: None }, false)
     };
-    let fine = "src/cli/init/scenario.yaml";
-    assert_eq!(code(&[fine]), ("1 file fine\n".to_owned(), 0));
-    assert_eq!(code(&[fine, "tests/data/broken/cycle.yaml"]).1, 1);
+    let valid_file = "src/cli/init/scenario.yaml";
+    assert_eq!(code(&[valid_file]), ("1 file fine\n".to_owned(), 0));
+    assert_eq!(code(&[valid_file, "tests/data/broken/cycle.yaml"]).1, 1);
     for wrong in ["tests/data/nowhere.yaml", "tests/data"] {
         let (text, exit) = code(&["tests/data/broken/cycle.yaml", wrong]);
         assert_eq!(exit, 2);
@@ -81,7 +81,7 @@ fn the_exit_code_tells_mistakes_from_wrong_use() {
 }
 
 #[test]
-fn the_committed_schema_is_fresh() {
+fn the_committed_schema_is_current() {
     let committed = std::fs::read_to_string("scenarios/scenario.schema.json").unwrap_or_default();
     assert!(
         committed == knockon::cli::schema::text().unwrap(),
@@ -89,7 +89,7 @@ fn the_committed_schema_is_fresh() {
     );
 }
 
-/// Loads `bytes` as a scenario beside the good one's data and renders what is said.
+/// Loads `bytes` as a scenario beside the valid one's data and renders the messages.
 fn load(bytes: &[u8]) -> String {
     let file = tempfile::Builder::new().suffix(".yaml").tempfile_in("tests/data").unwrap();
     std::fs::write(file.path(), bytes).unwrap();
@@ -132,7 +132,7 @@ fn hostile_files_are_refused() {
     }
 }
 
-/// One change to a text: cut out, doubled, moved, or replaced by something that means something.
+/// One change to a text: cut, duplicated, moved, or replaced by a meaningful token.
 fn change(text: &str, kind: u8, a: usize, b: usize, c: usize) -> String {
     const PIECES: [&str; 24] = [
         "{",
@@ -180,13 +180,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_changed_file_makes_it_panic(
+    fn no_changed_file_causes_a_panic(
         pick in 0..1000usize,
         changes in prop::collection::vec((any::<u8>(), any::<usize>(), any::<usize>(), any::<usize>()), 1..5),
     ) {
         let mut files = broken();
         files.push("tests/data/desk.yaml".into());
-        // Every second case starts from the good file.
+        // Every second case starts from the valid file.
         let file = &files[if pick % 2 == 0 { files.len() - 1 } else { pick % files.len() }];
         let mut text = String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
         for (kind, a, b, c) in changes {
@@ -196,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn no_binary_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn no_binary_file_causes_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         load(&bytes);
     }
 }

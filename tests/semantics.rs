@@ -1,4 +1,4 @@
-//! Small scenarios whose answers can be worked out by hand, from the file to the record.
+//! Small scenarios whose answers can be computed by hand, from the file to the record.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::one_arm;
 use crate::support::near;
 use crate::support::runs::run_first;
 
-/// Each passage has a word of its own, so that BM25 finds it and no other.
+/// Each passage has its own word, so that BM25 finds exactly that passage.
 const PASSAGES: &str = r#"
 {"id":"k1","text":"alpha","entity":"a","attribute":"key","facts":{"key":{"text":"delta"},"fee":{"number":10}}}
 {"id":"k2","text":"beta","entity":"b","attribute":"key","facts":{"key":{"text":"epsilon"},"fee":{"number":20}}}
@@ -50,7 +50,7 @@ const FIND: &str = r#"
 "#;
 
 #[test]
-fn three_steps_by_hand() {
+fn a_three_step_scenario_matches_hand_computed_values() {
     let arm = run(
         "{preset: perfect, misread: 0.1, lucky: 0.2, follow: 0.6, fabricate: 0.2}",
         &format!(
@@ -59,8 +59,8 @@ fn three_steps_by_hand() {
   - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: wait}}], hold: [wait]}}"
         ),
     );
-    // A hit (3/4) is read right (.9). A miss is 10 by luck (.2); else it follows 20 (.6), or misreads that, or makes
-    // another wrong fee up (.2), or abstains (.2), which stops the run.
+    // A hit (3/4) is read right (.9). A miss is 10 by luck (.2); otherwise it follows 20 (.6), misreads it or makes up
+    // another wrong fee (.2), or abstains (.2), which stops the run.
     let luck = 0.2;
     let (correct, stopped) = (0.75 * 0.9 + 0.25 * luck, 0.25 * 0.8 * 0.2);
     use Outcome::*;
@@ -83,7 +83,7 @@ fn three_steps_by_hand() {
 }
 
 #[test]
-fn a_wrong_key_induces_a_miss_and_a_skip_stops_nobody() {
+fn a_wrong_key_induces_a_miss_and_a_skipped_step_stops_no_run() {
     let arm = run(
         "{preset: perfect, follow: 1}",
         &format!(
@@ -103,7 +103,7 @@ fn a_wrong_key_induces_a_miss_and_a_skip_stops_nobody() {
 }
 
 #[test]
-fn where_the_oracle_stops_stopping_is_right() {
+fn stopping_is_right_where_the_oracle_stops() {
     let find = FIND.replace(r#""k1""#, r#""k1" && task.name == "spare""#);
     let steps = format!(
         "{find}
@@ -113,14 +113,14 @@ fn where_the_oracle_stops_stopping_is_right() {
     let abstains = run("{preset: perfect}", &steps);
     near(abstains.summary.failure.estimate, 0.0);
     near(step(&abstains, "find").p_no_gold, 1.0);
-    // One that follows instead pays on 10, which nobody should, and holds on 20, which harms nobody.
+    // If the reader follows instead, it pays on 10, where no payment is due, and holds on 20, which is harmless.
     let follows = run("{preset: perfect, follow: 1}", &steps);
     near(follows.summary.outcomes[Outcome::Commission as usize], 0.75);
     near(follows.summary.outcomes[Outcome::Correct as usize], 0.25);
 }
 
 #[test]
-fn a_null_passes_rules_over_and_labels_of_two_steps_do_not_add_up() {
+fn null_conditions_skip_their_rules_and_labels_of_two_steps_do_not_add_up() {
     let arm = run(
         "{preset: perfect}",
         &format!(
@@ -137,7 +137,7 @@ fn a_null_passes_rules_over_and_labels_of_two_steps_do_not_add_up() {
     near(p, 0.25);
 }
 
-/// Notes how many requests come with which depth.
+/// Records the number of requests at each depth.
 struct DepthRecorder {
     inner: Box<dyn Retriever>,
     depths: Arc<Mutex<Vec<(usize, usize)>>>,
@@ -155,10 +155,10 @@ impl Retriever for DepthRecorder {
     }
 }
 
-/// Gold in 60 passages, all before the first wrong one: had they not been there, the wrong ones would have been handed
-/// on, and followed. Only the task with so much gold is searched so deep.
+/// Gold is in 60 passages, all ranked before the first wrong one: without them, the wrong ones would have been handed
+/// on, and followed. Only the task with that much gold is searched so deep.
 #[test]
-fn a_miss_of_much_gold_hands_on_what_comes_after_all_of_it() {
+fn a_miss_hands_on_the_passages_after_all_gold() {
     let passage = |id: String, text: &str, entity: &str, fee: u32| {
         format!(
             r#"{{"id":"{id}","text":"{text}","entity":"{entity}","facts":{{"fee":{{"number":{fee}}}}}}}"#
@@ -188,7 +188,7 @@ fn a_miss_of_much_gold_hands_on_what_comes_after_all_of_it() {
     let record = run::run(&session, &[0]).unwrap();
     let find = step(&record.arms[0], "find");
     near(record.arms[0].summary.failure.estimate, 0.0);
-    // Of the two tasks one can be misled: nothing else has the word beta.
+    // One of the two tasks can be misled: no other passage has the word beta.
     near(find.importance.unwrap().p_fail_if_wrong, 0.5);
     assert_eq!(*depths.lock().unwrap(), [(1, 45), (1, 128)]);
 }

@@ -1,5 +1,5 @@
-//! What the answers hang on: indices against known values and SALib, and every answer against a run of the scenario with
-//! that figure in it.
+//! Sensitivity of the answers: indices against known values and SALib, and every answer against a run of the scenario
+//! with that figure.
 
 use std::f64::consts::PI;
 
@@ -28,7 +28,7 @@ fn indices_of(answer: impl Fn(&[f64]) -> f64, samples: usize, inputs: usize) -> 
 
 /// T. Ishigami and T. Homma, 1990: the variances in closed form.
 #[test]
-fn indices_of_the_ishigami_function_are_known() {
+fn indices_of_the_ishigami_function_match_closed_forms() {
     let (a, b) = (7.0, 0.1);
     let alone = [(1.0 + b * PI.powi(4) / 5.0).powi(2) / 2.0, a * a / 8.0, 0.0];
     let together = b * b * PI.powi(8) * (1.0 / 18.0 - 1.0 / 50.0);
@@ -81,7 +81,7 @@ fn indices_agree_with_salib_on_the_same_samples() {
     for (input, index) in ours.into_iter().enumerate() {
         near(index.first.estimate, reference.first[input], 1e-9);
         near(index.total.estimate, reference.total[input], 1e-9);
-        // Both draw their bootstrap samples at random.
+        // Both draw random bootstrap samples.
         let half = |of: knockon::stats::Interval| (of.high - of.low) / 2.0;
         near(half(index.first), reference.first_half[input], 0.1 * reference.first_half[input]);
         near(half(index.total), reference.total_half[input], 0.1 * reference.total_half[input]);
@@ -89,7 +89,7 @@ fn indices_agree_with_salib_on_the_same_samples() {
 }
 
 #[test]
-fn what_adds_up_has_no_interactions() {
+fn an_additive_function_has_no_interactions() {
     let found = indices_of(|x| x[0] + 2.0 * x[1] + 3.0 * x[2], 1024, 4);
     for (index, part) in found.iter().zip([1.0, 4.0, 9.0, 0.0]) {
         near(index.first.estimate, part / 14.0, 0.005);
@@ -99,14 +99,14 @@ fn what_adds_up_has_no_interactions() {
     assert_eq!(indices(&[0.3; 30], 5, 0.95, 1).unwrap(), None);
 }
 
-/// A question brings `alike` first, which states what is right and is not gold, `right` second, `wrong` third.
+/// A question finds `alike` first, which states the right value but is not gold, then `right`, then `wrong`.
 const PASSAGES: &str = r#"
 {"id":"alike","text":"alpha beta gamma","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
 {"id":"right","text":"alpha beta filler","entity":"b","attribute":"key","facts":{"fee":{"number":10}}}
 {"id":"wrong","text":"alpha filler filler","entity":"c","attribute":"key","facts":{"fee":{"number":20}}}
 "#;
 
-/// What differs from test to test: the reader, the guards of `fee`, the arms, and what follows.
+/// The variable parts of the tests: the reader, the guards of `fee`, the arms, and the rest of the file.
 fn load(reader: &str, guards: &str, arms: &str, end: &str) -> Scenario {
     let yaml = format!(
         r#"version: 1
@@ -141,13 +141,13 @@ fn effect(of: &SensitivityRecord, measure: Measure, arm: usize, name: &str) -> E
     own.unwrap().effects[at]
 }
 
-/// With the reader's every value within reach of being misread, the failure rate is that chance.
+/// If every value can be misread, the failure rate equals the misread rate.
 #[test]
-fn one_chance_that_alone_decides_has_all_the_variance() {
+fn a_single_deciding_rate_has_all_the_variance() {
     let end = "sensitivity: {assumptions: {reader.misread: {low: 0.1, high: 0.3}, reader.follow: {low: 0, high: 1}}}";
     let record = run_all(&load("{preset: perfect, misread: 0.2}", "", "[{id: only}]", end));
     let of = record.sensitivity.unwrap();
-    // Gold is always there: what is followed where it is not has no part in this.
+    // Gold is always found, so the rates for missing gold have no influence.
     let names: Vec<&str> = of.assumptions.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["reader.misread"]);
     let effect = effect(&of, Measure::Failure, 0, "reader.misread");
@@ -159,10 +159,10 @@ fn one_chance_that_alone_decides_has_all_the_variance() {
     near(of.answers[0].value, 0.2, 1e-12);
 }
 
-/// `one` hands on `alike` alone and is right if that is followed; `all` hands on everything, and is wrong in 3 of
-/// 10 runs, for `wrong`. So `one` is better where more than 7 of 10 are followed.
+/// `one` hands on `alike` alone and is right if it is followed; `all` hands on everything, and is wrong in 3 of 10
+/// runs, because of `wrong`. So `one` is better if more than 7 of 10 are followed.
 #[test]
-fn an_order_holds_in_the_part_of_the_range_in_which_it_does() {
+fn an_order_of_arms_holds_in_its_part_of_the_range() {
     let reader = "{preset: perfect, follow: 0.9, distracted_below: 0.3}";
     let end = "sensitivity: {base_samples: 256, assumptions: {reader.follow: {low: 0.6, high: 1}}}";
     let arms = "[{id: all}, {id: one, top_k: 1}]";
@@ -179,9 +179,9 @@ fn an_order_holds_in_the_part_of_the_range_in_which_it_does() {
     near(failures.best.iter().sum(), 1.0, 1e-12);
 }
 
-/// The reader follows nothing as it is, and so the arm is compiled for other odds by itself.
+/// The reader's `follow` is zero in the file, so the arm is compiled separately for other rates.
 #[test]
-fn what_has_no_chance_can_have_a_range() {
+fn a_rate_of_zero_can_have_a_range() {
     let end = "sensitivity: {base_samples: 8, assumptions: {reader.follow: {low: 0, high: 0.5}}}";
     let mut scenario = load("{preset: perfect}", "", "[{id: one, top_k: 1}]", end);
     let scenario::StepKind::Retrieve(find) = &mut scenario.steps[0].kind else { panic!() };
@@ -212,8 +212,8 @@ const GUARDS: [(&str, f64); 5] = [
     ("reviewer.escalation_accuracy", 0.9),
 ];
 
-/// Two arms, one of them without guards, with one figure set otherwise.
-fn whole(changed: Option<(&str, f64)>, sensitivity: &str) -> Scenario {
+/// Two arms, one of them without guards, with one figure changed.
+fn two_arms(changed: Option<(&str, f64)>, sensitivity: &str) -> Scenario {
     let value = |name: &str, value: f64| match changed {
         Some((of, other)) if of == name => other,
         _ => value,
@@ -248,8 +248,8 @@ fn whole(changed: Option<(&str, f64)>, sensitivity: &str) -> Scenario {
 }
 
 #[test]
-fn every_answer_is_what_a_run_with_that_figure_says() {
-    let record = run_all(&whole(None, "sensitivity: {base_samples: 8}"));
+fn every_answer_matches_a_run_with_that_figure() {
+    let record = run_all(&two_arms(None, "sensitivity: {base_samples: 8}"));
     let of = record.sensitivity.as_ref().unwrap();
     let total = |record: &Record, arm: usize| {
         let money = record.arms[arm].money.as_ref().unwrap();
@@ -263,16 +263,17 @@ fn every_answer_is_what_a_run_with_that_figure_says() {
         };
         near(answer.value, plain, 1e-12 * plain);
     }
-    // All there are, but for what is made up where nothing states the field: something always does; and the
-    // mean of `part`, for which no other beta distribution is set here.
+    // All assumptions, except fabrication where no passage states the field, which never happens here; and the mean of
+    // `part`, for which no other beta distribution is set here.
     let expected = READER.len() - 1 + GUARDS.len() + 3;
     assert_eq!(of.assumptions.len(), expected, "{:#?}", of.assumptions);
-    for told in of.assumptions.iter().filter(|told| told.name != "variable.part") {
-        for (high, end) in [(false, told.low), (true, told.high)] {
-            let other = run_all(&whole(Some((&told.name, end)), ""));
+    for assumption in of.assumptions.iter().filter(|assumption| assumption.name != "variable.part")
+    {
+        for (high, end) in [(false, assumption.low), (true, assumption.high)] {
+            let other = run_all(&two_arms(Some((&assumption.name, end)), ""));
             for arm in 0..2 {
                 let at = |measure| {
-                    let effect = effect(of, measure, arm, &told.name);
+                    let effect = effect(of, measure, arm, &assumption.name);
                     if high { effect.at_high } else { effect.at_low }
                 };
                 near(at(Measure::Failure), failure(&other, arm), 1e-12);
@@ -283,10 +284,10 @@ fn every_answer_is_what_a_run_with_that_figure_says() {
     }
 }
 
-/// One phrasing brings the distractor above gold, the other below: with equal chances of both, their rows are alike at
-/// the values that the file has, and not in the ranges.
+/// One phrasing ranks the distractor above gold, the other below: with equal probabilities of both, their rows are
+/// equal at the values in the file, but not within the ranges.
 #[test]
-fn figures_that_are_alike_are_not_taken_for_each_other() {
+fn equal_figures_are_not_merged() {
     let scenario = |above: f64, below: f64, end: &str| {
         let reader = format!(
             "{{preset: perfect, misread: 0.1, distracted_above: {above}, distracted_below: {below}}}"
@@ -295,17 +296,21 @@ fn figures_that_are_alike_are_not_taken_for_each_other() {
     };
     let record = run_all(&scenario(0.2, 0.2, "sensitivity: {base_samples: 8}"));
     let of = record.sensitivity.as_ref().unwrap();
-    let told = of.assumptions.iter().find(|told| told.name == "reader.distracted_above").unwrap();
+    let assumption = of
+        .assumptions
+        .iter()
+        .find(|assumption| assumption.name == "reader.distracted_above")
+        .unwrap();
     let [above, below] = ["reader.distracted_above", "reader.distracted_below"]
         .map(|name| effect(of, Measure::Failure, 0, name).at_low);
     let failure = |scenario: &Scenario| run_all(scenario).arms[0].summary.failure.estimate;
-    near(above, failure(&scenario(told.low, 0.2, "")), 1e-12);
-    near(below, failure(&scenario(0.2, told.low, "")), 1e-12);
+    near(above, failure(&scenario(assumption.low, 0.2, "")), 1e-12);
+    near(below, failure(&scenario(0.2, assumption.low, "")), 1e-12);
     assert!((above - below).abs() > 1e-3, "{above} and {below}");
 }
 
 #[test]
-fn mistakes_in_the_section_are_told_together() {
+fn mistakes_in_the_section_are_reported_together() {
     let dir = tempfile::tempdir().unwrap();
     let text = std::fs::read_to_string("scenarios/renewal_desk.yaml").unwrap();
     let text = text.replace(
@@ -324,7 +329,7 @@ sensitivity:
 ";
     let path = dir.path().join("desk.yaml");
     std::fs::write(&path, text.join("\n") + section).unwrap();
-    let told = scenario::load(&path).unwrap_err().render(false);
+    let message = scenario::load(&path).unwrap_err().render(false);
     for part in [
         "`base_samples` cannot be 1",
         "there is no assumption `reader.folow`",
@@ -333,30 +338,30 @@ sensitivity:
         "a range needs both of its ends",
         "`high` cannot be 0.5",
     ] {
-        assert!(told.contains(part), "{part}\n{told}");
+        assert!(message.contains(part), "{part}\n{message}");
     }
 }
 
-/// Ways in which a guarded step comes out are found in another order where one of them has no chance.
+/// The branches of a guarded step are found in another order if one of them is impossible.
 #[test]
-fn ranges_may_end_where_something_is_impossible_or_certain() {
+fn ranges_may_end_at_probability_zero_or_one() {
     let names = READER.map(|(name, _)| format!("reader.{name}"));
     let guards = GUARDS.map(|(name, _)| format!("fee.{name}"));
     for name in names.iter().chain(&guards) {
         let section = format!(
             "sensitivity: {{base_samples: 4, assumptions: {{{name}: {{low: 0, high: 1}}}}}}"
         );
-        let record = run_all(&whole(None, &section));
+        let record = run_all(&two_arms(None, &section));
         let Some(of) = record.sensitivity.as_ref() else {
-            assert_eq!(name, "reader.fabricate_empty"); // something always states the field
+            assert_eq!(name, "reader.fabricate_empty"); // a passage always states the field
             continue;
         };
         for (high, end) in [(false, 0.0), (true, 1.0)] {
-            // A file cannot have both `follow` and `fabricate` so high; here the first takes all.
+            // A file cannot have both `follow` and `fabricate` this high; here the first takes precedence.
             if high && ["reader.follow", "reader.fabricate"].contains(&name.as_str()) {
                 continue;
             }
-            let other = run_all(&whole(Some((name, end)), ""));
+            let other = run_all(&two_arms(Some((name, end)), ""));
             for arm in 0..2 {
                 let effect = effect(of, Measure::Failure, arm, name);
                 let varied = if high { effect.at_high } else { effect.at_low };
@@ -366,9 +371,9 @@ fn ranges_may_end_where_something_is_impossible_or_certain() {
     }
 }
 
-/// The same with nothing but a further attempt, several phrasings, and an error upstream that has no chance.
+/// The same with only a further attempt, several phrasings, and an impossible error at an earlier step.
 #[test]
-fn a_retry_meets_what_cannot_happen() {
+fn a_retry_may_have_impossible_branches() {
     for (guard, arms) in [
         ("{present: true, retry: [{}]}", "[{id: one, top_k: 1}]"),
         ("{present: true, retry: [{}, {top_k: 3}]}", "[{id: one, top_k: 1}]"),
@@ -399,9 +404,9 @@ fn a_retry_meets_what_cannot_happen() {
     }
 }
 
-/// Every arm of the shipped scenarios that needs no transformer, with all that is assumed in its default range.
+/// Every arm of the shipped scenarios that needs no transformer, with all assumptions in their default ranges.
 #[test]
-fn what_is_reported_lies_within_the_range_that_is_reported_beside_it() {
+fn reported_values_lie_within_their_reported_ranges() {
     let (mut arms_seen, mut files) = (0, 0);
     for file in ["renewal_desk", "invoice_match", "price_quote"] {
         let path = format!("scenarios/{file}.yaml");
@@ -415,7 +420,7 @@ fn what_is_reported_lies_within_the_range_that_is_reported_beside_it() {
         };
         let arms: Vec<usize> =
             (0..scenario.arms.len()).filter(|&at| offline(&scenario.arms[at])).collect();
-        // Where the file counts no money, it has no section either.
+        // If the file has no impact section, none is added.
         let seed = scenario.simulation.seed;
         let all =
             scenario::Sensitivity { assumptions: None, indices: true, base_samples: 32, seed };

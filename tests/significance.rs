@@ -1,5 +1,5 @@
-//! A star, a p-value and an interval are of the number that they stand at, and agree; and where nothing can be told, that
-//! is what reports say.
+//! Stars, p-values and intervals refer to the number beside them, and agree; if a test is impossible, the reports say
+//! so.
 
 use knockon::run::Record;
 use knockon::run::record::{Measure, PairFamily};
@@ -10,8 +10,8 @@ use knockon::{csv_files, plan, report};
 use crate::support::runs::run_all;
 use crate::support::scenarios::load_text;
 
-/// A yes/no clause of each of so many contracts, which a reader misreads with `misread`; `amounts` are what a wrong
-/// decision costs. Further arms and whatever else there is in YAML.
+/// One yes/no clause for each of several contracts, which a reader misreads with `misread`; `amounts` are the costs of
+/// a wrong decision. `rest` adds arms and other YAML.
 pub fn scenario(amounts: &[f64], misread: f64, guard: &str, rest: &str) -> Scenario {
     let lines = |line: &dyn Fn(usize, f64) -> String| -> String {
         amounts.iter().enumerate().map(|(i, &amount)| line(i, amount) + "\n").collect()
@@ -52,7 +52,7 @@ impact:
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-/// A reviewer who catches nine of ten errors, at a price; on in the arm `reviewed`.
+/// A reviewer who catches nine of ten errors, at a price; enabled in the arm `reviewed`.
 fn reviewed(amounts: &[f64], misread: f64, price: f64) -> Scenario {
     let guard = format!(
         "    guard: [{{reviewer: {{catch_rate: 0.9, false_alarm_rate: 0, cost: {price}, minutes: 1}}, escalate: {{accuracy: 1, cost: 0, minutes: 1}}}}]\n    guarded: false\nbaseline: plain\narms: [{{id: plain}}, {{id: reviewed, guarded: true}}, {{id: again}}]"
@@ -64,7 +64,7 @@ fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-9 * b.abs().max(1.0), "{a} against {b}");
 }
 
-/// The cells of a CSV's column, by the row's first cells joined.
+/// The cells of a CSV's column, keyed by the row's first cells joined.
 fn column(record: &Record, file: &str, keys: usize, name: &str) -> Vec<(String, String)> {
     let files = csv_files(record).unwrap();
     let (_, bytes) = files.iter().find(|(known, _)| known.contains(file)).unwrap();
@@ -96,9 +96,9 @@ fn sign_flips(saved: &[f64], price: f64) -> f64 {
     beyond.count() as f64 / f64::from(all)
 }
 
-/// The price moves the difference that is shown from clearly cheaper to clearly dearer, and its test with it.
+/// The price moves the reported difference from clearly cheaper to clearly dearer, and its test with it.
 #[test]
-fn the_star_beside_money_is_of_loss_and_running_costs() {
+fn the_star_of_a_cost_difference_includes_running_costs() {
     let mut verdicts = Vec::new();
     for price in [0.0, 20.0, 85.0, 92.0, 150.0, 400.0, 900.0] {
         let record = run_all(&reviewed(&AMOUNTS, 0.1, price));
@@ -108,13 +108,13 @@ fn the_star_beside_money_is_of_loss_and_running_costs() {
         let saved: Vec<f64> = AMOUNTS.iter().map(|amount| 0.1 * 0.9 * amount).collect();
         near(of.interval.estimate, price - saved.iter().sum::<f64>() / 12.0);
         let flips = sign_flips(&saved, price);
-        // Skewness may make it less sure, never surer.
+        // The correction for skewness may only increase the p-value.
         assert!(of.p_value >= flips - 1e-12, "{price}: {} against {flips}", of.p_value);
         let excludes = |i: &Interval| i.low > 0.0 || i.high < 0.0;
         assert_eq!(excludes(&of.interval), of.p_value < 0.05, "{price}");
         assert_eq!(excludes(&of.holm_interval), of.is_significant(), "{price}");
         verdicts.push((price, flips < 0.05, of.p_value < 0.05));
-        // One p-value in both files.
+        // The same p-value in both files.
         for name in ["p_value", "p_holm"] {
             let impact = column(&record, "impact.csv", 1, name);
             let pairs = column(&record, "pairs.csv", 3, name);
@@ -125,10 +125,10 @@ fn the_star_beside_money_is_of_loss_and_running_costs() {
             );
         }
     }
-    // The README of the case: at 85 the losses alone differ for sure, and what is shown does not.
+    // The README of the case: at 85 the difference in losses alone is significant, and the reported one is not.
     assert!(!verdicts[2].2 && verdicts[0].2, "{verdicts:?}");
     assert!(verdicts[6].2, "{verdicts:?}");
-    // Where sign flips alone are not significant, nothing is.
+    // If sign flips alone are not significant, nothing is.
     assert!(verdicts.iter().all(|(_, flips, ours)| *flips || !ours), "{verdicts:?}");
 }
 
@@ -151,7 +151,7 @@ fn one_difference_has_one_p_value_in_all_files() {
         let baseline = pair.arm == 0 || pair.other == 0;
         assert_eq!(pair.family == PairFamily::Baseline, baseline);
     }
-    // Whichever arm is the baseline.
+    // With either arm as the baseline.
     let turned = record.comparison.difference(Measure::Failure, 0, 1).unwrap();
     let shown = record.arms[1].summary.difference.unwrap();
     near(turned.interval.estimate, -shown.interval.estimate);
@@ -159,7 +159,7 @@ fn one_difference_has_one_p_value_in_all_files() {
 }
 
 #[test]
-fn arms_that_do_the_same_are_said_to_be_identical() {
+fn identical_arms_are_reported_as_identical() {
     let record = run_all(&reviewed(&AMOUNTS, 0.3, 12.0));
     let same = record.arms[2].summary.difference.unwrap();
     assert!(same.identical);
@@ -171,9 +171,9 @@ fn arms_that_do_the_same_are_said_to_be_identical() {
     assert_eq!(cell(&column(&record, "summary.csv", 1, "identical"), "again"), "yes");
 }
 
-/// Alike tasks: failure and loss vary as little, and their intervals are multiples of each other.
+/// Identical tasks: failure and loss have no variance, and their intervals are multiples of each other.
 #[test]
-fn intervals_without_variance_tell_one_story() {
+fn intervals_without_variance_are_consistent() {
     for (tasks, misread, amount) in [
         (6, 0.1, 1092.9),
         (6, 0.5, 1092.9),
@@ -189,12 +189,12 @@ fn intervals_without_variance_tell_one_story() {
         near(loss.estimate, amount * failure.estimate);
         near(loss.low, amount * failure.low);
         near(loss.high, amount * failure.high);
-        // (1 - u)^n = .05: a share u of unlike tasks may have been missed.
+        // (1 - u)^n = .05: a share u of different tasks may have been missed.
         let unlike = 1.0 - 0.05f64.powf(1.0 / tasks as f64);
         near(failure.high, misread + unlike * (1.0 - misread));
         near(failure.low, misread - unlike * misread);
     }
-    // Nothing fails: rates end at one, losses nowhere that is known.
+    // Nothing fails: rates are bounded by one, losses have no known bound.
     let record = run_all(&reviewed(&[5.0; 25], 0.0, 1.0));
     let arm = &record.arms[0];
     near(arm.summary.failure.high, 1.0 - 0.05f64.powf(1.0 / 25.0));
@@ -202,9 +202,9 @@ fn intervals_without_variance_tell_one_story() {
     assert!(report::terminal::money::table(&record).unwrap().contains("cannot be told"));
 }
 
-/// n units have no p-value below 2 / 2^n: with two comparisons, seven are needed at 5%.
+/// n units have no p-value below 2 / 2^n: with two comparisons, seven units are needed at 5%.
 #[test]
-fn too_few_units_are_said_to_be_too_few() {
+fn too_few_units_are_reported() {
     for (units, can_be_told) in
         [(2, false), (3, false), (5, false), (6, false), (7, true), (9, true)]
     {
@@ -225,10 +225,10 @@ fn too_few_units_are_said_to_be_too_few() {
     }
 }
 
-/// What a plan tests is what it shows: losses, running costs and what the candidate takes, and it says that the best
-/// was picked.
+/// A plan tests the difference that it shows (losses, running costs and the price of the candidate), and states that
+/// the best was picked.
 #[test]
-fn a_plan_tests_what_it_shows() {
+fn a_plan_tests_the_differences_that_it_shows() {
     let guard = |price: f64| {
         format!(
             "    guard: [{{reviewer: {{catch_rate: 0.9, false_alarm_rate: 0, cost: {price}, minutes: 1}}, escalate: {{accuracy: 1, cost: 0, minutes: 1}}}}]\n    guarded: false\nbaseline: plain\narms: [{{id: plain}}]"
@@ -256,7 +256,7 @@ fn a_plan_tests_what_it_shows() {
         let Interval { low, high, .. } = shown.interval;
         assert!(low <= expected + 1e-6 && expected <= high + 1e-6);
         assert_eq!(low > 0.0 || high < 0.0, shown.p_value < 0.05);
-        // The interval is that of the losses, moved by all that is paid.
+        // The interval is that of the losses, shifted by all payments.
         assert!(high - low < 1000.0 * 60.0, "{low} {high}");
         let table = plan::table(&planned);
         if expected.abs() > 1e-6 {

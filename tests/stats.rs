@@ -93,7 +93,8 @@ fn rates_and_differences_agree_with_statsmodels() {
             .collect();
         let ours = difference(&pairs, 0.9, 1);
         near(ours.interval.estimate, case.difference[0]);
-        // Beyond 16 clusters both sides draw at random. Skewness makes p no smaller, and here hardly larger.
+        // Beyond 16 clusters both sides draw at random. The correction for skewness cannot reduce p, and here hardly
+        // raises it.
         let tolerance = if clusters <= 12 { 1e-12 } else { 0.006 };
         assert!(ours.p > case.p - tolerance && ours.p < case.p + 0.2, "{} {}", ours.p, case.p);
         assert_eq!(ours, difference(&pairs, 0.9, 1));
@@ -104,35 +105,36 @@ fn rates_and_differences_agree_with_statsmodels() {
 }
 
 #[test]
-fn no_variance_is_not_certainty() {
-    // Five clusters of three without a failure: up to 1 - .05^(1/5) of all may fail, and none be among five.
+fn zero_variance_still_gives_an_interval() {
+    // Five clusters of three without a failure: up to 1 - .05^(1/5) of all clusters may fail although none of five
+    // does.
     let unlike = 1.0 - 0.05f64.powf(0.2);
     let none: Vec<Observation> = (0..15).map(|i| observation(0.0, i % 5)).collect();
     let Interval { estimate, low, high } = rate(&none, 0.95).unwrap();
     assert_eq!((estimate, low), (0.0, 0.0));
     near(high, unlike);
-    // The same value everywhere is no variance either, though rounding makes it look like some.
+    // A constant value has no variance either, although rounding may suggest some.
     let tenth: Vec<Observation> = (0..15).map(|i| observation(0.1, i % 5)).collect();
     let ours = rate(&tenth, 0.95).unwrap();
     near(ours.low, 0.1 - unlike * 0.1);
     near(ours.high, 0.1 + unlike * 0.9);
-    // An amount that is a multiple of the rate has the same multiple for its interval.
-    let lost: Vec<Observation> =
+    // An amount that is a multiple of the rate has the same multiple as its interval.
+    let losses: Vec<Observation> =
         tenth.iter().map(|o| Observation { value: 1_092.9 * o.value, ..*o }).collect();
-    let loss = mean(&lost, 0.95, Some((0.0, 1_092.9))).unwrap();
+    let loss = mean(&losses, 0.95, Some((0.0, 1_092.9))).unwrap();
     near(loss.low / 1_092.9, ours.low);
     near(loss.high / 1_092.9, ours.high);
-    // Without a range nothing is known of other clusters.
-    assert!(!mean(&lost, 0.95, None).unwrap().is_bounded());
-    assert!(!mean(&lost[..1], 0.95, Some((0.0, 1.0))).unwrap().is_bounded());
+    // Without a known range nothing bounds other clusters.
+    assert!(!mean(&losses, 0.95, None).unwrap().is_bounded());
+    assert!(!mean(&losses[..1], 0.95, Some((0.0, 1.0))).unwrap().is_bounded());
 
     let single = rate(&[observation(1.0, 4), observation(0.0, 4)], 0.95).unwrap();
     assert_eq!(single, Interval { estimate: 0.5, low: 0.0, high: 1.0 });
 }
 
-/// Nearly alike is like alike: intervals do not jump where the variance vanishes.
+/// Nearly equal values are treated like equal ones: intervals do not jump where the variance vanishes.
 #[test]
-fn intervals_hardly_change_where_the_variance_vanishes() {
+fn intervals_are_continuous_as_the_variance_vanishes() {
     let of = |jitter: f64| {
         let value = |i: usize| 0.1 + jitter * if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         let all: Vec<Observation> = (0..20).map(|i| observation(value(i), i)).collect();
@@ -147,9 +149,9 @@ fn intervals_hardly_change_where_the_variance_vanishes() {
     }
 }
 
-/// Each row twice, with half of its weight or with all of it, is the same evidence.
+/// Duplicating each row, with half or all of its weight, adds no evidence.
 #[test]
-fn rows_that_are_repeated_within_their_cluster_change_nothing() {
+fn repeated_rows_within_a_cluster_change_nothing() {
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     for clusters in [3, 8, 20, 61] {
         let rows: Vec<Pair> = (0..3 * clusters)
@@ -182,8 +184,8 @@ fn rows_that_are_repeated_within_their_cluster_change_nothing() {
     }
 }
 
-/// The p-value against `null` by its definition: all sign flips of what lies off it and Student's t, each with and without
-/// skewness.
+/// The p-value against `null` by its definition: all sign flips of the deviations from it and Student's t, each with
+/// and without skewness.
 fn by_definition(pairs: &[Pair], null: f64) -> f64 {
     let clusters = 1 + pairs.iter().map(|pair| pair.cluster).max().unwrap();
     let mut totals = vec![(0.0, 0.0); clusters];
@@ -201,7 +203,7 @@ fn by_definition(pairs: &[Pair], null: f64) -> f64 {
     let a = 1.1 * adjusted * off.iter().map(|z| z.powi(3)).sum::<f64>() / squares.powf(1.5);
     let t = (d - null) / error;
     let corrected = d - error * (t + a * t * t / 3.0 + a * a * t.powi(3) / 27.0 + a / 6.0);
-    // One-sided by the sums themselves, not by means of subsets.
+    // One-sided, from the sums themselves, not from subsets.
     let share = |null: f64, sign: f64| {
         let parts: Vec<f64> = totals.iter().map(|(sum, of)| sign * (sum - null * of)).collect();
         let observed: f64 = parts.iter().sum();
@@ -250,12 +252,12 @@ fn p_values_are_shares_of_sign_flips_against_any_value() {
     }
 }
 
-/// Whatever the data: the interval excludes a value if and only if the test rejects it, p rises on the way to the
-/// estimate and falls beyond, and exchanging the arms turns all signs.
+/// For any data: the interval excludes a value if and only if the test rejects it, p rises up to the estimate and falls
+/// beyond it, and exchanging the arms reverses all signs.
 #[test]
 fn intervals_and_p_values_agree() {
     let mut rng = ChaCha8Rng::seed_from_u64(19);
-    let mut told = [0, 0];
+    let mut decisions = [0, 0];
     for round in 0..60 {
         let clusters = [1, 3, 5, 6, 7, 8, 12, 16, 17, 25][round % 10];
         let pairs = random_pairs(&mut rng, clusters, round % 3 == 0);
@@ -277,7 +279,7 @@ fn intervals_and_p_values_agree() {
                     null < low || null > high,
                     "{clusters} {level} {null} {low} {high}"
                 );
-                told[usize::from(rejected)] += 1;
+                decisions[usize::from(rejected)] += 1;
             }
         }
         let p: Vec<f64> = (-50..=50).map(|i| test.p_greater(f64::from(i) / 50.0)).collect();
@@ -292,11 +294,11 @@ fn intervals_and_p_values_agree() {
             !a.is_bounded() || ((a.low + b.high).abs() < 1e-9 && (a.high + b.low).abs() < 1e-9)
         );
     }
-    assert!(told.iter().all(|count| *count > 1_000), "{told:?}");
+    assert!(decisions.iter().all(|count| *count > 1_000), "{decisions:?}");
 }
 
 #[test]
-fn a_run_against_itself_differs_by_nothing() {
+fn a_run_differs_from_itself_by_nothing() {
     for clusters in [6, 12, 16, 40] {
         let same: Vec<Pair> = (0..2 * clusters)
             .map(|i| Pair {
@@ -313,7 +315,7 @@ fn a_run_against_itself_differs_by_nothing() {
         assert_eq!(test.p_two_sided(0.0), 1.0);
         assert!(test.p_less(0.01) < 0.025, "{}", test.p_less(0.01));
     }
-    // What cancels out is not identical.
+    // Differences that cancel out are not identical results.
     let mut pairs: Vec<Pair> =
         (0..8).map(|cluster| Pair { baseline: 0.5, arm: 0.5, weight: 1.0, cluster }).collect();
     pairs[0].arm = 0.7;
@@ -337,12 +339,12 @@ fn too_few_clusters_reject_nothing() {
     }
 }
 
-/// Close to .05, seeds must agree on which side of it p lies; elsewhere 20,000 draws are enough.
+/// Close to .05, seeds must agree on the side of it; elsewhere 20,000 draws are enough.
 #[test]
-fn seeds_hardly_matter_where_p_is_close_to_the_level() {
+fn seeds_matter_little_where_p_is_close_to_the_level() {
     let mut rng = ChaCha8Rng::seed_from_u64(23);
     let base = random_pairs(&mut rng, 24, false);
-    // Shift the other arm until p is near .05 by half a percentage point.
+    // Shift the other arm until p is within half a percentage point of .05.
     let shifted = |by: f64| -> Vec<Pair> {
         base.iter().map(|pair| Pair { arm: pair.arm + by, ..*pair }).collect()
     };
@@ -358,21 +360,21 @@ fn seeds_hardly_matter_where_p_is_close_to_the_level() {
 
 #[test]
 fn bad_numbers_are_refused() {
-    let fine = observation(0.5, 0);
+    let valid = observation(0.5, 0);
     for bad in [
-        Observation { value: 1.5, ..fine },
-        Observation { value: f64::NAN, ..fine },
-        Observation { weight: -1.0, ..fine },
-        Observation { weight: 0.0, ..fine },
+        Observation { value: 1.5, ..valid },
+        Observation { value: f64::NAN, ..valid },
+        Observation { weight: -1.0, ..valid },
+        Observation { weight: 0.0, ..valid },
     ] {
         assert!(rate(&[bad], 0.95).is_err(), "{bad:?}");
     }
     assert!(rate(&[], 0.95).is_err());
-    assert!(rate(&[fine], 1.0).is_err());
+    assert!(rate(&[valid], 1.0).is_err());
 }
 
-/// Of nominal 95% intervals, 93 to 97% hold the truth. `draw` makes a sample; `intervals` gives each truth with the
-/// interval for it, from the baseline's observations, the pairs and a seed.
+/// Of nominal 95% intervals, 93 to 97% contain the truth. `draw` makes a sample; `intervals` gives each truth with its
+/// interval, from the baseline's observations, the pairs and a seed.
 fn covers(
     samples: u64,
     mut draw: impl FnMut() -> Vec<Pair>,
@@ -395,10 +397,10 @@ fn covers(
     }
 }
 
-/// Samples of 30 clusters with 1 to 8 cases each; each cluster has failure rates of its own, 0.1
-/// on average under the baseline and 0.2 under the other arm.
+/// Samples of 30 clusters with 1 to 8 cases each; each cluster has its own failure rates, 0.1 on average under the
+/// baseline and 0.2 under the other arm.
 #[test]
-fn intervals_cover_the_truth_as_often_as_they_say() {
+fn intervals_have_their_nominal_coverage() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let (low, high) = (Beta::new(0.5, 4.5).unwrap(), Beta::new(1.0, 4.0).unwrap());
     let draw = || {
@@ -417,11 +419,11 @@ fn intervals_cover_the_truth_as_often_as_they_say() {
     });
 }
 
-/// Samples of 120 clusters with 1 to 8 cases each, whose expected losses are skewed: gamma distributed about a mean
-/// of the cluster, 100 on average under the baseline and 130 under the other arm. Fewer clusters, or more skew,
-/// and the interval of a mean falls short: with 60 clusters and twice the variance it covers 92%.
+/// Samples of 120 clusters with 1 to 8 cases each, whose expected losses are skewed: gamma distributed about a mean of
+/// the cluster, 100 on average under the baseline and 130 under the other arm. With fewer clusters, or more skew, the
+/// interval of a mean is too short: with 60 clusters and twice the variance it covers 92%.
 #[test]
-fn intervals_of_money_cover_the_truth_as_often_as_they_say() {
+fn intervals_of_money_have_their_nominal_coverage() {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let (shape, case) = (Gamma::new(4.0, 25.0).unwrap(), Gamma::new(3.0, 1.0 / 3.0).unwrap());
     let draw = || {
@@ -443,12 +445,12 @@ fn intervals_of_money_cover_the_truth_as_often_as_they_say() {
     });
 }
 
-/// On paper: eight clusters that differ by 1, 2, 3 and 6, twice each. Their mean is 3, their variance 28/7, the standard
+/// By hand: eight clusters that differ by 1, 2, 3 and 6, each twice. Their mean is 3, their variance 28/7, the standard
 /// error .7071, t(.975; 7) = 2.3646 and z(.8) = .8416.
 #[test]
-fn what_can_be_detected_is_t_and_z_standard_errors() {
+fn the_detectable_difference_is_t_plus_z_standard_errors() {
     let pair = |(cluster, arm)| Pair { baseline: 0.0, arm, weight: 1.0, cluster };
-    // Twice each, since four clusters cannot tell any difference: standard error (28/7/8)^.5, t(.975; 7) = 2.3646.
+    // Each twice, because four clusters cannot show any difference: standard error (28/7/8)^.5, t(.975; 7) = 2.3646.
     let pairs: Vec<Pair> =
         [1.0, 2.0, 3.0, 6.0, 1.0, 2.0, 3.0, 6.0].into_iter().enumerate().map(pair).collect();
     let least = detectable(&pairs, 0.95).unwrap();
@@ -456,9 +458,9 @@ fn what_can_be_detected_is_t_and_z_standard_errors() {
     assert_eq!(detectable(&pairs[..5], 0.95).unwrap(), f64::INFINITY);
 }
 
-/// Two arms that are alike: within each of 12 clusters it is chance which has which losses.
+/// Two equivalent arms: within each of 12 clusters the losses are assigned by chance.
 #[test]
-fn the_permutation_test_finds_a_difference_where_there_is_none_as_often_as_it_says() {
+fn the_permutation_test_has_its_nominal_false_positive_rate() {
     let mut rng = ChaCha8Rng::seed_from_u64(13);
     let loss = Gamma::new(1.0, 100.0).unwrap();
     let samples = 4_000;
@@ -473,12 +475,12 @@ fn the_permutation_test_finds_a_difference_where_there_is_none_as_often_as_it_sa
     }
     let share = f64::from(found) / samples as f64;
     println!("found: {share}");
-    // Sign flips alone would find 5%; the largest of four p-values is never surer than they are.
+    // Sign flips alone would find 5%; the largest of four p-values cannot find more.
     assert!((0.03..=0.055).contains(&share), "{share}");
 }
 
-/// In families of one to seven differences: Holm's verdict and the interval of the same level agree, also where some p-values
-/// are equal or cannot be small.
+/// In families of one to seven differences: Holm's verdict and the interval of the same level agree, even if some
+/// p-values are equal or cannot be small.
 #[test]
 fn intervals_agree_with_p_values_after_correction() {
     let mut rng = ChaCha8Rng::seed_from_u64(29);
@@ -514,10 +516,10 @@ fn intervals_agree_with_p_values_after_correction() {
     assert!(found.iter().all(|count| *count > 20), "{found:?}");
 }
 
-/// Cases and controls that come in clusters: repeating them changes nothing, and alone they are DeLong's but for one degree
-/// of freedom.
+/// Clustered cases and controls: duplicates change nothing, and without clusters the result is DeLong's except for one
+/// degree of freedom.
 #[test]
-fn areas_count_clusters() {
+fn areas_account_for_clusters() {
     let mut rng = ChaCha8Rng::seed_from_u64(31);
     let mut side = |by: f64| -> Vec<(f64, usize)> {
         (0..40).map(|cluster| (rng.random_range(0.0..1.0) + by, cluster)).collect()
@@ -535,7 +537,7 @@ fn areas_count_clusters() {
     let alone = Auc::clustered(&cases, &apart).unwrap().interval(0.95).unwrap();
     let delong = Auc::new(&scores(&cases), &scores(&controls)).unwrap().interval(0.95).unwrap();
     assert!((alone.low - delong.low).abs() < 0.005, "{alone:?} {delong:?}");
-    // Against itself nothing differs; with one cluster nothing is known.
+    // The area does not differ from itself; with one cluster nothing can be estimated.
     assert_eq!(once.above(&once, 0.95).unwrap().p, 1.0);
     let one = |of: &[(f64, usize)]| of.iter().map(|(s, _)| (*s, 7)).collect::<Vec<_>>();
     let one = Auc::clustered(&one(&cases), &one(&controls)).unwrap();

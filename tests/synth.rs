@@ -45,7 +45,7 @@ fn a_harder_portfolio_holds_every_near_miss_of_an_easier_one() {
 }
 
 #[test]
-fn every_twin_states_something_else_than_its_original() {
+fn every_twin_states_a_different_value() {
     let portfolio = portfolio(200, 5, "1");
     let by_id: BTreeMap<&str, &Passage> =
         portfolio.passages.iter().map(|p| (p.id.as_str(), p)).collect();
@@ -66,11 +66,11 @@ fn every_twin_states_something_else_than_its_original() {
 }
 
 #[test]
-fn a_passage_says_in_words_what_its_facts_state() {
+fn the_text_of_a_passage_states_its_facts() {
     for passage in portfolio(200, 7, "1").passages {
         for (field, value) in &passage.facts {
             let text = &passage.text;
-            let said = match value {
+            let is_stated = match value {
                 Value::Date(d) => {
                     text.contains(&d.format("%B %-d, %Y").to_string())
                         || text.contains(&d.format("%-d %B %Y").to_string())
@@ -85,14 +85,14 @@ fn a_passage_says_in_words_what_its_facts_state() {
                 Value::Money(m) => text.replace(',', "").contains(&format!("{:.0}", m.amount)),
                 Value::YesNo(_) | Value::Number(_) => true,
             };
-            assert!(said, "{}: {field} = {value} is not in: {text}", passage.id);
+            assert!(is_stated, "{}: {field} = {value} is not in: {text}", passage.id);
         }
         assert!(!passage.text.contains(['{', '}']), "{}", passage.text);
     }
 }
 
 #[test]
-fn each_task_has_one_current_clause_and_each_action_its_share() {
+fn each_task_has_one_current_clause_and_actions_are_balanced() {
     let portfolio = portfolio(200, 1, "medium");
     let mut actions: BTreeMap<&str, usize> = BTreeMap::new();
     for task in &portfolio.tasks {
@@ -126,7 +126,7 @@ fn each_task_has_one_current_clause_and_each_action_its_share() {
 }
 
 #[test]
-fn the_committed_data_is_what_the_command_writes() {
+fn the_committed_data_equals_the_output_of_the_command() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/renewal_desk");
     let fresh = tempfile::tempdir().unwrap();
     synth::contracts(40, 1, "0.3".parse().unwrap())
@@ -163,7 +163,7 @@ fn the_committed_data_is_what_the_command_writes() {
 }
 
 #[test]
-fn what_is_asked_for_is_checked() {
+fn invalid_options_are_refused() {
     assert!(synth::contracts(0, 1, Difficulty::EASY).is_err());
     for wrong in ["1.01", "-0.1", "NaN", "harder"] {
         assert!(wrong.parse::<Difficulty>().unwrap_err().contains("allowed"));

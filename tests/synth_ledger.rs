@@ -20,7 +20,7 @@ fn both(ledger: &Ledger) -> [&[Passage]; 2] {
     [&ledger.purchasing, &ledger.sales]
 }
 
-/// The row in force of a table.
+/// The current row of a table.
 fn current<'a>(rows: &'a [Passage], entity: &str, attribute: &str) -> Option<&'a Passage> {
     let mut found = rows.iter().filter(|p| {
         let same = |a: &Option<String>, b| a.as_deref() == Some(b);
@@ -58,7 +58,7 @@ fn a_larger_ledger_begins_with_the_smaller_one() {
 }
 
 #[test]
-fn every_near_miss_is_of_a_row_in_force_and_says_something_else() {
+fn every_near_miss_has_a_current_row_and_a_different_value() {
     let ledger = drawn(300, 5, "0.7");
     for rows in both(&ledger) {
         let by_id: BTreeMap<&str, &Passage> = rows.iter().map(|p| (p.id.as_str(), p)).collect();
@@ -68,7 +68,7 @@ fn every_near_miss_is_of_a_row_in_force_and_says_something_else() {
             let Some(of) = row.of.as_deref().map(|of| by_id[of]) else { continue };
             assert_eq!(of.variant, None, "{}", row.id);
             assert_eq!((&of.entity, &of.attribute), (&row.entity, &row.attribute));
-            // What a pipeline would read of it.
+            // The values that a pipeline would read.
             let read = [
                 "bank_account",
                 "quantity",
@@ -87,9 +87,9 @@ fn every_near_miss_is_of_a_row_in_force_and_says_something_else() {
     }
 }
 
-/// Reads each row as a person would, cell by cell, and compares with the facts.
+/// Reads each row cell by cell, as a person would, and compares it with the facts.
 #[test]
-fn facts_are_what_the_text_states() {
+fn facts_match_the_text() {
     let ledger = drawn(300, 7, "1");
     for row in both(&ledger).into_iter().flatten() {
         let mut stated = BTreeMap::new();
@@ -140,23 +140,23 @@ fn a_harder_ledger_holds_every_near_miss_of_an_easier_one_and_more_namesakes() {
         let rows = both(ledger).into_iter().flatten();
         rows.filter(|p| p.variant.is_some()).map(|p| p.id.clone()).collect()
     };
-    // Those whose names begin as that of the first of their family of four does.
-    let alike = |rows: &[Passage], attribute: &str, field: &str| {
+    // Rows whose names begin like the first one of their family of four.
+    let same_prefix = |rows: &[Passage], attribute: &str, field: &str| {
         let table = rows.iter().filter(|p| p.attribute.as_deref() == Some(attribute));
         let names: Vec<String> =
             table.filter(|p| p.variant.is_none()).map(|p| word(p, field)).collect();
-        let alike = |family: &[String]| {
+        let same_prefix = |family: &[String]| {
             family[1..].iter().filter(|name| name[..3] == family[0][..3]).count()
         };
-        names.chunks(4).map(alike).sum::<usize>()
+        names.chunks(4).map(same_prefix).sum::<usize>()
     };
     let mut last: Option<(BTreeSet<String>, [usize; 2])> = None;
     for difficulty in ["0", "easy", "0.4", "medium", "0.7", "hard", "1"] {
         let ledger = drawn(120, 1, difficulty);
         let found = near_misses(&ledger);
         let namesakes = [
-            alike(&ledger.purchasing, "vendor", "vendor_name"),
-            alike(&ledger.sales, "customer", "customer_name"),
+            same_prefix(&ledger.purchasing, "vendor", "vendor_name"),
+            same_prefix(&ledger.sales, "customer", "customer_name"),
         ];
         assert!(namesakes.iter().all(|n| *n > 10), "{difficulty}: {namesakes:?}");
         if let Some((fewer, before)) = &last {
@@ -167,7 +167,7 @@ fn a_harder_ledger_holds_every_near_miss_of_an_easier_one_and_more_namesakes() {
     }
 }
 
-/// The three-way match, from the rows in force.
+/// The three-way match, from the current rows.
 fn pays(rows: &[Passage], task: &InvoiceTask) -> bool {
     let order = current(rows, &task.order, "order").unwrap();
     let vendor = current(rows, &task.vendor, "vendor").unwrap();
@@ -182,7 +182,7 @@ fn pays(rows: &[Passage], task: &InvoiceTask) -> bool {
 }
 
 #[test]
-fn invoices_are_paid_or_held_in_fair_shares() {
+fn invoices_are_paid_or_held_in_balanced_shares() {
     let ledger = drawn(300, 1, "medium");
     let paid: Vec<bool> = ledger.invoices.iter().map(|t| pays(&ledger.purchasing, t)).collect();
     let held = paid.iter().filter(|paid| !**paid).count() as f64 / paid.len() as f64;
@@ -203,7 +203,7 @@ fn invoices_are_paid_or_held_in_fair_shares() {
 }
 
 #[test]
-fn quotes_add_up_and_pass_the_limit_in_fair_shares() {
+fn quotes_add_up_and_pass_the_limit_in_balanced_shares() {
     let ledger = drawn(300, 1, "medium");
     let rows = &ledger.sales;
     let past = |task: &QuoteTask| {
@@ -223,7 +223,7 @@ fn quotes_add_up_and_pass_the_limit_in_fair_shares() {
 }
 
 #[test]
-fn the_committed_data_is_what_the_command_writes() {
+fn the_committed_data_equals_the_output_of_the_command() {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/ledger");
     let fresh = tempfile::tempdir().unwrap();
     let written =
@@ -241,7 +241,7 @@ fn the_committed_data_is_what_the_command_writes() {
 }
 
 #[test]
-fn what_is_asked_for_is_checked() {
+fn invalid_options_are_refused() {
     for (vendors, customers) in [(0, 1), (1, 0), (10_001, 1), (1, 10_001)] {
         let error = ledger::ledger(options(vendors, customers, 1, "easy")).unwrap_err();
         assert!(error.to_string().contains("allowed: 1 to 10000"));

@@ -1,4 +1,4 @@
-//! Runs told: their causes flip them, and what is said of them is what happened.
+//! Traces of runs: fixing their causes fixes the run, and the text matches what happened.
 
 use knockon::Session;
 use knockon::cascade::causes::{but_for, mended};
@@ -18,7 +18,7 @@ use crate::support::scenarios::{in_repository, load};
 
 const TRIALS: u32 = 20;
 
-/// Each passage has a word of its own, so that BM25 finds it and no other.
+/// Each passage has its own word, so that BM25 finds exactly that passage.
 const PASSAGES: &str = r#"
 {"id":"k1","text":"Alpha. The fee is ten: 10 dollars.","entity":"a","attribute":"key","facts":{"fee":{"number":10}}}
 {"id":"k2","text":"Beta. It was made in 2020. The fee is 20 dollars.","entity":"b","attribute":"key","facts":{"fee":{"number":20}}}
@@ -35,7 +35,7 @@ fn desk() -> Scenario {
     load(&in_repository("scenarios/renewal_desk.yaml"))
 }
 
-/// Runs `look` on what the baseline compiles to for a question.
+/// Runs `look` on the baseline compiled for a question.
 fn compiled(scenario: &Scenario, question: &Question) -> Vec<Compiled> {
     let session = Session::over(scenario);
     let indices = session.indices();
@@ -44,7 +44,7 @@ fn compiled(scenario: &Scenario, question: &Question) -> Vec<Compiled> {
     compile(scenario, arm, indices, &mut searches, question, &|| {}).unwrap()
 }
 
-fn told(scenario: &Scenario, picks: &[Pick]) -> Vec<Trace> {
+fn traces_of(scenario: &Scenario, picks: &[Pick]) -> Vec<Trace> {
     let session = Session::over(scenario);
     let mut searches = session.searches(depth(scenario));
     let mut runs = Runs::new(&session, scenario.baseline, &mut searches).unwrap();
@@ -58,7 +58,7 @@ fn first_failing(scenario: &Scenario) -> Pick {
     Pick { task: 0, trial: (0..200).find(fails).unwrap() }
 }
 
-/// Every subset of a set but itself.
+/// All proper subsets of a set.
 fn proper_subsets(set: &[usize]) -> Vec<Vec<usize>> {
     let of = |mask: u32| {
         let kept = set.iter().enumerate().filter(|(place, _)| mask >> place & 1 == 1);
@@ -68,7 +68,7 @@ fn proper_subsets(set: &[usize]) -> Vec<Vec<usize>> {
 }
 
 #[test]
-fn causes_flip_every_run_and_none_of_their_subsets_does() {
+fn fixing_the_causes_fixes_every_run_and_no_subset_does() {
     let scenario = desk();
     let all = compiled(&scenario, &Question::Run);
     assert!(all.len() >= 120);
@@ -76,12 +76,12 @@ fn causes_flip_every_run_and_none_of_their_subsets_does() {
     let (mut failing, mut several) = (0, 0);
     for (task, compiled) in scenario.tasks.tasks.iter().zip(&all) {
         let keys = keys(&scenario, task);
-        let ends =
+        let outcome_without =
             |trial, set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
         for trial in 0..TRIALS {
             let causes = but_for(&compiled.model, &keys, trial);
-            assert_eq!(ends(trial, &everything), 0);
-            if ends(trial, &[]) == 0 {
+            assert_eq!(outcome_without(trial, &everything), 0);
+            if outcome_without(trial, &[]) == 0 {
                 assert!(causes.is_empty());
                 continue;
             }
@@ -90,9 +90,9 @@ fn causes_flip_every_run_and_none_of_their_subsets_does() {
             assert!(causes.is_sorted_by_key(|cause| (cause.len(), cause.clone())));
             for cause in &causes {
                 several += usize::from(cause.len() > 1);
-                assert_eq!(ends(trial, cause), 0, "{} {trial} {cause:?}", task.id);
+                assert_eq!(outcome_without(trial, cause), 0, "{} {trial} {cause:?}", task.id);
                 for subset in proper_subsets(cause) {
-                    assert_ne!(ends(trial, &subset), 0, "{} {trial} {cause:?}", task.id);
+                    assert_ne!(outcome_without(trial, &subset), 0, "{} {trial} {cause:?}", task.id);
                 }
             }
         }
@@ -101,7 +101,7 @@ fn causes_flip_every_run_and_none_of_their_subsets_does() {
 }
 
 #[test]
-fn no_minimal_set_is_left_out() {
+fn every_minimal_set_is_found() {
     // All sets of up to three steps, by brute force.
     let scenario = desk();
     let all = compiled(&scenario, &Question::Run);
@@ -118,14 +118,15 @@ fn no_minimal_set_is_left_out() {
     for (task, compiled) in scenario.tasks.tasks.iter().zip(&all).step_by(6) {
         let keys = keys(&scenario, task);
         for trial in 0..4 {
-            let ends = |set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
-            if ends(&[]) == 0 {
+            let outcome_without =
+                |set: &[usize]| mended(&compiled.model, &keys, trial, set).unwrap().outcome;
+            if outcome_without(&[]) == 0 {
                 continue;
             }
             let mut minimal: Vec<Vec<usize>> = Vec::new();
             for set in &sets {
                 let covered = minimal.iter().any(|m| m.iter().all(|step| set.contains(step)));
-                if !covered && ends(set) == 0 {
+                if !covered && outcome_without(set) == 0 {
                     minimal.push(set.clone());
                 }
             }
@@ -137,7 +138,7 @@ fn no_minimal_set_is_left_out() {
 }
 
 #[test]
-fn past_the_cap_the_causes_are_the_same() {
+fn causes_past_the_cap_equal_exact_ones() {
     let mut scenario = desk();
     scenario.tasks.tasks.truncate(12);
     let exact = compiled(&scenario, &Question::Run);
@@ -156,14 +157,14 @@ fn past_the_cap_the_causes_are_the_same() {
 }
 
 #[test]
-fn a_run_is_told_alike_past_the_cap() {
+fn a_trace_past_the_cap_equals_the_exact_one() {
     let mut scenario = desk();
     scenario.tasks.tasks.truncate(2);
     scenario.simulation.trials = 50;
     let picks: Vec<Pick> = (0..8).map(|trial| Pick { task: (trial % 2) as usize, trial }).collect();
-    let mut exact = told(&scenario, &picks);
+    let mut exact = traces_of(&scenario, &picks);
     scenario.simulation.max_states = 2;
-    let sampled = told(&scenario, &picks);
+    let sampled = traces_of(&scenario, &picks);
     for (exact, sampled) in exact.iter_mut().zip(&sampled) {
         // One is a probability, the other a share of the trials.
         exact.p_failure = sampled.p_failure;
@@ -178,10 +179,10 @@ const FIND: &str = r#"
 "#;
 
 #[test]
-fn a_certain_miss_is_told_from_the_query_to_the_action() {
+fn a_certain_miss_is_traced_from_the_query_to_the_action() {
     let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
     let scenario = small("{preset: perfect, follow: 1}", &steps);
-    let trace = told(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
     assert_eq!((trace.outcome, trace.p_failure), (Outcome::WrongAction, 1.0));
     assert_eq!((trace.action.as_str(), trace.right_action.as_str()), ("refuse", "pay"));
     assert_eq!((trace.causes.clone(), trace.root_cause()), (vec![vec![0]], Some(0)));
@@ -204,8 +205,8 @@ fn a_certain_miss_is_told_from_the_query_to_the_action() {
 }
 
 #[test]
-fn two_misses_each_enough_are_one_cause_together() {
-    // Each of two readings of 20 by itself makes the action wrong: both have to be mended.
+fn two_misses_that_each_suffice_are_one_joint_cause() {
+    // Each of two readings of 20 alone makes the action wrong: both have to be fixed.
     let steps = format!(
         "{FIND}
   - id: again
@@ -214,7 +215,7 @@ fn two_misses_each_enough_are_one_cause_together() {
   - {{id: act, act: [{{if: fee == 10 && price == 1, do: pay}}, {{do: refuse}}]}}"
     );
     let scenario = small("{preset: perfect, follow: 1}", &steps);
-    let trace = told(&scenario, &[Pick { task: 0, trial: 3 }]).remove(0);
+    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 3 }]).remove(0);
     assert_eq!(trace.causes, [vec![0, 2]]);
     let text = story::text(&trace, false, None);
     let both = "But for both the miss at find and the miss at again together";
@@ -222,7 +223,7 @@ fn two_misses_each_enough_are_one_cause_together() {
 }
 
 #[test]
-fn either_of_two_errors_that_need_each_other_is_a_cause() {
+fn each_of_two_jointly_needed_errors_is_a_cause() {
     let steps = format!(
         "{FIND}
   - id: again
@@ -231,14 +232,14 @@ fn either_of_two_errors_that_need_each_other_is_a_cause() {
   - {{id: act, act: [{{if: fee == 10 || price == 1, do: pay}}, {{do: refuse}}]}}"
     );
     let scenario = small("{preset: perfect, follow: 1}", &steps);
-    let trace = told(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
     assert_eq!(trace.causes, [vec![0], vec![2]]);
 }
 
 #[test]
-fn an_error_that_only_shows_once_the_first_is_mended_is_in_the_cause() {
-    // After the miss the reader abstains on the upper half of the draws; with gold in hand it misreads on
-    // the upper nine tenths. So wherever it abstained, both have to be mended.
+fn an_error_masked_by_the_first_is_part_of_the_cause() {
+    // After the miss the reader abstains on the upper half of the draws; with gold retrieved it misreads on the upper
+    // nine tenths. So wherever it abstained, both have to be fixed.
     let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
     let scenario = small("{preset: perfect, follow: 0.5, misread: 0.9}", &steps);
     let all = compiled(&scenario, &Question::Run);
@@ -247,7 +248,7 @@ fn an_error_that_only_shows_once_the_first_is_mended_is_in_the_cause() {
     assert!(causes.contains(&vec![vec![0, 1]]));
     let Pick { task, .. } = first_failing(&scenario);
     let trial = causes.iter().position(|c| *c == [vec![0, 1]]).unwrap() as u32;
-    let trace = told(&scenario, &[Pick { task, trial }]).remove(0);
+    let trace = traces_of(&scenario, &[Pick { task, trial }]).remove(0);
     let text = story::text(&trace, false, None);
     assert!(text.contains("the error that would follow at fee"), "{text}");
 }
@@ -256,18 +257,18 @@ fn an_error_that_only_shows_once_the_first_is_mended_is_in_the_cause() {
 fn a_correct_run_has_no_causes() {
     let steps = format!("{FIND}  - {{id: act, act: [{{if: fee == 10, do: pay}}, {{do: refuse}}]}}");
     let scenario = small("{preset: perfect, follow: 1}", &steps.replace("beta", "alpha"));
-    let trace = told(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
+    let trace = traces_of(&scenario, &[Pick { task: 0, trial: 0 }]).remove(0);
     assert_eq!((trace.outcome, trace.causes.len()), (Outcome::Correct, 0));
     assert!(story::text(&trace, false, None).contains("The run ends correct."));
 }
 
 #[test]
-fn the_same_run_is_told_in_the_same_bytes() {
+fn the_same_run_gives_the_same_bytes() {
     let mut scenario = desk();
     scenario.tasks.tasks.truncate(3);
     let picks = [first_failing(&scenario), Pick { task: 2, trial: 5 }];
     let bytes = || {
-        let traces = told(&scenario, &picks);
+        let traces = traces_of(&scenario, &picks);
         let texts: String = traces.iter().map(|t| story::text(t, true, Some(90))).collect();
         texts + &story::json(&traces, true).unwrap()
     };

@@ -1,4 +1,4 @@
-//! Runs written down as OTLP and in the layout of Who&When.
+//! Runs exported as OTLP and in the layout of Who&When.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ fn plain(step: &str, kind: &'static str, parents: &[usize]) -> StepTrace {
     }
 }
 
-/// A binding miss that ends in the wrong action: five steps, of which `act` reads two.
+/// A binding miss that ends in the wrong action: five steps, of which `act` has two inputs.
 fn run() -> Trace {
     let retrieval = RetrievalTrace {
         embedder: "minilm".to_owned(),
@@ -158,7 +158,7 @@ fn otlp(traces: &[Trace]) -> String {
     String::from_utf8(otlp::lines(traces, preset)).unwrap()
 }
 
-/// The spans of each line, as OpenTelemetry's own types read them.
+/// The spans of each line, as read by OpenTelemetry's own types.
 fn spans(text: &str) -> Vec<Vec<Span>> {
     let spans = |line: &str| {
         let request: ExportTraceServiceRequest = serde_json::from_str(line).unwrap();
@@ -179,7 +179,7 @@ fn text(attributes: &[KeyValue], key: &str) -> String {
     }
 }
 
-/// Whether `whole` has all that `part` has. Integers may be numbers where OTLP's JSON has strings.
+/// Whether `whole` contains all of `part`. Integers may be numbers where OTLP's JSON has strings.
 fn holds(whole: &Json, part: &Json) -> bool {
     match (whole, part) {
         (Json::Object(whole), Json::Object(part)) => {
@@ -194,7 +194,7 @@ fn holds(whole: &Json, part: &Json) -> bool {
 }
 
 #[test]
-fn the_types_of_opentelemetry_keep_all_that_is_written() {
+fn opentelemetry_types_keep_everything_written() {
     for line in otlp(&[run(), stopped()]).lines() {
         let written: Json = serde_json::from_str(line).unwrap();
         let read: ExportTraceServiceRequest = serde_json::from_str(line).unwrap();
@@ -247,7 +247,7 @@ fn a_run_is_one_tree_with_links_along_the_pipeline() {
 }
 
 #[test]
-fn spans_say_what_was_retrieved_and_what_went_wrong() {
+fn spans_record_what_was_retrieved_and_what_went_wrong() {
     let all = spans(&otlp(&[run()]));
     let [root, find, read, expiry, fee, act] = &all[0][..] else {
         panic!("{} spans", all[0].len())
@@ -282,7 +282,7 @@ fn spans_say_what_was_retrieved_and_what_went_wrong() {
     );
     assert_eq!(text(&read.attributes, "output.value"), "30 days");
     assert_eq!(text(&read.attributes, "knockon.reader"), "gpt-4o");
-    // A simulated reader is no model, and counts no tokens.
+    // A simulated reader is not a model, and counts no tokens.
     for key in ["gen_ai.request.model", "llm.model_name", "gen_ai.usage.input_tokens"] {
         assert_eq!(get(&read.attributes, key), None);
     }
@@ -305,7 +305,7 @@ fn a_correct_run_has_no_error_and_no_cause() {
 }
 
 #[test]
-fn ids_depend_on_the_run_and_on_nothing_else() {
+fn ids_depend_on_the_run_alone() {
     let again = |traces: &[Trace]| -> Vec<Vec<u8>> {
         spans(&otlp(traces)).iter().map(|s| s[0].trace_id.clone()).collect()
     };
@@ -347,7 +347,7 @@ fn a_log_names_the_agent_and_the_step_at_fault() {
             assert!(entry[key].as_str().is_some_and(|text| !text.is_empty()), "{entry}");
         }
     }
-    // The place is text, as in the data set, and counts from 0 with the question.
+    // The place is text, as in the data set, and counts from 0, the question.
     let at: usize = log["mistake_step"].as_str().unwrap().parse().unwrap();
     assert_eq!(at, 1);
     assert_eq!(history[at]["name"], log["mistake_agent"]);
@@ -363,7 +363,7 @@ fn a_log_names_the_agent_and_the_step_at_fault() {
 }
 
 #[test]
-fn a_log_gives_nothing_away() {
+fn a_log_does_not_reveal_the_answer() {
     for trace in [run(), stopped()] {
         let (_, log) = one(trace);
         let history = log["history"].to_string();
@@ -374,7 +374,7 @@ fn a_log_gives_nothing_away() {
 }
 
 #[test]
-fn blame_that_is_shared_is_said_to_be() {
+fn shared_blame_is_marked() {
     let mut trace = run();
     trace.steps[2].done = done(Event::Clean, Fault::None, Some("2024-06-30"), State::Wrong);
     trace.causes = vec![vec![0, 2]];
@@ -401,7 +401,7 @@ fn file_names_are_safe_and_distinct() {
     }
 }
 
-/// Each passage has a word of its own, so that BM25 finds it and no other.
+/// Each passage has its own word, so that BM25 finds exactly that passage.
 const PASSAGES: &str = r#"
 {"id":"k1","text":"alpha","entity":"a","facts":{"fee":{"number":10}}}
 {"id":"k2","text":"beta","entity":"b","facts":{"fee":{"number":20}}}
@@ -437,7 +437,7 @@ fn small(simulation: &str) -> Scenario {
 }
 
 #[test]
-fn runs_are_taken_as_often_as_they_fail() {
+fn runs_are_sampled_in_proportion_to_their_failures() {
     let scenario = small("{}");
     let session = Session::over(&scenario);
     let indices = session.indices();
@@ -449,19 +449,19 @@ fn runs_are_taken_as_often_as_they_fail() {
     assert_eq!(many.len(), 2000);
     assert!(many.is_sorted_by(|a, b| a < b), "no run twice");
     let share = |task| many.iter().filter(|p| p.task == task).count() as f64 / 2000.0;
-    // Of a round's failures a quarter run is the first task's, three quarters the second's, one the
-    // third's. Standard error .011 at most.
+    // Per round, a quarter of a failing run comes from the first task, three quarters from the second and one from the
+    // third. Standard error .011 at most.
     for (task, rate) in [(0, 0.25), (1, 0.75), (2, 1.0)] {
         assert!((share(task) - rate / 2.0).abs() < 0.04, "task {task}: {}", share(task));
     }
-    // A smaller sample is part of a larger one.
+    // A smaller sample is a subset of a larger one.
     let few = sample::failing(&scenario, &tasks, 7);
     assert_eq!(few.len(), 7);
     assert!(few.iter().all(|pick| many.contains(pick)));
     assert!(many.contains(&Pick { task: 2, trial: 0 }));
 }
 
-fn told(simulation: &str, limit: usize) -> Vec<Trace> {
+fn traces_of(simulation: &str, limit: usize) -> Vec<Trace> {
     let scenario = small(simulation);
     let session = Session::over(&scenario);
     runs::failures(&session, &[0], limit).unwrap()
@@ -469,7 +469,7 @@ fn told(simulation: &str, limit: usize) -> Vec<Trace> {
 
 #[test]
 fn every_failing_run_of_a_scenario_has_a_root_cause() {
-    let traces = told("{trials: 40}", 1000);
+    let traces = traces_of("{trials: 40}", 1000);
     assert!(traces.len() > 40, "{}", traces.len());
     for trace in &traces {
         assert_ne!(trace.outcome, Outcome::Correct);
@@ -486,12 +486,12 @@ fn every_failing_run_of_a_scenario_has_a_root_cause() {
 }
 
 #[test]
-fn past_the_state_cap_the_same_runs_are_told() {
-    let exact = told("{trials: 40}", 25);
-    let mut sampled = told("{trials: 40, max_states: 1}", 25);
+fn traces_past_the_state_cap_equal_exact_ones() {
+    let exact = traces_of("{trials: 40}", 25);
+    let mut sampled = traces_of("{trials: 40, max_states: 1}", 25);
     assert_eq!(sampled.len(), 25);
     for (trace, exact) in sampled.iter_mut().zip(&exact) {
-        // A share of trials there, a probability here.
+        // One is a share of trials, the other a probability.
         trace.p_failure = exact.p_failure;
     }
     assert_eq!(sampled, exact);

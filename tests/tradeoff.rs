@@ -1,4 +1,5 @@
-//! The experiment of docs/src/tradeoff.md at its smallest: a linear map behind MiniLM, tuned in seconds. Signs only.
+//! The smallest form of the experiment of docs/src/tradeoff.md: a linear map after MiniLM, tuned in seconds. Checks
+//! signs only.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ fn lines<'a>(of: impl Iterator<Item = &'a str>) -> String {
 }
 
 #[test]
-fn near_misses_are_told_apart_better_and_retrieval_gets_worse() {
+fn near_misses_are_separated_better_and_retrieval_gets_worse() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let data =
         std::env::var_os("KNOCKON_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
@@ -28,7 +29,7 @@ fn near_misses_are_told_apart_better_and_retrieval_gets_worse() {
     let write = |name: &str, text: String| std::fs::write(dir.path().join(name), text).unwrap();
     let pairs = std::fs::read_to_string(pairs).unwrap();
     write("pairs.jsonl", lines(pairs.lines().take(400)));
-    // Every other passage to tune with, the others to measure on.
+    // Every other passage for tuning, the others for measuring.
     let desk = root.join("scenarios/renewal_desk/passages.jsonl");
     let passages = std::fs::read_to_string(desk).unwrap();
     write("seen.jsonl", lines(passages.lines().step_by(2)));

@@ -15,10 +15,10 @@ fn base() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/embed/tiny/bert")
 }
 
-/// Says nothing; breaks off, as a user would, after so many steps.
-struct Until(AtomicUsize);
+/// Cancels after a number of steps, as a user would.
+struct CancelAfter(AtomicUsize);
 
-impl ProgressListener for Until {
+impl ProgressListener for CancelAfter {
     fn on_event(&self, event: &ProgressEvent<'_>) {
         if matches!(event, ProgressEvent::Advanced { .. }) {
             assert!(self.0.fetch_sub(1, Ordering::Relaxed) > 1, "broken off");
@@ -33,9 +33,10 @@ fn texts() -> Texts {
     let mut json = String::new();
     for (i, who) in ["seller", "buyer", "bank", "tenant", "agent", "court"].iter().enumerate() {
         for (j, what) in ["pays", "sues", "calls", "sees"].iter().enumerate() {
-            let said = format!("the {who} {what} the owner {i}");
-            csv += &format!("{said},{said},the owner {i} {what} the {who},role_swap\n");
-            csv += &format!("{said},{said},the {who} never {what} the owner {i},negation\n");
+            let sentence = format!("the {who} {what} the owner {i}");
+            csv += &format!("{sentence},{sentence},the owner {i} {what} the {who},role_swap\n");
+            csv +=
+                &format!("{sentence},{sentence},the {who} never {what} the owner {i},negation\n");
             json += &format!(
                 "{{\"query\": \"who {what} {i}?\", \"passage\": \"it is {who} who {what} at {j}{i}\"}}\n"
             );
@@ -57,11 +58,11 @@ fn request<'a>(base: &'a str, recipe: Recipe, texts: &'a Texts, out: &Path) -> R
 
 fn train(recipe: Recipe, texts: &Texts, out: &Path) -> Vec<Outcome> {
     let base = base();
-    let never = Until(AtomicUsize::new(usize::MAX));
+    let never = CancelAfter(AtomicUsize::new(usize::MAX));
     tune(&request(base.to_str().unwrap(), recipe, texts, out), &never).unwrap()
 }
 
-/// Every file below a directory, by its path from there.
+/// Every file below a directory, by its relative path.
 fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
@@ -90,7 +91,7 @@ fn apart(a: &Vectors, b: &Vectors) -> f32 {
     a.data.iter().zip(&b.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// A tensor's shape and numbers.
+/// The shape and numbers of a tensor.
 fn tensor(file: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
     let bytes = std::fs::read(file).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -100,7 +101,7 @@ fn tensor(file: &Path, name: &str) -> (Vec<usize>, Vec<f32>) {
 }
 
 #[test]
-fn the_loss_falls_and_the_result_is_another_model() {
+fn the_loss_falls_and_the_model_changes() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let before = vectors(&base(), None, Precision::F32);
     for method in Method::ALL {
@@ -120,7 +121,7 @@ fn the_loss_falls_and_the_result_is_another_model() {
 }
 
 #[test]
-fn any_number_of_threads_and_an_interruption_give_the_same_files() {
+fn threads_and_interruptions_do_not_change_the_files() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let base = base();
     for method in [Method::Full, Method::Lora, Method::Adapter] {
@@ -128,9 +129,9 @@ fn any_number_of_threads_and_an_interruption_give_the_same_files() {
         let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool(1).install(|| train(recipe(method), &texts, &once));
         let again = dir.path().join(method.name()).join("again");
-        // In the first arm between checkpoints, in the second right behind one.
+        // In the first arm between checkpoints, in the second directly after one.
         for steps in [13, 14 + 5] {
-            let until = Until(AtomicUsize::new(steps));
+            let until = CancelAfter(AtomicUsize::new(steps));
             let request = request(base.to_str().unwrap(), recipe(method), &texts, &again);
             let broken = AssertUnwindSafe(|| pool(3).install(|| tune(&request, &until)));
             assert!(catch_unwind(broken).is_err());
@@ -145,27 +146,27 @@ fn any_number_of_threads_and_an_interruption_give_the_same_files() {
     }
 }
 
-/// A directory of an arm with the checkpoint of a run broken off behind a step, and that file.
+/// The directory of an arm with the checkpoint of a run interrupted after a step, and that file.
 fn broken_off(dir: &Path, recipe: &Recipe, texts: &Texts) -> PathBuf {
-    let (base, until) = (base(), Until(AtomicUsize::new(6)));
+    let (base, until) = (base(), CancelAfter(AtomicUsize::new(6)));
     let request = request(base.to_str().unwrap(), recipe.clone(), texts, dir);
     assert!(catch_unwind(AssertUnwindSafe(|| tune(&request, &until))).is_err());
     dir.join("structural/checkpoint.safetensors")
 }
 
-/// What a run says that finds this checkpoint: `None` where it goes on from it.
+/// The error of a run that finds this checkpoint; `None` if it resumes.
 fn refusal(dir: &Path, recipe: &Recipe, texts: &Texts) -> Option<String> {
-    let (base, until) = (base(), Until(AtomicUsize::new(0)));
+    let (base, until) = (base(), CancelAfter(AtomicUsize::new(0)));
     let request = request(base.to_str().unwrap(), recipe.clone(), texts, dir);
     match catch_unwind(AssertUnwindSafe(|| tune(&request, &until))) {
-        // Broken off in its first step.
+        // Interrupted in its first step.
         Err(_) => None,
         Ok(ended) => Some(format!("{:#}", ended.unwrap_err())),
     }
 }
 
 #[test]
-fn no_flipped_bit_of_a_checkpoint_is_gone_on_from() {
+fn a_checkpoint_with_a_flipped_bit_is_never_resumed() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let recipe = recipe(Method::Lora);
     let file = broken_off(dir.path(), &recipe, &texts);
@@ -179,8 +180,8 @@ fn no_flipped_bit_of_a_checkpoint_is_gone_on_from() {
         let mut damaged = good.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
         std::fs::write(&file, &damaged).unwrap();
-        let said = refusal(dir.path(), &recipe, &texts);
-        assert!(said.is_some(), "bit {bit} of {} was taken", 8 * good.len());
+        let refusal_text = refusal(dir.path(), &recipe, &texts);
+        assert!(refusal_text.is_some(), "bit {bit} of {} was taken", 8 * good.len());
         tried += 1;
     }
     assert!(tried > 500, "{tried}");
@@ -191,13 +192,13 @@ fn no_flipped_bit_of_a_checkpoint_is_gone_on_from() {
 }
 
 #[test]
-fn a_result_that_was_changed_since_is_not_taken_for_the_trainings() {
+fn a_changed_result_is_not_accepted_as_trained() {
     let texts = texts();
     for method in [Method::Full, Method::Lora, Method::Adapter] {
         let dir = tempfile::tempdir().unwrap();
         let recipe = Recipe { steps: 6, ..recipe(method) };
         train(recipe.clone(), &texts, dir.path());
-        let never = || Until(AtomicUsize::new(usize::MAX));
+        let never = || CancelAfter(AtomicUsize::new(usize::MAX));
         let base = base();
         let again = || {
             let request = request(base.to_str().unwrap(), recipe.clone(), &texts, dir.path());
@@ -208,7 +209,7 @@ fn a_result_that_was_changed_since_is_not_taken_for_the_trainings() {
         let mut tried = 0;
         for (name, good) in files(&below) {
             let path = below.join(&name);
-            // Bits at the beginning, in the midst and at the end, and files cut short, longer or gone.
+            // Flipped bits at the beginning, in the middle and at the end, and files cut short, extended or missing.
             let mut changes: Vec<Option<Vec<u8>>> = vec![None, Some(Vec::new())];
             changes.push(Some([&good[..], b" "].concat()));
             changes.push(Some(good[..good.len() - 1].to_vec()));
@@ -222,12 +223,12 @@ fn a_result_that_was_changed_since_is_not_taken_for_the_trainings() {
             for change in changes {
                 match &change {
                     Some(bytes) => std::fs::write(&path, bytes).unwrap(),
-                    // Without its note a folder is no result, and is trained in anew.
+                    // Without its note a folder is not a result, and is trained again.
                     None if name.ends_with("training.json") => continue,
                     None => std::fs::remove_file(&path).unwrap(),
                 }
-                let said = again().unwrap_err();
-                assert!(said.contains("structural"), "{said}");
+                let refusal_text = again().unwrap_err();
+                assert!(refusal_text.contains("structural"), "{refusal_text}");
                 tried += 1;
             }
             std::fs::write(&path, &good).unwrap();
@@ -238,7 +239,7 @@ fn a_result_that_was_changed_since_is_not_taken_for_the_trainings() {
 }
 
 #[test]
-fn a_changed_result_is_named_with_what_helps() {
+fn a_changed_result_is_reported_with_a_remedy() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let recipe = Recipe { steps: 6, ..recipe(Method::Full) };
     train(recipe.clone(), &texts, dir.path());
@@ -247,40 +248,43 @@ fn a_changed_result_is_named_with_what_helps() {
     let last = bytes.len() - 1;
     bytes[last] ^= 64;
     std::fs::write(&file, bytes).unwrap();
-    let said = refusal(dir.path(), &recipe, &texts).unwrap();
+    let refusal_text = refusal(dir.path(), &recipe, &texts).unwrap();
     for part in [
         "control",
         "model.safetensors was changed since it was written",
         "delete it to train again",
     ] {
-        assert!(said.contains(part), "{said}");
+        assert!(refusal_text.contains(part), "{refusal_text}");
     }
-    // One of a program that wrote no checksums.
+    // A note of an earlier program, without checksums.
     let note = dir.path().join("control/training.json");
     let mut json: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
     json.as_object_mut().unwrap().retain(|key, _| key != "checksum" && key != "blake3");
     std::fs::write(&note, json.to_string()).unwrap();
-    let said = refusal(dir.path(), &recipe, &texts).unwrap();
-    assert!(said.contains("training.json has no checksums"), "{said}");
+    let refusal_text = refusal(dir.path(), &recipe, &texts).unwrap();
+    assert!(refusal_text.contains("training.json has no checksums"), "{refusal_text}");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+fn a_pipe_in_place_of_a_file_is_refused_without_blocking() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let recipe = Recipe { steps: 6, ..recipe(Method::Lora) };
     std::fs::create_dir_all(dir.path().join("structural")).unwrap();
     for name in ["checkpoint.safetensors", "training.json"] {
         let path = dir.path().join("structural").join(name);
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let said = refusal(dir.path(), &recipe, &texts).unwrap();
-        assert!(said.contains(name) && said.contains("a pipe, not a file"), "{said}");
+        let refusal_text = refusal(dir.path(), &recipe, &texts).unwrap();
+        assert!(
+            refusal_text.contains(name) && refusal_text.contains("a pipe, not a file"),
+            "{refusal_text}"
+        );
     }
 }
 
 #[test]
-fn a_checkpoint_whose_parts_do_not_fit_is_refused() {
+fn a_checkpoint_with_inconsistent_parts_is_refused() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let recipe = recipe(Method::Lora);
     let file = broken_off(dir.path(), &recipe, &texts);
@@ -296,16 +300,16 @@ fn a_checkpoint_whose_parts_do_not_fit_is_refused() {
         });
         let file_bytes = safetensors::serialize(views, metadata.metadata().clone()).unwrap();
         std::fs::write(&file, file_bytes).unwrap();
-        let said = refusal(dir.path(), &recipe, &texts).unwrap();
+        let refusal_text = refusal(dir.path(), &recipe, &texts).unwrap();
         assert!(
-            said.contains("do not fit together") && said.contains("delete it"),
-            "{short}: {said}"
+            refusal_text.contains("do not fit together") && refusal_text.contains("delete it"),
+            "{short}: {refusal_text}"
         );
     }
 }
 
 #[test]
-fn numbers_beyond_any_run_are_refused_by_name() {
+fn absurd_numbers_are_refused_by_name() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let usual = || recipe(Method::Lora);
     for (recipe, named) in [
@@ -321,17 +325,17 @@ fn numbers_beyond_any_run_are_refused_by_name() {
         (Recipe { steps: 1_000_000, batch: 4096, ..usual() }, "--steps times --batch"),
         (Recipe { length: usize::MAX, ..usual() }, "--length"),
     ] {
-        let said = refusal(dir.path(), &recipe, &texts).unwrap();
-        assert!(said.contains(named), "{named}: {said}");
+        let refusal_text = refusal(dir.path(), &recipe, &texts).unwrap();
+        assert!(refusal_text.contains(named), "{named}: {refusal_text}");
     }
 }
 
 #[test]
-fn other_settings_are_refused_by_name() {
+fn changed_settings_are_refused_by_name() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let base = base();
     let go = |recipe: Recipe, steps| {
-        let until = Until(AtomicUsize::new(steps));
+        let until = CancelAfter(AtomicUsize::new(steps));
         let request = request(base.to_str().unwrap(), recipe, &texts, dir.path());
         catch_unwind(AssertUnwindSafe(|| tune(&request, &until)))
     };
@@ -347,7 +351,7 @@ fn other_settings_are_refused_by_name() {
 }
 
 #[test]
-fn a_lora_adapter_merged_by_hand_is_the_adapter_loaded() {
+fn a_manually_merged_lora_adapter_equals_the_loaded_one() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let outcomes = train(recipe(Method::Lora), &texts, dir.path());
     let adapter = &outcomes[0].dir;
@@ -357,7 +361,7 @@ fn a_lora_adapter_merged_by_hand_is_the_adapter_loaded() {
         std::fs::copy(base().join(file), merged.join(file)).unwrap();
     }
     let mut bytes = std::fs::read(base().join("model.safetensors")).unwrap();
-    // Every weight that has a pair: W + alpha / r B A, in the file's own bytes.
+    // Every weight with an adapter pair: W + alpha / r B A, written into the bytes of the file.
     let pairs = std::fs::read(adapter.join("adapter_model.safetensors")).unwrap();
     let pairs = SafeTensors::deserialize(&pairs).unwrap();
     let mut count = 0;
@@ -390,7 +394,7 @@ fn a_lora_adapter_merged_by_hand_is_the_adapter_loaded() {
     let by_hand = vectors(&merged, None, Precision::F32);
     assert!(apart(&by_hand, &vectors(&base(), Some(adapter), Precision::F32)) < 1e-5);
 
-    // Onto the int8 form of the base: dequantised, merged, rounded anew.
+    // Merged into the int8 form of the base: dequantised, merged, quantised again.
     let int8 = dir.path().join("int8");
     knockon::embed::quantize::quantize(&base(), &Output::default(), &int8).unwrap();
     let onto_int8 = vectors(&int8, Some(adapter), Precision::Int8);
@@ -401,7 +405,7 @@ fn a_lora_adapter_merged_by_hand_is_the_adapter_loaded() {
 }
 
 #[test]
-fn an_adapter_is_a_linear_map_behind_the_base() {
+fn a_linear_adapter_is_a_map_applied_to_the_base() {
     let (texts, dir) = (texts(), tempfile::tempdir().unwrap());
     let outcomes = train(recipe(Method::Adapter), &texts, dir.path());
     let tuned = &outcomes[0].dir;
@@ -421,7 +425,7 @@ fn an_adapter_is_a_linear_map_behind_the_base() {
 }
 
 #[test]
-fn an_unknown_category_names_those_that_there_are() {
+fn an_unknown_category_error_lists_the_valid_ones() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.csv");
     std::fs::write(&path, "anchor,positive,negative,category\na,a,b,negation\nc,c,d,role_swap\n")

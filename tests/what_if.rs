@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Two to five steps of two to four tokens. A row puts out its right token, or errs: by itself with one
-/// of three events, or because of its input. Rows that do not err can be made to, as a rule.
+/// Two to five steps of two to four tokens. A row gives its right token, or errs: by itself with one of three events,
+/// or because of its input. Most rows that do not err can be forced to.
 fn random_model(seed: u64) -> Model {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let steps = rng.random_range(2..=5usize);
@@ -30,7 +30,7 @@ fn random_model(seed: u64) -> Model {
     let mut kernels = Vec::new();
     for (step, of) in parents.into_iter().enumerate() {
         let mut kernel = KernelBuilder::new(of);
-        // Steps from which nothing comes wrong, as computations.
+        // Steps that never err, such as computations.
         let errs = rng.random_bool(0.8);
         for (inputs, straight) in frontier.inputs(&shape) {
             let right = rng.random_range(0..tokens[step]);
@@ -48,7 +48,7 @@ fn random_model(seed: u64) -> Model {
                 p: rng.random_range(0.05..1.0),
             };
             let mut row = vec![branch(right, Fault::None, 0)];
-            let mended = row[0];
+            let repaired = row[0];
             let set_right = branch(right, Fault::None, 0);
             let mut wrong = Vec::new();
             for token in (0..tokens[step]).filter(|&t| t != right) {
@@ -62,7 +62,7 @@ fn random_model(seed: u64) -> Model {
                 2 if errs => {
                     row.extend(wrong.iter().map(|b| Branch { fault: Fault::Induced, ..*b }));
                 }
-                // Wrong, and nobody's error: what a reader makes of a miss.
+                // Wrong, but not an own error: a reader's result for a miss.
                 3 if errs && rng.random_bool(0.5) => {
                     row.extend(wrong.iter().map(|b| Branch { fault: Fault::None, ..*b }));
                 }
@@ -76,7 +76,7 @@ fn random_model(seed: u64) -> Model {
             let off = row.iter().any(|b| !b.right);
             kernel.push(&inputs, row);
             if faulty {
-                kernel.push_detour(REPAIR, [mended]);
+                kernel.push_detour(REPAIR, [repaired]);
             } else if errs && straight && rng.random_bool(0.7) {
                 kernel.push_detour(BREAK, wrong);
             }
@@ -91,16 +91,16 @@ fn random_model(seed: u64) -> Model {
     Model { kernels: kernels.into_iter().map(|k| k.finish(&tokens)).collect(), trellis }
 }
 
-/// What a step does on a row, as (place, share).
+/// The branches of a step on a row, as (place, share).
 type Row<'a> = &'a dyn Fn(usize, &Kernel, u32) -> Vec<(usize, f64)>;
 
-/// What one step does on one row, as (place, share): the branches that `stays` keeps, and what they
-/// lose to the mended row.
-fn mended(kernel: &Kernel, row: u32, stays: &dyn Fn(&Branch) -> bool) -> Vec<(usize, f64)> {
+/// The branches of one step on one row, as (place, share): those that `stays` keeps, with the rest moved to the
+/// repaired row.
+fn repaired(kernel: &Kernel, row: u32, stays: &dyn Fn(&Branch) -> bool) -> Vec<(usize, f64)> {
     replaced(kernel, row, stays, REPAIR)
 }
 
-/// The same with what is lost to the detour with this mark, where there is one.
+/// The same with the rest moved to the counterfactual row for this mark, if there is one.
 fn replaced(
     kernel: &Kernel,
     row: u32,
@@ -115,18 +115,18 @@ fn replaced(
     branches.map(share).collect()
 }
 
-/// The same for an intervention, written out from its definition.
-fn done(kernel: &Kernel, row: u32, what: Do) -> Vec<(usize, f64)> {
+/// The same for an intervention, computed from its definition.
+fn intervene(kernel: &Kernel, row: u32, what: Do) -> Vec<(usize, f64)> {
     let conditioned = |counts: &dyn Fn(&Branch) -> bool| {
         let kept: Vec<usize> =
             kernel.span(row).filter(|&at| counts(&kernel.branches()[at])).collect();
         let total: f64 = kept.iter().map(|&at| kernel.branches()[at].p).sum();
         kept.into_iter().map(|at| (at, kernel.branches()[at].p / total)).collect::<Vec<_>>()
     };
-    let plain = || mended(kernel, row, &|_| true);
+    let plain = || repaired(kernel, row, &|_| true);
     match what {
         Do::Nothing => plain(),
-        Do::Repair => mended(kernel, row, &|b| b.fault != Fault::Own),
+        Do::Repair => repaired(kernel, row, &|b| b.fault != Fault::Own),
         Do::Right => replaced(kernel, row, &|b| b.right, RIGHT),
         Do::Wrong => {
             let faulty = conditioned(&|b| b.fault != Fault::None);
@@ -140,13 +140,13 @@ fn done(kernel: &Kernel, row: u32, what: Do) -> Vec<(usize, f64)> {
         }
         Do::Only(event) => {
             let own = conditioned(&|b| b.fault == Fault::Own && b.event == event);
-            if own.is_empty() { mended(kernel, row, &|b| b.fault != Fault::Own) } else { own }
+            if own.is_empty() { repaired(kernel, row, &|b| b.fault != Fault::Own) } else { own }
         }
         Do::Detour(_) | Do::Swap(_) => unreachable!("not in these tests"),
     }
 }
 
-/// Every run, one by one: the branches it takes, its outcome and probability.
+/// All runs: the branches of each, its outcome and probability.
 fn runs(model: &Model, row: Row) -> Vec<(Vec<usize>, u8, f64)> {
     let mut runs = vec![(Vec::<u32>::new(), Vec::<usize>::new(), 0u8, 1.0f64, false)];
     for (step, kernel) in model.kernels.iter().enumerate() {
@@ -183,12 +183,12 @@ fn near(a: &[f64; OUTCOMES], b: &[f64; OUTCOMES]) -> bool {
     a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-10)
 }
 
-/// P(outcome) where only the errors in `broken` happen, and all others are mended.
-fn worth(model: &Model, broken: &[Source]) -> [f64; OUTCOMES] {
+/// P(outcome) if only the errors in `broken` happen, and all others are fixed.
+fn value_of(model: &Model, broken: &[Source]) -> [f64; OUTCOMES] {
     outcomes(model, &|step, kernel, row| {
         let happens =
             |b: &Branch| broken.iter().any(|s| s.step == step && s.event.code() == b.event);
-        mended(kernel, row, &|b| b.fault != Fault::Own || happens(b))
+        repaired(kernel, row, &|b| b.fault != Fault::Own || happens(b))
     })
 }
 
@@ -196,7 +196,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
-    fn interventions_equal_enumeration_and_replay(seed in any::<u64>()) {
+    fn interventions_match_enumeration_and_replay(seed in any::<u64>()) {
         let model = random_model(seed);
         let steps = model.kernels.len();
         let flow = Flow::plain(&model).unwrap();
@@ -205,7 +205,7 @@ proptest! {
         for at in 0..steps {
             for what in [Do::Nothing, Do::Repair, Do::Right, Do::Wrong, Do::Only(1), Do::Only(2)] {
                 let slow = outcomes(&model, &|step, kernel, row| {
-                    done(kernel, row, if step == at { what } else { Do::Nothing })
+                    intervene(kernel, row, if step == at { what } else { Do::Nothing })
                 });
                 prop_assert!(near(&flow.instead(at, what), &slow), "{what:?} at {at}");
                 let mut all = vec![Do::Nothing; steps];
@@ -222,25 +222,25 @@ proptest! {
                 }
             }
         }
-        // Everything mended at once, and one error forced in a run otherwise clean.
+        // Everything fixed at once, and one error forced in an otherwise clean run.
         for source in sources(&model) {
             let slow = outcomes(&model, &|step, kernel, row| {
                 let only = Do::Only(source.event.code());
-                done(kernel, row, if step == source.step { only } else { Do::Repair })
+                intervene(kernel, row, if step == source.step { only } else { Do::Repair })
             });
             prop_assert!(near(&cuts::forced(&model, &[source]).unwrap(), &slow));
         }
     }
 
     #[test]
-    fn shapley_shares_equal_those_over_all_coalitions(seed in any::<u64>()) {
+    fn shapley_shares_match_all_coalitions(seed in any::<u64>()) {
         let model = random_model(seed);
         let players = sources(&model);
-        // 2^n enumerations: the largest models are left to the sum below.
+        // 2^n enumerations: the largest models are checked by the sum below only.
         let n = players.len();
         let exact = shapley::exact(&model).unwrap();
         let total: f64 = exact.iter().map(shapley::Share::failure).sum();
-        let all = failing(&worth(&model, &players)) - failing(&worth(&model, &[]));
+        let all = failing(&value_of(&model, &players)) - failing(&value_of(&model, &[]));
         prop_assert!((total - all).abs() < 1e-10, "{total} against {all}");
         if n > 7 {
             return Ok(());
@@ -249,7 +249,7 @@ proptest! {
             (0..n).filter(|i| bits >> i & 1 == 1).map(|i| players[i]).collect()
         };
         let worths: Vec<[f64; OUTCOMES]> =
-            (0..1u32 << n).map(|bits| worth(&model, &set(bits))).collect();
+            (0..1u32 << n).map(|bits| value_of(&model, &set(bits))).collect();
         let factorial = |k: usize| (1..=k).map(|i| i as f64).product::<f64>();
         for (i, player) in players.iter().enumerate() {
             let mut share = [0.0; OUTCOMES];
@@ -268,22 +268,22 @@ proptest! {
     }
 
     #[test]
-    fn cut_sets_are_those_of_all_sets(seed in any::<u64>()) {
+    fn cut_sets_match_a_search_of_all_sets(seed in any::<u64>()) {
         let model = random_model(seed);
         let all = sources(&model);
         let with = |set: &[Source]| {
             outcomes(&model, &|step, kernel, row| {
                 let what = set.iter().find(|s| s.step == step);
-                done(kernel, row, what.map_or(Do::Repair, |s| Do::Only(s.event.code())))
+                intervene(kernel, row, what.map_or(Do::Repair, |s| Do::Only(s.event.code())))
             })
         };
         let fails = |set: &[Source]| failing(&with(set)) > 1e-12;
-        // A run that fails when clean has no cut sets to speak of.
+        // A run that fails when clean has no meaningful cut sets.
         if fails(&[]) {
             return Ok(());
         }
         let cuts = cuts::minimal(&model, &Flow::plain(&model).unwrap());
-        let plain = runs(&model, &|_, kernel, row| done(kernel, row, Do::Nothing));
+        let plain = runs(&model, &|_, kernel, row| intervene(kernel, row, Do::Nothing));
         for cut in &cuts {
             let made = |error: &Source, taken: &[usize]| {
                 let taken = taken.get(error.step).map(|&at| &model.kernels[error.step].branches()[at]);
@@ -316,8 +316,8 @@ proptest! {
                 part.remove(out);
                 part
             });
-            // All parts, not only those with one error less: a part of a set that fails to fail may
-            // still fail, where one error hides another.
+            // All subsets, not only those with one error less: a smaller set may fail although a larger one does not,
+            // because one error can hide another.
             let mut smaller: Vec<Vec<Source>> = parts.collect();
             smaller.extend(set.iter().map(|s| vec![*s]).filter(|s| s.len() < set.len()));
             if !smaller.iter().any(|part| !part.is_empty() && fails(part)) {
@@ -331,12 +331,12 @@ proptest! {
     }
 
     #[test]
-    fn failure_paths_are_those_of_enumeration(seed in any::<u64>()) {
+    fn failure_paths_match_enumeration(seed in any::<u64>()) {
         let model = random_model(seed);
         let flow = Flow::plain(&model).unwrap();
         let note = |_: usize, b: &Branch| (b.fault != Fault::None).then_some(b.event);
         let mut slow: BTreeMap<(Vec<(usize, u8)>, u8), f64> = BTreeMap::new();
-        for (taken, outcome, p) in runs(&model, &|_, kernel, row| done(kernel, row, Do::Nothing)) {
+        for (taken, outcome, p) in runs(&model, &|_, kernel, row| intervene(kernel, row, Do::Nothing)) {
             if outcome > 0 {
                 let noted = taken.iter().enumerate();
                 let noted = noted
@@ -357,10 +357,10 @@ proptest! {
     }
 }
 
-/// Sixteen steps that all err, each enough to fail: only mending all of them helps, and that is found
-/// without trying 2^16 sets.
+/// Sixteen steps that all err, each sufficient to fail: only fixing all of them helps, and this is found without trying
+/// 2^16 sets.
 #[test]
-fn a_run_that_needs_everything_mended_has_one_cause() {
+fn a_run_in_which_every_step_errs_has_one_cause() {
     let shape = Shape::new(vec![vec![]; 16]);
     let mut frontier = Frontier::default();
     let mut kernels = Vec::new();

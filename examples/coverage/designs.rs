@@ -1,16 +1,16 @@
-//! Populations to draw samples of units from, of which the truth is known.
+//! Populations with known true values, from which samples of units are drawn.
 
 use knockon::stats::Pair;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution, Exp1, Gamma, LogNormal};
 
-/// How a sample of so many units is drawn, and what is true of the population.
+/// How a sample of a given number of units is drawn, and the true value of the population.
 pub struct Design {
     pub name: &'static str,
-    /// The mean of `arm` less that of `baseline`.
+    /// The mean of `arm` minus that of `baseline`.
     pub truth: f64,
-    /// What a case loses on average that goes as badly as can be; for amounts of one arm.
+    /// The mean loss of a case with the worst possible outcome; for amounts of one arm.
     pub worst: f64,
     pub draw: fn(&mut ChaCha8Rng, usize) -> Vec<Pair>,
 }
@@ -19,7 +19,7 @@ fn case(cluster: usize, baseline: f64, arm: f64) -> Pair {
     Pair { baseline, arm, weight: 1.0, cluster }
 }
 
-/// One case a unit, with a value of one arm.
+/// One case per unit, with a value of one arm.
 fn single(
     rng: &mut ChaCha8Rng,
     units: usize,
@@ -28,7 +28,7 @@ fn single(
     (0..units).map(|unit| case(unit, 0.0, value(rng))).collect()
 }
 
-/// One to `most` cases a unit; what a unit is like is drawn first.
+/// One to `most` cases per unit; the properties of the unit are drawn first.
 fn several<T>(
     rng: &mut ChaCha8Rng,
     (units, most): (usize, usize),
@@ -275,7 +275,7 @@ pub const AMOUNT_DIFFERENCES: [Design; 8] = [
     },
 ];
 
-/// Two arms between which chance alone decides, in every unit.
+/// Two arms that differ by chance alone, in every unit.
 pub const ALIKE: [Design; 4] = [
     Design {
         name: "0/1, 1 to 8 cases a unit, 20% under both",

@@ -1,4 +1,4 @@
-//! The gate: its own verdict (`gate::judge`) on tasks of two runs, of which is known how much worse the second one is.
+//! The gate: its own verdict (`gate::judge`) on tasks of two runs, where the true increase is known.
 
 use knockon::gate::{Allowed, Demand, Measure, Question, TaskEnds, TaskPair, judge, least_units};
 use rand_chacha::ChaCha8Rng;
@@ -7,10 +7,10 @@ use super::designs::{beta, happens};
 use super::{UNITS, header, row, share};
 
 const MARGIN: f64 = 0.05;
-/// Samples a cell: a share of 50% is known to 2.5 points, one of 2.5% to .8.
+/// Samples per cell: the standard error of a share of 50% is 2.5 points, of 2.5% it is .8.
 const SAMPLES: u64 = 400;
 
-/// How one population is drawn: two runs of three cases a unit.
+/// Draws a population: two runs of three cases per unit.
 type Runs = fn(&mut ChaCha8Rng, usize, f64) -> Vec<TaskPair>;
 
 fn ends(failed: bool, stopped: bool) -> TaskEnds {
@@ -34,7 +34,7 @@ fn cases(
     tasks
 }
 
-/// 10% fail before, units differ; what failed fails again, and more fails now. Every other failure is a stop.
+/// 10% fail before, and units differ; those fail again, and more fail now. Every other failure is a stop.
 fn more_failures(rng: &mut ChaCha8Rng, units: usize, worse: f64) -> Vec<TaskPair> {
     cases(rng, units, |rng, rate| {
         let before = happens(rng, rate) > 0.0;
@@ -44,7 +44,7 @@ fn more_failures(rng: &mut ChaCha8Rng, units: usize, worse: f64) -> Vec<TaskPair
     })
 }
 
-/// 30% stop before and 30% fail now: of the stops some have become failures that nothing flags.
+/// 30% stop before and 30% fail now: some of the stops have become silent failures.
 fn stops_become_silent(rng: &mut ChaCha8Rng, units: usize, worse: f64) -> Vec<TaskPair> {
     cases(rng, units, |rng, _| {
         let fails = happens(rng, 0.3) > 0.0;
@@ -53,7 +53,7 @@ fn stops_become_silent(rng: &mut ChaCha8Rng, units: usize, worse: f64) -> Vec<Ta
     })
 }
 
-/// The share of runs that pass, or fail, all checks that have a limit; `None` where none can be assessed.
+/// The share of runs that pass, or fail, all checks that have a limit; `None` if none can be assessed.
 fn found(name: &str, runs: Runs, worse: f64, demand: Demand, passing: bool) -> anyhow::Result<()> {
     let allowed = Allowed { failure: MARGIN, silent: MARGIN, stopped: None, loss: None };
     let question = Question { allowed, demand, stop_weight: 1.0 };
@@ -71,7 +71,7 @@ fn found(name: &str, runs: Runs, worse: f64, demand: Demand, passing: bool) -> a
     Ok(())
 }
 
-/// Prints how many of 100 runs the gate fails, and how many it says are no worse than allowed.
+/// Prints how many of 100 runs the gate fails, and how many it finds no worse than allowed.
 pub fn table() -> anyhow::Result<()> {
     println!("\n### Gate: how many of 100 runs, at a margin of 5 points\n");
     header("3 cases a unit, 10% failures before", UNITS.map(|units| format!("{units} units")));

@@ -1,8 +1,9 @@
-//! How often the intervals of reports hold the truth, how often their tests find a difference where there is none, and
-//! what the gate finds: by simulation, for docs/src/statistics.md.
+//! How often the intervals of reports contain the truth, how often their tests find a difference where there is none,
+//! and what the gate finds: simulations for docs/src/statistics.md.
 //!
-//! `cargo run --release --example coverage` prints the tables of that page. A few minutes on two cores; the same bytes
-//! each time. With names behind `--` it prints these only: `intervals`, `sobol`, `shapley`, `tests`, `gate`.
+//! `cargo run --release --example coverage` prints the tables of that page. It takes a few minutes on two cores and
+//! prints the same bytes each time. With names after `--` it prints these tables only: `intervals`, `sobol`, `shapley`,
+//! `tests`, `gate`.
 
 mod designs;
 mod gate;
@@ -19,11 +20,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-/// Units that samples have.
+/// Numbers of units in a sample.
 const UNITS: [usize; 5] = [5, 8, 20, 40, 120];
-/// Samples a cell: a share of 95% is known to .7 points (one standard error).
+/// Samples per cell: the standard error of a share of 95% is .7 points.
 const SAMPLES: u64 = 1_000;
-/// Samples a cell where an interval needs no random draws: to .2 points.
+/// Samples per cell if an interval needs no random draws: the standard error is .2 points.
 const QUICK_SAMPLES: u64 = 10_000;
 
 type Table = (&'static str, fn() -> anyhow::Result<()>);
@@ -66,7 +67,7 @@ fn all_intervals() -> anyhow::Result<()> {
     ] {
         intervals(name, SAMPLES, designs, &|of, pairs, seed| {
             let test = PairedTest::new(pairs, seed)?;
-            // Reports say that arms are identical in place of an interval.
+            // Reports show that arms are identical instead of an interval.
             let nothing = Interval { estimate: 0.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
             Ok((of.truth, if test.identical { nothing } else { test.interval(LEVEL)? }))
         })?;
@@ -86,13 +87,13 @@ fn row(name: &str, cells: impl IntoIterator<Item = Option<f64>>) {
     println!("| {name} | {} |", cells.join(" | "));
 }
 
-/// A sample's own random numbers: the same in whatever order samples are drawn.
+/// A random generator for each sample, so that results do not depend on the order of samples.
 fn rng_of(name: &str, units: usize, sample: u64) -> ChaCha8Rng {
     let hash = blake3::hash(format!("{name} {units} {sample}").as_bytes());
     ChaCha8Rng::from_seed(*hash.as_bytes())
 }
 
-/// The share of samples of which something holds; `None` where none says anything.
+/// The share of samples for which `holds` is true; `None` if no sample gives an answer.
 fn share(
     samples: u64,
     name: &str,
@@ -103,9 +104,9 @@ fn share(
         .into_par_iter()
         .map(|sample| holds(&mut rng_of(name, units, sample), sample))
         .collect::<anyhow::Result<_>>()?;
-    let told = found.iter().flatten().count();
+    let assessed = found.iter().flatten().count();
     let held = found.iter().flatten().filter(|held| **held).count();
-    Ok((told > 0).then(|| held as f64 / told as f64))
+    Ok((assessed > 0).then(|| held as f64 / assessed as f64))
 }
 
 fn holds((truth, interval): (f64, Interval)) -> Option<bool> {
@@ -143,7 +144,7 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(rng)
 }
 
-/// Five queries a passage that tend to be found together, and triplets whose cosines share their anchor.
+/// Five queries per passage, whose results are correlated, and triplets whose cosines share their anchor.
 fn probe() -> anyhow::Result<()> {
     let queries = |rng: &mut ChaCha8Rng, passages: usize| -> (Vec<f64>, Vec<Vec<usize>>) {
         let mut found = Vec::new();
@@ -194,7 +195,7 @@ fn probe() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ishigami's function, whose indices are known: Ishigami and Homma, 1990, with a = 7 and b = .1.
+/// Ishigami's function, whose indices are known (Ishigami and Homma, 1990) with a = 7 and b = .1.
 fn sobol() -> anyhow::Result<()> {
     const FIRST: [f64; 3] = [0.313_905_191_147_811_46, 0.442_411_144_790_040_84, 0.0];
     const TOTAL: [f64; 3] =
@@ -236,16 +237,16 @@ fn sobol() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Arms that are alike: how many of 100 tests find a difference.
+/// Identical arms: how many of 100 tests find a difference.
 fn tests() -> anyhow::Result<()> {
     println!("\n### Tests: how many of 100 find a difference where there is none\n");
     header("two-sided, p < .05", UNITS.map(|units| format!("{units} units")));
-    let told = |units: usize, found: bool| can_reject(units, ALPHA).then_some(found);
+    let verdict = |units: usize, found: bool| can_reject(units, ALPHA).then_some(found);
     for design in &ALIKE {
         let cells = UNITS.map(|units| {
             share(SAMPLES, design.name, units, |rng, seed| {
                 let test = PairedTest::new(&(design.draw)(rng, units), seed)?;
-                Ok(told(units, test.p_two_sided(0.0) < ALPHA))
+                Ok(verdict(units, test.p_two_sided(0.0) < ALPHA))
             })
         });
         row(design.name, cells.into_iter().collect::<anyhow::Result<Vec<_>>>()?);

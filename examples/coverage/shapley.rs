@@ -1,4 +1,4 @@
-//! Shapley shares of sampled tasks against those of the same tasks solved exactly.
+//! Shapley shares of sampled tasks, compared with the exact shares of the same tasks.
 
 use knockon::Session;
 use knockon::run;
@@ -12,7 +12,7 @@ const PASSAGES: &str = r#"
 {"id":"topic","text":"gamma","entity":"a","attribute":"lock","facts":{"fee":{"number":30}}}
 "#;
 
-/// Two searches that miss in 30% and 40% of runs, with a reader that errs as well.
+/// Two searches that miss in 30% and 40% of runs, with a reader that also errs.
 fn yaml(simulation: &str) -> String {
     format!(
         r#"
@@ -65,7 +65,7 @@ fn run(simulation: &str) -> anyhow::Result<ArmRecord> {
     record.arms.into_iter().next().ok_or_else(|| anyhow::anyhow!("no arm was run"))
 }
 
-/// Prints how many of 100 intervals of sampled shares hold the exact one.
+/// Prints how many of 100 intervals of sampled shares contain the exact one.
 pub fn table() -> anyhow::Result<()> {
     println!("\n### Shapley shares of sampled tasks: how many of 100 intervals hold the truth\n");
     let exact = run("{method: exact}")?;

@@ -1,9 +1,9 @@
-//! What a page shows of a command's output, beside what the command prints now. `...` stands for any lines.
+//! Compares the output of a command shown on a page with its current output. `...` matches any lines.
 
 /// How exactly the two must agree.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Tolerance {
-    /// To the letter.
+    /// Identical text.
     Exact,
     /// Numbers may differ by 2% or by two units of their last digit: the last bits of a transformer depend on the processor.
     Transformer,
@@ -31,7 +31,8 @@ pub fn difference(shown: &[&str], out: &str, tolerance: Tolerance) -> Option<Str
     None
 }
 
-/// The same lines of the present output: as many of them, the ones after `...` found by their words.
+/// The corresponding lines of the current output: the same number of lines, with those after `...` matched by their
+/// words.
 pub fn renewed<'a>(shown: &[&'a str], out: &'a str) -> Result<Vec<&'a str>, String> {
     let out: Vec<&str> = out.lines().collect();
     let (mut renewed, mut at) = (Vec::new(), 0);
@@ -43,7 +44,7 @@ pub fn renewed<'a>(shown: &[&'a str], out: &'a str) -> Result<Vec<&'a str>, Stri
         if n > 0 {
             let likeness = |line: &str| strsim::normalized_levenshtein(&words(line), &words(first));
             let best = (at..out.len()).max_by(|&a, &b| {
-                // Of equally good lines, the first.
+                // Among equally good lines, the first.
                 likeness(out[a]).total_cmp(&likeness(out[b])).then(b.cmp(&a))
             });
             at = best.ok_or_else(|| format!("nothing is left of the output for\n  {first}"))?;
@@ -56,7 +57,7 @@ pub fn renewed<'a>(shown: &[&'a str], out: &'a str) -> Result<Vec<&'a str>, Stri
     Ok(renewed)
 }
 
-/// A line without its numbers and without the widths of its columns.
+/// A line without its numbers and its column padding.
 fn words(line: &str) -> String {
     let numbers = regex::Regex::new(r"[0-9][0-9,.]*").unwrap();
     let rules = regex::Regex::new(r"-{2,}| {2,}").unwrap();
@@ -81,7 +82,7 @@ fn close(a: &str, b: &str) -> bool {
 }
 
 #[test]
-fn a_shown_line_is_found_again_by_its_words() {
+fn a_shown_line_is_matched_by_its_words() {
     let shown = ["| arm | failure |", "...", "Best: a (12%)", "...", "end 3"];
     let out = "| arm  | failure |\n| a    |    1.0% |\nWorst: b (1%)\nBest: a (14%)\nmore\nend 4\n";
     let expected = ["| arm  | failure |", "...", "Best: a (14%)", "...", "end 4"];
@@ -92,7 +93,7 @@ fn a_shown_line_is_found_again_by_its_words() {
 }
 
 #[test]
-fn numbers_of_a_transformer_may_differ_a_little() {
+fn transformer_numbers_may_differ_slightly() {
     let near = |a, b| difference(&[a], b, Tolerance::Transformer).is_none();
     assert!(near("| minilm | 46.0% | 12,000 |", "| minilm | 46.1% | 12,100 |"));
     assert!(!near("| minilm | 46.0% | 12,000 |", "| minilm | 48.0% | 12,000 |"));

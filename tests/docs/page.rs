@@ -1,4 +1,4 @@
-//! A page of Markdown as the tests see it: its fenced blocks, with the comment before each, and its inline figures.
+//! A Markdown page as the tests see it: its fenced blocks, with the comment before each, and its inline figures.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ pub struct Block {
     pub line: usize,
     pub language: String,
     pub text: String,
-    /// The comment right before it.
+    /// The comment directly before it.
     pub comment: Option<String>,
     /// The lines of `text` in the page, counted from 0.
     pub lines: Range<usize>,
@@ -45,19 +45,19 @@ pub fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// What the tests do with a block, as its comment says.
+/// What the tests do with a block, according to its comment.
 #[derive(Debug, PartialEq)]
 pub enum Treatment {
     /// The block is run.
     Run { long: bool },
-    /// The block shows what a command prints.
+    /// The block shows the output of a command.
     Output { command: String, long: bool },
     /// The block is neither run nor compared, for this reason.
     Skip(String),
 }
 
 impl Block {
-    /// `None` for blocks that are neither commands nor their output.
+    /// `None` for blocks that are neither commands nor output.
     pub fn treatment(&self) -> Option<Treatment> {
         let comment = self.comment.as_deref().unwrap_or_default();
         for (start, long) in [("output of: ", false), ("long output of: ", true)] {
@@ -75,16 +75,17 @@ impl Block {
     }
 }
 
-/// A number in running text that a run computed: `<!-- figure: FILE COLUMN=VALUE ... COLUMN FORMAT -->12.3%<!-- end -->`.
+/// A number in running text from the results of a run: `<!-- figure: FILE COLUMN=VALUE ... COLUMN FORMAT -->12.3%<!--
+/// end -->`.
 pub struct Figure {
     pub line: usize,
-    /// The CSV file, relative to where the page's commands run.
+    /// The CSV file, relative to the folder in which the page's commands run.
     pub file: String,
-    /// The row: these columns have these values.
+    /// The row, identified by the values of these columns.
     pub row: Vec<(String, String)>,
     pub column: String,
     pub format: Format,
-    /// What the page shows now, and where.
+    /// The text that the page shows now, and its place.
     pub shown: String,
     pub place: Range<usize>,
 }
@@ -93,7 +94,7 @@ pub struct Figure {
 pub enum Format {
     /// `%1`: a share as a percentage with this many decimals.
     Percent(usize),
-    /// `.2`: as it is, with this many decimals, and commas between thousands.
+    /// `.2`: unchanged, with this many decimals, and commas between thousands.
     Plain(usize),
 }
 
@@ -127,7 +128,7 @@ impl Format {
     }
 }
 
-/// The figures of a page. A comment that starts as one and is not well formed is an error.
+/// The figures of a page. A comment that starts like a figure but is malformed is an error.
 pub fn figures(page: &str) -> Result<Vec<Figure>, String> {
     let pattern = regex::Regex::new(r"<!-- figure: ([^>]*?) -->((?s:.*?))<!-- end -->").unwrap();
     let found: Vec<Figure> = pattern

@@ -1,9 +1,9 @@
-//! Files of JSON lines: what is no JSON is refused with its place, and what is, is read as it is.
+//! JSON Lines files: invalid JSON is refused with its place, and valid JSON is read exactly.
 
 use super::{Desk, PASSAGES};
 
 #[test]
-fn a_key_that_is_there_twice_is_a_mistake_in_every_file_of_json_lines() {
+fn a_duplicate_key_is_a_mistake_in_every_json_lines_file() {
     let desk = Desk::new();
     for (line, key) in [
         (r#"{"id": "p1", "id": "p9", "text": "a"}"#, "id"),
@@ -39,7 +39,7 @@ fn a_key_that_is_there_twice_is_a_mistake_in_every_file_of_json_lines() {
     }
 }
 
-/// What other readers take for a number, and RFC 8259 does not.
+/// Numbers to other readers, but not to RFC 8259.
 const NO_NUMBERS: [&str; 14] = [
     "0123456789012345",
     "00",
@@ -58,7 +58,7 @@ const NO_NUMBERS: [&str; 14] = [
 ];
 
 #[test]
-fn what_is_no_number_of_json_is_refused_with_its_place() {
+fn invalid_json_numbers_are_refused_with_their_place() {
     let desk = Desk::new();
     for number in NO_NUMBERS {
         desk.put("passages.jsonl", format!("{PASSAGES}{{\"id\": \"ä\", \"text\": \"a\", \"facts\": {{\"n\": {{\"number\": {number}}}}}}}\n"));
@@ -72,7 +72,7 @@ fn what_is_no_number_of_json_is_refused_with_its_place() {
         let at = place(&error).unwrap();
         assert!((50..=52 + number.len()).contains(&at), "{number}: {at} in {error}");
         desk.put("passages.jsonl", PASSAGES);
-        // Behind a long number, which is read by its digits.
+        // After a long number, which is read digit by digit.
         let task = format!(
             "{{\"id\": \"t1\", \"x\": 12345678901234567890, \"contract\": \"acme\", \"n\": {number}}}"
         );
@@ -85,7 +85,7 @@ fn what_is_no_number_of_json_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_other_readers_let_pass_is_refused() {
+fn lenient_json_is_refused() {
     let desk = Desk::new();
     for line in [
         r#"{"id": "t1", "contract": "acme",}"#,
@@ -108,7 +108,7 @@ fn what_other_readers_let_pass_is_refused() {
 }
 
 #[test]
-fn numbers_of_json_are_read_as_they_are() {
+fn json_numbers_are_read_exactly() {
     let desk = Desk::new();
     for number in ["0", "-0", "10", "1.50", "1e5", "-1E-2", "0.12", "123456789012345"] {
         desk.put("passages.jsonl", format!("{PASSAGES}{{\"id\": \"p9\", \"text\": \"a\", \"facts\": {{\"n\": {{\"number\": {number}}}}}}}\n"));
@@ -118,9 +118,9 @@ fn numbers_of_json_are_read_as_they_are() {
     }
 }
 
-/// An id may have any sign in it, and only the cell of a table has a sign between ids.
+/// An id may contain any character; a separator between ids exists only in table cells.
 #[test]
-fn a_list_of_gold_is_a_list() {
+fn gold_may_be_a_list() {
     let desk = Desk::new();
     let passages = PASSAGES.replace("\"p1\"", "\"a;b\"").replace("\"p2\"", "\" c \"");
     desk.put("passages.jsonl", passages);
@@ -142,7 +142,7 @@ fn a_list_of_gold_is_a_list() {
         let found = gold(&line).unwrap_or_else(|error| panic!("{list}: {error}"));
         assert_eq!(found, expected, "{list}");
     }
-    for (wrong, said) in [
+    for (wrong, expected_error) in [
         (r#""gold": {"find": "a;b"}"#, "this must be a list of passage ids"),
         (r#""gold": ["a;b"]"#, "is no object of lists"),
         (r#""gold.find": "a;b""#, "JSON lines have an object of lists"),
@@ -151,17 +151,17 @@ fn a_list_of_gold_is_a_list() {
     ] {
         let line = format!(r#"{{"id": "t1", "contract": "acme", "end": "2025-06-30", {wrong}}}"#);
         let error = gold(&line).unwrap_err();
-        assert!(error.contains(said), "{wrong}: {error}");
+        assert!(error.contains(expected_error), "{wrong}: {error}");
     }
-    // In a table they are apart by `;`, with blanks around them or without.
+    // In a table ids are separated by `;`, with or without blanks around it.
     desk.put("tasks.csv", "id,contract,end,gold.find\nt1,acme,2025-06-30,p3 ; p3;\n");
     let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
     assert_eq!(scenario.tasks.tasks[0].gold["find"], ["p3", "p3"]);
 }
 
-/// Names and ids: no control characters, an end, and all else.
+/// Names and ids: no control characters and a limited length; everything else is allowed.
 #[test]
-fn ids_have_no_control_characters_and_an_end() {
+fn ids_without_control_characters_and_of_limited_length() {
     let desk = Desk::new();
     let long = "x".repeat(1_000_000);
     let bad = ["a\u{1b}[2J", "a\0", "a\nb", "\u{9b}1m", "\u{202e}a", "a\tb", long.as_str()];

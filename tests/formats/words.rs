@@ -1,4 +1,4 @@
-//! Words of a text, in whatever form they are written.
+//! Words of a text, in every Unicode form.
 
 use knockon::Session;
 use knockon::retrieve::{Analyzer, Bm25Params, Bm25Retriever, Request, Retriever, Stem, StopWords};
@@ -6,7 +6,7 @@ use knockon::scenario::EmbedderKind;
 
 use super::Desk;
 
-/// The best passage for each query, and what is said of those that find none.
+/// The best passage for each query, and the note about queries that find none.
 fn found_by_words(passages: &[&str], queries: &[&str]) -> (Vec<Vec<u32>>, Option<String>) {
     let index = Bm25Retriever::new(passages, Bm25Params::default()).unwrap();
     let requests: Vec<Request> =
@@ -17,9 +17,9 @@ fn found_by_words(passages: &[&str], queries: &[&str]) -> (Vec<Vec<u32>>, Option
 }
 
 #[test]
-fn words_are_found_in_whatever_form_they_are_written() {
+fn words_are_found_in_any_unicode_form() {
     for (passages, queries) in [
-        // Ligatures and soft hyphens, as they come out of PDF files.
+        // Ligatures and soft hyphens, as in text from PDF files.
         (
             &[
                 "The con\u{ad}fi\u{ad}dential in\u{fb02}ammatory shall pay the \u{fb01}nal o\u{fb03}ce fee.",
@@ -27,7 +27,7 @@ fn words_are_found_in_whatever_form_they_are_written() {
             ][..],
             &["confidential final office fee", "floor"][..],
         ),
-        // The letters i of Turkish.
+        // Dotted and dotless i in Turkish.
         (
             &["\u{130}STANBUL deposu kiras\u{131}", "Izmir deposu", "ISPARTA"],
             &["istanbul", "izmir", "\u{131}sparta"],
@@ -40,10 +40,10 @@ fn words_are_found_in_whatever_form_they_are_written() {
         (&["返品は三十日以内に可能です", "送料はお客様の負担"], &["返品", "送料"]),
         (&["보증기간은십년입니다", "반품은삼십일이내"], &["보증기간", "반품"]),
         (&["รับประกันสิบปี", "คืนสินค้าภายในสามสิบวัน"], &["รับประกัน", "คืนสินค้า"]),
-        // Full width, half width, composed and decomposed, capitals that become two letters.
+        // Full width, half width, composed and decomposed forms, and capitals whose lower case has two letters.
         (&["ＰＯ－１２３４ 注文", "ﾒﾓ ﾘｰｽ"], &["po 1234", "リース"]),
         (&["re\u{301}sume\u{301}", "STRASSE"], &["résumé", "straße"]),
-        // Other forms of a word, and marks around it.
+        // Inflected words, and punctuation around them.
         (
             &["The agreement renews automatically.", "Supplier\u{2019}s prices"],
             &["renewal", "supplier's price"],
@@ -57,7 +57,7 @@ fn words_are_found_in_whatever_form_they_are_written() {
 }
 
 #[test]
-fn a_query_without_a_word_of_any_passage_is_told() {
+fn a_query_without_a_known_word_is_reported() {
     let passages = ["notice of renewal", "payment of the fee"];
     for (queries, expected) in [
         (&["notice"][..], None),
@@ -80,7 +80,7 @@ fn a_query_without_a_word_of_any_passage_is_told() {
             Some(expected) => assert!(note.as_deref().unwrap().contains(expected), "{note:?}"),
         }
     }
-    // In a run, it is among what the user should know.
+    // A run lists it among its notes.
     let desk = Desk::new();
     let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
     let session = Session::over(&scenario).with_cache(desk.dir.path());
@@ -94,7 +94,7 @@ fn a_query_without_a_word_of_any_passage_is_told() {
 }
 
 #[test]
-fn the_analyzer_is_a_setting() {
+fn the_analyzer_can_be_set() {
     let desk = Desk::new();
     for (settings, expected) in [
         ("kind: bm25, analyzer: {}", Analyzer::default()),

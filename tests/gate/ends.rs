@@ -1,4 +1,4 @@
-//! Stops and silent failures have limits of their own.
+//! Stops and silent failures have separate limits.
 
 use knockon::gate::{self, Allowed, Baseline, Check, Demand, Finding, Measure, Question, Verdict};
 use knockon::scenario::Scenario;
@@ -6,8 +6,8 @@ use knockon::scenario::Scenario;
 use super::{ASKED, limit, of, run, written};
 use crate::one_arm;
 
-/// Twelve tasks. Of `unfound`, no search finds the passage: among the entity's own ones nothing is found, and the run
-/// stops; among all (`reckless`) one of another entity is, and it is followed with .99.
+/// Twelve tasks. For `unfound` of them, no search finds the passage: among the passages of the entity nothing is found,
+/// and the run stops; among all passages (`reckless`) one of another entity is found, and followed with .99.
 fn desk(unfound: usize, reckless: bool) -> Scenario {
     let mut passages = String::new();
     let mut passage = |id: String, text: String, entity: String, flag: bool| {
@@ -42,7 +42,7 @@ fn desk(unfound: usize, reckless: bool) -> Scenario {
     one_arm::scenario(&passages, &format!("id,name\n{rows}"), reader, &steps, "{}")
 }
 
-fn ends(question: &Question, before: (usize, bool), now: (usize, bool)) -> Vec<Check> {
+fn check_ends(question: &Question, before: (usize, bool), now: (usize, bool)) -> Vec<Check> {
     let (before, now) = (desk(before.0, before.1), desk(now.0, now.1));
     let dir = tempfile::tempdir().unwrap();
     written(&before, dir.path());
@@ -52,35 +52,35 @@ fn ends(question: &Question, before: (usize, bool), now: (usize, bool)) -> Vec<C
 }
 
 #[test]
-fn a_stop_that_becomes_a_silent_error_is_worse_though_no_failure_more() {
+fn a_stop_that_becomes_a_silent_error_is_worse() {
     let question = Question { allowed: Allowed { loss: None, ..ASKED.allowed }, ..ASKED };
     let finding = |checks: &[Check], measure| limit(of(checks, measure)).unwrap().finding;
     let value = |checks: &[Check], measure| match of(checks, measure).verdict {
         Verdict::Assessed { before, now, .. } => [before, now].map(|v| (v * 1e6).round() / 1e6),
         Verdict::Unknown(_) => panic!(),
     };
-    let checks = ends(&question, (12, false), (12, true));
+    let checks = check_ends(&question, (12, false), (12, true));
     assert_eq!(value(&checks, Measure::Stopped), [1.0, 0.01]);
     assert_eq!(value(&checks, Measure::WrongOrMissed), [0.0, 0.99]);
     assert_eq!(value(&checks, Measure::Failure), [1.0, 1.0]);
     let same = Finding::Identical { units: 12, needed: Some(368) };
     assert_eq!(finding(&checks, Measure::Failure), same);
     assert_eq!(finding(&checks, Measure::WrongOrMissed), Finding::Worse);
-    // Six units that change are enough to tell, among six that do not.
-    let checks = ends(&question, (6, false), (6, true));
+    // Six changed units suffice for significance, among six unchanged ones.
+    let checks = check_ends(&question, (6, false), (6, true));
     assert_eq!(finding(&checks, Measure::WrongOrMissed), Finding::Worse);
-    // The other way, silent errors become stops: the gate is open, whatever stops count.
-    let checks = ends(&question, (12, true), (12, false));
+    // The other way round, silent errors become stops: the gate passes, however stops are weighted.
+    let checks = check_ends(&question, (12, true), (12, false));
     assert!(checks.iter().all(|check| check.passes(Demand::NotAbove)), "{checks:#?}");
-    // Nothing is found any more, and so all stop: failures where a stop counts as one, and not where it does not.
+    // Nothing is found any more, so all runs stop: these are failures if a stop counts as one, and otherwise not.
     for (stop_weight, worse) in [(1.0, true), (0.5, true), (0.0, false)] {
-        let checks = ends(&Question { stop_weight, ..question }, (0, false), (12, false));
+        let checks = check_ends(&Question { stop_weight, ..question }, (0, false), (12, false));
         assert_eq!(finding(&checks, Measure::Failure) == Finding::Worse, worse, "{stop_weight}");
         assert_eq!(value(&checks, Measure::Failure), [0.0, stop_weight]);
         assert_eq!(finding(&checks, Measure::WrongOrMissed), same);
         assert_eq!(limit(of(&checks, Measure::Stopped)), None);
     }
     let allowed = Allowed { stopped: Some(0.05), ..question.allowed };
-    let checks = ends(&Question { allowed, ..question }, (0, false), (12, false));
+    let checks = check_ends(&Question { allowed, ..question }, (0, false), (12, false));
     assert_eq!(finding(&checks, Measure::Stopped), Finding::Worse);
 }

@@ -1,21 +1,21 @@
-//! Runs that differ in no unit: there is no variance, and so no interval.
+//! Runs without a difference in any unit: there is no variance, and so no interval.
 
 use knockon::Session;
 use knockon::gate::{self, Baseline, Demand, Finding, Measure, Question};
 
-use super::{ASKED, asked, limit, of, run, scenario, written};
+use super::{ASKED, compare_runs, limit, of, run, scenario, written};
 
-/// (1 - limit)^n below .025, by hand: .9^35 = .0250, .9^36 = .0225; .8^16 = .0281, .8^17 = .0225; .5^5 = .0313, .5^6 = .0156;
-/// and never fewer than the six with which a test can tell.
+/// (1 - limit)^n below .025, by hand: .9^35 = .0250, .9^36 = .0225; .8^16 = .0281, .8^17 = .0225; .5^5 = .0313, .5^6 =
+/// .0156; and never fewer than the six units that a test needs.
 #[test]
-fn as_many_units_are_needed_as_would_have_shown_one_that_is_worse() {
+fn identical_runs_need_enough_units_to_pass() {
     for (failure, needed) in
         [(0.1, 36), (0.2, 17), (0.5, 6), (0.9, 6), (1.0, 6), (0.05, 72), (0.01, 368)]
     {
         for (tasks, shown) in [(6, needed <= 6), (17, needed <= 17), (36, needed <= 36)] {
             let same = scenario(3, tasks, 100);
             let allowed = knockon::gate::Allowed { failure, silent: failure, ..ASKED.allowed };
-            let checks = asked(&same, &same, &Question { allowed, ..ASKED });
+            let checks = compare_runs(&same, &same, &Question { allowed, ..ASKED });
             for measure in [Measure::Failure, Measure::WrongOrMissed] {
                 let check = of(&checks, measure);
                 let finding = limit(check).unwrap().finding;
@@ -29,38 +29,38 @@ fn as_many_units_are_needed_as_would_have_shown_one_that_is_worse() {
 }
 
 #[test]
-fn nothing_shows_that_a_rise_of_nothing_is_not_passed() {
+fn a_limit_of_zero_is_never_shown_to_hold() {
     let same = scenario(3, 40, 100);
     let allowed = knockon::gate::Allowed { failure: 0.0, silent: 0.0, ..ASKED.allowed };
-    let checks = asked(&same, &same, &Question { allowed, ..ASKED });
+    let checks = compare_runs(&same, &same, &Question { allowed, ..ASKED });
     let check = of(&checks, Measure::Failure);
     let finding = limit(check).unwrap().finding;
     assert_eq!(finding, Finding::Identical { units: 40, needed: None });
     assert!(check.passes(Demand::NotAbove) && !check.passes(Demand::NonInferior));
-    // A case that costs nothing may cost any amount.
+    // If no case has a loss, nothing bounds the loss of other cases.
     let free = scenario(3, 40, 0);
-    let checks = asked(&free, &free, &ASKED);
+    let checks = compare_runs(&free, &free, &ASKED);
     let finding = limit(of(&checks, Measure::Loss)).unwrap().finding;
     assert_eq!(finding, Finding::Identical { units: 40, needed: None });
 }
 
 #[test]
-fn the_verdict_says_that_nothing_differs_and_on_how_many_units() {
+fn the_verdict_names_identical_results_and_the_number_of_units() {
     let same = scenario(3, 12, 100);
-    let checks = asked(&same, &same, &ASKED);
+    let checks = compare_runs(&same, &same, &ASKED);
     let page = gate::markdown("s", &checks, &[], Demand::NotWorse);
-    let said = "passed: identical, no difference on any of 12 units";
-    assert_eq!(page.matches(said).count(), 3, "{page}");
+    let verdict_text = "passed: identical, no difference on any of 12 units";
+    assert_eq!(page.matches(verdict_text).count(), 3, "{page}");
     assert_eq!(page.matches("+0.0 pp (identical)").count(), 3, "{page}");
     let page = gate::markdown("s", &checks, &[], Demand::NonInferior);
-    let said =
+    let verdict_text =
         "FAILED: identical, no difference on any of 12 units; 368 would show that it is no worse";
-    assert!(page.contains(said), "{page}");
+    assert!(page.contains(verdict_text), "{page}");
     let xml = gate::junit("s", &checks, Demand::NonInferior);
     assert_eq!(xml.matches("<failure ").count(), 3, "{xml}");
 }
 
-/// Arms that came, went, or were renamed.
+/// Arms that were added, removed, or renamed.
 #[test]
 fn every_arm_of_the_earlier_run_is_accounted_for() {
     let mut before = scenario(3, 12, 100);
@@ -72,7 +72,7 @@ fn every_arm_of_the_earlier_run_is_accounted_for() {
     super::written_of(&before, &record.unwrap(), dir.path());
     let baseline = Baseline::read(dir.path()).unwrap();
     assert_eq!(baseline.arms(), ["only", "second"]);
-    for (known, dropped, gone) in [
+    for (known, dropped, missing) in [
         (&["only", "second"][..], &[][..], &[][..]),
         (&["only"], &[], &["second"]),
         (&["only"], &["second"], &[]),
@@ -81,21 +81,21 @@ fn every_arm_of_the_earlier_run_is_accounted_for() {
         (&[], &[], &["only", "second"]),
     ] {
         let dropped: Vec<String> = dropped.iter().map(|arm: &&str| (*arm).to_owned()).collect();
-        let found = gate::gone(&baseline, known, &dropped);
+        let found = gate::missing(&baseline, known, &dropped);
         let names: Vec<&str> = found.iter().map(|check| check.against.as_str()).collect();
-        assert_eq!(names, gone, "{known:?} {dropped:?}");
+        assert_eq!(names, missing, "{known:?} {dropped:?}");
         assert!(found.iter().all(|check| !check.passes(Demand::NotWorse)));
         assert!(found.iter().all(|check| super::unknown(check).contains("--dropped")));
     }
 }
 
 #[test]
-fn tasks_that_came_and_tasks_that_went_are_both_named() {
+fn added_and_removed_tasks_are_both_named() {
     let dir = tempfile::tempdir().unwrap();
     written(&scenario(3, 12, 100), dir.path());
     let baseline = Baseline::read(dir.path()).unwrap();
     let mut now = scenario(3, 13, 100);
-    // As many as before, and others.
+    // As many tasks as before, but different ones.
     now.tasks.tasks.retain(|task| task.id != "t3");
     let stale = baseline.stale(&now, &run(&now)).join("\n");
     assert!(stale.contains("its arm 'only' lacks 1 of 12 tasks, 't12' among them"), "{stale}");

@@ -1,19 +1,19 @@
-//! What the program leaves behind: JUnit and Markdown, whatever comes.
+//! What the program writes in every case: JUnit and Markdown.
 
 use std::path::Path;
 
 use super::PASSAGES;
 
-/// The program itself, with its exit code.
-fn gated(dir: &Path, options: &[&str]) -> (i32, String) {
+/// Runs the program and returns its exit code.
+fn run_gate(dir: &Path, options: &[&str]) -> (i32, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_knockon"));
     command.arg("gate").current_dir(dir).args(options);
     if !options.iter().any(|option| option.starts_with("--junit")) {
         command.args(["--junit", "g.xml", "--markdown", "g.md"]);
     }
     let output = command.output().unwrap();
-    let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    (output.status.code().unwrap(), told.concat())
+    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.code().unwrap(), printed.concat())
 }
 
 const SMALL: &str = r#"version: 1
@@ -35,7 +35,7 @@ fn small_tasks() -> String {
 }
 
 /// A folder with that scenario and the files of a run of it.
-fn small() -> tempfile::TempDir {
+fn small_folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     put("p.jsonl", PASSAGES);
@@ -50,21 +50,21 @@ fn small() -> tempfile::TempDir {
     dir
 }
 
-/// A build server must not be left with the verdict of another day.
+/// A build server must not keep the verdict of an earlier run.
 #[test]
-fn reports_are_written_whatever_comes() {
-    let dir = small();
+fn reports_are_written_even_after_errors() {
+    let dir = small_folder();
     let at = |name: &str| dir.path().join(name);
     let put = |name: &str, text: &str| std::fs::write(at(name), text).unwrap();
     let tasks = small_tasks();
     let same = ["s.yaml", "--baseline", "base"];
-    let (code, told) = gated(dir.path(), &same);
-    assert_eq!(code, 0, "{told}");
+    let (code, printed) = run_gate(dir.path(), &same);
+    assert_eq!(code, 0, "{printed}");
     let green = |name: &str| std::fs::read_to_string(at(name)).unwrap();
     let (xml, page) = (green("g.xml"), green("g.md"));
     assert!(xml.contains("failures=\"0\" errors=\"0\"") && page.contains("small: passed"), "{xml}");
-    // The name of an arm, in all three.
-    assert!(!told.contains('\u{1b}') && !page.contains(['\u{1b}', '<']), "{told}{page}");
+    // The name of an arm, in all three outputs.
+    assert!(!printed.contains('\u{1b}') && !page.contains(['\u{1b}', '<']), "{printed}{page}");
     assert!(!xml.contains(['\u{1b}', '\u{fffe}']), "{xml}");
     assert!(xml.contains("classname=\"only\u{fffd}|&lt;b&gt;\""), "{xml}");
 
@@ -93,8 +93,8 @@ fn reports_are_written_whatever_comes() {
     ] {
         put("g.xml", &xml);
         put("g.md", &page);
-        let (exit, told) = gated(dir.path(), options);
-        assert_eq!(exit, code, "{options:?}: {told}");
+        let (exit, printed) = run_gate(dir.path(), options);
+        assert_eq!(exit, code, "{options:?}: {printed}");
         let (xml, page) = (green("g.xml"), green("g.md").replace('\\', ""));
         assert!(xml.contains("errors=\"1\"") && xml.contains(why), "{options:?}: {xml}");
         assert!(
@@ -102,20 +102,20 @@ fn reports_are_written_whatever_comes() {
             "{page}"
         );
     }
-    // A file that is not the gate's stays as it is.
+    // A file that the gate did not write is kept.
     put("g.md", "my notes");
-    let (code, told) = gated(dir.path(), &same);
-    assert!(code == 2 && told.contains("g.md is there already"), "{told}");
+    let (code, printed) = run_gate(dir.path(), &same);
+    assert!(code == 2 && printed.contains("g.md is there already"), "{printed}");
     assert_eq!(green("g.md"), "my notes");
 }
 
-/// Options that no gate understands, and ones that do not go together.
+/// Unknown options, and options that conflict.
 #[test]
-fn wrong_use_leaves_no_green_verdict() {
-    let dir = small();
+fn wrong_usage_leaves_no_passing_verdict() {
+    let dir = small_folder();
     let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
     let same = ["s.yaml", "--baseline", "base"];
-    assert_eq!(gated(dir.path(), &same).0, 0);
+    assert_eq!(run_gate(dir.path(), &same).0, 0);
     let green = (read("g.xml"), read("g.md"));
     for more in [
         &["--max-failure-increase", "5"][..],
@@ -130,33 +130,33 @@ fn wrong_use_leaves_no_green_verdict() {
     ] {
         std::fs::write(dir.path().join("g.xml"), &green.0).unwrap();
         std::fs::write(dir.path().join("g.md"), &green.1).unwrap();
-        let (code, told) = gated(dir.path(), &[&same, more].concat());
-        assert_eq!(code, 2, "{more:?}: {told}");
+        let (code, printed) = run_gate(dir.path(), &[&same, more].concat());
+        assert_eq!(code, 2, "{more:?}: {printed}");
         assert!(read("g.xml").contains("errors=\"1\""), "{more:?}: {}", read("g.xml"));
         assert!(read("g.md").contains("failed, the runs were not compared"), "{more:?}");
     }
-    // Written as `--junit=g.xml`, and without the file that the command needs.
+    // Written as `--junit=g.xml`, and without the required file.
     for options in [&["--junit=g.xml", "--bogus", "s.yaml"][..], &["--junit", "g.xml"]] {
         std::fs::write(dir.path().join("g.xml"), &green.0).unwrap();
-        let (code, told) = gated(dir.path(), options);
-        assert_eq!(code, 2, "{told}");
+        let (code, printed) = run_gate(dir.path(), options);
+        assert_eq!(code, 2, "{printed}");
         assert!(read("g.xml").contains("errors=\"1\""), "{options:?}");
     }
-    // Help is no wrong use.
+    // Asking for help is not wrong usage.
     std::fs::write(dir.path().join("g.xml"), &green.0).unwrap();
-    assert_eq!(gated(dir.path(), &["--help", "--junit=g.xml"]).0, 0);
+    assert_eq!(run_gate(dir.path(), &["--help", "--junit=g.xml"]).0, 0);
     assert_eq!(read("g.xml"), green.0);
 }
 
-/// What the scenario reads is known only once it has no mistakes; and then too nothing of it is replaced.
+/// The inputs of a scenario are known only once it has no mistakes; even then none of them is replaced.
 #[test]
-fn a_gate_that_cannot_compare_replaces_no_file_of_others() {
-    let dir = small();
+fn a_gate_that_cannot_compare_keeps_foreign_files() {
+    let dir = small_folder();
     let at = |name: &str| dir.path().join(name);
     std::fs::write(at("broken.yaml"), SMALL.replace("version: 1", "version: 7")).unwrap();
     std::fs::write(at("notes.txt"), "mine").unwrap();
     let before = |name: &str| std::fs::read_to_string(at(name)).unwrap();
-    let kept: Vec<(&str, String)> = [
+    let protected: Vec<(&str, String)> = [
         "t.csv",
         "p.jsonl",
         "s.yaml",
@@ -168,42 +168,42 @@ fn a_gate_that_cannot_compare_replaces_no_file_of_others() {
     .map(|name| (name, before(name)))
     .to_vec();
     for scenario in ["broken.yaml", "s.yaml", "absent.yaml"] {
-        for (name, _) in &kept {
+        for (name, _) in &protected {
             for more in [&[][..], &["--force"], &["--force", "--max-failure-increase", "5"]] {
                 let read = !["notes.txt", "broken.yaml"].contains(name);
                 if scenario == "s.yaml" && !read && *more == ["--force"] {
-                    // Told to, and known not to be read.
+                    // Told to overwrite it, and it is known not to be an input.
                     continue;
                 }
                 let junit = format!("--junit={name}");
                 let options = [&[scenario, "--baseline", "base", &junit], more].concat();
-                let (code, told) = gated(dir.path(), &options);
-                assert_eq!(code, 2, "{options:?}: {told}");
+                let (code, printed) = run_gate(dir.path(), &options);
+                assert_eq!(code, 2, "{options:?}: {printed}");
                 let markdown = options.iter().map(|o| o.replace("--junit", "--markdown"));
                 let markdown: Vec<String> =
                     markdown.chain(["--junit=other.xml".to_owned()]).collect();
                 let markdown: Vec<&str> = markdown.iter().map(String::as_str).collect();
-                assert_eq!(gated(dir.path(), &markdown).0, 2);
+                assert_eq!(run_gate(dir.path(), &markdown).0, 2);
                 let other = before("other.xml");
                 assert!(
                     other.contains("errors=\"1\""),
                     "the report that can be written is an error"
                 );
-                for (name, text) in &kept {
+                for (name, text) in &protected {
                     assert_eq!(before(name), *text, "{options:?} changed {name}");
                 }
             }
         }
     }
-    let (code, told) =
-        gated(dir.path(), &["s.yaml", "--baseline", "base", "--junit=notes.txt", "--force"]);
-    assert!(code == 0 && before("notes.txt").contains("<testsuite"), "{told}");
+    let (code, printed) =
+        run_gate(dir.path(), &["s.yaml", "--baseline", "base", "--junit=notes.txt", "--force"]);
+    assert!(code == 0 && before("notes.txt").contains("<testsuite"), "{printed}");
 }
 
 #[cfg(unix)]
 #[test]
-fn junit_and_markdown_are_two_files() {
-    let dir = small();
+fn junit_and_markdown_must_be_different_files() {
+    let dir = small_folder();
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir(at("sub")).unwrap();
     std::os::unix::fs::symlink(".", at("here")).unwrap();
@@ -219,39 +219,39 @@ fn junit_and_markdown_are_two_files() {
         for force in [&[][..], &["--force"]] {
             let (junit, markdown) = (format!("--junit={junit}"), format!("--markdown={markdown}"));
             let options = [&same[..], &[&junit, &markdown], force].concat();
-            let (code, told) = gated(dir.path(), &options);
-            assert_eq!(code, 2, "{options:?}: {told}");
-            assert!(told.contains("are one file"), "{told}");
+            let (code, printed) = run_gate(dir.path(), &options);
+            assert_eq!(code, 2, "{options:?}: {printed}");
+            assert!(printed.contains("are one file"), "{printed}");
         }
     }
-    // Links and hard links to one that is there.
+    // Links and hard links to an existing file.
     let options = [&same[..], &["--junit=y", "--markdown=z"]].concat();
-    assert_eq!(gated(dir.path(), &options).0, 0);
+    assert_eq!(run_gate(dir.path(), &options).0, 0);
     std::os::unix::fs::symlink("y", at("soft")).unwrap();
     for markdown in ["hard", "soft"] {
         for force in [&[][..], &["--force"]] {
-            // An error in the one parts it from the other.
+            // An error in one path must not affect the other.
             let _ = std::fs::remove_file(at("hard"));
             std::fs::hard_link(at("y"), at("hard")).unwrap();
             let markdown = format!("--markdown={markdown}");
             let options = [&same[..], &["--junit=y", &markdown], force].concat();
-            let (code, told) = gated(dir.path(), &options);
-            assert!(code == 2 && told.contains("are one file"), "{told}");
+            let (code, printed) = run_gate(dir.path(), &options);
+            assert!(code == 2 && printed.contains("are one file"), "{printed}");
         }
     }
-    // Both to nowhere is fine.
+    // Both may go to /dev/null.
     let options = [&same[..], &["--junit=/dev/null", "--markdown=/dev/null"]].concat();
-    assert_eq!(gated(dir.path(), &options).0, 0);
+    assert_eq!(run_gate(dir.path(), &options).0, 0);
 }
 
-/// A renamed arm, over the program.
+/// A renamed arm, through the program.
 #[test]
-fn an_arm_that_is_gone_shuts_the_gate_unless_it_was_dropped() {
-    let dir = small();
+fn a_missing_arm_fails_the_gate_unless_it_was_dropped() {
+    let dir = small_folder();
     let put = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     put("gone.yaml", &SMALL.replace(", {id: other}", ""));
     put("renamed.yaml", &SMALL.replace("{id: other}", "{id: another}"));
-    for (options, code, said) in [
+    for (options, code, expected) in [
         (&["gone.yaml"][..], 1, "this scenario lacks the arm"),
         (&["gone.yaml", "--dropped", "other"], 0, "The gate is open"),
         (&["gone.yaml", "--arm", "only\u{fffe}|<b>"], 0, "The gate is open"),
@@ -261,9 +261,9 @@ fn an_arm_that_is_gone_shuts_the_gate_unless_it_was_dropped() {
         (&["s.yaml", "--dropped", "other"], 2, "--dropped: this scenario has the arm 'other'"),
         (&["s.yaml", "--dropped", "nobody"], 2, "--dropped: the earlier run has no arm 'nobody'"),
     ] {
-        let (exit, told) = gated(dir.path(), &[options, &["--baseline", "base"]].concat());
-        assert_eq!(exit, code, "{options:?}: {told}");
-        assert!(told.contains(said), "{options:?}: {told}");
+        let (exit, printed) = run_gate(dir.path(), &[options, &["--baseline", "base"]].concat());
+        assert_eq!(exit, code, "{options:?}: {printed}");
+        assert!(printed.contains(expected), "{options:?}: {printed}");
         let xml = std::fs::read_to_string(dir.path().join("g.xml")).unwrap();
         assert_eq!(xml.contains("errors=\"0\""), code == 0, "{options:?}: {xml}");
     }

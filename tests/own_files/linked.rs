@@ -1,9 +1,9 @@
-//! Links, hard links and folders in the way of what is written.
+//! Links, hard links and folders at the paths to be written.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{desk, fine, names, read, refused, run_into, write};
+use super::{desk, names, read, refused, run_into, run_ok, write};
 
 /// A link within the folder of the reports leads out of it.
 #[test]
@@ -15,30 +15,30 @@ fn nothing_is_written_through_a_linked_folder() {
     symlink("../elsewhere", here.join("out/who_and_when")).unwrap();
     let traced = ["--traces", "who-and-when", "--traces-limit", "3"];
     for force in [&[][..], &["--force"]] {
-        let said = refused(here, &run_into("out", &[&traced[..], force].concat()));
-        assert!(said.contains("would be written through a link"), "{said}");
-        assert!(!said.contains("or give --force"), "{said}");
+        let message = refused(here, &run_into("out", &[&traced[..], force].concat()));
+        assert!(message.contains("would be written through a link"), "{message}");
+        assert!(!message.contains("or give --force"), "{message}");
         assert_eq!(names(&here.join("elsewhere")), ["words.r01.0.json"]);
         assert_eq!(names(&here.join("out")), ["who_and_when"]);
     }
-    // A file where the folder would be.
+    // A file in place of the folder.
     std::fs::remove_file(here.join("out/who_and_when")).unwrap();
     write(here, "out/who_and_when", "mine");
     refused(here, &run_into("out", &traced));
     assert_eq!(read(here, "out/who_and_when"), "mine");
-    // The folder that the user names may be a link.
+    // The folder that the user names may itself be a link.
     std::fs::remove_file(here.join("out/who_and_when")).unwrap();
     symlink("out", here.join("linked")).unwrap();
-    fine(here, &run_into("linked", &traced));
+    run_ok(here, &run_into("linked", &traced));
     assert!(here.join("out/summary.csv").exists());
 }
 
-/// By link and hard link, with `--force`: without it they are refused as files of others are.
+/// By link and hard link, with `--force`: without it they are refused as foreign files are.
 #[test]
-fn an_input_is_known_under_all_of_its_names() {
+fn an_input_is_recognised_under_any_path() {
     let dir = desk();
     let here = dir.path();
-    fine(here, &run_into("base", &[]));
+    run_ok(here, &run_into("base", &[]));
     let inputs = ["passages.jsonl", "tasks.csv", "scenario.yaml", "base/tasks.csv"];
     let before: Vec<String> = inputs.iter().map(|name| read(here, name)).collect();
     for (at, name) in inputs.iter().enumerate() {
@@ -61,8 +61,8 @@ fn an_input_is_known_under_all_of_its_names() {
     ] {
         for out in outs {
             let args = [&command(out)[..], &["--force"]].concat();
-            let said = refused(here, &args);
-            assert!(said.contains("is read by this command"), "{args:?}: {said}");
+            let message = refused(here, &args);
+            assert!(message.contains("is read by this command"), "{args:?}: {message}");
         }
     }
     for (name, before) in inputs.iter().zip(before) {
@@ -70,9 +70,9 @@ fn an_input_is_known_under_all_of_its_names() {
     }
 }
 
-/// A link to a file of the user's: with `--force` the link is replaced, and never what it leads to.
+/// A link to a file of the user's: with `--force` the link is replaced, and never its target.
 #[test]
-fn a_link_is_replaced_and_not_written_through() {
+fn a_link_is_replaced_and_not_followed() {
     let dir = desk();
     let here = dir.path();
     write(here, "mine", "mine");
@@ -80,12 +80,12 @@ fn a_link_is_replaced_and_not_written_through() {
         symlink(target, here.join(name)).unwrap();
         let args = ["queries", "scenario.yaml", "--out", name];
         assert!(refused(here, &args).contains("is a link"), "{name}");
-        fine(here, &[&args[..], &["--force"]].concat());
+        run_ok(here, &[&args[..], &["--force"]].concat());
         assert!(here.join(name).symlink_metadata().unwrap().is_file(), "{name}");
     }
     assert_eq!(read(here, "mine"), "mine");
     assert!(!here.join("nowhere").exists());
-    // A file that its user protects.
+    // A file that its user has write-protected.
     let protected = write(here, "protected", "mine");
     let mut rights = protected.metadata().unwrap().permissions();
     rights.set_readonly(true);
@@ -93,22 +93,22 @@ fn a_link_is_replaced_and_not_written_through() {
     let args = ["queries", "scenario.yaml", "--out", "protected"];
     assert!(refused(here, &args).contains("is write-protected"));
     assert_eq!(read(here, "protected"), "mine");
-    fine(here, &[&args[..], &["--force"]].concat());
+    run_ok(here, &[&args[..], &["--force"]].concat());
 }
 
-/// Every command with an option that names what is written asks whether it can be before it works: listed from the
-/// manual, so that a new one is not forgotten.
+/// Every command with an output option checks the path before its work. The commands are listed from the manual, so
+/// that a new one is not forgotten.
 #[test]
-fn every_command_that_writes_tells_a_bad_place_before_its_work() {
+fn every_command_checks_its_output_path_before_its_work() {
     let dir = desk();
     let here = dir.path();
-    fine(here, &["man", "--out", "man"]);
+    run_ok(here, &["man", "--out", "man"]);
     let mut writing: Vec<String> = Vec::new();
     for page in names(&here.join("man")) {
         let text = read(&here.join("man"), &page).replace("\\-", "-");
         for option in ["--out", "--junit", "--markdown", "--to"] {
-            let told = format!("\\fB{option}\\fR");
-            if text.contains(&told) {
+            let option_text = format!("\\fB{option}\\fR");
+            if text.contains(&option_text) {
                 let command = page.trim_end_matches(".1").trim_start_matches("knockon-");
                 writing.push(format!("{command} {option}"));
             }
@@ -170,10 +170,12 @@ fn every_command_that_writes_tells_a_bad_place_before_its_work() {
         let cache = if ["embed", "verifier"].contains(&args[0]) { "models" } else { "cache" };
         let output =
             super::command(here, args).env("KNOCKON_CACHE", here.join(cache)).output().unwrap();
-        let said = super::err(&output);
+        let message = super::stderr_of(&output);
         assert!(!output.status.success(), "{args:?}");
-        if !said.contains("file is a file") && !said.contains("through a link, or over a file") {
-            late.push(format!("{args:?}: {said}"));
+        if !message.contains("file is a file")
+            && !message.contains("through a link, or over a file")
+        {
+            late.push(format!("{args:?}: {message}"));
         }
     }
     assert!(late.is_empty(), "{}", late.join("\n"));

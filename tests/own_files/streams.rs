@@ -2,13 +2,13 @@
 
 use std::process::Stdio;
 
-use super::{command, desk, err, fine, knockon, read, refused, run_into, write};
+use super::{command, desk, knockon, read, refused, run_into, run_ok, stderr_of, write};
 
 #[cfg(unix)]
 #[test]
-fn a_device_as_the_place_to_write_to_stays_a_device() {
+fn a_device_as_output_stays_a_device() {
     let dir = desk();
-    fine(dir.path(), &["queries", "scenario.yaml", "--out", "/dev/null"]);
+    run_ok(dir.path(), &["queries", "scenario.yaml", "--out", "/dev/null"]);
     use std::os::unix::fs::FileTypeExt;
     let null = std::fs::symlink_metadata("/dev/null").unwrap();
     assert!(null.file_type().is_char_device());
@@ -19,16 +19,16 @@ fn a_device_as_the_place_to_write_to_stays_a_device() {
         .spawn()
         .unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", err(&output));
+    assert!(output.status.success(), "{}", stderr_of(&output));
     assert!(output.stdout.starts_with(b"r"), "{:?}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[cfg(unix)]
 #[test]
-fn streams_that_take_nothing_end_no_command_badly() {
+fn closed_or_full_streams_do_not_crash_a_command() {
     let dir = desk();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
-    // Notes and errors that nobody can be told.
+    // Notes and errors that cannot be written.
     let args: [&[&str]; 5] = [
         &["check", "scenario.yaml"],
         &["run", "scenario.yaml", "--arms", "words", "--out", "out"],
@@ -41,14 +41,14 @@ fn streams_that_take_nothing_end_no_command_badly() {
             command(dir.path(), args).stdout(Stdio::null()).stderr(full()).status().unwrap();
         assert_eq!(status.code(), Some(code), "{args:?} with a full stderr");
     }
-    // A result that nobody gets is an error, not a panic.
+    // A result that cannot be written is an error, not a panic.
     for args in [&["queries", "scenario.yaml"][..], &["schema"], &["defaults"], &["man"]] {
         let output =
             command(dir.path(), args).stdout(full()).stderr(Stdio::piped()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{args:?} with a full stdout");
-        assert!(err(&output).starts_with("error: "), "{args:?}: {}", err(&output));
+        assert!(stderr_of(&output).starts_with("error: "), "{args:?}: {}", stderr_of(&output));
     }
-    // A reader that has seen enough: the command ends as it would have.
+    // A reader that closes early: the command ends with its normal exit code.
     for (args, code) in [
         (&["queries", "scenario.yaml"][..], 0),
         (&["schema"], 0),
@@ -65,17 +65,17 @@ fn streams_that_take_nothing_end_no_command_badly() {
                 .unwrap();
             drop(child.stdout.take());
             let output = child.wait_with_output().unwrap();
-            assert_eq!(output.status.code(), Some(code), "{args:?}: {}", err(&output));
-            assert!(!err(&output).contains("panicked"), "{args:?}: {}", err(&output));
+            assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr_of(&output));
+            assert!(!stderr_of(&output).contains("panicked"), "{args:?}: {}", stderr_of(&output));
         }
     }
 }
 
 #[test]
-fn a_shut_gate_stays_shut_when_nobody_reads() {
+fn a_failing_gate_fails_when_nobody_reads_its_output() {
     let dir = desk();
-    fine(dir.path(), &run_into("base", &[]));
-    // Another arm fails more often: the gate is shut, and says so by its exit code.
+    run_ok(dir.path(), &run_into("base", &[]));
+    // Another arm fails more often: the gate fails, with its exit code.
     let args =
         ["gate", "scenario.yaml", "--baseline", "base", "--arm", "vectors", "--against", "nobody"];
     let mut child =
@@ -109,13 +109,13 @@ fn control_characters_of_data_do_not_reach_the_terminal() {
     }
 }
 
-/// Stdout that was redirected to a file is still stdout: nothing is replaced, and the result is all there is in it.
+/// Stdout redirected to a file is still stdout: nothing is replaced, and the file contains only the result.
 #[cfg(unix)]
 #[test]
-fn stdout_is_stdout_under_all_of_its_names() {
+fn stdout_is_recognised_under_any_path() {
     let dir = desk();
     let here = dir.path();
-    fine(here, &run_into("base", &[]));
+    run_ok(here, &run_into("base", &[]));
     write(here, "paws.tsv", "id\tsentence1\tsentence2\tlabel\n1\ta b\tb a\t0\n");
     let gate = ["gate", "scenario.yaml", "--baseline", "base", "--arm", "words"];
     std::os::unix::fs::symlink("/dev/stdout", here.join("out")).unwrap();
@@ -132,30 +132,30 @@ fn stdout_is_stdout_under_all_of_its_names() {
             let file = std::fs::File::create(here.join("redirected")).unwrap();
             let args = [args, &[option, name]].concat();
             let output = command(here, &args).stdout(file).stderr(Stdio::piped()).output().unwrap();
-            assert!(output.status.success(), "{args:?}: {}", err(&output));
+            assert!(output.status.success(), "{args:?}: {}", stderr_of(&output));
             let text = read(here, "redirected");
             assert!(text.starts_with(starts), "{args:?}: {text}");
             all.push(text);
         }
         assert!(all.iter().all(|text| *text == all[0]), "{args:?}: {all:#?}");
     }
-    // What follows an earlier line of a log stays behind it.
+    // Output is appended after an earlier line of a log.
     write(here, "log", "earlier\n");
     let log = std::fs::File::options().append(true).open(here.join("log")).unwrap();
     let args = ["queries", "scenario.yaml", "--out", "/dev/stdout"];
     assert!(command(here, &args).stdout(log).status().unwrap().success());
     assert!(read(here, "log").starts_with("earlier\nr"));
-    // A file that is read is not appended to.
+    // An input file is not appended to.
     let passages = read(here, "passages.jsonl");
     let onto = std::fs::File::options().append(true).open(here.join("passages.jsonl")).unwrap();
     let args = ["perturb", "passages.jsonl", "--out", "-"];
     let output = command(here, &args).stdout(onto).stderr(Stdio::piped()).output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr_of(&output));
     assert_eq!(read(here, "passages.jsonl"), passages);
 }
 
 #[test]
-fn a_folder_is_needed_where_several_files_are_written() {
+fn several_output_files_need_a_folder() {
     let dir = desk();
     let before = super::names(dir.path());
     write(dir.path(), "t.csv", "part,price\na,1\n");
@@ -168,15 +168,18 @@ fn a_folder_is_needed_where_several_files_are_written() {
         (&["import", "csv", "t.csv", "--key", "part"], "--out"),
         (&["man"], "--out"),
     ] {
-        for (name, said) in [("-", "`-` stands for stdout"), ("", "is empty")] {
-            let said_of = refused(dir.path(), &[args, &[option, name]].concat());
-            // An empty value is none to the reader of options.
-            let none = name.is_empty() && said_of.contains("a value is required");
-            assert!(none || said_of.contains(said), "{args:?} {name:?}: {said_of}");
+        for (name, expected) in [("-", "`-` stands for stdout"), ("", "is empty")] {
+            let message = refused(dir.path(), &[args, &[option, name]].concat());
+            // The option parser refuses an empty value itself.
+            let refused_by_parser = name.is_empty() && message.contains("a value is required");
+            assert!(
+                refused_by_parser || message.contains(expected),
+                "{args:?} {name:?}: {message}"
+            );
         }
     }
     let gate = ["gate", "scenario.yaml", "--baseline", "base", "--arm", "words", "--junit", ""];
-    fine(dir.path(), &run_into("base", &[]));
+    run_ok(dir.path(), &run_into("base", &[]));
     for args in [&gate[..], &["queries", "scenario.yaml", "--out", ""]] {
         assert!(refused(dir.path(), args).contains("a value is required"), "{args:?}");
     }
@@ -187,9 +190,9 @@ fn a_folder_is_needed_where_several_files_are_written() {
     });
 }
 
-/// What is shown of data is shown, in every file that a run writes for people.
+/// Data is shown with escapes in every file that a run writes for people.
 #[test]
-fn control_characters_of_data_are_written_out_in_reports() {
+fn control_characters_of_data_are_escaped_in_reports() {
     let dir = desk();
     let tasks = read(dir.path(), "tasks.csv");
     let scenario = read(dir.path(), "scenario.yaml");
@@ -202,7 +205,7 @@ fn control_characters_of_data_are_written_out_in_reports() {
         "scenario.yaml",
         &scenario.replacen("description: ", "description: \"\\e[2J\\u009b \" #", 1),
     );
-    fine(dir.path(), &run_into("out", &["--traces", "otlp,who-and-when"]));
+    run_ok(dir.path(), &run_into("out", &["--traces", "otlp,who-and-when"]));
     for name in super::names(&dir.path().join("out")) {
         let path = dir.path().join("out").join(&name);
         if !name.ends_with(".csv") && name != "report.html" {

@@ -23,7 +23,7 @@ fn check(field: &Field, cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn durations() {
+fn durations_are_read() {
     let mut field = Field::new("notice_period", Type::Duration, "q");
     check(
         &field,
@@ -46,7 +46,7 @@ fn durations() {
             ("The notice period is 60 days before the end of the term.", "60 days"),
             ("60 days\n\nThe passages mention 30 days for invoices.", "60 days"),
             ("It says 30 days for invoices.\n\nFinal answer: 60 days", "60 days"),
-            // A slip of the unit stays what it is.
+            // A wrong unit is not corrected.
             ("6 months", "6 months"),
             ("60", "? it names no length of time with its unit"),
             ("30 days or 60 days", "? '30 days or 60 days' does not say which length of time"),
@@ -62,7 +62,7 @@ fn durations() {
 }
 
 #[test]
-fn not_stated_in_many_words() {
+fn not_stated_is_recognised_in_many_forms() {
     for ty in Type::ALL {
         let field = Field::new("field", ty, "q");
         for text in [
@@ -91,7 +91,7 @@ fn not_stated_in_many_words() {
 }
 
 #[test]
-fn dates_numbers_and_amounts() {
+fn dates_numbers_and_amounts_are_read() {
     check(
         &Field::new("expiry", Type::Date, "q"),
         &[
@@ -132,7 +132,7 @@ fn dates_numbers_and_amounts() {
 }
 
 #[test]
-fn yes_and_no() {
+fn yes_and_no_are_read() {
     check(
         &Field::new("auto_renewal", Type::YesNo, "q"),
         &[
@@ -148,7 +148,7 @@ fn yes_and_no() {
 }
 
 #[test]
-fn texts_and_choices() {
+fn texts_and_choices_are_read() {
     check(
         &Field::new("vendor", Type::Text, "q"),
         &[
@@ -178,7 +178,7 @@ fn texts_and_choices() {
 }
 
 #[test]
-fn an_answer_that_was_cut_off_is_no_value() {
+fn a_truncated_answer_has_no_value() {
     let field = Field::new("notice", Type::Duration, "q");
     let cut = |text: &str| {
         let raw = RawAnswer { text: text.to_owned(), count: 1, finish: Finish::Length };

@@ -7,10 +7,10 @@ use knockon::read::{
 };
 use serde_json::{Value, json};
 
-use super::stand_in::{choices, prompt, says, server, spec};
+use super::stand_in::{choices, completion, prompt, server, spec};
 use crate::support::endpoint::{Answer, Seen};
 
-/// The replies to these prompts, in their order.
+/// The replies to these prompts, in order.
 fn ask(spec: ChatSpec, prompts: &[&str]) -> anyhow::Result<Vec<Reply>> {
     let endpoint = ChatEndpoint::new(spec)?;
     let prompts: Vec<_> = prompts.iter().map(|text| prompt(text)).collect();
@@ -23,7 +23,7 @@ fn ask(spec: ChatSpec, prompts: &[&str]) -> anyhow::Result<Vec<Reply>> {
     Ok(replies.into_iter().map(Option::unwrap).collect())
 }
 
-/// The message with which a server ends that answers as `answer` says; nothing may be recorded.
+/// The error message for a server that answers with `answer`; nothing may be recorded.
 fn message(
     change: impl FnOnce(&mut ChatSpec),
     answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static,
@@ -42,10 +42,10 @@ fn message(
 }
 
 #[test]
-fn a_request_has_what_the_api_wants_and_its_reply_comes_with_tokens_and_cost() {
+fn a_request_follows_the_api_and_a_reply_has_tokens_and_cost() {
     let (address, seen) = server(|_, body| {
-        let asked = body["messages"][0]["content"].as_str().unwrap();
-        says(&format!("answer to {asked}"))
+        let prompt_text = body["messages"][0]["content"].as_str().unwrap();
+        completion(&format!("answer to {prompt_text}"))
     });
     let mut spec = spec(&address);
     spec.body = vec![("top_p".into(), Supplied::Written(json!(0.5)))];
@@ -75,14 +75,14 @@ fn a_request_has_what_the_api_wants_and_its_reply_comes_with_tokens_and_cost() {
 }
 
 #[test]
-fn the_address_may_be_given_with_or_without_the_route() {
+fn the_address_may_include_the_route() {
     for (url, path) in [
         ("http://h:1/v1", "/v1/chat/completions"),
         ("http://h:1/v1/", "/v1/chat/completions"),
         ("http://h:1/v1/chat/completions", "/v1/chat/completions"),
         ("http://h:1", "/chat/completions"),
     ] {
-        let (address, seen) = server(|_, _| says("x"));
+        let (address, seen) = server(|_, _| completion("x"));
         let base = address.trim_end_matches("/v1").to_owned();
         ask(spec(&url.replace("http://h:1", &base)), &["q"]).unwrap();
         let head = seen.lock().unwrap()[0].head.clone();
@@ -98,7 +98,7 @@ fn samples_come_from_one_request_or_from_one_each() {
                 |text: &str| json!({"message": {"content": text}, "finish_reason": "stop"});
             choices(json!([choice("a"), choice("b"), choice("a")]))
         }
-        None => says(["a", "b", "a", "c", "c", "c"][n % 6]),
+        None => completion(["a", "b", "a", "c", "c", "c"][n % 6]),
     });
     let mut spec = spec(&address);
     (spec.samples, spec.temperature, spec.sample_by) = (3, 0.7, SampleBy::N);
@@ -120,8 +120,8 @@ fn samples_come_from_one_request_or_from_one_each() {
 }
 
 #[test]
-fn structured_output_is_asked_for_by_schema() {
-    let (address, seen) = server(|_, _| says("{\"answer\": \"x\"}"));
+fn structured_output_sends_a_schema() {
+    let (address, seen) = server(|_, _| completion("{\"answer\": \"x\"}"));
     let mut spec = spec(&address);
     spec.structured = Structured::JsonSchema;
     let endpoint = ChatEndpoint::new(spec).unwrap();
@@ -135,7 +135,7 @@ fn structured_output_is_asked_for_by_schema() {
 }
 
 #[test]
-fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
+fn every_fault_has_one_message_and_is_not_recorded() {
     fn choice(change: impl FnOnce(&mut Value)) -> Answer {
         let mut one = json!({"message": {"role": "assistant", "content": "60 days"}, "finish_reason": "stop"});
         change(&mut one);
@@ -220,9 +220,9 @@ fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
             "not sent on to another host",
         ),
     ];
-    for (answer, said) in cases {
+    for (answer, expected) in cases {
         let (error, _) = message(|_| {}, move |_, _| answer());
-        assert!(error.contains(said), "{error:?} should say {said:?}");
+        assert!(error.contains(expected), "{error:?} should say {expected:?}");
         assert!(
             error.contains("/v1/chat/completions, model \"some-model\", question 1 of 1: "),
             "{error}"
@@ -231,7 +231,7 @@ fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
     }
     let (error, _) = message(
         |spec| (spec.samples, spec.temperature, spec.sample_by) = (3, 1.0, SampleBy::N),
-        |_, _| says("a"),
+        |_, _| completion("a"),
     );
     assert!(
         error.contains("1 answers came where 3 were asked for; where a server does not know `n`"),
@@ -240,12 +240,12 @@ fn every_fault_ends_in_one_message_and_nothing_of_it_is_recorded() {
 }
 
 #[test]
-fn what_fails_for_now_is_tried_again() {
+fn temporary_failures_are_retried() {
     for first in ["429 Too Many Requests\r\nretry-after: 0.3", "503 Service Unavailable", "cut"] {
         let (address, seen) = server(move |n, _| match n {
             0 if first == "cut" => Answer::Cut,
             0 => Answer::Reply(first, "{}".into()),
-            _ => says("60 days"),
+            _ => completion("60 days"),
         });
         let start = Instant::now();
         let replies = ask(spec(&address), &["q"]).unwrap();
@@ -258,7 +258,7 @@ fn what_fails_for_now_is_tried_again() {
 }
 
 #[test]
-fn a_cut_answer_is_kept_as_such_where_that_is_asked_for() {
+fn a_truncated_answer_is_kept_if_allowed() {
     let (address, _) = server(|n, _| {
         let content = if n == 0 { json!("60 da") } else { Value::Null };
         choices(json!([{"message": {"content": content}, "finish_reason": "length"}]))
@@ -274,7 +274,7 @@ fn a_cut_answer_is_kept_as_such_where_that_is_asked_for() {
 }
 
 #[test]
-fn the_key_is_sent_and_nowhere_else() {
+fn the_key_is_sent_to_the_endpoint_only() {
     // SAFETY: through std, which locks the environment; no other test names this variable.
     unsafe { std::env::set_var("KNOCKON_TEST_CHAT_KEY", "sk-very-secret") };
     let with_key = |spec: &mut ChatSpec| {
@@ -290,11 +290,11 @@ fn the_key_is_sent_and_nowhere_else() {
     assert!(error.contains("the key [key] is not good") && !error.contains("secret"), "{error}");
     assert!(!error.contains("hidden"), "{error}");
     // A model that repeats the key in its answer.
-    let (error, _) = message(with_key, |_, _| says("your key is sk-very-secret"));
+    let (error, _) = message(with_key, |_, _| completion("your key is sk-very-secret"));
     assert!(error.contains("the answer repeats a secret of the request"), "{error}");
     assert!(!error.contains("sk-very"), "{error}");
 
-    let (address, _) = server(|_, _| says("60 days"));
+    let (address, _) = server(|_, _| completion("60 days"));
     let mut secret = spec(&address);
     with_key(&mut secret);
     secret.body = vec![("token".into(), Supplied::Written(json!("written-secret")))];
@@ -311,14 +311,14 @@ fn the_key_is_sent_and_nowhere_else() {
 }
 
 #[test]
-fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
+fn impossible_settings_are_refused_before_anything_is_sent() {
     let refused = |change: &dyn Fn(&mut ChatSpec)| {
         let mut spec = ChatSpec::new("http://h/v1", "m");
         change(&mut spec);
         format!("{:#}", ChatEndpoint::new(spec).err().unwrap())
     };
     let body = |name: &str| vec![(name.to_owned(), Supplied::Written(json!(1)))];
-    for (error, said) in [
+    for (error, expected) in [
         (refused(&|s| s.url = "localhost:1".into()), "not an http"),
         (refused(&|s| s.url = "http://me:secret@host/v1".into()), "api_key_env"),
         (refused(&|s| s.model = " ".into()), "model is empty"),
@@ -336,27 +336,28 @@ fn settings_that_cannot_be_are_refused_before_anything_is_sent() {
         ),
         (refused(&|s| s.headers = body("Host")), "headers.Host is not allowed"),
     ] {
-        assert!(error.contains(said), "{error:?} should say {said:?}");
+        assert!(error.contains(expected), "{error:?} should say {expected:?}");
         assert!(!error.contains("secret"), "{error}");
     }
 }
 
 #[test]
-fn an_interrupted_run_goes_on_where_it_stopped_and_asks_each_question_once() {
+fn an_interrupted_run_resumes_and_sends_each_question_once() {
     let (address, seen) = server(|n, body| match n {
         2 => Answer::Reply("400 Bad Request", r#"{"error": {"message": "too long"}}"#.into()),
-        _ => says(body["messages"][0]["content"].as_str().unwrap()),
+        _ => completion(body["messages"][0]["content"].as_str().unwrap()),
     });
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("deep/r.jsonl");
     let endpoint = ChatEndpoint::new(spec(&address)).unwrap();
     let prompts: Vec<_> = ["a", "b", "a", "c", "d", "c"].iter().map(|text| prompt(text)).collect();
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let tell = |n: usize| {
+    let add_progress = |n: usize| {
         done.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
     };
     let mut recording = Recording::open(&path).unwrap();
-    let error = answers(&endpoint, &mut recording, &prompts, &tell).unwrap_err().to_string();
+    let error =
+        answers(&endpoint, &mut recording, &prompts, &add_progress).unwrap_err().to_string();
     assert!(error.contains("question 3 of 4: HTTP 400 Bad Request: too long"), "{error}");
     assert!(error.contains("goes on from there"), "{error}");
     assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 3, "a twice, b once");
@@ -364,7 +365,7 @@ fn an_interrupted_run_goes_on_where_it_stopped_and_asks_each_question_once() {
 
     done.store(0, std::sync::atomic::Ordering::Relaxed);
     let mut recording = Recording::open(&path).unwrap();
-    let entries = answers(&endpoint, &mut recording, &prompts, &tell).unwrap();
+    let entries = answers(&endpoint, &mut recording, &prompts, &add_progress).unwrap();
     let texts: Vec<&str> = entries.iter().map(|entry| entry.answers[0].text.as_str()).collect();
     assert_eq!(texts, ["a", "b", "a", "c", "d", "c"]);
     assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 6);

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use super::stand_in::prompt;
 
 #[test]
-fn weights_are_read_as_candle_reads_them() {
+fn weights_match_candle() {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(7);
     let numbers: Vec<f32> = (0..2048).map(|_| rng.random_range(-3.0..3.0)).collect();
     let tensor = Tensor::new(numbers.as_slice(), &Device::Cpu).unwrap();
@@ -122,8 +122,8 @@ impl Written {
 
 const LETTERS: [&str; 10] = ["<end>", "q", ">", "y", "e", "s", "n", "o", "a", "b"];
 
-/// A model whose layer does nothing, and whose output follows each letter of `spelled` with the next: after `>` it
-/// spells the rest and ends.
+/// A model whose layer does nothing, and whose output maps each letter of `spelled` to the next: after `>` it spells
+/// the rest and ends.
 fn speller(family: &str, spelled: &str) -> Written {
     let mut file = Written::default();
     let width = 16;
@@ -187,7 +187,7 @@ fn save(dir: &Path, bytes: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn a_model_made_by_hand_says_what_it_must_say() {
+fn a_handmade_model_gives_the_expected_text() {
     let dir = tempfile::tempdir().unwrap();
     for family in ["llama", "qwen2", "gemma"] {
         let path = save(dir.path(), &speller(family, "q>yes").bytes());
@@ -213,7 +213,7 @@ fn a_prompt_that_is_too_long_is_refused() {
 }
 
 #[test]
-fn what_is_not_such_a_model_is_named() {
+fn unsupported_models_are_reported() {
     let dir = tempfile::tempdir().unwrap();
     let refused = |bytes: &[u8]| {
         let path = save(dir.path(), bytes);
@@ -227,7 +227,7 @@ fn what_is_not_such_a_model_is_named() {
         let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
         [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
     };
-    for (bytes, said) in [
+    for (bytes, expected) in [
         (b"PK\x03\x04".to_vec(), "it does not begin with GGUF"),
         (
             changed("llama", "mamba"),
@@ -240,7 +240,7 @@ fn what_is_not_such_a_model_is_named() {
         (changed("block_count", "block_kount"), "\"llama.block_count\" is missing or out of range"),
     ] {
         let error = refused(&bytes);
-        assert!(error.contains(said), "{error:?} should say {said:?}");
+        assert!(error.contains(expected), "{error:?} should say {expected:?}");
     }
     let whole = speller("llama", "q>no").bytes();
     for end in (0..whole.len()).step_by(7) {
@@ -250,14 +250,14 @@ fn what_is_not_such_a_model_is_named() {
 }
 
 #[test]
-fn no_damage_brings_it_down() {
+fn no_damage_causes_a_panic() {
     let dir = tempfile::tempdir().unwrap();
     let whole = speller("qwen2", "q>no").bytes();
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(3);
     for _ in 0..300 {
         let mut bytes = whole.clone();
         for _ in 0..rng.random_range(1..4) {
-            // Most of the header is text: numbers are hit often enough.
+            // Most of the header is text, so numbers are still hit often enough.
             let at = rng.random_range(0..bytes.len().min(2500));
             bytes[at] = rng.random();
         }
@@ -279,14 +279,14 @@ fn a_language_model_is_found_by_name_or_file() {
     );
 }
 
-/// SmolLM2-135M-Instruct, where it was pulled: 98 MB that not every machine has.
+/// SmolLM2-135M-Instruct, if it was pulled: 98 MB that not every machine has.
 fn smol() -> Option<LocalModel> {
     let path = reader_file("SmolLM2-135M-Instruct").ok()?;
     Some(LocalModel::open(&path, 12).unwrap())
 }
 
 #[test]
-fn a_small_model_answers_and_any_number_of_threads_gives_the_same() {
+fn a_small_model_answers_the_same_on_any_number_of_threads() {
     let Some(model) = smol() else { return };
     let question = Prompt {
         messages: vec![

@@ -2,7 +2,7 @@ use knockon::read::{Field, Role, Template, Unit};
 use knockon::value::Type;
 
 #[test]
-fn the_default_prompt_in_full() {
+fn the_default_prompt_matches_its_full_text() {
     let mut field = Field::new("notice_period", Type::Duration, "How many days of notice?");
     field.unit = Some(Unit::Days);
     let prompt = Template::default().prompt(&field, &["Sixty days.", "Rent is due."]).unwrap();
@@ -23,7 +23,7 @@ fn the_default_prompt_in_full() {
 }
 
 #[test]
-fn no_form_of_an_answer_holds_a_value_that_could_be_copied() {
+fn no_answer_form_contains_a_value_that_could_be_copied() {
     for ty in Type::ALL {
         let field = Field::new("f", ty, "q");
         let prompt = Template::default().prompt(&field, &[]).unwrap();
@@ -34,7 +34,7 @@ fn no_form_of_an_answer_holds_a_value_that_could_be_copied() {
 }
 
 #[test]
-fn passages_are_put_in_as_they_are() {
+fn passages_are_inserted_verbatim() {
     let field = Field::new("f", Type::Text, "{{ not a template }}?");
     let passage = "a <b> & {{ c }} {% d %}\nsecond line";
     let prompt = Template::default().prompt(&field, &[passage]).unwrap();
@@ -43,7 +43,7 @@ fn passages_are_put_in_as_they_are() {
 }
 
 #[test]
-fn a_template_of_the_users() {
+fn a_custom_template_is_rendered() {
     let messages = vec![
         (Role::System, "Type {{ type }}.".to_owned()),
         (Role::User, "{% for p in passages %}[{{ p | upper }}]{% endfor %} {{ field }}".to_owned()),
@@ -55,15 +55,15 @@ fn a_template_of_the_users() {
 }
 
 #[test]
-fn a_mistake_in_a_template_is_named_with_its_line() {
-    for (text, said) in [
+fn template_errors_are_reported_with_their_line() {
+    for (text, expected) in [
         ("a\n{{ passage }}", "message 1, line 2: there is no `passage`: did you mean `passages`"),
         ("{{ question", "message 1, line 1: "),
         ("{% for p in passages %}", "message 1, line 1: "),
         ("{{ question | nothing }}", "message 1, line 1: "),
     ] {
         let result = Template::new(vec![(Role::User, text.to_owned())]);
-        // A filter is looked up when it is used.
+        // A filter is resolved when it is used.
         let error = match result {
             Err(error) => error.to_string(),
             Ok(template) => {
@@ -71,7 +71,7 @@ fn a_mistake_in_a_template_is_named_with_its_line() {
                 template.prompt(&field, &[]).unwrap_err().to_string().replace(" of the prompt", "")
             }
         };
-        assert!(error.starts_with(said), "{text}: {error}");
+        assert!(error.starts_with(expected), "{text}: {error}");
     }
     assert!(Template::new(vec![]).is_err());
 }

@@ -18,7 +18,7 @@ fn entry(model: &str, question: &Prompt, text: &str) -> Entry {
     Entry::new(&identity(model), question, reply)
 }
 
-/// A recording of these questions, each answered with itself.
+/// A recording of these questions, with each question as its own answer.
 fn recorded(path: &Path, questions: &[&str]) {
     let mut recording = Recording::open(path).unwrap();
     for question in questions {
@@ -31,7 +31,7 @@ fn file(dir: &tempfile::TempDir, name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_line_has_these_keys_in_this_order() {
+fn a_line_has_fixed_keys_in_fixed_order() {
     let line = serde_json::to_string(&entry("m", &prompt("q"), "a")).unwrap();
     let start = format!(
         "{{\"knockon_recording\":1,\"key\":\"{}\",\"model\":\"m\",\"settings\":{{\"temperature\":0.0,\"max_tokens\":64}},\
@@ -39,14 +39,14 @@ fn a_line_has_these_keys_in_this_order() {
          \"tokens_in\":7,\"seconds\":1.235,\"date\":\"20",
         entry("m", &prompt("q"), "a").key
     );
-    // 1.2345 lies just above the half in binary, or below: either way three digits are written.
+    // In binary 1.2345 is just above the half, or just below: both roundings to three digits are accepted.
     let start = start.replace("1.235", if line.contains("1.235") { "1.235" } else { "1.234" });
     assert!(line.starts_with(&start), "{line}\n{start}");
     assert!(line.ends_with("Z\"}"), "{line}");
 }
 
 #[test]
-fn the_key_is_made_as_the_page_says() {
+fn the_key_is_computed_as_documented() {
     let mut question = prompt("q");
     let as_documented = |schema: &str| {
         let parts = format!(
@@ -62,7 +62,7 @@ fn the_key_is_made_as_the_page_says() {
 }
 
 #[test]
-fn what_was_recorded_is_found_again() {
+fn recorded_answers_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "r.jsonl");
     recorded(&path, &["a", "b"]);
@@ -77,7 +77,7 @@ fn what_was_recorded_is_found_again() {
 }
 
 #[test]
-fn a_last_line_that_a_kill_cut_is_dropped_and_reported() {
+fn a_truncated_last_line_is_dropped_and_reported() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "r.jsonl");
     recorded(&path, &["a", "b"]);
@@ -89,10 +89,10 @@ fn a_last_line_that_a_kill_cut_is_dropped_and_reported() {
         let mut recording = Recording::open(&path).unwrap();
         let cut = end < whole.len() - 1;
         assert_eq!(recording.entries().len(), if cut { 1 } else { 2 }, "{end}");
-        let said = recording.dropped().map(str::to_owned);
-        assert_eq!(said.is_some(), cut, "{end}");
-        if let Some(said) = said {
-            assert!(said.contains("r.jsonl, line 2: the last line is cut off"), "{said}");
+        let message = recording.dropped().map(str::to_owned);
+        assert_eq!(message.is_some(), cut, "{end}");
+        if let Some(message) = message {
+            assert!(message.contains("r.jsonl, line 2: the last line is cut off"), "{message}");
         }
         recording.append(entry("m", &prompt("c"), "c")).unwrap();
         drop(recording);
@@ -111,7 +111,7 @@ fn any_other_damage_is_an_error_with_its_line() {
     let (first, second) = whole.split_once('\n').unwrap();
     let second = second.trim_end();
     let other = serde_json::to_string(&entry("m", &prompt("a"), "other")).unwrap();
-    for (text, said) in [
+    for (text, message) in [
         (format!("{}\n{second}\n", &first[..40]), "line 1: invalid JSON"),
         (format!("{first}\n{}\n", &second[..40]), "line 2: invalid JSON"),
         (
@@ -133,8 +133,8 @@ fn any_other_damage_is_an_error_with_its_line() {
         for result in [Recording::replay(&path), Recording::open(&path)] {
             let error = format!("{:#}", result.unwrap_err());
             assert!(
-                error.contains(said) && error.contains("r.jsonl"),
-                "{error:?} should say {said:?}"
+                error.contains(message) && error.contains("r.jsonl"),
+                "{error:?} should say {message:?}"
             );
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "a damaged file is left alone");
@@ -142,7 +142,7 @@ fn any_other_damage_is_an_error_with_its_line() {
 }
 
 #[test]
-fn blank_lines_marks_and_line_ends_of_other_systems_do_no_harm() {
+fn blank_lines_byte_order_marks_and_crlf_are_accepted() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "r.jsonl");
     recorded(&path, &["a", "b"]);
@@ -159,7 +159,7 @@ fn blank_lines_marks_and_line_ends_of_other_systems_do_no_harm() {
 }
 
 #[test]
-fn one_process_records_at_a_time() {
+fn only_one_process_can_record_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "r.jsonl");
     let first = Recording::open(&path).unwrap();
@@ -172,7 +172,7 @@ fn one_process_records_at_a_time() {
 }
 
 #[test]
-fn written_out_the_order_is_that_of_the_keys_and_compressed_files_are_read() {
+fn written_recordings_are_sorted_by_key_and_compressed_ones_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let entries: Vec<Entry> =
         ["a", "b", "c", "d"].iter().map(|q| entry("m", &prompt(q), q)).collect();
@@ -194,17 +194,17 @@ fn written_out_the_order_is_that_of_the_keys_and_compressed_files_are_read() {
     );
     let error = Recording::open(&packed).unwrap_err().to_string();
     assert!(error.contains("it is compressed; unpack it"), "{error}");
-    // A recording is known as ours; another file is not replaced.
+    // A recording is recognised as our own file; another file is not replaced.
     write(&one, entries.iter().take(1), &output).unwrap();
     std::fs::write(&two, "notes of mine").unwrap();
     write(&two, entries.iter(), &output).unwrap_err();
-    // What is not compressed, and what is damaged.
+    // An uncompressed file, and a damaged one.
     std::fs::write(&packed, &bytes).unwrap();
     assert!(Recording::replay(&packed).is_err());
 }
 
 #[test]
-fn files_are_merged_unless_they_disagree() {
+fn recordings_are_merged_unless_they_disagree() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two, three) = (file(&dir, "1.jsonl"), file(&dir, "2.jsonl"), file(&dir, "3.jsonl"));
     recorded(&one, &["a", "b"]);
@@ -223,53 +223,54 @@ fn files_are_merged_unless_they_disagree() {
 }
 
 #[test]
-fn a_missing_prompt_names_the_nearest_and_what_differs() {
+fn a_missing_prompt_names_the_nearest_and_the_difference() {
     let long = |passage: &str, question: &str| {
         prompt(&format!(
             "Passage 1:\nThe term ends in May.\n\nPassage 2:\n{passage}\n\nQuestion: {question}\nAnswer with a date."
         ))
     };
     let mut recording = Recording::default();
-    let missing = |recording: &Recording, model: &str, asked: &Prompt| {
-        recording.find(&identity(model), asked).unwrap_err().to_string()
+    let missing = |recording: &Recording, model: &str, asked_prompt: &Prompt| {
+        recording.find(&identity(model), asked_prompt).unwrap_err().to_string()
     };
-    let asked = long("Notice is 60 days.", "When does it end?");
+    let asked_prompt = long("Notice is 60 days.", "When does it end?");
     assert_eq!(
-        missing(&recording, "m", &asked),
+        missing(&recording, "m", &asked_prompt),
         "not recorded: \"Question: When does it end?\"; the recording is empty"
     );
     let near = entry("m", &long("Notice is 30 days.", "When does it end?"), "x");
     recording.append(near.clone()).unwrap();
     recording.append(entry("m", &prompt("Something else.\nQuestion: Who pays?"), "x")).unwrap();
     assert_eq!(
-        missing(&recording, "m", &asked),
+        missing(&recording, "m", &asked_prompt),
         format!(
             "not recorded: \"Question: When does it end?\"; the nearest recorded prompt is {}: lines only there: 1, only here: \
              1; the first is \"Notice is 30 days.\" there and \"Notice is 60 days.\" here",
             &near.key[..12]
         )
     );
-    // The very prompt, of another model and with other settings.
-    recording.append(entry("m", &asked, "x")).unwrap();
-    let said = missing(&recording, "other", &asked);
-    assert!(said.ends_with(": the model is \"m\" there and \"other\" here"), "{said}");
+    // The same prompt, with another model and with other settings.
+    recording.append(entry("m", &asked_prompt, "x")).unwrap();
+    let message = missing(&recording, "other", &asked_prompt);
+    assert!(message.ends_with(": the model is \"m\" there and \"other\" here"), "{message}");
     let mut warm = identity("m");
     warm.settings.insert("temperature".into(), json!(0.7));
     warm.settings.insert("seed".into(), json!(1));
-    let said = recording.find(&warm, &asked).unwrap_err().to_string();
+    let message = recording.find(&warm, &asked_prompt).unwrap_err().to_string();
     assert!(
-        said.ends_with(": seed is not set there and 1 here; temperature is 0.0 there and 0.7 here"),
-        "{said}"
+        message
+            .ends_with(": seed is not set there and 1 here; temperature is 0.0 there and 0.7 here"),
+        "{message}"
     );
-    let mut structured = asked.clone();
+    let mut structured = asked_prompt.clone();
     structured.schema = Some(json!({}));
-    let said = missing(&recording, "m", &structured);
-    assert!(said.ends_with(": the JSON schema of the answer differs"), "{said}");
+    let message = missing(&recording, "m", &structured);
+    assert!(message.ends_with(": the JSON schema of the answer differs"), "{message}");
 }
 
 #[test]
-fn killing_the_writer_loses_one_line_at_most() {
-    // A line is written with one call: half a line is what a full disk or a lost machine leaves.
+fn a_killed_writer_loses_at_most_one_line() {
+    // A line is written with a single call: only a full disk or a machine failure leaves half a line.
     let dir = tempfile::tempdir().unwrap();
     let path = file(&dir, "r.jsonl");
     recorded(&path, &["a"]);

@@ -1,4 +1,4 @@
-//! A chat endpoint on this machine that answers as it is told.
+//! A chat endpoint on this machine with scripted answers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::endpoint::{Answer, Seen, serve};
 
-/// A server that answers request `n`, from 0 on, as `answer` says of its body.
+/// A server that answers request `n`, counted from 0, with `answer` of its body.
 pub fn server(
     answer: impl Fn(usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> (String, Arc<Mutex<Vec<Seen>>>) {
@@ -22,11 +22,11 @@ pub fn choices(choices: Value) -> Answer {
 }
 
 /// A completion with one text.
-pub fn says(text: &str) -> Answer {
+pub fn completion(text: &str) -> Answer {
     choices(json!([{"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]))
 }
 
-/// One request at a time, with quick second tries.
+/// One request at a time, with short retry delays.
 pub fn spec(address: &str) -> ChatSpec {
     let mut spec = ChatSpec::new(address, "some-model");
     spec.concurrency = 1;

@@ -1,4 +1,4 @@
-//! A server on this machine that answers as it is told.
+//! A server on this machine with scripted answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -15,15 +15,15 @@ pub struct Seen {
 }
 
 pub enum Answer {
-    /// Status line and further headers, body.
+    /// Status line with further headers, and body.
     Reply(&'static str, String),
-    /// Silence until the other side gives up.
+    /// No answer until the client gives up.
     Hang,
-    /// A promise of more than is sent.
+    /// A content length larger than what is sent.
     Cut,
 }
 
-/// A server that answers request `n`, from 0 on, as `answer` says; returns its address and what it saw.
+/// A server that answers request `n`, counted from 0, with `answer`; returns its address and the requests it saw.
 pub fn serve(
     answer: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static,
 ) -> (String, Arc<Mutex<Vec<Seen>>>) {

@@ -1,4 +1,4 @@
-//! What tests of several files share: scenarios from texts and files, runs of them, and the program itself.
+//! Shared by tests of several files: scenarios from texts and files, runs of them, and the program itself.
 
 pub mod endpoint;
 pub mod one_arm;
@@ -6,7 +6,7 @@ pub mod program;
 pub mod runs;
 pub mod scenarios;
 
-/// Equal but for rounding.
+/// Equal up to rounding.
 pub fn near(a: f64, b: f64) {
     assert!((a - b).abs() < 1e-12, "{a} against {b}");
 }

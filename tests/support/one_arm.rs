@@ -15,7 +15,7 @@ pub fn scenario(
     load(passages, tasks, reader, steps, simulation).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-/// The same, or its mistakes as they are shown.
+/// The same, or its rendered mistakes.
 pub fn load(
     passages: &str,
     tasks: &str,

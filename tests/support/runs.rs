@@ -1,4 +1,4 @@
-//! Runs of scenarios as the library runs them, without a cache.
+//! Runs of scenarios through the library, without a cache.
 
 use knockon::Session;
 use knockon::run::record::ArmRecord;
