@@ -1,6 +1,6 @@
 //! Plans: each option is what a run of it says, and the fronts and the order are those on paper.
 
-use knockon::plan::{self, Bought};
+use knockon::plan::{self, PlanOption};
 use knockon::scenario::Scenario;
 
 use crate::one_arm;
@@ -56,7 +56,7 @@ fn near(a: f64, b: f64) {
 fn options_are_those_of_runs_and_of_paper() {
     let planned = plan::plan(scenario(false, false, PLAN), &mut try_all).unwrap();
     assert!(planned.complete && planned.excluded == 0 && planned.options.len() == 4);
-    let of = |chosen: &[usize]| -> &Bought {
+    let of = |chosen: &[usize]| -> &PlanOption {
         planned.options.iter().find(|option| option.chosen == chosen).unwrap()
     };
     // Loss 40,000; a person leaves a quarter, for 9,000; asking again leaves nothing, for 30,000.
@@ -79,7 +79,7 @@ fn options_are_those_of_runs_and_of_paper() {
     }
     // First the person; asking again on top of that costs more than it saves.
     let order: Vec<&[usize]> =
-        planned.order.iter().map(|&at| planned.options[at].chosen.as_slice()).collect();
+        planned.buying_order.iter().map(|&at| planned.options[at].chosen.as_slice()).collect();
     assert_eq!(order, [&[][..], &[1]]);
     assert!(of(&[]).on_front && of(&[1]).on_front && of(&[0]).on_front && !of(&[0, 1]).on_front);
     assert!(plan::table(&planned).starts_with("Buy first: person. "));

